@@ -1,0 +1,1 @@
+"""Deploy a saved model to any platform with one command, and keep track of it there."""

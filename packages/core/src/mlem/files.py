@@ -1,0 +1,79 @@
+"""Whole-file writes: a reader sees the old content or the new one, never a part."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import tempfile
+from pathlib import Path
+
+from mlem.errors import ConflictError, NotFoundError, PlatformError, UserError
+
+
+def write_atomic(path: Path, data: bytes, *, mode: int = 0o644) -> None:
+    """Replace a file's content in one step that survives a kill and a power cut.
+
+    Args:
+        path: The file; its folder is made when absent.
+        data: The new content.
+        mode: Permission bits of a new file, less the process's umask; an existing file keeps its own.
+
+    Raises:
+        UserError: The folder can't be written.
+        PlatformError: The disk is full, or failed.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with contextlib.suppress(FileNotFoundError):
+            mode = path.stat().st_mode & 0o777
+        handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(data)
+                file.flush()
+                os.fchmod(file.fileno(), mode)
+                os.fsync(file.fileno())
+            os.replace(temporary, path)
+        except BaseException:
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(temporary)
+            raise
+        sync_folder(path.parent)
+    except OSError as error:
+        raise unusable(path, error, "write") from error
+
+
+def sync_folder(folder: Path) -> None:
+    """Make the names in a folder durable, as ``fsync`` makes a file's content."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def unusable(path: Path | str, error: OSError, action: str) -> UserError | NotFoundError | PlatformError | ConflictError:
+    """Translate what the operating system said about a file.
+
+    Args:
+        path: The file or folder.
+        error: The operating system's error.
+        action: The verb for the message: ``read``, ``write``, ``lock``.
+
+    Returns:
+        The error to raise, with the next step.
+    """
+    where = error.filename or path
+    if isinstance(error, FileNotFoundError):
+        return NotFoundError(f"can't {action} {path}: {where} does not exist")
+    if isinstance(error, PermissionError) or error.errno in {30}:  # 30: EROFS, a file system mounted read-only
+        return UserError(
+            f"can't {action} {path}: {error.strerror or error}",
+            code="permission-denied",
+            hint=f"check the owner and the permissions: ls -ld {Path(str(path)).parent}",
+        )
+    if isinstance(error, IsADirectoryError | NotADirectoryError):
+        return UserError(f"can't {action} {path}: {error.strerror}", code="not-a-file")
+    if error.errno == 28:  # ENOSPC
+        return PlatformError(f"can't {action} {path}: no space left on the disk", code="disk-full", hint="free some space, then repeat the command")
+    return PlatformError(f"can't {action} {path}: {error.strerror or error}")

@@ -1,0 +1,109 @@
+"""YAML files: parsed with the line of a syntax error, written whole, updated without losing hand-made comments."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, cast
+
+import yaml
+
+from mlem.errors import DeclarationError
+from mlem.files import unusable, write_atomic
+
+# The C loader and dumper are some ten times faster; a build of PyYAML without libyaml has only the pure ones.
+_Loader: type[yaml.SafeLoader] = cast("type[yaml.SafeLoader]", getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+_BaseDumper: type[yaml.SafeDumper] = cast("type[yaml.SafeDumper]", getattr(yaml, "CSafeDumper", yaml.SafeDumper))
+
+
+class _Dumper(_BaseDumper):  # type: ignore[valid-type,misc]  # the base is chosen at run time, see above
+    """Writes no anchors: a file is read by people."""
+
+    def ignore_aliases(self, data: Any) -> bool:
+        return True
+
+
+def parse_mapping(text: str | bytes, source: str) -> dict[str, Any]:
+    """Parse a YAML document whose root is a mapping.
+
+    Args:
+        text: The document.
+        source: Its file name or URL, for messages.
+
+    Raises:
+        DeclarationError: It is empty, no valid YAML (the message has line and column), or not a mapping.
+    """
+    try:
+        data = yaml.load(text, Loader=_Loader)  # noqa: S506  # a SafeLoader, see above
+    except UnicodeDecodeError as error:
+        raise DeclarationError(f"{source}: not a text file: {error.reason} at byte {error.start}") from error
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        where = f":{mark.line + 1}:{mark.column + 1}" if mark else ""
+        raise DeclarationError(f"{source}{where}: not valid YAML: {error.problem or error.context}") from error
+    except yaml.YAMLError as error:
+        raise DeclarationError(f"{source}: not valid YAML: {' '.join(str(error).split())}") from error
+    if data is None:
+        raise DeclarationError(f"{source}: the file is empty")
+    if not isinstance(data, dict):
+        raise DeclarationError(f"{source}: expected a mapping of fields, got {type(data).__name__}")
+    wrong = next((key for key in data if not isinstance(key, str)), None)
+    if wrong is not None:
+        raise DeclarationError(f"{source}: expected field names, got the key {wrong!r}")
+    return data
+
+
+def read_mapping(path: Path) -> dict[str, Any]:
+    """Read a YAML file whose root is a mapping.
+
+    Raises:
+        NotFoundError: There is no such file.
+        UserError: It can't be read.
+        DeclarationError: See `parse_mapping`.
+    """
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise unusable(path, error, "read") from error
+    return parse_mapping(data, str(path))
+
+
+def dump(data: Mapping[str, Any]) -> bytes:
+    """Write a mapping as YAML, keys in the order given."""
+    text: str = yaml.dump(dict(data), Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=120)
+    return text.encode()
+
+
+def update_file(path: Path, data: Mapping[str, Any]) -> None:
+    """Write a mapping to a YAML file; where the file exists, keep its comments and the order of its keys."""
+    if not path.exists():
+        write_atomic(path, dump(data))
+        return
+    from ruamel.yaml import YAML
+    from ruamel.yaml.error import YAMLError
+
+    rewriter = YAML(typ="rt")
+    rewriter.width = 120
+    try:
+        document = rewriter.load(path.read_bytes())
+    except YAMLError:
+        document = None  # what can't be parsed can't be kept either
+    if not isinstance(document, dict):
+        write_atomic(path, dump(data))
+        return
+    _merge(document, data)
+    buffer = io.BytesIO()
+    rewriter.dump(document, buffer)
+    write_atomic(path, buffer.getvalue())
+
+
+def _merge(document: dict[str, Any], data: Mapping[str, Any]) -> None:
+    for key in [key for key in document if key not in data]:
+        del document[key]
+    for key, value in data.items():
+        old = document.get(key)
+        if isinstance(old, dict) and isinstance(value, Mapping):
+            _merge(old, value)
+        elif key not in document or old != value:
+            document[key] = value
