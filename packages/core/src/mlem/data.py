@@ -1,0 +1,142 @@
+"""Data types: what a method takes and returns, as a schema, and how it travels as JSON.
+
+Arrays, frames and series are recognised by the name of their class, so that importing this module imports neither numpy
+nor pandas.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, Discriminator, Tag, TypeAdapter
+
+from mlem.data_types.arrays import NdarrayType, NumberType
+from mlem.data_types.base import DataType, Json, module_of, name_of
+from mlem.data_types.containers import DictType, ListType, MappingType, TupleType, wrong_key
+from mlem.data_types.frames import Categories, DataFrameType, SeriesType
+from mlem.data_types.primitive import PrimitiveType
+from mlem.data_types.unspecified import UnspecifiedType
+from mlem.errors import DataError
+
+__all__ = [
+    "AnyDataType", "Categories", "DataFrameType", "DataType", "DictType", "Json", "ListType", "MappingType", "NdarrayType",
+    "NumberType", "PrimitiveType", "SeriesType", "TupleType", "UnspecifiedType", "equal", "first_row", "infer", "parse_type",
+    "wrong_key",
+]  # fmt: skip
+
+_CLASSES: tuple[type[DataType], ...] = (
+    NumberType, NdarrayType, DataFrameType, SeriesType, PrimitiveType, ListType, TupleType, DictType, MappingType, UnspecifiedType,
+)  # fmt: skip
+
+
+def _tag(data: Any) -> str | None:
+    if isinstance(data, DataType):
+        return data.type
+    if not isinstance(data, dict):
+        return None
+    word = data.get("type")
+    if word == "list" and "items" in data:
+        return "list04"
+    return {"array": "list", "binary": "binary"}.get(word, word) if isinstance(word, str) else None
+
+
+def _list_of_04(data: Any) -> Any:
+    return data if isinstance(data, DataType) else {**data, "as_list": True}
+
+
+def _binary_of_04(data: Any) -> Any:
+    return data if isinstance(data, DataType) else {"ptype": "bytes"}
+
+
+AnyDataType = Annotated[
+    Annotated[PrimitiveType, Tag("primitive")]
+    | Annotated[NumberType, Tag("number")]
+    | Annotated[NdarrayType, Tag("ndarray")]
+    | Annotated[DataFrameType, Tag("dataframe")]
+    | Annotated[SeriesType, Tag("series")]
+    | Annotated[ListType, Tag("list")]
+    | Annotated[TupleType, Tag("tuple")]
+    | Annotated[TupleType, BeforeValidator(_list_of_04), Tag("list04")]
+    | Annotated[DictType, Tag("dict")]
+    | Annotated[MappingType, Tag("d_dict")]
+    | Annotated[PrimitiveType, BeforeValidator(_binary_of_04), Tag("binary")]
+    | Annotated[UnspecifiedType, Tag("unspecified")],
+    Discriminator(
+        _tag,
+        custom_error_type="value_error",
+        custom_error_context={"error": f"expected a data type, with one of {', '.join(cls.type for cls in _CLASSES)} as its type"},
+    ),
+]
+"""Any of the data types, told apart by ``type``; the spellings of MLEM 0.4 are accepted."""
+
+for _class in (ListType, TupleType, DictType, MappingType):
+    _class.model_rebuild(_types_namespace={"AnyDataType": AnyDataType})
+
+_ADAPTER: TypeAdapter[Any] = TypeAdapter(AnyDataType)
+
+
+def parse_type(data: Any) -> DataType:
+    """Build a data type from plain data.
+
+    Raises:
+        pydantic.ValidationError: It is none.
+    """
+    parsed: DataType = _ADAPTER.validate_python(data)
+    return parsed
+
+
+def infer(value: Any, path: str = "data") -> DataType:
+    """Describe a value.
+
+    Args:
+        value: A Python value; containers are looked into.
+        path: Where it is, for messages.
+
+    Raises:
+        DataError: No data type describes it.
+
+    Example:
+        >>> infer([1, 2.5]).model_dump()
+        {'type': 'list', 'dtype': {'type': 'primitive', 'ptype': 'float'}, 'size': None}
+    """
+    for cls in _CLASSES:
+        found = cls.of(value, lambda item: infer(item, path))
+        if found is not None:
+            return found
+    raise DataError(
+        path,
+        "a number, string, boolean, bytes, None, a list, tuple or dict of them, an array of numpy, or a frame or series of pandas",
+        name_of(value),
+    )
+
+
+def equal(a: Json, b: Json, rel_tol: float = 1e-5) -> bool:
+    """Compare two encoded answers.
+
+    Args:
+        a: What `DataType.encode` wrote.
+        b: The same, computed elsewhere.
+        rel_tol: Relative tolerance between floats; another machine's arithmetic may round differently. Around zero the
+            absolute tolerance is 1e-8. All else is compared exactly.
+    """
+    if isinstance(a, dict):
+        return isinstance(b, dict) and a.keys() == b.keys() and all(equal(item, b[key], rel_tol) for key, item in a.items())
+    if isinstance(a, list):
+        return isinstance(b, list) and len(a) == len(b) and all(equal(x, y, rel_tol) for x, y in zip(a, b, strict=True))
+    kinds = {type(a), type(b)}
+    if kinds == {float} or kinds == {int, float}:
+        try:
+            return math.isclose(a, b, rel_tol=rel_tol, abs_tol=1e-8) or (math.isnan(a) and math.isnan(b))
+        except OverflowError:  # an integer beyond the range of floats
+            return False
+    return len(kinds) == 1 and bool(a == b)
+
+
+def first_row(value: Any) -> Any:
+    """Return the sample row of a value: the first row of an array, frame or series in the same container; else the value itself."""
+    if module_of(value) == "pandas" and hasattr(value, "iloc"):
+        return value.iloc[:1]
+    if module_of(value) == "numpy" and getattr(value, "ndim", 0) > 0:
+        return value[:1]
+    return value

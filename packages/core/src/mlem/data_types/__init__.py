@@ -1,0 +1,1 @@
+"""The implementations of the data types; `mlem.data` has their public names."""

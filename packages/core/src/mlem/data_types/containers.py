@@ -1,0 +1,253 @@
+"""Lists, tuples and dicts of other types."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar, Self
+
+from mlem.data_types.base import DataType, Json, child, mismatch, module_of, name_of
+from mlem.data_types.primitive import PrimitiveType
+from mlem.data_types.unspecified import UnspecifiedType
+from mlem.errors import DataError
+from mlem.validation import did_you_mean
+
+if TYPE_CHECKING:
+    from mlem.data import AnyDataType  # at run time mlem.data puts it into these classes, see there
+
+
+def unify(types: Sequence[DataType]) -> DataType:
+    """Find the type that all items of a list are of: an int among floats is a float; else anything goes."""
+    first = types[0]
+    if all(item == first for item in types):
+        return first
+    if all(isinstance(item, PrimitiveType) and item.ptype in ("int", "float") for item in types):
+        return PrimitiveType(ptype="float")
+    if all(isinstance(item, ListType) for item in types):
+        return ListType(dtype=unify([item.dtype for item in types if isinstance(item, ListType)]))
+    if isinstance(first, DictType) and all(isinstance(item, DictType) and item.items.keys() == first.items.keys() for item in types):
+        rows = [item.items for item in types if isinstance(item, DictType)]
+        return DictType(items={key: unify([row[key] for row in rows]) for key in first.items})
+    return UnspecifiedType()
+
+
+def _as_list(value: Any, path: str, expected: str) -> Sequence[Any]:
+    if module_of(value) in ("numpy", "pandas") and hasattr(value, "tolist"):
+        value = value.tolist()
+    if not isinstance(value, list | tuple):
+        raise mismatch(path, expected, value)
+    return value
+
+
+class ListType(DataType):
+    """A list whose items are all of one type; MLEM 0.4 calls it ``array``.
+
+    Attributes:
+        dtype: The type of an item.
+        size: How many items, or None for any number.
+    """
+
+    type: ClassVar[str] = "list"
+    dtype: AnyDataType
+    size: int | None = None
+
+    @classmethod
+    def of(cls, value: Any, infer: Callable[[Any], DataType]) -> Self | None:
+        """See `DataType.of`; the number of items is left free, as the rows of an array are."""
+        if not isinstance(value, list):
+            return None
+        return cls(dtype=unify([infer(item) for item in value]) if value else UnspecifiedType())
+
+    def json_schema(self) -> dict[str, Any]:
+        """See `DataType.json_schema`."""
+        sizes = {} if self.size is None else {"minItems": self.size, "maxItems": self.size}
+        return {"type": "array", "items": self.dtype.json_schema(), **sizes}
+
+    def encode(self, value: Any, path: str = "data") -> Json:
+        """See `DataType.encode`; tuples, arrays and series convert."""
+        items = _as_list(value, path, "a list")
+        self._check_size(items, path)
+        return [self.dtype.encode(item, child(path, index)) for index, item in enumerate(items)]
+
+    def decode(self, payload: Json, path: str = "data") -> Any:
+        """See `DataType.decode`."""
+        if not isinstance(payload, list):
+            raise mismatch(path, "a list", payload)
+        self._check_size(payload, path)
+        return [self.dtype.decode(item, child(path, index)) for index, item in enumerate(payload)]
+
+    def requirements(self) -> set[str]:
+        """See `DataType.requirements`."""
+        return self.dtype.requirements()
+
+    def _check_size(self, items: Sequence[Any], path: str) -> None:
+        if self.size is not None and len(items) != self.size:
+            raise DataError(path, f"a list of {self.size} items", f"{len(items)} items")
+
+
+class TupleType(DataType):
+    """A fixed number of items, each of its own type.
+
+    Attributes:
+        items: The type of each item.
+        as_list: Whether the method takes a list: what MLEM 0.4 calls ``list``.
+    """
+
+    type: ClassVar[str] = "tuple"
+    items: tuple[AnyDataType, ...]
+    as_list: bool = False
+
+    @classmethod
+    def of(cls, value: Any, infer: Callable[[Any], DataType]) -> Self | None:
+        """See `DataType.of`."""
+        return cls(items=tuple(infer(item) for item in value)) if isinstance(value, tuple) else None
+
+    def json_schema(self) -> dict[str, Any]:
+        """See `DataType.json_schema`."""
+        prefix = {"prefixItems": [item.json_schema() for item in self.items]} if self.items else {}  # an empty prefixItems is not allowed
+        return {"type": "array", **prefix, "items": False, "minItems": len(self.items)}
+
+    def encode(self, value: Any, path: str = "data") -> Json:
+        """See `DataType.encode`; lists and arrays convert."""
+        items = self._checked(_as_list(value, path, "a tuple"), path)
+        return [item_type.encode(item, child(path, index)) for index, (item_type, item) in enumerate(zip(self.items, items, strict=True))]
+
+    def decode(self, payload: Json, path: str = "data") -> Any:
+        """See `DataType.decode`."""
+        if not isinstance(payload, list):
+            raise mismatch(path, f"a list of {len(self.items)} items", payload)
+        items = self._checked(payload, path)
+        values = [item_type.decode(item, child(path, index)) for index, (item_type, item) in enumerate(zip(self.items, items, strict=True))]
+        return values if self.as_list else tuple(values)
+
+    def requirements(self) -> set[str]:
+        """See `DataType.requirements`."""
+        return set().union(*(item.requirements() for item in self.items))
+
+    def _checked(self, items: Sequence[Any], path: str) -> Sequence[Any]:
+        if len(items) != len(self.items):
+            raise DataError(path, f"{len(self.items)} items", f"{len(items)} items")
+        return items
+
+
+class DictType(DataType):
+    """A dict with known keys, each with a type of its own.
+
+    Attributes:
+        items: The type of the value of each key.
+    """
+
+    type: ClassVar[str] = "dict"
+    items: dict[str, AnyDataType]
+
+    @classmethod
+    def _from_04(cls, data: dict[str, Any]) -> dict[str, Any]:
+        return {"items" if key == "item_types" else key: value for key, value in data.items()}
+
+    @classmethod
+    def of(cls, value: Any, infer: Callable[[Any], DataType]) -> Self | None:
+        """See `DataType.of`; a dict that is empty or has keys that are no strings is of type ``d_dict``."""
+        if not isinstance(value, dict) or not value or not all(isinstance(key, str) for key in value):
+            return None
+        return cls(items={str(key): infer(item) for key, item in value.items()})
+
+    def json_schema(self) -> dict[str, Any]:
+        """See `DataType.json_schema`."""
+        properties = {key: item.json_schema() for key, item in self.items.items()}
+        return {"type": "object", "properties": properties, "required": list(self.items), "additionalProperties": False}
+
+    def encode(self, value: Any, path: str = "data") -> Json:
+        """See `DataType.encode`."""
+        self._check_keys(value, path)
+        return {key: item.encode(value[key], child(path, key)) for key, item in self.items.items()}
+
+    def decode(self, payload: Json, path: str = "data") -> Any:
+        """See `DataType.decode`."""
+        self._check_keys(payload, path)
+        return {key: item.decode(payload[key], child(path, key)) for key, item in self.items.items()}
+
+    def requirements(self) -> set[str]:
+        """See `DataType.requirements`."""
+        return set().union(*(item.requirements() for item in self.items.values()))
+
+    def _check_keys(self, value: Any, path: str) -> None:
+        if not isinstance(value, dict):
+            raise mismatch(path, f"an object with the keys {', '.join(self.items)}", value)
+        if value.keys() != self.items.keys():
+            raise wrong_key(path, list(self.items), list(value), "key")
+
+
+def wrong_key(path: str, expected: Sequence[Any], got: Sequence[Any], noun: str) -> DataError:
+    """Return the error for the first name that is unknown or missing.
+
+    Args:
+        path: Where the names are.
+        expected: The names that must be there.
+        got: The names that are there; they differ from the expected ones.
+        noun: What a name is: ``key``, ``column``.
+    """
+    names, known = ", ".join(map(str, expected)), [str(name) for name in expected]
+    unknown = next((name for name in got if name not in set(expected)), None)
+    missing = [name for name in known if name not in {str(name) for name in got}]
+    if unknown is None:
+        return DataError(child(path, missing[0]), f"a value: the {noun}s are {names}", "nothing")
+    hint = did_you_mean(str(unknown), missing or known)
+    return DataError(child(path, str(unknown)), f"one of the {noun}s {names}", f"an unknown {noun}", hint=hint)
+
+
+class MappingType(DataType):
+    """A dict with any keys of one type and values of one type.
+
+    Attributes:
+        key: The type of a key; in JSON it is a string.
+        value: The type of a value.
+    """
+
+    type: ClassVar[str] = "d_dict"
+    key: PrimitiveType = PrimitiveType(ptype="str")
+    value: AnyDataType
+
+    @classmethod
+    def _from_04(cls, data: dict[str, Any]) -> dict[str, Any]:
+        names = {"key_type": "key", "value_type": "value"}
+        return {names.get(key, key): value for key, value in data.items()}
+
+    @classmethod
+    def of(cls, value: Any, infer: Callable[[Any], DataType]) -> Self | None:
+        """See `DataType.of`."""
+        if not isinstance(value, dict):
+            return None
+        if not value:
+            return cls(value=UnspecifiedType())
+        key = unify([infer(item) for item in value])
+        if not isinstance(key, PrimitiveType) or key.ptype not in ("str", "int"):
+            raise DataError("data", "a dict whose keys are strings or integers", f"keys of type {name_of(next(iter(value)))}")
+        return cls(key=key, value=unify([infer(item) for item in value.values()]))
+
+    def json_schema(self) -> dict[str, Any]:
+        """See `DataType.json_schema`."""
+        names = {"propertyNames": {"pattern": "^-?[0-9]+$"}} if self.key.ptype == "int" else {}
+        return {"type": "object", **names, "additionalProperties": self.value.json_schema()}
+
+    def encode(self, value: Any, path: str = "data") -> Json:
+        """See `DataType.encode`."""
+        if not isinstance(value, dict):
+            raise mismatch(path, "a dict", value)
+        return {str(self.key.encode(key, path)): self.value.encode(item, child(path, str(key))) for key, item in value.items()}
+
+    def decode(self, payload: Json, path: str = "data") -> Any:
+        """See `DataType.decode`."""
+        if not isinstance(payload, dict):
+            raise mismatch(path, "an object", payload)
+        return {self._decode_key(key, path): self.value.decode(item, child(path, key)) for key, item in payload.items()}
+
+    def requirements(self) -> set[str]:
+        """See `DataType.requirements`."""
+        return self.value.requirements()
+
+    def _decode_key(self, key: str, path: str) -> Any:
+        if self.key.ptype != "int":
+            return key
+        try:
+            return int(key)
+        except ValueError as error:
+            raise DataError(path, "keys that are integers", f'the key "{key}"') from error

@@ -1,0 +1,262 @@
+"""`Model`: what is known of a saved object without loading it: methods, signatures, a sample, requirements, artifacts."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, Literal, Self
+
+from pydantic import Field
+
+from mlem.data import AnyDataType, Json, wrong_key
+from mlem.errors import DataError, UserError
+from mlem.objects import MlemObject, Value
+from mlem.validation import did_you_mean
+
+PREDICT = "predict"
+ALIAS = "data"
+"""MLEM 0.4 renames the only argument of a method to this word in its requests."""
+
+
+class Artifact(Value):
+    """A file that belongs to an object.
+
+    Attributes:
+        uri: Where it is, relative to the folder of the ``.mlem`` file.
+        size_bytes: Its length.
+        sha256: Hex digest of its content; None in files of MLEM 0.4.
+        md5: The digest that MLEM 0.4 has instead.
+        format: How to read it: ``pickle``, ``csv``, ``parquet``, ``npy``, ``json``.
+    """
+
+    uri: str
+    size_bytes: int = Field(ge=0)
+    sha256: str | None = Field(default=None, pattern="^[0-9a-f]{64}$")
+    md5: str | None = Field(default=None, pattern="^[0-9a-f]{32}$")
+    format: str = "pickle"
+
+    @property
+    def checksum(self) -> tuple[str, str]:
+        """The name of the digest to verify, and its value; both empty when the file has none."""
+        return ("sha256", self.sha256) if self.sha256 else ("md5", self.md5) if self.md5 else ("", "")
+
+
+class Argument(Value):
+    """An argument of a method.
+
+    Attributes:
+        name: As in the method's Python signature.
+        data_type: What it takes.
+        required: Whether a call must give it.
+        default: What the method uses when it is not given, encoded.
+        kind: How a Python caller may give it.
+    """
+
+    name: str
+    data_type: AnyDataType
+    required: bool = True
+    default: Json = None
+    kind: Literal["positional_or_keyword", "positional_only", "keyword_only"] = "positional_or_keyword"
+
+
+class Method(Value):
+    """A method of a model.
+
+    Attributes:
+        name: The attribute of the object that is called; ``__call__`` for the object itself.
+        args: Its arguments, in order.
+        returns: What it answers.
+    """
+
+    name: str
+    args: tuple[Argument, ...] = ()
+    returns: AnyDataType
+
+    def bind(self, args: Sequence[Any], kwargs: Mapping[str, Any], *, called: str = PREDICT) -> dict[str, Json]:
+        """Match the arguments of a call with the signature, and encode them.
+
+        Args:
+            args: Positional arguments.
+            kwargs: Arguments by name; the only argument may also be called ``data``.
+            called: The method's public name, for messages.
+
+        Returns:
+            The body of a request: encoded values by the names of the arguments.
+
+        Raises:
+            UserError: There are too many, too few, or unknown arguments.
+            DataError: A value does not fit.
+        """
+        by_position = [argument for argument in self.args if argument.kind != "keyword_only"]
+        if len(args) > len(by_position):
+            raise self._bad_arguments(f"{called} takes {_count(by_position)}, got {len(args)}", called)
+        values = {argument.name: value for argument, value in zip(by_position, args, strict=False)}
+        for name, value in self._without_alias(kwargs).items():
+            if name in values:
+                raise self._bad_arguments(f'{called} got several values for the argument "{name}"', called)
+            if name not in self._names:
+                raise self._bad_arguments(f'{called} has no argument "{name}"', called, did_you_mean(name, self._names))
+            values[name] = value
+        missing = [argument.name for argument in self.args if argument.required and argument.name not in values]
+        if missing:
+            raise self._bad_arguments(f"{called} needs the argument{'s' * (len(missing) > 1)} {', '.join(missing)}", called)
+        return {argument.name: argument.data_type.encode(values[argument.name], argument.name) for argument in self.args if argument.name in values}
+
+    def decode_args(self, payload: Json) -> dict[str, Any]:
+        """Decode the body of a request.
+
+        Args:
+            payload: Parsed JSON, ``{argument: value}``; the only argument may be called ``data``.
+
+        Returns:
+            Values by the names of the arguments; the ones that were not given are left to the method.
+
+        Raises:
+            DataError: It is no such object, or a value does not fit; the path starts with the argument's name.
+        """
+        if not isinstance(payload, dict):
+            raise DataError("body", f"an object with the arguments {', '.join(self._names)}", _json_name(payload), hint=self._shape)
+        payload = self._without_alias(payload)
+        missing = [argument.name for argument in self.args if argument.required and argument.name not in payload]
+        if missing or not payload.keys() <= set(self._names):
+            error = wrong_key("body", self._names if payload.keys() - set(self._names) else missing, list(payload), "argument")
+            raise DataError(error.path, error.expected, error.got, hint=error.hint or self._shape)
+        return {argument.name: argument.data_type.decode(payload[argument.name], argument.name) for argument in self.args if argument.name in payload}
+
+    def call(self, obj: Any, values: Mapping[str, Any]) -> Any:
+        """Call the method of a loaded object.
+
+        Args:
+            obj: The object.
+            values: What `decode_args` returned.
+
+        Returns:
+            The answer, not encoded.
+        """
+        function = obj if self.name == "__call__" else getattr(obj, self.name)
+        positional = [values[argument.name] for argument in self.args if argument.kind == "positional_only" and argument.name in values]
+        named = {argument.name: values[argument.name] for argument in self.args if argument.kind != "positional_only" and argument.name in values}
+        return function(*positional, **named)
+
+    @property
+    def _names(self) -> list[str]:
+        return [argument.name for argument in self.args]
+
+    @property
+    def _shape(self) -> str:
+        return "send {" + ", ".join(f'"{name}": ...' for name in self._names) + "}"
+
+    def _without_alias(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        if len(self.args) == 1 and values.keys() == {ALIAS}:
+            return {self.args[0].name: values[ALIAS]}
+        return dict(values)
+
+    def _bad_arguments(self, message: str, called: str, hint: str | None = None) -> UserError:
+        signature = f"{called}({', '.join(a.name if a.required else f'{a.name}={a.default!r}' for a in self.args)})"
+        return UserError(message, code="bad-arguments", known=self._names, hint=hint or f"its signature is {signature}")
+
+
+def _count(arguments: Sequence[Argument]) -> str:
+    return "no arguments" if not arguments else "1 argument" if len(arguments) == 1 else f"{len(arguments)} arguments"
+
+
+def _json_name(payload: Json) -> str:
+    from mlem.data_types.base import name_of
+
+    return name_of(payload)
+
+
+class Sample(Value):
+    """One call of a method, recorded when the model was saved.
+
+    Attributes:
+        args: Encoded values by the names of the arguments.
+        returns: The encoded answer.
+    """
+
+    args: dict[str, Json]
+    returns: Json
+
+
+class Requirement(Value):
+    """A package that an object needs where it is loaded.
+
+    Attributes:
+        module: The name it is imported by.
+        version: The version it was saved with.
+        package_name: The name it is installed by.
+    """
+
+    module: str
+    version: str
+    package_name: str
+
+    @property
+    def pip(self) -> str:
+        """What pip installs: ``scikit-learn==1.9.1``."""
+        return f"{self.package_name}=={self.version}"
+
+
+class Model(MlemObject):
+    """The metadata of a saved model.
+
+    Attributes:
+        model_type: How the object is saved and loaded: ``sklearn``, ``callable``.
+        artifacts: Its files.
+        methods: What can be called, by public name.
+        samples: A recorded call of each method that was tried when the model was saved.
+        requirements: The packages that it needs.
+        python: The version of Python that saved it.
+        params: What the user recorded beside it.
+    """
+
+    object_type: ClassVar[str] = "model"
+
+    model_type: str
+    artifacts: dict[str, Artifact]
+    methods: dict[str, Method]
+    samples: dict[str, Sample] = {}
+    requirements: tuple[Requirement, ...] = ()
+    python: str = ""
+    params: dict[str, Any] = {}
+
+    @classmethod
+    def from_data(cls, data: Mapping[str, Any], source: str, *, prefix: str = "") -> Self:
+        """See `MlemObject.from_data`; metadata that MLEM 0.4 wrote is translated.
+
+        Raises:
+            DeclarationError: A field is unknown, missing, or has no counterpart in this version.
+        """
+        if "processors" in data:
+            from mlem.model04 import translate  # late: most files are of this version
+
+            data = translate(data, source, prefix)
+        return super().from_data(data, source, prefix=prefix)
+
+    @property
+    def digest(self) -> str:
+        """The identity of the content: 32 hex digits that do not depend on file names, folders or the time."""
+        content = self.model_dump(mode="json", exclude={"artifacts": {"__all__": {"uri"}}})
+        text = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False, default=str)
+        return hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()[:32]
+
+    def method(self, name: str) -> Method:
+        """Return the method of a public name.
+
+        Raises:
+            UserError: There is none.
+        """
+        return find_method(self.methods, name)
+
+
+def find_method(methods: Mapping[str, Method], name: str) -> Method:
+    """Return the method of a public name.
+
+    Raises:
+        UserError: There is none; the error knows those that exist.
+    """
+    if name not in methods:
+        known = sorted(methods)
+        raise UserError(f'the model has no method "{name}"', code="unknown-method", known=known, hint=did_you_mean(name, known))
+    return methods[name]
