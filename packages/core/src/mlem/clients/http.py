@@ -1,0 +1,167 @@
+"""`HttpClient`: calls a model that ``mlem-server`` serves."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import time
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+from urllib.parse import urlsplit
+
+from pydantic import Field, PrivateAttr, field_validator, model_validator
+
+from mlem.client import Client
+from mlem.clients.answers import Answer, check, not_a_server
+from mlem.errors import PlatformError, UserError, WaitTimeoutError
+from mlem.fields import Unit
+
+if TYPE_CHECKING:
+    import urllib3
+
+    from mlem.interface import Interface
+
+TOKEN_VARIABLE = "MLEM_TOKEN"  # noqa: S105  # the name of a variable
+CONNECT_TIMEOUT_S = 5.0
+ATTEMPTS = 3
+PAUSE_S = 0.2
+
+
+class HttpClient(Client):
+    """Calls a model over HTTP; certificates are verified where the URL is https.
+
+    A bearer token is read from the environment variable ``MLEM_TOKEN`` at each call; it is no field, so it reaches no file and no
+    message. A call is repeated only where the model can't have seen it: the connection was not established, or the server
+    answered 503 with ``Retry-After``.
+    """
+
+    type: ClassVar[str] = "http"
+
+    url: str = Field(description="where the server is: http://host:8080")
+    timeout_s: Annotated[float, Field(gt=0, le=86400), Unit("s")] = Field(
+        default=30.0, description="how long a call may take, repeats included"
+    )
+
+    _pool: urllib3.PoolManager | None = PrivateAttr(default=None)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_04(cls, data: Any) -> Any:
+        """Accept host and port, as files of MLEM 0.4 have them."""
+        if not isinstance(data, Mapping) or "url" in data or not {"host", "port"} & data.keys():
+            return data
+        fields = dict(data)
+        host, port = str(fields.pop("host", "0.0.0.0")), fields.pop("port", 8080)  # noqa: S104  # the defaults of MLEM 0.4
+        base = host if "://" in host else f"http://{host}"
+        return {**fields, "url": base if port is None else f"{base}:{port}"}
+
+    @field_validator("url")
+    @classmethod
+    def _check_url(cls, url: str) -> str:
+        try:
+            parts = urlsplit(url)
+            usable = parts.scheme in ("http", "https") and bool(parts.hostname) and not parts.query and not parts.fragment
+            _ = parts.port  # raises where it is no number
+        except ValueError:
+            usable = False
+        if not usable:
+            raise ValueError('expected a URL like "http://host:8080"')
+        if parts.username is not None:
+            raise ValueError(f"expected a URL without credentials; set {TOKEN_VARIABLE} instead")
+        return url.rstrip("/")
+
+    def fetch_interface(self) -> Interface:
+        """Ask the server for its interface.
+
+        Raises:
+            MlemError: See `mlem.clients.answers.check`.
+        """
+        from mlem.interface import Interface
+
+        answer = self._request("GET", "/interface.json", None)
+        document = check(answer, self.url)
+        try:
+            return Interface.parse(document)
+        except UserError as error:
+            raise not_a_server(self.url, f"its interface can't be read: {error}") from error
+
+    def call_encoded(self, method: str, payload: Mapping[str, Any]) -> Any:
+        """Call a method with encoded arguments.
+
+        Raises:
+            MlemError: See `mlem.clients.answers.check`.
+        """
+        return check(self._request("POST", f"/{method}", json.dumps(payload, separators=(",", ":")).encode()), self.url)
+
+    def close(self) -> None:
+        """Close the connections; the next call opens new ones."""
+        if self._pool is not None:
+            self._pool.clear()
+            self._pool = None
+
+    def _request(self, verb: str, path: str, body: bytes | None) -> Answer:
+        deadline = time.monotonic() + self.timeout_s
+        for attempt in range(1, ATTEMPTS + 1):
+            remaining_s = deadline - time.monotonic()
+            try:
+                answer = self._once(verb, path, body, remaining_s)
+            except PlatformError as error:
+                again = error.code == "unreachable" or (verb == "GET" and error.code == "connection-lost")
+                if not again or attempt == ATTEMPTS or deadline - time.monotonic() <= PAUSE_S:
+                    raise
+                time.sleep(PAUSE_S)
+                continue
+            pause_s = answer.retry_after_s if answer.status == 503 else None
+            if pause_s is None or attempt == ATTEMPTS or time.monotonic() + pause_s >= deadline:
+                return answer
+            time.sleep(pause_s)
+        raise AssertionError("the last attempt returns or raises")
+
+    def _once(self, verb: str, path: str, body: bytes | None, timeout_s: float) -> Answer:
+        import urllib3
+        from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionError, SSLError, TimeoutError
+
+        timeout = urllib3.Timeout(connect=min(CONNECT_TIMEOUT_S, timeout_s), total=timeout_s)
+        try:
+            response = self._connections().request(
+                verb, f"{self.url}{path}", body=body, headers=_headers(body), timeout=timeout, retries=False, redirect=False
+            )
+        except NewConnectionError as error:
+            message = f"{self.url} can't be reached: {_reason(error)}"
+            raise PlatformError(message, code="unreachable", hint="mlem deployment status NAME") from error
+        except (ConnectTimeoutError, TimeoutError) as error:
+            where = "no connection to" if isinstance(error, ConnectTimeoutError) else "no answer from"
+            raise WaitTimeoutError(f"{where} {self.url} within {timeout_s:.3g} s", hint="give it more time: timeout_s") from error
+        except SSLError as error:
+            raise PlatformError(f"{self.url}: the TLS connection failed: {_reason(error)}", code="tls") from error
+        except HTTPError as error:
+            raise PlatformError(f"{self.url}: the connection was lost: {_reason(error)}", code="connection-lost") from error
+        return Answer(response.status, response.headers.get("content-type", ""), response.headers.get("retry-after"), response.data)
+
+    def _connections(self) -> urllib3.PoolManager:
+        import urllib3
+
+        if self._pool is None:
+            self._pool = urllib3.PoolManager(num_pools=1, maxsize=10)
+        return self._pool
+
+
+def _headers(body: bytes | None) -> dict[str, str]:
+    headers = {"accept": "application/json"}
+    if body is not None:
+        headers["content-type"] = "application/json"
+    token = os.environ.get(TOKEN_VARIABLE, "").strip()
+    if token:
+        headers["authorization"] = f"Bearer {token}"
+    return headers
+
+
+def _reason(error: BaseException) -> str:
+    cause: BaseException = error
+    for item in (error, error.__cause__, error.__context__):
+        if isinstance(item, OSError):
+            cause = item
+    with contextlib.suppress(AttributeError):
+        cause = cause.reason  # type: ignore[attr-defined]  # urllib3's wrappers keep what they wrap
+    return getattr(cause, "strerror", None) or str(cause)

@@ -1,0 +1,18 @@
+"""The HTTP server inside every mlem deployment: `serve` runs it, ``mlem-server`` is its command."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from mlem_server.server import serve
+
+__all__ = ["serve"]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "serve":  # late: uvicorn and the model's metadata are loaded only by those who serve
+        from mlem_server.server import serve
+
+        return serve
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

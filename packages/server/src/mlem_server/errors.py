@@ -1,0 +1,84 @@
+"""What the server answers when a request can't be served: a status, and a JSON body that says what, where and what to do.
+
+=====================================  ======  =========================================================
+code                                   status  the caller's next step
+=====================================  ======  =========================================================
+bad-json                               400     send JSON
+unauthorized                           401     send ``Authorization: Bearer TOKEN``
+not-found, unknown-method              404     use one of the ``known`` paths or methods
+method-not-allowed                     405     use a method in ``Allow``
+body-timeout                           408     send the body faster
+length-required                        411     send ``Content-Length``, or a chunked body
+body-too-large                         413     send less at once
+bad-content-type                       415     send ``Content-Type: application/json``
+bad-data, bad-arguments                422     correct the data at ``path``
+model-failed                           500     look at the server's log, under the request's id
+overloaded, not-ready, timed-out       503     repeat after ``Retry-After`` seconds
+=====================================  ======  =========================================================
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from mlem.errors import DataError, MlemError, UserError
+
+
+class HttpError(MlemError):
+    """A request that is answered with an error.
+
+    Args:
+        status: The HTTP status.
+        code: A kebab-case identifier, stable across versions.
+        message: What is wrong, and where; never a detail of the model's code or of the server's disk.
+        hint: What the caller can do.
+        known: The values that would have been accepted.
+        headers: Further headers of the answer.
+        details: Further members of the error's JSON: ``path``, ``expected``, ``got``.
+    """
+
+    default_code = "http"
+
+    def __init__(
+        self,
+        status: int,
+        code: str,
+        message: str,
+        *,
+        hint: str | None = None,
+        known: Sequence[str] = (),
+        headers: Mapping[str, str] | None = None,
+        details: Mapping[str, Any] | None = None,
+    ) -> None:
+        super().__init__(message, hint=hint, known=known, code=code)
+        self.status = status
+        self.headers = dict(headers or {})
+        self.details = dict(details or {})
+
+    def body(self) -> dict[str, Any]:
+        """Return the JSON body: ``{"error": {"code", "message", ...}}``; members without a value are left out."""
+        error: dict[str, Any] = {"code": self.code, "message": self.message, **self.details}
+        if self.hint:
+            error["hint"] = self.hint
+        if self.known:
+            error["known"] = list(self.known)
+        return {"error": error}
+
+
+class ModelFailedError(Exception):
+    """The model raised an exception; its cause is for the log, not for the caller."""
+
+
+def refusal(error: MlemError) -> HttpError:
+    """Translate what the core says about a caller's data into an answer.
+
+    Args:
+        error: An error of binding or decoding arguments.
+    """
+    if isinstance(error, HttpError):
+        return error
+    details = {"path": error.path, "expected": error.expected, "got": error.got} if isinstance(error, DataError) else {}
+    status = 404 if error.code == "unknown-method" else 422
+    code = error.code if isinstance(error, UserError) else "bad-data"
+    return HttpError(status, code, error.message, hint=error.hint, known=error.known, details=details)

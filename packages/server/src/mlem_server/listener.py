@@ -1,0 +1,61 @@
+"""The listening socket: bound before the model is loaded, or taken over from the process that started this one."""
+
+from __future__ import annotations
+
+import errno
+import socket
+
+from mlem.errors import PlatformError, UserError
+from mlem_server.settings import Settings
+
+BACKLOG = 2048
+
+
+def listen(settings: Settings) -> socket.socket:
+    """Return a socket that listens.
+
+    Args:
+        settings: ``fd`` goes before ``host`` and ``port``.
+
+    Raises:
+        UserError: The address can't be used, or the file descriptor is no listening socket.
+    """
+    if settings.fd is not None:
+        return _take_over(settings.fd)
+    try:
+        family, *_, address = socket.getaddrinfo(settings.host, settings.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
+    except (OSError, UnicodeError) as error:
+        raise UserError(f"can't listen on {settings.host!r}: {error}", code="bad-address") from error
+    try:
+        return socket.create_server((str(address[0]), settings.port), family=family, backlog=BACKLOG)
+    except OSError as error:
+        raise _unusable(settings, error) from error
+
+
+def address_of(listener: socket.socket) -> str:
+    """Return the URL under which a socket listens, for people."""
+    if listener.family == socket.AF_UNIX:
+        return f"unix:{listener.getsockname()}"
+    host, port = listener.getsockname()[:2]
+    return f"http://[{host}]:{port}" if listener.family == socket.AF_INET6 else f"http://{host}:{port}"
+
+
+def _take_over(fd: int) -> socket.socket:
+    try:
+        listener = socket.socket(fileno=fd)
+        listener.listen(BACKLOG)
+    except OSError as error:
+        raise UserError(f"file descriptor {fd} is no bound socket: {error.strerror}", code="bad-address") from error
+    listener.set_inheritable(False)
+    return listener
+
+
+def _unusable(settings: Settings, error: OSError) -> UserError | PlatformError:
+    where = f"port {settings.port} of {settings.host}"
+    if error.errno == errno.EADDRINUSE:
+        return UserError(f"{where} is in use", code="port-in-use", hint="choose another one: --port N")
+    if error.errno == errno.EACCES:
+        return UserError(f"{where} is not allowed for this user", code="permission-denied", hint="choose a port above 1023: --port N")
+    if error.errno == errno.EADDRNOTAVAIL:
+        return UserError(f"this machine has no address {settings.host}", code="bad-address", hint="use --host 127.0.0.1 or 0.0.0.0")
+    return PlatformError(f"can't listen on {where}: {error.strerror}")

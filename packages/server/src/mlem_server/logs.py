@@ -1,0 +1,32 @@
+"""The log: on stderr, one event a line; the lines of a traceback are set in, so that each event begins with its time."""
+
+from __future__ import annotations
+
+import logging
+import sys
+import time
+
+
+class EventFormatter(logging.Formatter):
+    """Formats an event: UTC time, level, message; further lines begin with a bar."""
+
+    converter = staticmethod(time.gmtime)
+    default_msec_format = "%s.%03dZ"
+
+    def __init__(self) -> None:
+        super().__init__("%(asctime)s %(levelname)s %(message)s", "%Y-%m-%dT%H:%M:%S")
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Format an event."""
+        return "\n  | ".join(super().format(record).splitlines())
+
+
+def configure_logs() -> None:
+    """Send the events of the server to stderr, and of everything else what is a warning or worse."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(EventFormatter())
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(logging.WARNING)
+    logging.getLogger("mlem.server").setLevel(logging.INFO)
+    logging.captureWarnings(True)
