@@ -126,3 +126,31 @@ def _requirement(reader: _Reader, data: Any, path: str) -> dict[str, Any]:
     if not data.get("module") or not data.get("version"):
         raise reader.fail(path, "a requirement needs a module and a version")
     return {"module": data["module"], "version": data["version"], "package_name": data.get("package_name") or data["module"]}
+
+
+def translate_data(data: Mapping[str, Any], source: str, prefix: str = "") -> dict[str, Any]:
+    """Turn the content of a data set's file of MLEM 0.4 into this version's.
+
+    Args:
+        data: The file's mapping.
+        source: The file's name, for messages.
+        prefix: The path of ``data`` inside the file.
+
+    Raises:
+        DeclarationError: A field has no counterpart; the message names it.
+    """
+    reader = _Reader(source, prefix)
+    reader.only(data, ("artifacts", "object_type", "reader", "requirements", "type", "location", "params"), "")
+    about = reader.mapping(data["reader"], "reader")
+    reader.only(about, ("type", "format", "data_type"), "reader")
+    kind = {"numpy": "npy", "primitive": "json", "pandas_series": about.get("format", "csv")}.get(about.get("type", ""), about.get("format"))
+    if kind not in ("csv", "json", "parquet", "npy"):
+        raise reader.fail("reader.format", f"data that MLEM 0.4 wrote as {kind!r} can't be read")
+    if "data_type" not in about:
+        raise reader.fail("reader.data_type", "required field is missing")
+    requirements = reader.items(data.get("requirements") or [], "requirements")
+    return {
+        "data_type": about["data_type"],
+        "artifacts": artifacts(reader, data.get("artifacts") or {}, kind),
+        "requirements": [_requirement(reader, item, f"requirements.{index}") for index, item in enumerate(requirements)],
+    }

@@ -1,0 +1,198 @@
+"""The files of an object: written once with their digest, verified wherever they are read or copied."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import io
+import os
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import IO, Any, TypeVar
+
+from mlem.errors import ConflictError, NotFoundError, PlatformError
+from mlem.files import sync_folder, unusable
+from mlem.model import Artifact
+
+CHUNK_BYTES = 1 << 20
+Opener = Callable[[str], IO[bytes]]
+ResultT = TypeVar("ResultT")
+
+
+class _Hashing(io.RawIOBase):
+    """A file to write to that keeps count and digest of what passes, so that nothing is read again."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
+        self.sha256 = hashlib.sha256()
+        self.size_bytes = 0
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: Any) -> int:
+        view = memoryview(data).cast("B")
+        self.sha256.update(view)
+        self.size_bytes += len(view)
+        self._file.write(view)
+        return len(view)
+
+
+def write_artifact(path: Path, write: Callable[[IO[bytes]], ResultT], kind: str) -> tuple[Artifact, ResultT]:
+    """Write an artifact of any size: a reader sees the old file or the new one, never a part.
+
+    Args:
+        path: The file; its folder is made when absent.
+        write: Writes the content to the file that it is given.
+        kind: The artifact's format.
+
+    Returns:
+        The artifact, and what ``write`` returned.
+
+    Raises:
+        UserError: The folder can't be written.
+        PlatformError: The disk is full, or failed.
+    """
+    try:
+        with _replacing(path) as file:
+            hashing = _Hashing(file)
+            result = write(hashing)  # type: ignore[arg-type]  # as much of a file as picklers and writers need
+        return Artifact(uri=path.name, size_bytes=hashing.size_bytes, sha256=hashing.sha256.hexdigest(), format=kind), result
+    except OSError as error:
+        raise unusable(path, error, "write") from error
+
+
+@contextlib.contextmanager
+def _replacing(path: Path) -> Iterator[IO[bytes]]:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            yield file
+            file.flush()
+            os.fchmod(file.fileno(), 0o666 & ~_umask())
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+        sync_folder(path.parent)
+    except BaseException:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(temporary)
+        raise
+
+
+def _umask() -> int:
+    mask = os.umask(0o022)
+    os.umask(mask)
+    return mask
+
+
+def join(folder: Path | str, uri: str) -> str:
+    """Return the address of an artifact.
+
+    Args:
+        folder: The folder of the ``.mlem`` file: a path, or a URL that fsspec knows.
+        uri: The artifact's, relative to it.
+    """
+    return f"{str(folder).rstrip('/')}/{uri}" if "://" in str(folder) else str(Path(folder) / uri)
+
+
+def open_artifact(address: str) -> IO[bytes]:
+    """Open a file by its path or URL.
+
+    Raises:
+        NotFoundError: It is not there.
+        UserError: It can't be read.
+        PlatformError: The store does not answer.
+    """
+    try:
+        if "://" not in address:
+            return open(address, "rb")  # noqa: SIM115  # the caller closes it
+        import fsspec
+
+        opened: IO[bytes] = fsspec.open(address, "rb").open()
+        return opened
+    except FileNotFoundError as error:
+        raise NotFoundError(f"the artifact {address} does not exist", code="artifact-missing") from error
+    except OSError as error:
+        raise unusable(address, error, "read") from error
+    except ImportError as error:
+        raise PlatformError(f"can't read {address}: {error}", hint=str(error)) from error
+
+
+def check(artifact: Artifact, address: str, file: IO[bytes], copy_to: IO[bytes] | None = None) -> None:
+    """Read a file to its end, and compare it with what was recorded.
+
+    Args:
+        artifact: The record.
+        address: The file's address, for messages.
+        file: The open file.
+        copy_to: Where to write what is read; trust it only when this returns.
+
+    Raises:
+        ConflictError: Its length or its digest differs.
+    """
+    name, expected = artifact.checksum
+    digest = hashlib.new(name or "sha256", usedforsecurity=False)
+    size_bytes = 0
+    while chunk := file.read(CHUNK_BYTES):
+        digest.update(chunk)
+        size_bytes += len(chunk)
+        if copy_to is not None:
+            copy_to.write(chunk)
+    if size_bytes != artifact.size_bytes:
+        what = "is truncated" if size_bytes < artifact.size_bytes else "is longer than the file that was saved"
+        raise _changed(f"{address} {what}: expected {artifact.size_bytes} bytes, got {size_bytes}")
+    if name and digest.hexdigest() != expected:
+        raise _changed(f"{address} is not the file that was saved: expected {name} {expected}, got {digest.hexdigest()}")
+
+
+def _changed(message: str) -> ConflictError:
+    return ConflictError(message, code="artifact-changed", hint="copy the object again, with its .mlem file, from where it was saved")
+
+
+@contextlib.contextmanager
+def verified(artifact: Artifact, folder: Path | str, opener: Opener = open_artifact) -> Iterator[IO[bytes]]:
+    """Open an artifact whose content is sure to be what was saved.
+
+    Args:
+        artifact: The record.
+        folder: The folder, or URL, of the ``.mlem`` file.
+        opener: Opens an address.
+
+    Yields:
+        The file, at its start. One from a URL is a local copy: what was verified is what is read.
+
+    Raises:
+        ConflictError: The file changed.
+        NotFoundError: It is not there.
+    """
+    address = join(folder, artifact.uri)
+    with contextlib.ExitStack() as stack:
+        file = stack.enter_context(opener(address))
+        if "://" in address:
+            local = stack.enter_context(tempfile.TemporaryFile())
+            check(artifact, address, file, local)
+            file = local
+        else:
+            check(artifact, address, file)
+        file.seek(0)
+        yield file
+
+
+def copy(artifact: Artifact, folder: Path | str, target: Path, opener: Opener = open_artifact) -> Artifact:
+    """Copy an artifact, verified on the way; the target appears only when it is whole.
+
+    Args:
+        artifact: The record.
+        folder: The folder, or URL, of the ``.mlem`` file.
+        target: The new file.
+        opener: Opens an address.
+
+    Returns:
+        The record of the copy; the digests stay as recorded, so that the model keeps its own.
+    """
+    address = join(folder, artifact.uri)
+    with opener(address) as file:
+        copied, _ = write_artifact(target, lambda out: check(artifact, address, file, out), artifact.format)
+    return artifact.model_copy(update={"uri": copied.uri})

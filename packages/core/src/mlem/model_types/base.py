@@ -1,0 +1,62 @@
+"""`ModelType`: how a kind of Python object becomes a model."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from typing import IO, Any, ClassVar
+
+from mlem import pickling
+from mlem.model import Requirement
+
+
+class ModelType(ABC):
+    """How a kind of object is recognised, saved and loaded. It is never instantiated.
+
+    Attributes:
+        type: The word in a model's file: ``sklearn``.
+        format: The word for the format of its artifact.
+    """
+
+    type: ClassVar[str] = ""
+    format: ClassVar[str] = "pickle"
+
+    @classmethod
+    @abstractmethod
+    def matches(cls, obj: Any) -> bool:
+        """Say whether an object is of this kind, by the names of its classes: no framework is imported to find out."""
+
+    @classmethod
+    @abstractmethod
+    def methods(cls, obj: Any) -> Mapping[str, str]:
+        """List what can be called.
+
+        Args:
+            obj: An object that matches.
+
+        Returns:
+            The attribute to call by public name. The first has to answer the sample; others that can't are left out.
+        """
+
+    @classmethod
+    def dump(cls, obj: Any, file: IO[bytes]) -> frozenset[str]:
+        """Write the artifact.
+
+        Args:
+            obj: An object that matches.
+            file: Where to; it can be written, not read or sought.
+
+        Returns:
+            The modules that loading it needs.
+        """
+        return pickling.dump(obj, file)
+
+    @classmethod
+    def load(cls, file: IO[bytes], requirements: Sequence[Requirement] = ()) -> Any:
+        """Read the artifact, whose content has been verified.
+
+        Args:
+            file: The artifact.
+            requirements: The packages that it was saved with, for messages.
+        """
+        return pickling.load(file, requirements)

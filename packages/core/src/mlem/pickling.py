@@ -1,0 +1,203 @@
+"""Pickling of Python objects: by value where code is the user's own, with the same bytes each time, noting the modules in use.
+
+What differs from `cloudpickle.Pickler`, each with its reason:
+
+- modules that no installed package has are pickled by value, so that a ``preprocess.py`` beside the script reaches the server;
+- file names, line numbers of definitions and the random ids of classes are left out, and sets in code are sorted, so that the
+  same object saved by the same code has the same digest, from whatever folder and at whatever time;
+- each module that the object refers to is noted, so that requirements are what the object uses, not what the script imported.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dis
+import io
+import os
+import pickle
+import types
+from collections.abc import Iterator, Sequence
+from typing import IO, TYPE_CHECKING, Any
+
+from mlem.errors import PluginError, UserError
+from mlem.model import Requirement
+from mlem.requirements import is_local, is_standard, local_modules, top_level
+
+if TYPE_CHECKING:
+    import cloudpickle
+
+_NOT_CONTENT = ("__builtins__", "__cached__", "__file__", "__loader__", "__path__", "__spec__")  # of a module: where it was, not what it is
+
+
+def dump(obj: Any, file: IO[bytes]) -> frozenset[str]:
+    """Pickle an object.
+
+    Args:
+        obj: The object.
+        file: Where to; it is written as the pickle grows.
+
+    Returns:
+        The modules that loading it imports.
+
+    Raises:
+        UserError: A part of it can't be pickled, or imports a module of the user's inside a function.
+    """
+    modules: set[str] = set()
+    with _by_value():
+        try:
+            _pickler_class()(file, modules).dump(obj)
+        except UserError:
+            raise
+        except (pickle.PicklingError, TypeError, AttributeError, NotImplementedError, ValueError) as error:
+            raise UserError(
+                f"a {type(obj).__qualname__} can't be pickled: {error}",
+                code="not-picklable",
+                hint="keep connections, locks, files and generators out of what is saved, and make them where they are used",
+            ) from error
+    return frozenset(modules)
+
+
+def dumps(obj: Any) -> bytes:
+    """Pickle an object into memory; see `dump`."""
+    buffer = io.BytesIO()
+    dump(obj, buffer)
+    return buffer.getvalue()
+
+
+def load(file: IO[bytes], requirements: Sequence[Requirement] = ()) -> Any:
+    """Load a pickled object. Loading runs code: verify the file's digest before.
+
+    Args:
+        file: The pickle.
+        requirements: The packages that the object was saved with, for the hint when one is missing.
+
+    Raises:
+        PluginError: A package is missing, or is of a version that does not fit.
+        UserError: The file is no pickle.
+    """
+    pins = " ".join(requirement.pip for requirement in requirements)
+    try:
+        return pickle.load(file)  # noqa: S301  # the caller has compared its digest with the metadata's
+    except ModuleNotFoundError as error:
+        missing = top_level(error.name or "")
+        pin = next((requirement.pip for requirement in requirements if requirement.module == missing), None)
+        raise PluginError(
+            f'the model needs the module "{error.name}", which is not installed', code="missing-module", hint=f"pip install {pin or missing}"
+        ) from error
+    except (ImportError, AttributeError, ValueError, TypeError, KeyError, SystemError) as error:
+        raise PluginError(
+            f"the model does not load with the packages that are installed: {type(error).__name__}: {error}",
+            code="wrong-versions",
+            hint=f"install what it was saved with: pip install {pins}" if pins else None,
+        ) from error
+    except (pickle.UnpicklingError, EOFError) as error:
+        raise UserError(f"the artifact is no pickle: {error}", code="not-a-pickle") from error
+
+
+@contextlib.contextmanager
+def _by_value() -> Iterator[None]:
+    """Have the user's own modules pickled by value, as long as this lasts."""
+    import cloudpickle
+
+    before = cloudpickle.list_registry_pickle_by_value()
+    registered = [module for module in local_modules() if module.__name__ not in before]
+    for module in registered:
+        cloudpickle.register_pickle_by_value(module)
+    try:
+        yield
+    finally:
+        for module in registered:
+            cloudpickle.unregister_pickle_by_value(module)
+
+
+class _Sorted(frozenset[Any]):
+    """A set that pickles in the order of its items' representations: that of a set of strings differs from run to run."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return frozenset, (sorted(self, key=repr),)
+
+
+def _stable_code(code: types.CodeType) -> types.CodeType:
+    """Leave out of a code object where it was written; its nested ones come here by themselves."""
+    constants = tuple(_Sorted(constant) if type(constant) is frozenset else constant for constant in code.co_consts)
+    return code.replace(co_filename=os.path.basename(code.co_filename), co_firstlineno=1, co_consts=constants)
+
+
+def imports_of(code: types.CodeType) -> Iterator[tuple[str, int]]:
+    """Find the import statements inside a function.
+
+    Yields:
+        The module's name and the number of leading dots.
+    """
+    level = 0
+    constants: list[Any] = [0, 0]
+    for instruction in dis.get_instructions(code):
+        if instruction.opname in ("LOAD_CONST", "LOAD_SMALL_INT"):
+            constants = [constants[-1], instruction.argval]
+        elif instruction.opname == "IMPORT_NAME":
+            level = constants[0] if isinstance(constants[0], int) else 0
+            yield instruction.argval, level
+    for constant in code.co_consts:
+        if isinstance(constant, types.CodeType):
+            yield from imports_of(constant)
+
+
+def _pickler_class() -> type[cloudpickle.Pickler]:
+    """Make the class: its base is imported only where something is pickled."""
+    import cloudpickle
+    from cloudpickle import cloudpickle as internals
+
+    class Pickler(cloudpickle.Pickler):  # type: ignore[misc]  # the base has no type information
+        def __init__(self, file: IO[bytes], modules: set[str]) -> None:
+            super().__init__(file, protocol=5)  # the same bytes whatever Python's newest protocol is
+            self.modules = modules
+
+        def persistent_id(self, obj: Any) -> None:
+            """Note the modules in use; pickle asks this of every object."""
+            if isinstance(obj, type | types.FunctionType | types.BuiltinFunctionType):
+                self._note(getattr(obj, "__module__", None))
+            elif isinstance(obj, types.ModuleType):
+                self._note(obj.__name__)
+            else:
+                self._note(type(obj).__module__)
+
+        def _note(self, module: Any) -> None:
+            if isinstance(module, str) and module != "builtins" and not is_standard(module):
+                self.modules.add(module)
+
+        def reducer_override(self, obj: Any) -> Any:
+            """Reduce code, functions, classes and modules without what differs from run to run."""
+            if isinstance(obj, types.CodeType):
+                self._check_imports(obj)
+                return internals._code_reduce(_stable_code(obj))
+            if isinstance(obj, types.ModuleType) and not internals._should_pickle_by_reference(obj):
+                # The content goes into the state, not into the arguments: a package refers to itself through its submodules.
+                state = {key: value for key, value in vars(obj).items() if key not in _NOT_CONTENT}
+                return types.ModuleType, (obj.__name__,), state
+            return _without_tracker(super().reducer_override(obj), internals)
+
+        def _function_getnewargs(self, func: types.FunctionType) -> Any:
+            arguments = super()._function_getnewargs(func)
+            for name in ("__file__", "__path__"):
+                arguments[1].pop(name, None)
+            return arguments
+
+        def _check_imports(self, code: types.CodeType) -> None:
+            for name, level in imports_of(code):
+                if level or is_local(name):
+                    raise UserError(
+                        f"{code.co_name} imports {'.' * level}{name} when it is called; no package has that module, and the server will not find it",
+                        code="local-import",
+                        hint=f"import {name or 'it'} at the top of the file: what the function uses of it is then saved with it",
+                    )
+                self._note(name)
+
+    return Pickler
+
+
+def _without_tracker(reduced: Any, internals: Any) -> Any:
+    """Replace the random id that cloudpickle gives to a class, which only matters to processes that share memory of it."""
+    if isinstance(reduced, tuple) and reduced[0] in (internals._make_skeleton_class, internals._make_skeleton_enum):
+        function, arguments, *rest = reduced
+        return (function, (*arguments[:-2], None, arguments[-1]), *rest)
+    return reduced

@@ -1,0 +1,155 @@
+"""Saving an object as a model, and loading, verifying and copying what was saved."""
+
+from __future__ import annotations
+
+import platform
+import warnings
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from mlem import artifacts, pickling
+from mlem.artifacts import Opener, open_artifact
+from mlem.data import infer
+from mlem.datasets import Dataset, load_data, save_data
+from mlem.errors import DataError, DeclarationError, PluginError, UserError
+from mlem.files import write_atomic
+from mlem.model import Model
+from mlem.model_types.base import ModelType
+from mlem.objects import EXTENSION
+from mlem.requirements import resolve
+from mlem.signatures import describe
+from mlem.yaml_file import dump
+
+__all__ = ["DATA", "Dataset", "copy_model", "load_data", "load_model", "save", "save_data", "verify"]
+
+DATA = "data"
+"""The key of a model's only artifact."""
+
+
+def save(
+    obj: Any, path: Path | str, *, sample_data: Any = None, params: Mapping[str, Any] | None = None, model_types: Sequence[type[ModelType]]
+) -> Model | Dataset:
+    """Save an object: its artifact at ``<path>``, then what is known of it at ``<path>.mlem``.
+
+    Args:
+        obj: A model, or data.
+        path: Where to, with or without the extension ``.mlem``.
+        sample_data: What a method of the model takes: several rows tell the types, the first is recorded with its answer. Of a
+            callable with several required arguments, a dict by name or a tuple by position.
+        params: What to record beside it.
+        model_types: The kinds of objects that can be saved, the first that matches is chosen.
+
+    Returns:
+        The metadata: of a data set where the object is data and no model.
+
+    Raises:
+        UserError: No kind matches, the object can't be pickled, or its first method fails on the sample.
+        DataError: No data type describes what a method takes or answers.
+    """
+    target = Path(str(path).removesuffix(EXTENSION))
+    kind = next((kind for kind in model_types if kind.matches(obj)), None)
+    if kind is None:
+        return _save_data(obj, target, model_types)
+    if sample_data is None:
+        warnings.warn(
+            f"{target.name} is saved without sample_data: its methods have no checked signature, and there is no sample row to ask a deployment for",
+            stacklevel=3,
+        )
+    methods, samples = describe(obj, kind.methods(obj), sample_data)
+    if not methods:
+        raise UserError(f"a {type(obj).__qualname__} has no method that {kind.type} models can serve", code="no-methods")
+    artifact, modules = artifacts.write_artifact(target, lambda file: kind.dump(obj, file), kind.format)
+    needed = set().union(*(data_type.requirements() for m in methods.values() for data_type in (m.returns, *(a.data_type for a in m.args))))
+    model = Model(
+        model_type=kind.type,
+        artifacts={DATA: artifact},
+        methods=methods,
+        samples=samples,
+        requirements=resolve(modules | needed),
+        python=platform.python_version(),
+        params=dict(params or {}),
+    )
+    write_metadata(model, target)
+    return model
+
+
+def _save_data(obj: Any, target: Path, model_types: Sequence[type[ModelType]]) -> Dataset:
+    try:
+        infer(obj)
+    except DataError as error:
+        known = [kind.type for kind in model_types]
+        raise UserError(f"a {type(obj).__module__}.{type(obj).__qualname__} is neither a model nor data", code="unknown-object", known=known) from error
+    return save_data(obj, target)
+
+
+def write_metadata(model: Model, target: Path) -> None:
+    """Write ``<target>.mlem``."""
+    write_atomic(target.with_name(target.name + EXTENSION), dump(model.to_data()))
+
+
+def load_model(model: Model, folder: Path | str, model_types: Sequence[type[ModelType]] = (), *, opener: Opener = open_artifact) -> Any:
+    """Load the object of a model. This runs code that the artifact names; its digest is verified before.
+
+    Args:
+        model: The metadata.
+        folder: The folder, or the fsspec URL, that has its file.
+        model_types: The kinds of objects that can be loaded, for formats other than pickle.
+        opener: Opens an address; for stores that need credentials of their own.
+
+    Raises:
+        ConflictError: An artifact is not what was saved.
+        NotFoundError: An artifact is not there.
+        PluginError: A package that it needs is missing, or the model's type is.
+    """
+    artifact = model.artifacts.get(DATA)
+    if artifact is None or len(model.artifacts) > 1:
+        raise DeclarationError(f'expected one artifact, "{DATA}", got {", ".join(model.artifacts) or "none"}')
+    kind = next((kind for kind in model_types if kind.type == model.model_type), None)
+    if kind is None and artifact.format != "pickle":
+        raise PluginError(f'no model type "{model.model_type}" is installed', known=[kind.type for kind in model_types])
+    with artifacts.verified(artifact, folder, opener) as file:
+        return kind.load(file, model.requirements) if kind else pickling.load(file, model.requirements)
+
+
+def verify(model: Model | Dataset, folder: Path | str, *, opener: Opener = open_artifact) -> None:
+    """Compare every artifact with its record, without loading anything.
+
+    Args:
+        model: The metadata.
+        folder: The folder, or the fsspec URL, that has its file.
+        opener: Opens an address.
+
+    Raises:
+        ConflictError: An artifact is not what was saved.
+        NotFoundError: An artifact is not there.
+    """
+    for artifact in model.artifacts.values():
+        address = artifacts.join(folder, artifact.uri)
+        with opener(address) as file:
+            artifacts.check(artifact, address, file)
+
+
+def copy_model(model: Model, folder: Path | str, target_folder: Path, name: str = "model", *, opener: Opener = open_artifact) -> Model:
+    """Copy a model without loading it: its artifacts, verified on the way, then its metadata.
+
+    Args:
+        model: The metadata.
+        folder: The folder, or the fsspec URL, that has its file.
+        target_folder: The folder to copy into; it is made when absent.
+        name: The copy's name.
+        opener: Opens an address.
+
+    Returns:
+        The copy's metadata; its digest is the same.
+
+    Raises:
+        ConflictError: An artifact is not what was saved.
+        NotFoundError: An artifact is not there.
+    """
+    target_folder = Path(target_folder)
+    names = {key: name if len(model.artifacts) == 1 else f"{name}.{key}" for key in model.artifacts}
+    copied = {key: artifacts.copy(artifact, folder, target_folder / names[key], opener) for key, artifact in model.artifacts.items()}
+    copy = model.model_copy(update={"artifacts": copied})
+    write_metadata(copy, target_folder / name)
+    return copy
