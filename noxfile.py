@@ -1,0 +1,131 @@
+"""Everything that is done to this repository: `nox -l` lists it, `nox -s NAME` does it."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import nox
+
+nox.needs_version = ">=2025.2.9"
+nox.options.default_venv_backend = "uv|virtualenv"
+nox.options.sessions = ["lint", "types", "architecture", "tests"]
+nox.options.error_on_external_run = True
+
+ROOT = Path(__file__).parent
+PYPROJECT = nox.project.load_toml("pyproject.toml")
+
+PACKAGES = {
+    "core": ["core"],
+    "server": ["core", "server"],
+    "provider-local": ["core", "server", "provider-local"],
+}
+"""Each package with those of ours that it depends on: its tests run with nothing else of ours installed."""
+
+
+def group(*names: str) -> list[str]:
+    """Return the requirements of dependency groups, for installers that do not know groups."""
+    return list(nox.project.dependency_groups(PYPROJECT, *names))
+
+
+def install(session: nox.Session, packages: list[str], *requirements: str) -> None:
+    """Install packages of ours, editable, with requirements."""
+    # Compiled once at installation: what is measured and what users see start fast.
+    session.env["UV_COMPILE_BYTECODE"] = "1"
+    session.env["PYTHONDONTWRITEBYTECODE"] = ""
+    editable = [argument for package in packages for argument in ("-e", f"packages/{package}")]
+    session.install(*editable, *requirements)
+
+
+@nox.session
+def dev(session: nox.Session) -> None:
+    """Make the environment `.venv` for working on the code."""
+    session.run(sys.executable, "-m", "venv", ".venv", external=True)
+    python = str(ROOT / ".venv" / ("Scripts" if os.name == "nt" else "bin") / "python")
+    editable = [argument for package in PACKAGES for argument in ("-e", f"packages/{package}")]
+    session.run(python, "-m", "pip", "install", "-q", *editable, *group("test", "lint", "types", "architecture"), "nox", external=True)
+    session.log("now: . .venv/bin/activate")
+
+
+@nox.session
+def demo(session: nox.Session) -> None:
+    """Run the README's first page: train, save, deploy, ask, remove."""
+    install(session, list(PACKAGES), *group("example"))
+    session.run("python", "tools/readme.py", "README.md", env={"XDG_STATE_HOME": session.create_tmp()})
+
+
+@nox.session
+@nox.parametrize("package", list(PACKAGES), ids=list(PACKAGES))
+def tests(session: nox.Session, package: str) -> None:
+    """Run a package's tests, with only that package and what it declares installed."""
+    install(session, PACKAGES[package], *group("test", "example"))
+    _pytest(session, f"tests/{package.replace('-', '_')}")
+
+
+@nox.session
+def journeys(session: nox.Session) -> None:
+    """Run the command line end to end, with everything installed."""
+    install(session, list(PACKAGES), *group("test", "example"))
+    _pytest(session, "tests/journeys", "tests/architecture")
+
+
+def _pytest(session: nox.Session, *paths: str) -> None:
+    workers = ["-n", "2"] if not session.posargs else []
+    session.run("coverage", "run", "-m", "pytest", *paths, *workers, *session.posargs)
+
+
+@nox.session
+def coverage(session: nox.Session) -> None:
+    """Combine what the tests covered, and show what they did not."""
+    session.install("coverage>=7.6")
+    session.run("coverage", "combine", success_codes=[0, 1])
+    session.run("coverage", "report")
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Check style and format."""
+    session.install(*group("lint"))
+    session.run("ruff", "check", ".")
+    session.run("ruff", "format", "--check", ".")
+
+
+@nox.session
+def types(session: nox.Session) -> None:
+    """Check types, strictly."""
+    install(session, list(PACKAGES), *group("types"))
+    session.run("mypy", *[f"packages/{package}/src" for package in PACKAGES], "noxfile.py", "tools")
+
+
+@nox.session
+def architecture(session: nox.Session) -> None:
+    """Check who may import whom."""
+    install(session, list(PACKAGES), *group("architecture"))
+    session.run("lint-imports")
+
+
+@nox.session
+def docs(session: nox.Session) -> None:
+    """Build the documentation; the reference pages are made from the code."""
+    install(session, list(PACKAGES), *group("docs"))
+    session.run("python", "tools/reference.py")
+    session.run("mkdocs", "build", "--strict", "-q")
+
+
+@nox.session
+def build(session: nox.Session) -> None:
+    """Build every distribution and check its metadata."""
+    session.install(*group("build"))
+    target = session.create_tmp()
+    for package in PACKAGES:
+        session.run("python", "-m", "build", "--wheel", "--sdist", "--outdir", target, f"packages/{package}", silent=True)
+    session.run("twine", "check", "--strict", *map(str, sorted(Path(target).glob("mlem_*"))))
+
+
+@nox.session
+def bench(session: nox.Session) -> None:
+    """Measure; each script prints ratios of one run."""
+    install(session, list(PACKAGES), *group("example"))
+    for script in session.posargs or sorted(str(path.relative_to(ROOT)) for path in Path(ROOT, "benchmarks").glob("*.py")):
+        session.run("python", script)

@@ -1,0 +1,211 @@
+"""The Python API: what a program does with models and deployments."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mlem.deployment import Deployment
+from mlem.engine import Lock
+from mlem.env import Env
+from mlem.errors import ConflictError, DeclarationError, UserError
+from mlem.handle import DeploymentHandle, _silent
+from mlem.plugins import registry
+from mlem.project import Location, init_project, locate, objects_below
+from mlem.target import deployment_class, expect_object, folder_of, load_deployment, model_reference
+from mlem.yaml_file import update_file
+
+if TYPE_CHECKING:
+    from mlem.model import Model
+    from mlem.model_types.base import ModelType
+
+__all__ = [
+    "DeploymentHandle",
+    "apply",
+    "declare_deployment",
+    "declare_env",
+    "deploy",
+    "deployments",
+    "init",
+    "load",
+    "load_meta",
+    "model_types",
+    "save",
+]
+
+
+def init(folder: str | Path = ".") -> Path:
+    """Make a folder a project; return its configuration file."""
+    return init_project(Path(folder).resolve())[0]
+
+
+def model_types() -> list[type[ModelType]]:
+    """Return the installed model types in the order in which they are asked: those of plugins before the core's."""
+    return sorted(registry().all("model_type").values(), key=lambda cls: cls.__module__.startswith("mlem."))
+
+
+def save(obj: Any, path: str, *, sample_data: Any = None, params: Mapping[str, Any] | None = None, project: str | None = None) -> Model:
+    """Save a model (or a data set), so that it can be deployed without importing it.
+
+    Args:
+        obj: A scikit-learn estimator or pipeline, any callable, or what an installed plugin knows.
+        path: Its name: ``iris`` makes ``iris.mlem`` and the artifact ``iris``.
+        sample_data: Input as the model gets it, shape (rows, ...) for arrays and frames: the signature is inferred from all of
+            it, and its first row with the model's answer becomes the gate of every deployment.
+        params: Anything worth keeping with the model.
+        project: Folder that a relative name starts from.
+
+    Returns:
+        The model's metadata.
+
+    Raises:
+        UserError: No model type knows the object, or it fails on the sample.
+    """
+    from mlem.saving import save as save_model
+
+    place = locate(path, project)
+    return save_model(obj, place.path.with_suffix(""), sample_data=sample_data, params=params, model_types=model_types())
+
+
+def load_meta(path: str, project: str | None = None) -> Any:
+    """Read an object's metadata: a `Model`, a `Deployment`, an `Env` or a `Dataset`.
+
+    Raises:
+        NotFoundError: There is no such object.
+        DeclarationError: Its file is wrong.
+    """
+    place = locate(path, project)
+    data = place.read()
+    kind = data.get("object_type")
+    if kind == "deployment":
+        return load_deployment(place)
+    if kind == "env":
+        return registry().get("env", str(data.get("type"))).from_data(data, str(place))
+    if kind == "data":
+        from mlem.datasets import Dataset
+
+        return Dataset.from_data(data, str(place))
+    expect_object(data, "model", place)
+    from mlem.model import Model
+
+    return Model.from_data(data, str(place))
+
+
+def load(path: str, project: str | None = None) -> Any:
+    """Load an object: a model as the Python object that was saved, a data set as its data, a deployment as a handle.
+
+    The SHA-256 of every artifact is verified before it is unpickled. Unpickling runs code: load only what you trust.
+
+    Raises:
+        NotFoundError: There is no such object.
+        ConflictError: An artifact is not the one that was saved.
+    """
+    place = locate(path, project)
+    meta = load_meta(path, project)
+    if isinstance(meta, Deployment):
+        return DeploymentHandle.of(place, meta)
+    if isinstance(meta, Env):
+        return meta
+    from mlem.datasets import Dataset, load_data
+    from mlem.saving import load_model
+
+    if isinstance(meta, Dataset):
+        return load_data(meta, folder_of(place))
+    return load_model(meta, folder_of(place), model_types=model_types())
+
+
+def apply(model: str | Any, data: Any, method: str = "predict", project: str | None = None) -> Any:
+    """Call a method of a saved model in this process.
+
+    Args:
+        model: The model's name, or a loaded model.
+        data: The method's only argument.
+        method: The method's public name.
+        project: Folder that a relative name starts from.
+    """
+    if not isinstance(model, str):
+        return getattr(model, method)(data) if hasattr(model, method) else model(data)
+    meta, obj = load_meta(model, project), load(model, project)
+    described = meta.method(method)
+    return described.call(obj, described.decode_args(described.bind((data,), {}, called=method)))
+
+
+def declare_env(type_: str, name: str, values: Mapping[str, Any], project: str | None = None) -> Location:
+    """Write the declaration of an env; return where.
+
+    Raises:
+        PluginError: The type is not installed.
+        DeclarationError: A field does not fit; nothing is written.
+    """
+    place = locate(name, project)
+    env = registry().get("env", type_).from_data(values, str(place))
+    _expect_kind_or_nothing(place, "env")
+    update_file(place.path, env.to_data())
+    return place
+
+
+def declare_deployment(type_: str, name: str, values: Mapping[str, Any], project: str | None = None) -> Location:
+    """Write the declaration of a deployment; return where.
+
+    Args:
+        type_: A deployment type, or an env type that stands for its default deployment type.
+        name: The deployment's name.
+        values: The declaration's fields; ``model`` as typed in the current folder.
+        project: Folder that relative names start from.
+
+    Raises:
+        PluginError: The type is not installed.
+        DeclarationError: A field does not fit; nothing is written.
+    """
+    place = locate(name, project)
+    declared = dict(values)
+    if "model" in declared:
+        declared["model"] = model_reference(str(declared["model"]), project, place)
+    deployment = deployment_class(type_).from_data(declared, str(place))
+    _expect_kind_or_nothing(place, "deployment")
+    update_file(place.path, deployment.to_data())
+    return place
+
+
+def _expect_kind_or_nothing(place: Location, kind: str) -> None:
+    if place.url is not None:
+        raise UserError(f"can't write to {place.url}: declarations are written to local files")
+    if not place.path.exists():
+        return
+    try:
+        expect_object(place.read(), kind, place)
+    except DeclarationError as error:
+        raise ConflictError(f"{place} exists and is no {kind}", code="exists", hint="choose another name, or move that file away") from error
+
+
+def deploy(
+    type_: str,
+    name: str,
+    *,
+    model: str,
+    project: str | None = None,
+    report: Callable[[str], None] = _silent,
+    lock: Lock = Lock(),  # noqa: B008  # frozen
+    **fields: Any,
+) -> DeploymentHandle:
+    """Declare a deployment and deploy it: ``deploy("local", "iris-app", model="iris", port=8080)``.
+
+    Returns:
+        A handle of what runs now.
+    """
+    place = declare_deployment(type_, name, {**fields, "model": model}, project)
+    handle = DeploymentHandle.of(place, report=report, lock=lock)
+    handle.run()
+    return handle
+
+
+def deployments(project: str | None = None) -> Sequence[tuple[str, Path]]:
+    """Return name and file of every deployment that is declared in a project, sorted."""
+    place = locate("x", project)
+    root = place.root
+    found = []
+    for name, path in objects_below(root):
+        if b"object_type: deployment" in path.read_bytes():
+            found.append((name, path))
+    return found

@@ -1,0 +1,31 @@
+"""`Builder`: makes an artifact from a model, for example a Docker image."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from mlem.objects import MlemObject
+
+if TYPE_CHECKING:
+    from mlem.model import Model
+
+
+class Builder(MlemObject, ABC):
+    """Makes an artifact from a model; its fields are the options of ``mlem build TYPE MODEL``."""
+
+    object_type: ClassVar[str] = "builder"
+
+    @abstractmethod
+    def build(self, model: Model, model_location: str, report: Callable[[str], None]) -> Mapping[str, Any]:
+        """Make the artifact.
+
+        Args:
+            model: The model's metadata; the model itself is never loaded.
+            model_location: Path or URL of the model's ``.mlem`` file.
+            report: Call it with a line of progress for the user.
+
+        Returns:
+            What was made, as plain data to print: ids, names, folders.
+        """

@@ -1,0 +1,49 @@
+"""``mlem build``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from mlem.cli.declare import _first_line
+from mlem.cli.options import FieldsCommand
+from mlem.cli.output import output_option, print_result, progress, project_option
+
+
+class BuilderTypes(click.Group):
+    """A command for each installed builder type."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the installed builder types."""
+        from mlem.plugins import registry
+
+        return sorted(registry().all("builder"))
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Make the command of a type."""
+        from mlem.plugins import registry
+
+        cls = registry().get("builder", cmd_name)
+
+        @project_option
+        @output_option
+        def command(model: str, values: dict[str, Any], project: str | None, output: str) -> None:
+            from mlem.api import load_meta
+            from mlem.model import Model
+            from mlem.project import locate
+            from mlem.target import expect_object
+
+            place = locate(model, project)
+            builder = cls.from_data(values, f"mlem build {cmd_name}")
+            expect_object(place.read(), "model", place)
+            meta: Model = load_meta(model, project)
+            with progress() as report:
+                made = builder.build(meta, place.source, report)
+            print_result(output, dict(made), "\n".join(f"{key}: {value}" for key, value in made.items()))
+
+        params = [click.Argument(["model"]), *getattr(command, "__click_params__", [])[::-1]]
+        return FieldsCommand(cmd_name, callback=command, params=params, help=_first_line(cls), fields=cls)
+
+
+build = BuilderTypes("build", help="Make an artifact from a model: a Docker image, a folder with a Dockerfile.")

@@ -1,0 +1,84 @@
+"""``mlem config``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from mlem.cli.output import output_option, print_result, project_option, table
+from mlem.errors import NotFoundError
+
+
+@click.group()
+def config() -> None:
+    """Read and write the project's settings (.mlem.yaml); environment variables like MLEM_CORE__STATE__URI go before it."""
+
+
+def _root(project: str | None) -> Path:
+    from mlem.project import locate
+
+    place = locate("x", project)
+    if not place.in_project:
+        raise NotFoundError(f"{place.root} is not in a project", code="no-project", hint="mlem init")
+    return place.root
+
+
+@config.command("set")
+@click.argument("key")
+@click.argument("value")
+@project_option
+@output_option
+def set_(key: str, value: str, project: str | None, output: str) -> None:
+    """Write a setting, for example: mlem config set core.state.uri s3://bucket/path."""
+    from mlem.config import set_setting
+
+    setting = set_setting(_root(project), key, value)
+    print_result(output, {"key": setting.key, "value": setting.value, "origin": setting.origin}, f"{setting.key} = {setting.value}")
+
+
+@config.command()
+@click.argument("key")
+@click.option("--origin", is_flag=True, help="Say where the value is from.")
+@project_option
+@output_option
+def get(key: str, origin: bool, project: str | None, output: str) -> None:
+    """Print a setting's value."""
+    from mlem.config import get_setting
+    from mlem.project import locate
+
+    setting = get_setting(locate("x", project).root, key)
+    text = "" if setting.value is None else str(setting.value)
+    if origin:
+        text = f"{text}\t{setting.origin} {setting.source}".rstrip()
+    print_result(output, {"key": setting.key, "value": setting.value, "origin": setting.origin, "source": setting.source}, text)
+
+
+@config.command("list")
+@click.option("--origin", is_flag=True, help="Say where each value is from.")
+@project_option
+@output_option
+def list_(origin: bool, project: str | None, output: str) -> None:
+    """Print every setting."""
+    from mlem.config import settings
+    from mlem.project import locate
+
+    found = settings(locate("x", project).root)
+    rows = [[setting.key, "" if setting.value is None else str(setting.value), *([setting.origin, setting.source] if origin else [])] for setting in found]
+    header = ["key", "value", *(["origin", "source"] if origin else [])]
+    data = [{"key": setting.key, "value": setting.value, "origin": setting.origin, "source": setting.source} for setting in found]
+    print_result(output, data, table(rows, header))
+
+
+@config.command()
+@click.argument("key")
+@project_option
+@output_option
+def unset(key: str, project: str | None, output: str) -> None:
+    """Take a setting out of the project's file, so that its default holds."""
+    from mlem.config import unset_setting
+
+    root = _root(project)
+    if not unset_setting(root, key):
+        raise NotFoundError(f'"{key}" is not set in {root / ".mlem.yaml"}', code="unknown-setting", hint="mlem config list --origin")
+    print_result(output, {"key": key}, f"{key} is unset")

@@ -1,0 +1,130 @@
+"""``mlem declare env`` and ``mlem declare deployment``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from mlem.cli.options import FieldsCommand
+from mlem.cli.output import output_option, print_result, project_option
+from mlem.errors import PluginError, UserError
+from mlem.project import shown
+
+
+@click.group()
+def declare() -> None:
+    """Write a declaration of an env or a deployment."""
+
+
+class EnvTypes(click.Group):
+    """A command for each installed env type."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the installed env types."""
+        from mlem.plugins import registry
+
+        return sorted(registry().all("env"))
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Make the command of a type."""
+        from mlem.plugins import registry
+
+        cls = registry().get("env", cmd_name)
+
+        @project_option
+        @output_option
+        def command(name: str, values: dict[str, Any], project: str | None, output: str) -> None:
+            from mlem.api import declare_env
+
+            path = declare_env(cls.type, name, values, project).path
+            print_result(output, {"path": str(path)}, f"saved {shown(path)}")
+
+        return _fields_command(command, cmd_name, f"Declare an env of type {cls.type}: {_first_line(cls)}", fields=cls)
+
+
+class DeploymentTypes(click.Group):
+    """A command for each installed deployment type; without a type, it follows from ``--env``."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the installed deployment types."""
+        from mlem.plugins import registry
+
+        return sorted(registry().all("deployment"))
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Make the command of a type."""
+        from mlem.target import deployment_class
+
+        cls = deployment_class(cmd_name)
+
+        @project_option
+        @output_option
+        def command(name: str, values: dict[str, Any], project: str | None, output: str) -> None:
+            from mlem.api import declare_deployment
+
+            path = declare_deployment(cls.type, name, values, project).path
+            print_result(output, {"path": str(path)}, f"saved {shown(path)}")
+
+        return _fields_command(command, cmd_name, f"Declare a deployment of type {cls.type}: {_first_line(cls)}", **deployment_fields(cls))
+
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
+        """Take the type from the first word, else from the env that is named."""
+        try:
+            return args[0], self.get_command(ctx, args[0]), args[1:]
+        except PluginError as error:
+            env = _value_of(args, "env")
+            second_is_a_name = len(args) > 1 and not args[1].startswith("-")
+            if second_is_a_name:
+                raise
+            if env is None:
+                raise UserError(
+                    f'no deployment type for "{args[0]}"',
+                    known=error.known,
+                    hint=f"mlem declare deployment TYPE {args[0]}, or name an env that has one: --env NAME",
+                ) from error
+            type_ = _deployment_type_of(env, _value_of(args, "project"))
+            return type_, self.get_command(ctx, type_), args
+
+
+def deployment_fields(cls: Any) -> dict[str, Any]:
+    """Return what `FieldsCommand` needs for a deployment class: its fields, and those of its env."""
+    from mlem.plugins import registry
+
+    return {"fields": cls, "nested": {"env": registry().get("env", cls.env_type)}}
+
+
+def _value_of(args: list[str], option: str) -> str | None:
+    for index, word in enumerate(args):
+        if word == f"--{option}" and index + 1 < len(args):
+            return args[index + 1]
+        if word.startswith(f"--{option}="):
+            return word.partition("=")[2]
+    return None
+
+
+def _deployment_type_of(env: str, project: str | None) -> str:
+    from mlem.api import load_meta
+    from mlem.errors import NotFoundError
+    from mlem.plugins import registry
+
+    try:
+        declared = load_meta(env, project)
+    except NotFoundError:
+        return registry().get("env", env).deployment_type
+    return str(declared.deployment_type)
+
+
+def _fields_command(callback: Any, name: str, text: str, **fields: Any) -> click.Command:
+    params = [*getattr(callback, "__click_params__", [])[::-1]]
+    return FieldsCommand(name, callback=callback, params=[click.Argument(["name"]), *params], help=text, **fields)
+
+
+def _first_line(cls: Any) -> str:
+    import inspect
+
+    return (inspect.getdoc(cls) or "").partition("\n")[0]
+
+
+declare.add_command(EnvTypes("env", help="Declare an env: where to deploy."))
+declare.add_command(DeploymentTypes("deployment", help="Declare a deployment: what to deploy how."))

@@ -1,0 +1,47 @@
+"""``mlem deployment lock``."""
+
+from __future__ import annotations
+
+import click
+
+from mlem.cli.deployment import handle
+from mlem.cli.deployment_run import _lock, lock_options
+from mlem.cli.output import output_option, print_result, project_option
+
+
+@click.group()
+def lock() -> None:
+    """Show, take or release the lock of a deployment."""
+
+
+@lock.command()
+@click.argument("name")
+@project_option
+@output_option
+def show(name: str, project: str | None, output: str) -> None:
+    """Show who holds the lock, what for, and since when."""
+    holder = handle(name, project).holder()
+    print_result(output, holder.model_dump() if holder else None, holder.describe() if holder else "not locked")
+
+
+@lock.command()
+@click.argument("name")
+@click.option("--message", default="", help="Why, for the others.")
+@project_option
+@lock_options
+@output_option
+def hold(name: str, message: str, project: str | None, lock_timeout: float | None, lock_id: str | None, output: str) -> None:
+    """Take the lock by hand: no run gets it until it is released."""
+    holder = handle(name, project, lock=_lock(lock_timeout, lock_id)).hold(message)
+    print_result(output, holder.model_dump(), f"locked; release it with: mlem deployment lock release {name} --id {holder.id}")
+
+
+@lock.command()
+@click.argument("name")
+@click.option("--id", "id_", default=None, help="Release it only if it has this id.")
+@project_option
+@output_option
+def release(name: str, id_: str | None, project: str | None, output: str) -> None:
+    """Release a lock that was taken by hand."""
+    released = handle(name, project).release_lock(id_)
+    print_result(output, released.model_dump() if released else None, f"released {released.describe()}" if released else "not locked")

@@ -1,0 +1,208 @@
+"""``mlem deployment run | plan | rollback | remove``: the commands that change deployments, and their preview."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, replace
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+from click.core import ParameterSource
+
+from mlem.cli.declare import _fields_command, _first_line, deployment_fields
+from mlem.cli.deployment import handle
+from mlem.cli.options import merge
+from mlem.cli.output import output_option, print_result, progress, project_option, table
+from mlem.errors import ConflictError, UserError
+
+if TYPE_CHECKING:
+    from mlem.deployment import Deployment
+    from mlem.engine import Lock
+    from mlem.handle import DeploymentHandle
+    from mlem.step import Change
+
+CommandT = TypeVar("CommandT", bound=Callable[..., Any])
+
+
+def lock_options(command: CommandT) -> CommandT:
+    """Add ``--lock-timeout`` and ``--lock-id`` to a command that changes a state."""
+    command = click.option("--lock-timeout", type=click.FloatRange(min=0), metavar="SECONDS", help="Wait for another run this long.  [default: 600]")(command)
+    return click.option("--lock-id", metavar="ID", help="Name the lock, so that another command can release it.")(command)
+
+
+def _lock(lock_timeout: float | None, lock_id: str | None) -> Lock:
+    from mlem.engine import Lock
+
+    return Lock(timeout_s=lock_timeout, id=lock_id)
+
+
+class RunTypes(click.Group):
+    """``run --load NAME``, or a command for each installed type."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the installed env and deployment types."""
+        from mlem.plugins import registry
+
+        return sorted({*registry().all("deployment"), *registry().all("env")})
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Make the command of a type."""
+        from mlem.target import deployment_class
+
+        cls = deployment_class(cmd_name)
+
+        @project_option
+        @lock_options
+        @output_option
+        def command(
+            name: str, values: dict[str, Any], project: str | None, output: str, lock_timeout: float | None, lock_id: str | None
+        ) -> None:
+            _run_declared(cls, name, values, project, output, _lock(lock_timeout, lock_id))
+
+        return _fields_command(command, cmd_name, f"Declare and deploy as {cls.type}: {_first_line(cls)}", **deployment_fields(cls))
+
+
+@click.group(cls=RunTypes, invoke_without_command=True, subcommand_metavar="[TYPE NAME --model MODEL ...]")
+@click.option("--load", metavar="NAME", help="Deploy what is declared under this name.")
+@click.option("--model", metavar="MODEL", help="With --load: another model than the declared one; the declaration is updated.")
+@project_option
+@lock_options
+@output_option
+@click.pass_context
+def run(
+    ctx: click.Context, load: str | None, model: str | None, project: str | None, output: str, lock_timeout: float | None, lock_id: str | None
+) -> None:
+    """Deploy a model, and wait until it answers rightly. Running again with nothing changed changes nothing."""
+    if ctx.invoked_subcommand is not None:
+        early = [f"--{name.replace('_', '-')}" for name in ctx.params if ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE]
+        if early:
+            raise UserError(f"{', '.join(early)} before the type", hint=f"options follow the name: mlem deployment run {ctx.invoked_subcommand} NAME ...")
+        return
+    if load is None:
+        raise UserError(
+            "what should be deployed?", hint="mlem deployment run TYPE NAME --model MODEL, or mlem deployment run --load NAME; types: mlem types deployment"
+        )
+    values = {"model": model} if model is not None else {}
+    _run_declared(None, load, values, project, output, _lock(lock_timeout, lock_id))
+
+
+def _run_declared(cls: type[Deployment] | None, name: str, values: Mapping[str, Any], project: str | None, output: str, lock: Lock) -> None:
+    """Lay the given values over the declaration, deploy it, and write the declaration where it is new or changed."""
+    from mlem.api import declare_deployment
+    from mlem.handle import DeploymentHandle
+    from mlem.project import locate
+    from mlem.target import deployment_class, expect_object, model_reference
+
+    place = locate(name, project)
+    data: dict[str, Any] = {}
+    if cls is None or place.path.exists():
+        data = place.read()
+        expect_object(data, "deployment", place)
+    declared = deployment_class(str(data["type"])) if "type" in data else cls
+    if declared is None:
+        raise UserError(f"{place}: type: required field is missing", code="bad-declaration")
+    if cls is not None and declared is not cls:
+        raise ConflictError(f"{place} declares a {declared.type}, not a {cls.type}", code="other-type", hint="choose another name, or edit that file")
+    given = dict(values)
+    if "model" in given:
+        given["model"] = model_reference(str(given["model"]), project, place)
+    merged = {key: value for key, value in merge(data, given).items() if key not in ("object_type", "type")}
+    deployment = declared.from_data(merged, str(place))
+    if deployment.model is None:
+        raise UserError("no model is named", code="no-model", hint="add --model MODEL")
+    with progress() as report:
+        one = DeploymentHandle.of(place, deployment, report=report, lock=lock)
+        one._model()  # a model that can't be deployed must not leave a declaration behind
+        if merged != {key: value for key, value in data.items() if key not in ("object_type", "type")}:
+            absolute = {**merged, "model": str(place.root / deployment.model)} if "://" not in deployment.model else merged
+            if place.url is None:
+                declare_deployment(declared.type, str(place.path), absolute)
+        outcome = one.run()
+    _print_outcome(one, outcome.changed, outcome.changes, output)
+
+
+def _print_outcome(one: DeploymentHandle, changed: bool, changes: Sequence[Change], output: str) -> None:
+    state = one.state()
+    address = one.address()
+    release = state.releases[0] if state else None
+    data = {
+        "name": one.name,
+        "status": "running",
+        "changed": changed,
+        "url": address,
+        "model_hash": release.model_hash if release else None,
+        "release": release.number if release else None,
+        "changes": [asdict(change) for change in changes],
+    }
+    if output == "json":
+        print_result(output, data, "")
+        return
+    click.echo(f"{one.name} is running" + ("" if changed else ": nothing to change"))
+    if address:
+        click.echo(f"url: {address}")
+        example = _example(one)
+        if example:
+            click.echo(f"try: {example}")
+
+
+def _example(one: DeploymentHandle) -> str | None:
+    """Return a curl line with the model's own sample row."""
+    import shlex
+
+    model, _ = one._model()
+    if not model.samples:
+        return None
+    method, sample = next(iter(model.samples.items()))
+    body = json.dumps(sample.args)
+    if len(body) > 2000:
+        return None
+    return f"curl -X POST {one.address()}/{method} -H 'Content-Type: application/json' -d {shlex.quote(body)}"
+
+
+@click.command()
+@click.argument("name")
+@click.option("--model", metavar="MODEL", help="Another model than the declared one.")
+@click.option("--detailed-exitcode", is_flag=True, help="Exit with 10 when a run would change something.")
+@project_option
+@output_option
+def plan(name: str, model: str | None, detailed_exitcode: bool, project: str | None, output: str) -> int:
+    """Show what a run would create, update, replace or remove, why, and what callers would notice."""
+    from mlem.target import model_reference
+
+    one = handle(name, project)
+    if model is not None:
+        deployment = one.deployment.model_copy(update={"model": model_reference(model, project, one.target.location)})
+        one = replace(one, target=replace(one.target, deployment=deployment))
+    changes = one.plan()
+    differs = any(change.action != "keep" for change in changes)
+    rows = [[change.step, change.action, change.reason, change.downtime] for change in changes]
+    text = table(rows, ["step", "action", "why", "downtime"]) + ("" if differs else "\nnothing to change")
+    print_result(output, {"name": one.name, "changes": [asdict(change) for change in changes], "differs": differs}, text)
+    return 10 if detailed_exitcode and differs else 0
+
+
+@click.command()
+@click.argument("name")
+@click.option("--to", "number", type=int, default=None, help="The release to put back.  [default: the one before the current]")
+@project_option
+@lock_options
+@output_option
+def rollback(name: str, number: int | None, project: str | None, lock_timeout: float | None, lock_id: str | None, output: str) -> None:
+    """Put an earlier release back, and wait until it answers rightly."""
+    with progress() as report:
+        release = handle(name, project, report=report, lock=_lock(lock_timeout, lock_id)).rollback(number)
+    data = {"name": name, "release": release.number, "model_hash": release.model_hash, "rollback_of": release.rollback_of}
+    print_result(output, data, f"release {release.rollback_of} (model {release.model_hash}) serves again, as release {release.number}")
+
+
+@click.command()
+@click.argument("name")
+@project_option
+@lock_options
+@output_option
+def remove(name: str, project: str | None, lock_timeout: float | None, lock_id: str | None, output: str) -> None:
+    """Remove what is deployed; the declaration stays. Removing twice is fine."""
+    with progress() as report:
+        removed = handle(name, project, report=report, lock=_lock(lock_timeout, lock_id)).remove()
+    print_result(output, {"name": name, "removed": removed}, f"{name} is removed" if removed else f"{name} is not deployed")

@@ -1,0 +1,21 @@
+"""``mlem init``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from mlem.cli.output import output_option, print_result
+
+
+@click.command()
+@click.argument("folder", metavar="[DIR]", default=".")
+@output_option
+def init(folder: str, output: str) -> None:
+    """Make a folder (the current one when none is given) a project, by a file .mlem.yaml."""
+    from mlem.project import init_project, shown
+
+    path, made = init_project(Path(folder).resolve())
+    words = "made" if made else "is a project already:"
+    print_result(output, {"config": str(path), "created": made}, f"{words} {shown(path)}")

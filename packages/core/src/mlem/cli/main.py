@@ -1,0 +1,132 @@
+"""The command ``mlem``: its groups, and the one place where errors become text (or JSON) and exit codes."""
+
+from __future__ import annotations
+
+import importlib
+import signal
+import sys
+from collections.abc import Sequence
+from types import FrameType
+from typing import Any, NoReturn
+
+import click
+
+from mlem.errors import MlemError, UserError
+
+COMMANDS: dict[str, tuple[str, str]] = {
+    "init": ("mlem.cli.init:init", "Make a folder a project."),
+    "declare": ("mlem.cli.declare:declare", "Write a declaration of an env or a deployment."),
+    "deployment": ("mlem.cli.deployment:deployment", "Deploy models, and look after what is deployed."),
+    "apply": ("mlem.cli.models:apply", "Call a method of a saved model in this process."),
+    "serve": ("mlem.cli.models:serve", "Serve a saved model over HTTP in this terminal."),
+    "build": ("mlem.cli.build:build", "Make an artifact from a model: a Docker image, a folder."),
+    "types": ("mlem.cli.types:types", "List the installed types, and the fields of one."),
+    "plugins": ("mlem.cli.types:plugins", "List the installed plugins and their state."),
+    "config": ("mlem.cli.config:config", "Read and write the project's settings."),
+}
+"""Every command: where it is, and its line in the help. A command's module is imported when the command is called."""
+
+CONTEXT_SETTINGS: dict[str, Any] = {
+    "help_option_names": ["-h", "--help"],
+    "token_normalize_func": lambda token: token.replace("-", "_"),
+    "show_default": True,
+    "max_content_width": 120,
+}
+
+
+class LazyGroup(click.Group):
+    """A group whose commands are imported when they are called.
+
+    Args:
+        lazy: Name -> (``module:attribute``, line in the help).
+    """
+
+    def __init__(self, *args: Any, lazy: dict[str, tuple[str, str]], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._lazy = lazy
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the names, in the order of the table."""
+        return list(self._lazy)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import a command."""
+        if cmd_name not in self._lazy:
+            return None
+        module, _, attribute = self._lazy[cmd_name][0].partition(":")
+        command: click.Command = getattr(importlib.import_module(module), attribute)
+        return command
+
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command; an unknown one is an error that lists the known ones."""
+        if self.get_command(ctx, args[0]) is None and not args[0].startswith("-"):
+            import difflib
+
+            near = difflib.get_close_matches(args[0], self._lazy, n=1, cutoff=0.5)
+            raise UserError(
+                f'no command "{ctx.command_path} {args[0]}"', known=sorted(self._lazy), hint=f'did you mean "{near[0]}"?' if near else None
+            )
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the list of commands from the table, so that help imports none of them."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, line) for name, (_, line) in self._lazy.items()])
+
+
+def _print_version(ctx: click.Context, _param: click.Parameter, value: bool) -> None:
+    if value and not ctx.resilient_parsing:
+        from importlib.metadata import version
+
+        click.echo(f"mlem {version('mlem-core')}")
+        ctx.exit()
+
+
+@click.group(cls=LazyGroup, lazy=COMMANDS, context_settings=CONTEXT_SETTINGS)
+@click.option("--version", is_flag=True, is_eager=True, expose_value=False, callback=_print_version, help="Show the version and exit.")
+def cli() -> None:
+    """Deploy a saved model to any platform with one command, and keep track of it there."""
+
+
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
+    """Run the command line and exit.
+
+    Args:
+        arguments: What follows ``mlem``; the process's own when None.
+    """
+    signal.signal(signal.SIGTERM, _terminate)
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    sys.exit(_run(given))
+
+
+def _run(arguments: list[str]) -> int:
+    try:
+        code = cli.main(arguments, prog_name="mlem", standalone_mode=False)
+        sys.stdout.flush()
+        return code if isinstance(code, int) else 0
+    except MlemError as error:
+        return _report(error, arguments)
+    except click.UsageError as error:
+        command = error.ctx.command_path if error.ctx else "mlem"
+        return _report(UserError(error.format_message(), hint=f"{command} --help"), arguments)
+    except click.ClickException as error:
+        return _report(UserError(error.format_message()), arguments)
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("interrupted: what was done is on record; the same command goes on from there", err=True)
+        return 130
+    except BrokenPipeError:
+        # The reader of our output is gone, as in `mlem ... | head`: nothing more to say, also not while closing.
+        sys.stderr.close()
+        return 0
+
+
+def _report(error: MlemError, arguments: Sequence[str]) -> int:
+    from mlem.cli.output import print_error, wants_json
+
+    print_error(error, as_json=wants_json(arguments))
+    return error.exit_code
+
+
+def _terminate(_signal: int, _frame: FrameType | None) -> None:
+    """Leave by an exception on SIGTERM, so that the lock is released on the way."""
+    raise SystemExit(128 + signal.SIGTERM)

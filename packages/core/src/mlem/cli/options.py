@@ -1,0 +1,154 @@
+"""Command-line options from the fields of a class: ``--port 80``, ``--env.host x``, ``--labels.team nlp``, ``--args.0 x``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, get_args, get_origin
+
+import click
+from click.core import ParameterSource
+from pydantic import BaseModel
+from pydantic_core import PydanticUndefined
+
+from mlem.errors import UserError
+from mlem.fields import describe_field, inner_type
+from mlem.yaml_file import parse_mapping
+
+
+class FieldsCommand(click.Command):
+    """A command with an option for each field of a class.
+
+    Args:
+        fields: The class.
+        nested: Classes whose fields are options under a field's name, for fields that hold any mapping: ``env``.
+    """
+
+    def __init__(self, *args: Any, fields: type[BaseModel], nested: Mapping[str, type[BaseModel]] | None = None, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._class = fields
+        self._nested = dict(nested or {})
+        self._paths: dict[str, str] = {}
+        own = {option.lstrip("-").replace("-", "_") for param in self.params for option in param.opts}
+        for path, option in _options(fields, self._nested):
+            if path not in own:
+                self._paths[str(option.name)] = path
+                self.params.append(option)
+
+    def get_params(self, ctx: click.Context) -> list[click.Parameter]:
+        """Return the options, those for keys and indexes on this very command line included."""
+        return [*super().get_params(ctx), *ctx.meta.get("mlem.open_options", ())]
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Parse; a dotted option below a mapping or a list exists when it is used."""
+        known = {option.lstrip("-").replace("-", "_") for param in self.params for option in param.opts}
+        paths = dict.fromkeys(token[2:].partition("=")[0] for token in args if token.startswith("--") and "." in token.partition("=")[0])
+        options = []
+        for path in paths:
+            field = path.partition(".")[0].replace("-", "_")
+            normal = field + path[len(field) :]
+            if normal.replace("-", "_") not in known and _is_open(self._class, field):
+                option = click.Option([f"--{path}", f"open_{len(options)}"], hidden=True)
+                options.append(option)
+                self._paths[str(option.name)] = normal
+        ctx.meta["mlem.open_options"] = options
+        return super().parse_args(ctx, args)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Call the command with the given fields as ``values``: a nested mapping with only what was on the command line."""
+        values: dict[str, Any] = {}
+        for param in self.get_params(ctx):
+            name = str(param.name)
+            if name not in self._paths:
+                continue
+            value = ctx.params.pop(name)
+            if ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE:
+                _put(values, self._paths[name], list(value) if isinstance(value, tuple) else value)
+        ctx.params["values"] = {name: _parsed(self._class, name, _lists(value)) for name, value in values.items()}
+        return super().invoke(ctx)
+
+
+def _options(cls: type[BaseModel], nested: Mapping[str, type[BaseModel]], prefix: str = "") -> Iterator[tuple[str, click.Option]]:
+    for name, field in cls.model_fields.items():
+        path = f"{prefix}{name}"
+        inner = inner_type(field.annotation)
+        if isinstance(inner, type) and issubclass(inner, BaseModel):
+            yield from _options(inner, {}, f"{path}.")
+            continue
+        description = describe_field(path, field)
+        unit = f" [{description.unit}]" if description.unit else ""
+        identifier = "field_" + path.replace(".", "__")
+        origin = get_origin(inner)
+        default = None if field.default is PydanticUndefined or not field.default else field.default
+        common: dict[str, Any] = {
+            "help": (description.help + unit).strip(),
+            "required": False,
+            "default": None if default is None else _shown(default),
+            "show_default": default is not None,
+        }
+        if inner is bool:
+            yield path, click.Option([f"--{path}/--no-{path}", identifier], is_flag=True, **{**common, "default": bool(field.default), "show_default": True})
+        elif origin in (list, tuple):
+            yield path, click.Option([f"--{path}", identifier], multiple=True, metavar=_metavar(get_args(inner)[0]), **{**common, "default": ()})
+        else:
+            yield path, click.Option([f"--{path}", identifier], metavar=_metavar(inner), type=str, **common)
+        if prefix == "" and name in nested:
+            yield from _options(nested[name], {}, f"{name}.")
+
+
+def _shown(value: Any) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(getattr(value, "value", value))
+
+
+def _metavar(annotation: Any) -> str:
+    inner = inner_type(annotation)
+    if get_origin(inner) is dict:
+        return "KEY VALUE"
+    return {int: "INTEGER", float: "NUMBER", str: "TEXT"}.get(inner, "TEXT")
+
+
+def _is_open(cls: type[BaseModel], field: str) -> bool:
+    """Say whether a field takes keys or indexes that are not declared."""
+    if field not in cls.model_fields:
+        return False
+    annotation = cls.model_fields[field].annotation
+    members = [annotation, *get_args(annotation)]
+    return any(get_origin(inner_type(member)) in (dict, list, tuple) for member in members)
+
+
+def _put(values: dict[str, Any], path: str, value: Any) -> None:
+    *parents, last = path.split(".")
+    for parent in parents:
+        inner = values.setdefault(parent, {})
+        if not isinstance(inner, dict):
+            raise UserError(f"--{path}: --{parent} was given as a whole already")
+        values = inner
+    if isinstance(values.get(last), dict):
+        raise UserError(f"--{last}: a part of it was given already, as --{last}.{next(iter(values[last]))}")
+    values[last] = value
+
+
+def _lists(value: Any) -> Any:
+    """Turn mappings whose keys are indexes into lists."""
+    if not isinstance(value, dict):
+        return value
+    items = {key: _lists(inner) for key, inner in value.items()}
+    if items and all(key.isdigit() for key in items):
+        return [items[key] for key in sorted(items, key=int)]
+    return items
+
+
+def _parsed(cls: type[BaseModel], name: str, value: Any) -> Any:
+    """Read a mapping that was given as one text: ``--labels '{team: nlp}'``."""
+    annotation = inner_type(cls.model_fields[name].annotation) if name in cls.model_fields else None
+    if isinstance(value, str) and get_origin(annotation) is dict:
+        return parse_mapping(value, f"--{name}")
+    return value
+
+
+def merge(base: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
+    """Lay given values over declared ones, mapping by mapping."""
+    merged = dict(base)
+    for key, value in values.items():
+        inner = merged.get(key)
+        merged[key] = merge(inner, value) if isinstance(inner, Mapping) and isinstance(value, Mapping) else value
+    return merged

@@ -1,0 +1,101 @@
+"""``mlem types`` and ``mlem plugins``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from mlem.cli.output import output_option, print_result, table
+from mlem.errors import UserError
+
+
+@click.command()
+@click.argument("kind", required=False)
+@click.argument("type_", metavar="[TYPE]", required=False)
+@click.option("--json", "as_json", is_flag=True, help="The same as --output json.")
+@click.option("--schema", is_flag=True, help="Print the JSON Schema of a type's fields.")
+@output_option
+def types(kind: str | None, type_: str | None, as_json: bool, schema: bool, output: str) -> None:
+    """List the installed types of a kind (env, deployment, state_manager, client, builder, model_type), or the fields of one."""
+    from mlem.plugins import KINDS, registry
+
+    output = "json" if as_json else output
+    if kind is not None:
+        kind = kind.replace("-", "_")
+        if kind not in KINDS:
+            raise UserError(f'no kind "{kind}"', code="unknown-kind", known=KINDS)
+    if type_ is not None:
+        _describe(kind, type_, schema, output)
+        return
+    if schema:
+        raise UserError("--schema needs a kind and a type", hint="mlem types env local --schema")
+    found = {name: sorted(registry().all(name)) for name in KINDS if kind in (None, name)}
+    text = "\n".join(found[kind]) if kind else table([[name, " ".join(names)] for name, names in found.items()], ["kind", "types"])
+    print_result(output, found[kind] if kind else found, text)
+
+
+def _describe(kind: Any, type_: str, schema: bool, output: str) -> None:
+    import inspect
+    import json
+
+    from pydantic import BaseModel
+
+    from mlem.fields import describe_fields
+    from mlem.plugins import registry
+    from mlem.target import deployment_class
+
+    cls: Any = deployment_class(type_) if kind == "deployment" else registry().get(kind, type_)
+    if not issubclass(cls, BaseModel):
+        print_result(output, {"type": cls.type, "fields": []}, inspect.getdoc(cls) or cls.type)
+        return
+    if schema:
+        click.echo(json.dumps(cls.model_json_schema(), indent=None if output == "json" else 2))
+        return
+    fields = list(describe_fields(cls))
+    rows = [
+        [field.name, field.type, field.unit or "", "required" if field.required else _shown(field.default), field.help] for field in fields
+    ]
+    head = (inspect.getdoc(cls) or "").split("\n\n")[0].replace("\n", " ")
+    text = f"{cls.type}: {head}\n\n" + (table(rows, ["field", "type", "unit", "default", "help"]) if rows else "no fields")
+    data = {
+        "kind": kind,
+        "type": cls.type,
+        "help": head,
+        "fields": [
+            {"name": field.name, "type": field.type, "unit": field.unit, "required": field.required, "default": field.default, "help": field.help}
+            for field in fields
+        ],
+    }
+    print_result(output, data, text)
+
+
+def _shown(default: Any) -> str:
+    return "" if default is None or default == {} or default == () else str(default)
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="The same as --output json.")
+@output_option
+def plugins(as_json: bool, output: str) -> None:
+    """List the installed plugins: what each brings, and what is wrong with a broken one."""
+    from mlem.plugins import registry
+
+    found = [
+        {
+            "name": plugin.name,
+            "distribution": plugin.distribution,
+            "types": {kind: [cls.type for cls in classes] for kind, classes in plugin.classes.items() if classes},
+            "problem": plugin.problem or None,
+        }
+        for plugin in registry().plugins()
+    ]
+    rows = [
+        [
+            str(plugin["name"]),
+            str(plugin["distribution"]),
+            f"broken: {plugin['problem']}" if plugin["problem"] else ", ".join(f"{kind}: {' '.join(names)}" for kind, names in plugin["types"].items()),  # type: ignore[attr-defined]  # a dict of lists, see above
+        ]
+        for plugin in found
+    ]
+    print_result("json" if as_json else output, found, table(rows, ["plugin", "distribution", "types"]))

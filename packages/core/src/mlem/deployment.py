@@ -1,0 +1,98 @@
+"""`Deployment`: what to deploy how. A provider subclasses it; the engine does the rest."""
+
+from __future__ import annotations
+
+import enum
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+
+from pydantic import Field
+
+from mlem.fields import Unit
+from mlem.objects import MlemObject
+from mlem.step import Context, Step
+
+if TYPE_CHECKING:
+    from mlem.client import Client
+    from mlem.state import State
+
+
+class DeploymentStatus(enum.StrEnum):
+    """What a deployment is doing."""
+
+    UNKNOWN = "unknown"
+    NOT_DEPLOYED = "not_deployed"
+    STARTING = "starting"
+    RUNNING = "running"
+    STOPPED = "stopped"
+    CRASHED = "crashed"
+
+
+@dataclass(frozen=True)
+class Condition:
+    """A status and its reason.
+
+    Attributes:
+        status: The word.
+        reason: Why, for a person; empty when the word says all.
+    """
+
+    status: DeploymentStatus
+    reason: str = ""
+
+
+class Deployment(MlemObject, ABC):
+    """A declaration of one deployment.
+
+    Attributes:
+        type: The word that users type: ``docker_container``.
+        env_type: The type of `Env` that it needs.
+        capabilities: What the conformance kit may ask of it: ``logs``, ``rollback``.
+    """
+
+    object_type: ClassVar[str] = "deployment"
+    env_type: ClassVar[str] = ""
+    capabilities: ClassVar[frozenset[str]] = frozenset({"logs", "rollback"})
+
+    env: str | dict[str, Any] | None = Field(default=None, description="where to deploy: the name of a declared env, an env type, or its fields")
+    model: str | None = Field(default=None, description="name of the saved model")
+    state_manager: str | dict[str, Any] | None = Field(
+        default=None, description="what keeps the state: a type, a URI, or its fields (default: the project's core.state)"
+    )
+    keep_releases: Annotated[int, Field(ge=1, le=50)] = Field(default=3, description="releases kept for rollback, the current one included")
+    gate_timeout_s: Annotated[float, Field(gt=0, le=86400), Unit("s")] = Field(
+        default=120.0, description="how long a new release may take until it answers the sample row rightly"
+    )
+
+    @abstractmethod
+    def steps(self, ctx: Context) -> Sequence[Step]:
+        """Return the resources, in the order in which they are made; they are removed in the reverse order."""
+
+    @abstractmethod
+    def condition(self, ctx: Context, state: State) -> Condition:
+        """Ask the platform what the deployment is doing, with one cheap look."""
+
+    @abstractmethod
+    def logs(self, ctx: Context, state: State, *, follow: bool, tail: int | None) -> Iterator[str]:
+        """Yield log lines, oldest first, without line ends.
+
+        Args:
+            ctx: The context.
+            state: The deployment's state.
+            follow: Go on with new lines until the caller stops, or the deployment ends.
+            tail: Begin with this many last lines; None for all.
+        """
+
+    @abstractmethod
+    def client(self, ctx: Context, state: State) -> Client:
+        """Return a client of the running deployment."""
+
+    def address(self, ctx: Context, state: State) -> str | None:
+        """Return the URL under which the deployment answers; None when it has none."""
+        return getattr(self.client(ctx, state), "url", None)
+
+    def to_declaration(self, env: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the declaration as a state keeps it: with the env inlined, without secrets."""
+        return {**self.to_data(), "env": dict(env)}

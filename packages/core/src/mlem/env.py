@@ -1,0 +1,23 @@
+"""`Env`: where to deploy; the parameters of a target platform, reusable under a name."""
+
+from __future__ import annotations
+
+from abc import ABC
+from typing import ClassVar
+
+from mlem.objects import MlemObject
+
+
+class Env(MlemObject, ABC):
+    """A target platform's parameters.
+
+    A provider subclasses it with fields; each becomes an option of ``mlem declare env TYPE``, a part of the JSON Schema and
+    a row of the reference page. Secrets are no fields: they come from the environment or the vendor's credential chain.
+
+    Attributes:
+        type: The word that users type: ``docker``.
+        deployment_type: The deployment type that is meant when only the env's word is given.
+    """
+
+    object_type: ClassVar[str] = "env"
+    deployment_type: ClassVar[str] = ""

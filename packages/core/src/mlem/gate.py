@@ -1,0 +1,109 @@
+"""The gate: a release counts as running only when a sample row, asked through its public address, gets the right answer."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from mlem.deployment import Condition, Deployment, DeploymentStatus
+from mlem.errors import GateError, MlemError
+from mlem.state import State
+from mlem.step import Context
+
+if TYPE_CHECKING:
+    from mlem.client import Client
+
+LOG_LINES = 20
+_FIRST_POLL_S, _LAST_POLL_S = 0.02, 1.0
+
+
+def await_status(
+    deployment: Deployment,
+    ctx: Context,
+    state: State,
+    wanted: frozenset[DeploymentStatus],
+    timeout_s: float,
+    *,
+    give_up: Callable[[Condition], bool] = lambda _condition: False,
+) -> Condition:
+    """Poll until a deployment has one of some statuses, or giving up is right, or the time is over.
+
+    Returns:
+        The last condition seen, whatever it is.
+    """
+    deadline = time.monotonic() + timeout_s
+    pause_s = _FIRST_POLL_S
+    while True:
+        condition = deployment.condition(ctx, state)
+        if condition.status in wanted or give_up(condition) or time.monotonic() >= deadline:
+            return condition
+        ctx.guard()
+        time.sleep(min(pause_s, max(0.0, deadline - time.monotonic())))
+        pause_s = min(pause_s * 1.5, _LAST_POLL_S)
+
+
+def pass_gate(deployment: Deployment, ctx: Context, state: State, model_hash: str) -> None:
+    """Let a release through only when it answers as its model did when it was saved.
+
+    Args:
+        deployment: The declaration.
+        ctx: The context; its model has the sample rows. Without a model the samples are those that the server has of it,
+            which it verified against the digest.
+        state: The state with the records of all steps.
+        model_hash: The digest of the model that has to answer.
+
+    Raises:
+        GateError: It crashed, did not get ready in time, serves another model, or answered wrongly.
+    """
+    condition = await_status(
+        deployment,
+        ctx,
+        state,
+        frozenset({DeploymentStatus.RUNNING}),
+        deployment.gate_timeout_s,
+        give_up=lambda seen: seen.status in (DeploymentStatus.CRASHED, DeploymentStatus.STOPPED, DeploymentStatus.NOT_DEPLOYED),
+    )
+    if condition.status is not DeploymentStatus.RUNNING:
+        waited = f" after {deployment.gate_timeout_s:g} s" if condition.status is DeploymentStatus.STARTING else ""
+        why = f": {condition.reason}" if condition.reason else ""
+        raise GateError(f"the new release is {condition.status}{waited}{why}{last_lines(deployment, ctx, state)}")
+    try:
+        with deployment.client(ctx, state) as client:
+            _check_answers(client, ctx, model_hash)
+    except GateError:
+        raise
+    except MlemError as error:
+        raise GateError(f"the new release did not answer: {error.message}{last_lines(deployment, ctx, state)}") from error
+
+
+def _check_answers(client: Client, ctx: Context, model_hash: str) -> None:
+    from mlem.data import equal
+
+    interface = client.interface
+    if interface.digest != model_hash:
+        raise GateError(f"the address answers for model {interface.digest}, not for {model_hash}")
+    samples: Mapping[str, Any] = (ctx.model or interface).samples
+    if not samples:
+        ctx.report("the model was saved without sample data: its answers are not checked")
+    for method, sample in samples.items():
+        answer = client.call_encoded(method, dict(sample.args))
+        if not equal(answer, sample.returns):
+            raise GateError(f"{method} of the sample row answers {_short(answer)}, the saved model answered {_short(sample.returns)}")
+
+
+def last_lines(deployment: Deployment, ctx: Context, state: State) -> str:
+    """Return the last log lines, indented, for a message; empty where there are none."""
+    if "logs" not in deployment.capabilities:
+        return ""
+    try:
+        lines = deque(deployment.logs(ctx, state, follow=False, tail=LOG_LINES), maxlen=LOG_LINES)
+    except MlemError:
+        return ""
+    return "".join(f"\n    | {line}" for line in lines)
+
+
+def _short(value: Any) -> str:
+    text = str(value)
+    return text if len(text) <= 200 else f"{text[:200]}..."

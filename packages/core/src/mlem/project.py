@@ -1,0 +1,171 @@
+"""Projects and the places of objects: a name becomes a file or a URL, and a key in the state store."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from mlem.errors import NotFoundError, UserError
+from mlem.files import unusable, write_atomic
+from mlem.objects import EXTENSION
+from mlem.validation import did_you_mean
+from mlem.yaml_file import dump, parse_mapping, read_mapping, update_file
+
+CONFIG_NAME = ".mlem.yaml"
+
+
+@dataclass(frozen=True)
+class Location:
+    """Where an object is, or would be.
+
+    Attributes:
+        root: The project's folder; the object's own folder where there is no project.
+        in_project: Whether ``root`` has a ``.mlem.yaml``.
+        key: The object's name in its project: a posix path without extension.
+        path: The object's file; for an object read from a URL the file that it would be here.
+        url: The URL it is read from; None for a local file.
+    """
+
+    root: Path
+    in_project: bool
+    key: str
+    path: Path
+    url: str | None = None
+
+    def __str__(self) -> str:
+        return self.url or shown(self.path)
+
+    @property
+    def source(self) -> str:
+        """The path or URL to read."""
+        return self.url or str(self.path)
+
+    def read(self) -> dict[str, Any]:
+        """Read the object's file.
+
+        Raises:
+            NotFoundError: There is none; the hint has the nearest name.
+            DeclarationError: It is no YAML mapping.
+        """
+        if self.url is not None:
+            return parse_mapping(read_url(self.url), self.url)
+        if not self.path.exists():
+            names = [name for name, _ in objects_below(self.root)] if self.root.is_dir() else []
+            raise NotFoundError(
+                f"no object {self.key!r}: {shown(self.path)} does not exist",
+                known=names[:20],
+                hint=did_you_mean(self.key, names),
+            )
+        return parse_mapping(self._read_bytes(), shown(self.path))
+
+    def _read_bytes(self) -> bytes:
+        try:
+            return self.path.read_bytes()
+        except OSError as error:
+            raise unusable(self.path, error, "read") from error
+
+
+def shown(path: Path) -> str:
+    """Return a path as a person in the current folder would write it."""
+    try:
+        return str(path.relative_to(Path.cwd()))
+    except ValueError:
+        return str(path)
+
+
+def find_root(start: Path) -> Path | None:
+    """Return the nearest folder with a ``.mlem.yaml``, from a folder upwards; None when there is none."""
+    for folder in (start, *start.parents):
+        if (folder / CONFIG_NAME).is_file():
+            return folder
+    return None
+
+
+def locate(name: str, project: str | None = None) -> Location:
+    """Turn what a user typed into a place.
+
+    Args:
+        name: A name (``iris``, ``apps/iris``), a path with or without ``.mlem``, or an fsspec URL.
+        project: The folder that a relative name starts from; the current one when None.
+
+    Raises:
+        NotFoundError: The project folder does not exist.
+        UserError: The name is empty or leaves the project.
+    """
+    if project is not None and not Path(project).is_dir():
+        raise NotFoundError(f"no project folder {project}")
+    base = Path(project or ".").resolve()
+    if "://" in name:
+        stem = PurePosixPath(name.split("://", 1)[1]).name.removesuffix(EXTENSION)
+        root = find_root(base)
+        return Location(root or base, root is not None, stem, (base / stem).with_name(stem + EXTENSION), _with_extension(name))
+    if not name or name.endswith("/"):
+        raise UserError(f"{name!r} is not a name of an object", hint="a name is a path without extension, for example iris or apps/iris")
+    path = (base / name).resolve()
+    path = path.with_name(path.name.removesuffix(EXTENSION) + EXTENSION)
+    root = find_root(path.parent) or (find_root(base) if project is not None else None)
+    home = root if root is not None and path.is_relative_to(root) else path.parent
+    return Location(home, home == root, path.relative_to(home).as_posix().removesuffix(EXTENSION), path)
+
+
+def _with_extension(url: str) -> str:
+    return url if url.endswith(EXTENSION) else url + EXTENSION
+
+
+def read_url(url: str) -> bytes:
+    """Read a file of any fsspec file system.
+
+    Args:
+        url: For example ``s3://bucket/models/iris.mlem`` or ``memory://iris.mlem``.
+
+    Raises:
+        NotFoundError: There is no such file.
+        UserError: No installed file system has the scheme.
+        PlatformError: The file system failed.
+    """
+    import fsspec
+
+    try:
+        with fsspec.open(url, "rb") as file:
+            return bytes(file.read())
+    except (ImportError, ValueError) as error:
+        raise UserError(f"can't read {url}: {error}", code="unknown-scheme") from error
+    except OSError as error:
+        raise unusable(url, error, "read") from error
+
+
+def objects_below(root: Path) -> Iterator[tuple[str, Path]]:
+    """Yield name and file of the objects below a folder, sorted; hidden folders are passed over."""
+    for path in sorted(root.rglob(f"*{EXTENSION}")):
+        inside = path.relative_to(root)
+        if path.is_file() and not any(part.startswith(".") for part in inside.parts):
+            yield inside.as_posix().removesuffix(EXTENSION), path
+
+
+def init_project(folder: Path) -> tuple[Path, bool]:
+    """Make a folder a project.
+
+    The project's id tells its states from those of another project that keeps states under the same URI.
+
+    Returns:
+        The configuration file, and whether it was made now.
+    """
+    path = folder / CONFIG_NAME
+    if path.exists():
+        data = parse_mapping(path.read_bytes(), str(path)) if path.stat().st_size else {}
+        if "id" not in data.get("project", {}):
+            update_file(path, {**data, "project": {**data.get("project", {}), "id": uuid.uuid4().hex}})
+        return path, False
+    write_atomic(path, dump({"project": {"id": uuid.uuid4().hex}}))
+    return path, True
+
+
+def read_config_file(root: Path) -> dict[str, Any]:
+    """Return the content of a project's ``.mlem.yaml``; empty when there is none, or it is empty (as MLEM 0.4 makes it)."""
+    path = root / CONFIG_NAME
+    if not path.exists() or not path.stat().st_size:
+        return {}
+    return read_mapping(path)

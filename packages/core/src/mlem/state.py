@@ -1,0 +1,161 @@
+"""`State`: a snapshot of what is really deployed, kept apart from the declaration."""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import Mapping
+from typing import Any, Self
+
+from pydantic import Field
+
+from mlem.errors import ConflictError, DeclarationError
+from mlem.objects import Value
+from mlem.step import Record
+from mlem.validation import validate
+from mlem.yaml_file import dump, parse_mapping
+
+SCHEMA_VERSION = 1
+EXTENSION = ".mlem.state"
+
+
+class LockInfo(Value):
+    """Who holds the lock of a deployment.
+
+    Attributes:
+        id: Identifies the lock; a CI job may choose it, to release it in a later step.
+        holder: User and host: ``ada@build-7``.
+        host: Identifies the machine and its boot, so that a dead process of this very boot is known to be dead.
+        pid: The process.
+        operation: What it does: ``run``, ``remove``, ``hold``.
+        since: When it began, UTC, ISO 8601.
+        message: Why, for a lock taken by hand.
+        manual: Taken by hand: never taken over by itself.
+        ttl_s: Seconds without renewal after which a holder counts as dead.
+        renewal: Counts the renewals.
+        nonce: Fresh for each write, so that a write whose outcome is unknown can be recognised.
+    """
+
+    id: str
+    holder: str
+    host: str = ""
+    pid: int = 0
+    operation: str
+    since: str
+    message: str = ""
+    manual: bool = False
+    ttl_s: float = 60.0
+    renewal: int = 0
+    nonce: str = ""
+
+    def describe(self) -> str:
+        """Say who holds the lock, in one line."""
+        words = f"{self.holder} (pid {self.pid}), {self.operation} since {self.since}, lock id {self.id}"
+        return f"{words}: {self.message}" if self.message else words
+
+
+class Release(Value):
+    """What served at one time, and can be put back.
+
+    Attributes:
+        number: 1 for the first release of a lineage.
+        model_hash: The model's digest.
+        declaration: As deployed, without secrets.
+        records: The record of each step.
+        created: When the gate passed, UTC, ISO 8601.
+        rollback_of: The number of the release that this one put back, if it did.
+    """
+
+    number: int
+    model_hash: str
+    declaration: dict[str, Any]
+    records: dict[str, dict[str, Any]]
+    created: str
+    rollback_of: int | None = None
+
+
+class State(Value):
+    """What is really deployed.
+
+    Attributes:
+        type: The deployment type.
+        lineage: 32 hex digits, set once: a state of another lineage is never overwritten.
+        serial: One more at each write.
+        project: The id of the project it belongs to; empty outside projects.
+        model_hash: The digest of the model that serves; None before the first release.
+        declaration: As deployed, without secrets.
+        records: The record of each step, in the order in which they were made.
+        releases: Newest first, as many as are kept for rollback.
+        lock: Who changes the state just now.
+        schema_version: The version of this format.
+    """
+
+    type: str
+    lineage: str = Field(default_factory=lambda: secrets.token_hex(16))
+    serial: int = 0
+    project: str = ""
+    model_hash: str | None = None
+    declaration: dict[str, Any] = {}
+    records: dict[str, dict[str, Any]] = {}
+    releases: tuple[Release, ...] = ()
+    lock: LockInfo | None = None
+    schema_version: int = SCHEMA_VERSION
+
+    @property
+    def empty(self) -> bool:
+        """Whether nothing is deployed."""
+        return not self.records and not self.releases
+
+    def with_record(self, step: str, record: Record | None) -> Self:
+        """Return the state with a step's record set, or taken out when it is None."""
+        records = {name: value for name, value in self.records.items() if name != step or record is not None}
+        if record is not None:
+            records[step] = dict(record)
+        return self.model_copy(update={"records": records})
+
+    def to_bytes(self) -> bytes:
+        """Return the content of the state's file: each step's record under the step's name."""
+        data = self.model_dump(mode="json", exclude_defaults=True, exclude={"records"})
+        fields = {name: data[name] for name in type(self).model_fields if name in data}
+        head = {name: fields.pop(name) for name in ("model_hash",) if name in fields}
+        return dump({**head, **self.records, "serial": self.serial, **fields, "schema_version": self.schema_version})
+
+    @classmethod
+    def from_bytes(cls, data: bytes, source: str) -> Self:
+        """Read a state's file.
+
+        Args:
+            data: The file's content.
+            source: Its name, for messages.
+
+        Raises:
+            DeclarationError: The content is no state.
+            ConflictError: A newer version of mlem wrote it.
+        """
+        try:
+            content = parse_mapping(data, source)
+            cls._check_version(content, source)
+            fields = {name: value for name, value in content.items() if name in cls.model_fields and name != "records"}
+            records = {name: value for name, value in content.items() if name not in cls.model_fields}
+            wrong = next((name for name, value in records.items() if not isinstance(value, Mapping)), None)
+            if wrong is not None:
+                raise DeclarationError(f"{source}: {wrong}: expected the record of a step, got {json.dumps(records[wrong], default=str)[:40]}")
+            return validate(cls, {**fields, "records": records}, source)
+        except DeclarationError as error:
+            raise DeclarationError(
+                f"the state can't be read: {error.message}",
+                code="bad-state",
+                hint="restore the file from a backup; or move it away and run again: the deployment's own resources are found by their label",
+            ) from error
+
+    @staticmethod
+    def _check_version(content: Mapping[str, Any], source: str) -> None:
+        version = content.get("schema_version", 0)
+        if isinstance(version, int) and version > SCHEMA_VERSION:
+            raise ConflictError(
+                f"{source}: written by a newer mlem (state schema {version}, this one reads up to {SCHEMA_VERSION})",
+                code="newer-state",
+                hint="pip install --upgrade mlem-core",
+            )
+        if version == 0 and "lineage" not in content:
+            raise DeclarationError(f"{source}: no lineage: not a state of this system, or one of MLEM 0.4")

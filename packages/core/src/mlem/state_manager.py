@@ -1,0 +1,109 @@
+"""`StateManager` and `Store`: what keeps states and locks, and the one primitive that it has to offer."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar, Final
+
+from mlem.objects import MlemObject
+
+if TYPE_CHECKING:
+    from mlem.lease import Session
+    from mlem.state import LockInfo
+
+
+@dataclass(frozen=True)
+class Versioned:
+    """A value and the version under which a store keeps it.
+
+    Attributes:
+        data: The bytes.
+        version: Opaque; never the same for two writes.
+    """
+
+    data: bytes
+    version: str
+
+
+ABSENT: Final = ""
+"""The version of a name that is not there: expect it to create."""
+
+
+class Store(ABC):
+    """A register for each name, changed only by compare-and-swap.
+
+    Names are posix paths without extension, for example ``apps/iris``.
+    """
+
+    @abstractmethod
+    def where(self, name: str) -> str:
+        """Return the file or URL of a name, for messages."""
+
+    @abstractmethod
+    def read(self, name: str) -> Versioned | None:
+        """Read the newest value; None when there is none."""
+
+    @abstractmethod
+    def write(self, name: str, data: bytes, expect: str) -> str:
+        """Replace the value if it is still at a version.
+
+        Args:
+            name: The name.
+            data: The new value.
+            expect: The version that was read, or `ABSENT`.
+
+        Returns:
+            The new version.
+
+        Raises:
+            ConflictError: The name is at another version.
+            StateUnknownError: The write may or may not have landed.
+        """
+
+    @abstractmethod
+    def delete(self, name: str, expect: str) -> None:
+        """Delete the value if it is still at a version.
+
+        Raises:
+            ConflictError: The name is at another version.
+        """
+
+    @abstractmethod
+    def names(self, prefix: str = "") -> Iterator[str]:
+        """Yield the names that begin with a prefix, sorted."""
+
+
+class StateManager(MlemObject, ABC):
+    """Keeps states and locks: local files, any fsspec URL, S3.
+
+    Its fields are the options ``--state_manager.<field>`` and the configuration ``core.state.<field>``.
+    """
+
+    object_type: ClassVar[str] = "state_manager"
+
+    @abstractmethod
+    def store(self, root: Path) -> Store:
+        """Return the store for a project.
+
+        Args:
+            root: The project's folder, or the declaration's where there is no project.
+        """
+
+    @abstractmethod
+    def session(self, store: Store, name: str, lock: LockInfo, *, timeout_s: float, waiting: object = None) -> AbstractContextManager[Session]:
+        """Lock a deployment's state for as long as the context lasts.
+
+        Args:
+            store: What `store` returned.
+            name: The deployment's name in its project.
+            lock: Who asks.
+            timeout_s: How long to wait for another holder.
+            waiting: Called with the other holder's `LockInfo` when the wait begins.
+
+        Raises:
+            LockedError: Another holder did not finish in time.
+        """

@@ -1,0 +1,1 @@
+"""The state managers that come with the core."""

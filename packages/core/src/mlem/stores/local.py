@@ -1,0 +1,128 @@
+"""States as files beside the declarations, locked by the kernel: ``<name>.mlem.state`` and ``<name>.mlem.state.lock``."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import ClassVar
+
+from mlem.errors import ConflictError, DeclarationError, LockedError
+from mlem.files import sync_folder, unusable, write_atomic
+from mlem.lease import Session, Waiting, locked_by
+from mlem.state import EXTENSION, LockInfo, State
+from mlem.state_manager import ABSENT, StateManager, Store, Versioned
+
+
+class LocalStore(Store):
+    """One file a state. Compare-and-swap holds among those who hold the kernel lock, which is everybody who writes.
+
+    Args:
+        root: The project's folder.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def path(self, name: str) -> Path:
+        """Return the file of a name."""
+        return self.root / f"{name}{EXTENSION}"
+
+    def where(self, name: str) -> str:
+        """Return the file of a name, for messages."""
+        return str(self.path(name))
+
+    def read(self, name: str) -> Versioned | None:
+        """Read a state's file; its version is a digest of its content."""
+        path = self.path(name)
+        try:
+            data = path.read_bytes()
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise unusable(path, error, "read") from error
+        return Versioned(data, hashlib.sha256(data).hexdigest())
+
+    def write(self, name: str, data: bytes, expect: str) -> str:
+        """Replace a state's file; see `Store.write`."""
+        self._expect(name, expect)
+        write_atomic(self.path(name), data)
+        return hashlib.sha256(data).hexdigest()
+
+    def delete(self, name: str, expect: str) -> None:
+        """Delete a state's file; see `Store.delete`."""
+        self._expect(name, expect)
+        path = self.path(name)
+        try:
+            path.unlink(missing_ok=True)
+            sync_folder(path.parent)
+        except OSError as error:
+            raise unusable(path, error, "delete") from error
+
+    def names(self, prefix: str = "") -> Iterator[str]:
+        """Yield the names of the states below the root, sorted."""
+        for path in sorted(self.root.rglob(f"*{EXTENSION}")):
+            name = path.relative_to(self.root).as_posix().removesuffix(EXTENSION)
+            if name.startswith(prefix):
+                yield name
+
+    def _expect(self, name: str, expect: str) -> None:
+        current = self.read(name)
+        if (current.version if current else ABSENT) != expect:
+            raise ConflictError(f"{self.where(name)} was changed by somebody else since it was read", hint="look at it, then run again")
+
+
+class LocalStateManager(StateManager):
+    """Files beside the declarations: for one machine, and for projects whose states are not shared.
+
+    The lock is a kernel lock, held for the whole run: the kernel frees it when the holder dies, however it dies.
+    """
+
+    type: ClassVar[str] = "local"
+
+    def store(self, root: Path) -> LocalStore:
+        """Return the store below a project's folder."""
+        return LocalStore(root)
+
+    @contextmanager
+    def session(self, store: Store, name: str, lock: LockInfo, *, timeout_s: float, waiting: Waiting | None = None) -> Iterator[Session]:
+        """Lock a state for as long as the context lasts; see `StateManager.session`."""
+        import filelock
+
+        if not isinstance(store, LocalStore):
+            raise TypeError(f"expected a LocalStore, got {store!r}")
+        path = store.path(name)
+        kernel_lock = filelock.FileLock(path.with_name(path.name + ".lock"), fallback_to_soft=False, poll_interval=0.02)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            try:
+                kernel_lock.acquire(timeout=0)
+            except filelock.Timeout:
+                if waiting is not None:
+                    waiting(self._holder(store, name))
+                kernel_lock.acquire(timeout=timeout_s)
+        except filelock.Timeout as error:
+            raise locked_by(name, self._holder(store, name)) from error
+        except OSError as error:
+            raise unusable(path, error, "lock") from error
+        try:
+            found = store.read(name)
+            state = State.from_bytes(found.data, store.where(name)) if found else None
+            if state is not None and state.lock is not None and state.lock.manual and state.lock.id != lock.id:
+                raise locked_by(name, state.lock)
+            session = Session(store, name, lock, state, found.version if found else ABSENT)
+            session.mark()
+            try:
+                yield session
+            finally:
+                session.release()
+        finally:
+            kernel_lock.release()
+
+    def _holder(self, store: LocalStore, name: str) -> LockInfo | None:
+        try:
+            found = store.read(name)
+            return State.from_bytes(found.data, store.where(name)).lock if found else None
+        except (DeclarationError, ConflictError, LockedError):
+            return None

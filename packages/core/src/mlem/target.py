@@ -1,0 +1,230 @@
+"""From names to values: a deployment with its env, its model and its state store."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from mlem.config import Config, load_config
+from mlem.deployment import Deployment
+from mlem.env import Env
+from mlem.errors import DeclarationError, NotFoundError, PluginError, UserError
+from mlem.model import Model
+from mlem.plugins import registry
+from mlem.project import Location, locate, objects_below
+from mlem.state import State
+from mlem.state_manager import StateManager, Store
+from mlem.step import Context
+
+
+@dataclass(frozen=True)
+class Target:
+    """A deployment with everything that the engine needs to work on it.
+
+    Attributes:
+        location: Where the declaration is, or will be.
+        deployment: The declaration.
+        env: The platform.
+        config: The settings of the declaration's own project.
+        manager: What keeps the state.
+        store: Where it keeps it.
+    """
+
+    location: Location
+    deployment: Deployment
+    env: Env
+    config: Config
+    manager: StateManager
+    store: Store
+
+    @property
+    def name(self) -> str:
+        """The deployment's name in its project."""
+        return self.location.key
+
+    def read_state(self) -> State | None:
+        """Read the state without a lock; None when there is none.
+
+        Raises:
+            DeclarationError: The state can't be read.
+        """
+        found = self.store.read(self.name)
+        return State.from_bytes(found.data, self.store.where(self.name)) if found else None
+
+    def context(self, state: State, report: Callable[[str], None] = lambda _line: None) -> Context:
+        """Return what steps may know, without a model."""
+        return Context(self.name, state.lineage, self.deployment, self.env, records=state.records, report=report)
+
+
+def load_deployment(location: Location) -> Deployment:
+    """Read a declaration.
+
+    Raises:
+        NotFoundError: It does not exist.
+        DeclarationError: It is not a deployment, or has a wrong field.
+        PluginError: Its type is not installed.
+    """
+    data = location.read()
+    expect_object(data, "deployment", location)
+    type_ = data.get("type")
+    if not isinstance(type_, str):
+        raise DeclarationError(f"{location}: type: required field is missing", known=sorted(registry().all("deployment")))
+    return deployment_class(type_).from_data(data, str(location))
+
+
+def expect_object(data: Mapping[str, Any], kind: str, location: Location) -> None:
+    """Check the kind of object that a file declares.
+
+    Raises:
+        DeclarationError: It declares another kind, or none.
+    """
+    found = data.get("object_type")
+    if found != kind:
+        raise DeclarationError(f"{location}: expected a {kind}, got {'no object_type' if found is None else f'a {found}'}", code="wrong-object")
+
+
+def deployment_class(word: str) -> type[Deployment]:
+    """Return the deployment class of a deployment type, or the default one of an env type.
+
+    Raises:
+        PluginError: No such type is installed.
+    """
+    try:
+        return registry().get("deployment", word)
+    except PluginError as error:
+        try:
+            env = registry().get("env", word)
+        except PluginError:
+            raise error from None  # the first message knows the deployment types
+        return registry().get("deployment", env.deployment_type)
+
+
+def resolve(location: Location, deployment: Deployment | None = None) -> Target:
+    """Find everything that a deployment names, but its model.
+
+    Args:
+        location: Where the declaration is, or will be.
+        deployment: The declaration; read from its file when None.
+    """
+    deployment = deployment or load_deployment(location)
+    config = load_config(location.root)
+    manager = state_manager(deployment, config, str(location))
+    return Target(location, deployment, resolve_env(deployment, location), config, manager, manager.store(location.root))
+
+
+def resolve_env(deployment: Deployment, location: Location) -> Env:
+    """Return a deployment's env: by name, inline, by type, or its type's defaults.
+
+    Raises:
+        NotFoundError: No env has the name.
+        DeclarationError: It is of another type than the deployment needs.
+    """
+    wanted = registry().get("env", deployment.env_type)
+    declared = deployment.env
+    if declared is None:
+        return wanted.from_data({}, str(location))
+    if isinstance(declared, str):
+        place = near(declared, location)
+        if place is None:
+            if declared.replace("-", "_") in (wanted.type, wanted.deployment_type):
+                return wanted.from_data({}, str(location))
+            raise NotFoundError(
+                f'{location}: env: no env "{declared}"',
+                known=[name for name, path in objects_below(location.root) if b"object_type: env" in path.read_bytes()],
+                hint=f"mlem declare env {wanted.type} {declared}",
+            )
+        data, source, prefix = place.read(), str(place), ""
+        expect_object(data, "env", place)
+    else:
+        data, source, prefix = declared, str(location), "env."
+    type_ = data.get("type", wanted.type)
+    if type_ != wanted.type:
+        raise DeclarationError(f"{source}: {prefix}type: a {deployment.type} deployment needs an env of type {wanted.type}, got {type_}", code="wrong-env")
+    return wanted.from_data(data, source, prefix=prefix)
+
+
+def resolve_model(name: str, location: Location) -> tuple[Model, Location]:
+    """Read a model's metadata; the model itself is never loaded.
+
+    Args:
+        name: As declared: relative to the declaration's folder, or to its project.
+        location: The declaration.
+
+    Raises:
+        NotFoundError: No such model.
+        DeclarationError: Its metadata is wrong.
+    """
+    place = near(name, location) or locate(name, str(location.root))
+    data = place.read()
+    expect_object(data, "model", place)
+    return Model.from_data(data, str(place)), place
+
+
+def near(name: str, location: Location) -> Location | None:
+    """Find an object by a name that a declaration uses: beside it, or from its project's root."""
+    if "://" in name:
+        return locate(name)
+    for folder in dict.fromkeys([location.path.parent, location.root]):
+        if folder.is_dir():
+            place = locate(name, str(folder))
+            if place.path.is_file():
+                return replace(place, root=location.root)
+    return None
+
+
+def model_reference(name: str, project: str | None, location: Location) -> str:
+    """Write a model's name, as typed in the current folder, as a declaration should keep it.
+
+    Args:
+        name: As typed.
+        project: The folder that typed names start from; the current one when None.
+        location: The declaration that will have it.
+    """
+    if "://" in name:
+        return name
+    place = locate(name, project)
+    stem = place.path.with_suffix("")
+    return stem.relative_to(location.root).as_posix() if stem.is_relative_to(location.root) else str(stem)
+
+
+def state_manager(deployment: Deployment, config: Config, source: str) -> StateManager:
+    """Return what keeps a deployment's state: its own field, else the setting of its own project, else files beside it.
+
+    Raises:
+        DeclarationError: A field of it is wrong.
+        PluginError: Its type is not installed.
+    """
+    declared = deployment.state_manager
+    if declared is not None:
+        fields: dict[str, Any] = _state_fields(declared)
+        prefix = "state_manager."
+    else:
+        fields = config.core.state.model_dump(exclude_unset=True, exclude={"lock_timeout_s"})
+        source, prefix = ".mlem.yaml", "core.state."
+    type_ = fields.pop("type", None) or _type_of_uri(fields.get("uri"))
+    return registry().get("state_manager", type_).from_data(fields, source, prefix=prefix)
+
+
+def _state_fields(declared: str | dict[str, Any]) -> dict[str, Any]:
+    if isinstance(declared, dict):
+        return dict(declared)
+    return {"uri": declared} if "://" in declared or "/" in declared else {"type": declared}
+
+
+def _type_of_uri(uri: Any) -> str:
+    if not uri:
+        return "local"
+    scheme = str(uri).partition("://")[0]
+    installed = registry().all("state_manager")
+    if scheme in installed:
+        return scheme
+    if "fsspec" in installed:
+        return "fsspec"
+    raise UserError(f"nothing installed keeps states under {uri}", code="unknown-scheme", hint=f"pip install mlem-state-{scheme}")
+
+
+def folder_of(location: Location) -> str:
+    """Return the folder or URL that a model's artifacts are relative to."""
+    return location.url.rpartition("/")[0] if location.url else str(Path(location.path).parent)

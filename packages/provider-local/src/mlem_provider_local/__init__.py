@@ -1,0 +1,1 @@
+"""Deploy a model as a process on this machine."""

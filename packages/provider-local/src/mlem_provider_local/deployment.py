@@ -1,0 +1,84 @@
+"""A deployment as a process on this machine."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, ClassVar
+
+from pydantic import Field
+
+from mlem.deployment import Condition, Deployment, DeploymentStatus
+from mlem.errors import NotFoundError
+from mlem.fields import Unit
+from mlem.step import Context, Step
+from mlem_provider_local.steps import LOG_FILE, ModelStep, ProcessStep, home_of
+
+if TYPE_CHECKING:
+    from mlem.client import Client
+    from mlem.state import State
+
+_FOLLOW_POLL_S = 0.2
+_PROBE_TIMEOUT_S = 2.0
+
+
+class LocalProcess(Deployment):
+    """A detached server process on this machine; it survives the shell that started it, not a restart of the machine."""
+
+    type: ClassVar[str] = "local_process"
+    env_type: ClassVar[str] = "local"
+
+    port: Annotated[int, Field(ge=1, le=65535)] | None = Field(default=None, description="port to listen on (default: any free one, kept over updates)")
+    host: str = Field(default="127.0.0.1", description="address to listen on; 0.0.0.0 lets other machines in")
+    stop_timeout_s: Annotated[float, Field(ge=0, le=3600), Unit("s")] = Field(
+        default=10.0, description="how long the server may take to finish what is in flight before it is killed"
+    )
+
+    def steps(self, ctx: Context) -> Sequence[Step]:
+        """Return the model's copy, then the process."""
+        return [ModelStep(), ProcessStep()]
+
+    def condition(self, ctx: Context, state: State) -> Condition:
+        """Look for the process, then ask it whether it is ready."""
+        from mlem.clients.probe import ready
+        from mlem_provider_local.process import lookup
+
+        record = state.records.get(ProcessStep.name)
+        if record is None:
+            return Condition(DeploymentStatus.STOPPED, "no process was started")
+        if lookup(record["pid"], record["started"]) is None:
+            return Condition(DeploymentStatus.CRASHED, f"process {record['pid']} is gone")
+        is_ready, reason = ready(record["url"], _PROBE_TIMEOUT_S)
+        return Condition(DeploymentStatus.RUNNING) if is_ready else Condition(DeploymentStatus.STARTING, reason)
+
+    def client(self, ctx: Context, state: State) -> Client:
+        """Return an HTTP client."""
+        from mlem.clients.http import HttpClient
+
+        record = state.records.get(ProcessStep.name)
+        if record is None:
+            raise NotFoundError(f'"{ctx.name}" has no process', code="not-deployed", hint=f"mlem deployment run --load {ctx.name}")
+        return HttpClient(url=record["url"])
+
+    def logs(self, ctx: Context, state: State, *, follow: bool, tail: int | None) -> Iterator[str]:
+        """Yield the lines of the server's log file."""
+        from mlem_provider_local.process import lookup
+
+        record = state.records.get(ProcessStep.name) or state.records.get(ModelStep.name)
+        path = home_of(ctx, record) / LOG_FILE
+        if not path.exists():
+            return
+        with Path(path).open(encoding="utf-8", errors="replace") as file:
+            for line in deque(file, maxlen=tail) if tail is not None else file:
+                yield line.rstrip("\n")
+            while follow:
+                line = file.readline()
+                if line.endswith("\n"):
+                    yield line.rstrip("\n")
+                    continue
+                if record is None or "pid" not in record or lookup(record["pid"], record["started"]) is None:
+                    return
+                file.seek(file.tell() - len(line.encode()))
+                time.sleep(_FOLLOW_POLL_S)

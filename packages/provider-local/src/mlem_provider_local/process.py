@@ -1,0 +1,167 @@
+"""Server processes of this machine: found by their label, started detached, stopped for good."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+from mlem.errors import PlatformError
+from mlem.files import unusable
+
+_SAME_START_S = 2.0
+"""Two readings of a process's start may differ by this much: the kernel counts from a boot time that follows the clock."""
+
+
+@dataclass(frozen=True)
+class Label:
+    """The ownership mark in a server's arguments.
+
+    Attributes:
+        lineage: The deployment it belongs to.
+        model_hash: The model it serves.
+        host: The address it listens on.
+        port: The port it listens on.
+    """
+
+    lineage: str
+    model_hash: str
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        return f"{self.lineage}/{self.model_hash}/{self.host}/{self.port}"
+
+    @classmethod
+    def parse(cls, text: str) -> Label | None:
+        """Read a label back from a process's arguments; None when it is none."""
+        parts = text.split("/")
+        if len(parts) != 4 or not parts[3].isdigit():
+            return None
+        return cls(parts[0], parts[1], parts[2], int(parts[3]))
+
+
+@dataclass(frozen=True)
+class Server:
+    """A running server process of ours.
+
+    Attributes:
+        pid: Its process id.
+        started: Its start, seconds since the epoch: together with the pid it names one process, also when pids are reused.
+        label: Its ownership mark.
+    """
+
+    pid: int
+    started: float
+    label: Label
+
+
+def find(lineage: str) -> list[Server]:
+    """Return the running servers of a deployment, whoever started them."""
+    return [server for process in psutil.process_iter() if (server := _server(process)) is not None and server.label.lineage == lineage]
+
+
+def lookup(pid: int, started: float) -> Server | None:
+    """Return the server with a pid and a start time; None when it is gone, or the pid is another process's now."""
+    try:
+        server = _server(psutil.Process(pid))
+    except psutil.NoSuchProcess:
+        return None
+    return server if server is not None and abs(server.started - started) < _SAME_START_S else None
+
+
+def _server(process: psutil.Process) -> Server | None:
+    try:
+        arguments = process.cmdline()
+        if "--deployment" not in arguments[:-1] or process.status() == psutil.STATUS_ZOMBIE:
+            return None
+        label = Label.parse(arguments[arguments.index("--deployment") + 1])
+        return Server(process.pid, process.create_time(), label) if label else None
+    except psutil.Error:  # it ended meanwhile, or is another user's
+        return None
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """Take a port, so that nobody else can until the server has it.
+
+    Args:
+        host: The address to listen on.
+        port: The port; 0 for any free one.
+
+    Raises:
+        PlatformError: The port is taken, or the address is not this machine's.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((host, port))
+        listener.listen(1024)
+    except OSError as error:
+        listener.close()
+        raise PlatformError(
+            f"can't listen on {host}:{port}: {error.strerror}", code="port-in-use", hint="choose another port: --port N, or leave it out for any free one"
+        ) from error
+    except OverflowError as error:
+        listener.close()
+        raise PlatformError(f"can't listen on {host}:{port}: {error}") from error
+    return listener
+
+
+def start(model: Path, listener: socket.socket, label: Label, log: Path) -> Server:
+    """Start a server, detached from this process and its terminal.
+
+    Args:
+        model: The model's ``.mlem`` file.
+        listener: The listening socket that the server takes over.
+        label: The ownership mark.
+        log: The file that its output is appended to.
+
+    Raises:
+        PlatformError: The process can't be started.
+    """
+    arguments = [sys.executable, "-m", "mlem_server", str(model), "--fd", "3", "--deployment", str(label)]
+    try:
+        log.parent.mkdir(parents=True, exist_ok=True)
+        pid = os.posix_spawn(
+            sys.executable,
+            arguments,
+            os.environ,
+            file_actions=[
+                (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
+                (os.POSIX_SPAWN_OPEN, 1, str(log), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600),
+                (os.POSIX_SPAWN_DUP2, 1, 2),
+                (os.POSIX_SPAWN_DUP2, listener.fileno(), 3),
+            ],
+            setsid=True,
+        )
+    except OSError as error:
+        raise unusable(log, error, "start a server with the log") from error
+    return Server(pid, psutil.Process(pid).create_time(), label)
+
+
+def stop(servers: Sequence[Server], timeout_s: float) -> None:
+    """Stop servers: asked first, killed when they take too long.
+
+    Args:
+        servers: What to stop.
+        timeout_s: How long they may take to finish what is in flight.
+    """
+    processes = []
+    for server in servers:
+        if lookup(server.pid, server.started) is not None:
+            processes.append(psutil.Process(server.pid))
+    for process in processes:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process.terminate()
+    _, alive = psutil.wait_procs(processes, timeout=timeout_s)
+    for process in alive:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process.kill()
+    psutil.wait_procs(alive, timeout=10)

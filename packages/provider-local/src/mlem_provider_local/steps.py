@@ -1,0 +1,162 @@
+"""The resources of a local deployment: a copy of the model, and the process that serves it."""
+
+from __future__ import annotations
+
+import shutil
+import socket
+import uuid
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar, cast
+
+from mlem.errors import NotFoundError, PlatformError
+from mlem.step import Change, Context, Record, Step, differences
+
+if TYPE_CHECKING:
+    from mlem_provider_local import process
+    from mlem_provider_local.deployment import LocalProcess
+    from mlem_provider_local.env import LocalEnv
+
+MODEL_FILE = "model.mlem"
+LOG_FILE = "server.log"
+
+
+def home_of(ctx: Context, recorded: Record | None = None) -> Path:
+    """Return a deployment's folder: the recorded one, else the env's."""
+    return Path(recorded["home"]) if recorded else cast("LocalEnv", ctx.env).home(ctx.lineage)
+
+
+class ModelStep(Step):
+    """A verified copy of the model under its digest: a deployment stays whole when the model is saved anew."""
+
+    name: ClassVar[str] = "model"
+
+    def wanted(self, ctx: Context) -> Record:
+        """Want the model's content."""
+        return {"model_hash": ctx.model.digest if ctx.model else None, "home": str(home_of(ctx))}
+
+    def observe(self, ctx: Context, recorded: Record) -> Record | None:
+        """Look whether the copy is there."""
+        return recorded if _copy(recorded).is_file() else None
+
+    def apply(self, ctx: Context, wanted: Record, recorded: Record | None) -> Record:
+        """Copy the model, unless the copy is there: it appears whole or not at all."""
+        target = _copy(wanted).parent
+        if not target.is_dir():
+            if ctx.model is None or ctx.model_location is None:
+                raise NotFoundError(f"the copy of model {wanted['model_hash']} is gone from {target}", hint="deploy it again from the saved model")
+            from mlem.saving import copy_model
+
+            partial = target.with_name(f".{uuid.uuid4().hex}.partial")
+            try:
+                partial.mkdir(parents=True)
+                copy_model(ctx.model, ctx.model_location.rpartition("/")[0] or ".", partial, "model")
+                partial.rename(target)
+            except OSError as error:
+                raise PlatformError(f"can't copy the model to {target}: {error.strerror or error}") from error
+            finally:
+                shutil.rmtree(partial, ignore_errors=True)
+        return wanted
+
+    def remove(self, ctx: Context, recorded: Record | None) -> None:
+        """Remove the deployment's folder."""
+        shutil.rmtree(home_of(ctx, recorded), ignore_errors=True)
+
+    def prune(self, ctx: Context, keep: Sequence[Record]) -> None:
+        """Remove the copies that no kept release needs, and what a killed run left unfinished."""
+        needed = {_copy(record).parent for record in keep}
+        for folder in {path.parent for path in needed}:
+            for copy in folder.iterdir():
+                if copy not in needed:
+                    shutil.rmtree(copy, ignore_errors=True)
+
+
+def _copy(record: Record) -> Path:
+    return Path(record["home"]) / "models" / str(record["model_hash"]) / MODEL_FILE
+
+
+class ProcessStep(Step):
+    """The server process."""
+
+    name: ClassVar[str] = "process"
+
+    def wanted(self, ctx: Context) -> Record:
+        """Want a server of this model, on the declared address."""
+        deployment = cast("LocalProcess", ctx.deployment)
+        return {
+            "model_hash": ctx.model.digest if ctx.model else None,
+            "home": str(home_of(ctx)),
+            "host": deployment.host,
+            "requested_port": deployment.port,
+        }
+
+    def observe(self, ctx: Context, recorded: Record) -> Record | None:
+        """Look whether the very process on record runs."""
+        from mlem_provider_local.process import lookup
+
+        return recorded if lookup(recorded["pid"], recorded["started"]) else None
+
+    def change(self, recorded: Record, wanted: Record) -> Change:
+        """A process can't be changed: it is stopped, and another takes its port."""
+        return Change(self.name, "replace", differences(recorded, wanted), "the time that the new server takes to load the model, most often some seconds")
+
+    def apply(self, ctx: Context, wanted: Record, recorded: Record | None) -> Record:
+        """Adopt a fitting process that a killed run left; else stop ours and start one."""
+        from mlem_provider_local import process
+
+        ours = process.find(ctx.lineage)
+        fitting = [
+            server
+            for server in ours
+            if (server.label.model_hash, server.label.host) == (wanted["model_hash"], wanted["host"])
+            and wanted["requested_port"] in (None, server.label.port)
+        ]
+        stop_timeout_s = cast("LocalProcess", ctx.deployment).stop_timeout_s
+        if fitting:
+            process.stop([server for server in ours if server is not fitting[0]], stop_timeout_s)
+            return _record(wanted, fitting[0])
+        log = Path(wanted["home"]) / LOG_FILE
+        listener = self._listen(wanted, recorded, ours, stop_timeout_s)
+        try:
+            process.stop(ours, stop_timeout_s)
+            port = listener.getsockname()[1]
+            label = process.Label(ctx.lineage, wanted["model_hash"], wanted["host"], port)
+            return _record(wanted, process.start(_copy(wanted), listener, label, log))
+        finally:
+            listener.close()
+
+    def _listen(self, wanted: Record, recorded: Record | None, ours: Sequence[process.Server], stop_timeout_s: float) -> socket.socket:
+        """Take the port: the requested one, else the one used before so that the address stays, else any."""
+        from mlem_provider_local import process
+
+        before = recorded["port"] if recorded else None
+        preferred = wanted["requested_port"] or before or 0
+        if preferred in [server.label.port for server in ours]:
+            process.stop(ours, stop_timeout_s)
+        try:
+            return process.listen(wanted["host"], preferred)
+        except PlatformError:
+            if wanted["requested_port"]:
+                raise
+            return process.listen(wanted["host"], 0)
+
+    def remove(self, ctx: Context, recorded: Record | None) -> None:
+        """Stop every server of this deployment."""
+        from mlem_provider_local import process
+
+        process.stop(process.find(ctx.lineage), cast("LocalProcess", ctx.deployment).stop_timeout_s)
+
+
+def _record(wanted: Record, server: process.Server) -> Record:
+    host = server.label.host
+    reachable = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)  # noqa: S104  # compared, not bound
+    return {
+        "model_hash": wanted["model_hash"],
+        "home": wanted["home"],
+        "host": host,
+        "requested_port": wanted["requested_port"],
+        "port": server.label.port,
+        "url": f"http://{reachable}:{server.label.port}",
+        "pid": server.pid,
+        "started": server.started,
+    }
