@@ -17,6 +17,7 @@ from mlem.target import deployment_class, expect_object, folder_of, load_deploym
 from mlem.yaml_file import update_file
 
 if TYPE_CHECKING:
+    from mlem.datasets import Dataset
     from mlem.model import Model
     from mlem.model_types.base import ModelType
 
@@ -45,7 +46,9 @@ def model_types() -> list[type[ModelType]]:
     return sorted(registry().all("model_type").values(), key=lambda cls: cls.__module__.startswith("mlem."))
 
 
-def save(obj: Any, path: str, *, sample_data: Any = None, params: Mapping[str, Any] | None = None, project: str | None = None) -> Model:
+def save(
+    obj: Any, path: str, *, sample_data: Any = None, params: Mapping[str, Any] | None = None, project: str | None = None
+) -> Model | Dataset:
     """Save a model (or a data set), so that it can be deployed without importing it.
 
     Args:
@@ -57,7 +60,7 @@ def save(obj: Any, path: str, *, sample_data: Any = None, params: Mapping[str, A
         project: Folder that a relative name starts from.
 
     Returns:
-        The model's metadata.
+        The metadata that was written.
 
     Raises:
         UserError: No model type knows the object, or it fails on the sample.
@@ -176,7 +179,9 @@ def _expect_kind_or_nothing(place: Location, kind: str) -> None:
     try:
         expect_object(place.read(), kind, place)
     except DeclarationError as error:
-        raise ConflictError(f"{place} exists and is no {kind}", code="exists", hint="choose another name, or move that file away") from error
+        raise ConflictError(
+            f"{place} exists and is no {kind}", code="exists", hint="choose another name, or move that file away"
+        ) from error
 
 
 def deploy(
@@ -186,7 +191,7 @@ def deploy(
     model: str,
     project: str | None = None,
     report: Callable[[str], None] = _silent,
-    lock: Lock = Lock(),  # noqa: B008  # frozen
+    lock: Lock = Lock(),
     **fields: Any,
 ) -> DeploymentHandle:
     """Declare a deployment and deploy it: ``deploy("local", "iris-app", model="iris", port=8080)``.

@@ -29,7 +29,9 @@ class StateSection(Value):
 
     type: str | None = Field(default=None, description="state manager type; follows from the URI when not given")
     uri: str | None = Field(default=None, description="folder or bucket for states; beside the declarations when not given")
-    lock_timeout_s: Annotated[float, Field(ge=0), Unit("s")] = Field(default=600.0, description="how long a run waits for another one's lock")
+    lock_timeout_s: Annotated[float, Field(ge=0), Unit("s")] = Field(
+        default=600.0, description="how long a run waits for another one's lock"
+    )
 
 
 class CoreSection(Value):
@@ -84,7 +86,9 @@ def load_config(root: Path) -> Config:
         return config
     for key, (_, text) in overrides.items():
         _put(data, key.split("."), _parse(text))
-    return validate(Config, data, f"{CONFIG_NAME} and the environment ({', '.join(sorted(variable for variable, _ in overrides.values()))})")
+    return validate(
+        Config, data, f"{CONFIG_NAME} and the environment ({', '.join(sorted(variable for variable, _ in overrides.values()))})"
+    )
 
 
 def settings(root: Path) -> list[Setting]:
@@ -113,7 +117,9 @@ def get_setting(root: Path, key: str) -> Setting:
     """
     everything = {setting.key: setting for setting in settings(root)}
     if key not in everything:
-        raise NotFoundError(f'no setting "{key}"', code="unknown-setting", known=sorted(everything), hint=did_you_mean(key, sorted(everything)))
+        raise NotFoundError(
+            f'no setting "{key}"', code="unknown-setting", known=sorted(everything), hint=did_you_mean(key, sorted(everything))
+        )
     return everything[key]
 
 

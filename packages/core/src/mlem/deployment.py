@@ -56,7 +56,9 @@ class Deployment(MlemObject, ABC):
     env_type: ClassVar[str] = ""
     capabilities: ClassVar[frozenset[str]] = frozenset({"logs", "rollback"})
 
-    env: str | dict[str, Any] | None = Field(default=None, description="where to deploy: the name of a declared env, an env type, or its fields")
+    env: str | dict[str, Any] | None = Field(
+        default=None, description="where to deploy: the name of a declared env, an env type, or its fields"
+    )
     model: str | None = Field(default=None, description="name of the saved model")
     state_manager: str | dict[str, Any] | None = Field(
         default=None, description="what keeps the state: a type, a URI, or its fields (default: the project's core.state)"

@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from mlem.deployment import Condition, DeploymentStatus
-from mlem.errors import ConflictError, GateError, MlemError, NotFoundError, UserError
-from mlem.gate import pass_gate
+from mlem.errors import ConflictError, MlemError, NotFoundError, UserError
 from mlem.lease import Session, new_lock, now
-from mlem.model import Model
 from mlem.state import LockInfo, Release, State
 from mlem.step import Action, Change, Context, Record, Step
 from mlem.target import Target
+
+if TYPE_CHECKING:
+    from mlem.model import Model
 
 Report = Callable[[str], None]
 _GERUNDS: Mapping[Action, str] = {"create": "creating", "update": "updating", "replace": "replacing"}
@@ -47,6 +49,12 @@ class Outcome:
     changed: bool
 
 
+def _gate(target: Target, ctx: Context, state: State, model_hash: str) -> None:
+    from mlem.gate import pass_gate  # late: only what deploys asks the model
+
+    pass_gate(target.deployment, ctx, state, model_hash)
+
+
 def plan(target: Target, model: Model, model_location: str) -> tuple[Change, ...]:
     """Say what a run would do, without doing it and without a lock."""
     state = target.read_state() or State(type=target.deployment.type)
@@ -55,7 +63,7 @@ def plan(target: Target, model: Model, model_location: str) -> tuple[Change, ...
     return tuple(_changes(target.deployment.steps(ctx), ctx, state))
 
 
-def run(target: Target, model: Model, model_location: str, *, report: Report, lock: Lock = Lock()) -> Outcome:  # noqa: B008  # frozen
+def run(target: Target, model: Model, model_location: str, *, report: Report, lock: Lock = Lock()) -> Outcome:
     """Deploy: make what the declaration wants, pass the gate, record the release.
 
     Raises:
@@ -71,11 +79,11 @@ def run(target: Target, model: Model, model_location: str, *, report: Report, lo
         served = state.releases[0] if state.releases else None
         settled = served is not None and served.records == state.records and served.model_hash == model.digest
         if settled and all(change.action == "keep" for change in changes):
-            pass_gate(target.deployment, ctx, state, model.digest)
+            _gate(target, ctx, state, model.digest)
             return Outcome(changes, state, changed=False)
         try:
             ctx = _apply(session, steps, ctx, changes)
-            pass_gate(target.deployment, ctx, _state(session), model.digest)
+            _gate(target, ctx, _state(session), model.digest)
         except MlemError as error:
             raise _put_back(target, session, steps, ctx, served, error) from error
         _remove_obsolete(session, ctx, steps, changes)
@@ -84,7 +92,7 @@ def run(target: Target, model: Model, model_location: str, *, report: Report, lo
         return Outcome(changes, state, changed=True)
 
 
-def rollback(target: Target, number: int | None, *, report: Report, lock: Lock = Lock()) -> Release:  # noqa: B008  # frozen
+def rollback(target: Target, number: int | None, *, report: Report, lock: Lock = Lock()) -> Release:
     """Put an earlier release back.
 
     Args:
@@ -109,7 +117,7 @@ def rollback(target: Target, number: int | None, *, report: Report, lock: Lock =
         served = state.releases[0]
         try:
             ctx = _restore(session, steps, ctx, release)
-            pass_gate(target.deployment, ctx, _state(session), release.model_hash)
+            _gate(target, ctx, _state(session), release.model_hash)
         except MlemError as error:
             raise _put_back(target, session, steps, ctx, served, error) from error
         state = session.save(_released(target, _state(session), release.model_hash, release))
@@ -117,7 +125,7 @@ def rollback(target: Target, number: int | None, *, report: Report, lock: Lock =
         return state.releases[0]
 
 
-def remove(target: Target, *, report: Report, lock: Lock = Lock()) -> bool:  # noqa: B008  # frozen
+def remove(target: Target, *, report: Report, lock: Lock = Lock()) -> bool:
     """Remove everything that belongs to a deployment, in the reverse order of its making, and then its state.
 
     Returns:
@@ -172,7 +180,9 @@ def release_lock(target: Target, id_: str | None) -> LockInfo | None:
     if state is None or state.lock is None:
         return None
     if id_ is not None and id_ != state.lock.id:
-        raise ConflictError(f"the lock has the id {state.lock.id}, not {id_}", code="other-lock", hint=f"mlem deployment lock show {target.name}")
+        raise ConflictError(
+            f"the lock has the id {state.lock.id}, not {id_}", code="other-lock", hint=f"mlem deployment lock show {target.name}"
+        )
     with target.manager.session(target.store, target.name, new_lock("release", id_=state.lock.id), timeout_s=0) as session:
         session.free()
     return state.lock
@@ -185,7 +195,9 @@ def _session(target: Target, operation: str, lock: Lock, report: Report) -> Iter
     def waiting(holder: LockInfo | None) -> None:
         report(f"waiting up to {timeout_s:g} s for the lock" + (f": {holder.describe()}" if holder else ""))
 
-    with target.manager.session(target.store, target.name, new_lock(operation, id_=lock.id), timeout_s=timeout_s, waiting=waiting) as session:
+    with target.manager.session(
+        target.store, target.name, new_lock(operation, id_=lock.id), timeout_s=timeout_s, waiting=waiting
+    ) as session:
         if session.state is not None:
             _expect_ours(target, session.state)
         yield session
@@ -195,7 +207,9 @@ def _expect_ours(target: Target, state: State) -> None:
     where = target.store.where(target.name)
     if state.project and target.config.project.id and state.project != target.config.project.id:
         raise ConflictError(
-            f"{where}: the state there is of another project", code="other-project", hint="give the deployment another name, or the project another core.state.uri"
+            f"{where}: the state there is of another project",
+            code="other-project",
+            hint="give the deployment another name, or the project another core.state.uri",
         )
     if state.type != target.deployment.type and not state.empty:
         raise ConflictError(
@@ -262,14 +276,16 @@ def _apply_step(session: Session, step: Step, ctx: Context, wanted: Record, chan
 
 def _restore(session: Session, steps: Sequence[Step], ctx: Context, release: Release) -> Context:
     """Bring every step back to the record that a release has of it."""
+    ctx = replace(ctx, model=None, model_location=None)
     for step in steps:
-        wanted = release.records.get(step.name)
-        if wanted is None:
+        recorded = release.records.get(step.name)
+        if recorded is None:
             continue
+        wanted = {key: recorded.get(key) for key in step.wanted(ctx)}
         change = _change(step, wanted, ctx, _state(session).records.get(step.name))
         if change.action != "keep":
-            ctx = _apply_step(session, step, replace(ctx, model=None, model_location=None), wanted, change)
-    return replace(ctx, model=None, model_location=None)
+            ctx = _apply_step(session, step, ctx, wanted, change)
+    return ctx
 
 
 def _put_back(target: Target, session: Session, steps: Sequence[Step], ctx: Context, served: Release | None, error: MlemError) -> MlemError:
@@ -281,7 +297,7 @@ def _put_back(target: Target, session: Session, steps: Sequence[Step], ctx: Cont
     ctx.report(f"failed; putting release {served.number} back")
     try:
         ctx = _restore(session, steps, ctx, served)
-        pass_gate(target.deployment, ctx, _state(session), served.model_hash)
+        _gate(target, ctx, _state(session), served.model_hash)
         # The same release, of new resources: a process put back has another pid.
         current = served.model_copy(update={"records": _state(session).records})
         session.save(_state(session).model_copy(update={"releases": (current, *_state(session).releases[1:])}))
@@ -355,4 +371,16 @@ def expect_deployed(target: Target) -> State:
     return state
 
 
-__all__ = ["GateError", "Lock", "Outcome", "Report", "condition", "expect_deployed", "hold", "plan", "release_lock", "remove", "rollback", "run"]
+__all__ = [
+    "Lock",
+    "Outcome",
+    "Report",
+    "condition",
+    "expect_deployed",
+    "hold",
+    "plan",
+    "release_lock",
+    "remove",
+    "rollback",
+    "run",
+]

@@ -25,7 +25,17 @@ class Unit:
     symbol: str
 
 
-_NOUNS: dict[Any, str] = {int: "an integer", float: "a number", str: "a string", bool: "true or false", Path: "a path", SecretStr: "a secret", type(None): "null", dict: "a mapping", list: "a list"}
+_NOUNS: dict[Any, str] = {
+    int: "an integer",
+    float: "a number",
+    str: "a string",
+    bool: "true or false",
+    Path: "a path",
+    SecretStr: "a secret",
+    type(None): "null",
+    dict: "a mapping",
+    list: "a list",
+}
 
 
 def inner_type(annotation: Any) -> Any:
@@ -140,7 +150,9 @@ def describe_field(name: str, field: FieldInfo) -> FieldDescription:
     default = None if field.default is PydanticUndefined else field.default
     if field.default_factory is not None:
         default = field.default_factory()  # type: ignore[call-arg]  # ours take no validated data
-    return FieldDescription(name, describe_type(field.annotation, field.metadata), unit, field.is_required(), default, field.description or "")
+    return FieldDescription(
+        name, describe_type(field.annotation, field.metadata), unit, field.is_required(), default, field.description or ""
+    )
 
 
 def field_at(cls: Any, location: Sequence[int | str]) -> tuple[Any, Sequence[Any]] | None:

@@ -75,5 +75,7 @@ def unusable(path: Path | str, error: OSError, action: str) -> UserError | NotFo
     if isinstance(error, IsADirectoryError | NotADirectoryError):
         return UserError(f"can't {action} {path}: {error.strerror}", code="not-a-file")
     if error.errno == 28:  # ENOSPC
-        return PlatformError(f"can't {action} {path}: no space left on the disk", code="disk-full", hint="free some space, then repeat the command")
+        return PlatformError(
+            f"can't {action} {path}: no space left on the disk", code="disk-full", hint="free some space, then repeat the command"
+        )
     return PlatformError(f"can't {action} {path}: {error.strerror or error}")

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 from mlem import engine
-from mlem.client import Client
 from mlem.deployment import Condition, Deployment, DeploymentStatus
 from mlem.engine import Lock, Outcome
 from mlem.errors import UserError, WaitTimeoutError
-from mlem.gate import await_status
-from mlem.model import Model
 from mlem.project import Location
 from mlem.state import LockInfo, Release, State
 from mlem.step import Change
 from mlem.target import Target, resolve, resolve_model
+
+if TYPE_CHECKING:
+    from mlem.client import Client
+    from mlem.model import Model
 
 
 def _silent(_line: str) -> None:
@@ -41,7 +42,7 @@ class DeploymentHandle:
 
     target: Target
     report: Callable[[str], None] = _silent
-    lock: Lock = Lock()
+    lock: Lock = field(default_factory=Lock)
 
     @classmethod
     def of(cls, location: Location, deployment: Deployment | None = None, **options: Any) -> DeploymentHandle:
@@ -108,13 +109,17 @@ class DeploymentHandle:
         Raises:
             WaitTimeoutError: It did not get there in time.
         """
+        from mlem.gate import await_status
+
         state = engine.expect_deployed(self.target) if DeploymentStatus.NOT_DEPLOYED not in wanted else self.target.read_state()
         if state is None or state.empty:
             return Condition(DeploymentStatus.NOT_DEPLOYED)
         seen = await_status(self.deployment, self.target.context(state), state, frozenset(wanted), timeout_s)
         if seen.status not in wanted:
             words = f": {seen.reason}" if seen.reason else ""
-            raise WaitTimeoutError(f'"{self.name}" is still {seen.status} after {timeout_s:g} s{words}', hint=f"mlem deployment logs {self.name}")
+            raise WaitTimeoutError(
+                f'"{self.name}" is still {seen.status} after {timeout_s:g} s{words}', hint=f"mlem deployment logs {self.name}"
+            )
         return seen
 
     def releases(self) -> Sequence[Release]:

@@ -4,18 +4,13 @@ from __future__ import annotations
 
 import getpass
 import os
-import secrets
 import socket
-from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
 from mlem.errors import ConflictError, LockedError
 from mlem.state import LockInfo, State
 from mlem.state_manager import ABSENT, Store
-
-Waiting = Callable[[LockInfo | None], None]
-"""Called once when a wait begins, with the holder where it is known."""
 
 
 def new_lock(operation: str, *, id_: str | None = None, message: str = "", manual: bool = False) -> LockInfo:
@@ -32,7 +27,7 @@ def new_lock(operation: str, *, id_: str | None = None, message: str = "", manua
     except (KeyError, OSError):  # a container's user id may have no name
         user = str(os.getuid())
     return LockInfo(
-        id=id_ or secrets.token_hex(8),
+        id=id_ or os.urandom(8).hex(),
         holder=f"{user}@{socket.gethostname()}",
         host=host_identity(),
         pid=os.getpid(),
@@ -57,8 +52,14 @@ def now() -> str:
 def locked_by(name: str, holder: LockInfo | None) -> LockedError:
     """Make the error for a lock that somebody else holds."""
     if holder is None:
-        return LockedError(f'deployment "{name}" is locked by another process', hint="wait until it is done, or give more time: --lock-timeout 600")
-    hint = f"release it when its work is done: mlem deployment lock release {name} --id {holder.id}" if holder.manual else "wait, or give more time: --lock-timeout 600"
+        return LockedError(
+            f'deployment "{name}" is locked by another process', hint="wait until it is done, or give more time: --lock-timeout 600"
+        )
+    hint = (
+        f"release it when its work is done: mlem deployment lock release {name} --id {holder.id}"
+        if holder.manual
+        else "wait, or give more time: --lock-timeout 600"
+    )
     return LockedError(f'deployment "{name}" is locked: {holder.describe()}', hint=hint)
 
 
@@ -95,7 +96,10 @@ class Session:
             ConflictError: The state is of another lineage, or was changed by somebody else.
         """
         if self.state is not None and state.lineage != self.state.lineage:
-            raise ConflictError(f"{self.store.where(self.name)}: the state there is of another deployment (lineage {self.state.lineage})", code="other-lineage")
+            raise ConflictError(
+                f"{self.store.where(self.name)}: the state there is of another deployment (lineage {self.state.lineage})",
+                code="other-lineage",
+            )
         serial = 0 if self.state is None else self.state.serial
         return self._write(state.model_copy(update={"serial": serial + 1, "lock": self.lock}))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-import secrets
+import os
 from collections.abc import Mapping
 from typing import Any, Self
 
@@ -91,7 +91,7 @@ class State(Value):
     """
 
     type: str
-    lineage: str = Field(default_factory=lambda: secrets.token_hex(16))
+    lineage: str = Field(default_factory=lambda: os.urandom(16).hex())
     serial: int = 0
     project: str = ""
     model_hash: str | None = None
@@ -139,13 +139,15 @@ class State(Value):
             records = {name: value for name, value in content.items() if name not in cls.model_fields}
             wrong = next((name for name, value in records.items() if not isinstance(value, Mapping)), None)
             if wrong is not None:
-                raise DeclarationError(f"{source}: {wrong}: expected the record of a step, got {json.dumps(records[wrong], default=str)[:40]}")
+                raise DeclarationError(
+                    f"{source}: {wrong}: expected the record of a step, got {json.dumps(records[wrong], default=str)[:40]}"
+                )
             return validate(cls, {**fields, "records": records}, source)
         except DeclarationError as error:
             raise DeclarationError(
                 f"the state can't be read: {error.message}",
                 code="bad-state",
-                hint="restore the file from a backup; or move it away and run again: the deployment's own resources are found by their label",
+                hint="restore the file from a backup or from version control",
             ) from error
 
     @staticmethod

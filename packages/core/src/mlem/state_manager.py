@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,6 +28,9 @@ class Versioned:
     data: bytes
     version: str
 
+
+Waiting = Callable[["LockInfo | None"], None]
+"""Called once when a wait for a lock begins, with the holder where it is known."""
 
 ABSENT: Final = ""
 """The version of a name that is not there: expect it to create."""
@@ -94,7 +97,9 @@ class StateManager(MlemObject, ABC):
         """
 
     @abstractmethod
-    def session(self, store: Store, name: str, lock: LockInfo, *, timeout_s: float, waiting: object = None) -> AbstractContextManager[Session]:
+    def session(
+        self, store: Store, name: str, lock: LockInfo, *, timeout_s: float, waiting: Waiting | None = None
+    ) -> AbstractContextManager[Session]:
         """Lock a deployment's state for as long as the context lasts.
 
         Args:

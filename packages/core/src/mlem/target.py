@@ -5,18 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mlem.config import Config, load_config
 from mlem.deployment import Deployment
 from mlem.env import Env
 from mlem.errors import DeclarationError, NotFoundError, PluginError, UserError
-from mlem.model import Model
 from mlem.plugins import registry
 from mlem.project import Location, locate, objects_below
 from mlem.state import State
 from mlem.state_manager import StateManager, Store
 from mlem.step import Context
+
+if TYPE_CHECKING:
+    from mlem.model import Model
 
 
 @dataclass(frozen=True)
@@ -82,7 +84,9 @@ def expect_object(data: Mapping[str, Any], kind: str, location: Location) -> Non
     """
     found = data.get("object_type")
     if found != kind:
-        raise DeclarationError(f"{location}: expected a {kind}, got {'no object_type' if found is None else f'a {found}'}", code="wrong-object")
+        raise DeclarationError(
+            f"{location}: expected a {kind}, got {'no object_type' if found is None else f'a {found}'}", code="wrong-object"
+        )
 
 
 def deployment_class(word: str) -> type[Deployment]:
@@ -141,7 +145,9 @@ def resolve_env(deployment: Deployment, location: Location) -> Env:
         data, source, prefix = declared, str(location), "env."
     type_ = data.get("type", wanted.type)
     if type_ != wanted.type:
-        raise DeclarationError(f"{source}: {prefix}type: a {deployment.type} deployment needs an env of type {wanted.type}, got {type_}", code="wrong-env")
+        raise DeclarationError(
+            f"{source}: {prefix}type: a {deployment.type} deployment needs an env of type {wanted.type}, got {type_}", code="wrong-env"
+        )
     return wanted.from_data(data, source, prefix=prefix)
 
 
@@ -156,6 +162,8 @@ def resolve_model(name: str, location: Location) -> tuple[Model, Location]:
         NotFoundError: No such model.
         DeclarationError: Its metadata is wrong.
     """
+    from mlem.model import Model  # late: the data types cost what a status command takes in all
+
     place = near(name, location) or locate(name, str(location.root))
     data = place.read()
     expect_object(data, "model", place)

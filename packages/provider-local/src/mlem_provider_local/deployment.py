@@ -30,7 +30,9 @@ class LocalProcess(Deployment):
     type: ClassVar[str] = "local_process"
     env_type: ClassVar[str] = "local"
 
-    port: Annotated[int, Field(ge=1, le=65535)] | None = Field(default=None, description="port to listen on (default: any free one, kept over updates)")
+    port: Annotated[int, Field(ge=1, le=65535)] | None = Field(
+        default=None, description="port to listen on (default: any free one, kept over updates)"
+    )
     host: str = Field(default="127.0.0.1", description="address to listen on; 0.0.0.0 lets other machines in")
     stop_timeout_s: Annotated[float, Field(ge=0, le=3600), Unit("s")] = Field(
         default=10.0, description="how long the server may take to finish what is in flight before it is killed"

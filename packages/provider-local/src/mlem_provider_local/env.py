@@ -17,7 +17,8 @@ class LocalEnv(Env):
     deployment_type: ClassVar[str] = "local_process"
 
     folder: Path | None = Field(
-        default=None, description="folder for the deployed models and the logs (default: the user's state folder, for example ~/.local/state/mlem)"
+        default=None,
+        description="folder for the deployed models and the logs (default: the user's state folder, for example ~/.local/state/mlem)",
     )
 
     def home(self, lineage: str) -> Path:

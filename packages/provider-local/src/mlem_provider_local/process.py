@@ -106,7 +106,9 @@ def listen(host: str, port: int) -> socket.socket:
     except OSError as error:
         listener.close()
         raise PlatformError(
-            f"can't listen on {host}:{port}: {error.strerror}", code="port-in-use", hint="choose another port: --port N, or leave it out for any free one"
+            f"can't listen on {host}:{port}: {error.strerror}",
+            code="port-in-use",
+            hint="choose another port: --port N, or leave it out for any free one",
         ) from error
     except OverflowError as error:
         listener.close()
@@ -153,10 +155,7 @@ def stop(servers: Sequence[Server], timeout_s: float) -> None:
         servers: What to stop.
         timeout_s: How long they may take to finish what is in flight.
     """
-    processes = []
-    for server in servers:
-        if lookup(server.pid, server.started) is not None:
-            processes.append(psutil.Process(server.pid))
+    processes = [psutil.Process(server.pid) for server in servers if lookup(server.pid, server.started) is not None]
     for process in processes:
         with contextlib.suppress(psutil.NoSuchProcess):
             process.terminate()

@@ -44,7 +44,9 @@ class ModelStep(Step):
         target = _copy(wanted).parent
         if not target.is_dir():
             if ctx.model is None or ctx.model_location is None:
-                raise NotFoundError(f"the copy of model {wanted['model_hash']} is gone from {target}", hint="deploy it again from the saved model")
+                raise NotFoundError(
+                    f"the copy of model {wanted['model_hash']} is gone from {target}", hint="deploy it again from the saved model"
+                )
             from mlem.saving import copy_model
 
             partial = target.with_name(f".{uuid.uuid4().hex}.partial")
@@ -98,7 +100,12 @@ class ProcessStep(Step):
 
     def change(self, recorded: Record, wanted: Record) -> Change:
         """A process can't be changed: it is stopped, and another takes its port."""
-        return Change(self.name, "replace", differences(recorded, wanted), "the time that the new server takes to load the model, most often some seconds")
+        return Change(
+            self.name,
+            "replace",
+            differences(recorded, wanted),
+            "the time that the new server takes to load the model, most often some seconds",
+        )
 
     def apply(self, ctx: Context, wanted: Record, recorded: Record | None) -> Record:
         """Adopt a fitting process that a killed run left; else stop ours and start one."""

@@ -64,7 +64,10 @@ def list_(origin: bool, project: str | None, output: str) -> None:
     from mlem.project import locate
 
     found = settings(locate("x", project).root)
-    rows = [[setting.key, "" if setting.value is None else str(setting.value), *([setting.origin, setting.source] if origin else [])] for setting in found]
+    rows = [
+        [setting.key, "" if setting.value is None else str(setting.value), *([setting.origin, setting.source] if origin else [])]
+        for setting in found
+    ]
     header = ["key", "value", *(["origin", "source"] if origin else [])]
     data = [{"key": setting.key, "value": setting.value, "origin": setting.origin, "source": setting.source} for setting in found]
     print_result(output, data, table(rows, header))

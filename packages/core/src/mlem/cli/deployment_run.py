@@ -27,7 +27,9 @@ CommandT = TypeVar("CommandT", bound=Callable[..., Any])
 
 def lock_options(command: CommandT) -> CommandT:
     """Add ``--lock-timeout`` and ``--lock-id`` to a command that changes a state."""
-    command = click.option("--lock-timeout", type=click.FloatRange(min=0), metavar="SECONDS", help="Wait for another run this long.  [default: 600]")(command)
+    command = click.option(
+        "--lock-timeout", type=click.FloatRange(min=0), metavar="SECONDS", help="Wait for another run this long.  [default: 600]"
+    )(command)
     return click.option("--lock-id", metavar="ID", help="Name the lock, so that another command can release it.")(command)
 
 
@@ -71,17 +73,27 @@ class RunTypes(click.Group):
 @output_option
 @click.pass_context
 def run(
-    ctx: click.Context, load: str | None, model: str | None, project: str | None, output: str, lock_timeout: float | None, lock_id: str | None
+    ctx: click.Context,
+    load: str | None,
+    model: str | None,
+    project: str | None,
+    output: str,
+    lock_timeout: float | None,
+    lock_id: str | None,
 ) -> None:
     """Deploy a model, and wait until it answers rightly. Running again with nothing changed changes nothing."""
     if ctx.invoked_subcommand is not None:
         early = [f"--{name.replace('_', '-')}" for name in ctx.params if ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE]
         if early:
-            raise UserError(f"{', '.join(early)} before the type", hint=f"options follow the name: mlem deployment run {ctx.invoked_subcommand} NAME ...")
+            raise UserError(
+                f"{', '.join(early)} before the type",
+                hint=f"options follow the name: mlem deployment run {ctx.invoked_subcommand} NAME ...",
+            )
         return
     if load is None:
         raise UserError(
-            "what should be deployed?", hint="mlem deployment run TYPE NAME --model MODEL, or mlem deployment run --load NAME; types: mlem types deployment"
+            "what should be deployed?",
+            hint="mlem deployment run TYPE NAME --model MODEL, or mlem deployment run --load NAME; types: mlem types deployment",
         )
     values = {"model": model} if model is not None else {}
     _run_declared(None, load, values, project, output, _lock(lock_timeout, lock_id))
@@ -103,7 +115,9 @@ def _run_declared(cls: type[Deployment] | None, name: str, values: Mapping[str, 
     if declared is None:
         raise UserError(f"{place}: type: required field is missing", code="bad-declaration")
     if cls is not None and declared is not cls:
-        raise ConflictError(f"{place} declares a {declared.type}, not a {cls.type}", code="other-type", hint="choose another name, or edit that file")
+        raise ConflictError(
+            f"{place} declares a {declared.type}, not a {cls.type}", code="other-type", hint="choose another name, or edit that file"
+        )
     given = dict(values)
     if "model" in given:
         given["model"] = model_reference(str(given["model"]), project, place)

@@ -42,7 +42,7 @@ class FieldsCommand(click.Command):
         """Parse; a dotted option below a mapping or a list exists when it is used."""
         known = {option.lstrip("-").replace("-", "_") for param in self.params for option in param.opts}
         paths = dict.fromkeys(token[2:].partition("=")[0] for token in args if token.startswith("--") and "." in token.partition("=")[0])
-        options = []
+        options: list[click.Option] = []
         for path in paths:
             field = path.partition(".")[0].replace("-", "_")
             normal = field + path[len(field) :]
@@ -86,9 +86,17 @@ def _options(cls: type[BaseModel], nested: Mapping[str, type[BaseModel]], prefix
             "show_default": default is not None,
         }
         if inner is bool:
-            yield path, click.Option([f"--{path}/--no-{path}", identifier], is_flag=True, **{**common, "default": bool(field.default), "show_default": True})
+            yield (
+                path,
+                click.Option(
+                    [f"--{path}/--no-{path}", identifier], is_flag=True, **{**common, "default": bool(field.default), "show_default": True}
+                ),
+            )
         elif origin in (list, tuple):
-            yield path, click.Option([f"--{path}", identifier], multiple=True, metavar=_metavar(get_args(inner)[0]), **{**common, "default": ()})
+            yield (
+                path,
+                click.Option([f"--{path}", identifier], multiple=True, metavar=_metavar(get_args(inner)[0]), **{**common, "default": ()}),
+            )
         else:
             yield path, click.Option([f"--{path}", identifier], metavar=_metavar(inner), type=str, **common)
         if prefix == "" and name in nested:

@@ -63,7 +63,14 @@ def _describe(kind: Any, type_: str, schema: bool, output: str) -> None:
         "type": cls.type,
         "help": head,
         "fields": [
-            {"name": field.name, "type": field.type, "unit": field.unit, "required": field.required, "default": field.default, "help": field.help}
+            {
+                "name": field.name,
+                "type": field.type,
+                "unit": field.unit,
+                "required": field.required,
+                "default": field.default,
+                "help": field.help,
+            }
             for field in fields
         ],
     }
@@ -81,21 +88,10 @@ def plugins(as_json: bool, output: str) -> None:
     """List the installed plugins: what each brings, and what is wrong with a broken one."""
     from mlem.plugins import registry
 
-    found = [
-        {
-            "name": plugin.name,
-            "distribution": plugin.distribution,
-            "types": {kind: [cls.type for cls in classes] for kind, classes in plugin.classes.items() if classes},
-            "problem": plugin.problem or None,
-        }
-        for plugin in registry().plugins()
-    ]
-    rows = [
-        [
-            str(plugin["name"]),
-            str(plugin["distribution"]),
-            f"broken: {plugin['problem']}" if plugin["problem"] else ", ".join(f"{kind}: {' '.join(names)}" for kind, names in plugin["types"].items()),  # type: ignore[attr-defined]  # a dict of lists, see above
-        ]
-        for plugin in found
-    ]
-    print_result("json" if as_json else output, found, table(rows, ["plugin", "distribution", "types"]))
+    data, rows = [], []
+    for plugin in registry().plugins():
+        types_ = {kind: [str(cls.type) for cls in classes] for kind, classes in plugin.classes.items() if classes}
+        data.append({"name": plugin.name, "distribution": plugin.distribution, "types": types_, "problem": plugin.problem or None})
+        brings = ", ".join(f"{kind}: {' '.join(names)}" for kind, names in types_.items())
+        rows.append([plugin.name, plugin.distribution, f"broken: {plugin.problem}" if plugin.problem else brings])
+    print_result("json" if as_json else output, data, table(rows, ["plugin", "distribution", "types"]))

@@ -10,9 +10,9 @@ from typing import ClassVar
 
 from mlem.errors import ConflictError, DeclarationError, LockedError
 from mlem.files import sync_folder, unusable, write_atomic
-from mlem.lease import Session, Waiting, locked_by
+from mlem.lease import Session, locked_by
 from mlem.state import EXTENSION, LockInfo, State
-from mlem.state_manager import ABSENT, StateManager, Store, Versioned
+from mlem.state_manager import ABSENT, StateManager, Store, Versioned, Waiting
 
 
 class LocalStore(Store):

@@ -1,0 +1,10 @@
+"""The conformance kit: a provider's tests join a suite with a class, some fixtures and ``pass``.
+
+Install it with ``pip install mlem-core[testing]``; `DeploymentSuite` shows how.
+"""
+
+from mlem.testing.crash import CrashSafetySuite
+from mlem.testing.life_cycle import LifeCycleSuite
+from mlem.testing.projects import Project
+
+__all__ = ["CrashSafetySuite", "LifeCycleSuite", "Project"]

@@ -1,0 +1,84 @@
+"""`CrashSafetySuite`: a command killed at any boundary leaves nothing that the next one does not put right."""
+
+from __future__ import annotations
+
+import signal
+
+from mlem.deployment import Condition, DeploymentStatus
+from mlem.testing.life_cycle import NAME, DeploymentFixtures
+from mlem.testing.projects import SAMPLE, Project
+
+_MOST_BOUNDARIES = 60
+
+
+class CrashSafetySuite(DeploymentFixtures):
+    """Kills the command line with SIGKILL at each boundary in turn: before and after each step, and each write of the state."""
+
+    def _killed(self, project: Project, boundary: int, *arguments: str) -> bool:
+        """Run a command that is killed at a boundary; return whether there was such a boundary."""
+        done = project.python("-m", "mlem.testing.killer", str(boundary), *arguments)
+        assert done.returncode in (0, -signal.SIGKILL), done.stderr
+        return done.returncode != 0
+
+    def _expect_one_right_server(self, project: Project, answers: list[float]) -> None:
+        handle = project.handle(NAME)
+        state = handle.state()
+        assert state is not None
+        assert len(self.running(state.lineage)) == 1
+        assert handle.status() == Condition(DeploymentStatus.RUNNING)
+        with handle.get_client() as client:
+            assert client.predict(SAMPLE) == answers
+
+    def test_a_first_run_killed_at_any_boundary_is_finished_by_the_next(self, project: Project) -> None:
+        options = [f"--{key}={value}" for key, value in self.fields().items()]
+        boundary = 1
+        while self._killed(project, boundary, "deployment", "run", self.type, NAME, "--model", "double", *options):
+            done = project.run(self.type, NAME, "double", self.fields())
+            assert done.returncode == 0, f"boundary {boundary}: {done.stderr}"
+            self._expect_one_right_server(project, [2.0, 4.0, 6.0])
+            self._remove_all(project)
+            boundary += 1
+        assert 4 < boundary < _MOST_BOUNDARIES
+
+    def test_an_update_killed_at_any_boundary_is_finished_by_the_next(self, project: Project) -> None:
+        assert project.run(self.type, NAME, "double", self.fields()).returncode == 0
+        models = ["triple", "double"]
+        answers = {"double": [2.0, 4.0, 6.0], "triple": [3.0, 6.0, 9.0]}
+        boundary = 1
+        while self._killed(project, boundary, "deployment", "run", "--load", NAME, "--model", models[0]):
+            done = project.mlem("deployment", "run", "--load", NAME, "--model", models[0])
+            assert done.returncode == 0, f"boundary {boundary}: {done.stderr}"
+            self._expect_one_right_server(project, answers[models[0]])
+            models.reverse()
+            boundary += 1
+        assert 4 < boundary < _MOST_BOUNDARIES
+
+    def test_a_remove_killed_at_any_boundary_is_finished_by_the_next(self, project: Project) -> None:
+        boundary = 1
+        while True:
+            assert project.run(self.type, NAME, "double", self.fields()).returncode == 0
+            state = project.handle(NAME).state()
+            assert state is not None
+            killed = self._killed(project, boundary, "deployment", "remove", NAME)
+            self._remove_all(project)
+            assert self.leftovers(state.lineage) == []
+            if not killed:
+                break
+            boundary += 1
+        assert 3 < boundary < _MOST_BOUNDARIES
+
+    def test_a_run_killed_at_any_boundary_can_be_removed(self, project: Project) -> None:
+        options = [f"--{key}={value}" for key, value in self.fields().items()]
+        boundary = 1
+        while self._killed(project, boundary, "deployment", "run", self.type, NAME, "--model", "double", *options):
+            if (project.folder / f"{NAME}.mlem").exists():
+                state = project.handle(NAME).state()
+                self._remove_all(project)
+                assert state is None or self.leftovers(state.lineage) == []
+            boundary += 1
+        assert 4 < boundary < _MOST_BOUNDARIES
+
+    def _remove_all(self, project: Project) -> None:
+        done = project.mlem("deployment", "remove", NAME)
+        assert done.returncode == 0, done.stderr
+        assert project.handle(NAME).state() is None

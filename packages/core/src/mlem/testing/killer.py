@@ -1,0 +1,75 @@
+"""``python -m mlem.testing.killer N COMMAND...``: run ``mlem COMMAND...`` and die by SIGKILL at the Nth boundary.
+
+A boundary is the moment before or after a step's ``apply`` or ``remove``, and before or after a write of the state. The
+wrappers are put around the platform and the store from outside: the product knows nothing of them.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+import signal
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from mlem.cli.main import main
+from mlem.plugins import Kind, registry
+from mlem.state_manager import Store
+
+
+class Boundaries:
+    """Counts boundaries, and kills this process at one of them.
+
+    Args:
+        fatal: The number of the boundary to die at, from 1.
+    """
+
+    def __init__(self, fatal: int) -> None:
+        self._left = fatal
+
+    def cross(self) -> None:
+        """Pass one boundary, or die there."""
+        self._left -= 1
+        if self._left == 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    def around(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        """Put a boundary before and after each call of a function."""
+
+        @functools.wraps(function)
+        def wrapped(*args: Any, **kwargs: Any) -> Any:
+            self.cross()
+            result = function(*args, **kwargs)
+            self.cross()
+            return result
+
+        return wrapped
+
+
+def wrap_platforms(boundaries: Boundaries) -> None:
+    """Put boundaries around the steps of every deployment type, and around every store's writes."""
+    wrapped: set[type] = set()
+    kind: Kind = "deployment"
+    for cls in registry().all(kind).values():
+        original = cls.steps
+
+        def steps(self: Any, ctx: Any, _original: Callable[..., Sequence[Any]] = original) -> Sequence[Any]:
+            found = _original(self, ctx)
+            for step in found:
+                if type(step) not in wrapped:
+                    wrapped.add(type(step))
+                    type(step).apply = boundaries.around(type(step).apply)
+                    type(step).remove = boundaries.around(type(step).remove)
+            return found
+
+        cls.steps = steps
+    registry().all("state_manager")
+    for store in Store.__subclasses__():
+        for name in ("write", "delete"):
+            setattr(store, name, boundaries.around(getattr(store, name)))
+
+
+if __name__ == "__main__":
+    wrap_platforms(Boundaries(int(sys.argv[1])))
+    main(sys.argv[2:])

@@ -1,0 +1,198 @@
+"""`LifeCycleSuite`: what every deployment type does, from the first run to the last remove."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mlem.deployment import Condition, DeploymentStatus
+from mlem.errors import DataError, GateError, NotFoundError, UserError
+from mlem.handle import DeploymentHandle
+from mlem.testing.projects import SAMPLE, Project
+
+NAME = "app"
+
+
+class DeploymentFixtures(ABC):
+    """What a provider says about itself for the suites; a test class inherits from a suite and fills this in."""
+
+    type: str
+    """The deployment type."""
+
+    def fields(self) -> Mapping[str, Any]:
+        """Return the fields of a deployment."""
+        return {}
+
+    def changed_fields(self) -> Mapping[str, Any]:
+        """Return the fields with one of them changed in a way that `plan` must notice; empty when there is none."""
+        return {}
+
+    def environment(self, tmp_path: Path) -> Mapping[str, str]:
+        """Return environment variables for the commands."""
+        return {}
+
+    @abstractmethod
+    def leftovers(self, lineage: str) -> list[str]:
+        """List what is on the platform with the deployment's ownership label, containers and processes running or not."""
+
+    @abstractmethod
+    def running(self, lineage: str) -> list[str]:
+        """List the running servers on the platform with the deployment's ownership label."""
+
+    @abstractmethod
+    def kill(self, handle: DeploymentHandle) -> None:
+        """Kill the deployment's server behind our back, as a crash would, and return when it is gone."""
+
+    @pytest.fixture
+    def project(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Project]:
+        """A project with the models ``double``, ``triple`` and ``wrong``; what it deployed is removed in the end."""
+        environment = self.environment(tmp_path)
+        for key, value in environment.items():
+            monkeypatch.setenv(key, value)
+        project = Project.make(tmp_path / "project", environment)
+        project.save("double", 2.0)
+        project.save("triple", 3.0)
+        project.save_wrong("wrong")
+        yield project
+        if (project.folder / f"{NAME}.mlem").exists():
+            project.handle(NAME).remove()
+
+
+class LifeCycleSuite(DeploymentFixtures):
+    """Runs, updates, repairs, rolls back, removes.
+
+    Example::
+
+        class TestLifeCycle(LifeCycleSuite):
+            type = "local_process"
+
+            def leftovers(self, lineage): ...
+            def running(self, lineage): ...
+            def kill(self, handle): ...
+    """
+
+    def deploy(self, project: Project, model: str = "double", fields: Mapping[str, Any] | None = None) -> DeploymentHandle:
+        """Deploy a model and return its handle."""
+        done = project.run(self.type, NAME, model, self.fields() if fields is None else fields)
+        assert done.returncode == 0, done.stderr
+        return project.handle(NAME)
+
+    def test_before_a_run_it_is_not_deployed(self, project: Project) -> None:
+        assert project.mlem("declare", "deployment", self.type, NAME, "--model", "double").returncode == 0
+        handle = project.handle(NAME)
+        assert handle.status() == Condition(DeploymentStatus.NOT_DEPLOYED)
+        assert [change.action for change in handle.plan()] == ["create"] * len(handle.plan())
+        with pytest.raises(NotFoundError):
+            handle.get_client()
+
+    def test_run_makes_it_answer_as_the_saved_model(self, project: Project) -> None:
+        handle = self.deploy(project)
+        assert handle.status() == Condition(DeploymentStatus.RUNNING)
+        with handle.get_client() as client:
+            assert client.predict(SAMPLE) == [2.0, 4.0, 6.0]
+            assert client.call("predict", [10.0]) == [20.0]
+
+    def test_after_a_run_the_plan_is_empty_and_a_second_run_changes_nothing(self, project: Project) -> None:
+        handle = self.deploy(project)
+        before = handle.state()
+        assert {change.action for change in handle.plan()} == {"keep"}
+        assert handle.run().changed is False
+        after = handle.state()
+        assert before is not None
+        assert after is not None
+        assert (after.records, after.releases) == (before.records, before.releases)
+
+    def test_another_model_replaces_the_first_and_can_be_rolled_back(self, project: Project) -> None:
+        first = self.deploy(project)
+        second = self.deploy(project, "triple")
+        with second.get_client() as client:
+            assert client.predict(SAMPLE) == [3.0, 6.0, 9.0]
+        assert [release.number for release in second.releases()] == [2, 1]
+        if "rollback" not in second.deployment.capabilities:
+            return
+        release = second.rollback()
+        assert (release.number, release.rollback_of) == (3, 1)
+        with first.get_client() as client:
+            assert client.predict(SAMPLE) == [2.0, 4.0, 6.0]
+        assert len(self.running(_lineage(second))) == 1
+
+    def test_a_release_that_answers_wrongly_gives_way_to_the_last_good_one(self, project: Project) -> None:
+        handle = self.deploy(project)
+        done = project.run(self.type, NAME, "wrong", self.fields())
+        assert (done.returncode, "serves again" in done.stderr) == (8, True), done.stderr
+        with handle.get_client() as client:
+            assert client.predict(SAMPLE) == [2.0, 4.0, 6.0]
+        assert handle.status() == Condition(DeploymentStatus.RUNNING)
+        assert [release.number for release in handle.releases()] == [1]
+        assert len(self.running(_lineage(handle))) == 1
+
+    def test_a_first_release_that_answers_wrongly_is_refused(self, project: Project) -> None:
+        done = project.run(self.type, NAME, "wrong", self.fields())
+        assert done.returncode == GateError.exit_code, done.stderr
+        handle = project.handle(NAME)
+        assert handle.releases() == ()
+        assert handle.status().status is not DeploymentStatus.RUNNING
+        assert handle.remove() is True
+
+    def test_a_changed_field_is_an_update(self, project: Project) -> None:
+        changed = self.changed_fields()
+        if not changed:
+            pytest.skip("this provider has no field whose change can be seen")
+        handle = self.deploy(project)
+        self.deploy(project, fields=changed)
+        assert [release.number for release in handle.releases()] == [2, 1]
+        assert {change.action for change in project.handle(NAME).plan()} == {"keep"}
+        with project.handle(NAME).get_client() as client:
+            assert client.predict(SAMPLE) == [2.0, 4.0, 6.0]
+
+    def test_a_death_behind_our_back_is_found_out_and_repaired(self, project: Project) -> None:
+        handle = self.deploy(project)
+        self.kill(handle)
+        assert handle.status().status is not DeploymentStatus.RUNNING
+        assert {change.action for change in handle.plan()} != {"keep"}
+        assert handle.run().changed is True
+        assert handle.status() == Condition(DeploymentStatus.RUNNING)
+        assert [release.number for release in handle.releases()] == [1]
+        assert len(self.running(_lineage(handle))) == 1
+
+    def test_remove_leaves_nothing_and_twice_is_fine(self, project: Project) -> None:
+        handle = self.deploy(project)
+        lineage = _lineage(handle)
+        assert handle.remove() is True
+        assert self.leftovers(lineage) == []
+        assert handle.status() == Condition(DeploymentStatus.NOT_DEPLOYED)
+        assert handle.remove() is False
+
+    def test_the_client_knows_the_methods_and_checks_arguments(self, project: Project) -> None:
+        with self.deploy(project).get_client() as client:
+            assert client.methods == ("predict",)
+            with pytest.raises(UserError, match="predict_proba"):
+                client.call("predict_proba", SAMPLE)
+            with pytest.raises(DataError, match="expected a number"):
+                client.predict(["one"])
+
+    def test_logs_are_there(self, project: Project) -> None:
+        handle = self.deploy(project)
+        if "logs" not in handle.deployment.capabilities:
+            pytest.skip("this provider has no logs")
+        everything = list(handle.logs())
+        assert everything
+        assert list(handle.logs(tail=1)) == everything[-1:]
+
+    def test_nothing_of_the_environment_gets_into_the_state(self, project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+        canary = "canary-5f0c1a"
+        for name in ("MLEM_TOKEN", "AWS_SECRET_ACCESS_KEY", "HEROKU_API_KEY", "DOCKER_PASSWORD"):
+            monkeypatch.setenv(name, canary)
+        self.deploy(project)
+        written = {path.name: canary.encode() in path.read_bytes() for path in project.folder.rglob("*") if path.is_file()}
+        assert [name for name, found in written.items() if found] == []
+
+
+def _lineage(handle: DeploymentHandle) -> str:
+    state = handle.state()
+    assert state is not None
+    return state.lineage
