@@ -1,4 +1,4 @@
-"""The HTTP server inside every mlem deployment: `serve` runs it, ``mlem-server`` is its command."""
+"""The HTTP server inside every mlem deployment: `serve` runs it with `Settings`; ``mlem-server`` is its command."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from mlem_server.server import serve
+    from mlem_server.settings import Settings
 
-__all__ = ["serve"]
+__all__ = ["Settings", "serve"]
 
 
 def __getattr__(name: str) -> Any:
@@ -15,4 +16,8 @@ def __getattr__(name: str) -> Any:
         from mlem_server.server import serve
 
         return serve
+    if name == "Settings":
+        from mlem_server.settings import Settings
+
+        return Settings
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

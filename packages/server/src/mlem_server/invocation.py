@@ -24,32 +24,30 @@ def answer(model: Any, call: Call) -> Any:
 
     Raises:
         ModelFailedError: The model raised, or returned what its signature does not have.
-        HttpError: 422 when it raised a ValueError on numbers that many models can't take: NaN, infinities, beyond 32-bit floats.
+        HttpError: 422 when it raised a ValueError on what many models can't take: no rows, NaN, infinities, beyond 32-bit floats.
     """
     try:
         return call.method.returns.encode(call.method.call(model, call.args))
     except Exception as error:
         if isinstance(error, ValueError):
-            refuse_extreme_numbers(call)
+            refuse_unusual_data(call)
         raise ModelFailedError(call.name) from error
 
 
-def refuse_extreme_numbers(call: Call) -> None:
-    """Put a failed call on the caller's account, when an argument has numbers that are valid JSON but no sensible input.
+def refuse_unusual_data(call: Call) -> None:
+    """Put a failed call on the caller's account, when an argument fits the signature but has what many models refuse.
 
     Raises:
         HttpError: 422 for such an argument.
     """
     for name, value in call.args.items():
-        found = _extreme(value)
+        if hasattr(value, "__len__") and len(value) == 0:
+            expected, found = "at least one row", "none"
+        else:
+            expected, found = "finite numbers within the range of 32-bit floats", _extreme(value) or ""
         if found:
-            expected = "finite numbers within the range of 32-bit floats"
-            raise HttpError(
-                422,
-                "bad-data",
-                f"{name}: the model refused the data, which has {found}",
-                details={"path": name, "expected": expected, "got": found},
-            )
+            message = f"{name}: the model refused the data: expected {expected}, got {found}"
+            raise HttpError(422, "bad-data", message, details={"path": name, "expected": expected, "got": found})
 
 
 def _extreme(value: Any) -> str | None:

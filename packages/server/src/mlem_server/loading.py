@@ -5,15 +5,17 @@ from __future__ import annotations
 import importlib.metadata
 import json
 import logging
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
-
-from mlem.saving import load_model
 
 from mlem.data import equal
 from mlem.errors import GateError, MlemError
 from mlem.model import Model
+from mlem.model_types.base import ModelType
 from mlem.objects import EXTENSION
+from mlem.plugins import registry
+from mlem.saving import load_model
 from mlem.yaml_file import read_mapping
 from mlem_server.calls import Call
 from mlem_server.errors import ModelFailedError
@@ -53,7 +55,7 @@ def load(model: Model, folder: Path) -> Any:
         MlemError: It can't be loaded.
     """
     warn_of_versions(model)
-    obj = load_model(model, folder)
+    obj = load_model(model, folder, _model_types(model))
     check_samples(model, obj)
     return obj
 
@@ -95,6 +97,13 @@ def warn_of_versions(model: Model) -> None:
             continue  # loading says so, if it matters
         if installed != requirement.version:
             log.warning("the model was saved with %s %s, and %s is installed", package, requirement.version, installed)
+
+
+def _model_types(model: Model) -> Sequence[type[ModelType]]:
+    """Look for the plugin of a model only when it has a format of its own: a pickle needs none, and starts sooner."""
+    if all(artifact.format == "pickle" for artifact in model.artifacts.values()):
+        return ()
+    return [registry().get("model_type", model.model_type)]
 
 
 def _short(value: Any) -> str:

@@ -1,0 +1,69 @@
+from __future__ import annotations
+
+from typing import Any
+
+import numpy
+import pandas
+import pytest
+
+from mlem.data import UnspecifiedType, infer
+from mlem.model import Method
+from mlem_server.calls import Call
+from mlem_server.errors import HttpError, ModelFailedError
+from mlem_server.invocation import answer, refuse_unusual_data
+
+METHOD = Method(name="__call__", returns=UnspecifiedType())
+
+
+def call_with(value: Any) -> Call:
+    return Call("predict", METHOD, {"X": value})
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        numpy.array([[1.0, numpy.nan]]),
+        numpy.array([1e300]),
+        pandas.DataFrame({"a": ["x"], "b": [float("inf")]}),
+        pandas.DataFrame({"a": pandas.array([1, None], dtype="Int64")}),
+        pandas.Series([None, 1.0]),
+        [1, {"a": float("nan")}],
+        10**400,
+        -1e39,
+        [],
+        pandas.DataFrame({"a": []}),
+    ],
+)
+def test_unusual_data_is_put_on_the_callers_account(value: Any) -> None:
+    with pytest.raises(HttpError) as caught:
+        refuse_unusual_data(call_with(value))
+    assert (caught.value.status, caught.value.code, caught.value.details["path"]) == (422, "bad-data", "X")
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        numpy.array([[1.0, 2.0]]),
+        numpy.array(["x"]),
+        numpy.array(["2026-01-01"], dtype="datetime64[ns]"),
+        pandas.DataFrame({"a": ["x"], "b": [True], "c": pandas.to_datetime(["2026-01-01"])}),
+        [1, "x", None, True, {"a": (1.0,)}],
+        3.4e38,
+    ],
+)
+def test_ordinary_data_is_not(value: Any) -> None:
+    refuse_unusual_data(call_with(value))
+
+
+def test_what_a_model_raises_is_its_own_failure() -> None:
+    def model() -> None:
+        raise ValueError("wrong")
+
+    with pytest.raises(ModelFailedError) as caught:
+        answer(model, Call("predict", METHOD, {}))
+    assert isinstance(caught.value.__cause__, ValueError)
+
+
+def test_an_answer_that_does_not_fit_the_signature_is_the_models_failure() -> None:
+    with pytest.raises(ModelFailedError):
+        answer(lambda: "text", Call("predict", Method(name="__call__", returns=infer(1)), {}))
