@@ -107,7 +107,7 @@ def open_artifact(address: str) -> IO[bytes]:
     """
     try:
         if "://" not in address:
-            return open(address, "rb")  # noqa: SIM115  # the caller closes it
+            return open(address, "rb")  # the caller closes it
         import fsspec
 
         opened: IO[bytes] = fsspec.open(address, "rb").open()

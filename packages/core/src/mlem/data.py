@@ -13,8 +13,9 @@ from pydantic import BeforeValidator, Discriminator, Tag, TypeAdapter
 
 from mlem.data_types.arrays import NdarrayType, NumberType
 from mlem.data_types.base import DataType, Json, module_of, name_of
+from mlem.data_types.columns import Categories
 from mlem.data_types.containers import DictType, ListType, MappingType, TupleType, wrong_key
-from mlem.data_types.frames import Categories, DataFrameType, SeriesType
+from mlem.data_types.frames import DataFrameType, SeriesType
 from mlem.data_types.primitive import PrimitiveType
 from mlem.data_types.unspecified import UnspecifiedType
 from mlem.errors import DataError

@@ -121,7 +121,12 @@ def read_data(path: Path | str, data_type: DataType | None = None, *, format: st
     except OSError as error:
         raise unusable(file, error, "read") from error
     suffix = file.suffix.removeprefix(".").lower()
-    return _parse(content, format or ({"ndjson": "jsonl"}.get(suffix, suffix) if suffix in (*FORMATS, "ndjson") else _sniff(content)), str(file), data_type)
+    return _parse(
+        content,
+        format or ({"ndjson": "jsonl"}.get(suffix, suffix) if suffix in (*FORMATS, "ndjson") else _sniff(content)),
+        str(file),
+        data_type,
+    )
 
 
 def write_data(value: Any, path: Path | str, *, format: str | None = None) -> None:
@@ -175,7 +180,9 @@ def _serialize(value: Any, data_type: DataType, kind: str) -> bytes:
         return b"".join((json.dumps(item, ensure_ascii=False, allow_nan=False) + "\n").encode() for item in _rows(payload))
     if kind == "csv":
         return _to_csv(_rows(payload))
-    raise UserError(f"a value of type {data_type.type} can't be written as {kind}", code="bad-format", known=("csv", "json", "jsonl", "npy", "parquet"))
+    raise UserError(
+        f"a value of type {data_type.type} can't be written as {kind}", code="bad-format", known=("csv", "json", "jsonl", "npy", "parquet")
+    )
 
 
 def _rows(payload: Json) -> list[Json]:

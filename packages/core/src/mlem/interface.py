@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Self
 
+from pydantic import Field
+
 from mlem.data import Json
 from mlem.errors import PlatformError
 from mlem.model import Method, Model, Sample, find_method
@@ -28,7 +30,7 @@ class Interface(Value):
     model_type: str
     name: str | None = None
     methods: dict[str, Method]
-    samples: dict[str, Sample] = {}
+    samples: dict[str, Sample] = Field(default_factory=dict)
 
     @classmethod
     def of(cls, model: Model, name: str | None = None) -> Self:
@@ -40,7 +42,14 @@ class Interface(Value):
         """
         from importlib.metadata import version  # late: it costs a few ms, and most commands serve nothing
 
-        return cls(version=version("mlem-core"), digest=model.digest, model_type=model.model_type, name=name, methods=model.methods, samples=model.samples)
+        return cls(
+            version=version("mlem-core"),
+            digest=model.digest,
+            model_type=model.model_type,
+            name=name,
+            methods=model.methods,
+            samples=model.samples,
+        )
 
     @classmethod
     def parse(cls, data: Json, source: str = "interface.json") -> Self:

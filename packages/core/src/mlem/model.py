@@ -10,6 +10,7 @@ from typing import Any, ClassVar, Literal, Self
 from pydantic import Field
 
 from mlem.data import AnyDataType, Json, wrong_key
+from mlem.data_types.base import name_of
 from mlem.errors import DataError, UserError
 from mlem.objects import MlemObject, Value
 from mlem.validation import did_you_mean
@@ -101,7 +102,11 @@ class Method(Value):
         missing = [argument.name for argument in self.args if argument.required and argument.name not in values]
         if missing:
             raise self._bad_arguments(f"{called} needs the argument{'s' * (len(missing) > 1)} {', '.join(missing)}", called)
-        return {argument.name: argument.data_type.encode(values[argument.name], argument.name) for argument in self.args if argument.name in values}
+        return {
+            argument.name: argument.data_type.encode(values[argument.name], argument.name)
+            for argument in self.args
+            if argument.name in values
+        }
 
     def decode_args(self, payload: Json) -> dict[str, Any]:
         """Decode the body of a request.
@@ -116,13 +121,17 @@ class Method(Value):
             DataError: It is no such object, or a value does not fit; the path starts with the argument's name.
         """
         if not isinstance(payload, dict):
-            raise DataError("body", f"an object with the arguments {', '.join(self._names)}", _json_name(payload), hint=self._shape)
+            raise DataError("body", f"an object with the arguments {', '.join(self._names)}", name_of(payload), hint=self._shape)
         payload = self._without_alias(payload)
         missing = [argument.name for argument in self.args if argument.required and argument.name not in payload]
         if missing or not payload.keys() <= set(self._names):
             error = wrong_key("body", self._names if payload.keys() - set(self._names) else missing, list(payload), "argument")
             raise DataError(error.path, error.expected, error.got, hint=error.hint or self._shape)
-        return {argument.name: argument.data_type.decode(payload[argument.name], argument.name) for argument in self.args if argument.name in payload}
+        return {
+            argument.name: argument.data_type.decode(payload[argument.name], argument.name)
+            for argument in self.args
+            if argument.name in payload
+        }
 
     def call(self, obj: Any, values: Mapping[str, Any]) -> Any:
         """Call the method of a loaded object.
@@ -136,7 +145,9 @@ class Method(Value):
         """
         function = obj if self.name == "__call__" else getattr(obj, self.name)
         positional = [values[argument.name] for argument in self.args if argument.kind == "positional_only" and argument.name in values]
-        named = {argument.name: values[argument.name] for argument in self.args if argument.kind != "positional_only" and argument.name in values}
+        named = {
+            argument.name: values[argument.name] for argument in self.args if argument.kind != "positional_only" and argument.name in values
+        }
         return function(*positional, **named)
 
     @property
@@ -159,12 +170,6 @@ class Method(Value):
 
 def _count(arguments: Sequence[Argument]) -> str:
     return "no arguments" if not arguments else "1 argument" if len(arguments) == 1 else f"{len(arguments)} arguments"
-
-
-def _json_name(payload: Json) -> str:
-    from mlem.data_types.base import name_of
-
-    return name_of(payload)
 
 
 class Sample(Value):
@@ -216,10 +221,10 @@ class Model(MlemObject):
     model_type: str
     artifacts: dict[str, Artifact]
     methods: dict[str, Method]
-    samples: dict[str, Sample] = {}
+    samples: dict[str, Sample] = Field(default_factory=dict)
     requirements: tuple[Requirement, ...] = ()
     python: str = ""
-    params: dict[str, Any] = {}
+    params: dict[str, Any] = Field(default_factory=dict)
 
     @classmethod
     def from_data(cls, data: Mapping[str, Any], source: str, *, prefix: str = "") -> Self:

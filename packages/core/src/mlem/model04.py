@@ -67,7 +67,8 @@ def translate(data: Mapping[str, Any], source: str, prefix: str = "") -> dict[st
         "artifacts": artifacts(reader, data.get("artifacts") or {}, "pickle"),
         "methods": _methods(reader, reader.mapping(model.get("methods", {}), "processors.model.methods"), data.get("call_orders")),
         "requirements": [
-            _requirement(reader, item, f"requirements.{index}") for index, item in enumerate(reader.items(data.get("requirements") or [], "requirements"))
+            _requirement(reader, item, f"requirements.{index}")
+            for index, item in enumerate(reader.items(data.get("requirements") or [], "requirements"))
         ],
         "params": data.get("params") or {},
     }
@@ -90,15 +91,28 @@ def artifacts(reader: _Reader, data: Any, kind: str) -> dict[str, Any]:
         missing = next((key for key in ("uri", "size") if key not in item), None)
         if missing:
             raise reader.fail(f"{path}.{missing}", "required field is missing")
-        found[name] = {"uri": item["uri"], "size_bytes": item["size"], "format": kind, **({"md5": item["hash"]} if item.get("hash") else {})}
+        found[name] = {
+            "uri": item["uri"],
+            "size_bytes": item["size"],
+            "format": kind,
+            **({"md5": item["hash"]} if item.get("hash") else {}),
+        }
     return found
 
 
 def _methods(reader: _Reader, methods: Mapping[str, Any], orders: Any) -> dict[str, Any]:
     found: dict[str, Any] = {}
-    for name, calls in reader.mapping(orders if orders is not None else {name: [["model", name]] for name in methods}, "call_orders").items():
+    for name, calls in reader.mapping(
+        orders if orders is not None else {name: [["model", name]] for name in methods}, "call_orders"
+    ).items():
         path = f"call_orders.{name}"
-        if not isinstance(calls, list) or len(calls) != 1 or not isinstance(calls[0], list) or calls[0][:1] != ["model"] or len(calls[0]) != 2:
+        if (
+            not isinstance(calls, list)
+            or len(calls) != 1
+            or not isinstance(calls[0], list)
+            or calls[0][:1] != ["model"]
+            or len(calls[0]) != 2
+        ):
             raise reader.fail(path, "only a call of one method of the model has a counterpart in this version")
         attribute = calls[0][1]
         if attribute not in methods:
@@ -111,7 +125,9 @@ def _method(reader: _Reader, data: Any, path: str) -> dict[str, Any]:
     reader.only(reader.mapping(data, path), ("name", "args", "returns", "varargs", "varargs_type", "varkw", "varkw_type"), path)
     arguments = []
     for index, item in enumerate(reader.items(data.get("args") or [], f"{path}.args")):
-        reader.only(reader.mapping(item, f"{path}.args.{index}"), ("name", "type_", "required", "default", "kw_only"), f"{path}.args.{index}")
+        reader.only(
+            reader.mapping(item, f"{path}.args.{index}"), ("name", "type_", "required", "default", "kw_only"), f"{path}.args.{index}"
+        )
         renamed = {"type_": "data_type"}
         argument = {renamed.get(key, key): value for key, value in item.items() if key != "kw_only"}
         arguments.append({**argument, **({"kind": "keyword_only"} if item.get("kw_only") else {})})
@@ -143,7 +159,9 @@ def translate_data(data: Mapping[str, Any], source: str, prefix: str = "") -> di
     reader.only(data, ("artifacts", "object_type", "reader", "requirements", "type", "location", "params"), "")
     about = reader.mapping(data["reader"], "reader")
     reader.only(about, ("type", "format", "data_type"), "reader")
-    kind = {"numpy": "npy", "primitive": "json", "pandas_series": about.get("format", "csv")}.get(about.get("type", ""), about.get("format"))
+    kind = {"numpy": "npy", "primitive": "json", "pandas_series": about.get("format", "csv")}.get(
+        about.get("type", ""), about.get("format")
+    )
     if kind not in ("csv", "json", "parquet", "npy"):
         raise reader.fail("reader.format", f"data that MLEM 0.4 wrote as {kind!r} can't be read")
     if "data_type" not in about:

@@ -54,7 +54,7 @@ def dump(obj: Any, file: IO[bytes]) -> frozenset[str]:
                 code="not-picklable",
                 hint="keep connections, locks, files and generators out of what is saved, and make them where they are used",
             ) from error
-    return frozenset(modules)
+    return frozenset(module for module in modules if not is_local(module))
 
 
 def dumps(obj: Any) -> bytes:
@@ -82,7 +82,9 @@ def load(file: IO[bytes], requirements: Sequence[Requirement] = ()) -> Any:
         missing = top_level(error.name or "")
         pin = next((requirement.pip for requirement in requirements if requirement.module == missing), None)
         raise PluginError(
-            f'the model needs the module "{error.name}", which is not installed', code="missing-module", hint=f"pip install {pin or missing}"
+            f'the model needs the module "{error.name}", which is not installed',
+            code="missing-module",
+            hint=f"pip install {pin or missing}",
         ) from error
     except (ImportError, AttributeError, ValueError, TypeError, KeyError, SystemError) as error:
         raise PluginError(
@@ -186,7 +188,7 @@ def _pickler_class() -> type[cloudpickle.Pickler]:
             for name, level in imports_of(code):
                 if level or is_local(name):
                     raise UserError(
-                        f"{code.co_name} imports {'.' * level}{name} when it is called; no package has that module, and the server will not find it",
+                        f"{code.co_name} imports {'.' * level}{name} when it is called; no package has that module, so no server will",
                         code="local-import",
                         hint=f"import {name or 'it'} at the top of the file: what the function uses of it is then saved with it",
                     )

@@ -68,7 +68,11 @@ def is_local(module: str) -> bool:
 
 def local_modules() -> list[ModuleType]:
     """Return the user's own modules that are loaded."""
-    return [module for name, module in sorted(sys.modules.items()) if isinstance(module, ModuleType) and module.__name__ == name and is_local(name)]
+    return [
+        module
+        for name, module in sorted(sys.modules.items())
+        if isinstance(module, ModuleType) and module.__name__ == name and is_local(name)
+    ]
 
 
 def resolve(modules: Iterable[str]) -> tuple[Requirement, ...]:

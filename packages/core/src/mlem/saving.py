@@ -53,7 +53,7 @@ def save(
         return _save_data(obj, target, model_types)
     if sample_data is None:
         warnings.warn(
-            f"{target.name} is saved without sample_data: its methods have no checked signature, and there is no sample row to ask a deployment for",
+            f"{target.name} is saved without sample_data: its methods have no checked signature, and deployments no sample row",
             stacklevel=3,
         )
     methods, samples = describe(obj, kind.methods(obj), sample_data)
@@ -79,7 +79,9 @@ def _save_data(obj: Any, target: Path, model_types: Sequence[type[ModelType]]) -
         infer(obj)
     except DataError as error:
         known = [kind.type for kind in model_types]
-        raise UserError(f"a {type(obj).__module__}.{type(obj).__qualname__} is neither a model nor data", code="unknown-object", known=known) from error
+        raise UserError(
+            f"a {type(obj).__module__}.{type(obj).__qualname__} is neither a model nor data", code="unknown-object", known=known
+        ) from error
     return save_data(obj, target)
 
 

@@ -108,7 +108,9 @@ def _values(arguments: list[Argument], sample_data: Any, called: str) -> dict[st
         missing = [name for name in required if name not in sample_data]
         unknown = next((name for name in sample_data if name not in names), None)
         if unknown is not None or missing:
-            what = f'{called} has no argument "{unknown}"' if unknown is not None else f"the sample data has no value for {', '.join(missing)}"
+            what = (
+                f'{called} has no argument "{unknown}"' if unknown is not None else f"the sample data has no value for {', '.join(missing)}"
+            )
             raise UserError(what, code="bad-sample", known=names, hint=did_you_mean(str(unknown), names) if unknown is not None else None)
         return dict(sample_data)
     if isinstance(sample_data, tuple) and len(required) <= len(sample_data) <= len(names):

@@ -44,7 +44,11 @@ class NumberType(DataType):
     @classmethod
     def of(cls, value: Any, infer: Callable[[Any], DataType]) -> Self | None:
         """See `DataType.of`."""
-        if module_of(value) != "numpy" or getattr(value, "shape", None) != () or hasattr(value, "__array_finalize__") and _is_array(value):
+        if (
+            module_of(value) != "numpy"
+            or getattr(value, "shape", None) != ()
+            or (hasattr(value, "__array_finalize__") and _is_array(value))
+        ):
             return None
         if value.dtype.kind == "U":
             return None

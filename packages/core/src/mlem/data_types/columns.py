@@ -90,6 +90,19 @@ def schema(dtype: str, categories: Categories | None) -> dict[str, Any]:
     return scalars.schema(dtype)
 
 
+_CONVERTIBLE: dict[str | None, frozenset[str]] = {
+    "int": frozenset({"int", "nullable", "object"}),
+    "float": frozenset({"int", "float", "nullable", "object"}),
+    "bool": frozenset({"bool", "nullable", "object"}),
+    "nullable": frozenset({"int", "float", "bool", "nullable", "object"}),
+    "str": frozenset({"str", "object"}),
+    "datetime": frozenset({"datetime", "str", "object"}),
+    "category": frozenset({"int", "float", "bool", "nullable", "str", "category", "object"}),
+    "object": frozenset({"int", "float", "bool", "nullable", "str", "datetime", "category", "object"}),
+}
+"""The families that a column of each family can be made of; values that don't fit are found one by one."""
+
+
 def encode(series: Any, dtype: str, categories: Categories | None, path_of: PathOf) -> list[Json]:
     """Turn a column into a list.
 
@@ -102,36 +115,41 @@ def encode(series: Any, dtype: str, categories: Categories | None, path_of: Path
     Raises:
         DataError: The column is of another dtype.
     """
-    import pandas as pd
-
     family, own = _family(dtype), _family(str(series.dtype))
-    alike = own == family or (own, family) in {("int", "float"), ("int", "nullable"), ("float", "nullable"), ("bool", "nullable")}
     if own == "category" and family != "category":
         series = series.astype(series.cat.categories.dtype)
         own = _family(str(series.dtype))
-        alike = own == family
-    if not alike and own not in ("object", "str", "nullable") and not (family in ("object", "category") and own):
+    if own not in _CONVERTIBLE.get(family, ()):
         raise DataError(path_of(0), f"a column of {dtype}", f"a column of {series.dtype}")
-    if family == "float" and own in ("int", "float") or family == own == "bool" or family == own == "int":
+    if (family == own and family in ("int", "bool")) or (family == "float" and own in ("int", "float")):
         return list(scalars.encode_array(series.to_numpy(), path_of(0)))
-    if own == "datetime":
-        return [None if pd.isna(item) else item.isoformat() for item in series]
-    items = [None if item is pd.NA or item is None or item is pd.NaT else item for item in series.tolist()]
-    if own == "str" or own == "category":
-        items = [None if isinstance(item, float) and item != item else item for item in items]
+    if family == own == "datetime" and _is_zoned(dtype) != _is_zoned(str(series.dtype)):
+        raise DataError(path_of(0), f"a column of {dtype}", f"a column of {series.dtype}")
+    items: list[Any] = [None if missing else item for item, missing in zip(series.tolist(), series.isna().tolist(), strict=True)]
     if family == "object":
         return [UnspecifiedType().encode(item, path_of(row)) for row, item in enumerate(items)]
-    items = [None if isinstance(item, float) and item != item and family != "float" else item for item in items]
-    decoded = decode(items, dtype, categories, path_of)  # checks each value against the dtype
-    return items if own in ("object", "str", "category", "nullable", "int", "bool", "float") and family in ("str", "category") else _plain(decoded, items)
+    if family == "datetime":
+        items = [item.isoformat() if hasattr(item, "isoformat") else item for item in items]
+    decoded = decode(items, dtype, categories, path_of)  # finds the values that do not fit
+    if family == "nullable":
+        return [None if missing else item for item, missing in zip(decoded.tolist(), decoded.isna().tolist(), strict=True)]
+    return items if family in ("str", "datetime", "category") else list(scalars.encode_array(decoded, path_of(0)))
 
 
-def _plain(decoded: Any, items: list[Any]) -> list[Json]:
-    from mlem.data_types.numbers import encode_float
+def _is_zoned(dtype: str) -> bool:
+    found = _DATETIME.fullmatch(dtype)
+    return bool(found and found[2])
 
-    if str(decoded.dtype).startswith("datetime"):
-        return [None if item is None else item.isoformat() if hasattr(item, "isoformat") else item for item in items]
-    return [encode_float(item) if isinstance(item, float) else item for item in items]
+
+def check_dtype(dtype: str) -> str:
+    """Return a dtype as it is when columns of it can travel.
+
+    Raises:
+        ValueError: They can't.
+    """
+    if _family(dtype) is None:
+        raise ValueError(f"expected a dtype of numbers, booleans, strings, times or categories, got {dtype!r}")
+    return dtype
 
 
 def decode(payload: Sequence[Json], dtype: str, categories: Categories | None, path_of: PathOf) -> Any:
@@ -178,7 +196,7 @@ def _decode_times(payload: Sequence[Json], dtype: str, path_of: PathOf) -> Any:
 
     zone = (_DATETIME.fullmatch(dtype) or [None, None, None])[2]
     words = f"a time in ISO 8601{' with its offset from UTC' if zone else ''}"
-    times = [str(item) if hasattr(item, "isoformat") else item for item in payload]
+    times = list(payload)
     if not set(map(type, times)) <= {str, type(None)}:
         row = next(row for row, item in enumerate(times) if item is not None and type(item) is not str)
         raise mismatch(path_of(row), words, payload[row])
@@ -191,19 +209,25 @@ def _decode_times(payload: Sequence[Json], dtype: str, path_of: PathOf) -> Any:
         if len(times) == 1:
             raise DataError(path_of(0), words, "a string that is none") from error
         for row, item in enumerate(times):
-            _decode_times([item], dtype, lambda _, row=row: path_of(row))
+            _decode_times([item], dtype, _at(path_of(row)))
         raise DataError(path_of(0), words, "times with and without a time zone") from error
+
+
+def _at(path: str) -> PathOf:
+    return lambda _: path
 
 
 def _decode_categories(payload: Sequence[Json], categories: Categories | None, path_of: PathOf) -> Any:
     import pandas as pd
 
-    if categories is None:  # a file of MLEM 0.4 does not have them
-        return pd.Series(list(payload)).astype("category")
     unhashable = next((row for row, item in enumerate(payload) if isinstance(item, list | dict)), None)
     if unhashable is not None:
         raise mismatch(path_of(unhashable), "a category", payload[unhashable])
-    known = {(type(value), value) for value in categories.values} | {(float, float(value)) for value in categories.values if type(value) is int}
+    if categories is None:  # a file of MLEM 0.4 does not have them
+        return pd.Series(list(payload)).astype("category")
+    known = {(type(value), value) for value in categories.values} | {
+        (float, float(value)) for value in categories.values if type(value) is int
+    }
     wrong = next((row for row, item in enumerate(payload) if item is not None and (type(item), item) not in known), None)
     if wrong is not None:
         names = [str(value) for value in categories.values]

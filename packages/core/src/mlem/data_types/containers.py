@@ -66,6 +66,8 @@ class ListType(DataType):
         """See `DataType.encode`; tuples, arrays and series convert."""
         items = _as_list(value, path, "a list")
         self._check_size(items, path)
+        if self._is_plain(items):
+            return list(items)
         return [self.dtype.encode(item, child(path, index)) for index, item in enumerate(items)]
 
     def decode(self, payload: Json, path: str = "data") -> Any:
@@ -73,11 +75,18 @@ class ListType(DataType):
         if not isinstance(payload, list):
             raise mismatch(path, "a list", payload)
         self._check_size(payload, path)
+        if self._is_plain(payload):
+            return list(payload)
         return [self.dtype.decode(item, child(path, index)) for index, item in enumerate(payload)]
 
     def requirements(self) -> set[str]:
         """See `DataType.requirements`."""
         return self.dtype.requirements()
+
+    def _is_plain(self, items: Sequence[Any]) -> bool:
+        """Whether the items are the same in Python and in JSON: asked of all at once, it saves a call for each."""
+        cls = {"int": int, "str": str, "bool": bool}.get(self.dtype.ptype) if isinstance(self.dtype, PrimitiveType) else None
+        return cls is not None and set(map(type, items)) == {cls}
 
     def _check_size(self, items: Sequence[Any], path: str) -> None:
         if self.size is not None and len(items) != self.size:

@@ -7,14 +7,24 @@ frame does, as columns.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from operator import itemgetter
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Protocol, Self
+
+from pydantic import Field, field_validator, model_validator
 
 from mlem.data_types import columns
 from mlem.data_types.base import DataType, Json, child, mismatch, module_of
 from mlem.data_types.columns import Categories
 from mlem.data_types.containers import wrong_key
 from mlem.errors import DataError
+
+
+class PathOf(Protocol):
+    """Says where a cell was in the payload."""
+
+    def __call__(self, row: int, name: str) -> str:
+        """Return its path."""
 
 
 class DataFrameType(DataType):
@@ -31,7 +41,15 @@ class DataFrameType(DataType):
     columns: tuple[str | int, ...]
     dtypes: tuple[str, ...]
     index_cols: tuple[str | int, ...] = ()
-    categories: dict[str, Categories] = {}
+    categories: dict[str, Categories] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if len(self.columns) != len(self.dtypes):
+            raise ValueError(f"expected a dtype for each column, got {len(self.columns)} columns and {len(self.dtypes)} dtypes")
+        for dtype in self.dtypes:
+            columns.check_dtype(dtype)
+        return self
 
     @classmethod
     def of(cls, value: Any, infer: Callable[[Any], DataType]) -> Self | None:
@@ -42,7 +60,9 @@ class DataFrameType(DataType):
         frame = _with_index(value)
         labels = list(frame.columns)
         if not all(isinstance(label, str) or (isinstance(label, int) and not isinstance(label, bool)) for label in labels):
-            raise DataError("data", "columns named by strings or integers", f"the column {labels[0]!r}", hint="name the columns: df.columns = [...]")
+            raise DataError(
+                "data", "columns named by strings or integers", f"the column {labels[0]!r}", hint="name the columns: df.columns = [...]"
+            )
         if len({str(label) for label in labels}) < len(labels):
             raise DataError("data", "columns with different names", "two columns of one name")
         described = [columns.describe(frame[label], child("data", str(label))) for label in labels]
@@ -55,7 +75,9 @@ class DataFrameType(DataType):
 
     def json_schema(self) -> dict[str, Any]:
         """See `DataType.json_schema`."""
-        properties = {str(name): columns.schema(dtype, self.categories.get(str(name))) for name, dtype in zip(self.columns, self.dtypes, strict=True)}
+        properties = {
+            str(name): columns.schema(dtype, self.categories.get(str(name))) for name, dtype in zip(self.columns, self.dtypes, strict=True)
+        }
         row = {"type": "object", "properties": properties, "required": list(properties), "additionalProperties": False}
         return {"type": "array", "items": row}
 
@@ -76,7 +98,7 @@ class DataFrameType(DataType):
             raise wrong_key(f"{path}[0]", self.columns, list(frame.columns), "column")
         names = [str(name) for name in self.columns]
         parts = [
-            columns.encode(frame[name], dtype, self.categories.get(str(name)), lambda row, name=name: child(child(path, row), str(name)))
+            columns.encode(frame[name], dtype, self.categories.get(str(name)), _cell(path, str(name)))
             for name, dtype in zip(self.columns, self.dtypes, strict=True)
         ]
         return [dict(zip(names, row, strict=True)) for row in zip(*parts, strict=True)] if parts else [{} for _ in range(len(frame))]
@@ -94,7 +116,7 @@ class DataFrameType(DataType):
         names = [str(name) for name in self.columns]
         parts, path_of = _split(payload, names, path)
         series = {
-            name: columns.decode(part, dtype, self.categories.get(str(name)), lambda row, name=name: path_of(row, str(name)))
+            name: columns.decode(part, dtype, self.categories.get(str(name)), partial(path_of, name=str(name)))
             for name, dtype, part in zip(self.columns, self.dtypes, parts, strict=True)
         }
         frame = pd.DataFrame(series, columns=list(self.columns), index=None if series else pd.RangeIndex(len(payload)))
@@ -103,6 +125,10 @@ class DataFrameType(DataType):
     def requirements(self) -> set[str]:
         """See `DataType.requirements`."""
         return {"pandas"}
+
+
+def _cell(path: str, name: str) -> Callable[[int], str]:
+    return lambda row: child(child(path, row), name)
 
 
 def _with_index(frame: Any, names: Sequence[Any] | None = None) -> Any:
@@ -114,7 +140,7 @@ def _with_index(frame: Any, names: Sequence[Any] | None = None) -> Any:
     return frame.reset_index(level=unnamed, drop=True).reset_index() if unnamed else frame.reset_index()
 
 
-def _split(payload: Json, names: list[str], path: str) -> tuple[list[Sequence[Any]], Callable[[int, str], str]]:
+def _split(payload: Json, names: list[str], path: str) -> tuple[list[Sequence[Any]], PathOf]:
     """Split a payload into columns, and say where each cell was."""
     if isinstance(payload, dict):
         if payload.keys() == {"values"} and (names != ["values"] or _are_records(payload["values"])):
@@ -174,6 +200,8 @@ class SeriesType(DataType):
     dtype: str
     name: str | int | None = None
     categories: Categories | None = None
+
+    _check_dtype = field_validator("dtype")(columns.check_dtype)
 
     @classmethod
     def _from_04(cls, data: dict[str, Any]) -> dict[str, Any]:

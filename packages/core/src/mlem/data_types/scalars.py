@@ -19,7 +19,7 @@ _DATETIME = re.compile(r"datetime64(\[.+\])?")
 
 
 def kind_of(dtype: str) -> str | None:
-    """Name the family of a dtype of numpy: ``int``, ``float``, ``bool``, ``str``, ``bytes``, ``datetime``, ``object``; None when unsupported."""
+    """Name the family of a dtype of numpy: ``int``, ``float``, ``bool``, ``str``, ``datetime``, ``object``; None when unsupported."""
     if _INTEGER.fullmatch(dtype):
         return "int"
     if _FLOAT.fullmatch(dtype):
@@ -157,7 +157,7 @@ def encode_array(array: Any, path: str) -> Json:
     if kind in "iubU":
         return array.tolist()
     if kind == "M":
-        items = np.datetime_as_string(array).astype(object)
+        items = np.asarray(np.datetime_as_string(array)).astype(object)
         items[np.isnat(array)] = None
         return items.tolist()
     if kind == "O":

@@ -1,0 +1,156 @@
+from __future__ import annotations
+
+import io
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import cloudpickle
+import pytest
+
+from mlem import pickling
+from mlem.errors import PluginError, UserError
+from mlem.model import Requirement
+
+PREPROCESS = """
+import math
+from enum import Enum
+
+class Kind(Enum):
+    LOW = "low"
+    HIGH = "high"
+
+class Cleaner:
+    allowed = {"a": 1}
+    def clean(self, x):
+        return [math.floor(i) for i in x if str(i) not in {"nan", "inf", "none", "null"}]
+
+def clean(x):
+    return Cleaner().clean(x)
+"""
+TRAIN = """
+import sys
+from pathlib import Path
+import preprocess
+from preprocess import Kind
+from mlem import pickling
+
+def inner(x):
+    return x in {"red", "green", "blue", "yellow"}
+
+class Model:
+    def __call__(self, x):
+        return preprocess.clean(x), Kind.LOW.value, inner("red")
+
+Path(sys.argv[1]).write_bytes(pickling.dumps(Model()))
+"""
+LOAD = "import pickle, sys; print(pickle.load(open(sys.argv[1], 'rb'))([1.5, float('nan')]))"
+
+
+def run(folder: Path, script: str, *args: str) -> str:
+    done = subprocess.run([sys.executable, script, *args], cwd=folder, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_a_script_with_its_own_module_pickles_to_the_same_bytes_from_any_folder_and_runs_without_it(tmp_path: Path) -> None:
+    pickles = []
+    for name in ("one", "a/longer/two"):
+        folder = tmp_path / name
+        folder.mkdir(parents=True)
+        (folder / "preprocess.py").write_text(PREPROCESS)
+        (folder / "train.py").write_text(TRAIN)
+        for _ in range(2):  # the second run reads the module's compiled file
+            run(folder, "train.py", "out.pkl")
+            pickles.append((folder / "out.pkl").read_bytes())
+    assert len(set(pickles)) == 1
+    assert b"/longer/" not in pickles[-1]
+    (tmp_path / "load.py").write_text(LOAD)
+    assert run(tmp_path, "load.py", str(tmp_path / "one/out.pkl")) == "([1], 'low', True)\n"
+
+
+def test_a_package_of_the_user_travels_whole(tmp_path: Path) -> None:
+    package = tmp_path / "shop"
+    package.mkdir()
+    (package / "__init__.py").write_text("import shop.prices\nfrom shop.prices import price\n")
+    (package / "prices.py").write_text("import shop\nRATE = 3\ndef price(x):\n    return x * shop.prices.RATE\n")
+    (tmp_path / "train.py").write_text(
+        "import sys, shop\nfrom pathlib import Path\nfrom mlem import pickling\ndef f(x):\n    return shop.price(x)\n"
+        "Path(sys.argv[1]).write_bytes(pickling.dumps(f))\n"
+    )
+    run(tmp_path, "train.py", "out.pkl")
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "load.py").write_text("import pickle, sys; print(pickle.load(open(sys.argv[1], 'rb'))(4))")
+    assert run(elsewhere, "load.py", str(tmp_path / "out.pkl")) == "12\n"
+
+
+def test_a_module_of_the_user_that_is_imported_inside_a_function_is_refused_when_saving(tmp_path: Path) -> None:
+    (tmp_path / "own.py").write_text("x = 1\n")
+    (tmp_path / "train.py").write_text(
+        "from mlem import pickling\nfrom mlem.errors import UserError\ndef f(x):\n    import own\n    return own.x\n"
+        "try:\n    pickling.dumps(f)\nexcept UserError as error:\n    print(error.code, error)\n"
+    )
+    expected = "local-import f imports own when it is called; no package has that module, so no server will\n"
+    assert run(tmp_path, "train.py") == expected
+
+
+def test_the_modules_that_an_object_uses_are_noted_and_no_others() -> None:
+    from sklearn.linear_model import LinearRegression
+
+    def lazily(x: float) -> object:
+        import numpy as np
+
+        return np.float64(x)
+
+    noted = {module.partition(".")[0] for module in pickling.dump(LinearRegression(), io.BytesIO())}
+    assert noted == {"sklearn"}
+    assert {module.partition(".")[0] for module in pickling.dump(lazily, io.BytesIO())} == {"cloudpickle", "numpy"}
+
+
+def test_nothing_stays_registered_after_pickling() -> None:
+    before = set(cloudpickle.list_registry_pickle_by_value())
+    pickling.dumps(lambda x: x)
+    assert set(cloudpickle.list_registry_pickle_by_value()) == before
+
+
+def test_a_pickled_class_keeps_its_instances_and_its_base() -> None:
+    class Base:
+        def __call__(self, x: int) -> int:
+            return x + 1
+
+    class Child(Base):
+        pass
+
+    first, second = pickling.load(io.BytesIO(pickling.dumps([Child(), Child()])))
+    assert (first(1), type(first) is type(second), type(first).__mro__[1].__name__) == (2, True, "Base")
+
+
+def test_what_can_not_be_pickled_is_an_error_of_the_user() -> None:
+    with pytest.raises(UserError) as caught:
+        pickling.dumps({"lock": threading.Lock()})
+    assert caught.value.code == "not-picklable"
+
+
+def test_a_missing_module_comes_with_what_to_install() -> None:
+    data = b"cno_such_module\nThing\n."
+    requirement = Requirement(module="no_such_module", version="1.2", package_name="no-such")
+    with pytest.raises(PluginError) as caught:
+        pickling.load(io.BytesIO(data), [requirement])
+    assert (str(caught.value), caught.value.hint) == (
+        'the model needs the module "no_such_module", which is not installed',
+        "pip install no-such==1.2",
+    )
+
+
+def test_an_artifact_that_needs_other_versions_comes_with_what_to_install() -> None:
+    with pytest.raises(PluginError) as caught:
+        pickling.load(io.BytesIO(b"cjson\nno_such_name\n."), [Requirement(module="json", version="9", package_name="json")])
+    assert (caught.value.code, caught.value.hint) == ("wrong-versions", "install what it was saved with: pip install json==9")
+
+
+def test_what_is_no_pickle_is_refused() -> None:
+    with pytest.raises(UserError) as caught:
+        pickling.load(io.BytesIO(b"hello"))
+    assert caught.value.code == "not-a-pickle"
