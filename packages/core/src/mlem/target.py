@@ -101,7 +101,8 @@ def deployment_class(word: str) -> type[Deployment]:
         try:
             env = registry().get("env", word)
         except PluginError:
-            raise error from None  # the first message knows the deployment types
+            words = sorted({*error.known, *registry().all("env")})
+            raise PluginError(error.message, code=error.code, known=words, hint=error.hint) from error
         return registry().get("deployment", env.deployment_type)
 
 
