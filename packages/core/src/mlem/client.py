@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import inspect
 from abc import ABC, abstractmethod
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from pydantic import PrivateAttr
 
-from mlem.errors import UserError
+from mlem.errors import DataError, MlemError, PlatformError, UserError
 from mlem.objects import MlemObject
 from mlem.validation import did_you_mean
 
@@ -94,13 +95,17 @@ class Client(MlemObject, ABC):
         Raises:
             UnknownMethodError: The model has no such method.
             UserError: An argument is missing, unknown or too much.
-            DataError: A value does not fit the signature; nothing was sent.
+            DataError: A value does not fit the signature; when this client saw it, nothing was sent.
+            PlatformError: The answer does not fit the signature.
             MlemError: The call failed.
         """
         self._check(method)
         payload = self.interface.bind(method, args, kwargs)
         answer = self.call_encoded(method, payload)
-        return self.interface.methods[method].returns.decode(answer, path=f"answer of {method}")
+        try:
+            return self.interface.methods[method].returns.decode(answer, path="answer")
+        except DataError as error:
+            raise PlatformError(f"{method} answered what its signature does not have: {error.message}", code="bad-answer") from error
 
     def __enter__(self) -> Self:
         return self
@@ -109,7 +114,10 @@ class Client(MlemObject, ABC):
         self.close()
 
     def __dir__(self) -> list[str]:
-        return sorted({*super().__dir__(), *self.methods})
+        names = set(super().__dir__())
+        with contextlib.suppress(MlemError):  # a completion in a shell must not fail because nobody answers
+            names |= set(self.methods)
+        return sorted(names)
 
     if not TYPE_CHECKING:  # a checker would take every attribute for a method of the model
 
@@ -130,16 +138,9 @@ class Client(MlemObject, ABC):
         described = self.interface.methods[name]
         parameters, returns = [], described.returns.type
         for argument in described.args:
-            optional = not argument.required
-            parameters.append(
-                inspect.Parameter(
-                    argument.name,
-                    inspect.Parameter.KEYWORD_ONLY if optional else inspect.Parameter.POSITIONAL_OR_KEYWORD,
-                    default=argument.default if optional else inspect.Parameter.empty,
-                    annotation=argument.data_type.type,
-                )
-            )
-        parameters.sort(key=lambda parameter: parameter.kind)
+            kind = getattr(inspect.Parameter, argument.kind.upper())
+            default = inspect.Parameter.empty if argument.required else argument.default
+            parameters.append(inspect.Parameter(argument.name, kind, default=default, annotation=argument.data_type.type))
         lines = [f"Call {name} of the deployed model.", "", "Args:"]
         lines += [f"    {parameter.name}: {parameter.annotation}" for parameter in parameters] + ["", "Returns:", f"    {returns}"]
         function.__doc__ = "\n".join(lines)

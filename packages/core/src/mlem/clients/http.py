@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from pydantic import Field, PrivateAttr, field_validator, model_validator
 
 from mlem.client import Client
-from mlem.clients.answers import Answer, check, not_a_server
-from mlem.errors import PlatformError, UserError, WaitTimeoutError
+from mlem.clients.answers import Answer, check
+from mlem.errors import CredentialsError, PlatformError, WaitTimeoutError
 from mlem.fields import Unit
 
 if TYPE_CHECKING:
@@ -79,12 +78,7 @@ class HttpClient(Client):
         """
         from mlem.interface import Interface
 
-        answer = self._request("GET", "/interface.json", None)
-        document = check(answer, self.url)
-        try:
-            return Interface.parse(document)
-        except UserError as error:
-            raise not_a_server(self.url, f"its interface can't be read: {error}") from error
+        return Interface.parse(check(self._request("GET", "/interface.json", None), self.url), self.url)
 
     def call_encoded(self, method: str, payload: Mapping[str, Any]) -> Any:
         """Call a method with encoded arguments.
@@ -92,7 +86,8 @@ class HttpClient(Client):
         Raises:
             MlemError: See `mlem.clients.answers.check`.
         """
-        return check(self._request("POST", f"/{method}", json.dumps(payload, separators=(",", ":")).encode()), self.url)
+        body = json.dumps(payload, separators=(",", ":")).encode()
+        return check(self._request("POST", f"/{quote(method, safe='')}", body), self.url)
 
     def close(self) -> None:
         """Close the connections; the next call opens new ones."""
@@ -102,21 +97,21 @@ class HttpClient(Client):
 
     def _request(self, verb: str, path: str, body: bytes | None) -> Answer:
         deadline = time.monotonic() + self.timeout_s
-        for attempt in range(1, ATTEMPTS + 1):
-            remaining_s = deadline - time.monotonic()
+        attempt = 0
+        while True:
+            attempt += 1
+            pause_s: float | None
             try:
-                answer = self._once(verb, path, body, remaining_s)
+                answer = self._once(verb, path, body, deadline - time.monotonic())
             except PlatformError as error:
-                again = error.code == "unreachable" or (verb == "GET" and error.code == "connection-lost")
-                if not again or attempt == ATTEMPTS or deadline - time.monotonic() <= PAUSE_S:
+                pause_s = PAUSE_S if error.code == "unreachable" or (verb == "GET" and error.code == "connection-lost") else None
+                if pause_s is None or attempt == ATTEMPTS or time.monotonic() + pause_s >= deadline:
                     raise
-                time.sleep(PAUSE_S)
-                continue
-            pause_s = answer.retry_after_s if answer.status == 503 else None
-            if pause_s is None or attempt == ATTEMPTS or time.monotonic() + pause_s >= deadline:
-                return answer
+            else:
+                pause_s = answer.retry_after_s if answer.status == 503 else None
+                if pause_s is None or attempt == ATTEMPTS or time.monotonic() + pause_s >= deadline:
+                    return answer
             time.sleep(pause_s)
-        raise AssertionError("the last attempt returns or raises")
 
     def _once(self, verb: str, path: str, body: bytes | None, timeout_s: float) -> Answer:
         import urllib3
@@ -152,16 +147,15 @@ def _headers(body: bytes | None) -> dict[str, str]:
     if body is not None:
         headers["content-type"] = "application/json"
     token = os.environ.get(TOKEN_VARIABLE, "").strip()
+    if token and not (token.isascii() and token.isprintable()):
+        message = f"{TOKEN_VARIABLE} has a character that does not fit into a header"
+        raise CredentialsError(message, hint=f"set {TOKEN_VARIABLE} to one token")
     if token:
         headers["authorization"] = f"Bearer {token}"
     return headers
 
 
 def _reason(error: BaseException) -> str:
-    cause: BaseException = error
-    for item in (error, error.__cause__, error.__context__):
-        if isinstance(item, OSError):
-            cause = item
-    with contextlib.suppress(AttributeError):
-        cause = cause.reason  # type: ignore[attr-defined]  # urllib3's wrappers keep what they wrap
+    """Return what the operating system or the TLS library said: urllib3 wraps it into a text with addresses of objects."""
+    cause = error.__cause__ or error.__context__ or error
     return getattr(cause, "strerror", None) or str(cause)
