@@ -102,6 +102,24 @@ def test_a_frame_type_decodes_or_names_the_place_never_crashes(payload: Any) -> 
             assert error.path.startswith("data")  # noqa: PT017  # not raising is right too
 
 
+@given(st.sampled_from(["float64", "float32", "int8", "bool"]).flatmap(lambda dtype: hnp.arrays(np.dtype(dtype), (3, 2))))
+def test_a_frame_of_one_dtype_comes_back_equal(array: Any) -> None:
+    numbers = pd.DataFrame(array, columns=["b", "a"])
+    data_type = infer(numbers)
+    payload = as_json(data_type.encode(numbers))
+    check_schema(data_type.json_schema(), payload)
+    pd.testing.assert_frame_equal(data_type.decode(payload), numbers)
+    pd.testing.assert_frame_equal(data_type.decode([{"a": row["a"], "b": row["b"]} for row in payload]), numbers)
+
+
+def test_the_wrong_cell_of_a_frame_of_one_dtype_is_named() -> None:
+    data_type = DataFrameType(columns=("a", "b"), dtypes=("float64", "float64"))
+    with pytest.raises(DataError) as caught:
+        data_type.decode([{"a": 1, "b": 2}, {"a": 1, "b": "x"}])
+    assert caught.value.path == "data[1].b"
+    assert data_type.decode([]).shape == (0, 2)
+
+
 def frame() -> pd.DataFrame:
     return pd.DataFrame(
         {

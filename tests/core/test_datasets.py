@@ -20,7 +20,7 @@ FRAME = pd.DataFrame({"name": ["007", "Bo"], "age": [41.0, 7.5]})
 
 
 def expected() -> pd.DataFrame:
-    return PEOPLE.decode([{"name": "007", "age": 41.0}, {"name": "Bo", "age": 7.5}])  # type: ignore[no-any-return]
+    return PEOPLE.decode([{"name": "007", "age": 41.0}, {"name": "Bo", "age": 7.5}])
 
 
 @pytest.mark.parametrize(

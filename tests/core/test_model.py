@@ -53,9 +53,9 @@ RF_OF_04: dict[str, Any] = {
 
 
 def changed(data: dict[str, Any], path: str, value: Any) -> dict[str, Any]:
-    copy = json.loads(json.dumps(data))
+    copy: dict[str, Any] = json.loads(json.dumps(data))
     *parents, last = path.split(".")
-    inner = copy
+    inner: Any = copy
     for part in parents:
         inner = inner[int(part)] if part.isdigit() else inner[part]
     inner[last] = value
@@ -88,8 +88,8 @@ def test_a_requirement_says_what_pip_installs() -> None:
         (
             "methods.predict.returns",
             {"type": "tensor"},
-            "m.mlem: methods.predict.returns: expected a data type, with one of number, ndarray, dataframe, series, primitive, list, tuple, "
-            "dict, d_dict, unspecified as its type",
+            "m.mlem: methods.predict.returns: expected a data type, with one of number, ndarray, dataframe, series, primitive, list, "
+            "tuple, dict, d_dict, unspecified as its type",
         ),
     ],
 )

@@ -70,7 +70,8 @@ def save_data(value: Any, path: Path | str) -> Dataset:
     kind = suffix if suffix in ("csv", "json", "parquet", "npy") else _best_format(data_type)
     content = _serialize(value, data_type, kind)
     artifact, _ = write_artifact(target, lambda file: file.write(content), kind)
-    dataset = Dataset(data_type=data_type, artifacts={"data": artifact}, requirements=resolve(data_type.requirements()))
+    needed = data_type.requirements() | ({"pyarrow"} if kind == "parquet" else set())
+    dataset = Dataset(data_type=data_type, artifacts={"data": artifact}, requirements=resolve(needed))
     write_atomic(target.with_name(target.name + EXTENSION), dump(dataset.to_data()))
     return dataset
 

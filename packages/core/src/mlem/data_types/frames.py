@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
+from itertools import chain
 from operator import itemgetter
 from typing import Any, ClassVar, Protocol, Self
 
 from pydantic import Field, field_validator, model_validator
 
-from mlem.data_types import columns
+from mlem.data_types import columns, scalars
 from mlem.data_types.base import DataType, Json, child, mismatch, module_of
 from mlem.data_types.columns import Categories
 from mlem.data_types.containers import wrong_key
@@ -97,6 +98,10 @@ class DataFrameType(DataType):
         if set(frame.columns) != set(self.columns) or len(frame.columns) != len(self.columns):
             raise wrong_key(f"{path}[0]", self.columns, list(frame.columns), "column")
         names = [str(name) for name in self.columns]
+        if self._is_uniform() and set(map(str, set(frame.dtypes))) == set(self.dtypes):
+            ordered = frame if tuple(frame.columns) == self.columns else frame[list(self.columns)]
+            block = scalars.encode_array(ordered.to_numpy(), path)
+            return [dict(zip(names, row, strict=True)) for row in block]
         parts = [
             columns.encode(frame[name], dtype, self.categories.get(str(name)), _cell(path, str(name)))
             for name, dtype in zip(self.columns, self.dtypes, strict=True)
@@ -115,12 +120,21 @@ class DataFrameType(DataType):
 
         names = [str(name) for name in self.columns]
         parts, path_of = _split(payload, names, path)
+        if self._is_uniform():  # one block is an order of magnitude faster than a column at a time
+            length = len(parts[0])
+            flat = list(chain.from_iterable(parts))
+            block = scalars.decode_flat(flat, self.dtypes[0], lambda index: path_of(index % length, names[index // length]))
+            return pd.DataFrame(block.reshape(len(names), length).T, columns=list(self.columns))
         series = {
             name: columns.decode(part, dtype, self.categories.get(str(name)), partial(path_of, name=str(name)))
             for name, dtype, part in zip(self.columns, self.dtypes, parts, strict=True)
         }
         frame = pd.DataFrame(series, columns=list(self.columns), index=None if series else pd.RangeIndex(len(payload)))
         return frame.set_index(list(self.index_cols)) if self.index_cols else frame
+
+    def _is_uniform(self) -> bool:
+        """Whether all columns are numbers of one dtype of numpy, and none is the index."""
+        return len(set(self.dtypes)) == 1 and scalars.kind_of(self.dtypes[0]) in ("int", "float", "bool") and not self.index_cols
 
     def requirements(self) -> set[str]:
         """See `DataType.requirements`."""
@@ -136,7 +150,7 @@ def _with_index(frame: Any, names: Sequence[Any] | None = None) -> Any:
     named = [name for name in frame.index.names if name is not None] if names is None else list(names)
     unnamed = [level for level, name in enumerate(frame.index.names) if name not in named]
     if unnamed and len(unnamed) == frame.index.nlevels:
-        return frame.reset_index(drop=True)
+        return frame  # what follows goes by position
     return frame.reset_index(level=unnamed, drop=True).reset_index() if unnamed else frame.reset_index()
 
 
