@@ -125,17 +125,28 @@ def decode_flat(payload: Sequence[Json], dtype: str, path_of: Callable[[int], st
         return array
     target = np.dtype(str if kind == "str" else dtype)
     if set(map(type, payload)) <= _FAST.get(kind, frozenset()):
-        try:
-            with np.errstate(over="ignore"):
-                array = np.array(payload, dtype=target)
-        except OverflowError:
-            pass  # the loop below finds which one
-        else:
-            if dtype not in ("float16", "float32") or np.isfinite(array).all():
-                return array
+        array = _convert(payload, dtype, kind, target)
+        if array is not None:
+            return array
     decode = item_decoder(dtype)
     with np.errstate(over="ignore"):
         return np.array([decode(item, path_of(index)) for index, item in enumerate(payload)], dtype=target)
+
+
+def _convert(payload: Sequence[Json], dtype: str, kind: str, target: Any) -> Any:
+    """Convert values whose classes are right; None when one is out of range."""
+    import numpy as np
+
+    try:
+        if kind == "int":
+            low, high = limits(dtype)
+            if payload and not (low <= min(payload) and max(payload) <= high):  # numpy 1 would wrap them around
+                return None
+        with np.errstate(over="ignore"):
+            array = np.array(payload, dtype=target)
+    except OverflowError:
+        return None
+    return array if dtype not in ("float16", "float32") or np.isfinite(array).all() else None
 
 
 def encode_array(array: Any, path: str) -> Json:
