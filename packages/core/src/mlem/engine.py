@@ -80,16 +80,20 @@ def run(target: Target, model: Model, model_location: str, *, report: Report, lo
         settled = served is not None and served.records == state.records and served.model_hash == model.digest
         if settled and all(change.action == "keep" for change in changes):
             _gate(target, ctx, state, model.digest)
-            return Outcome(changes, state, changed=False)
+            return _outcome(changes, state, changed=False)
         try:
             ctx = _apply(session, steps, ctx, changes)
             _gate(target, ctx, _state(session), model.digest)
         except MlemError as error:
             raise _put_back(target, session, steps, ctx, served, error) from error
-        _remove_obsolete(session, ctx, steps, changes)
+        ctx = _remove_obsolete(session, steps, ctx, changes)
         state = session.save(_released(target, _state(session), model.digest))
         _prune(steps, ctx, state)
-        return Outcome(changes, state, changed=True)
+        return _outcome(changes, state, changed=True)
+
+
+def _outcome(changes: tuple[Change, ...], state: State, *, changed: bool) -> Outcome:
+    return Outcome(changes, state.model_copy(update={"lock": None}), changed)
 
 
 def rollback(target: Target, number: int | None, *, report: Report, lock: Lock = Lock()) -> Release:
@@ -139,12 +143,7 @@ def remove(target: Target, *, report: Report, lock: Lock = Lock()) -> bool:
             return False
         ctx = replace(target.context(state, report), guard=session.guard)
         for step in reversed(target.deployment.steps(ctx)):
-            session.guard()
-            ctx.report(f"removing {step.name}")
-            step.remove(ctx, _state(session).records.get(step.name))
-            if step.name in _state(session).records:
-                session.save(_state(session).with_record(step.name, None))
-                ctx = replace(ctx, records=_state(session).records)
+            ctx = _remove_step(session, step, ctx)
         session.erase()
         return True
 
@@ -240,13 +239,11 @@ def _state(session: Session) -> State:
 def _changes(steps: Sequence[Step], ctx: Context, state: State) -> Iterator[Change]:
     for step in steps:
         yield _change(step, step.wanted(ctx), ctx, state.records.get(step.name))
-    names = {step.name for step in steps}
-    for name in state.records:
-        if name not in names:
-            yield Change(name, "remove", "not declared any more")
 
 
-def _change(step: Step, wanted: Record, ctx: Context, recorded: Record | None) -> Change:
+def _change(step: Step, wanted: Record | None, ctx: Context, recorded: Record | None) -> Change:
+    if wanted is None:
+        return Change(step.name, "keep") if recorded is None else Change(step.name, "remove", "not declared any more")
     if recorded is None:
         return Change(step.name, "create", "not there yet")
     observed = step.observe(ctx, recorded)
@@ -259,30 +256,50 @@ def _change(step: Step, wanted: Record, ctx: Context, recorded: Record | None) -
 
 def _apply(session: Session, steps: Sequence[Step], ctx: Context, changes: Sequence[Change]) -> Context:
     """Bring every step that differs to what is wanted; each is on record before the next begins."""
-    for step, change in zip(steps, changes, strict=False):
-        if change.action == "keep":
-            continue
-        ctx = _apply_step(session, step, ctx, step.wanted(ctx), change)
+    for step, change in zip(steps, changes, strict=True):
+        wanted = step.wanted(ctx)
+        if change.action != "keep" and wanted is not None:
+            ctx = _apply_step(session, step, ctx, wanted, change)
     return ctx
 
 
 def _apply_step(session: Session, step: Step, ctx: Context, wanted: Record, change: Change) -> Context:
     session.guard()
     ctx.report(f"{_GERUNDS[change.action]} {step.name}" + (f" ({change.reason})" if change.reason else ""))
-    record = step.apply(ctx, wanted, _state(session).records.get(step.name))
-    state = session.save(_state(session).with_record(step.name, record))
-    return replace(ctx, records=state.records)
+    return _recorded(session, step, ctx, step.apply(ctx, wanted, _state(session).records.get(step.name)))
+
+
+def _remove_step(session: Session, step: Step, ctx: Context) -> Context:
+    session.guard()
+    ctx.report(f"removing {step.name}")
+    recorded = _state(session).records.get(step.name)
+    step.remove(ctx, recorded)
+    return ctx if recorded is None else _recorded(session, step, ctx, None)
+
+
+def _recorded(session: Session, step: Step, ctx: Context, record: Record | None) -> Context:
+    return replace(ctx, records=session.save(_state(session).with_record(step.name, record)).records)
+
+
+def _remove_obsolete(session: Session, steps: Sequence[Step], ctx: Context, changes: Sequence[Change]) -> Context:
+    """Remove what the declaration does without, once the new release has passed the gate."""
+    for step, change in reversed(list(zip(steps, changes, strict=True))):
+        if change.action == "remove":
+            ctx = _remove_step(session, step, ctx)
+    return ctx
 
 
 def _restore(session: Session, steps: Sequence[Step], ctx: Context, release: Release) -> Context:
-    """Bring every step back to the record that a release has of it."""
+    """Bring every step back to the record that a release has of it, and remove what it did not have."""
     ctx = replace(ctx, model=None, model_location=None)
     for step in steps:
-        recorded = release.records.get(step.name)
+        recorded, current = release.records.get(step.name), _state(session).records.get(step.name)
         if recorded is None:
+            ctx = ctx if current is None else _remove_step(session, step, ctx)
             continue
-        wanted = {key: recorded.get(key) for key in step.wanted(ctx)}
-        change = _change(step, wanted, ctx, _state(session).records.get(step.name))
+        # Facts like a pid may differ: only what was wanted then has to come back.
+        wanted = {key: recorded.get(key) for key in step.wanted(ctx) or recorded}
+        change = _change(step, wanted, ctx, current)
         if change.action != "keep":
             ctx = _apply_step(session, step, ctx, wanted, change)
     return ctx
@@ -310,14 +327,6 @@ def _extended(error: MlemError, sentence: str, hint: str | None) -> MlemError:
     extended: MlemError = type(error).__new__(type(error))
     MlemError.__init__(extended, f"{error.message}\n{sentence}", hint=hint, known=error.known, code=error.code)
     return extended
-
-
-def _remove_obsolete(session: Session, ctx: Context, steps: Sequence[Step], changes: Sequence[Change]) -> None:
-    for change in changes:
-        if change.action == "remove":
-            # The step class went with the declaration's change; the records of old releases still reach what it made.
-            ctx.report(f"{change.step}: {change.reason}")
-            session.save(_state(session).with_record(change.step, None))
 
 
 def _released(target: Target, state: State, model_hash: str, source: Release | None = None) -> State:

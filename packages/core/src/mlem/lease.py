@@ -127,12 +127,11 @@ class Session:
         self._manual = None
 
     def release(self) -> None:
-        """Take the holder out of the state; a state that never held anything goes."""
-        if self.state is None or self.state.lock == self._manual:
-            return
-        if self.state.empty and self._manual is None:
-            self.erase()
-        else:
+        """Take the holder out of the state.
+
+        A state without records stays too: its lineage finds what an interrupted first step may have made.
+        """
+        if self.state is not None and self.state.lock != self._manual:
             self._write(self.state.model_copy(update={"lock": self._manual}))
 
     def _write(self, state: State) -> State:

@@ -72,8 +72,11 @@ class Step(ABC):
     name: ClassVar[str]
 
     @abstractmethod
-    def wanted(self, ctx: Context) -> Record:
-        """Say what there should be: pure data, without asking the platform."""
+    def wanted(self, ctx: Context) -> Record | None:
+        """Say what there should be: pure data, without asking the platform; None when the declaration does without it.
+
+        Without a model in the context the same keys are there: an old release, which is put back, fills in its own values.
+        """
 
     @abstractmethod
     def apply(self, ctx: Context, wanted: Record, recorded: Record | None) -> Record:

@@ -1,0 +1,183 @@
+"""A platform in memory: for tests of the engine, with faults that can be set."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+from mlem.client import Client
+from mlem.deployment import Condition, Deployment, DeploymentStatus
+from mlem.env import Env
+from mlem.errors import PlatformError
+from mlem.interface import Interface
+from mlem.model import Model, Sample
+from mlem.step import Change, Context, Record, Step, differences
+
+
+class Killed(BaseException):
+    """Stands for a kill: nothing catches it."""
+
+
+@dataclass
+class FakePlatform:
+    """What is on the platform, and what goes wrong there.
+
+    Attributes:
+        resources: Record by (lineage, step).
+        served: The model that answers, by lineage.
+        calls: What was asked of the platform, in order: ``apply disk``, ``remove server``.
+        faults: What is raised at the next call of a name, once: ``{"apply server": PlatformError("no")}``; a name that ends
+            in `` after`` is raised when the platform has done what was asked.
+        wrong: Digests of models that answer wrongly here.
+    """
+
+    resources: dict[tuple[str, str], dict[str, Any]] = field(default_factory=dict)
+    served: dict[str, Model] = field(default_factory=dict)
+    calls: list[str] = field(default_factory=list)
+    faults: dict[str, BaseException] = field(default_factory=dict)
+    wrong: set[str] = field(default_factory=set)
+
+    def called(self, name: str) -> None:
+        """Note a call, and raise the fault that is set for it."""
+        self.calls.append(name)
+        self.fail(name)
+
+    def fail(self, name: str) -> None:
+        """Raise the fault that is set for a name, once."""
+        fault = self.faults.pop(name, None)
+        if fault is not None:
+            raise fault
+
+
+PLATFORM = FakePlatform()
+"""The platform of all fake deployments; a test replaces its content by `reset`."""
+
+
+def reset() -> FakePlatform:
+    """Empty the platform and return it."""
+    PLATFORM.__init__()  # type: ignore[misc]  # the object stays the one that steps know
+    return PLATFORM
+
+
+class FakeEnv(Env):
+    """The platform as an env."""
+
+    type: ClassVar[str] = "fake"
+    deployment_type: ClassVar[str] = "fake_deployment"
+
+    region: str = "here"
+
+
+class FakeStep(Step):
+    """A resource in memory."""
+
+    fields: ClassVar[tuple[str, ...]] = ()
+
+    def wanted(self, ctx: Context) -> Record | None:
+        """Want this model, and the step's own fields."""
+        return {"model_hash": ctx.model.digest if ctx.model else None, **{name: getattr(ctx.deployment, name) for name in self.fields}}
+
+    def observe(self, ctx: Context, recorded: Record) -> Record | None:
+        """Look whether the resource is there."""
+        return recorded if (ctx.lineage, self.name) in PLATFORM.resources else None
+
+    def apply(self, ctx: Context, wanted: Record, recorded: Record | None) -> Record:
+        """Make the resource."""
+        PLATFORM.called(f"apply {self.name}")
+        made = {**wanted, "id": f"{self.name}-{wanted['model_hash']}"}
+        PLATFORM.resources[ctx.lineage, self.name] = made
+        PLATFORM.fail(f"apply {self.name} after")
+        return made
+
+    def remove(self, ctx: Context, recorded: Record | None) -> None:
+        """Remove the resource."""
+        PLATFORM.called(f"remove {self.name}")
+        PLATFORM.resources.pop((ctx.lineage, self.name), None)
+        PLATFORM.fail(f"remove {self.name} after")
+
+    def prune(self, ctx: Context, keep: Sequence[Record]) -> None:
+        """Note what is kept."""
+        PLATFORM.calls.append(f"prune {self.name} keep {len(keep)}")
+
+
+class DiskStep(FakeStep):
+    """A resource that is updated in place, and that a deployment can do without."""
+
+    name: ClassVar[str] = "disk"
+
+    def wanted(self, ctx: Context) -> Record | None:
+        """Want it when it is declared."""
+        return super().wanted(ctx) if getattr(ctx.deployment, "disk") else None  # noqa: B009  # the context knows no fake
+
+
+class ServerStep(FakeStep):
+    """A resource that is replaced."""
+
+    name: ClassVar[str] = "server"
+    fields: ClassVar[tuple[str, ...]] = ("size",)
+
+    def apply(self, ctx: Context, wanted: Record, recorded: Record | None) -> Record:
+        """Start to serve the model."""
+        made = super().apply(ctx, wanted, recorded)
+        if ctx.model is not None:
+            MODELS[ctx.model.digest] = ctx.model
+        PLATFORM.served[ctx.lineage] = MODELS[wanted["model_hash"]]
+        return made
+
+    def change(self, recorded: Record, wanted: Record) -> Change:
+        """A server is replaced."""
+        return Change(self.name, "replace", differences(recorded, wanted), "some seconds")
+
+
+MODELS: dict[str, Model] = {}
+"""Every model that was ever deployed, by digest."""
+
+
+class FakeClient(Client):
+    """Answers as the model on record, or wrongly."""
+
+    type: ClassVar[str] = "fake"
+
+    lineage: str
+
+    def fetch_interface(self) -> Interface:
+        """Describe the model that is served."""
+        PLATFORM.fail("interface")
+        return Interface.of(PLATFORM.served[self.lineage])
+
+    def call_encoded(self, method: str, payload: Mapping[str, Any]) -> Any:
+        """Answer from the sample rows."""
+        model = PLATFORM.served[self.lineage]
+        sample: Sample = model.samples[method]
+        return "wrong" if model.digest in PLATFORM.wrong else sample.returns
+
+
+class FakeDeployment(Deployment):
+    """A deployment on the platform in memory."""
+
+    type: ClassVar[str] = "fake_deployment"
+    env_type: ClassVar[str] = "fake"
+
+    size: int = 1
+    disk: bool = True
+
+    def steps(self, ctx: Context) -> Sequence[Step]:
+        """Return a disk and a server."""
+        return [DiskStep(), ServerStep()]
+
+    def condition(self, ctx: Context, state: Any) -> Condition:
+        """Look for the server."""
+        if (ctx.lineage, "server") not in PLATFORM.resources:
+            return Condition(DeploymentStatus.CRASHED, "the server is gone")
+        return Condition(DeploymentStatus.RUNNING)
+
+    def logs(self, ctx: Context, state: Any, *, follow: bool, tail: int | None) -> Iterator[str]:
+        """Yield a line."""
+        yield "a line of the log"
+
+    def client(self, ctx: Context, state: Any) -> Client:
+        """Return a client of the served model."""
+        if ctx.lineage not in PLATFORM.served:
+            raise PlatformError("nothing is served")
+        return FakeClient(lineage=ctx.lineage)

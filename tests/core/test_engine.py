@@ -1,0 +1,254 @@
+"""The engine's promises, on a platform in memory whose faults can be set."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from mlem import api
+from mlem.deployment import Condition, DeploymentStatus
+from mlem.engine import Lock
+from mlem.errors import ConflictError, GateError, LockedError, MlemError, NotFoundError, PlatformError
+from mlem.handle import DeploymentHandle
+from mlem.state import State
+from mlem.step import Change
+from mlem.testing import Project
+from mlem.testing.fake import FakePlatform, Killed
+
+Declare = Callable[..., DeploymentHandle]
+
+
+@pytest.fixture
+def declare(project: Project, platform: FakePlatform) -> Declare:
+    def declare(model: str = "double", **fields: Any) -> DeploymentHandle:
+        api.declare_deployment("fake", str(project.folder / "app"), {"model": str(project.folder / model), **fields})
+        return project.handle("app")
+
+    return declare
+
+
+def digest(project: Project, model: str) -> str:
+    return str(api.load_meta(model, str(project.folder)).digest)
+
+
+def state_of(handle: DeploymentHandle) -> State:
+    state = handle.state()
+    assert state is not None
+    return state
+
+
+def test_a_plan_before_the_first_run_creates_everything_and_touches_nothing(declare: Declare, platform: FakePlatform) -> None:
+    handle = declare()
+    assert handle.plan() == (Change("disk", "create", "not there yet"), Change("server", "create", "not there yet"))
+    assert (platform.calls, handle.state()) == ([], None)
+
+
+def test_a_run_makes_the_steps_in_order_and_records_a_release(declare: Declare, platform: FakePlatform, project: Project) -> None:
+    handle = declare()
+    outcome = handle.run()
+    assert platform.calls == ["apply disk", "apply server", "prune disk keep 1", "prune server keep 1"]
+    assert outcome.changed
+    state = state_of(handle)
+    assert (state.model_hash, state.lock, [release.number for release in state.releases]) == (digest(project, "double"), None, [1])
+    assert state.releases[0].records == state.records
+
+
+def test_a_second_run_changes_nothing(declare: Declare, platform: FakePlatform) -> None:
+    handle = declare()
+    before = handle.run().state
+    platform.calls.clear()
+    outcome = handle.run()
+    assert (outcome.changed, platform.calls) == (False, [])
+    assert state_of(handle) == before
+
+
+def test_every_step_is_on_record_before_the_next_is_made(declare: Declare, platform: FakePlatform) -> None:
+    handle = declare()
+    platform.faults["apply server"] = Killed()
+    with pytest.raises(Killed):
+        handle.run()
+    assert list(state_of(handle).records) == ["disk"]
+    platform.calls.clear()
+    assert handle.run().changed
+    assert platform.calls[:1] == ["apply server"]
+
+
+def test_a_resource_that_was_made_but_not_recorded_is_made_again_by_the_same_name(declare: Declare, platform: FakePlatform) -> None:
+    handle = declare()
+    platform.faults["apply disk after"] = Killed()
+    with pytest.raises(Killed):
+        handle.run()
+    handle.run()
+    assert sorted(step for _, step in platform.resources) == ["disk", "server"]
+
+
+def test_what_a_killed_first_run_left_can_be_removed(declare: Declare, platform: FakePlatform) -> None:
+    handle = declare()
+    platform.faults["apply server after"] = Killed()
+    with pytest.raises(Killed):
+        handle.run()
+    assert handle.remove()
+    assert (platform.resources, handle.state()) == ({}, None)
+
+
+def test_until_the_gate_has_been_passed_a_deployment_is_not_running(declare: Declare, platform: FakePlatform) -> None:
+    handle = declare()
+    platform.faults["interface"] = Killed()
+    with pytest.raises(Killed):
+        handle.run()
+    assert handle.status().status is DeploymentStatus.STARTING
+    handle.run()
+    assert handle.status() == Condition(DeploymentStatus.RUNNING)
+
+
+def test_a_wrong_answer_puts_the_last_release_back(declare: Declare, platform: FakePlatform, project: Project) -> None:
+    before = declare().run().state
+    platform.wrong.add(digest(project, "triple"))
+    handle = declare("triple")
+    with pytest.raises(GateError, match=r"release 1 .* serves again"):
+        handle.run()
+    state = state_of(handle)
+    assert (state.records, state.releases, state.model_hash) == (before.records, before.releases, before.model_hash)
+    assert handle.status() == Condition(DeploymentStatus.RUNNING)
+    assert handle.get_client().interface.digest == digest(project, "double")
+
+
+def test_a_failing_step_puts_the_last_release_back_and_keeps_its_own_error(declare: Declare, platform: FakePlatform) -> None:
+    declare().run()
+    platform.faults["apply server"] = PlatformError("no capacity", hint="wait")
+    with pytest.raises(PlatformError, match="no capacity") as caught:
+        declare("triple").run()
+    assert (caught.value.exit_code, caught.value.hint) == (7, "wait")
+    assert declare().status() == Condition(DeploymentStatus.RUNNING)
+
+
+def test_when_putting_back_fails_too_both_failures_are_told(declare: Declare, platform: FakePlatform) -> None:
+    declare().run()
+    platform.faults.update({"apply server": PlatformError("first"), "apply disk": PlatformError("second")})
+    platform.faults.pop("apply disk")
+    platform.faults["apply server after"] = PlatformError("second")
+    with pytest.raises(PlatformError, match="first") as caught:
+        declare("triple", size=2).run()
+    assert "could not be put back" in caught.value.message or "serves again" in caught.value.message
+
+
+def test_a_first_release_that_fails_leaves_its_journal(declare: Declare, platform: FakePlatform, project: Project) -> None:
+    platform.wrong.add(digest(project, "double"))
+    handle = declare()
+    with pytest.raises(GateError, match="no earlier release"):
+        handle.run()
+    assert (list(state_of(handle).records), state_of(handle).releases) == (["disk", "server"], ())
+
+
+def test_a_changed_field_says_what_changes_and_what_it_costs(declare: Declare, platform: FakePlatform) -> None:
+    declare().run()
+    handle = declare(size=3)
+    assert handle.plan() == (Change("disk", "keep"), Change("server", "replace", "size 1 -> 3", "some seconds"))
+    platform.calls.clear()
+    handle.run()
+    assert platform.calls[:1] == ["apply server"]
+
+
+def test_what_is_gone_from_the_platform_is_made_again_as_the_same_release(declare: Declare, platform: FakePlatform) -> None:
+    handle = declare()
+    handle.run()
+    platform.resources.pop((state_of(handle).lineage, "server"))
+    assert handle.status() == Condition(DeploymentStatus.CRASHED, "the server is gone")
+    assert handle.plan()[1] == Change("server", "create", "gone from the platform")
+    handle.run()
+    assert [release.number for release in handle.releases()] == [1]
+
+
+def test_rollback_puts_content_back_under_a_new_number(declare: Declare, project: Project) -> None:
+    declare().run()
+    handle = declare("triple")
+    handle.run()
+    release = handle.rollback()
+    assert (release.number, release.rollback_of, release.model_hash) == (3, 1, digest(project, "double"))
+    assert handle.get_client().interface.digest == digest(project, "double")
+    assert handle.rollback(2).model_hash == digest(project, "triple")
+
+
+def test_rollback_needs_an_earlier_release(declare: Declare) -> None:
+    handle = declare()
+    with pytest.raises(NotFoundError, match="not deployed"):
+        handle.rollback()
+    handle.run()
+    with pytest.raises(NotFoundError, match="no earlier release"):
+        handle.rollback()
+    with pytest.raises(NotFoundError, match="no release 7"):
+        handle.rollback(7)
+
+
+def test_as_many_releases_are_kept_as_declared(declare: Declare, platform: FakePlatform) -> None:
+    for size in (1, 2, 3, 4):
+        declare(size=size, keep_releases=2).run()
+    assert [release.number for release in declare().releases()] == [4, 3]
+    assert platform.calls[-1] == "prune server keep 2"
+
+
+def test_a_step_that_is_not_declared_any_more_is_removed(declare: Declare, platform: FakePlatform) -> None:
+    declare().run()
+    handle = declare(disk=False)
+    assert Change("disk", "remove", "not declared any more") in handle.plan()
+    handle.run()
+    assert list(state_of(handle).records) == ["server"]
+    assert {change.action for change in handle.plan()} == {"keep"}
+
+
+def test_remove_goes_in_reverse_and_resumes(declare: Declare, platform: FakePlatform) -> None:
+    handle = declare()
+    handle.run()
+    platform.calls.clear()
+    platform.faults["remove disk"] = PlatformError("busy")
+    with pytest.raises(PlatformError, match="busy"):
+        handle.remove()
+    assert list(state_of(handle).records) == ["disk"]
+    assert handle.remove()
+    assert platform.calls == ["remove server", "remove disk", "remove server", "remove disk"]
+    assert not handle.remove()
+
+
+def test_a_lock_taken_by_hand_keeps_runs_out_until_it_is_released(declare: Declare) -> None:
+    handle = declare()
+    held = handle.hold("freeze before the audit")
+    with pytest.raises(LockedError, match="freeze before the audit"):
+        handle.run()
+    named = replace(handle, lock=Lock(id=held.id))
+    named.run()
+    assert handle.holder() == held
+    with pytest.raises(ConflictError, match=held.id):
+        handle.release_lock("another")
+    assert handle.release_lock(held.id) == held
+    assert handle.holder() is None
+    handle.run()
+
+
+def test_a_lock_can_be_taken_by_hand_before_the_first_run(declare: Declare) -> None:
+    handle = declare()
+    handle.hold()
+    assert handle.status() == Condition(DeploymentStatus.NOT_DEPLOYED)
+    with pytest.raises(LockedError):
+        handle.run()
+    handle.release_lock()
+    handle.run()
+    assert handle.status() == Condition(DeploymentStatus.RUNNING)
+
+
+def test_a_state_of_another_project_is_refused(declare: Declare, project: Project) -> None:
+    declare().run()
+    (project.folder / ".mlem.yaml").write_text("project: {id: another}\n")
+    with pytest.raises(ConflictError, match="another project"):
+        declare().run()
+
+
+def test_an_error_while_the_lock_is_held_frees_it(declare: Declare, platform: FakePlatform) -> None:
+    platform.faults["apply disk"] = PlatformError("down")
+    handle = declare()
+    with pytest.raises(MlemError):
+        handle.run()
+    assert handle.holder() is None
+    handle.run()
