@@ -119,14 +119,12 @@ class Client(MlemObject, ABC):
             names |= set(self.methods)
         return sorted(names)
 
-    if not TYPE_CHECKING:  # a checker would take every attribute for a method of the model
-
-        def __getattr__(self, name: str) -> Any:
-            # names with an underscore are asked for by copy, pickle, pydantic and notebooks: never worth a request
-            if name.startswith("_") or "_interface" not in (self.__pydantic_private__ or {}):
-                return super().__getattr__(name)
-            self._check(name)
-            return self._method(name)
+    def __getattr__(self, name: str) -> Any:
+        # names with an underscore are asked for by copy, pickle, pydantic and notebooks: never worth a request
+        if name.startswith("_") or "_interface" not in (self.__pydantic_private__ or {}):
+            return super().__getattr__(name)  # type: ignore[misc]  # pydantic has it out of a checker's sight
+        self._check(name)
+        return self._method(name)
 
     def _check(self, method: str) -> None:
         known = sorted(self.interface.methods)

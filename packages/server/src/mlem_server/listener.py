@@ -27,7 +27,7 @@ def listen(settings: Settings) -> socket.socket:
     except (OSError, UnicodeError) as error:
         raise UserError(f"can't listen on {settings.host!r}: {error}", code="bad-address") from error
     try:
-        return socket.create_server((str(address[0]), settings.port), family=family, backlog=BACKLOG)
+        return _without_delay(socket.create_server((str(address[0]), settings.port), family=family, backlog=BACKLOG))
     except OSError as error:
         raise _unusable(settings, error) from error
 
@@ -47,7 +47,14 @@ def _take_over(fd: int) -> socket.socket:
     except OSError as error:
         raise UserError(f"file descriptor {fd} is no bound socket: {error.strerror}", code="bad-address") from error
     listener.set_inheritable(False)
-    return listener
+    return _without_delay(listener)
+
+
+def _without_delay(listener: socket.socket) -> socket.socket:
+    """Name the socket's protocol: asyncio sets TCP_NODELAY only where it is named, and without it each answer takes 40 ms longer."""
+    if listener.family == socket.AF_UNIX:
+        return listener
+    return socket.socket(listener.family, listener.type, socket.IPPROTO_TCP, fileno=listener.detach())
 
 
 def _unusable(settings: Settings, error: OSError) -> UserError | PlatformError:
