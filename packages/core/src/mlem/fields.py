@@ -179,6 +179,21 @@ def field_at(cls: Any, location: Sequence[int | str]) -> tuple[Any, Sequence[Any
             annotation, metadata = get_args(annotation)[1], ()
         elif origin in (list, tuple, Sequence):
             annotation, metadata = get_args(annotation)[0], ()
+        elif (member := tagged_member(annotation, part)) is not None:
+            annotation, metadata = member, ()
         else:
             return None
     return annotation, metadata
+
+
+def tagged_member(annotation: Any, tag: int | str) -> type[BaseModel] | None:
+    """Return the member of a union whose ``type`` has a value: pydantic puts it into the paths of its errors."""
+    if get_origin(annotation) not in (Union, types.UnionType):
+        return None
+    for member in get_args(annotation):
+        inner = inner_type(member)
+        field = inner.model_fields.get("type") if isinstance(inner, type) and issubclass(inner, BaseModel) else None
+        if field is not None and field.default == tag:
+            found: type[BaseModel] = inner
+            return found
+    return None

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, SecretStr, ValidationError
 from pydantic_core import ErrorDetails
 
 from mlem.errors import DeclarationError, MlemError
-from mlem.fields import describe_type, field_at, inner_type
+from mlem.fields import describe_type, field_at, inner_type, tagged_member
 
 ModelT = TypeVar("ModelT", bound=BaseModel)
 
@@ -45,7 +45,7 @@ def _translate(cls: type[BaseModel], error: ValidationError, source: str, prefix
     known: Sequence[str] = ()
     for details in _most_telling(error.errors(include_url=False)):
         location = tuple(details["loc"])
-        path = prefix + ".".join(map(str, location))
+        path = prefix + ".".join(map(str, _without_tags(cls, location)))
         if details["type"] == "extra_forbidden":
             known = _field_names(cls, location[:-1])
             hint = hint or did_you_mean(str(location[-1]), known)
@@ -55,6 +55,14 @@ def _translate(cls: type[BaseModel], error: ValidationError, source: str, prefix
         else:
             lines.append(f"{source}: {path}: {_complaint(cls, location, details)}")
     return DeclarationError("\n".join(dict.fromkeys(lines)), hint=hint, known=known)
+
+
+def _without_tags(cls: type[BaseModel], location: tuple[int | str, ...]) -> Iterator[int | str]:
+    """Leave out what pydantic adds to a path: the tag of the union's member that it tried."""
+    for index, part in enumerate(location):
+        above = field_at(cls, location[:index])
+        if above is None or tagged_member(inner_type(above[0]), part) is None:
+            yield part
 
 
 def _most_telling(errors: list[ErrorDetails]) -> list[ErrorDetails]:

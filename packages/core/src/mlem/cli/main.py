@@ -100,6 +100,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
 
 
 def _run(arguments: list[str]) -> int:
+    stdout = sys.stdout
     try:
         code = cli.main(arguments, prog_name="mlem", standalone_mode=False)
         sys.stdout.flush()
@@ -114,10 +115,11 @@ def _run(arguments: list[str]) -> int:
     except (click.Abort, KeyboardInterrupt):
         click.echo("interrupted: what was done is on record; the same command goes on from there", err=True)
         return 130
-    except BrokenPipeError:
-        # The reader of our output is gone, as in `mlem ... | head`: nothing more to say, also not while closing.
-        sys.stderr.close()
-        return 0
+    except SystemExit as end:
+        # click replaces stdout and leaves when the reader of our output is gone, as in `mlem ... | head`: that is no failure.
+        if sys.stdout is not stdout:
+            return 0
+        return end.code if isinstance(end.code, int) else 1
 
 
 def _report(error: MlemError, arguments: Sequence[str]) -> int:

@@ -1,0 +1,41 @@
+"""A project with a real scikit-learn model, and the command line as a subprocess."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from mlem import api
+from mlem.testing import Project
+
+TRAIN = """
+from sklearn.datasets import load_iris
+from sklearn.linear_model import LogisticRegression
+import mlem.api
+X, y = load_iris(return_X_y=True, as_frame=True)
+mlem.api.save(LogisticRegression(max_iter=1000).fit(X, y), "iris", sample_data=X)
+mlem.api.save(LogisticRegression(max_iter=1000, C=0.001).fit(X, y), "iris-v2", sample_data=X)
+X.iloc[[0, 60, 120]].to_csv("new.csv", index=False)
+"""
+
+
+@pytest.fixture(scope="session")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    project = Project.make(tmp_path_factory.mktemp("trained"))
+    done = project.python("-c", TRAIN)
+    assert done.returncode == 0, done.stderr
+    return project.folder
+
+
+@pytest.fixture
+def project(tmp_path: Path, trained: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Project]:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    made = Project.make(tmp_path / "project")
+    for path in trained.iterdir():
+        if path.name != ".mlem.yaml":
+            (made.folder / path.name).write_bytes(path.read_bytes())
+    yield made
+    for name, _ in api.deployments(str(made.folder)):
+        made.mlem("deployment", "remove", name)
