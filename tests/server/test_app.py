@@ -178,7 +178,7 @@ def test_the_id_of_a_request_is_echoed(iris: Any) -> None:
 
 
 def test_an_id_that_is_unsafe_in_a_log_is_replaced(iris: Any) -> None:
-    ids = {iris.get("/healthz", {"x-request-id": given}).headers["x-request-id"] for given in ("a b", "x" * 200, "\x1b[31m")}
+    ids = {iris.get("/healthz", {"x-request-id": given}).headers["x-request-id"] for given in ("a b", "x" * 200, "<[31m>")}
     assert len(ids) == 3
     assert all(len(given) == 32 for given in ids)
 
