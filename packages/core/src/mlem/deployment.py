@@ -93,7 +93,7 @@ class Deployment(MlemObject, ABC):
 
     def address(self, ctx: Context, state: State) -> str | None:
         """Return the URL under which the deployment answers; None when it has none."""
-        return getattr(self.client(ctx, state), "url", None)
+        return None
 
     def to_declaration(self, env: Mapping[str, Any]) -> dict[str, Any]:
         """Return the declaration as a state keeps it: with the env inlined, without secrets."""

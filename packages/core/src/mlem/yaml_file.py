@@ -95,7 +95,15 @@ def update_file(path: Path, data: Mapping[str, Any]) -> None:
     _merge(document, data)
     buffer = io.BytesIO()
     rewriter.dump(document, buffer)
-    write_atomic(path, buffer.getvalue())
+    write_atomic(path, buffer.getvalue() if _says(buffer.getvalue(), data) else dump(data))
+
+
+def _says(text: bytes, data: Mapping[str, Any]) -> bool:
+    """Check a rewritten document: the content goes before the comments where the rewriter can't keep both."""
+    try:
+        return parse_mapping(text, "rewritten") == dict(data)
+    except DeclarationError:
+        return False
 
 
 def _merge(document: dict[str, Any], data: Mapping[str, Any]) -> None:

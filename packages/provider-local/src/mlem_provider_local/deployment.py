@@ -55,14 +55,19 @@ class LocalProcess(Deployment):
         is_ready, reason = ready(record["url"], _PROBE_TIMEOUT_S)
         return Condition(DeploymentStatus.RUNNING) if is_ready else Condition(DeploymentStatus.STARTING, reason)
 
+    def address(self, ctx: Context, state: State) -> str | None:
+        """Return the URL of the process."""
+        record = state.records.get(ProcessStep.name)
+        return record["url"] if record else None
+
     def client(self, ctx: Context, state: State) -> Client:
         """Return an HTTP client."""
         from mlem.clients.http import HttpClient
 
-        record = state.records.get(ProcessStep.name)
-        if record is None:
+        url = self.address(ctx, state)
+        if url is None:
             raise NotFoundError(f'"{ctx.name}" has no process', code="not-deployed", hint=f"mlem deployment run --load {ctx.name}")
-        return HttpClient(url=record["url"])
+        return HttpClient(url=url)
 
     def logs(self, ctx: Context, state: State, *, follow: bool, tail: int | None) -> Iterator[str]:
         """Yield the lines of the server's log file."""
@@ -72,15 +77,20 @@ class LocalProcess(Deployment):
         path = home_of(ctx, record) / LOG_FILE
         if not path.exists():
             return
-        with Path(path).open(encoding="utf-8", errors="replace") as file:
+        with Path(path).open("rb") as file:
             for line in deque(file, maxlen=tail) if tail is not None else file:
-                yield line.rstrip("\n")
+                yield _text(line)
+            part = b""
             while follow:
-                line = file.readline()
-                if line.endswith("\n"):
-                    yield line.rstrip("\n")
+                part += file.readline()
+                if part.endswith(b"\n"):
+                    yield _text(part)
+                    part = b""
                     continue
                 if record is None or "pid" not in record or lookup(record["pid"], record["started"]) is None:
                     return
-                file.seek(file.tell() - len(line.encode()))
                 time.sleep(_FOLLOW_POLL_S)
+
+
+def _text(line: bytes) -> str:
+    return line.decode(errors="replace").rstrip("\r\n")

@@ -1,0 +1,104 @@
+"""The registry: isolation, suggestions, duplicates, versions."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from mlem.errors import PluginError
+from mlem.hookspecs import hookimpl
+from mlem.plugins import Plugin, Registry, installed_plugins
+from mlem.testing.fake import FakeDeployment, FakeEnv
+
+
+def plugin(name: str, load: Any, distribution: str = "mlem-provider-x 1.0") -> Plugin:
+    return Plugin(name, distribution, load)
+
+
+class Fake:
+    @hookimpl
+    def mlem_envs(self) -> list[type[FakeEnv]]:
+        return [FakeEnv]
+
+    @hookimpl
+    def mlem_deployments(self) -> list[type[FakeDeployment]]:
+        return [FakeDeployment]
+
+
+def broken() -> Any:
+    raise ImportError("libfoo.so: cannot open shared object file")
+
+
+def test_a_type_is_found_by_kind_and_word_with_either_dash() -> None:
+    registry = Registry([plugin("fake", Fake)])
+    assert registry.get("env", "fake") is FakeEnv
+    assert registry.get("deployment", "fake-deployment") is FakeDeployment
+
+
+def test_a_broken_plugin_leaves_the_others_alone_and_is_named_when_it_is_needed() -> None:
+    registry = Registry([plugin("docker", broken, "mlem-provider-docker 2.1"), plugin("fake", Fake)])
+    assert registry.all("env") == {"fake": FakeEnv}
+    with pytest.raises(PluginError) as caught:
+        registry.get("deployment", "docker_container")
+    assert (caught.value.code, caught.value.exit_code) == ("broken-plugin", 3)
+    assert "libfoo.so" in caught.value.message
+    assert caught.value.hint == "pip install --upgrade --force-reinstall mlem-provider-docker"
+    assert [(one.name, one.problem) for one in registry.plugins()] == [
+        ("docker", "ImportError: libfoo.so: cannot open shared object file"),
+        ("fake", ""),
+    ]
+
+
+def test_a_plugin_is_not_imported_for_a_type_that_another_has() -> None:
+    loaded: list[str] = []
+
+    def other() -> Any:
+        loaded.append("other")
+        return Fake()
+
+    registry = Registry([plugin("aaa", other), plugin("fake", Fake)])
+    assert registry.get("env", "fake") is FakeEnv
+    assert loaded == []
+
+
+def test_a_published_type_that_is_missing_names_its_distribution() -> None:
+    with pytest.raises(PluginError) as caught:
+        Registry([plugin("fake", Fake)]).get("env", "heroku")
+    assert (caught.value.hint, caught.value.known) == ("pip install mlem-provider-heroku", ("fake",))
+
+
+def test_an_unknown_type_suggests_the_nearest_published_one() -> None:
+    with pytest.raises(PluginError) as caught:
+        Registry([plugin("fake", Fake)]).get("env", "herokuu")
+    assert (caught.value.code, caught.value.hint) == ("unknown-type", 'did you mean "heroku"?')
+
+
+def test_two_plugins_with_the_same_type_are_refused() -> None:
+    registry = Registry([plugin("a", Fake, "one 1"), plugin("b", Fake, "two 2")])
+    with pytest.raises(PluginError, match="one 1 and two 2") as caught:
+        registry.all("env")
+    assert caught.value.code == "duplicate-type"
+
+
+def test_a_misspelt_hook_is_a_problem_of_its_plugin() -> None:
+    class Misspelt:
+        @hookimpl
+        def mlem_envz(self) -> list[Any]:
+            return []
+
+    (one,) = Registry([plugin("x", Misspelt)]).plugins()
+    assert "mlem_envz" in one.problem
+
+
+def test_a_plugin_for_another_version_of_the_interface_is_a_problem() -> None:
+    (one,) = Registry([plugin("x", lambda: SimpleNamespace(api_version=99))]).plugins()
+    assert "version 99 of the plugin interface" in one.problem
+
+
+def test_the_core_registers_through_the_same_hooks() -> None:
+    core = [one for one in installed_plugins() if one.name == "core"]
+    registry = Registry(core)
+    assert [registry.get("state_manager", "local").type, registry.get("client", "http").type] == ["local", "http"]
+    assert list(registry.all("model_type")) == ["sklearn", "callable"]

@@ -1,0 +1,75 @@
+"""Names become places."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from mlem.errors import NotFoundError, UserError
+from mlem.project import Location, init_project, locate, objects_below
+
+
+@pytest.fixture
+def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    init_project(tmp_path)
+    (tmp_path / "apps").mkdir()
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_a_name_is_a_path_from_the_current_folder_and_a_key_from_the_project(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    expected = Location(root, True, "apps/iris", root / "apps" / "iris.mlem")
+    assert locate("apps/iris") == expected
+    assert locate("apps/iris.mlem") == expected
+    assert locate(str(root / "apps" / "iris")) == expected
+    monkeypatch.chdir(root / "apps")
+    assert locate("iris") == expected
+
+
+def test_another_project_can_be_named(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir("/")
+    assert locate("apps/iris", str(root)) == Location(root, True, "apps/iris", root / "apps" / "iris.mlem")
+
+
+def test_outside_a_project_the_object_s_folder_is_the_root(tmp_path: Path) -> None:
+    assert locate(str(tmp_path / "deep" / "iris")) == Location(tmp_path / "deep", False, "iris", tmp_path / "deep" / "iris.mlem")
+
+
+def test_a_url_is_read_through_its_file_system(root: Path) -> None:
+    import fsspec
+
+    with fsspec.open("memory://models/iris.mlem", "w") as file:
+        file.write("object_type: model\n")
+    place = locate("memory://models/iris")
+    assert (place.url, place.key, place.read()) == ("memory://models/iris.mlem", "iris", {"object_type": "model"})
+
+
+def test_a_missing_object_suggests_the_nearest(root: Path) -> None:
+    (root / "iris.mlem").write_text("object_type: model\n")
+    with pytest.raises(NotFoundError) as caught:
+        locate("irsi").read()
+    assert (caught.value.message, caught.value.hint, caught.value.known) == (
+        "no object 'irsi': irsi.mlem does not exist",
+        'did you mean "iris"?',
+        ("iris",),
+    )
+
+
+@pytest.mark.parametrize("name", ["", "apps/"])
+def test_an_empty_name_is_refused(root: Path, name: str) -> None:
+    with pytest.raises(UserError):
+        locate(name)
+
+
+def test_objects_in_hidden_folders_are_not_listed(root: Path) -> None:
+    (root / "apps" / "a.mlem").write_text("x: 1\n")
+    (root / ".cache").mkdir()
+    (root / ".cache" / "b.mlem").write_text("x: 1\n")
+    assert list(objects_below(root)) == [("apps/a", root / "apps" / "a.mlem")]
+
+
+def test_a_project_keeps_its_id(tmp_path: Path) -> None:
+    path, made = init_project(tmp_path)
+    text = path.read_text()
+    assert (made, init_project(tmp_path), path.read_text()) == (True, (path, False), text)
