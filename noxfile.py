@@ -66,8 +66,8 @@ def tests(session: nox.Session, package: str) -> None:
 @nox.session
 def journeys(session: nox.Session) -> None:
     """Run the command line end to end, with everything installed."""
-    install(session, list(PACKAGES), *group("test", "example"))
-    _pytest(session, "tests/journeys", "tests/architecture")
+    install(session, list(PACKAGES), *group("test", "example"), "-e", "examples/mlem-provider-folder")
+    _pytest(session, "tests/journeys", "tests/architecture", "tests/examples")
 
 
 def _pytest(session: nox.Session, *paths: str) -> None:

@@ -60,7 +60,8 @@ def main() -> None:
         os.environ["XDG_STATE_HOME"] = str(folder / "state")
         subprocess.run([mlem, "init"], cwd=folder, check=True, stdout=subprocess.DEVNULL)
         subprocess.run([sys.executable, "-c", MODEL], cwd=folder, check=True)
-        subprocess.run([mlem, "deployment", "run", "local", "iris-app", "--model", "double"], cwd=folder, check=True, stdout=subprocess.DEVNULL)
+        deploy = [mlem, "deployment", "run", "local", "iris-app", "--model", "double"]
+        subprocess.run(deploy, cwd=folder, check=True, stdout=subprocess.DEVNULL)
         try:
             report(mlem, folder)
         finally:

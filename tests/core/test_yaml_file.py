@@ -16,7 +16,8 @@ from mlem.errors import DeclarationError
 from mlem.yaml_file import dump, parse_mapping, update_file
 
 scalars = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text()
-documents = st.dictionaries(st.text(), st.recursive(scalars, lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner), max_leaves=8))
+values = st.recursive(scalars, lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner), max_leaves=8)
+documents = st.dictionaries(st.text(), values)
 
 
 @given(documents)

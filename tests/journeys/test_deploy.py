@@ -40,7 +40,7 @@ def test_deploying_never_imports_the_model(project: Project) -> None:
 
 @pytest.mark.parametrize("suffix", ["csv", "json", "npy", "parquet"])
 def test_data_of_every_format_gets_the_local_answer(project: Project, suffix: str) -> None:
-    convert = f"import pandas as pd, numpy as np, json\nX = pd.read_csv('new.csv')\n"
+    convert = "import pandas as pd, numpy as np, json\nX = pd.read_csv('new.csv')\n"
     convert += {
         "csv": "",
         "json": "open('new.json', 'w').write(json.dumps(X.to_dict('records')))",

@@ -148,8 +148,9 @@ class Registry:
         suspect = next((plugin for plugin in broken if word.startswith(plugin.name)), None)
         label = kind.replace("_", " ")
         if suspect is not None:
+            owner = f'plugin "{suspect.name}" of {suspect.distribution}'
             return PluginError(
-                f'the {label} type "{type_}" can\'t be used: plugin "{suspect.name}" of {suspect.distribution} is broken: {suspect.problem}',
+                f'the {label} type "{type_}" can\'t be used: {owner} is broken: {suspect.problem}',
                 code="broken-plugin",
                 hint=f"pip install --upgrade --force-reinstall {suspect.distribution.split()[0]}",
             )

@@ -129,12 +129,12 @@ def resolve_env(deployment: Deployment, location: Location) -> Env:
     wanted = registry().get("env", deployment.env_type)
     declared = deployment.env
     if declared is None:
-        return wanted.from_data({}, str(location))
+        return wanted.from_data({}, str(location), prefix="env.")
     if isinstance(declared, str):
         place = near(declared, location)
         if place is None:
             if declared.replace("-", "_") in (wanted.type, wanted.deployment_type):
-                return wanted.from_data({}, str(location))
+                return wanted.from_data({}, str(location), prefix="env.")
             raise NotFoundError(
                 f'{location}: env: no env "{declared}"',
                 known=[name for name, path in objects_below(location.root) if b"object_type: env" in path.read_bytes()],

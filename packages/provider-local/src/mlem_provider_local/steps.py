@@ -122,6 +122,11 @@ class ProcessStep(Step):
         if fitting:
             process.stop([server for server in ours if server is not fitting[0]], stop_timeout_s)
             return _record(wanted, fitting[0])
+        if ctx.model is not None:
+            from mlem_provider_local import environment
+
+            for line in environment.differences(ctx.model):
+                ctx.report(f"note: {line}")
         log = Path(wanted["home"]) / LOG_FILE
         listener = self._listen(wanted, recorded, ours, stop_timeout_s)
         try:

@@ -82,7 +82,9 @@ class LifeCycleSuite(DeploymentFixtures):
         return project.handle(NAME)
 
     def test_before_a_run_it_is_not_deployed(self, project: Project) -> None:
-        assert project.mlem("declare", "deployment", self.type, NAME, "--model", "double").returncode == 0
+        options = [f"--{key}={value}" for key, value in self.fields().items()]
+        done = project.mlem("declare", "deployment", self.type, NAME, "--model", "double", *options)
+        assert done.returncode == 0, done.stderr
         handle = project.handle(NAME)
         assert handle.status() == Condition(DeploymentStatus.NOT_DEPLOYED)
         assert [change.action for change in handle.plan()] == ["create"] * len(handle.plan())

@@ -1,0 +1,126 @@
+"""A folder as a platform: the model's files in a subfolder, and a server process that runs there."""
+
+from __future__ import annotations
+
+import shutil
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import ClassVar, cast
+
+import psutil
+from pydantic import Field
+
+from mlem.client import Client
+from mlem.clients.http import HttpClient
+from mlem.clients.probe import ready
+from mlem.deployment import Condition, Deployment, DeploymentStatus
+from mlem.env import Env
+from mlem.saving import copy_model
+from mlem.state import State
+from mlem.step import Change, Context, Record, Step
+
+
+class FolderEnv(Env):
+    """A folder that deployments live in."""
+
+    type: ClassVar[str] = "folder"
+    deployment_type: ClassVar[str] = "folder_process"
+
+    path: Path = Field(description="the folder")
+
+
+class ServerStep(Step):
+    """The model's files and the process that serves them."""
+
+    name: ClassVar[str] = "server"
+
+    def wanted(self, ctx: Context) -> Record:
+        """Want this model served in the env's folder."""
+        folder = cast("FolderEnv", ctx.env).path.resolve() / ctx.lineage
+        return {"model_hash": ctx.model.digest if ctx.model else None, "folder": str(folder)}
+
+    def observe(self, ctx: Context, recorded: Record) -> Record | None:
+        """Look for a process that carries the label."""
+        return recorded if any(process.pid == recorded["pid"] for process in processes(ctx.lineage)) else None
+
+    def change(self, recorded: Record, wanted: Record) -> Change:
+        """Another model is another process."""
+        return Change(self.name, "replace", "another model", "some seconds")
+
+    def apply(self, ctx: Context, wanted: Record, recorded: Record | None) -> Record:
+        """Stop what is ours, copy the model unless it is there, and start a server."""
+        stop(ctx.lineage)
+        folder = Path(wanted["folder"], wanted["model_hash"])
+        if ctx.model is not None and ctx.model_location is not None:
+            copy_model(ctx.model, str(Path(ctx.model_location).parent), folder, "model")
+        with socket.create_server(("127.0.0.1", 0)) as listener, Path(wanted["folder"], "log").open("ab") as log:
+            port = listener.getsockname()[1]
+            process = subprocess.Popen(
+                [
+                    sys.executable,
+                    "-m",
+                    "mlem_server",
+                    str(folder / "model.mlem"),
+                    "--fd",
+                    str(listener.fileno()),
+                    "--deployment",
+                    ctx.lineage,
+                ],
+                pass_fds=[listener.fileno()],
+                start_new_session=True,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+            )
+        process.returncode = 0  # detached on purpose: it outlives this process
+        return {**wanted, "pid": process.pid, "url": f"http://127.0.0.1:{port}"}
+
+    def remove(self, ctx: Context, recorded: Record | None) -> None:
+        """Stop what is ours and delete its folder."""
+        stop(ctx.lineage)
+        shutil.rmtree(cast("FolderEnv", ctx.env).path / ctx.lineage, ignore_errors=True)
+
+
+class FolderProcess(Deployment):
+    """A process in a folder."""
+
+    type: ClassVar[str] = "folder_process"
+    env_type: ClassVar[str] = "folder"
+
+    def steps(self, ctx: Context) -> Sequence[Step]:
+        """Return the only resource."""
+        return [ServerStep()]
+
+    def condition(self, ctx: Context, state: State) -> Condition:
+        """Look for the process, then ask it."""
+        record = state.records.get(ServerStep.name)
+        if record is None or not processes(ctx.lineage):
+            return Condition(DeploymentStatus.CRASHED, "there is no process")
+        is_ready, reason = ready(record["url"], 2.0)
+        return Condition(DeploymentStatus.RUNNING) if is_ready else Condition(DeploymentStatus.STARTING, reason)
+
+    def client(self, ctx: Context, state: State) -> Client:
+        """Return an HTTP client."""
+        return HttpClient(url=state.records[ServerStep.name]["url"])
+
+    def logs(self, ctx: Context, state: State, *, follow: bool, tail: int | None) -> Iterator[str]:
+        """Yield what is in the log file."""
+        lines = Path(state.records[ServerStep.name]["folder"], "log").read_text().splitlines()
+        yield from lines if tail is None else lines[len(lines) - tail :]
+
+
+def processes(lineage: str) -> list[psutil.Process]:
+    """Return the processes that carry a deployment's label."""
+    found = psutil.process_iter(["cmdline", "status"])
+    return [process for process in found if lineage in (process.info["cmdline"] or ()) and process.info["status"] != psutil.STATUS_ZOMBIE]
+
+
+def stop(lineage: str) -> None:
+    """Stop the processes that carry a deployment's label."""
+    ours = processes(lineage)
+    for process in ours:
+        process.terminate()
+    psutil.wait_procs(ours, timeout=30)

@@ -1,0 +1,80 @@
+"""What holds for the whole repository."""
+
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PACKAGES = sorted(path.parent for path in ROOT.glob("packages/*/pyproject.toml"))
+SOURCES = sorted(path for path in ROOT.glob("packages/*/src/**/*.py"))
+
+
+@pytest.mark.parametrize("package", PACKAGES, ids=lambda path: path.name)
+def test_folder_distribution_and_import_package_have_one_name(package: Path) -> None:
+    project = tomllib.loads((package / "pyproject.toml").read_text())["project"]
+    assert project["name"] == f"mlem-{package.name}"
+    folder = package / "src" / ("mlem" if package.name == "core" else f"mlem_{package.name.replace('-', '_')}")
+    assert (folder / "py.typed").exists()
+    assert (package / "README.md").read_text().startswith(f"# mlem-{package.name}")
+
+
+@pytest.mark.parametrize("package", PACKAGES, ids=lambda path: path.name)
+def test_every_import_is_declared_by_the_package_that_makes_it(package: Path) -> None:
+    project = tomllib.loads((package / "pyproject.toml").read_text())["project"]
+    extras = [requirement for group in project.get("optional-dependencies", {}).values() for requirement in group]
+    declared = {re.split(r"[^A-Za-z0-9_.-]", requirement)[0].lower() for requirement in [*project["dependencies"], *extras]}
+    names = {"pyyaml": "yaml", "ruamel.yaml": "ruamel", "mlem-core": "mlem", "pydantic": "pydantic"}
+    importable = {names.get(name, name.replace("-", "_")) for name in declared} | {"pydantic_core", "mlem", package_module(package)}
+    # What a user's own data and models are made of: imported only where the user has it.
+    importable |= {"numpy", "pandas", "sklearn", "pyarrow"}
+    if package.name == "core":
+        importable.add("mlem_server")  # mlem serve asks for it, and says how to install it
+    found = {name for path in package.glob("src/**/*.py") for name in imported(path)}
+    assert found - importable - set(sys.stdlib_module_names) == set()
+
+
+def package_module(package: Path) -> str:
+    return next(path.name for path in (package / "src").iterdir() if path.is_dir())
+
+
+def imported(path: Path) -> set[str]:
+    names = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            names |= {alias.name.split(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            names.add(node.module.split(".")[0])
+    return names
+
+
+def test_no_module_is_longer_than_400_lines() -> None:
+    assert {str(path): length for path in SOURCES if (length := len(path.read_text().splitlines())) > 400} == {}
+
+
+def test_importing_the_core_is_cheap() -> None:
+    script = "import sys, mlem, mlem.cli.main; print(*sorted(set(sys.modules) & {'pydantic', 'yaml', 'fsspec', 'numpy', 'rich'}))"
+    assert subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout.strip() == ""
+
+
+def test_help_and_status_load_no_sdk(tmp_path: Path) -> None:
+    script = (
+        "import sys\nfrom mlem.cli.main import main\n"
+        "try:\n    main(['deployment', 'status', 'nothing'])\nexcept SystemExit:\n    pass\n"
+        "print(*sorted(set(sys.modules) & {'docker', 'boto3', 'botocore', 'sagemaker', 'fsspec', 'urllib3', 'uvicorn', 'rich', 'numpy'}))"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, cwd=tmp_path)
+    assert done.stdout.strip() == ""
+
+
+def test_nothing_that_is_committed_names_a_registry_or_a_machine() -> None:
+    files = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.splitlines()
+    hosts = re.compile("|".join(["pythonhosted" + r"\.org", r"pypi\.org" + "/simple", "registry" + r"\.npmjs", "deb" + r"\.debian\.org"]))
+    found = [name for name in files if (ROOT / name).is_file() and hosts.search((ROOT / name).read_text(errors="ignore"))]
+    assert (found, [name for name in files if name.endswith("uv.lock")]) == ([], [])

@@ -1,0 +1,74 @@
+"""Server processes are told apart by label and start, also when pids are reused."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import psutil
+import pytest
+
+from mlem.errors import PlatformError
+from mlem_provider_local.process import Label, Server, find, listen, lookup, start, stop
+
+LABEL = Label("0" * 32, "1" * 32, "127.0.0.1", 4321)
+
+
+def test_a_label_survives_the_process_list() -> None:
+    assert Label.parse(str(LABEL)) == LABEL
+    assert Label.parse("something else") is None
+
+
+def test_a_reused_pid_is_not_taken_for_ours() -> None:
+    stranger = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    try:
+        started = psutil.Process(stranger.pid).create_time()
+        assert lookup(stranger.pid, started) is None
+        stop([Server(stranger.pid, started, LABEL)], timeout_s=0.1)
+        assert stranger.poll() is None
+    finally:
+        stranger.communicate(b"\n")
+
+
+def test_the_same_pid_with_another_start_is_another_process() -> None:
+    ours = subprocess.Popen([sys.executable, "-c", "input()", "--deployment", str(LABEL)], stdin=subprocess.PIPE)
+    try:
+        started = psutil.Process(ours.pid).create_time()
+        assert lookup(ours.pid, started) == Server(ours.pid, started, LABEL)
+        assert lookup(ours.pid, started - 3600) is None
+        assert [server.pid for server in find(LABEL.lineage)] == [ours.pid]
+    finally:
+        ours.communicate(b"\n")
+
+
+def test_a_server_that_does_not_stop_is_killed() -> None:
+    stubborn = "import signal\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\nprint('ready', flush=True)\nsignal.pause()"
+    process = subprocess.Popen([sys.executable, "-c", stubborn, "--deployment", str(LABEL)], stdout=subprocess.PIPE)
+    assert process.stdout is not None
+    process.stdout.readline()
+    stop(find(LABEL.lineage), timeout_s=0.2)
+    assert find(LABEL.lineage) == []
+    process.stdout.close()
+    process.wait(10)
+
+
+def test_a_taken_port_and_a_foreign_address_are_platform_errors() -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        with pytest.raises(PlatformError, match="Address already in use"):
+            listen("127.0.0.1", taken.getsockname()[1])
+    with pytest.raises(PlatformError, match=r"203\.0\.113\.1"):
+        listen("203.0.113.1", 0)
+
+
+def test_a_started_process_leads_a_session_of_its_own(tmp_path: Path) -> None:
+    listener = listen("127.0.0.1", 0)
+    server = start(tmp_path / "no.mlem", listener, LABEL, tmp_path / "log")
+    listener.close()
+    assert os.getsid(server.pid) == server.pid
+    psutil.Process(server.pid).wait(30)
+    assert "no.mlem" in (tmp_path / "log").read_text()
