@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from mlem.deployment import Condition, DeploymentStatus
-from mlem.errors import ConflictError, MlemError, NotFoundError, UserError
+from mlem.errors import ConflictError, LockedError, MlemError, NotFoundError, UserError
 from mlem.lease import Session, new_lock, now
 from mlem.state import LockInfo, Release, State
 from mlem.step import Action, Change, Context, Record, Step
@@ -84,6 +84,8 @@ def run(target: Target, model: Model, model_location: str, *, report: Report, lo
         try:
             ctx = _apply(session, steps, ctx, changes)
             _gate(target, ctx, _state(session), model.digest)
+        except LockedError:
+            raise  # whoever has the lock now acts: putting back is not ours any more
         except MlemError as error:
             raise _put_back(target, session, steps, ctx, served, error) from error
         ctx = _remove_obsolete(session, steps, ctx, changes)
@@ -122,6 +124,8 @@ def rollback(target: Target, number: int | None, *, report: Report, lock: Lock =
         try:
             ctx = _restore(session, steps, ctx, release)
             _gate(target, ctx, _state(session), release.model_hash)
+        except LockedError:
+            raise  # whoever has the lock now acts: putting back is not ours any more
         except MlemError as error:
             raise _put_back(target, session, steps, ctx, served, error) from error
         state = session.save(_released(target, _state(session), release.model_hash, release))
@@ -291,7 +295,7 @@ def _remove_obsolete(session: Session, steps: Sequence[Step], ctx: Context, chan
 
 def _restore(session: Session, steps: Sequence[Step], ctx: Context, release: Release) -> Context:
     """Bring every step back to the record that a release has of it, and remove what it did not have."""
-    ctx = replace(ctx, model=None, model_location=None)
+    ctx = replace(ctx, model=None, model_location=None, records=_state(session).records)
     for step in steps:
         recorded, current = release.records.get(step.name), _state(session).records.get(step.name)
         if recorded is None:
