@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from mlem.deployment import Condition, DeploymentStatus
 from mlem.errors import ConflictError, LockedError, MlemError, NotFoundError, UserError
+from mlem.journal import apply_changes, changes_of, prune, remove_obsolete, remove_step, restore, state_of
 from mlem.lease import Session, new_lock, now
 from mlem.state import LockInfo, Release, State
-from mlem.step import Action, Change, Context, Record, Step
+from mlem.step import Change, Context, Step
 from mlem.target import Target
 
 if TYPE_CHECKING:
     from mlem.model import Model
 
 Report = Callable[[str], None]
-_GERUNDS: Mapping[Action, str] = {"create": "creating", "update": "updating", "replace": "replacing"}
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ def plan(target: Target, model: Model, model_location: str) -> tuple[Change, ...
     state = target.read_state() or State(type=target.deployment.type)
     _expect_ours(target, state)
     ctx = _with_model(target.context(state), model, model_location)
-    return tuple(_changes(target.deployment.steps(ctx), ctx, state))
+    return tuple(changes_of(target.deployment.steps(ctx), ctx, state))
 
 
 def run(target: Target, model: Model, model_location: str, *, report: Report, lock: Lock = Lock()) -> Outcome:
@@ -75,22 +75,22 @@ def run(target: Target, model: Model, model_location: str, *, report: Report, lo
         ctx = _with_model(target.context(state, report), model, model_location)
         ctx = replace(ctx, guard=session.guard)
         steps = target.deployment.steps(ctx)
-        changes = tuple(_changes(steps, ctx, state))
+        changes = tuple(changes_of(steps, ctx, state))
         served = state.releases[0] if state.releases else None
         settled = served is not None and served.records == state.records and served.model_hash == model.digest
         if settled and all(change.action == "keep" for change in changes):
             _gate(target, ctx, state, model.digest)
             return _outcome(changes, state, changed=False)
         try:
-            ctx = _apply(session, steps, ctx, changes)
-            _gate(target, ctx, _state(session), model.digest)
+            ctx = apply_changes(session, steps, ctx, changes)
+            _gate(target, ctx, state_of(session), model.digest)
         except LockedError:
             raise  # whoever has the lock now acts: putting back is not ours any more
         except MlemError as error:
             raise _put_back(target, session, steps, ctx, served, error) from error
-        ctx = _remove_obsolete(session, steps, ctx, changes)
-        state = session.save(_released(target, _state(session), model.digest))
-        _prune(steps, ctx, state)
+        ctx = remove_obsolete(session, steps, ctx, changes)
+        state = session.save(_released(target, state_of(session), model.digest))
+        prune(steps, ctx, state)
         return _outcome(changes, state, changed=True)
 
 
@@ -122,14 +122,14 @@ def rollback(target: Target, number: int | None, *, report: Report, lock: Lock =
         steps = target.deployment.steps(ctx)
         served = state.releases[0]
         try:
-            ctx = _restore(session, steps, ctx, release)
-            _gate(target, ctx, _state(session), release.model_hash)
+            ctx = restore(session, steps, ctx, release)
+            _gate(target, ctx, state_of(session), release.model_hash)
         except LockedError:
             raise  # whoever has the lock now acts: putting back is not ours any more
         except MlemError as error:
             raise _put_back(target, session, steps, ctx, served, error) from error
-        state = session.save(_released(target, _state(session), release.model_hash, release))
-        _prune(steps, ctx, state)
+        state = session.save(_released(target, state_of(session), release.model_hash, release))
+        prune(steps, ctx, state)
         return state.releases[0]
 
 
@@ -147,7 +147,7 @@ def remove(target: Target, *, report: Report, lock: Lock = Lock()) -> bool:
             return False
         ctx = replace(target.context(state, report), guard=session.guard)
         for step in reversed(target.deployment.steps(ctx)):
-            ctx = _remove_step(session, step, ctx)
+            ctx = remove_step(session, step, ctx)
         session.erase()
         return True
 
@@ -234,81 +234,6 @@ def _with_model(ctx: Context, model: Model, model_location: str) -> Context:
     return replace(ctx, model=model, model_location=model_location)
 
 
-def _state(session: Session) -> State:
-    if session.state is None:
-        raise ConflictError(f"the state of {session.name} is gone")
-    return session.state
-
-
-def _changes(steps: Sequence[Step], ctx: Context, state: State) -> Iterator[Change]:
-    for step in steps:
-        yield _change(step, step.wanted(ctx), ctx, state.records.get(step.name))
-
-
-def _change(step: Step, wanted: Record | None, ctx: Context, recorded: Record | None) -> Change:
-    if wanted is None:
-        return Change(step.name, "keep") if recorded is None else Change(step.name, "remove", "not declared any more")
-    if recorded is None:
-        return Change(step.name, "create", "not there yet")
-    observed = step.observe(ctx, recorded)
-    if observed is None:
-        return Change(step.name, "create", "gone from the platform")
-    if all(observed.get(key) == value for key, value in wanted.items()):
-        return Change(step.name, "keep")
-    return step.change(observed, wanted)
-
-
-def _apply(session: Session, steps: Sequence[Step], ctx: Context, changes: Sequence[Change]) -> Context:
-    """Bring every step that differs to what is wanted; each is on record before the next begins."""
-    for step, change in zip(steps, changes, strict=True):
-        wanted = step.wanted(ctx)
-        if change.action != "keep" and wanted is not None:
-            ctx = _apply_step(session, step, ctx, wanted, change)
-    return ctx
-
-
-def _apply_step(session: Session, step: Step, ctx: Context, wanted: Record, change: Change) -> Context:
-    session.guard()
-    ctx.report(f"{_GERUNDS[change.action]} {step.name}" + (f" ({change.reason})" if change.reason else ""))
-    return _recorded(session, step, ctx, step.apply(ctx, wanted, _state(session).records.get(step.name)))
-
-
-def _remove_step(session: Session, step: Step, ctx: Context) -> Context:
-    session.guard()
-    ctx.report(f"removing {step.name}")
-    recorded = _state(session).records.get(step.name)
-    step.remove(ctx, recorded)
-    return ctx if recorded is None else _recorded(session, step, ctx, None)
-
-
-def _recorded(session: Session, step: Step, ctx: Context, record: Record | None) -> Context:
-    return replace(ctx, records=session.save(_state(session).with_record(step.name, record)).records)
-
-
-def _remove_obsolete(session: Session, steps: Sequence[Step], ctx: Context, changes: Sequence[Change]) -> Context:
-    """Remove what the declaration does without, once the new release has passed the gate."""
-    for step, change in reversed(list(zip(steps, changes, strict=True))):
-        if change.action == "remove":
-            ctx = _remove_step(session, step, ctx)
-    return ctx
-
-
-def _restore(session: Session, steps: Sequence[Step], ctx: Context, release: Release) -> Context:
-    """Bring every step back to the record that a release has of it, and remove what it did not have."""
-    ctx = replace(ctx, model=None, model_location=None, records=_state(session).records)
-    for step in steps:
-        recorded, current = release.records.get(step.name), _state(session).records.get(step.name)
-        if recorded is None:
-            ctx = ctx if current is None else _remove_step(session, step, ctx)
-            continue
-        # Facts like a pid may differ: only what was wanted then has to come back.
-        wanted = {key: recorded.get(key) for key in step.wanted(ctx) or recorded}
-        change = _change(step, wanted, ctx, current)
-        if change.action != "keep":
-            ctx = _apply_step(session, step, ctx, wanted, change)
-    return ctx
-
-
 def _put_back(target: Target, session: Session, steps: Sequence[Step], ctx: Context, served: Release | None, error: MlemError) -> MlemError:
     """Put the last good release back after a failure, and say so in the error that is raised."""
     name = target.name
@@ -317,11 +242,11 @@ def _put_back(target: Target, session: Session, steps: Sequence[Step], ctx: Cont
         return _extended(error, "there is no earlier release to put back", error.hint or hint)
     ctx.report(f"failed; putting release {served.number} back")
     try:
-        ctx = _restore(session, steps, ctx, served)
-        _gate(target, ctx, _state(session), served.model_hash)
+        ctx = restore(session, steps, ctx, served)
+        _gate(target, ctx, state_of(session), served.model_hash)
         # The same release, of new resources: a process put back has another pid.
-        current = served.model_copy(update={"records": _state(session).records})
-        session.save(_state(session).model_copy(update={"releases": (current, *_state(session).releases[1:])}))
+        current = served.model_copy(update={"records": state_of(session).records})
+        session.save(state_of(session).model_copy(update={"releases": (current, *state_of(session).releases[1:])}))
     except MlemError as second:
         return _extended(error, f"release {served.number} could not be put back either: {second.message}", f"mlem deployment status {name}")
     return _extended(error, f"release {served.number} (model {served.model_hash}) serves again", error.hint)
@@ -349,11 +274,6 @@ def _released(target: Target, state: State, model_hash: str, source: Release | N
     )
     kept = (release, *earlier)[: target.deployment.keep_releases]
     return state.model_copy(update={"model_hash": model_hash, "declaration": declaration, "releases": kept})
-
-
-def _prune(steps: Sequence[Step], ctx: Context, state: State) -> None:
-    for step in steps:
-        step.prune(ctx, [release.records[step.name] for release in state.releases if step.name in release.records])
 
 
 def _find_release(state: State, number: int | None) -> Release:

@@ -1,0 +1,97 @@
+"""The journal: steps are brought to what is wanted one by one, and each is on record before the next begins."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+
+from mlem.errors import ConflictError
+from mlem.lease import Session
+from mlem.state import Release, State
+from mlem.step import Action, Change, Context, Record, Step
+
+_GERUNDS: Mapping[Action, str] = {"create": "creating", "update": "updating", "replace": "replacing"}
+
+
+def state_of(session: Session) -> State:
+    """Return the state that a session is about to change."""
+    if session.state is None:
+        raise ConflictError(f"the state of {session.name} is gone")
+    return session.state
+
+
+def changes_of(steps: Sequence[Step], ctx: Context, state: State) -> Iterator[Change]:
+    """Yield what would happen to each step, without doing it."""
+    for step in steps:
+        yield _change(step, step.wanted(ctx), ctx, state.records.get(step.name))
+
+
+def _change(step: Step, wanted: Record | None, ctx: Context, recorded: Record | None) -> Change:
+    if wanted is None:
+        return Change(step.name, "keep") if recorded is None else Change(step.name, "remove", "not declared any more")
+    if recorded is None:
+        return Change(step.name, "create", "not there yet")
+    observed = step.observe(ctx, recorded)
+    if observed is None:
+        return Change(step.name, "create", "gone from the platform")
+    if all(observed.get(key) == value for key, value in wanted.items()):
+        return Change(step.name, "keep")
+    return step.change(observed, wanted)
+
+
+def apply_changes(session: Session, steps: Sequence[Step], ctx: Context, changes: Sequence[Change]) -> Context:
+    """Bring every step that differs to what is wanted; each is on record before the next begins."""
+    for step, change in zip(steps, changes, strict=True):
+        wanted = step.wanted(ctx)
+        if change.action != "keep" and wanted is not None:
+            ctx = _apply_step(session, step, ctx, wanted, change)
+    return ctx
+
+
+def _apply_step(session: Session, step: Step, ctx: Context, wanted: Record, change: Change) -> Context:
+    session.guard()
+    ctx.report(f"{_GERUNDS[change.action]} {step.name}" + (f" ({change.reason})" if change.reason else ""))
+    return _recorded(session, step, ctx, step.apply(ctx, wanted, state_of(session).records.get(step.name)))
+
+
+def remove_step(session: Session, step: Step, ctx: Context) -> Context:
+    """Remove a step's resource, then its record."""
+    session.guard()
+    ctx.report(f"removing {step.name}")
+    recorded = state_of(session).records.get(step.name)
+    step.remove(ctx, recorded)
+    return ctx if recorded is None else _recorded(session, step, ctx, None)
+
+
+def _recorded(session: Session, step: Step, ctx: Context, record: Record | None) -> Context:
+    return replace(ctx, records=session.save(state_of(session).with_record(step.name, record)).records)
+
+
+def remove_obsolete(session: Session, steps: Sequence[Step], ctx: Context, changes: Sequence[Change]) -> Context:
+    """Remove what the declaration does without, once the new release has passed the gate."""
+    for step, change in reversed(list(zip(steps, changes, strict=True))):
+        if change.action == "remove":
+            ctx = remove_step(session, step, ctx)
+    return ctx
+
+
+def restore(session: Session, steps: Sequence[Step], ctx: Context, release: Release) -> Context:
+    """Bring every step back to the record that a release has of it, and remove what it did not have."""
+    ctx = replace(ctx, model=None, model_location=None, records=state_of(session).records)
+    for step in steps:
+        recorded, current = release.records.get(step.name), state_of(session).records.get(step.name)
+        if recorded is None:
+            ctx = ctx if current is None else remove_step(session, step, ctx)
+            continue
+        # Facts like a pid may differ: only what was wanted then has to come back.
+        wanted = {key: recorded.get(key) for key in step.wanted(ctx) or recorded}
+        change = _change(step, wanted, ctx, current)
+        if change.action != "keep":
+            ctx = _apply_step(session, step, ctx, wanted, change)
+    return ctx
+
+
+def prune(steps: Sequence[Step], ctx: Context, state: State) -> None:
+    """Let every step remove what no kept release needs."""
+    for step in steps:
+        step.prune(ctx, [release.records[step.name] for release in state.releases if step.name in release.records])
