@@ -13,7 +13,7 @@ from mlem.errors import ConflictError, DeclarationError, UserError
 from mlem.handle import DeploymentHandle, _silent
 from mlem.plugins import registry
 from mlem.project import Location, init_project, locate, objects_below
-from mlem.target import deployment_class, expect_object, folder_of, load_deployment, model_reference
+from mlem.target import deployment_class, expect_object, folder_of, load_deployment, model_reference, resolve_env
 from mlem.yaml_file import update_file
 
 if TYPE_CHECKING:
@@ -166,6 +166,8 @@ def declare_deployment(type_: str, name: str, values: Mapping[str, Any], project
     if "model" in declared:
         declared["model"] = model_reference(str(declared["model"]), project, place)
     deployment = deployment_class(type_).from_data(declared, str(place))
+    if not isinstance(deployment.env, str):
+        resolve_env(deployment, place)
     _expect_kind_or_nothing(place, "deployment")
     update_file(place.path, deployment.to_data())
     return place

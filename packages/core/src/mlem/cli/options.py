@@ -46,7 +46,7 @@ class FieldsCommand(click.Command):
         for path in paths:
             field = path.partition(".")[0].replace("-", "_")
             normal = field + path[len(field) :]
-            if normal.replace("-", "_") not in known and _is_open(self._class, field):
+            if normal.replace("-", "_") not in known and field not in self._nested and _is_open(self._class, field):
                 option = click.Option([f"--{path}", f"open_{len(options)}"], hidden=True)
                 options.append(option)
                 self._paths[str(option.name)] = normal
