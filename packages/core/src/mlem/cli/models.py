@@ -4,19 +4,14 @@ from __future__ import annotations
 
 import click
 
-from mlem.cli.deployment_apply import print_answer, read_argument
-from mlem.cli.output import output_option, project_option
+from mlem.cli.data import data_options, print_answer, read_argument
+from mlem.cli.output import project_option
 from mlem.errors import PluginError
 
 
 @click.command()
 @click.argument("model")
-@click.argument("data", metavar="DATA")
-@click.option("--method", "-m", default="predict", help="The method to call.")
-@click.option("--format", "format_", default=None, help="Format of DATA: csv, json, npy, parquet.  [default: from its name]")
-@click.option("--save", "-o", "target", metavar="FILE", default=None, help="Write the answer to a file: csv, json, npy, parquet.")
-@project_option
-@output_option
+@data_options
 def apply(model: str, data: str, method: str, format_: str | None, target: str | None, project: str | None, output: str) -> None:
     """Call a method of a saved model in this process, with DATA: a file (csv, json, npy, parquet), a data object, or - for stdin."""
     from mlem import api
@@ -27,7 +22,7 @@ def apply(model: str, data: str, method: str, format_: str | None, target: str |
     expect_object(place.read(), "model", place)
     described = api.load_meta(model, project).method(method)
     value = read_argument(described, data, format_)
-    print_answer(described.returns, api.apply(model, value, method, project), target, output)
+    print_answer(described, api.apply(model, value, method, project), target)
 
 
 @click.command()
