@@ -57,6 +57,7 @@ def pass_gate(deployment: Deployment, ctx: Context, state: State, model_hash: st
     Raises:
         GateError: It crashed, did not get ready in time, serves another model, or answered wrongly.
     """
+    ctx.report("waiting until it answers as the saved model did")
     condition = await_status(
         deployment,
         ctx,
