@@ -49,7 +49,7 @@ def test_a_plan_before_the_first_run_creates_everything_and_touches_nothing(decl
 def test_a_run_makes_the_steps_in_order_and_records_a_release(declare: Declare, platform: FakePlatform, project: Project) -> None:
     handle = declare()
     outcome = handle.run()
-    assert platform.calls == ["apply disk", "apply server", "prune disk keep 1", "prune server keep 1"]
+    assert platform.calls == ["apply disk", "apply server", "prune server keep 1", "prune disk keep 1"]
     assert outcome.changed
     state = state_of(handle)
     assert (state.model_hash, state.lock, [release.number for release in state.releases]) == (digest(project, "double"), None, [1])
@@ -61,7 +61,7 @@ def test_a_second_run_changes_nothing(declare: Declare, platform: FakePlatform) 
     before = handle.run().state
     platform.calls.clear()
     outcome = handle.run()
-    assert (outcome.changed, platform.calls) == (False, [])
+    assert (outcome.changed, platform.calls) == (False, ["prune server keep 1", "prune disk keep 1"])
     assert state_of(handle) == before
 
 
@@ -187,7 +187,7 @@ def test_as_many_releases_are_kept_as_declared(declare: Declare, platform: FakeP
     for size in (1, 2, 3, 4):
         declare(size=size, keep_releases=2).run()
     assert [release.number for release in declare().releases()] == [4, 3]
-    assert platform.calls[-1] == "prune server keep 2"
+    assert platform.calls[-2:] == ["prune server keep 2", "prune disk keep 2"]
 
 
 def test_a_step_that_is_not_declared_any_more_is_removed(declare: Declare, platform: FakePlatform) -> None:

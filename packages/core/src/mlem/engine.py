@@ -80,6 +80,7 @@ def run(target: Target, model: Model, model_location: str, *, report: Report, lo
         settled = served is not None and served.records == state.records and served.model_hash == model.digest
         if settled and all(change.action == "keep" for change in changes):
             _gate(target, ctx, state, model.digest)
+            prune(steps, ctx, state)  # what a run left that was killed after its gate
             return _outcome(changes, state, changed=False)
         try:
             ctx = apply_changes(session, steps, ctx, changes)
@@ -246,7 +247,8 @@ def _put_back(target: Target, session: Session, steps: Sequence[Step], ctx: Cont
         _gate(target, ctx, state_of(session), served.model_hash)
         # The same release, of new resources: a process put back has another pid.
         current = served.model_copy(update={"records": state_of(session).records})
-        session.save(state_of(session).model_copy(update={"releases": (current, *state_of(session).releases[1:])}))
+        state = session.save(state_of(session).model_copy(update={"releases": (current, *state_of(session).releases[1:])}))
+        prune(steps, ctx, state)
     except MlemError as second:
         return _extended(error, f"release {served.number} could not be put back either: {second.message}", f"mlem deployment status {name}")
     return _extended(error, f"release {served.number} (model {served.model_hash}) serves again", error.hint)

@@ -92,6 +92,6 @@ def restore(session: Session, steps: Sequence[Step], ctx: Context, release: Rele
 
 
 def prune(steps: Sequence[Step], ctx: Context, state: State) -> None:
-    """Let every step remove what no kept release needs."""
-    for step in steps:
+    """Let every step remove what no kept release needs; in reverse order, as in a removal: an image goes after its container."""
+    for step in reversed(steps):
         step.prune(ctx, [release.records[step.name] for release in state.releases if step.name in release.records])

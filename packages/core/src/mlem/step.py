@@ -104,7 +104,10 @@ class Step(ABC):
         return Change(self.name, "update", differences(recorded, wanted))
 
     def prune(self, ctx: Context, keep: Sequence[Record]) -> None:
-        """Remove what no kept release needs any more.
+        """Remove what no kept release needs any more: a predecessor that `apply` left serving, a successor that failed.
+
+        Called when the gate has decided: after a release passed, after the last good one was put back, and by a run that found
+        nothing to change.
 
         Args:
             ctx: The run's context.
