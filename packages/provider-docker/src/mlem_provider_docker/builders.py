@@ -1,0 +1,102 @@
+"""The builders of this provider: an image, and a folder to build one from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, ClassVar
+
+from pydantic import Field, model_validator
+
+from mlem.builder import Builder
+from mlem.model import Model
+from mlem_provider_docker.env import DockerEnv, Registry
+from mlem_provider_docker.options import ImageOptions
+from mlem_provider_docker.recipe import Recipe
+
+
+class DockerBuilder(ImageOptions, Builder):
+    """Builds an image that serves a model: as a container, on Heroku and on SageMaker."""
+
+    type: ClassVar[str] = "docker"
+
+    image_name: str = Field(description="name of the image, without tag")
+    tag: str = Field(default="latest", description="tag of the image")
+    env: DockerEnv = Field(default_factory=DockerEnv, description="the Engine that builds, and the registry to push to")
+    push: bool = Field(default=True, description="push the image where the env has a registry")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_04(cls, data: Any) -> Any:
+        """Accept MLEM 0.4's ``image`` and ``args``."""
+        from mlem_provider_docker.legacy import translate_builder
+
+        return translate_builder(data) if isinstance(data, Mapping) else data
+
+    @property
+    def reference(self) -> str:
+        """The image's whole name."""
+        return reference(self.image_name, self.tag, self.env.registry)
+
+    def build(self, model: Model, model_location: str, report: Callable[[str], None]) -> Mapping[str, Any]:
+        """Build the image, and push it where there is a registry.
+
+        Returns:
+            ``image``, ``image_id``, ``size_bytes``, ``model_hash``; ``digest`` where it was pushed.
+
+        Raises:
+            ConflictError: An image of this name was not made by ``mlem build``; the versions differ.
+            PlatformError: The build failed.
+        """
+        from mlem_provider_docker import image
+        from mlem_provider_docker.sdk import connect
+
+        engine = connect(self.env.endpoint())
+        image.expect_ours(engine.image(self.reference), self.reference, image.BUILT)
+        recipe = Recipe.of(self, model)
+        labels = image.labels_of(recipe, model, image.BUILT, "")
+        image.build(engine, self.reference, recipe, self, labels, model, model_location, report)
+        made = engine.image(self.reference) or {}
+        result = {"image": self.reference, "image_id": made.get("Id"), "size_bytes": made.get("Size"), "model_hash": model.digest}
+        if self.push and self.env.registry is not None:
+            result["digest"] = image.push(engine, self.reference, report)
+        return result
+
+
+class DockerDirBuilder(ImageOptions, Builder):
+    """Writes a folder with a Dockerfile and all it needs; `docker build` makes of it what the builder `docker` makes."""
+
+    type: ClassVar[str] = "docker_dir"
+
+    target: Path = Field(description="folder to write; it is empty, or an earlier one of these")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_04(cls, data: Any) -> Any:
+        """Accept MLEM 0.4's ``args``."""
+        from mlem_provider_docker.legacy import translate_builder
+
+        return translate_builder(data) if isinstance(data, Mapping) else data
+
+    def build(self, model: Model, model_location: str, report: Callable[[str], None]) -> Mapping[str, Any]:
+        """Write the folder.
+
+        Returns:
+            ``folder``, ``model_hash``.
+
+        Raises:
+            ConflictError: The folder has other files; the versions differ.
+        """
+        from mlem_provider_docker import context, image, versions
+
+        recipe = Recipe.of(self, model)
+        if not self.accept_version_differences:
+            versions.check(model, recipe.python, self.packages)
+        context.write(self.target, recipe, self, image.labels_of(recipe, model, image.BUILT, ""), model, model_location)
+        report(f"wrote {self.target}")
+        return {"folder": str(self.target), "model_hash": model.digest}
+
+
+def reference(image_name: str, tag: str, registry: Registry | None) -> str:
+    """Return an image's whole name: ``registry.example.com/iris:1``."""
+    return f"{registry.host}/{image_name}:{tag}" if registry else f"{image_name}:{tag}"

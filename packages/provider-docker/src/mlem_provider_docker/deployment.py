@@ -1,0 +1,150 @@
+"""A deployment as a container on a Docker Engine."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, cast
+
+from pydantic import Field, field_validator, model_validator
+
+from mlem.deployment import Condition, Deployment, DeploymentStatus
+from mlem.errors import NotFoundError
+from mlem.fields import Unit
+from mlem.step import Context, Record, Step
+from mlem_provider_docker.options import ImageOptions
+from mlem_provider_docker.steps import ContainerStep, ImageStep
+
+if TYPE_CHECKING:
+    from mlem.client import Client
+    from mlem.state import State
+    from mlem_provider_docker.env import DockerEnv
+    from mlem_provider_docker.sdk import Engine
+
+_PROBE_TIMEOUT_S = 2.0
+_NAME = r"^[a-zA-Z0-9][a-zA-Z0-9_.-]*$"
+
+
+class DockerContainer(ImageOptions, Deployment):
+    """A container on a Docker Engine, made from an image that is built of the model."""
+
+    type: ClassVar[str] = "docker_container"
+    env_type: ClassVar[str] = "docker"
+
+    container_name: str | None = Field(default=None, pattern=_NAME, description="name of the container (default: the deployment's name)")
+    image_name: str | None = Field(default=None, description="name of the images, without tag (default: mlem-<the deployment's name>)")
+    image_tag: str | None = Field(
+        default=None, description="one more tag that moves to the newest image (default: none; every image has a tag of its content)"
+    )
+    port: Annotated[int, Field(ge=1, le=65535)] | None = Field(
+        default=None,
+        description="port on the Engine's machine (default: any free one, another at each replacement so that there is no gap)",
+    )
+    bind_address: str = Field(
+        default="127.0.0.1", description="address on the Engine's machine that the port is published on; 0.0.0.0 lets other machines in"
+    )
+    container_port: Annotated[int, Field(ge=1024, le=65535)] = Field(
+        default=8080, description="port in the container, which the server learns from $PORT"
+    )
+    environment: dict[str, str] = Field(default={}, description="variables of the container; for secrets see pass_environment")
+    pass_environment: list[str] = Field(
+        default=[],
+        description="names of variables that the container gets with the values they have here; the values reach no file of mlem",
+    )
+    labels: dict[str, str] = Field(default={}, description="further labels of the container")
+    memory_mib: Annotated[int, Field(ge=6), Unit("MiB")] | None = Field(
+        default=None, description="memory limit, without swap (default: none)"
+    )
+    cpus: Annotated[float, Field(gt=0), Unit("CPUs")] | None = Field(default=None, description="CPU limit, for example 1.5 (default: none)")
+    restart_policy: Literal["no", "on-failure", "always", "unless-stopped"] = Field(
+        default="unless-stopped", description="when the Engine restarts the container by itself"
+    )
+    network: str | None = Field(default=None, description="network to join (default: the Engine's bridge)")
+    volumes: list[str] = Field(default=[], description="volumes and folders to mount, as SOURCE:TARGET or SOURCE:TARGET:ro")
+    read_only: bool = Field(default=False, description="mount the container's root read-only, with a /tmp in memory")
+    run_arguments: dict[str, Any] = Field(
+        default={}, description="further arguments of containers.create in the docker SDK for Python, for example shm_size 1g"
+    )
+    stop_timeout_s: Annotated[float, Field(ge=1, le=3600), Unit("s")] = Field(
+        default=30.0, description="how long the server may take to finish what is in flight before it is killed"
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_04(cls, data: Any) -> Any:
+        """Accept what MLEM 0.4 wrote: ``image``, ``ports``, ``params``, ``server``, ``rm``, ``args``."""
+        from mlem_provider_docker.legacy import translate_deployment
+
+        return translate_deployment(data) if isinstance(data, Mapping) else data
+
+    @field_validator("volumes")
+    @classmethod
+    def _check_volumes(cls, volumes: list[str]) -> list[str]:
+        for volume in volumes:
+            if not re.fullmatch(r".+:/[^:]*(:(ro|rw|z|Z)(,\w+)*)?", volume):
+                raise ValueError(f'expected SOURCE:/TARGET or SOURCE:/TARGET:ro, got "{volume}"')
+        return volumes
+
+    @field_validator("network")
+    @classmethod
+    def _check_network(cls, network: str | None) -> str | None:
+        if network == "host" or (network or "").startswith("container:") or network == "none":
+            raise ValueError(f'a port can\'t be published in the network "{network}": name a bridge or overlay network')
+        return network
+
+    def steps(self, ctx: Context) -> Sequence[Step]:
+        """Return the image, then the container."""
+        return [ImageStep(), ContainerStep()]
+
+    def condition(self, ctx: Context, state: State) -> Condition:
+        """Inspect the container, then ask the server whether it is ready."""
+        from mlem.clients.probe import ready
+        from mlem_provider_docker import container
+
+        record = state.records.get(ContainerStep.name)
+        if record is None:
+            return Condition(DeploymentStatus.STOPPED, "no container was started")
+        found = _engine(ctx, record).container(record["id"])
+        seen = container.condition(found, record)
+        if seen.status is not DeploymentStatus.STARTING or found is None:
+            return seen
+        situation = container.situation(found, record)
+        if situation.startswith("on port"):
+            return Condition(DeploymentStatus.UNKNOWN, f"the container is {situation}: run again to put it on record")
+        is_ready, reason = ready(record["url"], _PROBE_TIMEOUT_S)
+        if is_ready:
+            return Condition(DeploymentStatus.RUNNING)
+        restarts = found.get("RestartCount", 0)
+        if restarts:
+            return Condition(DeploymentStatus.CRASHED, f"the container crashes again and again, {restarts} times so far")
+        return Condition(DeploymentStatus.STARTING, reason)
+
+    def client(self, ctx: Context, state: State) -> Client:
+        """Return an HTTP client."""
+        from mlem.clients.http import HttpClient
+
+        record = state.records.get(ContainerStep.name)
+        if record is None:
+            raise NotFoundError(f'"{ctx.name}" has no container', code="not-deployed", hint=f"mlem deployment run --load {ctx.name}")
+        return HttpClient(url=record["url"])
+
+    def logs(self, ctx: Context, state: State, *, follow: bool, tail: int | None) -> Iterator[str]:
+        """Yield what the container wrote; following ends when it stops."""
+        record = state.records.get(ContainerStep.name) or state.records.get(ImageStep.name)
+        if record is None:
+            return
+        engine = _engine(ctx, record)
+        id_ = record.get("id") or next((found["Id"] for found in engine.containers(ctx.lineage)), None)
+        if id_ is None or engine.container(id_) is None:
+            raise NotFoundError(
+                f'the container of "{ctx.name}" is gone, and its logs with it',
+                code="container-not-found",
+                hint=f"mlem deployment run --load {ctx.name}",
+            )
+        yield from engine.logs(id_, follow=follow, tail=tail)
+
+
+def _engine(ctx: Context, record: Record) -> Engine:
+    from mlem_provider_docker.sdk import engine_of
+
+    return engine_of(cast("DockerEnv", ctx.env), record["engine"])

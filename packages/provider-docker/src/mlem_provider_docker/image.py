@@ -1,0 +1,252 @@
+"""Images on an Engine: built, adopted, pushed, pulled, removed; each with the labels that say what is in it and whose it is."""
+
+from __future__ import annotations
+
+import os
+import re
+import tempfile
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mlem.errors import ConflictError, MlemError, PlatformError
+from mlem.model import Model
+from mlem_provider_docker import context, dockerfile, versions, wheels
+from mlem_provider_docker.errors import translate
+from mlem_provider_docker.options import ImageOptions
+from mlem_provider_docker.recipe import Recipe, arguments
+from mlem_provider_docker.sdk import LINEAGE_LABEL
+
+if TYPE_CHECKING:
+    from mlem_provider_docker.sdk import Engine
+
+MODEL_LABEL = "mlem.model_hash"
+RECIPE_LABEL = "mlem.recipe"
+VERSIONS_LABEL = "mlem.versions"
+DEPLOYMENT_LABEL = "mlem.deployment"
+BUILT = "build"
+"""The lineage of an image that belongs to no deployment: ``mlem build`` made it."""
+
+LAST_LINES = 15
+_STEP = re.compile(r"^Step (\d+)/(\d+) : (.*)", re.DOTALL)
+_MISMATCH = re.compile(r"^mlem: the base image has Python.*$", re.MULTILINE)
+_NO_VERSION = re.compile(r"Could not find a version that satisfies the requirement (\S+)|No matching distribution found for (\S+)")
+
+Report = Callable[[str], None]
+
+
+def labels_of(recipe: Recipe, model: Model, lineage: str, deployment: str) -> dict[str, str]:
+    """Return the labels of a final image."""
+    return {
+        MODEL_LABEL: model.digest,
+        RECIPE_LABEL: recipe.digest,
+        VERSIONS_LABEL: f"mlem {recipe.server}" if recipe.published else wheels.versions(),
+        DEPLOYMENT_LABEL: deployment,
+        LINEAGE_LABEL: lineage,
+    }
+
+
+def owner(labels: Mapping[str, str] | None) -> str:
+    """Say whose an image or a container is, by its labels."""
+    labels = labels or {}
+    if labels.get(LINEAGE_LABEL) == BUILT:
+        return "was made by mlem build"
+    if LINEAGE_LABEL in labels:
+        return f'belongs to the mlem deployment "{labels.get(DEPLOYMENT_LABEL, "?")}" of lineage {labels[LINEAGE_LABEL]}'
+    if "com.docker.compose.project" in labels:
+        return f'belongs to the compose project "{labels["com.docker.compose.project"]}"'
+    return "was not made by mlem"
+
+
+def expect_ours(found: Mapping[str, Any] | None, name: str, lineage: str) -> None:
+    """Refuse to take the name of a stranger's image.
+
+    Raises:
+        ConflictError: An image with the name is somebody else's.
+    """
+    labels = (found["Config"].get("Labels") or {}) if found else {}
+    if found is not None and labels.get(LINEAGE_LABEL) != lineage:
+        raise ConflictError(
+            f"the image {name} is there already, and {owner(labels)}",
+            code="not-ours",
+            hint="choose another name: --image_name; or take its name off: docker rmi " + name,
+        )
+
+
+def build(
+    engine: Engine,
+    name: str,
+    recipe: Recipe,
+    options: ImageOptions,
+    labels: Mapping[str, str],
+    model: Model,
+    model_location: str,
+    report: Report,
+    guard: Callable[[], None] = lambda: None,
+) -> None:
+    """Build the image of a model.
+
+    Args:
+        engine: Where.
+        name: Its name with tag.
+        recipe: What it is made from.
+        options: Build arguments and platform.
+        labels: Its labels.
+        model: The model's metadata.
+        model_location: Path or URL of the model's ``.mlem`` file.
+        report: Called with lines of progress.
+        guard: Called between steps; what it raises ends the build.
+
+    Raises:
+        ConflictError: The versions differ from those that the model was saved with.
+        PlatformError: The build failed; the message has the step and the last lines.
+    """
+    if not options.accept_version_differences:
+        versions.check(model, recipe.python, recipe.requirements[len(recipe.constraints) :])
+    with tempfile.TemporaryDirectory(prefix="mlem-build-") as folder:
+        path = Path(folder)
+        context.write(path, recipe, options, labels, model, model_location)
+        messages = engine.build(
+            context.stream(path),
+            name,
+            buildargs=arguments(recipe, options, os.environ),
+            **({"platform": recipe.platform} if recipe.platform else {}),
+        )
+        with closing(messages):  # type: ignore[type-var]  # a generator: closing it ends the build
+            _follow(messages, name, report, guard)
+
+
+def _follow(messages: Iterable[Mapping[str, Any]], name: str, report: Report, guard: Callable[[], None]) -> None:
+    step, command, lines = "", "", deque[str](maxlen=LAST_LINES)
+    for message in messages:
+        if "error" in message:
+            raise _build_failed(name, step, command, lines, str(message["error"]).strip())
+        text = str(message.get("stream") or "")
+        found = _STEP.match(text)
+        if found:
+            guard()
+            step, command = f"{found[1]}/{found[2]}", " ".join(found[3].split())
+            lines.clear()
+            report(f"step {step}: {command[:100]}")
+            continue
+        for line in text.splitlines():
+            if line.strip():
+                lines.append(line.rstrip())
+                if line.lstrip().startswith(("Collecting ", "Installing collected")):
+                    report(f"  {line.strip()[:100]}")
+        if message.get("status") and not message.get("progress"):
+            report(f"  {message.get('id', '')} {message['status']}".rstrip())
+
+
+def _build_failed(name: str, step: str, command: str, lines: Iterable[str], error: str) -> MlemError:
+    """Say why a build failed: a cause that we know, else the step and its last lines."""
+    kept = [line for line in lines if not line.lstrip().startswith("--->")]
+    shown = "".join(f"\n    | {line}" for line in kept)
+    output = "\n".join(kept)
+    mismatch = _MISMATCH.search(output)
+    if mismatch:
+        return ConflictError(
+            mismatch[0].removeprefix("mlem: "),
+            code="versions-differ",
+            hint="another base image or --python_version; or accept it: --accept_version_differences",
+        )
+    # a command that failed says why in its output; what the Engine itself could not do is in the error
+    of_command = "returned a non-zero code" in error
+    if not of_command:
+        known = translate(f"build the image {name}, step {step} ({command})", error)
+        if known.code not in ("platform", "refused"):
+            return known
+    if "No space left on device" in output:
+        return translate(f"build the image {name}, step {step}", "no space left on device" + shown)
+    missing = _NO_VERSION.search(output)
+    if missing:
+        hint = f"no index has {missing[1] or missing[2]} for this Python: save with a published version, or pass your index: --pass_pip_environment"
+    elif re.search(r"CERTIFICATE_VERIFY_FAILED|certificate verify failed", output):
+        hint = "a proxy with its own certificates? --ca_file FILE"
+    elif re.search(r"gcc|error: command|Failed building wheel", output):
+        hint = "a package has to be compiled: --builder_image with a compiler, for example python:3.11"
+    elif "ResolutionImpossible" in output or "conflicting dependencies" in output:
+        hint = "the versions that the model was saved with exclude each other, or those of mlem: see the lines above"
+    else:
+        hint = "the same by hand: mlem build docker_dir MODEL --target DIR && docker build DIR"
+    return PlatformError(f"the build of the image {name} failed in step {step} ({command}): {error}{shown}", code="build-failed", hint=hint)
+
+
+def push(engine: Engine, name: str, report: Report) -> str | None:
+    """Push an image.
+
+    Returns:
+        Its digest in the registry; None when the registry did not say.
+
+    Raises:
+        CredentialsError: The registry refuses.
+        PlatformError: It does not answer.
+    """
+    report(f"pushing {name}")
+    return _transfer(engine.push(name), f"push {name}", "pushed", report)
+
+
+def pull(engine: Engine, name: str, report: Report) -> None:
+    """Pull an image.
+
+    Raises:
+        NotFoundError: The registry does not have it.
+    """
+    report(f"pulling {name}")
+    _transfer(engine.pull(name), f"pull {name}", "pulled", report)
+
+
+def _transfer(messages: Iterable[Mapping[str, Any]], what: str, done: str, report: Report) -> str | None:
+    digest, layers = None, dict[str, bool]()
+    for message in messages:
+        if "error" in message:
+            raise translate(what, str(message["error"]).strip())
+        aux = message.get("aux")
+        if isinstance(aux, Mapping) and aux.get("Digest"):
+            digest = str(aux["Digest"])
+        status, layer = str(message.get("status", "")), message.get("id")
+        if layer is None or message.get("progress"):
+            continue
+        finished = status.startswith(("Pushed", "Layer already exists", "Mounted", "Pull complete", "Already exists"))
+        if finished and not layers.get(layer):
+            layers[layer] = True
+            report(f"  {done} {sum(layers.values())} of {len(layers)} layers")
+        else:
+            layers.setdefault(layer, finished)
+    return digest
+
+
+def remove_old(engine: Engine, lineage: str, keep: Iterable[str]) -> None:
+    """Remove a deployment's images but some, and the build stages that no image needs any more.
+
+    Args:
+        engine: Where.
+        lineage: Whose.
+        keep: Names of images that stay.
+    """
+    kept = set(keep)
+    stages = set()
+    for found in engine.images(f"{LINEAGE_LABEL}={lineage}"):
+        names = [name for name in found.get("RepoTags") or [] if name != "<none>:<none>"]
+        if kept & set(names):
+            continue
+        stages.add((found.get("Labels") or {}).get(dockerfile.BUILDER_LABEL, ""))
+        for name in names or [found["Id"]]:
+            engine.remove_image(name)
+    _remove_stages(engine, stages - {""})
+
+
+def _remove_stages(engine: Engine, digests: Iterable[str]) -> None:
+    for digest in digests:
+        label = f"{dockerfile.BUILDER_LABEL}={digest}"
+        used = {_stage(found) for found in engine.images(label, dangling=False)}
+        for found in engine.images(label, dangling=True):
+            if _stage(found) not in used:
+                engine.remove_image(found["Id"])
+
+
+def _stage(image: Mapping[str, Any]) -> tuple[str | None, str | None]:
+    labels = image.get("Labels") or {}
+    return labels.get(dockerfile.BUILDER_LABEL), labels.get(dockerfile.SERVER_LABEL)

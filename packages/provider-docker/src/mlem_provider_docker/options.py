@@ -1,0 +1,66 @@
+"""`ImageOptions`: how an image is made; the same fields for deployments and for builders."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from packaging.requirements import InvalidRequirement, Requirement
+from pydantic import Field, field_validator
+
+from mlem.objects import Value
+
+
+class ImageOptions(Value):
+    """How the image of a model is made."""
+
+    base_image: str | None = Field(
+        default=None, description="image to start from; it has a Python with venv and pip (default: python:<python_version>-slim)"
+    )
+    builder_image: str | None = Field(
+        default=None,
+        description="image of the build stage, for packages that need a compiler; its Python is at the base image's path "
+        "(default: the base image)",
+    )
+    python_version: str | None = Field(
+        default=None, pattern=r"^3\.\d+$", description="Python of the image, for example 3.12 (default: the one that saved the model)"
+    )
+    platform: str | None = Field(default=None, description="platform of the image, for example linux/arm64 (default: the Engine's)")
+    packages: list[str] = Field(
+        default=[], description="further packages to install, as pip takes them: one that the model has replaces it"
+    )
+    pip_arguments: list[str] = Field(default=[], description="further arguments for pip install, for example --prefer-binary")
+    build_arguments: dict[str, str] = Field(
+        default={}, description="build arguments: variables of the build stage, which are not in the final image"
+    )
+    pass_pip_environment: bool = Field(
+        default=False, description="pass this command's PIP_* variables and proxies to the build stage; they are not in the final image"
+    )
+    ca_file: Path | None = Field(
+        default=None, description="CA certificates (PEM) that pip trusts in the build stage, for a proxy of your own"
+    )
+    mlem_version: str | None = Field(
+        default=None, description="published version of mlem-core and mlem-server to install (default: the ones installed here)"
+    )
+    accept_version_differences: bool = Field(
+        default=False,
+        description="build even if the image gets another Python or other ABI-relevant packages than the model was saved with",
+    )
+
+    @field_validator("packages")
+    @classmethod
+    def _check_packages(cls, packages: list[str]) -> list[str]:
+        for package in packages:
+            try:
+                Requirement(package)
+            except InvalidRequirement as error:
+                raise ValueError(f'expected a package as pip takes it, for example numpy==2.1.0; got "{package}"') from error
+        return packages
+
+    @field_validator("build_arguments")
+    @classmethod
+    def _check_names(cls, arguments: dict[str, str]) -> dict[str, str]:
+        for name in arguments:
+            if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name):
+                raise ValueError(f'"{name}" is no name of a variable')
+        return arguments

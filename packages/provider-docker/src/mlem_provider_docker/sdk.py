@@ -1,0 +1,212 @@
+"""The Engine through the docker SDK: plain data in and out, errors in our words. The only module that imports the SDK, late."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from mlem.errors import CredentialsError, MlemError
+from mlem_provider_docker.errors import text_of, translate
+
+if TYPE_CHECKING:
+    from docker import DockerClient
+
+    from mlem_provider_docker.endpoint import Endpoint
+    from mlem_provider_docker.env import DockerEnv
+
+LINEAGE_LABEL = "mlem.lineage"
+_TIMEOUT_S = 120
+
+
+@functools.cache
+def connect(endpoint: Endpoint) -> Engine:
+    """Return the Engine at an address; one connection pool for each.
+
+    Raises:
+        PlatformError: Nothing answers there.
+        CredentialsError: The user may not use it.
+    """
+    import docker
+    from docker.tls import TLSConfig
+
+    with _translated(f"reach the Docker Engine at {endpoint.host}"):
+        tls: Any = False
+        folder = endpoint.certificates
+        if folder is not None:
+            missing = [name for name in ("cert.pem", "key.pem") if not (folder / name).is_file()]
+            if missing:
+                raise CredentialsError(f"{folder} lacks {', '.join(missing)}", code="engine-tls", hint="name their folder: --env.cert_path")
+            ca = folder / "ca.pem"
+            tls = TLSConfig(
+                client_cert=(str(folder / "cert.pem"), str(folder / "key.pem")),
+                ca_cert=str(ca) if ca.is_file() else None,
+                verify=endpoint.verify,
+            )
+        client = docker.DockerClient(base_url=endpoint.host, tls=tls, version="auto", timeout=_TIMEOUT_S)
+    return Engine(client, endpoint)
+
+
+def engine_of(env: DockerEnv, where: str | None) -> Engine:
+    """Return the Engine of a record.
+
+    Args:
+        env: The declared env.
+        where: The Engine that the record names.
+    """
+    return connect(env.at(where).endpoint())
+
+
+@contextmanager
+def _translated(what: str) -> Iterator[None]:
+    from docker.errors import DockerException
+    from requests.exceptions import RequestException
+    from urllib3.exceptions import HTTPError
+
+    try:
+        yield
+    except MlemError:
+        raise
+    except (DockerException, RequestException, HTTPError, OSError) as error:
+        raise translate(what, text_of(error)) from error
+    except Exception as error:
+        # ssh:// raises what paramiko has, which is there only where it is used
+        if not type(error).__module__.startswith("paramiko"):
+            raise
+        raise translate(what, f"paramiko: {error}") from error
+
+
+class Engine:
+    """A Docker Engine.
+
+    Args:
+        client: The SDK's client.
+        endpoint: Its address.
+    """
+
+    def __init__(self, client: DockerClient, endpoint: Endpoint) -> None:
+        self._client = client
+        self._api = client.api
+        self.endpoint = endpoint
+
+    # Containers
+
+    def containers(self, lineage: str) -> list[dict[str, Any]]:
+        """List a deployment's containers, running or not: ``Id``, ``Names``, ``State``, ``Labels``."""
+        with _translated("list containers"):
+            found: list[dict[str, Any]] = self._api.containers(all=True, filters={"label": [f"{LINEAGE_LABEL}={lineage}"]})
+            return found
+
+    def container(self, id_or_name: str) -> dict[str, Any] | None:
+        """Inspect a container; None when there is none."""
+        with self._absent_is_none(f"inspect the container {id_or_name}") as found:
+            found.append(self._api.inspect_container(id_or_name))
+        return found[0] if found else None
+
+    def create(self, image: str, name: str, settings: Mapping[str, Any]) -> str:
+        """Create a container and return its id."""
+        with _translated(f"create the container {name}"):
+            return str(self._client.containers.create(image, name=name, **settings).id)
+
+    def start(self, id_: str, name: str) -> None:
+        """Start a container."""
+        with _translated(f"start the container {name}"):
+            self._api.start(id_)
+
+    def stop(self, id_: str, timeout_s: float) -> None:
+        """Stop a container, and kill it after a time; fine when it is gone."""
+        with self._absent_is_none(f"stop the container {id_[:12]}"):
+            self._api.stop(id_, timeout=max(1, round(timeout_s)))
+
+    def rename(self, id_: str, name: str) -> None:
+        """Rename a container; fine when it is gone."""
+        with self._absent_is_none(f"rename the container {id_[:12]} to {name}"):
+            self._api.rename(id_, name)
+
+    def unpause(self, id_: str) -> None:
+        """Let a paused container go on."""
+        with _translated(f"unpause the container {id_[:12]}"):
+            self._api.unpause(id_)
+
+    def remove_container(self, id_: str) -> None:
+        """Remove a container with its anonymous volumes; fine when it is gone."""
+        with self._absent_is_none(f"remove the container {id_[:12]}"):
+            self._api.remove_container(id_, v=True, force=True)
+
+    def logs(self, id_: str, *, follow: bool, tail: int | None) -> Iterator[str]:
+        """Yield the lines that a container wrote, to stdout and stderr."""
+        rest = b""
+        with _translated(f"read the logs of the container {id_[:12]}"):
+            for chunk in self._api.logs(id_, stream=True, follow=follow, tail="all" if tail is None else tail):
+                *lines, rest = (rest + chunk).split(b"\n")
+                for line in lines:
+                    yield line.decode(errors="replace").rstrip("\r")
+        if rest:
+            yield rest.decode(errors="replace")
+
+    # Images
+
+    def image(self, name: str) -> dict[str, Any] | None:
+        """Inspect an image; None when there is none."""
+        with self._absent_is_none(f"inspect the image {name}") as found:
+            found.append(self._api.inspect_image(name))
+        return found[0] if found else None
+
+    def images(self, label: str, *, dangling: bool | None = None) -> list[dict[str, Any]]:
+        """List images with a label: ``Id``, ``RepoTags``, ``Labels``."""
+        with _translated("list images"):
+            filters: dict[str, Any] = {"label": [label], **({} if dangling is None else {"dangling": dangling})}
+            found: list[dict[str, Any]] = self._api.images(filters=filters)
+            return found
+
+    def tag(self, image: str, name: str) -> None:
+        """Give an image one more name."""
+        repository, tag = split_name(name)
+        with _translated(f"tag {image} as {name}"):
+            self._api.tag(image, repository, tag, force=True)
+
+    def remove_image(self, name: str) -> None:
+        """Take a name off an image, and delete the image with its last one; fine when it is gone or a container uses it."""
+        try:
+            with self._absent_is_none(f"remove the image {name}"):
+                self._api.remove_image(name)
+        except MlemError as error:
+            # another name, or a container that is not ours, still needs it
+            if error.code != "conflict":
+                raise
+
+    def build(self, context: Iterator[bytes], name: str, **options: Any) -> Iterator[dict[str, Any]]:
+        """Build an image and yield the Engine's messages; closing the iterator ends the build."""
+        with _translated(f"build the image {name}"):
+            yield from self._api.build(fileobj=context, custom_context=True, tag=name, rm=True, forcerm=True, decode=True, **options)
+
+    def push(self, name: str) -> Iterator[dict[str, Any]]:
+        """Push an image, with docker's own credentials, and yield the messages."""
+        repository, tag = split_name(name)
+        with _translated(f"push {name}"):
+            yield from self._api.push(repository, tag, stream=True, decode=True)
+
+    def pull(self, name: str) -> Iterator[dict[str, Any]]:
+        """Pull an image, with docker's own credentials, and yield the messages."""
+        repository, tag = split_name(name)
+        with _translated(f"pull {name}"):
+            yield from self._api.pull(repository, tag, stream=True, decode=True)
+
+    @contextmanager
+    def _absent_is_none(self, what: str) -> Iterator[list[dict[str, Any]]]:
+        from docker.errors import NotFound
+
+        found: list[dict[str, Any]] = []
+        try:
+            with _translated(what):
+                yield found
+        except MlemError as error:
+            if not isinstance(error.__cause__, NotFound):
+                raise
+
+
+def split_name(name: str) -> tuple[str, str]:
+    """Split ``host:5000/team/iris:1`` into repository and tag."""
+    repository, separator, tag = name.rpartition(":")
+    return (repository, tag) if separator and "/" not in tag else (name, "latest")

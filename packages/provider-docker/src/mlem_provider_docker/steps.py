@@ -1,0 +1,337 @@
+"""The resources of a deployment: the image of the model, and the container that serves it."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import time
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, ClassVar, cast
+
+from mlem.errors import ConflictError, MlemError, NotFoundError
+from mlem.step import Change, Context, Record, Step, differences
+
+if TYPE_CHECKING:
+    from mlem_provider_docker.deployment import DockerContainer
+    from mlem_provider_docker.env import DockerEnv
+    from mlem_provider_docker.recipe import Recipe
+    from mlem_provider_docker.sdk import Engine
+
+_READY_POLL_S = 0.05
+
+
+def _deployment(ctx: Context) -> DockerContainer:
+    return cast("DockerContainer", ctx.deployment)
+
+
+def _env(ctx: Context) -> DockerEnv:
+    return cast("DockerEnv", ctx.env)
+
+
+def _engine(ctx: Context, record: Record | None) -> Engine:
+    from mlem_provider_docker.sdk import engine_of
+
+    return engine_of(_env(ctx), record["engine"] if record else _env(ctx).where)
+
+
+def _slug(name: str) -> str:
+    """Return a deployment's name as the Engine takes it: ``apps/iris`` is ``apps-iris``."""
+    return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-") or "model"
+
+
+def _recipe(ctx: Context) -> Recipe | None:
+    from mlem_provider_docker.recipe import Recipe
+
+    return Recipe.of(_deployment(ctx), ctx.model) if ctx.model else None
+
+
+def _image(ctx: Context, recipe: Recipe | None) -> str | None:
+    """Return the image's name: its tag says what is in it and whose it is, so that it is never another one."""
+    from mlem_provider_docker.builders import reference
+
+    if ctx.model is None or recipe is None:
+        return None
+    identity = hashlib.sha256(f"{recipe.digest}/{ctx.lineage}".encode()).hexdigest()
+    name = _deployment(ctx).image_name or f"mlem-{_slug(ctx.name)}"
+    return reference(name, f"{ctx.model.digest[:12]}-{identity[:12]}", _env(ctx).registry)
+
+
+def _expect_same_engine(ctx: Context, wanted: Record, recorded: Record | None) -> None:
+    if recorded is not None and recorded["engine"] != wanted["engine"]:
+        before, now = (record["engine"] or "the default Engine" for record in (recorded, wanted))
+        raise ConflictError(
+            f'"{ctx.name}" is on {before}, and its env is {now} now',
+            code="other-engine",
+            hint=f"remove it there first: mlem deployment remove {ctx.name}; then run it again",
+        )
+
+
+class ImageStep(Step):
+    """The image of the model."""
+
+    name: ClassVar[str] = "image"
+
+    def wanted(self, ctx: Context) -> Record:
+        """Want an image of this model, made by this recipe."""
+        recipe = _recipe(ctx)
+        return {
+            "model_hash": ctx.model.digest if ctx.model else None,
+            "recipe": recipe.digest if recipe else None,
+            "image": _image(ctx, recipe),
+            "image_tag": _deployment(ctx).image_tag,
+            "engine": _env(ctx).where,
+        }
+
+    def observe(self, ctx: Context, recorded: Record) -> Record | None:
+        """Look whether the image is there, and the same."""
+        found = _engine(ctx, recorded).image(recorded["image"])
+        return recorded if found is not None and found["Id"] == recorded["image_id"] else None
+
+    def change(self, recorded: Record, wanted: Record) -> Change:
+        """Another image is built beside the one that serves."""
+        return Change(self.name, "update", differences(recorded, wanted))
+
+    def apply(self, ctx: Context, wanted: Record, recorded: Record | None) -> Record:
+        """Adopt the image that a killed run built; else build it. Push it where there is a registry."""
+        from mlem_provider_docker import image
+
+        _expect_same_engine(ctx, wanted, recorded)
+        engine = _engine(ctx, wanted)
+        name = wanted["image"]
+        found = engine.image(name)
+        image.expect_ours(found, name, ctx.lineage)
+        extra = self._extra_name(ctx, wanted)
+        if extra:
+            image.expect_ours(engine.image(extra), extra, ctx.lineage)
+        if found is None:
+            self._make(engine, ctx, wanted)
+        names = [name, extra] if extra else [name]
+        if extra:
+            engine.tag(name, extra)
+        if _env(ctx).registry is not None and ctx.model is not None:
+            for each in names:
+                ctx.guard()
+                image.push(engine, each, ctx.report)
+        made = engine.image(name)
+        if made is None:
+            raise ConflictError(f"the image {name} was removed while it was made", hint="repeat the command")
+        return {**wanted, "image_id": made["Id"]}
+
+    def _make(self, engine: Engine, ctx: Context, wanted: Record) -> None:
+        from mlem_provider_docker import image
+
+        name, recipe = wanted["image"], _recipe(ctx)
+        if ctx.model is not None and ctx.model_location is not None and recipe is not None:
+            labels = image.labels_of(recipe, ctx.model, ctx.lineage, ctx.name)
+            image.build(engine, name, recipe, _deployment(ctx), labels, ctx.model, ctx.model_location, ctx.report, ctx.guard)
+        elif _env(ctx).registry is not None:
+            image.pull(engine, name, ctx.report)
+        else:
+            raise NotFoundError(
+                f"the image {name} of model {wanted['model_hash']} is gone", code="image-not-found", hint="deploy that model again"
+            )
+
+    def _extra_name(self, ctx: Context, wanted: Record) -> str | None:
+        from mlem_provider_docker.sdk import split_name
+
+        return f"{split_name(wanted['image'])[0]}:{wanted['image_tag']}" if wanted["image_tag"] else None
+
+    def remove(self, ctx: Context, recorded: Record | None) -> None:
+        """Remove every image of this deployment."""
+        from mlem_provider_docker import image
+
+        image.remove_old(_engine(ctx, recorded), ctx.lineage, ())
+
+    def prune(self, ctx: Context, keep: Sequence[Record]) -> None:
+        """Remove the images that no kept release needs."""
+        from mlem_provider_docker import image
+
+        if keep:
+            image.remove_old(_engine(ctx, keep[0]), ctx.lineage, [record["image"] for record in keep])
+
+
+class ContainerStep(Step):
+    """The container that serves the model."""
+
+    name: ClassVar[str] = "container"
+
+    def wanted(self, ctx: Context) -> Record:
+        """Want a container of this image, in place and with these settings."""
+        from mlem_provider_docker.container import IN_PLACE
+
+        deployment = _deployment(ctx)
+        return {
+            "model_hash": ctx.model.digest if ctx.model else None,
+            "image": _image(ctx, _recipe(ctx)),
+            "container_name": deployment.container_name or _slug(ctx.name),
+            "requested_port": deployment.port,
+            "bind_address": deployment.bind_address,
+            "container_port": deployment.container_port,
+            "environment": dict(deployment.environment),
+            "pass_environment": list(deployment.pass_environment),
+            "labels": dict(deployment.labels),
+            "memory_mib": deployment.memory_mib,
+            "cpus": deployment.cpus,
+            "restart_policy": deployment.restart_policy,
+            "network": deployment.network,
+            "volumes": list(deployment.volumes),
+            "read_only": deployment.read_only,
+            "run_arguments": dict(deployment.run_arguments),
+            "platform": deployment.platform,
+            "engine": _env(ctx).where,
+            "situation": IN_PLACE,
+        }
+
+    def observe(self, ctx: Context, recorded: Record) -> Record | None:
+        """Look whether the very container on record is there and runs, under its name and on its port."""
+        from mlem_provider_docker.container import situation
+
+        found = _engine(ctx, recorded).container(recorded["id"])
+        return None if found is None else {**recorded, "situation": situation(found, recorded)}
+
+    def change(self, recorded: Record, wanted: Record) -> Change:
+        """A container can't be changed: another takes its place, without a gap where the ports allow it."""
+        from mlem_provider_docker.container import IN_PLACE
+
+        others = {key: value for key, value in wanted.items() if key != "situation"}
+        if all(recorded.get(key) == value for key, value in others.items()):
+            return Change(self.name, "update", f"the container is {recorded['situation']}")
+        reason = differences(recorded, others)
+        if recorded["situation"] != IN_PLACE or wanted["requested_port"] != recorded["port"]:
+            return Change(self.name, "replace", reason)
+        start_s = recorded.get("start_s")
+        gap = (
+            f"about {start_s:.1f} s, measured at the last start" if start_s else "until the new container is ready, most often some seconds"
+        )
+        return Change(self.name, "replace", reason, f"{gap}: port {recorded['port']} can't be shared; a free port has no gap")
+
+    def apply(self, ctx: Context, wanted: Record, recorded: Record | None) -> Record:
+        """Adopt the fitting container that a killed run left, or that gave way to one that failed; else start one.
+
+        The other containers of the deployment stay for `prune`, which the engine calls when the gate has decided: running where
+        the ports allow it, and stopped where they do not.
+        """
+        from mlem_provider_docker import container
+
+        _expect_same_engine(ctx, wanted, recorded)
+        engine = _engine(ctx, wanted)
+        container.url_of(engine.endpoint, wanted["bind_address"], 1)
+        name, digest = wanted["container_name"], container.config_digest(wanted)
+        ours = [found for item in engine.containers(ctx.lineage) if (found := engine.container(item["Id"])) is not None]
+        container.expect_ours(engine.container(name), name, ctx.lineage)
+        fitting = next((found for found in ours if found["Config"]["Labels"].get(container.CONFIG_LABEL) == digest), None)
+        others = [found for found in ours if found is not fitting]
+        for other in others:
+            if other["Name"].lstrip("/") == name:
+                engine.rename(other["Id"], container.parked_name(name, other["Id"]))
+        if fitting is not None:
+            adopted = self._adopt(ctx, engine, wanted, fitting, others)
+            if adopted is not None:
+                return adopted
+            others = [other for other in others if other["Id"] != fitting["Id"]]
+        return self._start_new(ctx, engine, wanted, recorded, others)
+
+    def _adopt(self, ctx: Context, engine: Engine, wanted: Record, fitting: dict[str, Any], others: list[dict[str, Any]]) -> Record | None:
+        """Bring a container of the right settings into place; None when its port is taken, and any other will do."""
+        from mlem_provider_docker import container
+
+        id_, name, state = fitting["Id"], wanted["container_name"], fitting["State"]
+        if fitting["Name"].lstrip("/") != name:
+            engine.rename(id_, name)
+        began = None
+        if state.get("Paused"):
+            engine.unpause(id_)
+        elif not state.get("Running") or state.get("Restarting"):
+            engine.stop(id_, 1)
+            began = self._make_way(ctx, engine, wanted, container.published_port(fitting, wanted["container_port"]), others)
+            try:
+                engine.start(id_, name)
+            except MlemError as error:
+                if error.code != "port-in-use" or wanted["requested_port"]:
+                    raise
+                engine.remove_container(id_)
+                return None
+        return self._record(ctx, engine, wanted, id_, began)
+
+    def _start_new(self, ctx: Context, engine: Engine, wanted: Record, recorded: Record | None, others: list[dict[str, Any]]) -> Record:
+        """Create and start a container on the requested port, or on a free one."""
+        from mlem_provider_docker import container
+
+        taken = {container.published_port(other, wanted["container_port"]) for other in others if other["State"].get("Running")}
+        before = recorded["port"] if recorded else None
+        candidates = [wanted["requested_port"]] if wanted["requested_port"] else list(container.free_ports(ctx.lineage, before))
+        refused: MlemError | None = None
+        for port in candidates:
+            if port in taken and not wanted["requested_port"]:
+                continue
+            ctx.guard()
+            name = wanted["container_name"]
+            id_ = engine.create(wanted["image"], name, container.settings(wanted, port, ctx.lineage, ctx.name))
+            began = self._make_way(ctx, engine, wanted, port, others)
+            try:
+                engine.start(id_, name)
+            except MlemError as error:
+                engine.remove_container(id_)
+                if error.code != "port-in-use" or wanted["requested_port"]:
+                    raise
+                refused = error
+                continue
+            return self._record(ctx, engine, wanted, id_, began)
+        raise refused or ConflictError("no free port was found", code="port-in-use", hint="choose one: --port N")
+
+    def _make_way(self, ctx: Context, engine: Engine, wanted: Record, port: int | None, others: list[dict[str, Any]]) -> float:
+        """Stop the containers of ours that have a port; return when the gap began."""
+        from mlem_provider_docker import container
+
+        began = time.monotonic()
+        for other in others:
+            if port is not None and port == container.published_port(other, wanted["container_port"]):
+                engine.stop(other["Id"], _deployment(ctx).stop_timeout_s)
+        return began
+
+    def _record(self, ctx: Context, engine: Engine, wanted: Record, id_: str, began: float | None) -> Record:
+        """Wait until the server is ready or has failed, so that the gap is known; whether it answers rightly is the gate's matter."""
+        from mlem_provider_docker import container
+
+        found = engine.container(id_)
+        port = container.published_port(found, wanted["container_port"]) if found else None
+        url = container.url_of(engine.endpoint, wanted["bind_address"], port or 0)
+        made = {**wanted, "id": id_, "port": port, "url": url}
+        start_s = None if began is None else self._await_ready(ctx, engine, made, began)
+        return {**made, "start_s": start_s}
+
+    def _await_ready(self, ctx: Context, engine: Engine, record: Record, began: float) -> float | None:
+        from mlem.clients.probe import ready
+        from mlem.deployment import DeploymentStatus
+        from mlem_provider_docker import container
+
+        deadline = began + _deployment(ctx).gate_timeout_s
+        while time.monotonic() < deadline:
+            if ready(record["url"], 2.0)[0]:
+                return round(time.monotonic() - began, 2)
+            if container.condition(engine.container(record["id"]), record).status is not DeploymentStatus.STARTING:
+                return None
+            ctx.guard()
+            time.sleep(_READY_POLL_S)
+        return None
+
+    def remove(self, ctx: Context, recorded: Record | None) -> None:
+        """Stop and remove every container of this deployment."""
+        engine = _engine(ctx, recorded)
+        for found in engine.containers(ctx.lineage):
+            self._remove(ctx, engine, found)
+
+    def prune(self, ctx: Context, keep: Sequence[Record]) -> None:
+        """Remove every container of this deployment but the one that serves."""
+        if not keep:
+            return
+        engine = _engine(ctx, keep[0])
+        for found in engine.containers(ctx.lineage):
+            if found["Id"] != keep[0]["id"]:
+                self._remove(ctx, engine, found)
+
+    def _remove(self, ctx: Context, engine: Engine, found: dict[str, Any]) -> None:
+        ctx.guard()
+        if found["State"] in ("running", "restarting"):
+            engine.stop(found["Id"], _deployment(ctx).stop_timeout_s)
+        engine.remove_container(found["Id"])

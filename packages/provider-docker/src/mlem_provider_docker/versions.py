@@ -1,0 +1,82 @@
+"""What a model was saved with against what its image will get: differences that change how pickles load or compute."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+from packaging.version import InvalidVersion, Version
+
+from mlem.errors import ConflictError
+from mlem.model import Model
+
+ABI_RELEVANT = frozenset(
+    {
+        "catboost",
+        "cloudpickle",
+        "joblib",
+        "lightgbm",
+        "numpy",
+        "onnxruntime",
+        "pandas",
+        "pyarrow",
+        "scikit-learn",
+        "scipy",
+        "tensorflow",
+        "torch",
+        "xgboost",
+    }
+)
+"""Packages whose objects are pickled by their inner layout, or whose answers depend on the version."""
+
+
+def minor_of(python: str) -> str:
+    """Return ``3.11`` of ``3.11.7``."""
+    return ".".join(python.split(".")[:2])
+
+
+def differences(model: Model, python: str, packages: Sequence[str]) -> list[str]:
+    """Put the differences that matter into words.
+
+    Args:
+        model: The metadata: what it was saved with.
+        python: The Python of the image, ``3.11``.
+        packages: What the user wants installed instead or besides.
+
+    Returns:
+        One line each: ``numpy: saved with 2.1.0, the image gets numpy<2``.
+    """
+    found = []
+    if model.python and minor_of(model.python) != python:
+        found.append(f"Python: saved with {minor_of(model.python)}, the image gets {python}")
+    wanted = {canonicalize_name(Requirement(package).name): Requirement(package) for package in packages}
+    for requirement in model.requirements:
+        name = canonicalize_name(requirement.package_name)
+        if name in ABI_RELEVANT and name in wanted and not _gives(wanted[name], requirement.version):
+            found.append(f"{name}: saved with {requirement.version}, the image gets {wanted[name]}")
+    return found
+
+
+def check(model: Model, python: str, packages: Sequence[str]) -> None:
+    """Refuse an image that would load the model with other versions than it was saved with.
+
+    Raises:
+        ConflictError: There are differences.
+    """
+    found = differences(model, python, packages)
+    if found:
+        raise ConflictError(
+            "the image would differ from what the model was saved with:\n" + "\n".join(f"    {line}" for line in found),
+            code="versions-differ",
+            hint="save the model with those versions, or accept it: --accept_version_differences",
+        )
+
+
+def _gives(requirement: Requirement, version: str) -> bool:
+    """Whether a requirement can only be met by a version."""
+    pins = [specifier for specifier in requirement.specifier if specifier.operator in ("==", "===")]
+    try:
+        return any(Version(pin.version) == Version(version) for pin in pins)
+    except InvalidVersion:
+        return any(pin.version == version for pin in pins)

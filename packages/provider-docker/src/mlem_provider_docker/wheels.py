@@ -1,0 +1,108 @@
+"""Our own packages as wheels, made from what is installed: also from an editable installation, also of an unpublished version."""
+
+from __future__ import annotations
+
+import base64
+import functools
+import hashlib
+import importlib.util
+import io
+import zipfile
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+
+from mlem.errors import PluginError
+
+OWN: Mapping[str, str] = {"mlem-core": "mlem", "mlem-server": "mlem_server"}
+"""The distributions that serve a model, with their import packages."""
+
+_EPOCH = (1980, 1, 1, 0, 0, 0)
+_WHEEL = "Wheel-Version: 1.0\nGenerator: mlem\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
+
+
+@dataclass(frozen=True)
+class Wheel:
+    """A wheel.
+
+    Attributes:
+        name: Its file's name.
+        data: Its content; the same for the same installed files.
+    """
+
+    name: str
+    data: bytes
+
+
+@functools.cache
+def digest() -> str:
+    """Return a digest of all that the wheels are made from, without making them: 64 hex digits."""
+    found = hashlib.sha256()
+    for name in OWN:
+        for path, data in _content(name):
+            found.update(f"{path}\0{len(data)}\0".encode())
+            found.update(data)
+    return found.hexdigest()
+
+
+def versions() -> str:
+    """Return the installed versions in words: ``mlem-core 0.5.0, mlem-server 0.5.0``."""
+    return ", ".join(f"{name} {_distribution(name).version}" for name in OWN)
+
+
+def pack() -> list[Wheel]:
+    """Make a wheel of each distribution.
+
+    Source: https://packaging.python.org/en/latest/specifications/binary-distribution-format/ (read 2026-11).
+    """
+    return [_pack(name) for name in OWN]
+
+
+def _pack(name: str) -> Wheel:
+    stem = f"{name.replace('-', '_')}-{_distribution(name).version}"
+    record = f"{stem}.dist-info/RECORD"
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        lines = []
+        for path, data in _content(name):
+            _write(archive, path, data)
+            checksum = base64.urlsafe_b64encode(hashlib.sha256(data).digest()).rstrip(b"=").decode()
+            lines.append(f"{path},sha256={checksum},{len(data)}")
+        _write(archive, record, "\n".join([*lines, f"{record},,", ""]).encode())
+    return Wheel(f"{stem}-py3-none-any.whl", buffer.getvalue())
+
+
+def _write(archive: zipfile.ZipFile, path: str, data: bytes) -> None:
+    entry = zipfile.ZipInfo(path, _EPOCH)
+    entry.external_attr = 0o644 << 16
+    archive.writestr(entry, data, zipfile.ZIP_DEFLATED)
+
+
+def _content(name: str) -> Iterator[tuple[str, bytes]]:
+    """Yield the files of a distribution's wheel: those of its package as they are now, its metadata as it was installed."""
+    folder = _package_folder(OWN[name])
+    for path in sorted(folder.rglob("*")):
+        if path.is_file() and "__pycache__" not in path.parts and path.suffix != ".pyc":
+            yield f"{OWN[name]}/{path.relative_to(folder).as_posix()}", path.read_bytes()
+    distribution = _distribution(name)
+    info = f"{name.replace('-', '_')}-{distribution.version}.dist-info"
+    yield f"{info}/METADATA", (distribution.read_text("METADATA") or "").encode()
+    yield f"{info}/WHEEL", _WHEEL.encode()
+    entry_points = distribution.read_text("entry_points.txt")
+    if entry_points:
+        yield f"{info}/entry_points.txt", entry_points.encode()
+
+
+def _distribution(name: str) -> metadata.Distribution:
+    try:
+        return metadata.distribution(name)
+    except metadata.PackageNotFoundError as error:
+        raise PluginError(f"{name} is not installed: images are made from it", hint=f"pip install {name}") from error
+
+
+def _package_folder(package: str) -> Path:
+    spec = importlib.util.find_spec(package)
+    if spec is None or not spec.submodule_search_locations:
+        raise PluginError(f"the package {package} can't be found", hint="pip install --force-reinstall mlem-core mlem-server")
+    return Path(next(iter(spec.submodule_search_locations)))
