@@ -18,9 +18,10 @@ api_version = 1
 @hookimpl
 def mlem_state_managers() -> Sequence[type[StateManager]]:
     """Return the state managers of the core."""
+    from mlem.stores.fsspec import FsspecStateManager
     from mlem.stores.local import LocalStateManager
 
-    return [LocalStateManager]
+    return [FsspecStateManager, LocalStateManager]
 
 
 @hookimpl

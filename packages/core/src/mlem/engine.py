@@ -8,9 +8,10 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from mlem.deployment import Condition, DeploymentStatus
-from mlem.errors import ConflictError, LockedError, MlemError, NotFoundError, UserError
+from mlem.errors import ConflictError, LockedError, MlemError, NotFoundError, StateUnknownError, UserError
+from mlem.holder import is_dead, new_lock, now
 from mlem.journal import apply_changes, changes_of, prune, remove_obsolete, remove_step, restore, state_of
-from mlem.lease import Session, new_lock, now
+from mlem.session import Session
 from mlem.state import LockInfo, Release, State
 from mlem.step import Change, Context, Step
 from mlem.target import Target
@@ -70,8 +71,8 @@ def run(target: Target, model: Model, model_location: str, *, report: Report, lo
         GateError: The new release does not answer rightly. The last good one serves again, where there was one.
         MlemError: A step failed. The last good release serves again; the state says what is there.
     """
-    with _session(target, "run", lock, report) as session:
-        state = session.state or session.save(_new_state(target))
+    with _session(target, "run", lock, report, _new_state(target)) as session:
+        state = state_of(session)
         ctx = _with_model(target.context(state, report), model, model_location)
         ctx = replace(ctx, guard=session.guard)
         steps = target.deployment.steps(ctx)
@@ -85,7 +86,7 @@ def run(target: Target, model: Model, model_location: str, *, report: Report, lo
         try:
             ctx = apply_changes(session, steps, ctx, changes)
             _gate(target, ctx, state_of(session), model.digest)
-        except LockedError:
+        except (LockedError, StateUnknownError):
             raise  # whoever has the lock now acts: putting back is not ours any more
         except MlemError as error:
             raise _put_back(target, session, steps, ctx, served, error) from error
@@ -125,7 +126,7 @@ def rollback(target: Target, number: int | None, *, report: Report, lock: Lock =
         try:
             ctx = restore(session, steps, ctx, release)
             _gate(target, ctx, state_of(session), release.model_hash)
-        except LockedError:
+        except (LockedError, StateUnknownError):
             raise  # whoever has the lock now acts: putting back is not ours any more
         except MlemError as error:
             raise _put_back(target, session, steps, ctx, served, error) from error
@@ -169,8 +170,8 @@ def condition(target: Target) -> tuple[Condition, State | None]:
 def hold(target: Target, message: str, lock: Lock) -> LockInfo:
     """Take the lock by hand: no run gets it until it is released."""
     manual = new_lock("hold", id_=lock.id, message=message, manual=True)
-    with target.manager.session(target.store, target.name, manual, timeout_s=lock.timeout_s or 0) as session:
-        session.hold(session.state or _new_state(target))
+    with target.manager.session(target.store, target.name, manual, timeout_s=lock.timeout_s or 0, initial=_new_state(target)) as session:
+        session.hold(state_of(session))
     return manual
 
 
@@ -187,24 +188,42 @@ def release_lock(target: Target, id_: str | None) -> LockInfo | None:
         raise ConflictError(
             f"the lock has the id {state.lock.id}, not {id_}", code="other-lock", hint=f"mlem deployment lock show {target.name}"
         )
-    with target.manager.session(target.store, target.name, new_lock("release", id_=state.lock.id), timeout_s=0) as session:
-        session.free()
+    if id_ is None and not state.lock.manual and not is_dead(state.lock):
+        raise LockedError(
+            f"a command is at work, and may be alive: {state.lock.describe()}",
+            hint=f"if it is not: mlem deployment lock release {target.name} --id {state.lock.id}",
+        )
+    target.manager.release(target.store, target.name, state.lock)
     return state.lock
 
 
 @contextmanager
-def _session(target: Target, operation: str, lock: Lock, report: Report) -> Iterator[Session]:
+def _session(target: Target, operation: str, lock: Lock, report: Report, initial: State | None = None) -> Iterator[Session]:
     timeout_s = target.config.core.state.lock_timeout_s if lock.timeout_s is None else lock.timeout_s
+    _expect_identity(target)
+    caution = target.manager.caution(target.store, target.name)
+    if caution:
+        report(f"warning: {caution}")
 
     def waiting(holder: LockInfo | None) -> None:
         report(f"waiting up to {timeout_s:g} s for the lock" + (f": {holder.describe()}" if holder else ""))
 
     with target.manager.session(
-        target.store, target.name, new_lock(operation, id_=lock.id), timeout_s=timeout_s, waiting=waiting
+        target.store, target.name, new_lock(operation, id_=lock.id), timeout_s=timeout_s, waiting=waiting, initial=initial
     ) as session:
         if session.state is not None:
             _expect_ours(target, session.state)
         yield session
+
+
+def _expect_identity(target: Target) -> None:
+    """Refuse to share a store without an id: two projects would take each other's states for their own."""
+    if target.manager.shared and not target.config.project.id:
+        raise UserError(
+            f"{target.store.where(target.name)} may be shared with other projects, and this one has no id",
+            code="no-project",
+            hint=f"mlem init {target.location.root}",
+        )
 
 
 def _expect_ours(target: Target, state: State) -> None:

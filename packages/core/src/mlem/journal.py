@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from mlem.errors import ConflictError
-from mlem.lease import Session
+from mlem.session import Session
 from mlem.state import Release, State
 from mlem.step import Action, Change, Context, Record, Step
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Self
 
 from pydantic import Field
@@ -15,8 +15,10 @@ from mlem.step import Record
 from mlem.validation import validate
 from mlem.yaml_file import dump, parse_mapping
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 EXTENSION = ".mlem.state"
+ERRORED = f".errored{EXTENSION}"
+"""What a state is kept under that could not be written, to be pushed."""
 
 
 class LockInfo(Value):
@@ -27,26 +29,26 @@ class LockInfo(Value):
         holder: User and host: ``ada@build-7``.
         host: Identifies the machine and its boot, so that a dead process of this very boot is known to be dead.
         pid: The process.
+        started: When the process started, in clock ticks since the boot: another one may have its pid by now.
         operation: What it does: ``run``, ``remove``, ``hold``.
         since: When it began, UTC, ISO 8601.
         message: Why, for a lock taken by hand.
         manual: Taken by hand: never taken over by itself.
         ttl_s: Seconds without renewal after which a holder counts as dead.
-        renewal: Counts the renewals.
-        nonce: Fresh for each write, so that a write whose outcome is unknown can be recognised.
+        renewal: Counts the holder's writes: one whose count stands still for `ttl_s` is dead.
     """
 
     id: str
     holder: str
     host: str = ""
     pid: int = 0
+    started: int = 0
     operation: str
     since: str
     message: str = ""
     manual: bool = False
     ttl_s: float = 60.0
     renewal: int = 0
-    nonce: str = ""
 
     def describe(self) -> str:
         """Say who holds the lock, in one line."""
@@ -87,6 +89,9 @@ class State(Value):
         records: The record of each step, in the order in which they were made.
         releases: Newest first, as many as are kept for rollback.
         lock: Who changes the state just now.
+        nonce: Fresh for each write to a shared store, so that one whose outcome is unknown can be recognised; and so that a
+            version that is a digest of the content never comes back.
+        written_by: The version of mlem-core that wrote it.
         schema_version: The version of this format.
     """
 
@@ -99,6 +104,8 @@ class State(Value):
     records: dict[str, dict[str, Any]] = {}
     releases: tuple[Release, ...] = ()
     lock: LockInfo | None = None
+    nonce: str = ""
+    written_by: str = ""
     schema_version: int = SCHEMA_VERSION
 
     @property
@@ -134,7 +141,7 @@ class State(Value):
         """
         try:
             content = parse_mapping(data, source)
-            cls._check_version(content, source)
+            content = migrated(content, source)
             fields = {name: value for name, value in content.items() if name in cls.model_fields and name != "records"}
             records = {name: value for name, value in content.items() if name not in cls.model_fields}
             wrong = next((name for name, value in records.items() if not isinstance(value, Mapping)), None)
@@ -150,14 +157,49 @@ class State(Value):
                 hint="restore the file from a backup or from version control",
             ) from error
 
-    @staticmethod
-    def _check_version(content: Mapping[str, Any], source: str) -> None:
-        version = content.get("schema_version", 0)
-        if isinstance(version, int) and version > SCHEMA_VERSION:
-            raise ConflictError(
-                f"{source}: written by a newer mlem (state schema {version}, this one reads up to {SCHEMA_VERSION})",
-                code="newer-state",
-                hint="pip install --upgrade mlem-core",
-            )
-        if version == 0 and "lineage" not in content:
-            raise DeclarationError(f"{source}: no lineage: not a state of this system, or one of MLEM 0.4")
+
+def migrated(content: Mapping[str, Any], source: str) -> dict[str, Any]:
+    """Bring the content of a state's file to the present schema, version by version.
+
+    Args:
+        content: The file's mapping.
+        source: Its name, for messages.
+
+    Raises:
+        ConflictError: A newer version of mlem wrote it.
+        DeclarationError: It has no lineage.
+    """
+    version = content.get("schema_version", 0)
+    if not isinstance(version, int) or isinstance(version, bool):
+        raise DeclarationError(f"{source}: schema_version: expected an integer, got {version!r}")
+    if version > SCHEMA_VERSION:
+        writer = content.get("written_by")
+        raise ConflictError(
+            f"{source}: written by a newer mlem{f', {writer}' if writer else ''}"
+            f" (state schema {version}, this one reads up to {SCHEMA_VERSION})",
+            code="newer-state",
+            hint=f"pip install 'mlem-core>={writer}'" if writer else "pip install --upgrade mlem-core",
+        )
+    if version == 0 and "lineage" not in content:
+        raise DeclarationError(f"{source}: no lineage: not a state of this system, or one of MLEM 0.4")
+    changed = dict(content)
+    for step in _MIGRATIONS[version:]:
+        changed = step(changed)
+    return {**changed, "schema_version": SCHEMA_VERSION}
+
+
+def _from_0(content: dict[str, Any]) -> dict[str, Any]:
+    """A state without a version has the fields of version 1."""
+    return content
+
+
+def _from_1(content: dict[str, Any]) -> dict[str, Any]:
+    """The nonce moved from the lock to the state: a state without a lock needs one too."""
+    lock = content.get("lock")
+    if not isinstance(lock, Mapping) or "nonce" not in lock:
+        return content
+    return {**content, "lock": {key: value for key, value in lock.items() if key != "nonce"}, "nonce": lock["nonce"]}
+
+
+_MIGRATIONS: Sequence[Callable[[dict[str, Any]], dict[str, Any]]] = (_from_0, _from_1)
+"""How to get from each schema version to the next."""

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, ClassVar, Final
 from mlem.objects import MlemObject
 
 if TYPE_CHECKING:
-    from mlem.lease import Session
-    from mlem.state import LockInfo
+    from mlem.session import Session
+    from mlem.state import LockInfo, State
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,11 @@ class Store(ABC):
 
     @abstractmethod
     def read(self, name: str) -> Versioned | None:
-        """Read the newest value; None when there is none."""
+        """Read the newest value; None when there is none.
+
+        Raises:
+            StateUnknownError: The store did not answer.
+        """
 
     @abstractmethod
     def write(self, name: str, data: bytes, expect: str) -> str:
@@ -73,20 +77,30 @@ class Store(ABC):
 
         Raises:
             ConflictError: The name is at another version.
+            StateUnknownError: The deletion may or may not have landed.
         """
 
     @abstractmethod
     def names(self, prefix: str = "") -> Iterator[str]:
         """Yield the names that begin with a prefix, sorted."""
 
+    def errored(self, name: str) -> Path | None:
+        """Return the file that keeps a state which could not be written; None where writes do not get lost."""
+        return None
+
 
 class StateManager(MlemObject, ABC):
     """Keeps states and locks: local files, any fsspec URL, S3.
 
     Its fields are the options ``--state_manager.<field>`` and the configuration ``core.state.<field>``.
+
+    Attributes:
+        type: The word that users type: ``s3``.
+        shared: Whether other machines may write to it: then a project needs an id.
     """
 
     object_type: ClassVar[str] = "state_manager"
+    shared: ClassVar[bool] = True
 
     @abstractmethod
     def store(self, root: Path) -> Store:
@@ -98,7 +112,14 @@ class StateManager(MlemObject, ABC):
 
     @abstractmethod
     def session(
-        self, store: Store, name: str, lock: LockInfo, *, timeout_s: float, waiting: Waiting | None = None
+        self,
+        store: Store,
+        name: str,
+        lock: LockInfo,
+        *,
+        timeout_s: float,
+        waiting: Waiting | None = None,
+        initial: State | None = None,
     ) -> AbstractContextManager[Session]:
         """Lock a deployment's state for as long as the context lasts.
 
@@ -108,7 +129,26 @@ class StateManager(MlemObject, ABC):
             lock: Who asks.
             timeout_s: How long to wait for another holder.
             waiting: Called with the other holder's `LockInfo` when the wait begins.
+            initial: What to write where there is no state yet; without it such a session has none, and holds nothing.
 
         Raises:
             LockedError: Another holder did not finish in time.
         """
+
+    @abstractmethod
+    def release(self, store: Store, name: str, lock: LockInfo) -> None:
+        """Take a lock out of a state, whoever holds it: its holder loses its next write.
+
+        Args:
+            store: What `store` returned.
+            name: The deployment's name in its project.
+            lock: The lock as it was read.
+
+        Raises:
+            ConflictError: The state was changed meanwhile.
+            LockedError: The holder lives, and can't be made to let go.
+        """
+
+    def caution(self, store: Store, name: str) -> str:
+        """Return what every run has to say about this store, in one line; empty when it is safe."""
+        return ""

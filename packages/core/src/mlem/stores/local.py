@@ -6,13 +6,18 @@ import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from mlem.errors import ConflictError, DeclarationError, LockedError
 from mlem.files import sync_folder, unusable, write_atomic
-from mlem.lease import Session, locked_by
-from mlem.state import EXTENSION, LockInfo, State
+from mlem.holder import is_dead, locked_by
+from mlem.session import Session
+from mlem.state import ERRORED, EXTENSION, LockInfo, State
 from mlem.state_manager import ABSENT, StateManager, Store, Versioned, Waiting
+from mlem.stores.mounts import network_mount
+
+if TYPE_CHECKING:
+    from filelock import BaseFileLock
 
 
 class LocalStore(Store):
@@ -63,6 +68,8 @@ class LocalStore(Store):
     def names(self, prefix: str = "") -> Iterator[str]:
         """Yield the names of the states below the root, sorted."""
         for path in sorted(self.root.rglob(f"*{EXTENSION}")):
+            if not path.is_file() or path.name.endswith(ERRORED):
+                continue
             name = path.relative_to(self.root).as_posix().removesuffix(EXTENSION)
             if name.startswith(prefix):
                 yield name
@@ -73,6 +80,16 @@ class LocalStore(Store):
             raise ConflictError(f"{self.where(name)} was changed by somebody else since it was read", hint="look at it, then run again")
 
 
+def _file_lock(path: Path) -> BaseFileLock:
+    """Return the lock of a state: the kernel's, or, where kernels do not tell each other, one made of files."""
+    import filelock
+
+    lock_path = path.with_name(path.name + ".lock")
+    if network_mount(path.parent):
+        return filelock.StrictSoftFileLock(lock_path.with_suffix(".softlock"), poll_interval=0.05)
+    return filelock.FileLock(lock_path, fallback_to_soft=False, poll_interval=0.02)
+
+
 class LocalStateManager(StateManager):
     """Files beside the declarations: for one machine, and for projects whose states are not shared.
 
@@ -80,26 +97,36 @@ class LocalStateManager(StateManager):
     """
 
     type: ClassVar[str] = "local"
+    shared: ClassVar[bool] = False
 
     def store(self, root: Path) -> LocalStore:
         """Return the store below a project's folder."""
         return LocalStore(root)
 
     @contextmanager
-    def session(self, store: Store, name: str, lock: LockInfo, *, timeout_s: float, waiting: Waiting | None = None) -> Iterator[Session]:
+    def session(
+        self,
+        store: Store,
+        name: str,
+        lock: LockInfo,
+        *,
+        timeout_s: float,
+        waiting: Waiting | None = None,
+        initial: State | None = None,
+    ) -> Iterator[Session]:
         """Lock a state for as long as the context lasts; see `StateManager.session`."""
         import filelock
 
         if not isinstance(store, LocalStore):
             raise TypeError(f"expected a LocalStore, got {store!r}")
         path = store.path(name)
-        kernel_lock = filelock.FileLock(path.with_name(path.name + ".lock"), fallback_to_soft=False, poll_interval=0.02)
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
+            kernel_lock = _file_lock(path)
             try:
                 kernel_lock.acquire(timeout=0)
             except filelock.Timeout:
-                if waiting is not None:
+                if waiting is not None and timeout_s > 0:
                     waiting(self._holder(store, name))
                 kernel_lock.acquire(timeout=timeout_s)
         except filelock.Timeout as error:
@@ -112,13 +139,34 @@ class LocalStateManager(StateManager):
             if state is not None and state.lock is not None and state.lock.manual and state.lock.id != lock.id:
                 raise locked_by(name, state.lock)
             session = Session(store, name, lock, state, found.version if found else ABSENT)
-            session.mark()
+            session.mark(initial)
             try:
                 yield session
             finally:
                 session.release()
         finally:
             kernel_lock.release()
+
+    def release(self, store: Store, name: str, lock: LockInfo) -> None:
+        """Take a lock out of a state; a holder that lives on this machine has to be ended first."""
+        if isinstance(store, LocalStore) and network_mount(store.path(name).parent) and not is_dead(lock):
+            file_lock = _file_lock(store.path(name))
+            if hasattr(file_lock, "force_break"):
+                file_lock.force_break()  # the claim of another host: only whoever gave the id can know that it is dead
+        with self.session(store, name, lock.model_copy(update={"operation": "release"}), timeout_s=0) as session:
+            session.free()
+
+    def caution(self, store: Store, name: str) -> str:
+        """Say so when the folder is on a network: a kernel lock there excludes nobody on other machines."""
+        if not isinstance(store, LocalStore):
+            return ""
+        type_ = network_mount(store.path(name).parent)
+        if type_ is None:
+            return ""
+        return (
+            f"{store.root} is on a network ({type_}): locked by files, which stay when a machine dies; "
+            "better share states: mlem config set core.state.uri"
+        )
 
     def _holder(self, store: LocalStore, name: str) -> LockInfo | None:
         try:

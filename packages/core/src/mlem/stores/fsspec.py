@@ -1,0 +1,66 @@
+"""States under any fsspec URL."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from pydantic import Field
+
+from mlem.errors import PluginError
+from mlem.state_manager import Store
+from mlem.stores.leased import LeasedStateManager
+
+if TYPE_CHECKING:
+    from fsspec import AbstractFileSystem
+
+FOLDER = ".mlem.state"
+
+
+class FsspecStateManager(LeasedStateManager):
+    """Any fsspec URL: by conditional requests where the file system has them, else by exclusive creation of numbered versions."""
+
+    type: ClassVar[str] = "fsspec"
+
+    storage_options: dict[str, Any] = Field(
+        default={}, description="options of the fsspec file system; credentials belong into the environment"
+    )
+
+    def register(self, root: Path) -> Store:
+        """Return the store under the URL; see `LeasedStateManager.register`."""
+        fs, path = self._file_system(root)
+        base, url = f"{path.rstrip('/')}/{FOLDER}", f"{self.uri.rstrip('/')}/{FOLDER}"
+        if _is_s3(fs):
+            from mlem.stores.s3fs import S3fsStore
+
+            return S3fsStore(fs, base, url)
+        from mlem.stores.exclusive import exclusive_creation
+        from mlem.stores.log import LogStore
+
+        return LogStore(fs, base, exclusive_creation(fs, unsafe=self.unsafe), url)
+
+    @property
+    def certain(self) -> bool:
+        """Only files and memory refuse for the first time of asking: other file systems repeat requests on their own."""
+        return self.uri.partition("://")[0] in ("file", "local", "memory") or "://" not in self.uri
+
+    def _file_system(self, root: Path) -> tuple[AbstractFileSystem, str]:
+        from fsspec.core import url_to_fs
+
+        # A relative folder is the project's, wherever the command runs.
+        uri = self.uri if "://" in self.uri else str(root / Path(self.uri).expanduser())
+        # Listings that a file system remembers would show a waiter what was there long ago.
+        options = {"use_listings_cache": False, "skip_instance_cache": True, **self.storage_options}
+        scheme = uri.partition("://")[0]
+        try:
+            fs, path = url_to_fs(uri, **options)
+        except (ImportError, ValueError) as error:
+            package = "mlem-state-s3" if scheme in ("s3", "s3a") else f"mlem-state-{scheme}"
+            words = str(error)
+            hint = f"pip install {package}" if isinstance(error, ValueError) or scheme in ("s3", "s3a") else words[:1].lower() + words[1:]
+            raise PluginError(f"nothing installed keeps states under {self.uri}: {words}", code="unknown-scheme", hint=hint) from error
+        return fs, path
+
+
+def _is_s3(fs: AbstractFileSystem) -> bool:
+    return type(fs).__module__.partition(".")[0] == "s3fs"

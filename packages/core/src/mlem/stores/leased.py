@@ -1,0 +1,72 @@
+"""`LeasedStateManager`: the base of every state manager whose store has compare-and-swap."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from pydantic import Field
+
+from mlem.fields import Unit
+from mlem.state import LockInfo, State
+from mlem.state_manager import StateManager, Store, Waiting
+
+if TYPE_CHECKING:
+    from mlem.session import Session
+
+
+class LeasedStateManager(StateManager):
+    """A store with compare-and-swap, and the lease over it: a subclass brings the store alone."""
+
+    uri: str = Field(description="folder or bucket for states, for example s3://bucket/path")
+    ttl_s: Annotated[float, Field(ge=1, le=86400), Unit("s")] = Field(
+        default=60.0, description="a holder that gives no sign of life for this long counts as dead"
+    )
+    unsafe: bool = Field(default=False, description="use a store that can't exclude two writers; every run says so")
+
+    @abstractmethod
+    def register(self, root: Path) -> Store:
+        """Return the store itself: each request is made once, and its failures are told.
+
+        Args:
+            root: The project's folder.
+        """
+
+    @property
+    def certain(self) -> bool:
+        """Whether a refusal by the store is for the first time of asking; not so where a client repeats requests on its own."""
+        return True
+
+    def store(self, root: Path) -> Store:
+        """Return the store for a project, which settles writes whose outcome is unknown."""
+        from mlem.settled import SettledStore
+
+        return SettledStore(self.register(root), root, deadline_s=min(30.0, self.ttl_s / 2), certain=self.certain)
+
+    def session(
+        self,
+        store: Store,
+        name: str,
+        lock: LockInfo,
+        *,
+        timeout_s: float,
+        waiting: Waiting | None = None,
+        initial: State | None = None,
+    ) -> AbstractContextManager[Session]:
+        """Hold the lease of a state for as long as the context lasts; see `StateManager.session`."""
+        from mlem.lease import leased
+
+        named = lock.model_copy(update={"ttl_s": self.ttl_s})
+        return leased(store, name, named, timeout_s=timeout_s, waiting=waiting, initial=initial)
+
+    def release(self, store: Store, name: str, lock: LockInfo) -> None:
+        """Take a lock out of a state, whoever holds it; see `StateManager.release`."""
+        from mlem.lease import break_lease
+
+        break_lease(store, name, lock)
+
+    def caution(self, store: Store, name: str) -> str:
+        """Return a warning when the store was accepted although it is not safe."""
+        return f"{store.where(name)}: this store can't exclude two writers (core.state.unsafe is set)" if self.unsafe else ""

@@ -1,0 +1,144 @@
+"""A register made of numbered versions, for file systems whose only promise is that creating a file is exclusive."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from mlem.errors import ConflictError, StateUnknownError
+from mlem.files import write_atomic
+from mlem.state import EXTENSION
+from mlem.state_manager import ABSENT, Store, Versioned
+from mlem.stores.exclusive import Create
+from mlem.stores.fsspec_errors import translated
+
+ERASED = b"# erased\n"
+"""The newest version of what was deleted: the numbers must go on, or a paused writer could bring an old state back."""
+KEPT_VERSIONS = 10
+_DIGITS = 12
+
+
+class LogStore(Store):
+    """Keeps ``<name>.mlem.state.d/<number>``: the highest number is the value, making the next one is the swap.
+
+    ``<name>.mlem.state`` is a copy for other readers; nothing here reads it.
+
+    Args:
+        fs: The fsspec file system; it must not remember listings.
+        base: The folder.
+        create: How to make a file exclusively.
+        url: The folder's URL, for messages.
+    """
+
+    def __init__(self, fs: Any, base: str, create: Create, url: str) -> None:
+        self._fs = fs
+        self._base = base.rstrip("/")
+        self._create = create
+        self._url = url
+
+    def where(self, name: str) -> str:
+        """Return the URL of a name."""
+        return f"{self._url}/{name}{EXTENSION}"
+
+    def read(self, name: str) -> Versioned | None:
+        """Read the newest version; see `Store.read`."""
+        for _ in range(100):
+            newest = max(self._numbers(name), default=0)
+            if not newest:
+                return None
+            try:
+                with translated(self.where(name), "read"):
+                    data = self._read_version(name, newest)
+            except FileExistsError:
+                continue  # so many versions came since the listing that this one is pruned
+            return None if data == ERASED else Versioned(data, str(newest))
+        raise StateUnknownError(f"{self.where(name)} changes faster than it can be read")
+
+    def write(self, name: str, data: bytes, expect: str) -> str:
+        """Make the next version; see `Store.write`."""
+        number = self._next_number(name, expect)
+        if not self._create(self._path(name, number), data):
+            raise ConflictError(f"{self.where(name)} was changed by somebody else since it was read", hint="look at it, then run again")
+        numbers = self._numbers(name)
+        if max(numbers, default=number) > number:
+            # The number was free because it had been pruned: others are far ahead. Or somebody went on from it already.
+            raise ConflictError(f"{self.where(name)} was changed by somebody else meanwhile", code="overtaken")
+        self._copy(name, data)
+        self._prune(name, [old for old in numbers if old <= number - (KEPT_VERSIONS if data != ERASED else 1)])
+        return str(number)
+
+    def delete(self, name: str, expect: str) -> None:
+        """Make a last version that says that there is none; see `Store.delete`."""
+        self.write(name, ERASED, expect)
+
+    def names(self, prefix: str = "") -> Iterator[str]:
+        """Yield the names that begin with a prefix, sorted."""
+        newest: dict[str, tuple[int, int]] = {}
+        with translated(self._url, "list"):
+            self._fs.invalidate_cache()
+            found = self._fs.find(self._base, detail=True)
+        for path, details in found.items():
+            folder, _, number = path.rpartition("/")
+            if number.isdigit() and folder.endswith(f"{EXTENSION}.d"):
+                name = folder[len(self._base) :].strip("/").removesuffix(f"{EXTENSION}.d")
+                newest[name] = max(newest.get(name, (0, 0)), (int(number), int(details["size"])))
+        yield from sorted(name for name, (_, size) in newest.items() if name.startswith(prefix) and size != len(ERASED))
+
+    def _next_number(self, name: str, expect: str) -> int:
+        if expect != ABSENT:
+            return int(expect) + 1
+        newest = max(self._numbers(name), default=0)
+        if newest and self.read(name) is not None:
+            raise ConflictError(f"{self.where(name)} is there already")
+        return newest + 1
+
+    def _numbers(self, name: str) -> list[int]:
+        folder = self._folder(name)
+        try:
+            with translated(self.where(name), "list"):
+                self._fs.invalidate_cache()
+                try:
+                    paths = self._fs.ls(folder, detail=False)
+                except FileNotFoundError:
+                    return []
+        except NotADirectoryError:
+            return []
+        return [int(last) for last in (path.rpartition("/")[2] for path in paths) if last.isdigit()]
+
+    def _read_version(self, name: str, number: int) -> bytes:
+        try:
+            return bytes(self._fs.cat_file(self._path(name, number)))
+        except FileNotFoundError as error:
+            raise FileExistsError(str(error)) from error  # the one exception that passes untranslated
+
+    def _copy(self, name: str, data: bytes) -> None:
+        path = f"{self._base}/{name}{EXTENSION}"
+        try:
+            with translated(self.where(name), "write"):
+                if data == ERASED:
+                    if self._fs.exists(path):
+                        self._fs.rm_file(path)
+                elif "file" in self._fs.protocol:
+                    write_atomic(Path(path), data)
+                else:
+                    self._fs.pipe_file(path, data)
+        except StateUnknownError:
+            pass  # the copy is a courtesy: the version that counts is written
+
+    def _prune(self, name: str, numbers: list[int]) -> None:
+        for number in numbers:
+            try:
+                with translated(self.where(name), "prune"):
+                    try:
+                        self._fs.rm_file(self._path(name, number))
+                    except FileNotFoundError:
+                        continue  # another writer prunes too
+            except StateUnknownError:
+                return  # the next writer prunes
+
+    def _folder(self, name: str) -> str:
+        return f"{self._base}/{name}{EXTENSION}.d"
+
+    def _path(self, name: str, number: int) -> str:
+        return f"{self._folder(name)}/{number:0{_DIGITS}d}"
