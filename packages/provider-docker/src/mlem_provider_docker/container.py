@@ -184,9 +184,7 @@ def _exit(state: Mapping[str, Any], found: Mapping[str, Any]) -> str:
     code = state.get("ExitCode")
     memory_bytes = found.get("HostConfig", {}).get("Memory") or 0
     if state.get("OOMKilled") or (code == 137 and memory_bytes):
-        limit = (
-            f"its limit is {memory_bytes // 2**20} MiB, raise it: --memory_mib" if memory_bytes else "the Engine's machine has too little"
-        )
+        limit = f"its limit is {memory_bytes // 2**20} MiB, raise it: --memory_mib" if memory_bytes else "the machine has too little"
         return f"out of memory (exit code {code}); {limit}"
     if code == 137:
         return "killed (exit code 137): by hand, or because the machine ran out of memory"

@@ -61,12 +61,10 @@ def _write_lines(path: Path, lines: tuple[str, ...]) -> None:
 
 
 def _expect_ours(folder: Path) -> None:
+    if not folder.is_dir() or not any(folder.iterdir()):
+        return
     made = folder / DOCKERFILE
-    if (
-        folder.is_dir()
-        and any(folder.iterdir())
-        and not (made.is_file() and made.read_text(errors="replace").startswith(dockerfile.HEADER))
-    ):
+    if not made.is_file() or not made.read_text(errors="replace").startswith(dockerfile.HEADER):
         raise ConflictError(f"{folder} has files that are not a build context of mlem", code="folder-in-use", hint="choose an empty folder")
 
 

@@ -38,7 +38,7 @@ class DockerContainer(ImageOptions, Deployment):
     )
     port: Annotated[int, Field(ge=1, le=65535)] | None = Field(
         default=None,
-        description="port on the Engine's machine (default: any free one, another at each replacement so that there is no gap)",
+        description="port on the Engine's machine (default: any free one; a replacement gets another, so that there is no gap)",
     )
     bind_address: str = Field(
         default="127.0.0.1", description="address on the Engine's machine that the port is published on; 0.0.0.0 lets other machines in"
@@ -49,7 +49,7 @@ class DockerContainer(ImageOptions, Deployment):
     environment: dict[str, str] = Field(default={}, description="variables of the container; for secrets see pass_environment")
     pass_environment: list[str] = Field(
         default=[],
-        description="names of variables that the container gets with the values they have here; the values reach no file of mlem",
+        description="names of variables that the container gets with their values here; the values reach no file of mlem",
     )
     labels: dict[str, str] = Field(default={}, description="further labels of the container")
     memory_mib: Annotated[int, Field(ge=6), Unit("MiB")] | None = Field(
@@ -119,14 +119,19 @@ class DockerContainer(ImageOptions, Deployment):
             return Condition(DeploymentStatus.CRASHED, f"the container crashes again and again, {restarts} times so far")
         return Condition(DeploymentStatus.STARTING, reason)
 
+    def address(self, ctx: Context, state: State) -> str | None:
+        """Return the published address."""
+        record = state.records.get(ContainerStep.name)
+        return None if record is None else str(record["url"])
+
     def client(self, ctx: Context, state: State) -> Client:
         """Return an HTTP client."""
         from mlem.clients.http import HttpClient
 
-        record = state.records.get(ContainerStep.name)
-        if record is None:
+        url = self.address(ctx, state)
+        if url is None:
             raise NotFoundError(f'"{ctx.name}" has no container', code="not-deployed", hint=f"mlem deployment run --load {ctx.name}")
-        return HttpClient(url=record["url"])
+        return HttpClient(url=url)
 
     def logs(self, ctx: Context, state: State, *, follow: bool, tail: int | None) -> Iterator[str]:
         """Yield what the container wrote; following ends when it stops."""

@@ -129,7 +129,8 @@ def _follow(messages: Iterable[Mapping[str, Any]], name: str, report: Report, gu
             guard()
             step, command = f"{found[1]}/{found[2]}", " ".join(found[3].split())
             lines.clear()
-            report(f"step {step}: {command[:100]}")
+            if command.startswith(("FROM", "RUN", "COPY")):
+                report(f"step {step}: {command[:100]}")
             continue
         for line in text.splitlines():
             if line.strip():
@@ -162,7 +163,7 @@ def _build_failed(name: str, step: str, command: str, lines: Iterable[str], erro
         return translate(f"build the image {name}, step {step}", "no space left on device" + shown)
     missing = _NO_VERSION.search(output)
     if missing:
-        hint = f"no index has {missing[1] or missing[2]} for this Python: save with a published version, or pass your index: --pass_pip_environment"
+        hint = f"no index has {missing[1] or missing[2]} for this Python; is it in your own index? --pass_pip_environment"
     elif re.search(r"CERTIFICATE_VERIFY_FAILED|certificate verify failed", output):
         hint = "a proxy with its own certificates? --ca_file FILE"
     elif re.search(r"gcc|error: command|Failed building wheel", output):

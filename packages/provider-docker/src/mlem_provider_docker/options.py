@@ -26,9 +26,7 @@ class ImageOptions(Value):
         default=None, pattern=r"^3\.\d+$", description="Python of the image, for example 3.12 (default: the one that saved the model)"
     )
     platform: str | None = Field(default=None, description="platform of the image, for example linux/arm64 (default: the Engine's)")
-    packages: list[str] = Field(
-        default=[], description="further packages to install, as pip takes them: one that the model has replaces it"
-    )
+    packages: list[str] = Field(default=[], description="further packages, as pip takes them; one that the model has is replaced")
     pip_arguments: list[str] = Field(default=[], description="further arguments for pip install, for example --prefer-binary")
     build_arguments: dict[str, str] = Field(
         default={}, description="build arguments: variables of the build stage, which are not in the final image"
@@ -36,9 +34,7 @@ class ImageOptions(Value):
     pass_pip_environment: bool = Field(
         default=False, description="pass this command's PIP_* variables and proxies to the build stage; they are not in the final image"
     )
-    ca_file: Path | None = Field(
-        default=None, description="CA certificates (PEM) that pip trusts in the build stage, for a proxy of your own"
-    )
+    ca_file: Path | None = Field(default=None, description="CA certificates (PEM) that pip trusts in the build stage, for a proxy")
     mlem_version: str | None = Field(
         default=None, description="published version of mlem-core and mlem-server to install (default: the ones installed here)"
     )

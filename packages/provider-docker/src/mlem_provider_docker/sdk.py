@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any, cast
 
 from mlem.errors import CredentialsError, MlemError
 from mlem_provider_docker.errors import text_of, translate
@@ -150,7 +150,7 @@ class Engine:
     def image(self, name: str) -> dict[str, Any] | None:
         """Inspect an image; None when there is none."""
         with self._absent_is_none(f"inspect the image {name}") as found:
-            found.append(self._api.inspect_image(name))
+            found.append(self._api.inspect_image(name))  # type: ignore[no-untyped-call]  # the stubs leave it out
         return found[0] if found else None
 
     def images(self, label: str, *, dangling: bool | None = None) -> list[dict[str, Any]]:
@@ -179,7 +179,9 @@ class Engine:
     def build(self, context: Iterator[bytes], name: str, **options: Any) -> Iterator[dict[str, Any]]:
         """Build an image and yield the Engine's messages; closing the iterator ends the build."""
         with _translated(f"build the image {name}"):
-            yield from self._api.build(fileobj=context, custom_context=True, tag=name, rm=True, forcerm=True, decode=True, **options)
+            yield from self._api.build(
+                fileobj=cast("IO[bytes]", context), custom_context=True, tag=name, rm=True, forcerm=True, decode=True, **options
+            )
 
     def push(self, name: str) -> Iterator[dict[str, Any]]:
         """Push an image, with docker's own credentials, and yield the messages."""
