@@ -20,6 +20,7 @@ PACKAGES = {
     "core": ["core"],
     "server": ["core", "server"],
     "provider-local": ["core", "server", "provider-local"],
+    "provider-docker": ["core", "server", "provider-docker"],
 }
 """Each package with those of ours that it depends on: its tests run with nothing else of ours installed."""
 
@@ -64,15 +65,23 @@ def tests(session: nox.Session, package: str) -> None:
 
 
 @nox.session
+def integration(session: nox.Session) -> None:
+    """Run the tests that need a Docker Engine, and start one first; none may skip. On Debian, as root."""
+    install(session, PACKAGES["provider-docker"], *group("test", "example"))
+    session.run("python", "tools/engine/start.py")
+    _pytest(session, "tests/provider_docker", env={"MLEM_REQUIRE_ENGINE": "1"})
+
+
+@nox.session
 def journeys(session: nox.Session) -> None:
     """Run the command line end to end, with everything installed."""
     install(session, list(PACKAGES), *group("test", "example"), "-e", "examples/mlem-provider-folder")
     _pytest(session, "tests/journeys", "tests/architecture", "tests/examples")
 
 
-def _pytest(session: nox.Session, *paths: str) -> None:
+def _pytest(session: nox.Session, *paths: str, env: dict[str, str] | None = None) -> None:
     workers = ["-n", "2"] if not session.posargs else []
-    session.run("coverage", "run", "-m", "pytest", *paths, *workers, *session.posargs)
+    session.run("coverage", "run", "-m", "pytest", *paths, *workers, *session.posargs, env=env)
 
 
 @nox.session
