@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from mlem.builder import Builder
 from mlem.model import Model
@@ -25,13 +25,16 @@ class DockerBuilder(ImageOptions, Builder):
     env: DockerEnv = Field(default_factory=DockerEnv, description="the Engine that builds, and the registry to push to")
     push: bool = Field(default=True, description="push the image where the env has a registry")
 
-    @model_validator(mode="before")
     @classmethod
-    def _from_04(cls, data: Any) -> Any:
-        """Accept MLEM 0.4's ``image`` and ``args``."""
+    def from_data(cls, data: Mapping[str, Any], source: str, *, prefix: str = "") -> Self:
+        """See `MlemObject.from_data`. Accept MLEM 0.4's ``image`` and ``args``.
+
+        Raises:
+            DeclarationError: A field is unknown, has a wrong value, or no counterpart in this version.
+        """
         from mlem_provider_docker.legacy import translate_builder
 
-        return translate_builder(data) if isinstance(data, Mapping) else data
+        return super().from_data(translate_builder(data, source, prefix), source, prefix=prefix)
 
     @property
     def reference(self) -> str:
@@ -70,13 +73,16 @@ class DockerDirBuilder(ImageOptions, Builder):
 
     target: Path = Field(description="folder to write; it is empty, or an earlier one of these")
 
-    @model_validator(mode="before")
     @classmethod
-    def _from_04(cls, data: Any) -> Any:
-        """Accept MLEM 0.4's ``args``."""
+    def from_data(cls, data: Mapping[str, Any], source: str, *, prefix: str = "") -> Self:
+        """See `MlemObject.from_data`. Accept MLEM 0.4's ``args``.
+
+        Raises:
+            DeclarationError: A field is unknown, has a wrong value, or no counterpart in this version.
+        """
         from mlem_provider_docker.legacy import translate_builder
 
-        return translate_builder(data) if isinstance(data, Mapping) else data
+        return super().from_data(translate_builder(data, source, prefix), source, prefix=prefix)
 
     def build(self, model: Model, model_location: str, report: Callable[[str], None]) -> Mapping[str, Any]:
         """Write the folder.

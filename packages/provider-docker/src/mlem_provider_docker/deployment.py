@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, cast
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self, cast
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, field_validator
 
 from mlem.deployment import Condition, Deployment, DeploymentStatus
 from mlem.errors import NotFoundError
@@ -69,13 +69,16 @@ class DockerContainer(ImageOptions, Deployment):
         default=30.0, description="how long the server may take to finish what is in flight before it is killed"
     )
 
-    @model_validator(mode="before")
     @classmethod
-    def _from_04(cls, data: Any) -> Any:
-        """Accept what MLEM 0.4 wrote: ``image``, ``ports``, ``params``, ``server``, ``rm``, ``args``."""
+    def from_data(cls, data: Mapping[str, Any], source: str, *, prefix: str = "") -> Self:
+        """See `MlemObject.from_data`. Accept what MLEM 0.4 wrote: ``image``, ``ports``, ``params``, ``server``, ``rm``, ``args``.
+
+        Raises:
+            DeclarationError: A field is unknown, has a wrong value, or no counterpart in this version.
+        """
         from mlem_provider_docker.legacy import translate_deployment
 
-        return translate_deployment(data) if isinstance(data, Mapping) else data
+        return super().from_data(translate_deployment(data, source, prefix), source, prefix=prefix)
 
     @field_validator("volumes")
     @classmethod
@@ -116,7 +119,8 @@ class DockerContainer(ImageOptions, Deployment):
             return Condition(DeploymentStatus.RUNNING)
         restarts = found.get("RestartCount", 0)
         if restarts:
-            return Condition(DeploymentStatus.CRASHED, f"the container crashes again and again, {restarts} times so far")
+            times = "once" if restarts == 1 else f"{restarts} times"
+            return Condition(DeploymentStatus.CRASHED, f"the server ended {times}, and the Engine started it again")
         return Condition(DeploymentStatus.STARTING, reason)
 
     def address(self, ctx: Context, state: State) -> str | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from pydantic import Field, field_validator, model_validator
 
@@ -47,13 +47,16 @@ class DockerEnv(Env):
     )
     registry: Registry | None = Field(default=None, description="where images are pushed to (default: nowhere)")
 
-    @model_validator(mode="before")
     @classmethod
-    def _from_04(cls, data: Any) -> Any:
-        """Accept what MLEM 0.4 wrote: a registry with a type, and the Engine as ``daemon``."""
+    def from_data(cls, data: Mapping[str, Any], source: str, *, prefix: str = "") -> Self:
+        """See `MlemObject.from_data`. Accept what MLEM 0.4 wrote: a registry with a type, and the Engine as ``daemon``.
+
+        Raises:
+            DeclarationError: A field is unknown, has a wrong value, or no counterpart in this version.
+        """
         from mlem_provider_docker.legacy import translate_env
 
-        return translate_env(data) if isinstance(data, Mapping) else data
+        return super().from_data(translate_env(data, source, prefix), source, prefix=prefix)
 
     @model_validator(mode="after")
     def _one_address(self) -> DockerEnv:

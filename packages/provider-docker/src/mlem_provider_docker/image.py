@@ -30,6 +30,8 @@ BUILT = "build"
 """The lineage of an image that belongs to no deployment: ``mlem build`` made it."""
 
 LAST_LINES = 15
+_COLOURS = re.compile(r"\x1b\[[0-9;]*m")
+_EXIT_CODE = re.compile(r"returned a non-zero code: (\d+)")
 _STEP = re.compile(r"^Step (\d+)/(\d+) : (.*)", re.DOTALL)
 _MISMATCH = re.compile(r"^mlem: the base image has Python.*$", re.MULTILINE)
 _NO_VERSION = re.compile(r"Could not find a version that satisfies the requirement (\S+)|No matching distribution found for (\S+)")
@@ -123,7 +125,7 @@ def _follow(messages: Iterable[Mapping[str, Any]], name: str, report: Report, gu
     for message in messages:
         if "error" in message:
             raise _build_failed(name, step, command, lines, str(message["error"]).strip())
-        text = str(message.get("stream") or "")
+        text = _COLOURS.sub("", str(message.get("stream") or ""))
         found = _STEP.match(text)
         if found:
             guard()
@@ -143,7 +145,7 @@ def _follow(messages: Iterable[Mapping[str, Any]], name: str, report: Report, gu
 
 def _build_failed(name: str, step: str, command: str, lines: Iterable[str], error: str) -> MlemError:
     """Say why a build failed: a cause that we know, else the step and its last lines."""
-    kept = [line for line in lines if not line.lstrip().startswith("--->")]
+    kept = [line for line in lines if line.strip() and not line.lstrip().startswith(("--->", "Removing intermediate container"))]
     shown = "".join(f"\n    | {line}" for line in kept)
     output = "\n".join(kept)
     mismatch = _MISMATCH.search(output)
@@ -154,8 +156,8 @@ def _build_failed(name: str, step: str, command: str, lines: Iterable[str], erro
             hint="another base image or --python_version; or accept it: --accept_version_differences",
         )
     # a command that failed says why in its output; what the Engine itself could not do is in the error
-    of_command = "returned a non-zero code" in error
-    if not of_command:
+    exit_code = _EXIT_CODE.search(error)
+    if exit_code is None:
         known = translate(f"build the image {name}, step {step} ({command})", error)
         if known.code not in ("platform", "refused"):
             return known
@@ -172,7 +174,10 @@ def _build_failed(name: str, step: str, command: str, lines: Iterable[str], erro
         hint = "the versions that the model was saved with exclude each other, or those of mlem: see the lines above"
     else:
         hint = "the same by hand: mlem build docker_dir MODEL --target DIR && docker build DIR"
-    return PlatformError(f"the build of the image {name} failed in step {step} ({command}): {error}{shown}", code="build-failed", hint=hint)
+    why = f"exit code {exit_code[1]}" if exit_code else error
+    return PlatformError(
+        f"the build of the image {name} failed in step {step} ({command[:120]}): {why}{shown}", code="build-failed", hint=hint
+    )
 
 
 def push(engine: Engine, name: str, report: Report) -> str | None:

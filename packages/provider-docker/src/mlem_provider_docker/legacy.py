@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from mlem.errors import DeclarationError
+
 # What MLEM 0.4 wrote into a file is there even where it has no meaning here any more: these were its defaults.
 _ARGS_DEFAULTS = {
     "run_cmd": "sh run.sh",
@@ -15,26 +17,42 @@ _ARGS_DEFAULTS = {
 _CONTAINER_PORT = 8080
 
 
-def _fail(path: str, reason: str) -> ValueError:
-    return ValueError(f"{path}: {reason}")
+class _Reader:
+    """Knows the file and the path of what it can't translate."""
+
+    def __init__(self, source: str, prefix: str) -> None:
+        self._where = f"{source}: {prefix}"
+
+    def fail(self, path: str, reason: str) -> DeclarationError:
+        return DeclarationError(f"{self._where}{path}: {reason}")
+
+    def only(self, value: Mapping[str, Any], known: set[str], path: str) -> None:
+        unknown = next((key for key in value if key not in known), None)
+        if unknown is not None:
+            raise self.fail(f"{path}.{unknown}", "MLEM 0.4's field has no counterpart in this version")
+
+    def pair(self, item: Any, path: str) -> tuple[str, str]:
+        name, separator, value = str(item).partition("=")
+        if not separator:
+            raise self.fail(path, f'expected NAME=value, got "{item}"')
+        return name, value
 
 
-def _only(value: Mapping[str, Any], known: set[str], path: str) -> None:
-    unknown = next((key for key in value if key not in known), None)
-    if unknown is not None:
-        raise _fail(f"{path}.{unknown}", "MLEM 0.4's field has no counterpart in this version")
-
-
-def translate_env(data: Mapping[str, Any]) -> dict[str, Any]:
+def translate_env(data: Mapping[str, Any], source: str, prefix: str = "") -> dict[str, Any]:
     """Turn an env's fields of MLEM 0.4 into this version's; others are left alone.
 
+    Args:
+        data: The fields.
+        source: The file's name, for messages.
+        prefix: The path of ``data`` inside the file, with its dot.
+
     Raises:
-        ValueError: A field has no counterpart; the message names it.
+        DeclarationError: A field has no counterpart; the message names it.
     """
-    fields = dict(data)
+    reader, fields = _Reader(source, prefix), dict(data)
     daemon = fields.pop("daemon", None)
     if isinstance(daemon, Mapping):
-        _only(daemon, {"host", "type"}, "daemon")
+        reader.only(daemon, {"host", "type"}, "daemon")
         if daemon.get("host"):
             fields.setdefault("host", daemon["host"])
     registry = fields.get("registry")
@@ -46,65 +64,72 @@ def translate_env(data: Mapping[str, Any]) -> dict[str, Any]:
             host = registry.get("host") or ("docker.io" if kind == "docker_io" else None)
             fields["registry"] = {**{key: value for key, value in registry.items() if key != "type"}, **({"host": host} if host else {})}
         else:
-            raise _fail("registry.type", f'a registry of type "{kind}" has no counterpart here: give its host, as in an image\'s name')
+            raise reader.fail(
+                "registry.type", f'a registry of type "{kind}" has no counterpart here: give its host, as in an image\'s name'
+            )
     return fields
 
 
-def translate_deployment(data: Mapping[str, Any]) -> dict[str, Any]:
+def translate_deployment(data: Mapping[str, Any], source: str, prefix: str = "") -> dict[str, Any]:
     """Turn a deployment's fields of MLEM 0.4 into this version's; others are left alone.
 
+    Args:
+        data: The fields.
+        source: The file's name, for messages.
+        prefix: The path of ``data`` inside the file, with its dot.
+
     Raises:
-        ValueError: A field has no counterpart; the message names it.
+        DeclarationError: A field has no counterpart; the message names it.
     """
-    fields = dict(data)
+    reader, fields = _Reader(source, prefix), dict(data)
     fields.pop("rm", None)  # containers are kept for their logs, and removed with their release
-    _server(fields.pop("server", None))
-    _image(fields, fields.pop("image", None))
+    _server(reader, fields.pop("server", None))
+    _image(reader, fields, fields.pop("image", None))
     if "ports" in fields:
-        _ports(fields, fields.pop("ports"))
+        _ports(reader, fields, fields.pop("ports"))
     if "params" in fields:
         fields.setdefault("run_arguments", fields.pop("params"))
     if "args" in fields:
-        _args(fields, fields.pop("args"))
+        _args(reader, fields, fields.pop("args"))
     return fields
 
 
-def _server(server: Any) -> None:
+def _server(reader: _Reader, server: Any) -> None:
     if server is None:
         return
     kind = server.get("type") if isinstance(server, Mapping) else server
     if kind != "fastapi":
-        raise _fail("server", f"{kind!r} has no counterpart: there is one server, which speaks HTTP with JSON")
+        raise reader.fail("server", f"{kind!r} has no counterpart: there is one server, which speaks HTTP with JSON")
     if isinstance(server, Mapping):
-        _only(server, {"type"}, "server")
+        reader.only(server, {"type"}, "server")
 
 
-def _image(fields: dict[str, Any], image: Any) -> None:
+def _image(reader: _Reader, fields: dict[str, Any], image: Any) -> None:
     if image is None:
         return
     if not isinstance(image, Mapping):
-        raise _fail("image", "expected a mapping with name and tag")
-    _only(image, {"name", "tag", "repository", "registry"}, "image")
+        raise reader.fail("image", "expected a mapping with name and tag")
+    reader.only(image, {"name", "tag", "repository", "registry"}, "image")
     for key in ("repository", "registry"):
         if image.get(key):
-            raise _fail(f"image.{key}", "set the env's registry.host, or put the path into image_name")
+            raise reader.fail(f"image.{key}", "set the env's registry.host, or put the path into image_name")
     if image.get("name"):
         fields.setdefault("image_name", image["name"])
     if image.get("tag") and image["tag"] != "latest":
         fields.setdefault("image_tag", image["tag"])
 
 
-def _ports(fields: dict[str, Any], ports: Any) -> None:
+def _ports(reader: _Reader, fields: dict[str, Any], ports: Any) -> None:
     """Read ``80``, ``8080:80`` or ``ip:8080:80``."""
     if not isinstance(ports, list) or len(ports) > 1:
-        raise _fail("ports", "a deployment publishes one port here: set port, and bind_address where it is not 127.0.0.1")
+        raise reader.fail("ports", "a deployment publishes one port here: set port, and bind_address where it is not 127.0.0.1")
     for entry in ports:
         address, _, rest = str(entry).rpartition(":")
         if not rest.isdigit():
-            raise _fail("ports", f'"{entry}" is not a TCP port')
+            raise reader.fail("ports", f'"{entry}" is not a TCP port')
         ip, _, host_port = address.rpartition(":")
         if host_port and not host_port.isdigit():
-            raise _fail("ports", f'"{entry}" is not a TCP port')
+            raise reader.fail("ports", f'"{entry}" is not a TCP port')
         if host_port:
             fields.setdefault("port", int(host_port))
         # 0.4 published on all interfaces: who took a declaration along expects to reach it from outside
@@ -113,54 +138,52 @@ def _ports(fields: dict[str, Any], ports: Any) -> None:
             fields.setdefault("container_port", int(rest))
 
 
-def _args(fields: dict[str, Any], args: Any) -> None:
+def _args(reader: _Reader, fields: dict[str, Any], args: Any) -> None:
     if not isinstance(args, Mapping):
-        raise _fail("args", "expected a mapping")
+        raise reader.fail("args", "expected a mapping")
     for key, value in args.items():
         if key in ("base_image", "python_version", "platform"):
             if value is not None:
                 fields.setdefault(key, value)
         elif key == "build_arg":
-            fields.setdefault("build_arguments", dict(_pair(item, "args.build_arg") for item in value or []))
+            fields.setdefault("build_arguments", dict(reader.pair(item, "args.build_arg") for item in value or []))
         elif key == "set_env":
             for item in value or []:
-                _set_env(fields, str(item))
+                _set_env(reader, fields, str(item))
         elif value not in (None, _ARGS_DEFAULTS.get(key)):
-            raise _fail(f"args.{key}", "MLEM 0.4's field has no counterpart in this version")
+            raise reader.fail(f"args.{key}", "MLEM 0.4's field has no counterpart in this version")
 
 
-def _set_env(fields: dict[str, Any], item: str) -> None:
+def _set_env(reader: _Reader, fields: dict[str, Any], item: str) -> None:
     """Map ``NAME=value`` to a variable of the container, and ``NAME`` to one that is passed on."""
     if "=" in item:
-        name, value = _pair(item, "args.set_env")
+        name, value = reader.pair(item, "args.set_env")
         fields["environment"] = {name: value, **fields.get("environment", {})}
     else:
         fields["pass_environment"] = [*fields.get("pass_environment", []), item]
 
 
-def _pair(item: Any, path: str) -> tuple[str, str]:
-    name, separator, value = str(item).partition("=")
-    if not separator:
-        raise _fail(path, f'expected NAME=value, got "{item}"')
-    return name, value
-
-
-def translate_builder(data: Mapping[str, Any]) -> dict[str, Any]:
+def translate_builder(data: Mapping[str, Any], source: str, prefix: str = "") -> dict[str, Any]:
     """Turn a builder's fields of MLEM 0.4 into this version's; others are left alone.
 
+    Args:
+        data: The fields.
+        source: The file's name, for messages.
+        prefix: The path of ``data`` inside the file, with its dot.
+
     Raises:
-        ValueError: A field has no counterpart; the message names it.
+        DeclarationError: A field has no counterpart; the message names it.
     """
-    fields = dict(data)
-    _server(fields.pop("server", None))
+    reader, fields = _Reader(source, prefix), dict(data)
+    _server(reader, fields.pop("server", None))
     image = fields.pop("image", None)
-    _image(fields, image)
+    _image(reader, fields, image)
     if isinstance(image, Mapping):
         fields.pop("image_tag", None)
         fields.setdefault("tag", image.get("tag") or "latest")
     if "args" in fields:
-        _args(fields, fields.pop("args"))
+        _args(reader, fields, fields.pop("args"))
     for key in ("environment", "pass_environment"):
         if key in fields:
-            raise _fail("args.set_env", "an image gets its variables where it runs")
+            raise reader.fail("args.set_env", "an image gets its variables where it runs")
     return fields

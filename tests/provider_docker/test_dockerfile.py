@@ -1,0 +1,194 @@
+"""What goes into an image: the recipe, the Dockerfile, the context."""
+
+from __future__ import annotations
+
+import io
+import tarfile
+from pathlib import Path
+
+import pytest
+
+from mlem.errors import ConflictError, NotFoundError
+from mlem.model import Model, Requirement
+from mlem.testing import Project
+from mlem_provider_docker import context, dockerfile, wheels
+from mlem_provider_docker.options import ImageOptions
+from mlem_provider_docker.recipe import Recipe, arguments, pip_environment
+
+MODEL = Model(
+    model_type="sklearn",
+    artifacts={},
+    methods={},
+    requirements=(
+        Requirement(module="sklearn", version="1.9.1", package_name="scikit-learn"),
+        Requirement(module="numpy", version="2.4.6", package_name="numpy"),
+    ),
+    python="3.11.7",
+)
+LABELS = {"mlem.model_hash": "abc", "mlem.deployment": "apps/iris"}
+
+
+def test_the_image_gets_what_was_saved_with_the_model() -> None:
+    recipe = Recipe.of(ImageOptions(), MODEL)
+    assert recipe == Recipe(
+        python="3.11",
+        base_image="python:3.11-slim",
+        builder_image="python:3.11-slim",
+        requirements=("scikit-learn==1.9.1", "numpy==2.4.6"),
+        constraints=("scikit-learn==1.9.1", "numpy==2.4.6"),
+        pip_arguments=(),
+        build_arguments=(),
+        passed=(),
+        ca_digest="",
+        platform="",
+        server=wheels.digest(),
+        published=False,
+        any_python=False,
+    )
+
+
+def test_a_package_of_the_user_takes_the_place_of_the_models() -> None:
+    recipe = Recipe.of(ImageOptions(packages=["NumPy==2.1.0", "boto3"]), MODEL)
+    assert recipe.requirements == ("scikit-learn==1.9.1", "NumPy==2.1.0", "boto3")
+    assert recipe.constraints == ("scikit-learn==1.9.1",)
+
+
+def test_the_dockerfile_has_two_stages_and_the_model_last() -> None:
+    recipe = Recipe.of(ImageOptions(mlem_version="0.5.0", pip_arguments=["--prefer-binary"], build_arguments={"A": "1"}), MODEL)
+    digest = recipe.requirements_digest
+    lines = dockerfile.render(recipe, LABELS).splitlines()
+    install = "RUN pip --python /venv/bin/python install --no-cache-dir --disable-pip-version-check --no-input --prefer-binary"
+    check = next(line for line in lines if "python -m venv" in line)
+    health = next(line for line in lines if line.startswith("HEALTHCHECK"))
+    assert lines == [
+        dockerfile.HEADER,
+        "FROM python:3.11-slim AS builder",
+        f'LABEL mlem.stage="builder" mlem.builder="{digest}"',
+        "USER root",
+        "ARG A",
+        check,
+        "COPY requirements.txt /build/",
+        f"{install} -r /build/requirements.txt",
+        "COPY constraints.txt /build/",
+        'LABEL mlem.server="0.5.0"',
+        f"{install} -c /build/constraints.txt mlem-core==0.5.0 mlem-server==0.5.0",
+        "",
+        "FROM python:3.11-slim",
+        f'LABEL mlem.builder="{digest}" mlem.server="0.5.0"',
+        "COPY --from=builder /venv /venv",
+        "ENV PATH=/venv/bin:$PATH PORT=8080 HOME=/tmp PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 MLEM_MODEL=/opt/mlem/model/model.mlem",
+        "EXPOSE 8080",
+        health,
+        "USER 10001:10001",
+        "WORKDIR /tmp",
+        'ENTRYPOINT ["/venv/bin/mlem-server"]',
+        "COPY model /opt/mlem/model",
+        'LABEL mlem.model_hash="abc" mlem.deployment="apps/iris"',
+    ]
+
+
+def test_an_accepted_difference_needs_no_check_of_the_python() -> None:
+    text = dockerfile.render(Recipe.of(ImageOptions(accept_version_differences=True), MODEL), LABELS)
+    assert "RUN python -m venv --without-pip /venv" in text.splitlines()
+
+
+def test_a_label_can_hold_any_text() -> None:
+    text = dockerfile.render(Recipe.of(ImageOptions(), MODEL), {"a": 'say "$HOME"'})
+    assert text.splitlines()[-1] == 'LABEL a="say \\"\\$HOME\\""'
+
+
+def test_equal_requirements_share_their_layers_whatever_ours_are() -> None:
+    first, second = Recipe.of(ImageOptions(), MODEL), Recipe.of(ImageOptions(mlem_version="0.5.0"), MODEL)
+    other = Recipe.of(ImageOptions(packages=["boto3"]), MODEL)
+    assert first.requirements_digest == second.requirements_digest != other.requirements_digest
+    assert len({first.digest, second.digest, other.digest}) == 3
+
+
+def test_values_that_are_passed_on_change_no_recipe(monkeypatch: pytest.MonkeyPatch) -> None:
+    options = ImageOptions(pass_pip_environment=True)
+    monkeypatch.setenv("PIP_INDEX_URL", "https://user:secret@index.example.com/simple")
+    monkeypatch.setenv("https_proxy", "http://proxy:3128")
+    with_index = Recipe.of(options, MODEL)
+    assert "PIP_INDEX_URL" in with_index.passed
+    assert with_index.digest == Recipe.of(ImageOptions(), MODEL).digest
+    text = dockerfile.render(with_index, LABELS)
+    assert ("ARG PIP_INDEX_URL" in text, "secret" in text) == (True, False)
+    environment = {"PIP_INDEX_URL": "u", "https_proxy": "p", "HOME": "/root"}
+    assert arguments(with_index, options, environment) == {"PIP_INDEX_URL": "u", "https_proxy": "p"}
+    assert arguments(with_index, ImageOptions(), environment) == {}
+
+
+def test_paths_of_this_machine_are_not_passed_on() -> None:
+    environment = {"PIP_FIND_LINKS": "/opt/wheels", "PIP_CERT": "/etc/ca.pem", "PIP_CACHE_DIR": "/c", "PIP_EXTRA_INDEX_URL": "https://x"}
+    assert pip_environment(environment) == {"PIP_EXTRA_INDEX_URL": "https://x"}
+    assert pip_environment({"PIP_FIND_LINKS": "https://wheels"}) == {"PIP_FIND_LINKS": "https://wheels"}
+
+
+def test_a_missing_ca_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(NotFoundError, match=r"ca\.pem does not exist"):
+        Recipe.of(ImageOptions(ca_file=tmp_path / "ca.pem"), MODEL)
+
+
+def _written(folder: Path) -> list[str]:
+    return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
+
+
+def _write(plain: Project, target: Path, options: ImageOptions) -> None:
+    from mlem import api
+
+    model = api.load_meta("double", str(plain.folder))
+    context.write(target, Recipe.of(options, model), options, LABELS, model, str(plain.folder / "double.mlem"))
+
+
+def test_the_context_has_all_that_the_image_needs(plain: Project, tmp_path: Path) -> None:
+    ca = tmp_path / "ca.pem"
+    ca.write_text("certificates")
+    _write(plain, tmp_path / "ctx", ImageOptions(ca_file=ca, packages=["boto3"]))
+    wheel_names = [f"wheels/{wheel.name}" for wheel in wheels.pack()]
+    files = ["Dockerfile", "ca.pem", "constraints.txt", "model/model", "model/model.mlem", "requirements.txt", *wheel_names]
+    assert [name for name in _written(tmp_path / "ctx") if name != "constraints.txt"] == sorted(set(files) - {"constraints.txt"})
+    assert "boto3\n" in (tmp_path / "ctx" / "requirements.txt").read_text()
+
+
+def test_a_context_is_written_anew_but_not_over_other_files(plain: Project, tmp_path: Path) -> None:
+    target = tmp_path / "ctx"
+    _write(plain, target, ImageOptions())
+    first = _written(target)
+    _write(plain, target, ImageOptions())
+    assert _written(target) == first
+    stranger = tmp_path / "mine"
+    stranger.mkdir()
+    (stranger / "notes.txt").write_text("mine")
+    with pytest.raises(ConflictError, match="not a build context of mlem"):
+        _write(plain, stranger, ImageOptions())
+    assert _written(stranger) == ["notes.txt"]
+
+
+def test_a_changed_artifact_is_not_built_into_an_image(plain: Project, tmp_path: Path) -> None:
+    (plain.folder / "double").write_bytes(b"something else")
+    with pytest.raises(ConflictError) as caught:
+        _write(plain, tmp_path / "ctx", ImageOptions())
+    assert caught.value.code == "artifact-changed"
+
+
+def test_the_stream_is_a_tar_that_depends_on_the_content_alone(tmp_path: Path) -> None:
+    for name, mode in (("a", 0o600), ("b", 0o644)):
+        folder = tmp_path / name
+        (folder / "sub").mkdir(parents=True)
+        (folder / "sub" / "data").write_bytes(bytes(range(256)) * 9000)
+        (folder / "sub" / "data").chmod(mode)
+        (folder / "empty").touch()
+        (folder / f"{'long' * 40}.txt").write_text("x" * 512)
+    first, second = (b"".join(context.stream(tmp_path / name)) for name in "ab")
+    assert first == second
+    with tarfile.open(fileobj=io.BytesIO(first)) as archive:
+        found = {
+            member.name: (oct(member.mode), archive.extractfile(member).read() if member.isfile() else None)  # type: ignore[union-attr]
+            for member in archive
+        }
+    assert found == {
+        "sub": ("0o755", None),
+        "sub/data": ("0o644", bytes(range(256)) * 9000),
+        "empty": ("0o644", b""),
+        f"{'long' * 40}.txt": ("0o644", b"x" * 512),
+    }
