@@ -21,6 +21,7 @@ PACKAGES = {
     "server": ["core", "server"],
     "provider-local": ["core", "server", "provider-local"],
     "provider-docker": ["core", "server", "provider-docker"],
+    "state-s3": ["core", "state-s3"],
 }
 """Each package with those of ours that it depends on: its tests run with nothing else of ours installed."""
 
@@ -60,7 +61,8 @@ def demo(session: nox.Session) -> None:
 @nox.parametrize("package", list(PACKAGES), ids=list(PACKAGES))
 def tests(session: nox.Session, package: str) -> None:
     """Run a package's tests, with only that package and what it declares installed."""
-    install(session, PACKAGES[package], *group("test", "example"))
+    servers = group("servers") if package == "state-s3" else []
+    install(session, PACKAGES[package], *group("test", "example"), *servers)
     _pytest(session, f"tests/{package.replace('-', '_')}")
 
 
@@ -70,6 +72,13 @@ def integration(session: nox.Session) -> None:
     install(session, PACKAGES["provider-docker"], *group("test", "example"))
     session.run("python", "tools/engine/start.py")
     _pytest(session, "tests/provider_docker", env={"MLEM_REQUIRE_ENGINE": "1"})
+
+
+@nox.session
+def faults(session: nox.Session) -> None:
+    """Let processes fight over one state for ten minutes while everything fails, and check their histories."""
+    install(session, PACKAGES["state-s3"], *group("test", "servers"))
+    _pytest(session, "tests/state_s3/test_history.py", env={"MLEM_TEST_FAULT_SECONDS": "600", "CI": "true"})
 
 
 @nox.session

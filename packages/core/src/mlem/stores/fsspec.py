@@ -41,7 +41,7 @@ class FsspecStateManager(LeasedStateManager):
 
     @property
     def certain(self) -> bool:
-        """Only files and memory refuse for the first time of asking: other file systems repeat requests on their own."""
+        """Files and memory refuse for the first time of asking; see `LeasedStateManager.certain`."""
         return self.uri.partition("://")[0] in ("file", "local", "memory") or "://" not in self.uri
 
     def _file_system(self, root: Path) -> tuple[AbstractFileSystem, str]:

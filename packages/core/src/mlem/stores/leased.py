@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Self
 
 from pydantic import Field
 
@@ -36,8 +36,16 @@ class LeasedStateManager(StateManager):
 
     @property
     def certain(self) -> bool:
-        """Whether a refusal by the store is for the first time of asking; not so where a client repeats requests on its own."""
-        return True
+        """Whether a refusal by the store is for the first time of asking.
+
+        Not so where a client, or a proxy on the way, may have repeated a request: then it may be refused because it has
+        landed, and is looked into before it is believed.
+        """
+        return False
+
+    def variants(self) -> list[Self]:
+        """Return the ways in which servers of this kind differ, the most common first: the probe finds out which one is right."""
+        return [self]
 
     def store(self, root: Path) -> Store:
         """Return the store for a project, which settles writes whose outcome is unknown."""

@@ -83,10 +83,14 @@ class LogStore(Store):
             if number.isdigit() and folder.endswith(f"{EXTENSION}.d"):
                 name = folder[len(self._base) :].strip("/").removesuffix(f"{EXTENSION}.d")
                 newest[name] = max(newest.get(name, (0, 0)), (int(number), int(details["size"])))
-        yield from sorted(name for name, (_, size) in newest.items() if name.startswith(prefix) and size != len(ERASED))
+        for name, (_, size) in sorted(newest.items()):
+            if name.startswith(prefix) and (size != len(ERASED) or self.read(name) is not None):
+                yield name
 
     def _next_number(self, name: str, expect: str) -> int:
         if expect != ABSENT:
+            if not expect.isdigit():
+                raise ConflictError(f"{self.where(name)} has no version {expect!r}")
             return int(expect) + 1
         newest = max(self._numbers(name), default=0)
         if newest and self.read(name) is not None:

@@ -6,5 +6,6 @@ Install it with ``pip install mlem-core[testing]``; `DeploymentSuite` shows how.
 from mlem.testing.crash import CrashSafetySuite
 from mlem.testing.life_cycle import LifeCycleSuite
 from mlem.testing.projects import Project
+from mlem.testing.store_suite import StateManagerSuite, StoreSuite
 
-__all__ = ["CrashSafetySuite", "LifeCycleSuite", "Project"]
+__all__ = ["CrashSafetySuite", "LifeCycleSuite", "Project", "StateManagerSuite", "StoreSuite"]

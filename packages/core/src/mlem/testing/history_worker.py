@@ -1,0 +1,105 @@
+"""``python -m mlem.testing.history_worker TASK``: a process that works on a store and records what it saw.
+
+The task is JSON: ``manager`` (``module:class``), its ``fields``, ``root``, ``name``, ``worker``, and ``mode``:
+``swap`` (adds to a number by compare-and-swap), ``count`` (adds to a number under the lock), ``hold`` (keeps the lock until
+its standard input ends). ``log`` is the file for the history, ``seconds`` the time after which it stops, ``times`` the number of
+additions, ``die`` a pair of a point (``before write``, ``after write``) and the number of the write to die at by SIGKILL,
+``cas: false`` switches compare-and-swap off, ``skew_s`` sets the wall clock ahead. Prints a report in JSON.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import random
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from mlem.errors import ConflictError, LockedError, MlemError, PlatformError
+from mlem.holder import new_lock
+from mlem.state import State
+from mlem.state_manager import ABSENT, StateManager, Store
+from mlem.testing.history import Recorder, RecordingStore, WithoutSwap
+
+LINEAGE = "c" * 32
+
+
+def main(task: Mapping[str, Any]) -> dict[str, Any]:
+    """Do a task; return the report."""
+    module, _, qualified = task["manager"].partition(":")
+    cls = getattr(importlib.import_module(module), qualified)
+    manager: StateManager = cls.from_data(task["fields"], "task")
+    store = manager.store(Path(task["root"]))
+    if not task.get("cas", True):
+        store = WithoutSwap(store)
+    if "log" in task:
+        store = RecordingStore(store, Recorder(Path(task["log"])), task["worker"], task.get("die"))
+    return {"swap": _swap, "count": _count, "hold": _hold}[task["mode"]](manager, store, task)
+
+
+def _swap(_manager: StateManager, store: Store, task: Mapping[str, Any]) -> dict[str, Any]:
+    done = 0
+    while done < task["times"]:
+        found = store.read(task["name"])
+        number = int(found.data.split()[1]) if found else 0
+        try:
+            store.write(task["name"], f"{random.random()} {number + 1}".encode(), found.version if found else ABSENT)  # noqa: S311
+            done += 1
+        except ConflictError:
+            time.sleep(random.uniform(0, 0.02))  # noqa: S311
+    return {"done": done}
+
+
+def _count(manager: StateManager, store: Store, task: Mapping[str, Any]) -> dict[str, Any]:
+    """Add one under the lock, again and again: what a run does to its state."""
+    worker = task["worker"]
+    report = {"worker": worker, "done": 0, "doubtful": 0, "refused": 0}
+    end = time.monotonic() + task.get("seconds", 1e9)
+    while report["done"] + report["doubtful"] < task.get("times", 10**9) and time.monotonic() < end:
+        try:
+            initial = State(type="fake", lineage=LINEAGE)
+            with manager.session(store, task["name"], new_lock("test"), timeout_s=task.get("timeout_s", 120.0), initial=initial) as session:
+                state = session.state
+                if state is None:
+                    raise AssertionError("a session with an initial state has a state")
+                before = state.records.get("count", {"total": 0, "by": {}})
+                by = {**before["by"], worker: before["by"].get(worker, 0) + 1}
+                session.guard()
+                if task.get("pause_s"):
+                    time.sleep(task["pause_s"])
+                report["doubtful"] += 1
+                session.finish(state.with_record("count", {"total": before["total"] + 1, "by": by}))
+                report["doubtful"] -= 1
+                report["done"] += 1
+            if task.get("progress"):
+                print(json.dumps(report), flush=True)
+        except (LockedError, ConflictError, PlatformError):
+            report["refused"] += 1
+    return report
+
+
+def _hold(manager: StateManager, store: Store, task: Mapping[str, Any]) -> dict[str, Any]:
+    initial = State(type="fake", lineage=LINEAGE)
+    with manager.session(store, task["name"], new_lock("test"), timeout_s=0, initial=initial) as session:
+        if session.state is None:
+            raise AssertionError("a session with an initial state has a state")
+        session.save(session.state.with_record("held", {"by": task["worker"]}))
+        print("holding", flush=True)
+        sys.stdin.readline()
+    return {}
+
+
+if __name__ == "__main__":
+    given = json.loads(sys.argv[1])
+    if given.get("skew_s"):
+        from mlem.testing.history import skew_wall_clock
+
+        skew_wall_clock(given["skew_s"])
+    try:
+        print(json.dumps(main(given)), flush=True)
+    except MlemError as error:
+        print(json.dumps({"error": error.message, "code": error.code}), flush=True)
+        sys.exit(1)

@@ -1,0 +1,1 @@
+"""States and locks on S3."""

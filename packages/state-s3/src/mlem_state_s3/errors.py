@@ -1,0 +1,74 @@
+"""What S3 and boto3 say, and what it means here: one table.
+
+Source: Amazon S3 API reference, "Error responses", and user guide, "Conditional writes", read 2025-11.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from mlem.errors import ConflictError, CredentialsError, MlemError, NotFoundError, PlatformError, StateUnknownError, UserError
+
+CREDENTIALS_CODES = {
+    "403",
+    "AccessDenied",
+    "AccountProblem",
+    "ExpiredToken",
+    "Forbidden",
+    "InvalidAccessKeyId",
+    "InvalidToken",
+    "NotSignedUp",
+    "RequestTimeTooSkewed",
+    "SignatureDoesNotMatch",
+    "TokenRefreshRequired",
+}
+CREDENTIALS_CLASSES = {
+    "CredentialRetrievalError",
+    "NoAuthTokenError",
+    "NoCredentialsError",
+    "PartialCredentialsError",
+    "ProfileNotFound",
+    "SSOError",
+    "SSOTokenLoadError",
+    "TokenRetrievalError",
+    "UnauthorizedSSOTokenError",
+}
+REGION_CODES = {"301", "AuthorizationHeaderMalformed", "IllegalLocationConstraintException", "PermanentRedirect"}
+USAGE_CLASSES = {"InvalidEndpointDiscoveryConfigurationError", "InvalidRegionError", "ParamValidationError", "UnknownEndpointError"}
+
+
+def translate(error: Exception, where: str, action: str) -> MlemError:
+    """Return our error for one of S3 or boto3.
+
+    Args:
+        error: What was raised.
+        where: The URL.
+        action: The verb, for messages.
+
+    Returns:
+        `ConflictError` for a condition that does not hold, `NotFoundError` for a bucket or object that is not there,
+        `StateUnknownError` for everything after which the request may have been carried out.
+    """
+    name = type(error).__name__
+    response: dict[str, Any] = getattr(error, "response", {})
+    code = str(response.get("Error", {}).get("Code", ""))
+    status = response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+    words = f"can't {action} {where}: {error}"
+    if status == 412 or code == "PreconditionFailed":
+        return ConflictError(f"{where} was changed by somebody else since it was read", hint="look at it, then run again")
+    if code == "NoSuchBucket":
+        return NotFoundError(
+            f"can't {action} {where}: there is no such bucket", code="no-bucket", hint="make the bucket, or check core.state.uri"
+        )
+    if code in {"NoSuchKey", "404"} or (status == 404 and code == "NotFound"):
+        return NotFoundError(f"{where} is not there", code="no-object")
+    if name in CREDENTIALS_CLASSES or code in CREDENTIALS_CODES or status == 403:
+        return CredentialsError(words, hint="check AWS_PROFILE, AWS_ACCESS_KEY_ID and the permissions: aws sts get-caller-identity")
+    if code in REGION_CODES or status == 301:
+        return UserError(words, code="other-region", hint="set the bucket's region: mlem config set core.state.region REGION")
+    if status == 501 or code == "NotImplemented":
+        return PlatformError(words, code="unsafe-store", hint="this server has no conditional writes: choose another")
+    if name in USAGE_CLASSES or (name == "ValueError" and "endpoint" in str(error)):
+        return UserError(words, code="bad-declaration", hint="mlem types state_manager s3")
+    # 409, 429, 5xx, a timeout, a cut connection: it may have been done, or may still be.
+    return StateUnknownError(words)

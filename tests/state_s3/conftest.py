@@ -1,0 +1,76 @@
+"""S3 servers for the tests: SeaweedFS, which CI must have, and moto."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from mlem.errors import MlemError
+from mlem_state_s3.state_manager import S3StateManager
+
+_TOOLS = Path(__file__).parents[2] / "tools" / "servers" / "s3_servers.py"
+
+
+def load_tools() -> ModuleType:
+    """Import the starters of servers, which are no package."""
+    spec = importlib.util.spec_from_file_location("s3_servers", _TOOLS)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules["s3_servers"] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+s3_servers = load_tools()
+BUCKET = "states"
+
+
+def start(name: str, folder: Path, **options: Any) -> Iterator[Any]:
+    """Run a server with a bucket; skip where it is not installed, unless CI needs it."""
+    try:
+        context = s3_servers.SERVERS[name](folder, **options)
+        with context as server, pytest.MonkeyPatch.context() as patch:
+            for key, value in server.environment.items():
+                patch.setenv(key, value)
+            patch.delenv("AWS_PROFILE", raising=False)
+            make_bucket(server)
+            yield server
+    except FileNotFoundError as error:
+        if os.environ.get("CI") == "true" and name == "seaweedfs":
+            raise
+        pytest.skip(str(error))
+
+
+def make_bucket(server: Any) -> None:
+    """Make the bucket, and wait until it takes a first write."""
+    manager = S3StateManager(uri=f"s3://{BUCKET}/warm", endpoint_url=server.url)
+    store: Any = manager.register(Path())
+    deadline = time.monotonic() + 60
+    while True:
+        try:
+            store.client.create_bucket(Bucket=BUCKET)
+            store.client.put_object(Bucket=BUCKET, Key="warm", Body=b"x")
+            return
+        except (MlemError, store.client.exceptions.ClientError):
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.1)
+
+
+@pytest.fixture(scope="session")
+def seaweedfs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    yield from start("seaweedfs", tmp_path_factory.mktemp("seaweedfs"))
+
+
+@pytest.fixture(scope="session")
+def moto(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    yield from start("moto", tmp_path_factory.mktemp("moto"))
