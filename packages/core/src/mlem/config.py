@@ -135,14 +135,28 @@ def set_setting(root: Path, key: str, text: str) -> Setting:
         UserError: The key names a section or nothing.
         DeclarationError: The value does not fit; nothing is written.
     """
+    data, _ = _proposed(root, key, text)
+    update_file(root / CONFIG_NAME, data)
+    return get_setting(root, key)
+
+
+def proposed_config(root: Path, key: str, text: str) -> Config:
+    """Return what the settings of a project's file would be with one more; nothing is written.
+
+    Raises:
+        UserError: The key names a section or nothing.
+        DeclarationError: The value does not fit.
+    """
+    return _proposed(root, key, text)[1]
+
+
+def _proposed(root: Path, key: str, text: str) -> tuple[dict[str, Any], Config]:
     parts = key.split(".")
     if len(parts) < 2 or not all(parts):
         raise UserError(f'no setting "{key}"', code="unknown-setting", known=[field.name for field in describe_fields(Config)])
     data = read_config_file(root)
     _put(data, parts, _parse(text))
-    validate(Config, data, f"{CONFIG_NAME} with {key}={text}")
-    update_file(root / CONFIG_NAME, data)
-    return get_setting(root, key)
+    return data, validate(Config, data, f"{CONFIG_NAME} with {key}={text}")
 
 
 def unset_setting(root: Path, key: str) -> bool:

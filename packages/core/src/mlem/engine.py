@@ -2,37 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from mlem.deployment import Condition, DeploymentStatus
-from mlem.errors import ConflictError, LockedError, MlemError, NotFoundError, StateUnknownError, UserError
-from mlem.holder import is_dead, new_lock, now
-from mlem.journal import apply_changes, changes_of, prune, remove_obsolete, remove_step, restore, state_of
+from mlem.errors import LockedError, MlemError, NotFoundError, StateUnknownError, UserError
+from mlem.holder import now
+from mlem.journal import apply_changes, changes_of, finish, prune, remove_obsolete, remove_step, restore, state_of
+from mlem.locking import Lock, Report, expect_ours, hold, new_state, release_lock, session_of
 from mlem.session import Session
-from mlem.state import LockInfo, Release, State
+from mlem.state import Release, State
 from mlem.step import Change, Context, Step
 from mlem.target import Target
 
 if TYPE_CHECKING:
     from mlem.model import Model
-
-Report = Callable[[str], None]
-
-
-@dataclass(frozen=True)
-class Lock:
-    """How a run locks.
-
-    Attributes:
-        timeout_s: How long it waits for another run; the project's setting when None.
-        id: A name for the lock, so that another process can release it; random when None.
-    """
-
-    timeout_s: float | None = None
-    id: str | None = None
 
 
 @dataclass(frozen=True)
@@ -59,7 +44,7 @@ def _gate(target: Target, ctx: Context, state: State, model_hash: str) -> None:
 def plan(target: Target, model: Model, model_location: str) -> tuple[Change, ...]:
     """Say what a run would do, without doing it and without a lock."""
     state = target.read_state() or State(type=target.deployment.type)
-    _expect_ours(target, state)
+    expect_ours(target, state)
     ctx = _with_model(target.context(state), model, model_location)
     return tuple(changes_of(target.deployment.steps(ctx), ctx, state))
 
@@ -71,7 +56,7 @@ def run(target: Target, model: Model, model_location: str, *, report: Report, lo
         GateError: The new release does not answer rightly. The last good one serves again, where there was one.
         MlemError: A step failed. The last good release serves again; the state says what is there.
     """
-    with _session(target, "run", lock, report, _new_state(target)) as session:
+    with session_of(target, "run", lock, report, new_state(target)) as session:
         state = state_of(session)
         ctx = _with_model(target.context(state, report), model, model_location)
         ctx = replace(ctx, guard=session.guard)
@@ -91,8 +76,7 @@ def run(target: Target, model: Model, model_location: str, *, report: Report, lo
         except MlemError as error:
             raise _put_back(target, session, steps, ctx, served, error) from error
         ctx = remove_obsolete(session, steps, ctx, changes)
-        state = session.save(_released(target, state_of(session), model.digest))
-        prune(steps, ctx, state)
+        state = finish(session, steps, ctx, _released(target, state_of(session), model.digest))
         return _outcome(changes, state, changed=True)
 
 
@@ -115,7 +99,7 @@ def rollback(target: Target, number: int | None, *, report: Report, lock: Lock =
     Raises:
         NotFoundError: There is no such release, or none before the current one.
     """
-    with _session(target, "rollback", lock, report) as session:
+    with session_of(target, "rollback", lock, report) as session:
         state = session.state
         if state is None or not state.releases:
             raise _not_deployed(target)
@@ -130,8 +114,7 @@ def rollback(target: Target, number: int | None, *, report: Report, lock: Lock =
             raise  # whoever has the lock now acts: putting back is not ours any more
         except MlemError as error:
             raise _put_back(target, session, steps, ctx, served, error) from error
-        state = session.save(_released(target, state_of(session), release.model_hash, release))
-        prune(steps, ctx, state)
+        state = finish(session, steps, ctx, _released(target, state_of(session), release.model_hash, release))
         return state.releases[0]
 
 
@@ -143,7 +126,7 @@ def remove(target: Target, *, report: Report, lock: Lock = Lock()) -> bool:
     """
     if target.read_state() is None:
         return False
-    with _session(target, "remove", lock, report) as session:
+    with session_of(target, "remove", lock, report) as session:
         state = session.state
         if state is None:
             return False
@@ -159,95 +142,12 @@ def condition(target: Target) -> tuple[Condition, State | None]:
     state = target.read_state()
     if state is None or state.empty:
         return Condition(DeploymentStatus.NOT_DEPLOYED), state
-    _expect_ours(target, state)
+    expect_ours(target, state)
     seen = target.deployment.condition(target.context(state), state)
     released = bool(state.releases) and state.releases[0].records == state.records
     if seen.status is DeploymentStatus.RUNNING and not released:
         return Condition(DeploymentStatus.STARTING, "the gate has not been passed; run again to finish"), state
     return seen, state
-
-
-def hold(target: Target, message: str, lock: Lock) -> LockInfo:
-    """Take the lock by hand: no run gets it until it is released."""
-    manual = new_lock("hold", id_=lock.id, message=message, manual=True)
-    with target.manager.session(target.store, target.name, manual, timeout_s=lock.timeout_s or 0, initial=_new_state(target)) as session:
-        session.hold(state_of(session))
-    return manual
-
-
-def release_lock(target: Target, id_: str | None) -> LockInfo | None:
-    """Release a lock that was taken by hand; return it, None when there was none.
-
-    Raises:
-        ConflictError: The lock has another id.
-    """
-    state = target.read_state()
-    if state is None or state.lock is None:
-        return None
-    if id_ is not None and id_ != state.lock.id:
-        raise ConflictError(
-            f"the lock has the id {state.lock.id}, not {id_}", code="other-lock", hint=f"mlem deployment lock show {target.name}"
-        )
-    if id_ is None and not state.lock.manual and not is_dead(state.lock):
-        raise LockedError(
-            f"a command is at work, and may be alive: {state.lock.describe()}",
-            hint=f"if it is not: mlem deployment lock release {target.name} --id {state.lock.id}",
-        )
-    target.manager.release(target.store, target.name, state.lock)
-    return state.lock
-
-
-@contextmanager
-def _session(target: Target, operation: str, lock: Lock, report: Report, initial: State | None = None) -> Iterator[Session]:
-    timeout_s = target.config.core.state.lock_timeout_s if lock.timeout_s is None else lock.timeout_s
-    _expect_identity(target)
-    caution = target.manager.caution(target.store, target.name)
-    if caution:
-        report(f"warning: {caution}")
-
-    def waiting(holder: LockInfo | None) -> None:
-        report(f"waiting up to {timeout_s:g} s for the lock" + (f": {holder.describe()}" if holder else ""))
-
-    with target.manager.session(
-        target.store, target.name, new_lock(operation, id_=lock.id), timeout_s=timeout_s, waiting=waiting, initial=initial
-    ) as session:
-        if session.state is not None:
-            _expect_ours(target, session.state)
-        yield session
-
-
-def _expect_identity(target: Target) -> None:
-    """Refuse to share a store without an id: two projects would take each other's states for their own."""
-    if target.manager.shared and not target.config.project.id:
-        raise UserError(
-            f"{target.store.where(target.name)} may be shared with other projects, and this one has no id",
-            code="no-project",
-            hint=f"mlem init {target.location.root}",
-        )
-
-
-def _expect_ours(target: Target, state: State) -> None:
-    where = target.store.where(target.name)
-    if state.project and target.config.project.id and state.project != target.config.project.id:
-        raise ConflictError(
-            f"{where}: the state there is of another project",
-            code="other-project",
-            hint="give the deployment another name, or the project another core.state.uri",
-        )
-    if state.type != target.deployment.type and not state.empty:
-        raise ConflictError(
-            f"{where}: deployed as {state.type}, declared as {target.deployment.type}",
-            code="other-type",
-            hint=f"remove it as it is first: set type: {state.type} in {target.location}, then mlem deployment remove {target.name}",
-        )
-
-
-def _new_state(target: Target) -> State:
-    return State(
-        type=target.deployment.type,
-        project=target.config.project.id,
-        declaration=target.deployment.to_declaration(target.env.to_data()),
-    )
 
 
 def _with_model(ctx: Context, model: Model, model_location: str) -> Context:
@@ -321,7 +221,7 @@ def expect_deployed(target: Target) -> State:
     state = target.read_state()
     if state is None or state.empty:
         raise _not_deployed(target)
-    _expect_ours(target, state)
+    expect_ours(target, state)
     return state
 
 

@@ -95,3 +95,12 @@ def prune(steps: Sequence[Step], ctx: Context, state: State) -> None:
     """Let every step remove what no kept release needs; in reverse order, as in a removal: an image goes after its container."""
     for step in reversed(steps):
         step.prune(ctx, [release.records[step.name] for release in state.releases if step.name in release.records])
+
+
+def finish(session: Session, steps: Sequence[Step], ctx: Context, state: State) -> State:
+    """Write the last state of a run: with the lock left by the same write, unless a step has something to prune under it."""
+    if all(type(step).prune is Step.prune for step in steps):
+        return session.finish(state)
+    written = session.save(state)
+    prune(steps, ctx, written)
+    return written

@@ -18,7 +18,7 @@ from mlem.holder import is_dead, locked_by
 from mlem.session import Session
 from mlem.settled import pause_s
 from mlem.state import LockInfo, State
-from mlem.state_manager import ABSENT, Store, Waiting
+from mlem.state_manager import ABSENT, Check, Store, Waiting
 
 LONGEST_POLL_S = 1.0
 
@@ -164,6 +164,7 @@ def acquire(
     timeout_s: float,
     waiting: Waiting | None = None,
     initial: State | None = None,
+    check: Check | None = None,
     clock: Clock | None = None,
 ) -> Lease:
     """Get the lease of a state; see `mlem.state_manager.StateManager.session` for the arguments.
@@ -177,6 +178,8 @@ def acquire(
     for attempt in itertools.count():
         found = store.read(name)
         state = State.from_bytes(found.data, store.where(name)) if found else None
+        if state is not None and check is not None:
+            check(state)
         held = state.lock if state is not None else None
         lease = Lease(store, name, lock, state, found.version if found else ABSENT, clock)
         wanted = state or initial
@@ -220,11 +223,12 @@ def leased(
     timeout_s: float,
     waiting: Waiting | None = None,
     initial: State | None = None,
+    check: Check | None = None,
 ) -> Iterator[Lease]:
     """Hold the lease of a state for as long as the context lasts, and renew it from a thread; see `acquire`."""
     from threading import Event, Thread
 
-    lease = acquire(store, name, lock, timeout_s=timeout_s, waiting=waiting, initial=initial)
+    lease = acquire(store, name, lock, timeout_s=timeout_s, waiting=waiting, initial=initial, check=check)
     ended = Event()
 
     def renew() -> None:

@@ -32,6 +32,9 @@ class Versioned:
 Waiting = Callable[["LockInfo | None"], None]
 """Called once when a wait for a lock begins, with the holder where it is known."""
 
+Check = Callable[["State"], None]
+"""Called with a state before its lock is taken; raises when it is not to be touched."""
+
 ABSENT: Final = ""
 """The version of a name that is not there: expect it to create."""
 
@@ -120,6 +123,7 @@ class StateManager(MlemObject, ABC):
         timeout_s: float,
         waiting: Waiting | None = None,
         initial: State | None = None,
+        check: Check | None = None,
     ) -> AbstractContextManager[Session]:
         """Lock a deployment's state for as long as the context lasts.
 
@@ -130,6 +134,7 @@ class StateManager(MlemObject, ABC):
             timeout_s: How long to wait for another holder.
             waiting: Called with the other holder's `LockInfo` when the wait begins.
             initial: What to write where there is no state yet; without it such a session has none, and holds nothing.
+            check: Called with a state that is there before anything is written to it.
 
         Raises:
             LockedError: Another holder did not finish in time.

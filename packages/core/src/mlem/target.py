@@ -16,6 +16,7 @@ from mlem.project import Location, locate, objects_below
 from mlem.state import State
 from mlem.state_manager import StateManager, Store
 from mlem.step import Context
+from mlem.trace import expect_nowhere_else
 
 if TYPE_CHECKING:
     from mlem.model import Model
@@ -51,9 +52,13 @@ class Target:
 
         Raises:
             DeclarationError: The state can't be read.
+            ConflictError: Another state manager has it.
         """
         found = self.store.read(self.name)
-        return State.from_bytes(found.data, self.store.where(self.name)) if found else None
+        if found is None:
+            expect_nowhere_else(self.manager, self.location.root, self.name)
+            return None
+        return State.from_bytes(found.data, self.store.where(self.name))
 
     def context(self, state: State, report: Callable[[str], None] = lambda _line: None) -> Context:
         """Return what steps may know, without a model."""
@@ -206,12 +211,31 @@ def state_manager(deployment: Deployment, config: Config, source: str) -> StateM
         PluginError: Its type is not installed.
     """
     declared = deployment.state_manager
-    if declared is not None:
-        fields: dict[str, Any] = _state_fields(declared)
-        prefix = "state_manager."
-    else:
-        fields = config.core.state.model_dump(exclude_unset=True, exclude={"lock_timeout_s"})
-        source, prefix = ".mlem.yaml", "core.state."
+    if declared is None:
+        return configured_manager(config)
+    return _manager(_state_fields(declared), source, "state_manager.")
+
+
+def configured_manager(config: Config, fields: Mapping[str, Any] | None = None) -> StateManager:
+    """Return what keeps the states of a project's deployments that do not say otherwise.
+
+    Args:
+        config: The project's settings.
+        fields: Other values for some of them; a setting of another type of manager does not count then.
+
+    Raises:
+        DeclarationError: A field of it is wrong.
+        PluginError: Its type is not installed.
+    """
+    settings = config.core.state.model_dump(exclude_unset=True, exclude={"lock_timeout_s"})
+    if fields is None:
+        return _manager(settings, ".mlem.yaml", "core.state.")
+    type_ = fields.get("type") or _type_of_uri(fields.get("uri"))
+    same = type_ == (settings.get("type") or _type_of_uri(settings.get("uri")))
+    return _manager({**(settings if same else {}), **fields, "type": type_}, "state manager", "")
+
+
+def _manager(fields: dict[str, Any], source: str, prefix: str) -> StateManager:
     type_ = fields.pop("type", None) or _type_of_uri(fields.get("uri"))
     return registry().get("state_manager", type_).from_data(fields, source, prefix=prefix)
 

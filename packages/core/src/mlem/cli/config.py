@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from mlem.cli.output import output_option, print_result, project_option, table
-from mlem.errors import NotFoundError
+from mlem.errors import NotFoundError, UserError
 
 
 @click.group()
@@ -27,13 +27,21 @@ def _root(project: str | None) -> Path:
 @config.command("set")
 @click.argument("key")
 @click.argument("value")
+@click.option("--unsafe", is_flag=True, help="Accept a store that can't exclude two writers; every run says so.")
 @project_option
 @output_option
-def set_(key: str, value: str, project: str | None, output: str) -> None:
-    """Write a setting, for example: mlem config set core.state.uri s3://bucket/path."""
+def set_(key: str, value: str, unsafe: bool, project: str | None, output: str) -> None:
+    """Write a setting, for example: mlem config set core.state.uri s3://bucket/path. A store is tried before it is accepted."""
     from mlem.config import set_setting
+    from mlem.shared_state import concerns_store, set_store
 
-    setting = set_setting(_root(project), key, value)
+    root = _root(project)
+    if concerns_store(key):
+        setting = set_store(root, key, value, unsafe=unsafe)
+    elif unsafe:
+        raise UserError("--unsafe is for core.state.uri")
+    else:
+        setting = set_setting(root, key, value)
     print_result(output, {"key": setting.key, "value": setting.value, "origin": setting.origin}, f"{setting.key} = {setting.value}")
 
 

@@ -23,6 +23,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "rollback": ("mlem.cli.deployment_run:rollback", "Put an earlier release back."),
     "remove": ("mlem.cli.deployment_run:remove", "Remove what is deployed; the declaration stays."),
     "list": ("mlem.cli.deployment:list_", "List the project's deployments."),
+    "state": ("mlem.cli.deployment_state:state", "Move the state of a deployment, or push one that was kept."),
     "lock": ("mlem.cli.deployment_lock:lock", "Show, take or release the lock of a deployment."),
 }
 

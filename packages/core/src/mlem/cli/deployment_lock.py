@@ -19,9 +19,24 @@ def lock() -> None:
 @project_option
 @output_option
 def show(name: str, project: str | None, output: str) -> None:
-    """Show who holds the lock, what for, and since when."""
-    holder = handle(name, project).holder()
-    print_result(output, holder.model_dump() if holder else None, holder.describe() if holder else "not locked")
+    """Show who holds the lock, what for, since when, and when it counts as dead."""
+    from mlem.holder import is_dead
+
+    one = handle(name, project)
+    holder = one.holder()
+    if holder is None:
+        print_result(output, None, "not locked")
+        return
+    dead = is_dead(holder)
+    if holder.manual:
+        until = f"until it is released: mlem deployment lock release {name} --id {holder.id}"
+    elif dead:
+        until = "its process is gone: the next command takes over"
+    elif one.target.manager.shared:
+        until = f"until it is done, or has given no sign of life for {holder.ttl_s:g} s"
+    else:
+        until = "until its process ends"
+    print_result(output, {**holder.model_dump(), "dead": dead, "until": until}, f"{holder.describe()}\n{until}")
 
 
 @lock.command()
@@ -42,6 +57,6 @@ def hold(name: str, message: str, project: str | None, lock_timeout: float | Non
 @project_option
 @output_option
 def release(name: str, id_: str | None, project: str | None, output: str) -> None:
-    """Release a lock that was taken by hand."""
+    """Release a lock that was taken by hand; with its id, also that of a command which is known to be dead."""
     released = handle(name, project).release_lock(id_)
     print_result(output, released.model_dump() if released else None, f"released {released.describe()}" if released else "not locked")

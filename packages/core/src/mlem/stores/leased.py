@@ -11,7 +11,7 @@ from pydantic import Field
 
 from mlem.fields import Unit
 from mlem.state import LockInfo, State
-from mlem.state_manager import StateManager, Store, Waiting
+from mlem.state_manager import Check, StateManager, Store, Waiting
 
 if TYPE_CHECKING:
     from mlem.session import Session
@@ -62,12 +62,13 @@ class LeasedStateManager(StateManager):
         timeout_s: float,
         waiting: Waiting | None = None,
         initial: State | None = None,
+        check: Check | None = None,
     ) -> AbstractContextManager[Session]:
         """Hold the lease of a state for as long as the context lasts; see `StateManager.session`."""
         from mlem.lease import leased
 
         named = lock.model_copy(update={"ttl_s": self.ttl_s})
-        return leased(store, name, named, timeout_s=timeout_s, waiting=waiting, initial=initial)
+        return leased(store, name, named, timeout_s=timeout_s, waiting=waiting, initial=initial, check=check)
 
     def release(self, store: Store, name: str, lock: LockInfo) -> None:
         """Take a lock out of a state, whoever holds it; see `StateManager.release`."""

@@ -13,7 +13,7 @@ from mlem.files import sync_folder, unusable, write_atomic
 from mlem.holder import is_dead, locked_by
 from mlem.session import Session
 from mlem.state import ERRORED, EXTENSION, LockInfo, State
-from mlem.state_manager import ABSENT, StateManager, Store, Versioned, Waiting
+from mlem.state_manager import ABSENT, Check, StateManager, Store, Versioned, Waiting
 from mlem.stores.mounts import network_mount
 
 if TYPE_CHECKING:
@@ -113,6 +113,7 @@ class LocalStateManager(StateManager):
         timeout_s: float,
         waiting: Waiting | None = None,
         initial: State | None = None,
+        check: Check | None = None,
     ) -> Iterator[Session]:
         """Lock a state for as long as the context lasts; see `StateManager.session`."""
         import filelock
@@ -136,6 +137,8 @@ class LocalStateManager(StateManager):
         try:
             found = store.read(name)
             state = State.from_bytes(found.data, store.where(name)) if found else None
+            if state is not None and check is not None:
+                check(state)
             if state is not None and state.lock is not None and state.lock.manual and state.lock.id != lock.id:
                 raise locked_by(name, state.lock)
             session = Session(store, name, lock, state, found.version if found else ABSENT)

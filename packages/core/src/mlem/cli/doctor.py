@@ -1,0 +1,56 @@
+"""``mlem doctor``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import click
+
+from mlem.cli.output import output_option, print_result, project_option, table
+
+
+@click.command()
+@project_option
+@output_option
+def doctor(project: str | None, output: str) -> int:
+    """Check the project, the plugins and the state store, by trying; the exit code is the first problem's."""
+    from mlem.config import load_config
+    from mlem.errors import MlemError, PluginError
+    from mlem.plugins import registry
+    from mlem.project import locate
+    from mlem.shared_state import configured_store, try_store
+
+    place = locate("x", project)
+
+    def settings() -> str:
+        config = load_config(place.root)
+        if not place.in_project:
+            return f"{place.root} is not in a project: every default holds"
+        return f"{place.root / '.mlem.yaml'}, project id {config.project.id or 'missing (mlem init makes one)'}"
+
+    def plugins() -> str:
+        found = registry().plugins()
+        broken = [f"{plugin.name} of {plugin.distribution}: {plugin.problem}" for plugin in found if plugin.problem]
+        if broken:
+            raise PluginError("; ".join(broken), code="broken-plugin")
+        return ", ".join(plugin.distribution for plugin in found)
+
+    def store() -> str:
+        manager = configured_store(place.root)
+        tried = try_store(manager, place.root)
+        opened = tried.store(place.root)
+        caution = tried.caution(opened, "NAME")
+        return f"{opened.where('NAME')}: " + (caution or ("excludes two writers" if manager.shared else "locked by the kernel"))
+
+    checks: list[tuple[str, Callable[[], str]]] = [("settings", settings), ("plugins", plugins), ("state store", store)]
+    rows, code = [], 0
+    for name, check in checks:
+        try:
+            rows.append({"check": name, "ok": True, "message": check(), "hint": None})
+        except MlemError as error:  # every check has its say
+            rows.append({"check": name, "ok": False, "message": error.message, "hint": error.hint})
+            code = code or error.exit_code
+    text = table([[str(row["check"]), "ok" if row["ok"] else "WRONG", str(row["message"])] for row in rows], ["check", "", ""])
+    hints = "".join(f"\nhint: {row['hint']}" for row in rows if row["hint"])
+    print_result(output, {"checks": rows, "ok": code == 0}, text + hints)
+    return code

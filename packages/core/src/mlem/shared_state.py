@@ -1,0 +1,75 @@
+"""Where a project keeps its states: the setting is written once the store has shown that it can exclude two writers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from mlem.config import Config, Setting, load_config, proposed_config, set_setting
+from mlem.project import init_project
+from mlem.state_manager import StateManager
+from mlem.stores.leased import LeasedStateManager
+from mlem.target import configured_manager
+
+SECTION = "core.state."
+
+
+def concerns_store(key: str) -> bool:
+    """Say whether a setting decides where states are kept, or how the store is talked to."""
+    return key.startswith(SECTION) and key != f"{SECTION}lock_timeout_s"
+
+
+def set_store(root: Path, key: str, text: str, *, unsafe: bool = False) -> Setting:
+    """Write a setting of the section ``core.state`` once the store it leads to has been tried.
+
+    Args:
+        root: The project's folder.
+        key: The setting.
+        text: Its value, as typed.
+        unsafe: Accept a store that can't exclude two writers; every run says so.
+
+    Raises:
+        PlatformError: The store can't exclude two writers (code ``unsafe-store``), or does not answer.
+        CredentialsError: It refused the credentials.
+        NotFoundError: The bucket is not there.
+        UserError: The setting does not exist, or does not fit.
+    """
+    if unsafe:
+        found = {"unsafe": True}
+        configured_manager(_with(proposed_config(root, key, text), found))
+    else:
+        manager = configured_manager(proposed_config(root, key, text))
+        found = _findings(manager, try_store(manager, root))
+    setting = set_setting(root, key, text)
+    for name, value in found.items():
+        set_setting(root, f"{SECTION}{name}", str(value).lower())
+    init_project(root)  # a shared store tells projects apart by their ids
+    return setting
+
+
+def try_store(manager: StateManager, root: Path) -> StateManager:
+    """Probe a store that is locked by a lease; return the manager with what was found out.
+
+    Raises:
+        MlemError: See `mlem.stores.probe.probe`.
+    """
+    if not isinstance(manager, LeasedStateManager):
+        return manager
+    from mlem.stores.probe import probe
+
+    return probe(manager, root)
+
+
+def configured_store(root: Path) -> StateManager:
+    """Return the state manager of a project's settings."""
+    return configured_manager(load_config(root))
+
+
+def _findings(before: StateManager, after: StateManager) -> dict[str, Any]:
+    old, new = before.model_dump(), after.model_dump()
+    return {name: value for name, value in new.items() if old[name] != value}
+
+
+def _with(config: Config, fields: dict[str, Any]) -> Config:
+    state = config.core.state.model_copy(update=fields)
+    return config.model_copy(update={"core": config.core.model_copy(update={"state": state})})
