@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from mlem.errors import ConflictError, DeclarationError, LockedError
 from mlem.files import sync_folder, unusable, write_atomic
-from mlem.holder import is_dead, locked_by
+from mlem.holder import locked_by
 from mlem.session import Session
 from mlem.state import ERRORED, EXTENSION, LockInfo, State
 from mlem.state_manager import ABSENT, Check, StateManager, Store, Versioned, Waiting
@@ -90,6 +90,16 @@ def _file_lock(path: Path) -> BaseFileLock:
     return filelock.FileLock(lock_path, fallback_to_soft=False, poll_interval=0.02)
 
 
+def _break_claims(path: Path) -> None:
+    """Take away what a holder on another machine left: only whoever gives the lock's id can know that it is dead."""
+    import filelock
+
+    file_lock = _file_lock(path)
+    if isinstance(file_lock, filelock.StrictSoftFileLock):
+        for claim in file_lock.claims:
+            file_lock.force_break(claim.name)
+
+
 class LocalStateManager(StateManager):
     """Files beside the declarations: for one machine, and for projects whose states are not shared.
 
@@ -152,10 +162,8 @@ class LocalStateManager(StateManager):
 
     def release(self, store: Store, name: str, lock: LockInfo) -> None:
         """Take a lock out of a state; a holder that lives on this machine has to be ended first."""
-        if isinstance(store, LocalStore) and network_mount(store.path(name).parent) and not is_dead(lock):
-            file_lock = _file_lock(store.path(name))
-            if hasattr(file_lock, "force_break"):
-                file_lock.force_break()  # the claim of another host: only whoever gave the id can know that it is dead
+        if isinstance(store, LocalStore) and not lock.manual and network_mount(store.path(name).parent):
+            _break_claims(store.path(name))
         with self.session(store, name, lock.model_copy(update={"operation": "release"}), timeout_s=0) as session:
             session.free()
 
