@@ -24,6 +24,11 @@ def _silent(_line: str) -> None:
     """Report progress to nobody."""
 
 
+def _served(state: State) -> State:
+    """Return a state as callers may see it: a release that has not passed the gate gets no calls but the gate's."""
+    return state.model_copy(update={"records": state.releases[0].records}) if state.releases else state
+
+
 @dataclass(frozen=True)
 class DeploymentHandle:
     """A declared deployment.
@@ -101,6 +106,7 @@ class DeploymentHandle:
         state = self.target.read_state()
         if state is None or state.empty:
             return None
+        state = _served(state)
         return self.deployment.address(self.target.context(state), state)
 
     def wait(self, wanted: Sequence[DeploymentStatus] = (DeploymentStatus.RUNNING,), timeout_s: float = 300.0) -> Condition:
@@ -133,8 +139,8 @@ class DeploymentHandle:
         return self.deployment.logs(self.target.context(state), state, follow=follow, tail=tail)
 
     def get_client(self) -> Client:
-        """Return a client whose methods are the model's."""
-        state = engine.expect_deployed(self.target)
+        """Return a client whose methods are the model's: of the release that serves, also while a run replaces it."""
+        state = _served(engine.expect_deployed(self.target))
         return self.deployment.client(self.target.context(state), state)
 
     def holder(self) -> LockInfo | None:
