@@ -74,3 +74,8 @@ def seaweedfs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
 @pytest.fixture(scope="session")
 def moto(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     yield from start("moto", tmp_path_factory.mktemp("moto"))
+
+
+@pytest.fixture
+def racy_moto(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    yield from start("moto", tmp_path_factory.mktemp("moto"), racy=True)

@@ -29,7 +29,7 @@ class Operation:
         end: When it was answered; infinite when it never was, or the answer does not say what happened.
         expect: What a write expected to find; None for nothing there.
         value: What was read or written; None for nothing.
-        holder: The id of the lock in what was written; empty when there was none.
+        holder: The id of the lock that the writer holds; empty when it never had one.
         writer: The worker.
     """
 
@@ -84,6 +84,7 @@ class RecordingStore(Store):
         self._die = tuple(die) if die else ()
         self._writes = 0
         self._values: dict[str, str] = {}
+        self._holder = ""
 
     def where(self, name: str) -> str:
         """Return the URL of a name."""
@@ -107,7 +108,8 @@ class RecordingStore(Store):
         """Write and record."""
         self._writes += 1
         value = _digest(data)
-        facts = {"expect": self._values.get(expect), "value": value, "holder": _holder(data), "writer": self._worker}
+        self._holder = _holder(data) or self._holder  # the last write of a holder leaves the lock out
+        facts = {"expect": self._values.get(expect), "value": value, "holder": self._holder, "writer": self._worker}
         number = self._recorder.begin(kind="write", name=name, **facts)
         self._point("before write")
         version = self.inner.write(name, data, expect)
@@ -285,12 +287,6 @@ def interleavings(order: Sequence[Operation]) -> list[tuple[str, str]]:
         finished.add(current)
         current = operation.holder
     return found
-
-
-def skew_wall_clock(seconds: float) -> None:
-    """Set this process's wall clock ahead, as libraries see it; negative: back."""
-    real = time.time
-    time.time = lambda: real() + seconds
 
 
 def _digest(data: bytes) -> str:
