@@ -5,16 +5,12 @@ from __future__ import annotations
 import importlib.util
 import os
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import pytest
-
-from mlem.errors import MlemError
-from mlem_state_s3.state_manager import S3StateManager
 
 _TOOLS = Path(__file__).parents[2] / "tools" / "servers" / "s3_servers.py"
 
@@ -42,28 +38,12 @@ def start(name: str, folder: Path, **options: Any) -> Iterator[Any]:
             for key, value in server.environment.items():
                 patch.setenv(key, value)
             patch.delenv("AWS_PROFILE", raising=False)
-            make_bucket(server)
+            s3_servers.make_bucket(server, BUCKET)
             yield server
     except FileNotFoundError as error:
         if os.environ.get("CI") == "true" and name == "seaweedfs":
             raise
         pytest.skip(str(error))
-
-
-def make_bucket(server: Any) -> None:
-    """Make the bucket, and wait until it takes a first write."""
-    manager = S3StateManager(uri=f"s3://{BUCKET}/warm", endpoint_url=server.url)
-    store: Any = manager.register(Path())
-    deadline = time.monotonic() + 60
-    while True:
-        try:
-            store.client.create_bucket(Bucket=BUCKET)
-            store.client.put_object(Bucket=BUCKET, Key="warm", Body=b"x")
-            return
-        except (MlemError, store.client.exceptions.ClientError):
-            if time.monotonic() > deadline:
-                raise
-            time.sleep(0.1)
 
 
 @pytest.fixture(scope="session")
@@ -79,3 +59,13 @@ def moto(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
 @pytest.fixture
 def racy_moto(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     yield from start("moto", tmp_path_factory.mktemp("moto"), racy=True)
+
+
+@pytest.fixture
+def rclone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    yield from start("rclone", tmp_path_factory.mktemp("rclone"))
+
+
+@pytest.fixture
+def s3rver(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    yield from start("s3rver", tmp_path_factory.mktemp("s3rver"))

@@ -150,6 +150,7 @@ def seaweedfs(folder: Path) -> Iterator[Server]:
         "-filer",
         "-s3",
         "-s3.port.iceberg=0",
+        "-s3.port.lance=0",
         f"-s3.config={folder / 's3.json'}",
         *(f"-{name}={port}" for name, port in ports.items()),
     ]
@@ -199,6 +200,26 @@ def s3rver(folder: Path) -> Iterator[Server]:
     with running("s3rver", command, port, lambda: status(port, "/") != 0) as server:
         keys = {"AWS_ACCESS_KEY_ID": "S3RVER", "AWS_SECRET_ACCESS_KEY": "S3RVER"}
         yield Server(server.name, server.url, server.process, {**server.environment, **keys})
+
+
+def make_bucket(server: Server, bucket: str, timeout_s: float = 60.0) -> None:
+    """Make a bucket, and wait until it takes a first write, which a new server is slow with."""
+    import boto3
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    keys = server.environment
+    session = boto3.session.Session(keys["AWS_ACCESS_KEY_ID"], keys["AWS_SECRET_ACCESS_KEY"], region_name="us-east-1")
+    client = session.client("s3", endpoint_url=server.url)
+    deadline = time.monotonic() + timeout_s
+    while True:
+        try:
+            client.create_bucket(Bucket=bucket)
+            client.put_object(Bucket=bucket, Key="first", Body=b"x")
+            return
+        except (BotoCoreError, ClientError):
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.1)
 
 
 SERVERS = {"seaweedfs": seaweedfs, "moto": moto, "rclone": rclone, "s3rver": s3rver}

@@ -34,11 +34,14 @@ def set_store(root: Path, key: str, text: str, *, unsafe: bool = False) -> Setti
         NotFoundError: The bucket is not there.
         UserError: The setting does not exist, or does not fit.
     """
+    proposed = proposed_config(root, key, text)
+    if proposed.core.state.uri is None and proposed.core.state.type is None:
+        return set_setting(root, key, text)  # how to reach a store that is not chosen yet
     if unsafe:
         found = {"unsafe": True}
-        configured_manager(_with(proposed_config(root, key, text), found))
+        configured_manager(_with(proposed, found))
     else:
-        manager = configured_manager(proposed_config(root, key, text))
+        manager = configured_manager(proposed)
         found = _findings(manager, try_store(manager, root))
     setting = set_setting(root, key, text)
     for name, value in found.items():

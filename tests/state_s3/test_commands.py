@@ -1,0 +1,122 @@
+"""``mlem config set core.state.uri`` and ``mlem doctor`` on S3 servers that are right, and on some that are not."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mlem.config import load_config
+from mlem.errors import PlatformError
+from mlem.stores.probe import probe
+from mlem.testing import Project
+from mlem_state_s3.state_manager import S3StateManager
+
+
+def project_on(server: Any, folder: Path, **environment: str) -> Project:
+    project = Project.make(folder / "project", {**server.environment, **environment})
+    assert project.mlem("config", "set", "core.state.endpoint_url", server.url).returncode == 0
+    return project
+
+
+def test_a_right_server_is_accepted_and_left_clean(seaweedfs: Any, tmp_path: Path) -> None:
+    project = project_on(seaweedfs, tmp_path)
+    done = project.mlem("config", "set", "core.state.uri", "s3://states/accepted")
+    assert (done.returncode, done.stdout) == (0, "core.state.uri = s3://states/accepted\n"), done.stderr
+    config = load_config(project.folder)
+    assert config.core.state.model_dump(exclude_unset=True) == {"endpoint_url": seaweedfs.url, "uri": "s3://states/accepted"}
+    manager = S3StateManager(uri="s3://states/accepted", endpoint_url=seaweedfs.url)
+    assert list(manager.store(tmp_path).names()) == []
+    report = project.json("doctor")
+    assert (report["ok"], [check["check"] for check in report["checks"]]) == (True, ["settings", "plugins", "state store"])
+    assert report["checks"][2]["message"] == "s3://states/accepted/.mlem.state/NAME.mlem.state: excludes two writers"
+
+
+def test_moto_is_recognised_as_right_as_far_as_one_client_can_see(moto: Any, tmp_path: Path) -> None:
+    manager = S3StateManager(uri="s3://states/probe", endpoint_url=moto.url)
+    assert probe(manager, tmp_path, races=0) == manager
+
+
+@pytest.mark.parametrize("name", ["rclone", "s3rver"])
+def test_a_server_that_ignores_conditions_is_refused_unless_it_is_asked_for(
+    name: str, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    server = request.getfixturevalue(name)
+    project = project_on(server, tmp_path)
+    done = project.mlem("config", "set", "core.state.uri", "s3://states/refused", "--output", "json")
+    error = json.loads(done.stdout)["error"]
+    assert (done.returncode, error["code"]) == (7, "unsafe-store"), done.stderr
+    assert "this store creates what is there already: it can't exclude two writers" in error["message"]
+    assert load_config(project.folder).core.state.uri is None
+    assert project.mlem("config", "set", "core.state.uri", "s3://states/refused", "--unsafe").returncode == 0
+    assert load_config(project.folder).core.state.model_dump(exclude_unset=True)["unsafe"] is True
+    doctor = project.mlem("doctor")
+    assert doctor.returncode == 7
+    assert "can't exclude two writers" in doctor.stdout
+
+
+def test_a_bucket_that_is_not_there_is_told(moto: Any, tmp_path: Path) -> None:
+    done = project_on(moto, tmp_path).mlem("config", "set", "core.state.uri", "s3://no-such-bucket/x")
+    assert (done.returncode, "there is no such bucket" in done.stderr) == (3, True), done.stderr
+
+
+def test_credentials_that_are_wrong_or_missing_are_told(seaweedfs: Any, tmp_path: Path) -> None:
+    project = project_on(seaweedfs, tmp_path)
+    wrong = Project(project.folder, {**project.environment, "AWS_SECRET_ACCESS_KEY": "wrong"})
+    done = wrong.mlem("config", "set", "core.state.uri", "s3://states/x")
+    assert (done.returncode, "error[credentials]" in done.stderr) == (6, True), done.stderr
+    assert "wrong" not in done.stdout + done.stderr
+    none = Project(project.folder, {**project.environment, "AWS_SECRET_ACCESS_KEY": "", "AWS_ACCESS_KEY_ID": ""})
+    done = none.mlem("config", "set", "core.state.uri", "s3://states/x")
+    assert (done.returncode, "error[credentials]" in done.stderr) == (6, True), done.stderr
+
+
+def test_a_server_that_is_not_there_is_told(moto: Any, tmp_path: Path) -> None:
+    project = Project.make(tmp_path / "project", moto.environment)
+    assert project.mlem("config", "set", "core.state.endpoint_url", "http://127.0.0.1:9").returncode == 0
+    done = project.mlem("config", "set", "core.state.uri", "s3://states/x")
+    assert (done.returncode, "error[store-unavailable]" in done.stderr) == (7, True), done.stderr
+
+
+@pytest.mark.parametrize("uri", ["s3://", "s3:///path"])
+def test_a_uri_without_a_bucket_is_told(moto: Any, tmp_path: Path, uri: str) -> None:
+    done = project_on(moto, tmp_path).mlem("config", "set", "core.state.uri", uri)
+    assert (done.returncode, "is not s3://bucket/path" in done.stderr) == (2, True), done.stderr
+
+
+def test_a_second_process_is_refused_with_the_holders_name(seaweedfs: Any, tmp_path: Path) -> None:
+    """The lock is seen from another process, by its own connection."""
+    from mlem.errors import LockedError
+    from mlem.holder import new_lock
+    from mlem.state import State
+
+    manager = S3StateManager(uri="s3://states/two", endpoint_url=seaweedfs.url)
+    one, two = manager.store(tmp_path), manager.store(tmp_path)
+    with (
+        manager.session(one, "app", new_lock("run", id_="ci-1"), timeout_s=0, initial=State(type="fake")),
+        pytest.raises(LockedError, match="lock id ci-1"),
+        manager.session(two, "app", new_lock("run"), timeout_s=0.2),
+    ):
+        pass
+
+
+def test_one_locked_write_costs_three_requests_counted_on_the_wire(seaweedfs: Any, tmp_path: Path) -> None:
+    from mlem.holder import new_lock
+    from mlem.state import State
+
+    manager = S3StateManager(uri="s3://states/three", endpoint_url=seaweedfs.url)
+    store: Any = manager.store(tmp_path)
+    sent: list[str] = []
+    store.inner.client.meta.events.register("before-send.s3", lambda request, **_: sent.append(request.method))
+    for turn in range(2):
+        with manager.session(store, "app", new_lock("run"), timeout_s=0, initial=State(type="fake", lineage="1" * 32)) as session:
+            assert session.state is not None
+            session.finish(session.state.with_record("disk", {"turn": turn}))
+    assert sent == ["GET", "PUT", "PUT"] * 2
+
+
+def test_the_probe_tells_the_fault_of_a_proxy_that_drops_conditions(tmp_path: Path, rclone: Any) -> None:
+    with pytest.raises(PlatformError, match="creates what is there already"):
+        probe(S3StateManager(uri="s3://states/p", endpoint_url=rclone.url), tmp_path)
