@@ -49,9 +49,7 @@ def mlem(folder: Path, *arguments: str, code: int = 0) -> str:
 def docker(*arguments: str) -> str:
     """Run the docker command with the classic builder, which is what the SDK has, and return what it prints."""
     environment = {**os.environ, "DOCKER_BUILDKIT": "0"}
-    return subprocess.run(
-        ["docker", *arguments], env=environment, check=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    ).stdout
+    return subprocess.run(["docker", *arguments], env=environment, check=True, capture_output=True, text=True).stdout
 
 
 def engine_or_exit() -> None:

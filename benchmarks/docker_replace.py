@@ -9,11 +9,11 @@ wrong answers (there must be none), and the gap: the longest time between two ri
 from __future__ import annotations
 
 import http.client
+import itertools
 import json
 import sys
 import threading
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -35,7 +35,7 @@ class Seen:
     def gap_s(self) -> float:
         """Return the longest time between two answers, less the period."""
         times = [at for at, answer in self.answers if answer is not None]
-        return max(0.0, max(b - a for a, b in zip(times, times[1:], strict=False)) - PERIOD_S)
+        return max(0.0, max(b - a for a, b in itertools.pairwise(times)) - PERIOD_S)
 
 
 def ask(url: str, body: bytes) -> Any:
@@ -52,8 +52,8 @@ def ask(url: str, body: bytes) -> Any:
         connection.close()
 
 
-def during(folder: Path, deed: Callable[[], object]) -> Seen:
-    """Ask while something is done."""
+def during(folder: Path, arguments: list[str], code: int) -> Seen:
+    """Ask while a command of mlem runs."""
     seen, stop = Seen(), threading.Event()
     body, _ = sample(folder, "iris")
 
@@ -72,7 +72,7 @@ def during(folder: Path, deed: Callable[[], object]) -> Seen:
     asking.start()
     try:
         time.sleep(1)
-        deed()
+        mlem(folder, *arguments, code=code)
         time.sleep(1)
     finally:
         stop.set()
@@ -109,13 +109,12 @@ def main() -> int:
             right = [sample(folder, model)[1] for model in ("iris", "iris-v2")]
             body = sample(folder, "iris")[0]
             for deed, model, code in (("replace", "iris-v2", 0), ("failing replace", "iris-v3", 8), ("rollback", "", 0)):
-                plan = ""
+                plan, arguments = "", ["deployment", "rollback", "bench"]
                 if model:
                     planned = json.loads(mlem(folder, "deployment", "plan", "bench", "--model", model, "--output", "json"))
                     plan = planned["changes"][1]["downtime"].partition(":")[0] or "no downtime"
-                    seen = during(folder, lambda: mlem(folder, "deployment", "run", "--load", "bench", "--model", model, code=code))  # noqa: B023
-                else:
-                    seen = during(folder, lambda: mlem(folder, "deployment", "rollback", "bench"))  # noqa: B023
+                    arguments = ["deployment", "run", "--load", "bench", "--model", model]
+                seen = during(folder, arguments, code)
                 allowed = [*right, ask(address(folder), body)]
                 wrong = sum(answer is not None and answer not in allowed for _, answer in seen.answers)
                 unanswered = sum(answer is None for _, answer in seen.answers)

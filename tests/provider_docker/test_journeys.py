@@ -84,7 +84,7 @@ def test_a_fixed_port_is_kept_and_the_plan_says_what_it_costs(project: Project, 
     changes = {change["step"]: change for change in project.json("deployment", "plan", APP, "--model", "triple")["changes"]}
     start_s = record(project)["start_s"]
     assert changes["container"]["downtime"] == (
-        f"about {start_s:.1f} s, measured at the last start: port {port} can't be shared; a free port has no gap"
+        f"about {start_s:.1f} s as at the last start, twice that if the gate fails: port {port} can't be shared; a free port has no gap"
     )
     deploy(project, name, "triple")
     assert (record(project)["port"], answers(project)) == (port, [3.0, 6.0, 9.0])

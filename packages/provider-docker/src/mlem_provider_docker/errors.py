@@ -33,6 +33,12 @@ _START = "start Docker (sudo systemctl start docker), or name another Engine: --
 _SPACE = "see what takes it: docker system df; free it: docker image prune, docker builder prune"
 
 TABLE = (
+    Rule(  # Python's words: the Engine's own about a registry are Go's
+        r"SSLError|SSLCertVerificationError|CERTIFICATE_VERIFY_FAILED|TLS configuration|sslv3 alert|tlsv1\d? alert",
+        CredentialsError,
+        "engine-tls",
+        "check ca.pem, cert.pem and key.pem: --env.cert_path",
+    ),
     Rule(
         r"permission denied|PermissionError|Errno 13",
         CredentialsError,
@@ -105,8 +111,7 @@ TABLE = (
         "engine-unreachable",
         _START,
     ),
-    Rule(r"paramiko|ssh", PlatformError, "engine-unreachable", "look whether ssh works: ssh USER@HOST docker version"),
-    Rule(r"TLS|certificate|\bssl\b", CredentialsError, "engine-tls", "check ca.pem, cert.pem and key.pem: --env.cert_path"),
+    Rule(r"paramiko|\bssh\b|dial-stdio", PlatformError, "engine-unreachable", "look whether this works: ssh USER@HOST docker version"),
     Rule(
         r"minimum memory limit|range of cpus|invalid|bad parameter|must be|unknown",
         UserError,

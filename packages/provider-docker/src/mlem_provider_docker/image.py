@@ -164,7 +164,9 @@ def _build_failed(name: str, step: str, command: str, lines: Iterable[str], erro
     if "No space left on device" in output:
         return translate(f"build the image {name}, step {step}", "no space left on device" + shown)
     missing = _NO_VERSION.search(output)
-    if missing:
+    if re.search(r"Failed to establish a new connection|name resolution|ProxyError|ConnectTimeout", output):
+        hint = "the Engine's containers don't reach the package index; through a proxy? --pass_pip_environment"
+    elif missing:
         hint = f"no index has {missing[1] or missing[2]} for this Python; is it in your own index? --pass_pip_environment"
     elif re.search(r"CERTIFICATE_VERIFY_FAILED|certificate verify failed", output):
         hint = "a proxy with its own certificates? --ca_file FILE"
@@ -180,8 +182,14 @@ def _build_failed(name: str, step: str, command: str, lines: Iterable[str], erro
     )
 
 
-def push(engine: Engine, name: str, report: Report) -> str | None:
+def push(engine: Engine, name: str, report: Report, credentials: Mapping[str, str] | None = None) -> str | None:
     """Push an image.
+
+    Args:
+        engine: Where it is.
+        name: The image, with registry and tag.
+        report: Called with lines of progress.
+        credentials: ``username`` and ``password``; docker's own configuration and credential helpers when None.
 
     Returns:
         Its digest in the registry; None when the registry did not say.
@@ -191,7 +199,7 @@ def push(engine: Engine, name: str, report: Report) -> str | None:
         PlatformError: It does not answer.
     """
     report(f"pushing {name}")
-    return _transfer(engine.push(name), f"push {name}", "pushed", report)
+    return _transfer(engine.push(name, credentials), f"push {name}", "pushed", report)
 
 
 def pull(engine: Engine, name: str, report: Report) -> None:

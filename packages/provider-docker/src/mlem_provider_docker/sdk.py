@@ -28,7 +28,6 @@ def connect(endpoint: Endpoint) -> Engine:
         PlatformError: Nothing answers there.
         CredentialsError: The user may not use it.
     """
-    import docker
     from docker.tls import TLSConfig
 
     with _translated(f"reach the Docker Engine at {endpoint.host}"):
@@ -44,8 +43,28 @@ def connect(endpoint: Endpoint) -> Engine:
                 ca_cert=str(ca) if ca.is_file() else None,
                 verify=endpoint.verify,
             )
-        client = docker.DockerClient(base_url=endpoint.host, tls=tls, version="auto", timeout=_TIMEOUT_S)
-    return Engine(client, endpoint)
+        return Engine(_client(endpoint.host, tls), endpoint)
+
+
+def _client(host: str, tls: Any) -> DockerClient:
+    import docker
+
+    class Client(docker.APIClient):
+        def __init__(self, *args: Any, **kwargs: Any) -> None:
+            try:
+                super().__init__(*args, **kwargs)
+            except BaseException:
+                self.close()
+                raise
+
+        def merge_environment_settings(self, url: Any, proxies: Any, stream: Any, verify: Any, cert: Any) -> Any:
+            # REQUESTS_CA_BUNDLE would win over the Engine's own CA. Source: https://github.com/psf/requests/issues/3829
+            return super().merge_environment_settings(url, proxies, stream, self.verify if verify is None else verify, cert)
+
+    client = docker.DockerClient.__new__(docker.DockerClient)
+    # ssh:// through the ssh command: with the user's configuration, keys and agent, as the docker command does
+    client.api = Client(base_url=host, tls=tls, version="auto", timeout=_TIMEOUT_S, use_ssh_client=host.startswith("ssh://"))
+    return client
 
 
 def engine_of(env: DockerEnv, where: str | None) -> Engine:
@@ -183,11 +202,16 @@ class Engine:
                 fileobj=cast("IO[bytes]", context), custom_context=True, tag=name, rm=True, forcerm=True, decode=True, **options
             )
 
-    def push(self, name: str) -> Iterator[dict[str, Any]]:
-        """Push an image, with docker's own credentials, and yield the messages."""
+    def push(self, name: str, credentials: Mapping[str, str] | None = None) -> Iterator[dict[str, Any]]:
+        """Push an image and yield the messages.
+
+        Args:
+            name: The image, with registry and tag.
+            credentials: ``username`` and ``password``; docker's own when None.
+        """
         repository, tag = split_name(name)
         with _translated(f"push {name}"):
-            yield from self._api.push(repository, tag, stream=True, decode=True)
+            yield from self._api.push(repository, tag, stream=True, decode=True, auth_config=dict(credentials) if credentials else None)
 
     def pull(self, name: str) -> Iterator[dict[str, Any]]:
         """Pull an image, with docker's own credentials, and yield the messages."""

@@ -200,7 +200,11 @@ class ContainerStep(Step):
         if recorded["situation"] != IN_PLACE or wanted["requested_port"] != recorded["port"]:
             return Change(self.name, "replace", reason)
         start_s = recorded.get("start_s")
-        gap = f"about {start_s:.1f} s, measured at the last start" if start_s else "until the new container is ready, some seconds"
+        gap = (
+            f"about {start_s:.1f} s as at the last start, twice that if the gate fails"
+            if start_s
+            else "until the new container is ready, some seconds"
+        )
         return Change(self.name, "replace", reason, f"{gap}: port {recorded['port']} can't be shared; a free port has no gap")
 
     def apply(self, ctx: Context, wanted: Record, recorded: Record | None) -> Record:

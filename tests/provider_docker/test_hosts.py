@@ -1,0 +1,183 @@
+"""Engines elsewhere: over TLS, over ssh, and one whose disk is full."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import socket
+import socketserver
+import ssl
+import subprocess
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from mlem.errors import CredentialsError, PlatformError
+from mlem.testing import Project
+from mlem_provider_docker.env import DockerEnv
+from mlem_provider_docker.sdk import Engine, connect
+
+DISK_MIB = 400
+
+
+@pytest.fixture
+def full(engine: Engine, tmp_path: Path) -> Iterator[str]:
+    """A second Engine, real, with the base image and next to no space; in a network of its own, so that it leaves ours alone."""
+    if os.geteuid() or shutil.which("dockerd", path="/usr/sbin:/usr/bin:/sbin") is None:
+        pytest.skip("a second Engine takes root and dockerd")
+    data, path = tmp_path / "data", tmp_path / "docker.sock"
+    data.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={DISK_MIB}m", "tmpfs", str(data)], check=True)
+    command = [
+        *("unshare", "--net", "dockerd", "--data-root", str(data), "--exec-root", str(tmp_path / "exec")),
+        *("--pidfile", str(tmp_path / "pid"), "--bridge", "none", "--iptables=false", "--ip-masq=false", "--host", f"unix://{path}"),
+    ]
+    with (tmp_path / "log").open("wb") as log:
+        variables = {**os.environ, "PATH": f"{os.environ['PATH']}:/usr/sbin:/sbin"}
+        process = subprocess.Popen(command, stdout=log, stderr=log, env=variables)
+    try:
+        deadline = time.monotonic() + 60
+        while not _answers(path):
+            assert process.poll() is None, (tmp_path / "log").read_text()
+            assert time.monotonic() < deadline, (tmp_path / "log").read_text()
+            time.sleep(0.1)
+        _copy_base(engine, connect(DockerEnv(host=f"unix://{path}").endpoint()))
+        free = shutil.disk_usage(data).free
+        (data / "filler").write_bytes(bytes(free - 2**16))
+        yield f"unix://{path}"
+    finally:
+        process.terminate()
+        process.wait(60)
+        subprocess.run(["umount", "--recursive", "--lazy", str(data)], check=False)
+
+
+def _copy_base(source: Engine, target: Engine) -> None:
+    id_ = source.create("python:3.11-slim", f"mlem-test-export-{os.getpid()}", {"command": ["true"]})
+    try:
+        target._api.import_image_from_data(source._api.export(id_), repository="python", tag="3.11-slim")
+    finally:
+        source.remove_container(id_)
+
+
+def _answers(path: Path) -> bool:
+    with socket.socket(socket.AF_UNIX) as client:
+        try:
+            client.connect(str(path))
+            client.sendall(b"GET /_ping HTTP/1.0\r\n\r\n")
+            return b" 200 OK" in client.recv(64)
+        except OSError:
+            return False
+
+
+def _certificates(folder: Path) -> Path:
+    """Make a CA, a server's certificate and a client's, as https://docs.docker.com/engine/security/protect-access/ says."""
+    client = folder / "client"
+    client.mkdir(parents=True)
+
+    def openssl(*arguments: str) -> None:
+        subprocess.run(["openssl", *arguments], cwd=folder, check=True, capture_output=True)
+
+    openssl("req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=test-ca", "-keyout", "ca.key", "-out", "ca.pem")
+    for name, extension in (("server", "subjectAltName=IP:127.0.0.1"), ("client", "extendedKeyUsage=clientAuth")):
+        (folder / f"{name}.ext").write_text(extension)
+        openssl("req", "-newkey", "rsa:2048", "-nodes", "-subj", f"/CN={name}", "-keyout", f"{name}.key", "-out", f"{name}.csr")
+        signed = ["-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial", "-days", "2", "-extfile", f"{name}.ext", "-out", f"{name}.pem"]
+        openssl("x509", "-req", "-in", f"{name}.csr", *signed)
+    for source, target in (("ca.pem", "ca.pem"), ("client.pem", "cert.pem"), ("client.key", "key.pem")):
+        shutil.copyfile(folder / source, client / target)
+    return client
+
+
+@pytest.fixture(scope="module")
+def certificates(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return _certificates(tmp_path_factory.mktemp("tls"))
+
+
+@pytest.fixture
+def with_tls(engine: Engine, certificates: Path) -> Iterator[str]:
+    """The Engine's socket behind TLS that asks for a client's certificate, as ``dockerd --tlsverify`` does."""
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=str(certificates.parent / "ca.pem"))
+    context.verify_mode = ssl.CERT_REQUIRED
+    context.load_cert_chain(certificates.parent / "server.pem", certificates.parent / "server.key")
+
+    class Handler(socketserver.BaseRequestHandler):
+        def handle(self) -> None:
+            with (
+                contextlib.suppress(OSError),
+                context.wrap_socket(self.request, server_side=True) as client,
+                socket.socket(socket.AF_UNIX) as behind,
+            ):
+                behind.connect("/var/run/docker.sock")
+                back = threading.Thread(target=_pour, args=(behind, client))
+                back.start()
+                _pour(client, behind)
+                back.join()
+
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler) as server:
+        server.daemon_threads = True
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"tcp://127.0.0.1:{server.server_address[1]}"
+        server.shutdown()
+
+
+def _pour(source: socket.socket, target: socket.socket) -> None:
+    with contextlib.suppress(OSError):
+        while data := source.recv(65536):
+            target.sendall(data)
+        target.shutdown(socket.SHUT_WR)
+
+
+def test_an_engine_with_tls_takes_our_certificates(with_tls: str, certificates: Path) -> None:
+    made = connect(DockerEnv(host=with_tls, cert_path=certificates).endpoint())
+    assert made.containers("nobody") == []
+    made._client.close()
+
+
+@pytest.mark.parametrize("half", ["client", "engine"])
+def test_who_is_not_certified_is_not_believed(with_tls: str, certificates: Path, tmp_path: Path, half: str) -> None:
+    strange = _certificates(tmp_path / "strange")
+    if half == "client":
+        shutil.copyfile(certificates / "ca.pem", strange / "ca.pem")
+    with pytest.raises(CredentialsError) as caught:
+        connect(DockerEnv(host=with_tls, cert_path=strange).endpoint())
+    assert caught.value.code == "engine-tls"
+
+
+def test_a_full_disk_is_named(full: str, plain: Project) -> None:
+    done = plain.run("docker", "app", "double", ["--env.host", full])
+    assert (done.returncode, "error[disk-full]" in done.stderr, "docker system df" in done.stderr) == (7, True, True), done.stderr
+    assert plain.mlem("deployment", "remove", "app").returncode == 0
+
+
+@pytest.fixture
+def fake_ssh(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An ``ssh`` that runs on this machine what it is asked to run on the other; it notes who was asked for."""
+    if shutil.which("docker") is None:
+        pytest.skip("the other machine needs the docker command")
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    script = folder / "ssh"
+    script.write_text(f'#!/bin/sh\necho "$*" >> {tmp_path}/asked\nfor last; do :; done\nexec sh -c "$last"\n')
+    script.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
+    return tmp_path / "asked"
+
+
+def test_an_engine_behind_ssh(engine: Engine, fake_ssh: Path) -> None:
+    before = dict(os.environ)
+    made = connect(DockerEnv(host="ssh://deploy@box").endpoint())
+    assert made.containers("nobody") == []
+    assert made.endpoint.remote_name == "box"
+    assert fake_ssh.read_text().splitlines()[0] == "-l deploy -p 22 -- box docker system dial-stdio"
+    assert dict(os.environ) == before
+
+
+def test_an_engine_behind_an_ssh_that_fails(engine: Engine, fake_ssh: Path, tmp_path: Path) -> None:
+    (tmp_path / "bin" / "ssh").write_text("#!/bin/sh\necho 'Permission denied (publickey).' >&2\nexit 255\n")
+    with pytest.raises((PlatformError, CredentialsError)) as caught:
+        connect(DockerEnv(host="ssh://deploy@box2").endpoint())
+    assert caught.value.hint is not None
