@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import re
-import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
-from mlem.errors import ConflictError, MlemError, NotFoundError
+from mlem.errors import ConflictError, NotFoundError
 from mlem.step import Change, Context, Record, Step, differences
 
 if TYPE_CHECKING:
@@ -16,8 +15,6 @@ if TYPE_CHECKING:
     from mlem_provider_docker.env import DockerEnv
     from mlem_provider_docker.recipe import Recipe
     from mlem_provider_docker.sdk import Engine
-
-_READY_POLL_S = 0.05
 
 
 def _deployment(ctx: Context) -> DockerContainer:
@@ -213,109 +210,12 @@ class ContainerStep(Step):
         The other containers of the deployment stay for `prune`, which the engine calls when the gate has decided: running where
         the ports allow it, and stopped where they do not.
         """
-        from mlem_provider_docker import container
+        from mlem_provider_docker.placement import Placement
 
         _expect_same_engine(ctx, wanted, recorded)
-        engine = _engine(ctx, wanted)
-        container.url_of(engine.endpoint, wanted["bind_address"], 1)
-        name, digest = wanted["container_name"], container.config_digest(wanted)
-        ours = [found for item in engine.containers(ctx.lineage) if (found := engine.container(item["Id"])) is not None]
-        container.expect_ours(engine.container(name), name, ctx.lineage)
-        fitting = next((found for found in ours if found["Config"]["Labels"].get(container.CONFIG_LABEL) == digest), None)
-        others = [found for found in ours if found is not fitting]
-        for other in others:
-            if other["Name"].lstrip("/") == name:
-                engine.rename(other["Id"], container.parked_name(name, other["Id"]))
-        if fitting is not None:
-            adopted = self._adopt(ctx, engine, wanted, fitting, others)
-            if adopted is not None:
-                return adopted
-            others = [other for other in others if other["Id"] != fitting["Id"]]
-        return self._start_new(ctx, engine, wanted, recorded, others)
-
-    def _adopt(self, ctx: Context, engine: Engine, wanted: Record, fitting: dict[str, Any], others: list[dict[str, Any]]) -> Record | None:
-        """Bring a container of the right settings into place; None when its port is taken, and any other will do."""
-        from mlem_provider_docker import container
-
-        id_, name, state = fitting["Id"], wanted["container_name"], fitting["State"]
-        if fitting["Name"].lstrip("/") != name:
-            engine.rename(id_, name)
-        began = None
-        if state.get("Paused"):
-            engine.unpause(id_)
-        elif not state.get("Running") or state.get("Restarting"):
-            engine.stop(id_, 1)
-            began = self._make_way(ctx, engine, wanted, container.published_port(fitting, wanted["container_port"]), others)
-            try:
-                engine.start(id_, name)
-            except MlemError as error:
-                if error.code != "port-in-use" or wanted["requested_port"]:
-                    raise
-                engine.remove_container(id_)
-                return None
-        return self._record(ctx, engine, wanted, id_, began)
-
-    def _start_new(self, ctx: Context, engine: Engine, wanted: Record, recorded: Record | None, others: list[dict[str, Any]]) -> Record:
-        """Create and start a container on the requested port, or on a free one."""
-        from mlem_provider_docker import container
-
-        taken = {container.published_port(other, wanted["container_port"]) for other in others if other["State"].get("Running")}
-        before = recorded["port"] if recorded else None
-        candidates = [wanted["requested_port"]] if wanted["requested_port"] else list(container.free_ports(ctx.lineage, before))
-        refused: MlemError | None = None
-        for port in candidates:
-            if port in taken and not wanted["requested_port"]:
-                continue
-            ctx.guard()
-            name = wanted["container_name"]
-            id_ = engine.create(wanted["image"], name, container.settings(wanted, port, ctx.lineage, ctx.name))
-            began = self._make_way(ctx, engine, wanted, port, others)
-            try:
-                engine.start(id_, name)
-            except MlemError as error:
-                engine.remove_container(id_)
-                if error.code != "port-in-use" or wanted["requested_port"]:
-                    raise
-                refused = error
-                continue
-            return self._record(ctx, engine, wanted, id_, began)
-        raise refused or ConflictError("no free port was found", code="port-in-use", hint="choose one: --port N")
-
-    def _make_way(self, ctx: Context, engine: Engine, wanted: Record, port: int | None, others: list[dict[str, Any]]) -> float:
-        """Stop the containers of ours that have a port; return when the gap began."""
-        from mlem_provider_docker import container
-
-        began = time.monotonic()
-        for other in others:
-            if port is not None and port == container.published_port(other, wanted["container_port"]):
-                engine.stop(other["Id"], _deployment(ctx).stop_timeout_s)
-        return began
-
-    def _record(self, ctx: Context, engine: Engine, wanted: Record, id_: str, began: float | None) -> Record:
-        """Wait until the server is ready or has failed, so that the gap is known; whether it answers rightly is the gate's matter."""
-        from mlem_provider_docker import container
-
-        found = engine.container(id_)
-        port = container.published_port(found, wanted["container_port"]) if found else None
-        url = container.url_of(engine.endpoint, wanted["bind_address"], port or 0)
-        made = {**wanted, "id": id_, "port": port, "url": url}
-        start_s = None if began is None else self._await_ready(ctx, engine, made, began)
-        return {**made, "start_s": start_s}
-
-    def _await_ready(self, ctx: Context, engine: Engine, record: Record, began: float) -> float | None:
-        from mlem.clients.probe import ready
-        from mlem.deployment import DeploymentStatus
-        from mlem_provider_docker import container
-
-        deadline = began + _deployment(ctx).gate_timeout_s
-        while time.monotonic() < deadline:
-            if ready(record["url"], 2.0)[0]:
-                return round(time.monotonic() - began, 2)
-            if container.condition(engine.container(record["id"]), record).status is not DeploymentStatus.STARTING:
-                return None
-            ctx.guard()
-            time.sleep(_READY_POLL_S)
-        return None
+        deployment = _deployment(ctx)
+        placement = Placement(ctx, _engine(ctx, wanted), wanted, deployment.stop_timeout_s, deployment.gate_timeout_s)
+        return placement.place(recorded["port"] if recorded else None)
 
     def remove(self, ctx: Context, recorded: Record | None) -> None:
         """Stop and remove every container of this deployment."""

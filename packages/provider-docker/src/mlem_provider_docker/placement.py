@@ -1,0 +1,146 @@
+"""`Placement`: a container comes into the place of another, which stays until the gate has decided."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from mlem.clients.probe import ready
+from mlem.deployment import DeploymentStatus
+from mlem.errors import MlemError, PlatformError
+from mlem.step import Context, Record
+from mlem_provider_docker import container
+from mlem_provider_docker.sdk import Engine
+
+_READY_POLL_S = 0.05
+_PROBE_TIMEOUT_S = 2.0
+
+
+@dataclass(frozen=True)
+class Placement:
+    """Brings a container into place.
+
+    Attributes:
+        ctx: The run's context.
+        engine: Where.
+        wanted: What the container is to be.
+        stop_timeout_s: How long a container may take to stop.
+        ready_timeout_s: How long a server may take until it is ready; what then is, the gate finds out.
+    """
+
+    ctx: Context
+    engine: Engine
+    wanted: Record
+    stop_timeout_s: float
+    ready_timeout_s: float
+
+    @property
+    def name(self) -> str:
+        """The container's name."""
+        return str(self.wanted["container_name"])
+
+    def place(self, port_before: int | None) -> Record:
+        """Adopt the container that fits, else start one.
+
+        Args:
+            port_before: The host port on record, which a free one prefers to be.
+
+        Returns:
+            The record: what was wanted, with ``id``, ``port``, ``url``, and ``start_s`` from the stop of the predecessor, if it
+            had to stop, to readiness.
+
+        Raises:
+            ConflictError: A container of somebody else has the name.
+            PlatformError: The port is taken.
+        """
+        container.url_of(self.engine.endpoint, self.wanted["bind_address"], 1)
+        container.expect_ours(self.engine.container(self.name), self.name, self.ctx.lineage)
+        digest = container.config_digest(self.wanted)
+        listed = self.engine.containers(self.ctx.lineage)
+        ours = [found for item in listed if (found := self.engine.container(item["Id"])) is not None]
+        fitting = next((found for found in ours if found["Config"]["Labels"].get(container.CONFIG_LABEL) == digest), None)
+        others = [found for found in ours if found is not fitting]
+        for other in others:
+            if other["Name"].lstrip("/") == self.name:
+                self.engine.rename(other["Id"], container.parked_name(self.name, other["Id"]))
+        adopted = self._adopt(fitting, others) if fitting is not None else None
+        return adopted or self._start_new(port_before, others)
+
+    def _adopt(self, fitting: dict[str, Any], others: Sequence[dict[str, Any]]) -> Record | None:
+        """Bring a container of the right settings into place; None when its port is taken, and any other will do."""
+        id_, state = fitting["Id"], fitting["State"]
+        if fitting["Name"].lstrip("/") != self.name:
+            self.engine.rename(id_, self.name)
+        began = None
+        if state.get("Paused"):
+            self.engine.unpause(id_)
+        elif not state.get("Running") or state.get("Restarting"):
+            self.engine.stop(id_, 1)
+            began = self._make_way(self._port(fitting), others)
+            try:
+                self.engine.start(id_, self.name)
+            except MlemError as error:
+                if error.code != "port-in-use" or self.wanted["requested_port"]:
+                    raise
+                self.engine.remove_container(id_)
+                return None
+        return self._record(id_, began)
+
+    def _start_new(self, port_before: int | None, others: Sequence[dict[str, Any]]) -> Record:
+        """Create and start a container on the requested port, or on a free one."""
+        requested = self.wanted["requested_port"]
+        taken = {self._port(other) for other in others if other["State"].get("Running")}
+        refused = PlatformError("no free port was found", code="port-in-use", hint="choose one: --port N")
+        for port in [requested] if requested else container.free_ports(self.ctx.lineage, port_before):
+            if port in taken and not requested:
+                continue
+            self.ctx.guard()
+            id_ = self.engine.create(
+                self.wanted["image"], self.name, container.settings(self.wanted, port, self.ctx.lineage, self.ctx.name)
+            )
+            began = self._make_way(port, others)
+            try:
+                self.engine.start(id_, self.name)
+            except MlemError as error:
+                self.engine.remove_container(id_)
+                if not isinstance(error, PlatformError) or error.code != "port-in-use" or requested:
+                    raise
+                refused = error
+                continue
+            return self._record(id_, began)
+        raise refused
+
+    def _make_way(self, port: int | None, others: Sequence[dict[str, Any]]) -> float:
+        """Stop the containers of ours that have a port; return when the gap began."""
+        began = time.monotonic()
+        for other in others:
+            if port is not None and port == self._port(other):
+                self.engine.stop(other["Id"], self.stop_timeout_s)
+        return began
+
+    def _port(self, found: dict[str, Any]) -> int | None:
+        return container.published_port(found, self.wanted["container_port"])
+
+    def _record(self, id_: str, began: float | None) -> Record:
+        """Wait until the server is ready or has failed, so that the gap is known; whether it answers rightly is the gate's matter."""
+        found = self.engine.container(id_)
+        port = self._port(found) if found else None
+        made = {
+            **self.wanted,
+            "id": id_,
+            "port": port,
+            "url": container.url_of(self.engine.endpoint, self.wanted["bind_address"], port or 0),
+        }
+        return {**made, "start_s": None if began is None else self._await_ready(made, began)}
+
+    def _await_ready(self, record: Record, began: float) -> float | None:
+        while time.monotonic() < began + self.ready_timeout_s:
+            if ready(record["url"], _PROBE_TIMEOUT_S)[0]:
+                return round(time.monotonic() - began, 2)
+            if container.condition(self.engine.container(record["id"]), record).status is not DeploymentStatus.STARTING:
+                return None
+            self.ctx.guard()
+            time.sleep(_READY_POLL_S)
+        return None
