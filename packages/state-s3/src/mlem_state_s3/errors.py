@@ -50,7 +50,7 @@ def translate(error: Exception, where: str, action: str) -> MlemError:
         `StateUnknownError` for everything after which the request may have been carried out.
     """
     name = type(error).__name__
-    response: dict[str, Any] = getattr(error, "response", {})
+    response: dict[str, Any] = getattr(error, "response", None) or {}  # None where there was no answer
     code = str(response.get("Error", {}).get("Code", ""))
     status = response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
     words = f"can't {action} {where}: {error}"

@@ -79,7 +79,7 @@ class S3fsStore(Store):
 
     def _refused(self, name: str, error: OSError) -> Exception:
         """Recognise a condition that did not hold; s3fs has no exception of its own for it."""
-        answer = getattr(error.__cause__, "response", {})
+        answer = getattr(error.__cause__, "response", None) or {}
         status = answer.get("ResponseMetadata", {}).get("HTTPStatusCode")
         missing = status == 404 and answer.get("Error", {}).get("Code") == "NoSuchKey"  # If-Match of what is not there
         if isinstance(error, FileExistsError) or status == 412 or missing:

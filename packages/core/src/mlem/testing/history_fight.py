@@ -37,6 +37,7 @@ class Verdict:
         killed: How many processes were killed.
         paused: How many times a process was paused.
         stuck: Workers that did not end in time.
+        crashed: Workers that ended by an error that is none of ours, with the last line of it.
     """
 
     operations: int
@@ -49,11 +50,12 @@ class Verdict:
     killed: int
     paused: int
     stuck: Sequence[str]
+    crashed: Sequence[str]
 
     @property
     def clean(self) -> bool:
         """Whether nothing went wrong."""
-        return self.linearizable and not self.interleavings and not self.lost and not self.stuck
+        return self.linearizable and not self.interleavings and not self.lost and not self.stuck and not self.crashed
 
 
 @dataclass
@@ -197,9 +199,10 @@ class Fight:
         lost = [f"the total is {total}, the parts are {sum(by.values())}"] if total != sum(by.values()) else []
         done = 0
         killed = 0
-        for worker in [*self._gone, *self._workers]:
+        everybody = [*self._gone, *self._workers]
+        for worker in everybody:
             report = self._report(worker.name)
-            most = report["done"] + report["doubtful"] + (1 if worker.killed else 0)
+            most = report["done"] + report["doubtful"]
             if not report["done"] <= by.get(worker.name, 0) <= most:
                 lost.append(f"{worker.name} did {report['done']} to {most}, the state has {by.get(worker.name, 0)}")
             done += report["done"]
@@ -217,7 +220,12 @@ class Fight:
             killed=killed,
             paused=self._paused,
             stuck=stuck,
+            crashed=[f"{worker.name}: {self._last_error(worker.name)}" for worker in everybody if worker.process.returncode not in (0, -9)],
         )
+
+    def _last_error(self, name: str) -> str:
+        lines = (self.folder / f"{name}.err").read_text(errors="replace").splitlines()
+        return lines[-1] if lines else "said nothing"
 
     def _report(self, name: str) -> dict[str, int]:
         """Return the last report that a worker wrote whole."""

@@ -72,6 +72,8 @@ def _count(manager: StateManager, store: Store, task: Mapping[str, Any]) -> dict
                 if task.get("pause_s"):
                     time.sleep(task["pause_s"])
                 report["doubtful"] += 1
+                if task.get("progress"):
+                    print(json.dumps(report), flush=True)  # whoever kills this process knows what was under way
                 session.finish(state.with_record("count", {"total": before["total"] + 1, "by": by}))
                 report["doubtful"] -= 1
                 report["done"] += 1
