@@ -84,7 +84,7 @@ def faults(session: nox.Session) -> None:
 @nox.session
 def journeys(session: nox.Session) -> None:
     """Run the command line end to end, with everything installed."""
-    install(session, list(PACKAGES), *group("test", "example"), "-e", "examples/mlem-provider-folder")
+    install(session, list(PACKAGES), *group("test", "example", "servers"), "-e", "examples/mlem-provider-folder")
     _pytest(session, "tests/journeys", "tests/architecture", "tests/examples")
 
 
