@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Self
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from mlem.fields import Unit
 from mlem.state import LockInfo, State
@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 class LeasedStateManager(StateManager):
     """A store with compare-and-swap, and the lease over it: a subclass brings the store alone."""
+
+    # Looking a type up imports every manager: what is not used is not built.
+    model_config = ConfigDict(defer_build=True)
 
     uri: str = Field(description="folder or bucket for states, for example s3://bucket/path")
     ttl_s: Annotated[float, Field(ge=1, le=86400), Unit("s")] = Field(
