@@ -27,6 +27,9 @@ class LeasedStateManager(StateManager):
     ttl_s: Annotated[float, Field(ge=1, le=86400), Unit("s")] = Field(
         default=60.0, description="a holder that gives no sign of life for this long counts as dead"
     )
+    settle_timeout_s: Annotated[float, Field(gt=0, le=3600), Unit("s")] = Field(
+        default=30.0, description="time to find out whether a write landed that got no answer; at most half of ttl_s"
+    )
     unsafe: bool = Field(default=False, description="use a store that can't exclude two writers; every run says so")
 
     @abstractmethod
@@ -54,7 +57,7 @@ class LeasedStateManager(StateManager):
         """Return the store for a project, which settles writes whose outcome is unknown."""
         from mlem.settled import SettledStore
 
-        return SettledStore(self.register(root), root, deadline_s=min(30.0, self.ttl_s / 2), certain=self.certain)
+        return SettledStore(self.register(root), root, deadline_s=min(self.settle_timeout_s, self.ttl_s / 2), certain=self.certain)
 
     def session(
         self,

@@ -45,13 +45,14 @@ class FaultProxy:
     Attributes:
         url: The proxy's own address.
         rate: As given; may be changed at any time.
+        upstream: The store's port; may be changed when the store starts anew.
         counts: How many of each fault there were, and of ``none``.
     """
 
     def __init__(self, port: int, *, rate: float, seed: int = 0, longest_s: float = 1.0) -> None:
         self.rate = rate
         self.counts: Counter[str] = Counter()
-        self._upstream = port
+        self.upstream = port
         self._random = random.Random(seed)  # noqa: S311  # plays dice, guards nothing
         self._longest_s = longest_s
         self._server = _Server(("127.0.0.1", 0), _handler(self))
@@ -77,7 +78,7 @@ class FaultProxy:
 
     def forward(self, method: str, path: str, headers: list[tuple[str, str]], body: bytes) -> tuple[int, list[tuple[str, str]], bytes]:
         """Send a request to the store and return its answer."""
-        connection = http.client.HTTPConnection("127.0.0.1", self._upstream, timeout=60)
+        connection = http.client.HTTPConnection("127.0.0.1", self.upstream, timeout=60)
         try:
             connection.putrequest(method, path, skip_host=True, skip_accept_encoding=True)
             for key, value in headers:
