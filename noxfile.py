@@ -33,8 +33,7 @@ def group(*names: str) -> list[str]:
 
 def install(session: nox.Session, packages: list[str], *requirements: str) -> None:
     """Install packages of ours, editable, with requirements."""
-    # Compiled once at installation: what is measured and what users see start fast.
-    session.env["UV_COMPILE_BYTECODE"] = "1"
+    # Compiled at the first import, and kept: what is tested many times must not compile each time.
     session.env["PYTHONDONTWRITEBYTECODE"] = ""
     editable = [argument for package in packages for argument in ("-e", f"packages/{package}")]
     session.install(*editable, *requirements)
