@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 from mlem import api
 from mlem.errors import MlemError
@@ -49,13 +50,19 @@ def push_registry() -> str:
         raise
 
 
+def one_at_a_time(tmp_path_factory: pytest.TempPathFactory) -> FileLock:
+    """Return a lock for building what all workers need: who comes second finds it in the Engine's cache."""
+    return FileLock(tmp_path_factory.getbasetemp().parent / "mlem-docker.lock")
+
+
 @pytest.fixture(scope="session")
 def warm(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> None:
     """An image of a model without packages: while it is there, the layers of all the others' packages stay in the Engine's cache."""
     project = Project.make(tmp_path_factory.mktemp("warm"))
     project.save("double", 2.0)
     builder = registry().get("builder", "docker").from_data({"image_name": CACHE}, "the tests")
-    builder.build(api.load_meta("double", str(project.folder)), str(project.folder / "double.mlem"), lambda _line: None)
+    with one_at_a_time(tmp_path_factory):
+        builder.build(api.load_meta("double", str(project.folder)), str(project.folder / "double.mlem"), lambda _line: None)
 
 
 @pytest.fixture

@@ -19,6 +19,7 @@ from mlem.testing.projects import SAMPLE
 from mlem_provider_docker.sdk import LINEAGE_LABEL, Engine
 
 APP = "app"
+FOLLOW = ["deployment", "logs", APP, "--follow"]
 
 
 def wait_until(what: str, happened: Callable[[], bool], timeout_s: float = 60.0) -> None:
@@ -268,8 +269,10 @@ def test_following_the_logs_ends_with_the_container(project: Project, engine: En
 
 def test_following_the_logs_can_be_interrupted(project: Project, name: str) -> None:
     deploy(project, name)
+    # what runs in the background of a shell ignores SIGINT, and hands that down
+    code = f"import signal; signal.signal(2, signal.default_int_handler); from mlem.cli.main import main; main({FOLLOW!r})"
     follower = subprocess.Popen(
-        [sys.executable, "-m", "mlem.cli", "deployment", "logs", APP, "--follow"],
+        [sys.executable, "-c", code],
         cwd=project.folder,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from filelock import FileLock
 
 from mlem.client import Client
 from mlem.errors import MlemError
@@ -49,7 +50,8 @@ def trained(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Path:
     project = Project.make(tmp_path_factory.mktemp("trained"))
     done = project.python("-c", TRAIN)
     assert done.returncode == 0, done.stderr
-    done = project.mlem("build", "docker", "iris", "--image_name", "mlem-test-cache-iris", timeout_s=900)
+    with FileLock(tmp_path_factory.getbasetemp().parent / "mlem-docker.lock"):
+        done = project.mlem("build", "docker", "iris", "--image_name", "mlem-test-cache-iris", timeout_s=900)
     assert done.returncode == 0, done.stderr
     return project.folder
 
