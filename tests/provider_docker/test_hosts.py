@@ -10,6 +10,7 @@ import socketserver
 import ssl
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Iterator
@@ -30,12 +31,14 @@ def full(engine: Engine, tmp_path: Path) -> Iterator[str]:
     """A second Engine, real, with the base image and next to no space; in a network of its own, so that it leaves ours alone."""
     if os.geteuid() or shutil.which("dockerd", path="/usr/sbin:/usr/bin:/sbin") is None:
         pytest.skip("a second Engine takes root and dockerd")
-    data, path = tmp_path / "data", tmp_path / "docker.sock"
+    # Sockets have short paths, and a test's folder under a second pytest is too deep for those of containerd.
+    home = Path(tempfile.mkdtemp(prefix="mlem-", dir="/tmp"))
+    data, path = home / "data", home / "docker.sock"
     data.mkdir()
     subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={DISK_MIB}m", "tmpfs", str(data)], check=True)
     command = [
-        *("unshare", "--net", "dockerd", "--data-root", str(data), "--exec-root", str(tmp_path / "exec")),
-        *("--pidfile", str(tmp_path / "pid"), "--bridge", "none", "--iptables=false", "--ip-masq=false", "--host", f"unix://{path}"),
+        *("unshare", "--net", "dockerd", "--data-root", str(data), "--exec-root", str(home / "exec")),
+        *("--pidfile", str(home / "pid"), "--bridge", "none", "--iptables=false", "--ip-masq=false", "--host", f"unix://{path}"),
     ]
     with (tmp_path / "log").open("wb") as log:
         variables = {**os.environ, "PATH": f"{os.environ['PATH']}:/usr/sbin:/sbin"}
@@ -54,6 +57,7 @@ def full(engine: Engine, tmp_path: Path) -> Iterator[str]:
         process.terminate()
         process.wait(60)
         subprocess.run(["umount", "--recursive", "--lazy", str(data)], check=False)
+        shutil.rmtree(home, ignore_errors=True)
 
 
 def _copy_base(source: Engine, target: Engine) -> None:
