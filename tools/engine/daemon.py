@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 from machine import background, need, note, wait_for
 
@@ -28,9 +29,21 @@ def start() -> None:
         sys.exit("no Engine answers, and starting one takes root")
     dockerd = need("dockerd", "docker.io", "iptables")
     need("iptables", "iptables")
+    _forget_dead()
     log = background("dockerd", [dockerd, "--log-level", "warn"])
     wait_for("dockerd", answers, log)
     note("the Engine is started")
+
+
+def _forget_dead() -> None:
+    """Remove the pid file of an Engine that was killed: dockerd refuses to start while a process of any kind has that pid."""
+    pid_file = Path("/var/run/docker.pid")
+    if not pid_file.exists():
+        return
+    status = Path("/proc", pid_file.read_text().strip(), "status")
+    text = status.read_text() if status.exists() else ""
+    if "Name:\tdockerd" not in text or "State:\tZ" in text:
+        pid_file.unlink()
 
 
 if __name__ == "__main__":
