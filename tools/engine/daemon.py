@@ -36,14 +36,15 @@ def start() -> None:
 
 
 def _forget_dead() -> None:
-    """Remove the pid file of an Engine that was killed: dockerd refuses to start while a process of any kind has that pid."""
-    pid_file = Path("/var/run/docker.pid")
-    if not pid_file.exists():
-        return
-    status = Path("/proc", pid_file.read_text().strip(), "status")
-    text = status.read_text() if status.exists() else ""
-    if "Name:\tdockerd" not in text or "State:\tZ" in text:
-        pid_file.unlink()
+    """Remove the pid files of an Engine that was killed: dockerd waits for whatever process has those pids, a zombie included."""
+    for path, name in (("/var/run/docker.pid", "dockerd"), ("/var/run/docker/containerd/containerd.pid", "containerd")):
+        pid_file = Path(path)
+        if not pid_file.exists():
+            continue
+        status = Path("/proc", pid_file.read_text().strip(), "status")
+        text = status.read_text() if status.exists() else ""
+        if f"Name:\t{name}" not in text or "State:\tZ" in text:
+            pid_file.unlink()
 
 
 if __name__ == "__main__":
