@@ -51,6 +51,11 @@ class Served:
     def log(self) -> str:
         return self.log_file.read_text()
 
+    def log_with(self, text: str) -> str:
+        """Return the log once it has a text: a line is written after the answer was sent."""
+        wait_until(lambda: text in self.log)
+        return self.log
+
     def request(self, method: str, path: str, body: bytes | None = None, headers: Mapping[str, str] | None = None) -> Reply:
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=TIMEOUT_S)
         with contextlib.closing(connection):
