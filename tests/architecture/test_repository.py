@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import importlib
 import re
 import subprocess
 import sys
@@ -78,3 +79,12 @@ def test_nothing_that_is_committed_names_a_registry_or_a_machine() -> None:
     hosts = re.compile("|".join(["pythonhosted" + r"\.org", r"pypi\.org" + "/simple", "registry" + r"\.npmjs", "deb" + r"\.debian\.org"]))
     found = [name for name in files if (ROOT / name).is_file() and hosts.search((ROOT / name).read_text(errors="ignore"))]
     assert (found, [name for name in files if name.endswith("uv.lock")]) == ([], [])
+
+
+@pytest.mark.parametrize("module", ["mlem", "mlem_provider_docker"])
+def test_every_public_name_is_found_and_sorted(module: str) -> None:
+    found = importlib.import_module(module)
+    homes = {name: getattr(found, name) for name in found.__all__}
+    assert (sorted(homes), set(homes)) == (sorted(found._HOMES), {*found.__all__})
+    with pytest.raises(AttributeError, match="nothing"):
+        _ = found.nothing

@@ -77,7 +77,7 @@ def remove_obsolete(session: Session, steps: Sequence[Step], ctx: Context, chang
 
 def restore(session: Session, steps: Sequence[Step], ctx: Context, release: Release) -> Context:
     """Bring every step back to the record that a release has of it, and remove what it did not have."""
-    ctx = replace(ctx, model=None, model_location=None, records=state_of(session).records)
+    ctx = replace(ctx, model=None, model_location=None, records=state_of(session).records, put_back=release.records)
     for step in steps:
         recorded, current = release.records.get(step.name), state_of(session).records.get(step.name)
         if recorded is None:

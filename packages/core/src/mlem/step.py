@@ -47,6 +47,7 @@ class Context:
         model: The model's metadata; None when an old release is put back, or everything is removed.
         model_location: Path or URL of the model's ``.mlem`` file; None where ``model`` is.
         records: The records of all steps as they stand now, by step name.
+        put_back: The records of the release that is put back, the platform's facts of then included; empty in a run.
         report: Call it with a line of progress for the user.
         guard: Call it before each action on the platform in a long step; raises `LockedError` when the lock was lost.
     """
@@ -58,6 +59,7 @@ class Context:
     model: Model | None = None
     model_location: str | None = None
     records: Mapping[str, Record] = field(default_factory=dict)
+    put_back: Mapping[str, Record] = field(default_factory=dict)
     report: Callable[[str], None] = lambda _line: None
     guard: Callable[[], None] = lambda: None
 

@@ -1,1 +1,33 @@
-"""Deploy a model as a container on a Docker Engine, and build images of models."""
+"""Deploy a model as a container on a Docker Engine, and build images of models.
+
+The public names are for providers that run images elsewhere.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from mlem_provider_docker.address import EngineAddress
+    from mlem_provider_docker.options import ImageOptions
+    from mlem_provider_docker.pushed_image import PushedImageStep
+    from mlem_provider_docker.sdk import LINEAGE_LABEL, Engine, connect
+
+_HOMES = {
+    "LINEAGE_LABEL": "sdk",
+    "Engine": "sdk",
+    "EngineAddress": "address",
+    "ImageOptions": "options",
+    "PushedImageStep": "pushed_image",
+    "connect": "sdk",
+}
+
+__all__ = ["LINEAGE_LABEL", "Engine", "EngineAddress", "ImageOptions", "PushedImageStep", "connect"]
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name at its first use: finding plugins imports this package."""
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 import tempfile
@@ -48,6 +49,12 @@ def labels_of(recipe: Recipe, model: Model, lineage: str, deployment: str) -> di
         DEPLOYMENT_LABEL: deployment,
         LINEAGE_LABEL: lineage,
     }
+
+
+def tag_of(recipe: Recipe, model: Model, lineage: str) -> str:
+    """Return the tag of a deployment's image: it says what is in it and whose it is, so that it is never another one."""
+    identity = hashlib.sha256(f"{recipe.digest}/{lineage}".encode()).hexdigest()
+    return f"{model.digest[:12]}-{identity[:12]}"
 
 
 def owner(labels: Mapping[str, str] | None) -> str:
@@ -202,14 +209,14 @@ def push(engine: Engine, name: str, report: Report, credentials: Mapping[str, st
     return _transfer(engine.push(name, credentials), f"push {name}", "pushed", report)
 
 
-def pull(engine: Engine, name: str, report: Report) -> None:
-    """Pull an image.
+def pull(engine: Engine, name: str, report: Report, credentials: Mapping[str, str] | None = None) -> None:
+    """Pull an image; the arguments are those of `push`.
 
     Raises:
         NotFoundError: The registry does not have it.
     """
     report(f"pulling {name}")
-    _transfer(engine.pull(name), f"pull {name}", "pulled", report)
+    _transfer(engine.pull(name, credentials), f"pull {name}", "pulled", report)
 
 
 def _transfer(messages: Iterable[Mapping[str, Any]], what: str, done: str, report: Report) -> str | None:

@@ -13,8 +13,8 @@ from mlem_provider_docker.errors import text_of, translate
 if TYPE_CHECKING:
     from docker import DockerClient
 
+    from mlem_provider_docker.address import EngineAddress
     from mlem_provider_docker.endpoint import Endpoint
-    from mlem_provider_docker.env import DockerEnv
 
 LINEAGE_LABEL = "mlem.lineage"
 _TIMEOUT_S = 120
@@ -67,11 +67,11 @@ def _client(host: str, tls: Any) -> DockerClient:
     return client
 
 
-def engine_of(env: DockerEnv, where: str | None) -> Engine:
+def engine_of(env: EngineAddress, where: str | None) -> Engine:
     """Return the Engine of a record.
 
     Args:
-        env: The declared env.
+        env: The declared address.
         where: The Engine that the record names.
     """
     return connect(env.at(where).endpoint())
@@ -213,11 +213,16 @@ class Engine:
         with _translated(f"push {name}"):
             yield from self._api.push(repository, tag, stream=True, decode=True, auth_config=dict(credentials) if credentials else None)
 
-    def pull(self, name: str) -> Iterator[dict[str, Any]]:
-        """Pull an image, with docker's own credentials, and yield the messages."""
+    def pull(self, name: str, credentials: Mapping[str, str] | None = None) -> Iterator[dict[str, Any]]:
+        """Pull an image and yield the messages.
+
+        Args:
+            name: The image, with registry and tag.
+            credentials: ``username`` and ``password``; docker's own when None.
+        """
         repository, tag = split_name(name)
         with _translated(f"pull {name}"):
-            yield from self._api.pull(repository, tag, stream=True, decode=True)
+            yield from self._api.pull(repository, tag, stream=True, decode=True, auth_config=dict(credentials) if credentials else None)
 
     @contextmanager
     def _absent_is_none(self, what: str) -> Iterator[list[dict[str, Any]]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, cast
@@ -43,14 +42,14 @@ def _recipe(ctx: Context) -> Recipe | None:
 
 
 def _image(ctx: Context, recipe: Recipe | None) -> str | None:
-    """Return the image's name: its tag says what is in it and whose it is, so that it is never another one."""
+    """Return the image's whole name."""
     from mlem_provider_docker.builders import reference
+    from mlem_provider_docker.image import tag_of
 
     if ctx.model is None or recipe is None:
         return None
-    identity = hashlib.sha256(f"{recipe.digest}/{ctx.lineage}".encode()).hexdigest()
     name = _deployment(ctx).image_name or f"mlem-{_slug(ctx.name)}"
-    return reference(name, f"{ctx.model.digest[:12]}-{identity[:12]}", _env(ctx).registry)
+    return reference(name, tag_of(recipe, ctx.model, ctx.lineage), _env(ctx).registry)
 
 
 def _expect_same_engine(ctx: Context, wanted: Record, recorded: Record | None) -> None:

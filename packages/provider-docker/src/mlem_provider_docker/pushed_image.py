@@ -1,0 +1,112 @@
+"""`PushedImageStep`: the image of the model in a platform's own registry, for providers that run images elsewhere."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, ClassVar, cast
+
+from mlem.errors import ConflictError, PlatformError
+from mlem.step import Context, Record, Step
+
+if TYPE_CHECKING:
+    from mlem_provider_docker.address import EngineAddress
+    from mlem_provider_docker.options import ImageOptions
+    from mlem_provider_docker.sdk import Engine
+
+
+class PushedImageStep(Step):
+    """The image of the model, built on an Engine and pushed to a platform's registry.
+
+    The deployment's class has to inherit from `ImageOptions`. What a platform knows is in four methods; the platform's registry
+    keeps the image, so `observe` trusts the record: whether it can be run is the business of the step that runs it.
+    """
+
+    name: ClassVar[str] = "image"
+
+    @abstractmethod
+    def engine_address(self, ctx: Context) -> EngineAddress:
+        """Return the Engine that builds."""
+
+    @abstractmethod
+    def repository(self, ctx: Context) -> str:
+        """Return the image's name in the registry, without host and tag: ``iris-prod/web``; without asking the platform."""
+
+    @abstractmethod
+    def registry_host(self, ctx: Context) -> str:
+        """Return the registry: ``registry.example.com``; the platform may be asked."""
+
+    @abstractmethod
+    def credentials(self, ctx: Context) -> Mapping[str, str] | None:
+        """Return ``username`` and ``password`` for the registry, just before they are needed; None for docker's own."""
+
+    def wanted(self, ctx: Context) -> Record:
+        """Want an image of this model, made by this recipe, in this repository."""
+        from mlem_provider_docker.image import tag_of
+        from mlem_provider_docker.recipe import Recipe
+
+        recipe = Recipe.of(_options(ctx), ctx.model) if ctx.model else None
+        return {
+            "model_hash": ctx.model.digest if ctx.model else None,
+            "recipe": recipe.digest if recipe else None,
+            "repository": self.repository(ctx),
+            "tag": tag_of(recipe, ctx.model, ctx.lineage) if recipe and ctx.model else None,
+        }
+
+    def apply(self, ctx: Context, wanted: Record, recorded: Record | None) -> Record:
+        """Build the image unless a killed run did, and push it; one that is put back is in the registry already.
+
+        Returns:
+            ``wanted`` and ``image`` (the whole name), ``image_id`` (digest of its configuration) and ``digest`` (of its manifest in the
+            registry, as the registry named it).
+        """
+        earlier = ctx.put_back.get(self.name)
+        if ctx.model is None or ctx.model_location is None:
+            return {**wanted, **{key: earlier[key] for key in ("image", "image_id", "digest")}} if earlier else dict(wanted)
+        from mlem_provider_docker import image
+        from mlem_provider_docker.recipe import Recipe
+        from mlem_provider_docker.sdk import connect
+
+        engine = connect(self.engine_address(ctx).endpoint())
+        name = f"{self.registry_host(ctx)}/{wanted['repository']}:{wanted['tag']}"
+        found = engine.image(name)
+        image.expect_ours(found, name, ctx.lineage)
+        if found is None:
+            recipe = Recipe.of(_options(ctx), ctx.model)
+            labels = image.labels_of(recipe, ctx.model, ctx.lineage, ctx.name)
+            image.build(engine, name, recipe, _options(ctx), labels, ctx.model, ctx.model_location, ctx.report, ctx.guard)
+        ctx.guard()
+        digest = image.push(engine, name, ctx.report, self.credentials(ctx))
+        made = engine.image(name)
+        if made is None:
+            raise ConflictError(f"the image {name} was removed while it was made", hint="repeat the command")
+        return {**wanted, "image": name, "image_id": made["Id"], "digest": digest}
+
+    def remove(self, ctx: Context, recorded: Record | None) -> None:
+        """Remove the deployment's images from the Engine; those in the registry belong to the platform's part of the provider."""
+        self._remove_old(ctx, ())
+
+    def prune(self, ctx: Context, keep: Sequence[Record]) -> None:
+        """Remove the images that no kept release needs from the Engine."""
+        self._remove_old(ctx, [record["image"] for record in keep if record.get("image")])
+
+    def _remove_old(self, ctx: Context, keep: Sequence[str]) -> None:
+        from mlem_provider_docker import image
+
+        engine = self._engine_if_there(ctx)
+        if engine is not None:
+            image.remove_old(engine, ctx.lineage, keep)
+
+    def _engine_if_there(self, ctx: Context) -> Engine | None:
+        """Return the Engine; None where it can't be reached: another machine may have built the images."""
+        from mlem_provider_docker.sdk import connect
+
+        try:
+            return connect(self.engine_address(ctx).endpoint())
+        except PlatformError as error:
+            ctx.report(f"images that were built here stay: {error.message}")
+            return None
+
+
+def _options(ctx: Context) -> ImageOptions:
+    return cast("ImageOptions", ctx.deployment)
