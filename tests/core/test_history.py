@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mlem.errors import ConflictError
+from mlem.state import LockInfo, State
 from mlem.state_manager import ABSENT
 from mlem.testing.history import Operation, Recorder, RecordingStore, interleavings, linearize, load_history
 from mlem.testing.stores import MemoryStore
@@ -99,6 +100,25 @@ def test_a_holder_that_writes_after_another_has_is_found() -> None:
     order = [write(0, 1, None, "a", "x"), write(2, 3, "a", "b", "x"), write(4, 5, "b", "c", ""), write(6, 7, "c", "d", "y")]
     assert interleavings(order) == []
     assert interleavings([*order, write(8, 9, "d", "e", "x")]) == [("x", "y")]
+
+
+def test_a_lock_that_is_taken_anew_after_another_look_is_another_tenure(tmp_path: Path) -> None:
+    """An acquisition with an unknown outcome had landed; its holder, who never acted under it, gets the lock later."""
+    recorded = RecordingStore(MemoryStore(), Recorder(tmp_path / "w.log"), "w")
+
+    def state(lock: str, renewal: int, serial: int) -> bytes:
+        holder = LockInfo(id=lock, holder="w", operation="run", since="2026-01-01T00:00:00Z", renewal=renewal)
+        return State(type="fake", lineage="1" * 32, serial=serial, lock=holder).to_bytes()
+
+    version = ABSENT
+    for serial, (lock, renewal) in enumerate([("x", 1), ("y", 1), ("x", 1), ("x", 2)]):
+        version = recorded.write("app", state(lock, renewal, serial), version)
+    order = linearize(load_history([tmp_path / "w.log"], "app"))
+    assert order is not None
+    assert interleavings(order) == []
+    # the lock of before, without another look
+    late = [*order, write(8, 9, None, None, order[1].holder)]
+    assert interleavings(late) == [(order[1].holder, order[3].holder)]
 
 
 def test_the_history_of_a_store_with_many_clients_is_linearizable(tmp_path: Path) -> None:

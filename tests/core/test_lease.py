@@ -111,6 +111,21 @@ def test_a_holder_that_gives_signs_of_life_is_never_taken_over(bench: Bench, mon
         bench.acquire("b", timeout_s=600)
 
 
+def test_a_waiter_that_slept_through_other_holders_does_not_take_a_new_lock_of_the_same_id_for_an_old_one(bench: Bench) -> None:
+    bench.acquire("a")
+    sleep = bench.clock.sleep
+
+    def slept_through(seconds: float) -> None:
+        bench.clock.sleep = sleep  # type: ignore[method-assign]
+        sleep(61)
+        bench.acquire("c", timeout_s=600).release()
+        bench.acquire("a")
+
+    bench.clock.sleep = slept_through  # type: ignore[method-assign]
+    with pytest.raises(LockedError, match="a@far"):
+        bench.acquire("b", timeout_s=180)
+
+
 def test_a_paused_holder_loses_its_next_write_and_hears_to_whom(bench: Bench) -> None:
     first = bench.acquire("a")
     assert first.state is not None

@@ -150,9 +150,9 @@ def _with_nonce(state: State) -> State:
 
 @dataclass(frozen=True)
 class _Watch:
-    """What a waiter saw of a holder, and since when on its own clock."""
+    """The version that a waiter saw, and since when on its own clock: each sign of life of a holder makes another version."""
 
-    seen: tuple[str, int]
+    version: str
     since: float
 
 
@@ -187,9 +187,9 @@ def acquire(
             return lease
         if held is not None and held.manual and held.id != lock.id:
             raise locked_by(name, held)
-        if held is not None and (watch is None or watch.seen != (held.id, held.renewal)):
+        if found is not None and held is not None and (watch is None or watch.version != found.version):
             first = watch is None
-            watch = _Watch((held.id, held.renewal), clock.monotonic())
+            watch = _Watch(found.version, clock.monotonic())
             if first and waiting is not None and timeout_s > 0 and not _is_free(held, lock, watch, clock):
                 waiting(held)
         if held is None or _is_free(held, lock, watch, clock):
@@ -211,7 +211,7 @@ def _is_free(held: LockInfo, lock: LockInfo, watch: _Watch | None, clock: Clock)
         return True
     if is_dead(held.model_copy(update={"manual": False})):
         return True
-    return watch is not None and watch.seen == (held.id, held.renewal) and clock.monotonic() - watch.since > held.ttl_s
+    return watch is not None and clock.monotonic() - watch.since > held.ttl_s
 
 
 @contextmanager

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from mlem.errors import MlemError
-from mlem.state import State
+from mlem.state import LockInfo, State
 from mlem.state_manager import ABSENT, Store, Versioned
 
 
@@ -29,7 +29,8 @@ class Operation:
         end: When it was answered; infinite when it never was, or the answer does not say what happened.
         expect: What a write expected to find; None for nothing there.
         value: What was read or written; None for nothing.
-        holder: The id of the lock that the writer holds; empty when it never had one.
+        holder: The id of the lock that the writer holds, and which of its acquisitions; empty when it never had one. One whose
+            outcome was unknown, and that was made anew after another look, is another tenure: the first one was never acted under.
         writer: The worker.
     """
 
@@ -84,6 +85,7 @@ class RecordingStore(Store):
         self._die = tuple(die) if die else ()
         self._writes = 0
         self._values: dict[str, str] = {}
+        self._tenures = 0
         self._holder = ""
 
     def where(self, name: str) -> str:
@@ -108,7 +110,10 @@ class RecordingStore(Store):
         """Write and record."""
         self._writes += 1
         value = _digest(data)
-        self._holder = _holder(data) or self._holder  # the last write of a holder leaves the lock out
+        lock = _lock(data)
+        if lock is not None:  # the last write of a holder leaves the lock out
+            self._tenures += lock.renewal == 1
+            self._holder = f"{lock.id}/{self._tenures}"
         facts = {"expect": self._values.get(expect), "value": value, "holder": self._holder, "writer": self._worker}
         number = self._recorder.begin(kind="write", name=name, **facts)
         self._point("before write")
@@ -293,9 +298,8 @@ def _digest(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()[:16]
 
 
-def _holder(data: bytes) -> str:
+def _lock(data: bytes) -> LockInfo | None:
     try:
-        lock = State.from_bytes(data, "recorded").lock
+        return State.from_bytes(data, "recorded").lock
     except MlemError:
-        return ""
-    return lock.id if lock else ""
+        return None
