@@ -154,6 +154,7 @@ def test_an_interface_comes_back_from_json_without_the_model() -> None:
             }
         ],
         "returns": {"data_type": {"type": "primitive", "ptype": "float"}, "schema": NUMBER.json_schema()},
+        "rowwise": False,
     }
     assert (interface.to_json()["model"], interface.digest) == (
         {"digest": MODEL.digest, "model_type": "callable", "name": "scale"},

@@ -53,9 +53,13 @@ def test_an_estimator_is_saved_with_methods_types_sample_and_requirements(tmp_pa
     frame_type = DataFrameType(columns=tuple(data.columns), dtypes=("float64",) * 4)
     argument = Argument(name="X", data_type=frame_type)
     assert model.methods == {
-        "predict": Method(name="predict", args=(argument,), returns=NdarrayType(shape=(None,), dtype="int64")),
-        "predict_proba": Method(name="predict_proba", args=(argument,), returns=NdarrayType(shape=(None, 3), dtype="float64")),
-        "decision_function": Method(name="decision_function", args=(argument,), returns=NdarrayType(shape=(None, 3), dtype="float64")),
+        "predict": Method(name="predict", args=(argument,), returns=NdarrayType(shape=(None,), dtype="int64"), rowwise=True),
+        "predict_proba": Method(
+            name="predict_proba", args=(argument,), returns=NdarrayType(shape=(None, 3), dtype="float64"), rowwise=True
+        ),
+        "decision_function": Method(
+            name="decision_function", args=(argument,), returns=NdarrayType(shape=(None, 3), dtype="float64"), rowwise=True
+        ),
     }
     assert model.samples["predict"] == Sample(args={"X": frame_type.encode(data.head(1))}, returns=[0])
     assert [requirement.module for requirement in model.requirements] == ["numpy", "pandas", "sklearn"]
@@ -269,3 +273,24 @@ def test_data_is_saved_and_loaded_with_its_type(tmp_path: Path, value: Any, kind
     back = load_data(type(dataset).from_data(read_mapping(tmp_path / "d.mlem"), "x"), tmp_path)
     assert type(back) is type(value)
     assert equal(dataset.data_type.encode(back), dataset.data_type.encode(value))
+
+
+@pytest.mark.parametrize(
+    ("function", "sample", "rowwise"),
+    [
+        (lambda X: X.sum(axis=1), np.ones((5, 2)), True),
+        (lambda X: X - X.mean(axis=0), np.arange(10.0).reshape(5, 2), False),
+        (lambda X: X.sum(axis=1)[::-1], np.arange(10.0).reshape(5, 2), False),
+        (lambda X: X.sum(axis=1), np.ones((1, 2)), False),  # one row shows nothing
+        (lambda X, k=1: X.sum(axis=1) * k, np.ones((5, 2)), False),
+        (lambda words: [len(word) for word in words], ["a", "bc", "def"], True),
+        (lambda words: sorted(words), ["c", "b", "a"], False),
+        (lambda words: [word for word in words if len(words) > 1], ["a", "b"], False),
+    ],
+)
+def test_a_method_is_rowwise_when_single_rows_are_answered_as_among_others(
+    tmp_path: Path, function: Any, sample: Any, rowwise: bool
+) -> None:
+    model = save(function, tmp_path / "model", sample_data=sample, model_types=TYPES)
+    assert isinstance(model, Model)
+    assert model.methods["predict"].rowwise is rowwise

@@ -1,22 +1,44 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import threading
+from collections.abc import Callable
+from typing import Any
 
+import numpy
 import pytest
 
 from mlem.data import infer
 from mlem.model import Argument, Method
-from mlem_server.calls import Call
-from mlem_server.dispatch import Dispatcher
-from mlem_server.errors import HttpError
+from mlem.wire import NPY
+from mlem_server.dispatch import Dispatcher, Job
+from mlem_server.endpoint import Endpoint
+from mlem_server.errors import HttpError, ModelFailedError
+from mlem_server.responses import Response
 
-NUMBER = infer(1)
-METHOD = Method(name="__call__", args=(Argument(name="x", data_type=NUMBER),), returns=NUMBER)
+NUMBER, ROWS = infer(1), infer(numpy.zeros((2, 2)))
+ONE = Endpoint("predict", Method(name="__call__", args=(Argument(name="x", data_type=NUMBER),), returns=NUMBER))
+ROWWISE = Endpoint(
+    "predict", Method(name="__call__", args=(Argument(name="X", data_type=ROWS),), returns=infer(numpy.zeros(2)), rowwise=True)
+)
 
 
-def call_of(number: int) -> Call:
-    return Call("predict", METHOD, {"x": number})
+def run(model: Callable[..., Any], bodies: list[tuple[Endpoint, Any]], **options: Any) -> list[Any]:
+    """Ask all at once; return parsed answers, or what was raised."""
+
+    async def ask() -> list[Any]:
+        dispatcher = Dispatcher(**{"max_queue": 1000, **options})
+        await dispatcher.load(lambda: model)
+        futures = []
+        for endpoint, payload in bodies:
+            future = asyncio.get_running_loop().create_future()
+            dispatcher.submit(endpoint.call_with(payload), future.set_result)
+            futures.append(future)
+        outcomes = await asyncio.gather(*futures)
+        return [json.loads(outcome.body) if isinstance(outcome, Response) else outcome for outcome in outcomes]
+
+    return asyncio.run(ask())
 
 
 def test_calls_are_answered_in_the_order_of_their_arrival() -> None:
@@ -26,12 +48,7 @@ def test_calls_are_answered_in_the_order_of_their_arrival() -> None:
         seen.append(x)
         return -x
 
-    async def run() -> list[int]:
-        dispatcher = Dispatcher(max_queue=100)
-        await dispatcher.load(lambda: model)
-        return list(await asyncio.gather(*(dispatcher.dispatch(call_of(number), 60) for number in range(50))))
-
-    assert asyncio.run(run()) == [-number for number in range(50)]
+    assert run(model, [(ONE, {"x": number}) for number in range(50)]) == [-number for number in range(50)]
     assert seen == list(range(50))
 
 
@@ -40,20 +57,83 @@ def test_the_model_is_loaded_and_called_on_one_thread() -> None:
 
     def load() -> object:
         threads.add(threading.current_thread().name)
+        return lambda x: threads.add(threading.current_thread().name) or x
 
-        def model(x: int) -> int:
-            threads.add(threading.current_thread().name)
-            return x
-
-        return model
-
-    async def run() -> None:
+    async def ask() -> None:
         dispatcher = Dispatcher(max_queue=1)
         await dispatcher.load(load)
-        await dispatcher.dispatch(call_of(1), 60)
+        future = asyncio.get_running_loop().create_future()
+        dispatcher.submit(ONE.call_with({"x": 1}), future.set_result)
+        await future
 
-    asyncio.run(run())
+    asyncio.run(ask())
     assert threads == {"mlem-model"}
+
+
+def test_calls_that_came_together_go_to_the_model_as_one_and_each_gets_its_own_rows() -> None:
+    sizes: list[int] = []
+
+    def model(X: Any) -> Any:
+        sizes.append(len(X))
+        return X.sum(axis=1)
+
+    bodies = [[[float(number), float(row)] for row in range(1 + number % 3)] for number in range(20)]
+    answers = run(model, [(ROWWISE, {"X": body}) for body in bodies])
+    assert answers == [[sum(row) for row in body] for body in bodies]
+    assert sizes == [sum(map(len, bodies))]
+
+
+def test_a_joined_call_has_no_more_rows_than_it_may() -> None:
+    sizes: list[int] = []
+
+    def model(X: Any) -> Any:
+        sizes.append(len(X))
+        return X.sum(axis=1)
+
+    run(model, [(ROWWISE, {"X": [[1.0, 2.0]] * rows}) for rows in (3, 3, 3, 20, 1)], max_batch_rows=7)
+    assert sizes == [6, 3, 20, 1]
+
+
+def test_one_that_the_model_refuses_does_not_fail_its_neighbours() -> None:
+    def model(X: Any) -> Any:
+        if (X < 0).any():
+            raise KeyError("a negative number")
+        return X.sum(axis=1)
+
+    answers = run(model, [(ROWWISE, {"X": [[number, 0.0]]}) for number in (1.0, 2.0, -3.0, 4.0)])
+    assert [answers[0], answers[1], answers[3]] == [[1.0], [2.0], [4.0]]
+    assert isinstance(answers[2], ModelFailedError)
+
+
+def test_a_model_that_answers_fewer_rows_than_it_was_asked_is_asked_for_each_caller_alone() -> None:
+    answers = run(lambda X: X.sum(axis=1)[:1], [(ROWWISE, {"X": [[1.0, 1.0]]}), (ROWWISE, {"X": [[2.0, 2.0]]})])
+    assert answers == [[2.0], [4.0]]
+
+
+def test_calls_of_methods_that_do_not_answer_row_by_row_are_not_joined() -> None:
+    counted = Endpoint("predict", ROWWISE.method.model_copy(update={"rowwise": False}))
+    answers = run(lambda X: X.sum(axis=1) * len(X), [(counted, {"X": [[1.0, 1.0]]})] * 3)
+    assert answers == [[2.0]] * 3
+
+
+def test_callers_of_different_formats_share_a_call() -> None:
+    async def ask() -> list[Any]:
+        dispatcher = Dispatcher(max_queue=10)
+        await dispatcher.load(lambda: lambda X: X.sum(axis=1))
+        outcomes: list[Any] = []
+        done = asyncio.Event()
+
+        def note(outcome: Any) -> None:
+            outcomes.append(outcome)
+            if len(outcomes) == 2:
+                done.set()
+
+        dispatcher.submit(ROWWISE.call_with({"X": [[1.0, 2.0]]}, NPY.encode()), note)
+        dispatcher.submit(ROWWISE.call_with({"X": [[3.0, 4.0]]}), note)
+        await done.wait()
+        return [outcome.content_type for outcome in outcomes] + [outcomes[1].body]
+
+    assert asyncio.run(ask()) == [NPY.encode(), b"application/json", b"[7.0]"]
 
 
 def test_calls_over_the_limit_are_refused_and_calls_that_nobody_awaits_are_dropped() -> None:
@@ -65,25 +145,51 @@ def test_calls_over_the_limit_are_refused_and_calls_that_nobody_awaits_are_dropp
         go_on.wait(60)
         return x
 
-    async def run() -> list[object]:
+    async def ask() -> None:
         dispatcher = Dispatcher(max_queue=1)
         await dispatcher.load(lambda: model)
-        first = asyncio.create_task(dispatcher.dispatch(call_of(1), 60))
-        second = asyncio.create_task(dispatcher.dispatch(call_of(2), 0.01))
-        await asyncio.sleep(0)
-        third = dispatcher.dispatch(call_of(3), 60)
-        refused = await asyncio.gather(third, second, return_exceptions=True)
+        first, fourth = (asyncio.get_running_loop().create_future() for _ in range(2))
+        dispatcher.submit(ONE.call_with({"x": 1}), first.set_result)
+        while not seen:
+            await asyncio.sleep(0)
+        second: Job = dispatcher.submit(ONE.call_with({"x": 2}), lambda _outcome: pytest.fail("nobody awaits it"))
+        with pytest.raises(HttpError) as caught:
+            dispatcher.submit(ONE.call_with({"x": 3}), lambda _outcome: pytest.fail("it was refused"))
+        assert (caught.value.status, caught.value.code) == (503, "overloaded")
+        second.cancelled = True
         go_on.set()
-        answers = [await first, await dispatcher.dispatch(call_of(4), 60)]
-        return [(error.status, error.code) if isinstance(error, HttpError) else error for error in refused] + answers
+        await first
+        dispatcher.submit(ONE.call_with({"x": 4}), fourth.set_result)
+        await fourth
 
-    assert asyncio.run(run()) == [(503, "overloaded"), (503, "timed-out"), 1, 4]
+    asyncio.run(ask())
     assert seen == [1, 4]
 
 
-def test_what_loading_raises_is_passed_on() -> None:
+@pytest.mark.parametrize("error", [OSError("no such disk"), StopIteration(), SystemExit(3)])
+def test_what_loading_raises_is_passed_on(error: BaseException) -> None:
     def load() -> None:
-        raise OSError("no such disk")
+        raise error
 
-    with pytest.raises(OSError, match="no such disk"):
-        asyncio.run(Dispatcher(max_queue=1).load(load))
+    async def ask() -> BaseException | None:
+        try:
+            await Dispatcher(max_queue=1).load(load)
+        except BaseException as caught:
+            return caught.__cause__ or caught
+        return None
+
+    assert asyncio.run(ask()) is error
+
+
+def test_what_a_model_raises_is_its_own_failure() -> None:
+    def model(x: int) -> int:
+        raise ValueError("wrong")
+
+    (failure,) = run(model, [(ONE, {"x": 1})])
+    assert isinstance(failure, ModelFailedError)
+    assert isinstance(failure.__cause__, ValueError)
+
+
+def test_an_answer_that_does_not_fit_the_signature_is_the_models_failure() -> None:
+    (failure,) = run(lambda x: "text", [(ONE, {"x": 1})])
+    assert isinstance(failure, ModelFailedError)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import importlib.util
 import io
 import json
@@ -12,6 +11,7 @@ from pathlib import Path
 from typing import IO, Any, ClassVar, Self
 
 from mlem.artifacts import verified, write_artifact
+from mlem.csv_table import parse_csv, write_csv
 from mlem.data import AnyDataType, DataFrameType, DataType, Json, NdarrayType, infer
 from mlem.errors import DataError, DeclarationError, UserError
 from mlem.files import unusable, write_atomic
@@ -180,7 +180,7 @@ def _serialize(value: Any, data_type: DataType, kind: str) -> bytes:
     if kind == "jsonl":
         return b"".join((json.dumps(item, ensure_ascii=False, allow_nan=False) + "\n").encode() for item in _rows(payload))
     if kind == "csv":
-        return _to_csv(_rows(payload))
+        return write_csv(_rows(payload))
     raise UserError(
         f"a value of type {data_type.type} can't be written as {kind}", code="bad-format", known=("csv", "json", "jsonl", "npy", "parquet")
     )
@@ -188,28 +188,6 @@ def _serialize(value: Any, data_type: DataType, kind: str) -> bytes:
 
 def _rows(payload: Json) -> list[Json]:
     return payload if isinstance(payload, list) else [payload]
-
-
-def _to_csv(rows: list[Json]) -> bytes:
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    first = rows[0] if rows else None
-    if isinstance(first, dict):
-        writer.writerow(first)
-        writer.writerows([_cell(item) for item in row.values()] for row in rows)
-    elif isinstance(first, list):
-        writer.writerow(range(len(first)))
-        writer.writerows([_cell(item) for item in row] for row in rows)
-    else:
-        writer.writerow(["value"])
-        writer.writerows([_cell(item)] for item in rows)
-    return text.getvalue().encode()
-
-
-def _cell(item: Json) -> Any:
-    if isinstance(item, list | dict):
-        raise UserError("a nested value can't be written as csv", code="bad-format", hint="write json: -o answer.json")
-    return item
 
 
 def _sniff(content: bytes) -> str:
@@ -295,50 +273,4 @@ def _read_text(content: bytes, kind: str, data_type: DataType | None) -> Json:
         return json.loads(text)
     if kind == "jsonl":
         return [json.loads(line) for line in text.splitlines() if line.strip()]
-    return _read_csv(text, data_type)
-
-
-def _read_csv(text: str, data_type: DataType | None) -> Json:
-    rows = [row for row in csv.reader(io.StringIO(text), strict=True) if row]
-    if not rows:
-        raise ValueError("no rows")
-    strings = _string_columns(data_type)
-    if not isinstance(data_type, DataFrameType) and data_type is not None and all(_is_number(cell) for cell in rows[0]):
-        header: list[str] = []
-    else:
-        header, rows = rows[0], rows[1:]
-    width = len(header or rows[0])
-    wrong = next((number for number, row in enumerate(rows, 2 if header else 1) if len(row) != width), None)
-    if wrong is not None:
-        raise ValueError(f"row {wrong} has not {width} cells")
-    if isinstance(data_type, DataFrameType) or data_type is None:
-        return [{name: cell if name in strings and cell else _value(cell) for name, cell in zip(header, row, strict=True)} for row in rows]
-    values = [[_value(cell) for cell in row] for row in rows]
-    flat = width == 1 and not (isinstance(data_type, NdarrayType) and len(data_type.shape) > 1)
-    return [row[0] for row in values] if flat else values
-
-
-def _string_columns(data_type: DataType | None) -> set[str]:
-    """Columns whose cells stay as they are written: ``007`` is no seven there."""
-    if not isinstance(data_type, DataFrameType):
-        return set()
-    exact = {str(name) for name, dtype in zip(data_type.columns, data_type.dtypes, strict=True) if dtype.startswith(("str", "datetime"))}
-    return exact | {name for name, found in data_type.categories.items() if all(isinstance(value, str) for value in found.values)}
-
-
-def _is_number(cell: str) -> bool:
-    return isinstance(_value(cell), int | float)
-
-
-def _value(cell: str) -> Json:
-    """Read a cell: empty is null; true and false are booleans; what Python reads as a number is one."""
-    if not cell:
-        return None
-    if cell in ("true", "True", "TRUE", "false", "False", "FALSE"):
-        return cell[0] in "tT"
-    for number in (int, float):
-        try:
-            return number(cell)
-        except ValueError:
-            continue
-    return cell
+    return parse_csv(text, data_type)

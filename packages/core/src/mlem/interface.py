@@ -126,7 +126,7 @@ def _describe(name: str, method: Method) -> dict[str, Json]:
         for argument in method.args
     ]
     returns = {"data_type": method.returns.model_dump(mode="json"), "schema": method.returns.json_schema()}
-    return {"name": name, "attribute": method.name, "args": arguments, "returns": returns}
+    return {"name": name, "attribute": method.name, "args": arguments, "returns": returns, "rowwise": method.rowwise}
 
 
 def _method(name: str, data: Any) -> Method:
@@ -140,4 +140,5 @@ def _method(name: str, data: Any) -> Method:
         }
         for item in data["args"]
     ]
-    return Method.model_validate({"name": data.get("attribute", name), "args": arguments, "returns": data["returns"]["data_type"]})
+    fields = {"name": data.get("attribute", name), "args": arguments, "returns": data["returns"]["data_type"]}
+    return Method.model_validate({**fields, "rowwise": data.get("rowwise", False)})

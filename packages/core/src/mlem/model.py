@@ -68,19 +68,17 @@ class Method(Value):
         name: The attribute of the object that is called; ``__call__`` for the object itself.
         args: Its arguments, in order.
         returns: What it answers.
+        rowwise: Whether each row of the answer depends on the same row of the only argument alone, as a call of several rows and
+            calls of single ones showed when the model was saved: calls of several callers may then be joined into one.
     """
 
     name: str
     args: tuple[Argument, ...] = ()
     returns: AnyDataType
+    rowwise: bool = False
 
     def bind(self, args: Sequence[Any], kwargs: Mapping[str, Any], *, called: str = PREDICT) -> dict[str, Json]:
-        """Match the arguments of a call with the signature, and encode them.
-
-        Args:
-            args: Positional arguments.
-            kwargs: Arguments by name; the only argument may also be called ``data``.
-            called: The method's public name, for messages.
+        """Match the arguments of a call with the signature, and encode them; see `match`.
 
         Returns:
             The body of a request: encoded values by the names of the arguments.
@@ -88,6 +86,27 @@ class Method(Value):
         Raises:
             UserError: There are too many, too few, or unknown arguments.
             DataError: A value does not fit.
+        """
+        values = self.match(args, kwargs, called=called)
+        return {
+            argument.name: argument.data_type.encode(values[argument.name], argument.name)
+            for argument in self.args
+            if argument.name in values
+        }
+
+    def match(self, args: Sequence[Any], kwargs: Mapping[str, Any], *, called: str = PREDICT) -> dict[str, Any]:
+        """Match the arguments of a call with the signature.
+
+        Args:
+            args: Positional arguments.
+            kwargs: Arguments by name; the only argument may also be called ``data``.
+            called: The method's public name, for messages.
+
+        Returns:
+            Values by the names of the arguments.
+
+        Raises:
+            UserError: There are too many, too few, or unknown arguments.
         """
         by_position = [argument for argument in self.args if argument.kind != "keyword_only"]
         if len(args) > len(by_position):
@@ -102,11 +121,7 @@ class Method(Value):
         missing = [argument.name for argument in self.args if argument.required and argument.name not in values]
         if missing:
             raise self._bad_arguments(f"{called} needs the argument{'s' * (len(missing) > 1)} {', '.join(missing)}", called)
-        return {
-            argument.name: argument.data_type.encode(values[argument.name], argument.name)
-            for argument in self.args
-            if argument.name in values
-        }
+        return values
 
     def decode_args(self, payload: Json) -> dict[str, Any]:
         """Decode the body of a request.

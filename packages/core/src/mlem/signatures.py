@@ -7,7 +7,7 @@ import logging
 from collections.abc import Mapping
 from typing import Any
 
-from mlem.data import DataType, UnspecifiedType, first_row, infer
+from mlem.data import DataType, UnspecifiedType, equal, first_row, infer
 from mlem.errors import DataError, UserError
 from mlem.model import Argument, Method, Sample
 from mlem.validation import did_you_mean
@@ -85,7 +85,8 @@ def _try(obj: Any, attribute: str, arguments: list[Argument], sample_data: Any, 
     rows = {name: types[name].encode(first_row(value), name) for name, value in values.items()}
     taken = [argument.model_copy(update={"data_type": types.get(argument.name, argument.data_type)}) for argument in arguments]
     method = Method(name=attribute, args=tuple(taken), returns=UnspecifiedType())
-    returns = infer(method.call(obj, values), "the answer")
+    whole = method.call(obj, values)
+    returns = infer(whole, "the answer")
     # The recorded call is made as the server will make it: from JSON, one row.
     answer = method.call(obj, method.decode_args(rows))
     try:
@@ -93,7 +94,29 @@ def _try(obj: Any, attribute: str, arguments: list[Argument], sample_data: Any, 
     except DataError:  # one row is answered in another shape than many
         returns = UnspecifiedType()
         encoded = returns.encode(answer, "the answer")
-    return method.model_copy(update={"returns": returns}), Sample(args=rows, returns=encoded)
+    method = method.model_copy(update={"returns": returns})
+    rowwise = _is_rowwise(obj, method, values, whole)
+    return method.model_copy(update={"rowwise": rowwise}), Sample(args=rows, returns=encoded)
+
+
+def _is_rowwise(obj: Any, method: Method, values: Mapping[str, Any], whole: Any) -> bool:
+    """Try whether single rows are answered as they were among all rows: the first, the last, and one in between."""
+    if len(values) != 1 or len(method.args) != 1:
+        return False
+    ((name, value),) = values.items()
+    takes, returns = method.args[0].data_type, method.returns
+    count = takes.rows(value)
+    if count is None or count < 2 or returns.rows(whole) != count:
+        return False
+    try:
+        for row in sorted({0, count // 2, count - 1}):
+            alone = returns.encode(method.call(obj, {name: takes.part(value, row, row + 1)}))
+            if not equal(alone, returns.encode(returns.part(whole, row, row + 1))):
+                return False
+    except Exception as error:  # the user's code raises what it likes; that it can't take one row is an answer too
+        _log.debug("%s does not take single rows: %s", method.name, error)
+        return False
+    return True
 
 
 def _values(arguments: list[Argument], sample_data: Any, called: str) -> dict[str, Any]:

@@ -1,11 +1,11 @@
-"""The ASGI application: routes are looked up in a dictionary, every error becomes a JSON answer."""
+"""`App`: from a request to its answer. Routes are looked up in a dictionary, every error becomes a JSON answer."""
 
 from __future__ import annotations
 
-import asyncio
+import gc
 import logging
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -15,23 +15,27 @@ from mlem.interface import Interface
 from mlem.model import Method, Model
 from mlem.validation import did_you_mean
 from mlem_server.auth import check_token
-from mlem_server.bodies import Bodies
-from mlem_server.calls import decode_call, parse_json
-from mlem_server.dispatch import Dispatcher, overloaded
+from mlem_server.content import content_type
+from mlem_server.dispatch import Dispatcher, Job, Outcome, overloaded
 from mlem_server.docs import docs_page
+from mlem_server.endpoint import Call, Endpoint
 from mlem_server.errors import HttpError, ModelFailedError, refusal
+from mlem_server.kserve import KServe
+from mlem_server.metrics import CONTENT_TYPE, Metrics
 from mlem_server.openapi import openapi
-from mlem_server.readiness import LOADING, READY, Readiness
-from mlem_server.request import DisconnectedError, Receive, Request, Scope, Send
+from mlem_server.readiness import LOADING, READY, STOPPING, Readiness
+from mlem_server.request import Request
 from mlem_server.responses import HTML, Response, error_response, json_response, to_json
-from mlem_server.sagemaker import arguments_of, method_of
+from mlem_server.sagemaker import call_of, method_of
 from mlem_server.settings import Settings
 
 log = logging.getLogger("mlem.server")
 
-Handler = Callable[[Request], Awaitable[Response]]
+Reply = Callable[[Response], None]
+Handler = Callable[[Request, Reply], None]
 
-LINGER_S = 2.0
+BODIES_AT_ONCE = 8
+"""So many of the largest bodies may be in memory together."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,12 +43,16 @@ class Route:
     """What answers a path and an HTTP method.
 
     Attributes:
+        name: What metrics call it.
         handler: Answers the request.
         public: Whether it answers without a token.
+        calls: Whether it calls the model, and so takes a body.
     """
 
+    name: str
     handler: Handler
     public: bool = False
+    calls: bool = False
 
 
 class App:
@@ -60,31 +68,45 @@ class App:
         model: The same.
         readiness: Whether the model may be asked.
         dispatcher: Where calls meet the model.
-        cut_off: Requests that were not answered when the time for stopping was over.
     """
 
     def __init__(self, model: Model, name: str, settings: Settings, version: str) -> None:
         self.model = model
         self.readiness: Readiness = LOADING
-        self.cut_off = 0
-        self.dispatcher = Dispatcher(settings.max_queue)
-        self._bodies = Bodies(settings.max_body_bytes, settings.request_timeout_s)
         self._settings = settings
-        interface = Interface.of(model, name).to_json()
-        document = openapi(interface, name, version, secured=bool(settings.tokens))
-        self._routes: dict[str, dict[str, Route]] = {
+        self._metrics = Metrics(name, model.digest, [*model.methods, "invocations", "infer"])
+        self.dispatcher = Dispatcher(settings.max_queue, settings.max_batch_rows, self._observe)
+        self._reserved_bytes = 0
+        self._endpoints = {method_name: Endpoint(method_name, method) for method_name, method in model.methods.items()}
+        self._routes = self._make_routes(name, version)
+        # by what callers send most: the path of each route as it is, without decoding it
+        self._by_target = {path.encode(): methods for path, methods in self._routes.items() if path.isascii() and "%" not in path}
+
+    def _make_routes(self, name: str, version: str) -> dict[str, dict[str, Route]]:
+        secured = bool(self._settings.tokens)
+        interface = Interface.of(self.model, name).to_json()
+        document = openapi(interface, name, version, secured=secured)
+        kserve = KServe(name, version, self.model, self._endpoints)
+        routes = {
             "/": _get(_constant(Response(307, b"", HTML, {"location": "/docs"}))),
-            "/docs": _get(_constant(Response(200, docs_page(document, interface, secured=bool(settings.tokens)), HTML))),
+            "/docs": _get(_constant(Response(200, docs_page(document, interface, secured=secured), HTML))),
             "/openapi.json": _get(_constant(json_response(document))),
             "/interface.json": _get(_constant(json_response(interface))),
             "/healthz": _get(_constant(json_response({"status": "alive"})), public=True),
             "/readyz": _get(self._readyz, public=True),
+            "/metrics": _get(lambda _request, reply: reply(Response(200, self._metrics.text(), CONTENT_TYPE))),
             "/ping": _get(self._readyz, public=True),
-            "/invocations": {"POST": Route(self._invocations)},
+            "/invocations": {"POST": Route("invocations", self._invocations, calls=True)},
         }
-        for method_name, method in model.methods.items():
+        for path, document in kserve.documents().items():
+            routes[path] = _get(_constant(json_response(document)))
+        routes["/v2/health/live"] = _get(_constant(json_response({"live": True})), public=True)
+        routes["/v2/health/ready"] = routes[f"{kserve.path}/ready"] = _get(self._readyz, public=True)
+        routes[f"{kserve.path}/infer"] = {"POST": Route("infer", partial(self._infer, kserve), calls=True)}
+        for method_name, endpoint in self._endpoints.items():
             # a method may be called docs or ping: GET stays ours, POST is the model's
-            self._routes.setdefault(f"/{method_name}", {})["POST"] = Route(partial(self._call, method_name, method))
+            routes.setdefault(f"/{method_name}", {})["POST"] = Route(method_name, partial(self._call, endpoint), calls=True)
+        return routes
 
     async def load(self, load: Callable[[], Any]) -> None:
         """Load the model on its thread, then answer calls.
@@ -95,122 +117,169 @@ class App:
         Raises:
             MlemError: What ``load`` raised; the reason is in ``readiness``.
         """
+        started = time.monotonic()
         try:
             await self.dispatcher.load(load)
         except Exception as error:
             self.readiness = Readiness("failed", str(error))
             raise
+        self._metrics.loaded(time.monotonic() - started)
+        # the model and its packages stay until the end: looking through them again and again would pause calls
+        gc.collect()
+        gc.freeze()
         if self.readiness is LOADING:
             self.readiness = READY
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one request. Source: ASGI specification 3.0, https://asgi.readthedocs.io/en/latest/specs/main.html."""
-        if scope["type"] != "http":
-            return
-        started = time.perf_counter()
-        request = Request(scope, receive)
-        try:
-            response = await self._respond(request)
-        except DisconnectedError:
-            return
-        await self._send(request, response, send)
-        if self._settings.access_log:
-            duration_ms = (time.perf_counter() - started) * 1e3
-            log.info("%s %s %d %.1f ms id=%s", request.method, ascii(request.path)[1:-1], response.status, duration_ms, request.id)
+    # What connections ask for
 
-    async def _respond(self, request: Request) -> Response:
+    def admit(self, request: Request) -> Response | None:
+        """Look at the head of a request; return its refusal, None when its body may come."""
         try:
             route = self._route(request)
-            return await route.handler(request)
+            request.route = route.name
+            if route.calls:
+                self._admit_call(request)
         except HttpError as error:
-            return error_response(error)
-        except MlemError as error:
-            return error_response(refusal(error))
-        except asyncio.CancelledError:  # the time for stopping is over
-            self.cut_off += 1
-            return error_response(_unavailable("stopping", "the server stopped before the model answered"))
-        except ModelFailedError as error:
-            log.error("request %s: %s failed", request.id, error, exc_info=error.__cause__)
-            message = f"the model failed on this data; the server's log has the reason under the request's id {request.id}"
-            return error_response(HttpError(500, "model-failed", message, details={"request_id": request.id}))
-        except DisconnectedError:
-            raise
-        except Exception as error:  # a defect of ours: the caller gets an answer, the log gets the traceback
-            log.error("request %s: a defect of the server", request.id, exc_info=error)
-            message = f"the server failed; its log has the reason under the request's id {request.id}"
-            return error_response(HttpError(500, "defect", message, details={"request_id": request.id}))
+            return self._refused(error)
+        return None
+
+    def handle(self, request: Request, reply: Reply) -> None:
+        """Answer a request that was admitted.
+
+        Args:
+            request: The request, with its body.
+            reply: Called with the answer, now or later, on the event loop.
+        """
+        try:
+            self._route(request).handler(request, reply)
+        except Exception as error:
+            reply(self._failed(request, error))
+
+    def answered(self, request: Request, response: Response) -> None:
+        """Count and log an answer that is sent."""
+        self._release(request)
+        seconds = time.monotonic() - request.started
+        self._metrics.answered(request.route, response.status, seconds)
+        if self._settings.access_log:
+            facts = {"method": request.method, "path": request.path, "status": response.status, "ms": round(seconds * 1e3, 2)}
+            log.info("%s %s %d %.1f ms id=%s", request.method, ascii(request.path)[1:-1], response.status, seconds * 1e3, request.id,
+                     extra={"facts": {**facts, "request_id": request.id}})  # fmt: skip
+
+    def forget(self, request: Request) -> None:
+        """Drop a request that nobody waits for any more."""
+        self._release(request)
+        if request.cancel is not None:
+            request.cancel()
+            request.cancel = None
+
+    def stop(self) -> Response:
+        """Say by ``/readyz`` that the server stops; return the answer to what takes longer than that may take."""
+        self.readiness = STOPPING
+        return error_response(_unavailable("stopping", "the server stopped before the model answered"))
+
+    # Routes
 
     def _route(self, request: Request) -> Route:
-        methods = self._routes.get(request.path)
+        methods = self._by_target.get(request.target) or self._routes.get(request.path)
         route = methods.get(request.method) if methods else None
         if route is None or not route.public:
             check_token(request.headers.get(b"authorization"), self._settings.tokens)
         if route is not None:
             return route
+        path = request.path
         if methods:
             allow = ", ".join(sorted(methods))
-            message = f"{request.path} does not answer {request.method[:20]}"
+            message = f"{path} does not answer {request.method[:20]}"
             raise HttpError(405, "method-not-allowed", message, known=sorted(methods), headers={"allow": allow})
-        if request.method == "POST":
-            raise _unknown_method(request.path[1:], self.model.methods)
-        raise HttpError(404, "not-found", f"there is no {request.path[:200]}", known=sorted(self._routes))
+        if request.method == "POST" and "/" not in path[1:]:
+            raise _unknown_method(path[1:], self.model.methods)
+        raise HttpError(404, "not-found", f"there is no {path[:200]}", known=sorted(self._routes))
 
-    async def _send(self, request: Request, response: Response, send: Send) -> None:
-        headers = response.raw_headers(request.id)
-        length = request.content_length
-        # the rest of a small body is skipped by the HTTP layer, and the connection lives on
-        linger = request.unread and (length is None or length > self._settings.max_body_bytes)
-        if linger:
-            headers.append((b"connection", b"close"))
-        await send({"type": "http.response.start", "status": response.status, "headers": headers})
-        if linger:
-            await send({"type": "http.response.body", "body": response.body, "more_body": True})
-            await request.drain(self._settings.max_body_bytes, LINGER_S)
-            await send({"type": "http.response.body", "body": b""})
-        else:
-            await send({"type": "http.response.body", "body": response.body})
-
-    async def _readyz(self, request: Request) -> Response:
-        body = {"status": self.readiness.status, "model": self.model.digest}
-        if self.readiness is READY:
-            return json_response(body)
-        headers = {"retry-after": "1"}
-        return Response(503, to_json({**body, "reason": self.readiness.reason}), headers=headers)
-
-    async def _call(self, name: str, method: Method, request: Request) -> Response:
-        return await self._answer(name, method, await self._payload(request))
-
-    async def _invocations(self, request: Request) -> Response:
-        name = method_of(request.headers, self.model.methods)
-        method = self.model.methods.get(name)
-        if method is None:
-            raise _unknown_method(name, self.model.methods)
-        return await self._answer(name, method, arguments_of(await self._payload(request), method))
-
-    async def _payload(self, request: Request) -> Any:
+    def _admit_call(self, request: Request) -> None:
         if self.readiness.status in ("loading", "failed"):
             raise _unavailable("not-ready", self.readiness.reason)
-        request.check_json()
+        content_type(request.headers, csv=request.route == "invocations")
         request.check_length(self._settings.max_body_bytes)
         if self.dispatcher.full:
             raise overloaded()
-        return parse_json(await self._bodies.read(request))
+        # a chunked body reserves the whole limit, because nobody knows its size
+        length = request.content_length
+        reserved = self._settings.max_body_bytes if length is None else length
+        if self._reserved_bytes and self._reserved_bytes + reserved > BODIES_AT_ONCE * self._settings.max_body_bytes:
+            raise overloaded()
+        self._reserved_bytes += reserved
+        request.reserved_bytes = reserved
 
-    async def _answer(self, name: str, method: Method, payload: Any) -> Response:
-        call = decode_call(name, method, payload)
-        return json_response(await self.dispatcher.dispatch(call, self._settings.request_timeout_s))
+    def _release(self, request: Request) -> None:
+        self._reserved_bytes -= request.reserved_bytes
+        request.reserved_bytes = 0
+
+    def _readyz(self, request: Request, reply: Reply) -> None:
+        body = {"status": self.readiness.status, "model": self.model.digest}
+        if self.readiness is READY:
+            reply(json_response(body))
+        else:
+            reply(Response(503, to_json({**body, "reason": self.readiness.reason}), headers={"retry-after": "1"}))
+
+    def _call(self, endpoint: Endpoint, request: Request, reply: Reply) -> None:
+        call = endpoint.call(request.body, content_type(request.headers), request.headers.get(b"accept", b""))
+        self._dispatch(call, request, reply)
+
+    def _invocations(self, request: Request, reply: Reply) -> None:
+        name = method_of(request.headers, self.model.methods)
+        if name not in self._endpoints:
+            raise _unknown_method(name, self.model.methods)
+        self._dispatch(call_of(self._endpoints[name], request), request, reply)
+
+    def _infer(self, kserve: KServe, request: Request, reply: Reply) -> None:
+        inference = kserve.inference(request.body)
+        self._dispatch(inference.call, request, lambda response: reply(kserve.answer(inference, response)))
+
+    def _dispatch(self, call: Call, request: Request, reply: Reply) -> None:
+        def done(outcome: Outcome) -> None:
+            self._metrics.ended()
+            request.cancel = None
+            reply(outcome if isinstance(outcome, Response) else self._failed(request, outcome))
+
+        job = self.dispatcher.submit(call, done)
+        self._metrics.began()
+
+        def cancel() -> None:
+            job.cancelled = True
+            self._metrics.ended()
+
+        request.cancel = cancel
+
+    def _observe(self, jobs: Sequence[Job], now: float) -> None:
+        self._metrics.called([now - job.submitted for job in jobs])
+
+    # Errors
+
+    def _refused(self, error: HttpError) -> Response:
+        self._metrics.rejected(error.code)
+        return error_response(error)
+
+    def _failed(self, request: Request, error: BaseException) -> Response:
+        """Turn what was raised into an answer; the log gets what a caller must not see."""
+        if isinstance(error, MlemError):
+            return self._refused(refusal(error))
+        if isinstance(error, ModelFailedError):
+            log.error("request %s: %s failed", request.id, error, exc_info=error.__cause__)
+            code, message = "model-failed", "the model failed on this data; the server's log has the reason"
+        else:  # a defect of ours
+            log.error("request %s: a defect of the server", request.id, exc_info=error)
+            code, message = "defect", "the server failed; its log has the reason"
+        details = {"request_id": request.id}
+        return error_response(HttpError(500, code, f"{message} under the request's id {request.id}", details=details))
 
 
 def _get(handler: Handler, *, public: bool = False) -> dict[str, Route]:
-    route = Route(handler, public)
+    route = Route("", handler, public)
     return {"GET": route, "HEAD": route}
 
 
 def _constant(response: Response) -> Handler:
-    async def handler(request: Request) -> Response:
-        return response
-
-    return handler
+    return lambda _request, reply: reply(response)
 
 
 def _unavailable(code: str, reason: str) -> HttpError:

@@ -1,51 +1,71 @@
-"""The one place where decoded calls meet the model: one thread, a bounded queue, the event loop stays free."""
+"""`Dispatcher`: where decoded calls meet the model. One thread, a bounded queue, calls that wait are joined into one."""
 
 from __future__ import annotations
 
 import asyncio
 import queue
 import threading
-from collections.abc import Callable
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from typing import Any
 
-from mlem_server.calls import Call
+from mlem_server.endpoint import Call
 from mlem_server.errors import HttpError, ModelFailedError
-from mlem_server.invocation import answer
+from mlem_server.responses import Response
 
-T = TypeVar("T")
+Outcome = Response | BaseException
+Observe = Callable[["Sequence[Job]", float], None]
+"""Called on the event loop before calls go to the model: the jobs, and the monotonic time."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Job(Generic[T]):
-    work: Callable[[], T]
-    future: asyncio.Future[tuple[T | None, BaseException | None]]
-    loop: asyncio.AbstractEventLoop
+@dataclass(slots=True, eq=False)
+class Job:
+    """A call on its way.
+
+    Attributes:
+        call: The call; None for loading.
+        done: Called on the event loop with the answer, or with what was raised.
+        submitted: When it came, in seconds of the monotonic clock.
+        cancelled: Whether nobody waits for it any more.
+    """
+
+    call: Call
+    done: Callable[[Outcome], None]
+    submitted: float
+    cancelled: bool = False
 
 
 class Dispatcher:
     """Runs calls on the model, in the order of their arrival.
 
     A model is called from one thread only, the one that loaded it: few models are safe to call from several, and NumPy and
-    scikit-learn use the cores inside one call.
+    scikit-learn use the cores inside one call. While it works, calls queue up; those that follow each other and may be joined
+    go to the model as one. A lone call waits for nothing.
 
     Args:
         max_queue: Calls that may wait; one more is refused.
+        max_batch_rows: The most rows of a joined call.
+        observe: Told of each call of the model, for metrics.
     """
 
-    def __init__(self, max_queue: int) -> None:
+    def __init__(self, max_queue: int, max_batch_rows: int = 64, observe: Observe = lambda _jobs, _now: None) -> None:
         self._max_queue = max_queue
+        self._max_batch_rows = max_batch_rows
+        self._observe = observe
         self._model: Any = None
-        self._pending = 0
-        self._jobs: queue.SimpleQueue[_Job[Any]] = queue.SimpleQueue()
+        self._waiting: deque[Job] = deque()
+        self._busy = False
+        self._scheduled = False
+        self._work: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
         # daemon: a model that does not return must not keep a stopped server alive
-        self._thread = threading.Thread(target=self._run, name="mlem-model", daemon=True)
-        self._thread.start()
+        threading.Thread(target=self._run, name="mlem-model", daemon=True).start()
 
     @property
     def full(self) -> bool:
-        """Whether the next call would be refused; one call at work does not count as waiting."""
-        return self._pending > self._max_queue
+        """Whether the next call would be refused; what is at work does not count as waiting."""
+        return len(self._waiting) + self._busy > self._max_queue
 
     async def load(self, load: Callable[[], Any]) -> None:
         """Load the model on its thread.
@@ -53,61 +73,105 @@ class Dispatcher:
         Args:
             load: Returns the model; its exceptions are passed on.
         """
-        self._model = await self._submit(load)
+        loop = asyncio.get_running_loop()
+        loaded = loop.create_future()
 
-    async def dispatch(self, call: Call, timeout_s: float) -> Any:
-        """Call the model.
+        def work() -> None:
+            found: Any = None
+            failure: BaseException | None = None
+            try:
+                found = load()
+            except BaseException as error:
+                failure = error
+            _tell(loop, _settle, loaded, (found, failure))
+
+        self._work.put(work)
+        self._model, failure = await loaded
+        if failure is not None:
+            raise failure
+
+    def submit(self, call: Call, done: Callable[[Outcome], None]) -> Job:
+        """Call the model; to be called on the event loop.
 
         Args:
-            call: The method and its decoded arguments.
-            timeout_s: Seconds to wait; a call that still waits in the queue then is dropped, one at work runs to its end unheard.
-
-        Returns:
-            The encoded answer.
+            call: The decoded call.
+            done: Called on the event loop with the answer, or what was raised: `ModelFailedError`, or `HttpError` 422 when the
+                data has numbers that the model can't take.
 
         Raises:
-            HttpError: 503 when the queue is full, or the time is over; 422 when the data has numbers that the model can't take.
-            ModelFailedError: The model raised.
+            HttpError: 503 when the queue is full.
         """
         if self.full:
             raise overloaded()
-        try:
-            async with asyncio.timeout(timeout_s):
-                return await self._submit(lambda: answer(self._model, call))
-        except TimeoutError as error:
-            raise HttpError(503, "timed-out", f"no answer within {timeout_s:g} s", headers={"retry-after": "1"}) from error
+        job = Job(call, done, time.monotonic())
+        self._waiting.append(job)
+        if not self._busy and not self._scheduled:
+            # after the requests that have arrived with this one: they go to the model together
+            self._scheduled = True
+            asyncio.get_running_loop().call_soon(self._feed)
+        return job
 
-    async def _submit(self, work: Callable[[], T]) -> T:
+    def _feed(self) -> None:
+        """Give the model the next calls."""
+        self._scheduled = False
+        batch = self._next_batch()
+        if not batch:
+            return
+        self._busy = True
+        self._observe(batch, time.monotonic())
         loop = asyncio.get_running_loop()
-        job = _Job(work, loop.create_future(), loop)
-        self._pending += 1
+        self._work.put(lambda: _tell(loop, self._deliver, batch, self._outcomes(batch)))
+
+    def _next_batch(self) -> list[Job]:
+        """Take the first call that somebody waits for, and those after it that may be joined with it."""
+        batch: list[Job] = []
+        rows = 0
+        while self._waiting:
+            job = self._waiting[0]
+            if job.cancelled:
+                self._waiting.popleft()
+                continue
+            if batch:
+                first = batch[0].call
+                joins = job.call.endpoint is first.endpoint and first.rows is not None and job.call.rows is not None
+                if not joins or rows + (job.call.rows or 0) > self._max_batch_rows:
+                    break
+            batch.append(self._waiting.popleft())
+            rows += job.call.rows or 0
+        return batch
+
+    def _deliver(self, batch: Sequence[Job], outcomes: Sequence[Outcome]) -> None:
+        self._busy = False
+        for job, outcome in zip(batch, outcomes, strict=True):
+            if not job.cancelled:
+                job.done(outcome)
+        if self._waiting and not self._scheduled:
+            self._scheduled = True
+            asyncio.get_running_loop().call_soon(self._feed)
+
+    def _outcomes(self, batch: Sequence[Job]) -> list[Outcome]:
+        """Ask the model, on its thread."""
+        if len(batch) > 1:
+            calls = [job.call for job in batch]
+            try:
+                return list(calls[0].endpoint.answers(self._model, calls))
+            except Exception:  # noqa: S110  # one of them is to blame: asked alone, each gets its own answer
+                pass
+        return [self._outcome(job) for job in batch]
+
+    def _outcome(self, job: Job) -> Outcome:
         try:
-            self._jobs.put(job)
-            result, error = await job.future
-        finally:
-            self._pending -= 1
-        if error is not None:
-            raise error
-        return result  # type: ignore[return-value]  # None only beside an error, or where T has it
+            return job.call.endpoint.answer(self._model, job.call)
+        except Exception as error:
+            return error
+        except BaseException as error:  # SystemExit of a model must neither end the thread nor pass for an exit of ours
+            failure = ModelFailedError(repr(error))
+            failure.__cause__ = error
+            return failure
 
     def _run(self) -> None:
         while True:
-            job = self._jobs.get()
-            if job.future.cancelled():
-                continue  # nobody waits any more
-            result = None
-            failure: BaseException | None = None
-            try:
-                result = job.work()
-            except Exception as error:
-                failure = error
-            except BaseException as error:  # SystemExit of a model must neither end the thread nor pass for an exit of ours
-                failure = ModelFailedError(repr(error))
-                failure.__cause__ = error
-            try:
-                job.loop.call_soon_threadsafe(_deliver, job.future, (result, failure))
-            except RuntimeError:
-                return  # the loop is closed: the server has stopped
+            self._work.get()()
 
 
 def overloaded() -> HttpError:
@@ -115,7 +179,11 @@ def overloaded() -> HttpError:
     return HttpError(503, "overloaded", "too many calls wait for the model", hint="repeat the call later", headers={"retry-after": "1"})
 
 
-def _deliver(future: asyncio.Future[tuple[Any, BaseException | None]], outcome: tuple[Any, BaseException | None]) -> None:
+def _tell(loop: asyncio.AbstractEventLoop, callback: Callable[..., None], *arguments: Any) -> None:
+    if not loop.is_closed():  # else the server has stopped
+        loop.call_soon_threadsafe(callback, *arguments)
+
+
+def _settle(future: asyncio.Future[Any], outcome: tuple[Any, BaseException | None]) -> None:
     if not future.done():
-        # a tuple, because a future refuses a StopIteration, and a model may raise one
-        future.set_result(outcome)
+        future.set_result(outcome)  # a tuple, because a future refuses a StopIteration

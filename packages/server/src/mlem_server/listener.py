@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import socket
+import ssl
 
 from mlem.errors import PlatformError, UserError
 from mlem_server.settings import Settings
@@ -32,12 +33,38 @@ def listen(settings: Settings) -> socket.socket:
         raise _unusable(settings, error) from error
 
 
-def address_of(listener: socket.socket) -> str:
+def tls_context(settings: Settings) -> ssl.SSLContext | None:
+    """Return what TLS needs; None where it is not asked for.
+
+    Raises:
+        UserError: The certificate or its key can't be used.
+    """
+    if settings.tls_certificate is None:
+        return None
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    try:
+        # a passphrase is refused, not asked for: nobody sits before a server
+        context.load_cert_chain(settings.tls_certificate, settings.tls_key, password=lambda: b"")
+    except FileNotFoundError as error:
+        missing = next(path for path in (settings.tls_certificate, settings.tls_key) if path and not path.exists())
+        raise UserError(f"{missing} is not there", code="bad-certificate") from error
+    except (ssl.SSLError, OSError) as error:
+        reason = getattr(error, "reason", None) or error
+        hint = "PEM files; the key without a passphrase: --tls-cert FILE --tls-key FILE"
+        raise UserError(
+            f"{settings.tls_certificate}: the certificate or its key can't be used: {reason}", code="bad-certificate", hint=hint
+        ) from error
+    return context
+
+
+def address_of(listener: socket.socket, *, tls: bool = False) -> str:
     """Return the URL under which a socket listens, for people."""
     if listener.family == socket.AF_UNIX:
         return f"unix:{listener.getsockname()}"
     host, port = listener.getsockname()[:2]
-    return f"http://[{host}]:{port}" if listener.family == socket.AF_INET6 else f"http://{host}:{port}"
+    scheme = "https" if tls else "http"
+    return f"{scheme}://[{host}]:{port}" if listener.family == socket.AF_INET6 else f"{scheme}://{host}:{port}"
 
 
 def _take_over(fd: int) -> socket.socket:

@@ -17,9 +17,8 @@ from mlem.objects import EXTENSION
 from mlem.plugins import registry
 from mlem.saving import load_model
 from mlem.yaml_file import read_mapping
-from mlem_server.calls import Call
+from mlem_server.endpoint import Endpoint
 from mlem_server.errors import ModelFailedError
-from mlem_server.invocation import answer
 
 log = logging.getLogger("mlem.server")
 
@@ -69,7 +68,8 @@ def check_samples(model: Model, obj: Any) -> None:
     for name, sample in model.samples.items():
         method = model.methods[name]
         try:
-            got = answer(obj, Call(name, method, method.decode_args(dict(sample.args))))
+            endpoint = Endpoint(name, method)
+            got = json.loads(endpoint.answer(obj, endpoint.call_with(dict(sample.args))).body)
         except ModelFailedError as error:
             cause = error.__cause__
             raise GateError(

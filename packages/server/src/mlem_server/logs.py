@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import sys
 import time
@@ -22,10 +23,25 @@ class EventFormatter(logging.Formatter):
         return "\n  | ".join(super().format(record).splitlines())
 
 
-def configure_logs() -> None:
-    """Send the events of the server to stderr, and of everything else what is a warning or worse."""
+class JsonFormatter(EventFormatter):
+    """Formats an event as one JSON object: ``time``, ``level``, ``message``, and the facts of a request by their names."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Format an event."""
+        event = {"time": self.formatTime(record), "level": record.levelname.lower(), "message": record.getMessage()}
+        if record.exc_info:
+            event["exception"] = self.formatException(record.exc_info)
+        return json.dumps({**event, **getattr(record, "facts", {})}, ensure_ascii=False)
+
+
+def configure_logs(form: str = "text") -> None:
+    """Send the events of the server to stderr, and of everything else what is a warning or worse.
+
+    Args:
+        form: ``text`` for people, ``json`` for machines.
+    """
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(EventFormatter())
+    handler.setFormatter(JsonFormatter() if form == "json" else EventFormatter())
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(logging.WARNING)

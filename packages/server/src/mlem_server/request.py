@@ -1,53 +1,80 @@
-"""Requests: the head of one, and its body read within the limits."""
+"""`Request`: one HTTP request, complete or refused."""
 
 from __future__ import annotations
 
-import asyncio
+import itertools
+import os
 import re
-import uuid
-from collections.abc import Awaitable, Callable, MutableMapping
-from typing import Any
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+from urllib.parse import unquote
 
 from mlem_server.errors import HttpError
 
-Scope = MutableMapping[str, Any]
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
+if TYPE_CHECKING:
+    from mlem_server.responses import Response
 
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._:/=+@-]{1,128}")
-_JSON_TYPE = re.compile(r"application/(json|[\w.+-]+\+json)", re.IGNORECASE)
+_PREFIX = os.urandom(8).hex()
+_numbers = itertools.count(int.from_bytes(os.urandom(6)))
 
 
-class DisconnectedError(Exception):
-    """The caller closed the connection before its request was complete."""
-
-
+@dataclass(slots=True, eq=False)
 class Request:
-    """One HTTP request.
-
-    Args:
-        scope: The connection scope. Source: ASGI specification 3.0, HTTP, https://asgi.readthedocs.io/en/latest/specs/www.html.
-        receive: Yields the parts of the body.
+    """A request whose head has arrived.
 
     Attributes:
         method: The HTTP method, in upper case.
-        path: The path, percent-decoded.
+        target: What the caller asked for, as it was sent: path and query.
         headers: Names in lower case; of repeated ones the last.
+        keep_alive: Whether the connection may live on after the answer.
         id: The caller's ``X-Request-Id`` when it has a form that is safe in a log, otherwise a new one.
-        unread: Whether part of the body may still be on its way.
+        started: When its head was complete, in seconds of the monotonic clock.
+        body: The body, once it is there.
+        route: A name for what answers it, for metrics.
+        response: Set as soon as the answer is known.
+        sent: Whether it was sent.
+        reserved_bytes: What its body counts for among all bodies in memory.
+        cancel: Tells whoever works on it that nobody waits any more.
     """
 
-    __slots__ = ("_receive", "headers", "id", "method", "path", "unread")
+    method: str
+    target: bytes
+    headers: dict[bytes, bytes]
+    keep_alive: bool
+    started: float
+    body: bytes = b""
+    route: str = ""
+    response: Response | None = None
+    sent: bool = False
+    reserved_bytes: int = 0
+    cancel: Callable[[], None] | None = None
+    _id: str = field(default="", repr=False)
 
-    def __init__(self, scope: Scope, receive: Receive) -> None:
-        self.method: str = scope["method"]
-        self.path: str = scope["path"]
-        self.headers: dict[bytes, bytes] = dict(scope["headers"])
-        given = self.headers.get(b"x-request-id", b"")
-        self.id = given.decode("ascii") if _REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
-        self.unread = b"content-length" in self.headers or b"transfer-encoding" in self.headers
-        self._receive = receive
+    @property
+    def id(self) -> str:
+        """The request's id."""
+        if not self._id:
+            given = self.headers.get(b"x-request-id")
+            if given is not None and _REQUEST_ID.fullmatch(given):
+                self._id = given.decode("ascii")
+            else:
+                self._id = f"{_PREFIX}{next(_numbers) & 0xFFFFFFFFFFFFFFFF:016x}"
+        return self._id
+
+    @property
+    def path(self) -> str:
+        """The path, percent-decoded, without the query."""
+        target = self.target.decode("latin-1")
+        if not target.startswith("/"):  # the absolute form, as proxies send it
+            target = "/" + target.partition("://")[2].partition("/")[2]
+        return unquote(re.split(r"[?#]", target, maxsplit=1)[0])
+
+    @property
+    def has_body(self) -> bool:
+        """Whether a body is announced."""
+        return b"content-length" in self.headers or b"transfer-encoding" in self.headers
 
     @property
     def content_length(self) -> int | None:
@@ -55,90 +82,18 @@ class Request:
         value = self.headers.get(b"content-length", b"")
         return int(value) if value.isdigit() and len(value) < 20 else None
 
-    def check_json(self) -> None:
-        """Refuse a body that is announced as something else than plain UTF-8 JSON; nothing announced passes.
-
-        Raises:
-            HttpError: 415.
-        """
-        media_type, _, parameters = self.headers.get(b"content-type", b"application/json").decode("latin-1").partition(";")
-        charset = re.search(r'charset\s*=\s*"?([\w-]+)', parameters, re.IGNORECASE)
-        encoding = self.headers.get(b"content-encoding", b"identity").decode("latin-1")
-        if not _JSON_TYPE.fullmatch(media_type.strip()):
-            wrong = f"content type {media_type.strip()[:80]!r}"
-        elif charset and charset[1].lower() not in ("utf-8", "utf8", "us-ascii"):
-            wrong = f"charset {charset[1][:80]!r}"
-        elif encoding.strip().lower() not in ("identity", ""):
-            wrong = f"content encoding {encoding[:80]!r}"
-        else:
-            return
-        hint = "send JSON, with the header Content-Type: application/json"
-        raise HttpError(415, "bad-content-type", f"{wrong} is not accepted", hint=hint)
-
     def check_length(self, max_bytes: int) -> None:
         """Refuse a body by what is announced, before reading it.
 
         Raises:
             HttpError: 411 without a body, 413 over the limit.
         """
-        if not self.unread:
-            raise HttpError(411, "length-required", "the request has no body", hint="send the arguments as a JSON object")
         length = self.headers.get(b"content-length")
-        if length is not None and (self.content_length is None or self.content_length > max_bytes):
+        if length is None:
+            if b"transfer-encoding" not in self.headers:
+                raise HttpError(411, "length-required", "the request has no body", hint="send the arguments as a JSON object")
+        elif not (length.isdigit() and len(length) < 20 and int(length) <= max_bytes):
             raise too_large(max_bytes)
-
-    async def body(self, max_bytes: int, timeout_s: float) -> bytes:
-        """Read the body.
-
-        Args:
-            max_bytes: The largest body that is accepted; reading stops there.
-            timeout_s: Seconds in which it must be complete.
-
-        Raises:
-            HttpError: 408 when it comes too slowly, 413 over the limit.
-            DisconnectedError: The caller is gone.
-        """
-        parts: list[bytes] = []
-        size = 0
-        try:
-            async with asyncio.timeout(timeout_s):
-                while self.unread:
-                    part = await self._part()
-                    size += len(part)
-                    if size > max_bytes:
-                        raise too_large(max_bytes)
-                    parts.append(part)
-        except TimeoutError as error:
-            raise HttpError(408, "body-timeout", f"the body was not complete after {timeout_s:g} s") from error
-        return parts[0] if len(parts) == 1 else b"".join(parts)
-
-    async def drain(self, max_bytes: int, timeout_s: float) -> None:
-        """Read and forget the rest of the body, up to a limit.
-
-        Closing a connection while data arrives resets it, and the caller may lose the answer that says why.
-
-        Args:
-            max_bytes: After so many the caller does not listen anyway.
-            timeout_s: Seconds after which reading stops.
-        """
-        if b"expect" in self.headers:
-            return  # the caller waits for permission to send, and will not get it
-        size = 0
-        try:
-            async with asyncio.timeout(timeout_s):
-                while self.unread and size <= max_bytes:
-                    size += len(await self._part())
-        except (TimeoutError, DisconnectedError):
-            return
-
-    async def _part(self) -> bytes:
-        message = await self._receive()
-        if message["type"] == "http.disconnect":
-            self.unread = False
-            raise DisconnectedError
-        self.unread = message.get("more_body", False)
-        part: bytes = message.get("body", b"")
-        return part
 
 
 def too_large(max_bytes: int) -> HttpError:

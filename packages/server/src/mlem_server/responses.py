@@ -5,14 +5,21 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from typing import Any
+
+import msgspec
 
 from mlem_server.errors import HttpError
 
 JSON = b"application/json"
 HTML = b"text/html; charset=utf-8"
 
-_encode = json.JSONEncoder(separators=(",", ":"), allow_nan=False).encode
+_encode = msgspec.json.Encoder().encode
+_encode_slowly = json.JSONEncoder(separators=(",", ":"), allow_nan=False).encode
+_STATUS_LINES = {status.value: b"HTTP/1.1 %d %s\r\n" % (status.value, status.phrase.encode()) for status in HTTPStatus}
+_ALWAYS = b"server: mlem-server\r\nx-content-type-options: nosniff\r\n"
+_CONTENT_TYPE = b"content-type: %s\r\ncontent-length: %d\r\nx-request-id: %s\r\n"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,20 +38,28 @@ class Response:
     content_type: bytes = JSON
     headers: Mapping[str, str] = field(default_factory=dict)
 
-    def raw_headers(self, request_id: str) -> list[tuple[bytes, bytes]]:
-        """Return the headers as ASGI wants them."""
-        headers = [
-            (b"content-type", self.content_type),
-            (b"content-length", str(len(self.body)).encode()),
-            (b"x-request-id", request_id.encode()),
-        ]
-        headers += [(name.encode("latin-1"), value.encode("latin-1")) for name, value in self.headers.items()]
-        return headers
+    def head(self, request_id: str, date: bytes, *, close: bool) -> bytes:
+        """Write status line and headers, with the empty line that ends them.
+
+        Args:
+            request_id: What the answer is found by in the log.
+            date: The header ``date``, whole.
+            close: Whether the connection ends with this answer.
+        """
+        parts = [_STATUS_LINES[self.status], _ALWAYS, date, _CONTENT_TYPE % (self.content_type, len(self.body), request_id.encode())]
+        if self.headers:
+            parts += [f"{name}: {value}\r\n".encode("latin-1") for name, value in self.headers.items()]
+        parts.append(b"connection: close\r\n\r\n" if close else b"\r\n")
+        return b"".join(parts)
 
 
 def to_json(value: Any) -> bytes:
-    """Write a JSON document in the fewest bytes; ASCII only, so that a lone surrogate in a caller's text can't break it."""
-    return _encode(value).encode("ascii")
+    """Write a JSON document in the fewest bytes."""
+    try:
+        return _encode(value)
+    except (TypeError, ValueError, OverflowError, UnicodeError):
+        # integers beyond 64 bits, lone surrogates in a caller's text: what the standard library writes, in ASCII
+        return _encode_slowly(value).encode("ascii")
 
 
 def json_response(value: Any, *, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:

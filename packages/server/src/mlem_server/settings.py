@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
 
 DEFAULT_PORT = 8080
+KEEP_ALIVE_S = 75.0
+"""Longer than load balancers keep a connection (60 s is usual): the side that reuses it should be the one that closes it."""
 
 
 @dataclass(frozen=True)
@@ -16,20 +20,36 @@ class Settings:
         port: The TCP port; 0 takes a free one.
         fd: File descriptor of a socket that is bound already, instead of ``host`` and ``port``.
         tokens: Bearer tokens that are accepted; none means that everybody may call.
+        tls_certificate: PEM file of the certificate and its chain; None serves without TLS.
+        tls_key: PEM file of its key; None where the certificate's file has it.
         max_body_bytes: The largest request body.
-        max_queue: Calls that may wait for the model; one more is answered with 503.
-        request_timeout_s: Seconds to receive a request's body, and again seconds to answer it.
+        max_queue: Calls that may wait; one more is answered with 503.
+        max_batch_rows: The most rows that calls which wait are joined to; 1 joins none.
+        header_timeout_s: Seconds to send a request's head.
+        request_timeout_s: Seconds to send a request's body, and again seconds to answer it.
+        keep_alive_s: Seconds that a connection may be idle.
         shutdown_timeout_s: Seconds that requests in flight have to finish after SIGTERM. Below the 30 s after which Heroku kills a
             dyno. Source: https://devcenter.heroku.com/articles/dynos#shutdown.
         access_log: Whether each request is logged.
+        log_format: ``text`` for people, ``json`` for machines.
+        formats: The formats of artifacts that are trusted; None for those that the environment and the defaults say.
+        traces: Whether spans are sent by OpenTelemetry.
     """
 
     host: str = "0.0.0.0"  # noqa: S104  # a server inside a container must answer on the container's address
     port: int = DEFAULT_PORT
     fd: int | None = None
     tokens: tuple[str, ...] = ()
+    tls_certificate: Path | None = None
+    tls_key: Path | None = None
     max_body_bytes: int = 64 * 2**20
-    max_queue: int = 64
+    max_queue: int = 256
+    max_batch_rows: int = 64
+    header_timeout_s: float = 10.0
     request_timeout_s: float = 60.0
+    keep_alive_s: float = KEEP_ALIVE_S
     shutdown_timeout_s: float = 25.0
     access_log: bool = False
+    log_format: Literal["text", "json"] = "text"
+    formats: tuple[str, ...] | None = None
+    traces: bool = False

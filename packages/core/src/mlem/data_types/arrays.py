@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import chain
 from typing import Any, ClassVar, Self
 
@@ -150,6 +150,32 @@ class NdarrayType(DataType):
         flat = rows if self.shape else [payload]
         array = scalars.decode_flat(flat, self.dtype, lambda index: _path(path, np.unravel_index(index, lengths) if lengths else ()))
         return array.reshape(lengths)
+
+    def accept(self, value: Any, path: str = "data") -> Any:
+        """See `DataType.accept`; an array that fits is not copied."""
+        if module_of(value) != "numpy" or not _is_array(value) or value.dtype.kind == "O" or self.dtype in ("object", "str"):
+            return super().accept(value, path)
+        if not self._fits(value.shape):
+            raise DataError(path, self._words(), f"an array of shape {_shape(value.shape)}")
+        if value.dtype == self.dtype:
+            return value
+        # integers may be out of range, times of another unit: those go the long way
+        exact = scalars.kind_of(_name(value.dtype)) == "float" and self.dtype == "float64"
+        return value.astype(self.dtype) if exact else super().accept(value, path)
+
+    def rows(self, value: Any) -> int | None:
+        """See `DataType.rows`."""
+        return len(value) if self.shape and self.shape[0] is None else None
+
+    def join(self, values: Sequence[Any]) -> Any:
+        """See `DataType.join`."""
+        import numpy as np
+
+        return np.concatenate(values)
+
+    def part(self, value: Any, start: int, stop: int) -> Any:
+        """See `DataType.part`."""
+        return value[start:stop]
 
     def requirements(self) -> set[str]:
         """See `DataType.requirements`."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, ClassVar, Self
 
 from pydantic import SerializerFunctionWrapHandler, model_serializer, model_validator
@@ -84,6 +84,36 @@ class DataType(Value, ABC):
         Raises:
             DataError: The payload does not fit; the path leads to the first item that does not.
         """
+
+    def accept(self, value: Any, path: str = "data") -> Any:
+        """Check a value that did not come as JSON.
+
+        Args:
+            value: A value of this type, or one that converts without loss.
+            path: Where it is, for messages.
+
+        Returns:
+            What `decode` would have made of it.
+
+        Raises:
+            DataError: It is of another type.
+        """
+        return self.decode(self.encode(value, path), path)
+
+    def rows(self, value: Any) -> int | None:
+        """Count the rows of a value along its first axis; None when values of this type can't be joined along it.
+
+        Where they can, the JSON that `encode` writes is a list of the rows.
+        """
+        return None
+
+    def join(self, values: Sequence[Any]) -> Any:
+        """Join values along their first axis; only where `rows` counts them."""
+        raise NotImplementedError
+
+    def part(self, value: Any, start: int, stop: int) -> Any:
+        """Return some rows of a value, as a value of its own; only where `rows` counts them."""
+        raise NotImplementedError
 
     def requirements(self) -> set[str]:
         """Return the modules that decoding needs."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import chain
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from mlem.data_types.base import DataType, Json, child, mismatch, module_of, name_of
@@ -78,6 +79,18 @@ class ListType(DataType):
         if self._is_plain(payload):
             return list(payload)
         return [self.dtype.decode(item, child(path, index)) for index, item in enumerate(payload)]
+
+    def rows(self, value: Any) -> int | None:
+        """See `DataType.rows`."""
+        return len(value) if self.size is None else None
+
+    def join(self, values: Sequence[Any]) -> Any:
+        """See `DataType.join`."""
+        return list(chain.from_iterable(values))
+
+    def part(self, value: Any, start: int, stop: int) -> Any:
+        """See `DataType.part`."""
+        return value[start:stop]
 
     def requirements(self) -> set[str]:
         """See `DataType.requirements`."""

@@ -132,6 +132,30 @@ class DataFrameType(DataType):
         frame = pd.DataFrame(series, columns=list(self.columns), index=None if series else pd.RangeIndex(len(payload)))
         return frame.set_index(list(self.index_cols)) if self.index_cols else frame
 
+    def accept(self, value: Any, path: str = "data") -> Any:
+        """See `DataType.accept`; columns of the right dtypes are not copied."""
+        if module_of(value) != "pandas" or type(value).__name__ != "DataFrame" or self.index_cols or self.categories:
+            return super().accept(value, path)
+        if set(value.columns) != set(self.columns) or len(value.columns) != len(self.columns):
+            raise wrong_key(f"{path}[0]", self.columns, list(value.columns), "column")
+        ordered = value if tuple(value.columns) == self.columns else value[list(self.columns)]
+        right = tuple(map(str, ordered.dtypes)) == self.dtypes and "object" not in self.dtypes
+        return ordered.reset_index(drop=True) if right else super().accept(value, path)
+
+    def rows(self, value: Any) -> int | None:
+        """See `DataType.rows`."""
+        return None if self.index_cols else len(value)
+
+    def join(self, values: Sequence[Any]) -> Any:
+        """See `DataType.join`."""
+        import pandas as pd
+
+        return pd.concat(values, ignore_index=True)
+
+    def part(self, value: Any, start: int, stop: int) -> Any:
+        """See `DataType.part`."""
+        return value.iloc[start:stop].reset_index(drop=True)
+
     def _is_uniform(self) -> bool:
         """Whether all columns are numbers of one dtype of numpy, and none is the index."""
         return len(set(self.dtypes)) == 1 and scalars.kind_of(self.dtypes[0]) in ("int", "float", "bool") and not self.index_cols
@@ -258,6 +282,20 @@ class SeriesType(DataType):
         if payload and set(map(type, payload)) == {dict} and self.dtype != "object":
             payload = _columns_of_records(payload, [str(self.name)], path)[0]
         return pd.Series(columns.decode(payload, self.dtype, self.categories, lambda row: child(path, row)), name=self.name)
+
+    def rows(self, value: Any) -> int | None:
+        """See `DataType.rows`."""
+        return len(value)
+
+    def join(self, values: Sequence[Any]) -> Any:
+        """See `DataType.join`."""
+        import pandas as pd
+
+        return pd.concat(values, ignore_index=True)
+
+    def part(self, value: Any, start: int, stop: int) -> Any:
+        """See `DataType.part`."""
+        return value.iloc[start:stop].reset_index(drop=True)
 
     def requirements(self) -> set[str]:
         """See `DataType.requirements`."""

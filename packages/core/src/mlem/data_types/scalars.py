@@ -5,6 +5,7 @@ Arrays, frames and series are made of these. A *dtype* is the name that numpy or
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -18,6 +19,7 @@ _FLOAT = re.compile(r"float(16|32|64)")
 _DATETIME = re.compile(r"datetime64(\[.+\])?")
 
 
+@functools.cache
 def kind_of(dtype: str) -> str | None:
     """Name the family of a dtype of numpy: ``int``, ``float``, ``bool``, ``str``, ``datetime``, ``object``; None when unsupported."""
     if _INTEGER.fullmatch(dtype):

@@ -6,17 +6,8 @@ import numpy
 import pandas
 import pytest
 
-from mlem.data import UnspecifiedType, infer
-from mlem.model import Method
-from mlem_server.calls import Call
-from mlem_server.errors import HttpError, ModelFailedError
-from mlem_server.invocation import answer, refuse_unusual_data
-
-METHOD = Method(name="__call__", returns=UnspecifiedType())
-
-
-def call_with(value: Any) -> Call:
-    return Call("predict", METHOD, {"X": value})
+from mlem_server.errors import HttpError
+from mlem_server.unusual_data import refuse_unusual_data
 
 
 @pytest.mark.parametrize(
@@ -36,7 +27,7 @@ def call_with(value: Any) -> Call:
 )
 def test_unusual_data_is_put_on_the_callers_account(value: Any) -> None:
     with pytest.raises(HttpError) as caught:
-        refuse_unusual_data(call_with(value))
+        refuse_unusual_data({"X": value})
     assert (caught.value.status, caught.value.code, caught.value.details["path"]) == (422, "bad-data", "X")
 
 
@@ -52,18 +43,4 @@ def test_unusual_data_is_put_on_the_callers_account(value: Any) -> None:
     ],
 )
 def test_ordinary_data_is_not(value: Any) -> None:
-    refuse_unusual_data(call_with(value))
-
-
-def test_what_a_model_raises_is_its_own_failure() -> None:
-    def model() -> None:
-        raise ValueError("wrong")
-
-    with pytest.raises(ModelFailedError) as caught:
-        answer(model, Call("predict", METHOD, {}))
-    assert isinstance(caught.value.__cause__, ValueError)
-
-
-def test_an_answer_that_does_not_fit_the_signature_is_the_models_failure() -> None:
-    with pytest.raises(ModelFailedError):
-        answer(lambda: "text", Call("predict", Method(name="__call__", returns=infer(1)), {}))
+    refuse_unusual_data({"X": value})

@@ -1,46 +1,27 @@
-"""One invocation: the model's method is called with decoded values, and its return value is encoded."""
+"""Unusual data: what fits a signature and many models refuse all the same."""
 
 from __future__ import annotations
 
 import math
 import sys
+from collections.abc import Mapping
 from typing import Any
 
-from mlem_server.calls import Call
-from mlem_server.errors import HttpError, ModelFailedError
+from mlem_server.errors import HttpError
 
 FLOAT32_MAX = 3.4028234663852886e38
 
 
-def answer(model: Any, call: Call) -> Any:
-    """Call a method of the model.
+def refuse_unusual_data(values: Mapping[str, Any]) -> None:
+    """Put a failed call on the caller's account, when an argument fits the signature but has what many models refuse.
 
     Args:
-        model: The loaded object.
-        call: The method and its decoded arguments.
-
-    Returns:
-        The return value, encoded as its data type says.
-
-    Raises:
-        ModelFailedError: The model raised, or returned what its signature does not have.
-        HttpError: 422 when it raised a ValueError on what many models can't take: no rows, NaN, infinities, beyond 32-bit floats.
-    """
-    try:
-        return call.method.returns.encode(call.method.call(model, call.args))
-    except Exception as error:
-        if isinstance(error, ValueError):
-            refuse_unusual_data(call)
-        raise ModelFailedError(call.name) from error
-
-
-def refuse_unusual_data(call: Call) -> None:
-    """Put a failed call on the caller's account, when an argument fits the signature but has what many models refuse.
+        values: Values by argument name.
 
     Raises:
         HttpError: 422 for such an argument.
     """
-    for name, value in call.args.items():
+    for name, value in values.items():
         if hasattr(value, "__len__") and len(value) == 0:
             expected, found = "at least one row", "none"
         else:

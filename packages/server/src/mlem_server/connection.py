@@ -1,0 +1,319 @@
+"""`Connection`: HTTP/1.1 with one caller, parsed by httptools (Node's llhttp), one request after the other.
+
+Source of the rules: RFC 9112, https://www.rfc-editor.org/rfc/rfc9112 (HTTP/1.1), and RFC 9110, section 10.1.1 (Expect).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from enum import Enum, auto
+from functools import partial
+from typing import TYPE_CHECKING, Any, cast
+
+import httptools
+
+from mlem_server.errors import HttpError
+from mlem_server.request import Request, too_large
+from mlem_server.responses import Response, error_response
+
+if TYPE_CHECKING:
+    from mlem_server.connections import Connections
+
+MAX_HEAD_BYTES = 64 * 1024
+MAX_HEADERS = 200
+LINGER_S = 2.0
+_MAX_PIPELINED = 8
+_ONE_WRITE_BYTES = 64 * 1024
+_CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+
+Reply = Callable[[Response], None]
+
+
+class Phase(Enum):
+    """Where the parser is."""
+
+    IDLE = auto()
+    HEAD = auto()
+    BODY = auto()
+    ENDED = auto()
+    """The last answer is given; what still comes is read and forgotten, so that the caller gets to read the answer."""
+
+
+class Connection(asyncio.Protocol):
+    """A connection.
+
+    Nothing on it costs a task or a timer of its own: `Connections` looks at the deadlines of all, a few times a second.
+
+    Args:
+        owner: All connections, with the application and the settings.
+
+    Attributes:
+        deadline: When the caller has to have got further, in seconds of the loop's clock.
+    """
+
+    def __init__(self, owner: Connections) -> None:
+        self._owner = owner
+        self._settings = owner.settings
+        self._transport: asyncio.Transport = cast("asyncio.Transport", None)
+        self._parser: Any = None
+        self._phase = Phase.IDLE
+        self._target = b""
+        self._headers: dict[bytes, bytes] = {}
+        self._head_bytes = 0
+        self._parts: list[bytes] = []
+        self._body_bytes = 0
+        self._request: Request | None = None
+        self._current: Request | None = None
+        self._pipeline: deque[Request] = deque()
+        self._drained = True
+        self._closing = False
+        self.deadline = 0.0
+
+    # The transport
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """See `asyncio.BaseProtocol`."""
+        self._transport = cast("asyncio.Transport", transport)
+        self._parser = httptools.HttpRequestParser(self)
+        self.deadline = self._owner.now() + self._settings.keep_alive_s
+        self._owner.add(self)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """See `asyncio.BaseProtocol`."""
+        self._phase = Phase.ENDED
+        self._owner.remove(self)
+        for request in (self._request, self._current, *self._pipeline):
+            if request is not None:
+                self._owner.forget(request)
+        self._request = self._current = None
+        self._pipeline.clear()
+        self._parts.clear()
+
+    def eof_received(self) -> bool:
+        """See `asyncio.Protocol`; a caller that has sent all may still read its answer, where there is no TLS."""
+        self._closing = True
+        return self.busy and self._transport.get_extra_info("sslcontext") is None
+
+    def pause_writing(self) -> None:
+        """See `asyncio.BaseProtocol`: the caller reads slowly."""
+        self._drained = False
+        self.deadline = self._owner.now() + self._settings.request_timeout_s
+
+    def resume_writing(self) -> None:
+        """See `asyncio.BaseProtocol`."""
+        self._drained = True
+        self._rest()
+        self._next()
+
+    def data_received(self, data: bytes) -> None:
+        """See `asyncio.Protocol`."""
+        if self._ended:
+            self._body_bytes += len(data)
+            if self._body_bytes > self._settings.max_body_bytes:
+                self._transport.abort()
+            return
+        if self._phase is not Phase.BODY:
+            self._head_bytes += len(data)
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserUpgrade:
+            self._fail(HttpError(400, "bad-http", "this server speaks HTTP/1.1 and upgrades to nothing"))
+        except httptools.HttpParserError as error:
+            if not self._ended:
+                self._fail(HttpError(400, "bad-http", f"this is not HTTP: {error}"))
+        else:
+            if self._phase is Phase.HEAD and self._head_bytes > MAX_HEAD_BYTES:
+                self._fail(HttpError(431, "head-too-large", f"the request's head is larger than {MAX_HEAD_BYTES // 1024} KiB"))
+
+    # What the parser has found
+
+    def on_message_begin(self) -> None:
+        """A request begins."""
+        self._phase = Phase.HEAD
+        self._target, self._headers = b"", {}
+        if self._current is None:
+            self.deadline = self._owner.now() + self._settings.header_timeout_s
+
+    def on_url(self, url: bytes) -> None:
+        """A part of the target is there."""
+        self._target += url
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """A header is there."""
+        self._headers[name.lower()] = value
+        if len(self._headers) > MAX_HEADERS and self._phase is Phase.HEAD:
+            self._fail(HttpError(431, "head-too-large", f"the request has more than {MAX_HEADERS} headers"))
+
+    def on_headers_complete(self) -> None:
+        """The head is complete: a request that can't be served is refused before its body comes."""
+        if self._phase is Phase.ENDED:
+            return
+        parser = self._parser
+        keep_alive = parser.should_keep_alive() and parser.get_http_version() != "1.0"
+        request = Request(parser.get_method().decode("latin-1"), self._target, self._headers, keep_alive, self._owner.now())
+        self._request = request
+        self._phase, self._head_bytes, self._body_bytes = Phase.BODY, 0, 0
+        self.deadline = self._owner.now() + self._settings.request_timeout_s
+        refusal = self._owner.admit(request)
+        if refusal is not None:
+            self._refuse(request, refusal)
+        elif self._headers.get(b"expect", b"").lower() == b"100-continue" and self._current is None:
+            self._transport.write(_CONTINUE)
+
+    def on_body(self, part: bytes) -> None:
+        """A part of the body is there."""
+        request = self._request
+        if request is None or request.response is not None or self._phase is Phase.ENDED:
+            return
+        self._body_bytes += len(part)
+        if self._body_bytes > self._settings.max_body_bytes:
+            self._parts.clear()
+            self._refuse(request, error_response(too_large(self._settings.max_body_bytes)))
+            return
+        self._parts.append(part)
+
+    def on_message_complete(self) -> None:
+        """The request is complete."""
+        request, self._request = self._request, None
+        if self._phase is Phase.ENDED or request is None:
+            return
+        self._phase = Phase.IDLE
+        request.body = self._parts[0] if len(self._parts) == 1 else b"".join(self._parts)
+        self._parts.clear()
+        if request.sent:  # refused at once, and its body is skipped by now
+            self._rest()
+            return
+        self._pipeline.append(request)
+        if len(self._pipeline) >= _MAX_PIPELINED:
+            self._transport.pause_reading()
+        self._next()
+
+    # Answers
+
+    def _refuse(self, request: Request, refusal: Response) -> None:
+        """Answer before the body is there, in the request's turn."""
+        length = request.content_length
+        # the rest of a small body is skipped, and the connection lives on
+        small = length is not None and length <= self._settings.max_body_bytes and b"expect" not in request.headers
+        if request.has_body and not small:
+            request.keep_alive = False
+        request.response = refusal
+        if self._current is None and not self._pipeline:
+            self._send(request, refusal)
+            if not request.keep_alive:
+                self._end()
+        elif not request.keep_alive:
+            self._pipeline.append(request)
+            self._phase = Phase.ENDED
+
+    def _fail(self, error: HttpError) -> None:
+        """Answer what is no request; the connection ends with it."""
+        request = self._request or Request("GET", self._target, self._headers, False, self._owner.now())
+        self._request = None
+        request.keep_alive = False
+        self._phase = Phase.ENDED
+        self._parts.clear()
+        if request.sent:
+            self._end()
+            return
+        request.response = error_response(error)
+        self._pipeline.append(request)
+        self._next()
+
+    def _next(self) -> None:
+        """Answer the next request, unless one is being answered or the caller does not read."""
+        while self._pipeline and self._current is None and self._drained:
+            request = self._pipeline.popleft()
+            if len(self._pipeline) == _MAX_PIPELINED - 1:
+                self._transport.resume_reading()
+            self._current = request
+            self.deadline = self._owner.now() + self._settings.request_timeout_s
+            if request.response is not None:
+                self._reply(request, request.response)
+            else:
+                self._owner.handle(request, partial(self._reply, request))
+
+    def _reply(self, request: Request, response: Response) -> None:
+        if request is not self._current:
+            return  # it was answered because it took too long, or the caller is gone
+        self._current = None
+        request.response = response
+        self._send(request, response)
+        if not request.keep_alive or self._closing or self._owner.stopping:
+            self._end()
+        else:
+            self._rest()
+            self._next()
+
+    def _send(self, request: Request, response: Response) -> None:
+        request.sent = True
+        close = not request.keep_alive or self._closing or self._owner.stopping
+        head = response.head(request.id, self._owner.date, close=close)
+        if request.method == "HEAD":
+            self._transport.write(head)
+        elif len(response.body) < _ONE_WRITE_BYTES:
+            self._transport.write(head + response.body)
+        else:
+            self._transport.write(head)
+            self._transport.write(response.body)
+        self._owner.answered(request, response)
+
+    def _rest(self) -> None:
+        """Give the caller time for its next request, or for the rest of this one."""
+        settings = self._settings
+        times = {Phase.HEAD: settings.header_timeout_s, Phase.BODY: settings.request_timeout_s}
+        self.deadline = self._owner.now() + times.get(self._phase, settings.keep_alive_s)
+
+    def _end(self) -> None:
+        """Close when the caller has read the answer: closing while data arrives resets the connection, and the answer is lost."""
+        unread = self._phase is Phase.BODY or self._phase is Phase.ENDED or bool(self._pipeline)
+        self._phase, self._body_bytes = Phase.ENDED, 0
+        self._pipeline.clear()
+        if not unread:
+            self._transport.close()
+            return
+        self.deadline = self._owner.now() + LINGER_S
+        if self._transport.can_write_eof():
+            self._transport.write_eof()
+
+    # Deadlines
+
+    @property
+    def _ended(self) -> bool:
+        return self._phase is Phase.ENDED
+
+    @property
+    def idle(self) -> bool:
+        """Whether nothing is asked and nothing is being answered."""
+        return self._phase is Phase.IDLE and self._current is None and not self._pipeline
+
+    @property
+    def busy(self) -> bool:
+        """Whether a request is being answered."""
+        return self._current is not None or bool(self._pipeline)
+
+    def expire(self) -> None:
+        """Act on a deadline that is over."""
+        limit_s = self._settings.request_timeout_s
+        if not self._drained or (self._phase is Phase.ENDED and self._current is None):
+            self._transport.abort()
+        elif self._current is not None:
+            self._owner.forget(self._current)
+            error = HttpError(503, "timed-out", f"no answer within {limit_s:g} s", headers={"retry-after": "1"})
+            self._reply(self._current, error_response(error))
+        elif self._phase is Phase.HEAD:
+            limit_s = self._settings.header_timeout_s
+            self._fail(HttpError(408, "head-timeout", f"the request's head was not complete after {limit_s:g} s"))
+        elif self._phase is Phase.BODY:
+            self._fail(HttpError(408, "body-timeout", f"the body was not complete after {limit_s:g} s"))
+        else:
+            self._transport.close()
+
+    def cut_off(self, response: Response) -> None:
+        """Answer what is in flight with a refusal, and close: the time for stopping is over."""
+        if self._current is not None:
+            self._owner.forget(self._current)
+            self._reply(self._current, response)
+        self._transport.close()

@@ -1,0 +1,103 @@
+"""`Connections`: all connections of a server, their deadlines, and the orderly end of all of them."""
+
+from __future__ import annotations
+
+import asyncio
+from email.utils import formatdate
+from typing import TYPE_CHECKING
+
+from mlem_server.connection import Connection
+from mlem_server.responses import Response
+from mlem_server.settings import Settings
+
+if TYPE_CHECKING:
+    from mlem_server.app import App
+
+_LONGEST_TICK_S = 0.25
+_LAST_CALL_S = 0.5
+"""After SIGTERM, idle connections are kept for so long: a request that is on its way to one of them is still answered."""
+
+
+class Connections:
+    """All connections of a server.
+
+    Args:
+        app: Answers requests.
+        settings: Limits.
+
+    Attributes:
+        settings: The same.
+        stopping: Whether every answer is the last of its connection.
+        date: The header of this name, whole.
+        now: The loop's clock, in seconds.
+    """
+
+    def __init__(self, app: App, settings: Settings) -> None:
+        self._app = app
+        self.settings = settings
+        self.stopping = False
+        self.date = b""
+        self.now = asyncio.get_running_loop().time
+        self.admit, self.handle, self.answered, self.forget = app.admit, app.handle, app.answered, app.forget
+        self._all: set[Connection] = set()
+        self._empty = asyncio.Event()
+        self._empty.set()
+        shortest_s = min(settings.request_timeout_s, settings.header_timeout_s, settings.keep_alive_s)
+        self._tick_s = min(_LONGEST_TICK_S, shortest_s / 4)
+        self._ticking = asyncio.create_task(self._tick())
+
+    def __len__(self) -> int:
+        return len(self._all)
+
+    def accept(self) -> Connection:
+        """Return the protocol of a new connection."""
+        return Connection(self)
+
+    def add(self, connection: Connection) -> None:
+        """Count a connection that was made."""
+        self._all.add(connection)
+        self._empty.clear()
+
+    def remove(self, connection: Connection) -> None:
+        """Count out a connection that was lost."""
+        self._all.discard(connection)
+        if not self._all:
+            self._empty.set()
+
+    async def _tick(self) -> None:
+        while True:
+            self.date = b"date: %s\r\n" % formatdate(usegmt=True).encode()
+            now = self.now()
+            for connection in [each for each in self._all if each.deadline < now]:
+                connection.expire()
+            await asyncio.sleep(self._tick_s)
+
+    async def stop(self, timeout_s: float, refusal: Response) -> int:
+        """Let what is in flight be finished, and close all connections.
+
+        Args:
+            timeout_s: How long that may take.
+            refusal: The answer to what takes longer.
+
+        Returns:
+            How many requests were cut off.
+        """
+        self.stopping = True
+        soon = self.now() + min(_LAST_CALL_S, timeout_s)
+        for connection in self._all:
+            if connection.idle:
+                connection.deadline = soon
+        cut_off = 0
+        try:
+            async with asyncio.timeout(timeout_s):
+                await self._empty.wait()
+        except TimeoutError:
+            for connection in list(self._all):
+                cut_off += connection.busy
+                connection.cut_off(refusal)
+        self._ticking.cancel()
+        return cut_off
+
+    def in_flight(self) -> int:
+        """Count the connections with a request that is being answered."""
+        return sum(connection.busy for connection in self._all)

@@ -1,0 +1,167 @@
+"""`Endpoint`: one method of the model as it is called over the wire, for one caller or for several at once."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from mlem.errors import MlemError
+from mlem.model import Argument, Method
+from mlem.wire import JSON, dump, formats_of, load
+from mlem_server.codec import Values, compiled, parse_json
+from mlem_server.errors import HttpError, ModelFailedError, refusal
+from mlem_server.responses import Response, to_json
+from mlem_server.unusual_data import refuse_unusual_data
+
+log = logging.getLogger("mlem.server")
+
+
+@dataclass(slots=True, eq=False)
+class Call:
+    """One call of a method, decoded.
+
+    Attributes:
+        endpoint: Whose.
+        values: Values by argument name.
+        answer_as: Media type of the answer.
+        rows: How many rows its only argument has, where it may be joined with other calls; None where not.
+    """
+
+    endpoint: Endpoint
+    values: Values
+    answer_as: str = JSON
+    rows: int | None = None
+
+
+class Endpoint:
+    """One method of the model.
+
+    Args:
+        name: The method's public name.
+        method: Its signature.
+
+    Attributes:
+        name: The same.
+        method: The same.
+        argument: The only argument that is required, which a bare or binary body is for; None where there are several.
+        formats: Media types that its bodies may have besides JSON.
+        answer_formats: Media types that its answers may have besides JSON.
+    """
+
+    def __init__(self, name: str, method: Method) -> None:
+        self.name = name
+        self.method = method
+        required = [argument for argument in method.args if argument.required]
+        self.argument: Argument | None = required[0] if len(required) == 1 else None
+        self.formats = formats_of(self.argument.data_type) if self.argument else ()
+        self.answer_formats = formats_of(method.returns)
+        self._compiled = compiled(method)
+        self._joins = method.rowwise and self.argument is not None and len(method.args) == 1
+
+    def call(self, body: bytes, media_type: str, accept: bytes = b"") -> Call:
+        """Decode and check a body.
+
+        Args:
+            body: The whole body.
+            media_type: JSON, or one of ``formats``.
+            accept: The request's header of this name.
+
+        Raises:
+            HttpError: 400 no JSON; 422 with the path, what was expected and what was there.
+        """
+        if media_type == JSON:
+            values = self._compiled(body)
+            if values is None:
+                return self.call_with(parse_json(body), accept)
+            return self._call(values, accept)
+        if self.argument is None or media_type not in self.formats:
+            raise HttpError(415, "bad-content-type", f"{self.name} does not take {media_type}", known=[JSON, *self.formats])
+        return self._guarded(lambda: self._binary(body, media_type), accept)
+
+    def call_with(self, payload: Any, accept: bytes = b"") -> Call:
+        """Check and decode parsed JSON, ``{argument: value}``; see `call`."""
+        return self._guarded(lambda: self.method.decode_args(payload), accept)
+
+    def _binary(self, body: bytes, media_type: str) -> Values:
+        if self.argument is None:
+            raise AssertionError("the caller has looked")
+        # a bytearray: models may write into what they are given
+        return {self.argument.name: load(self.argument.data_type, bytearray(body), media_type, self.argument.name)}
+
+    def _guarded(self, decode: Any, accept: bytes) -> Call:
+        try:
+            return self._call(decode(), accept)
+        except MlemError as error:
+            raise refusal(error) from error
+        except RecursionError as error:
+            raise HttpError(400, "bad-json", "the JSON is nested too deeply") from error
+        except Exception as error:
+            # a value that a data type does not foresee is still the caller's fault; the log has what to repair
+            log.warning("the data of a call of %s could not be decoded", self.name, exc_info=True)
+            raise HttpError(422, "bad-data", f"the data does not fit the signature of {self.name}", hint="see /interface.json") from error
+
+    def _call(self, values: Values, accept: bytes) -> Call:
+        rows = None
+        if self._joins and self.argument is not None:
+            rows = self.argument.data_type.rows(values[self.argument.name]) or None
+        return Call(self, values, self._answer_as(accept), rows)
+
+    def _answer_as(self, accept: bytes) -> str:
+        if self.answer_formats and accept and accept != b"*/*":
+            words = accept.decode("latin-1").lower()
+            return next((media_type for media_type in self.answer_formats if media_type in words), JSON)
+        return JSON
+
+    def answer(self, model: Any, call: Call) -> Response:
+        """Call the method of the model for one caller.
+
+        Args:
+            model: The loaded object.
+            call: What `call` returned.
+
+        Raises:
+            ModelFailedError: The model raised, or returned what its signature does not have.
+            HttpError: 422 when it raised a ValueError on what many models can't take: no rows, NaN, infinities, beyond 32-bit floats.
+        """
+        try:
+            value = self.method.call(model, call.values)
+            if call.answer_as == JSON:
+                return Response(200, to_json(self.method.returns.encode(value)))
+            return self._binary_answer(self.method.returns.accept(value), call.answer_as)
+        except Exception as error:
+            if isinstance(error, ValueError):
+                refuse_unusual_data(call.values)
+            raise ModelFailedError(self.name) from error
+
+    def answers(self, model: Any, calls: Sequence[Call]) -> list[Response]:
+        """Call the method of the model once for several callers, and give each its rows of the answer, in their order.
+
+        Args:
+            model: The loaded object.
+            calls: Calls that may be joined.
+
+        Raises:
+            Exception: Whatever the model raised, or an answer of another number of rows: each caller has to be asked for alone.
+        """
+        if self.argument is None:
+            raise AssertionError("only calls that may be joined get here")
+        name, takes, returns = self.argument.name, self.argument.data_type, self.method.returns
+        value = self.method.call(model, {name: takes.join([call.values[name] for call in calls])})
+        counts = [call.rows or 0 for call in calls]
+        if returns.rows(value) != sum(counts):
+            raise ModelFailedError(self.name)
+        encoded = returns.encode(value) if any(call.answer_as == JSON for call in calls) else []
+        responses, start = [], 0
+        for call, count in zip(calls, counts, strict=True):
+            stop = start + count
+            if call.answer_as == JSON:
+                responses.append(Response(200, to_json(encoded[start:stop])))
+            else:
+                responses.append(self._binary_answer(returns.accept(returns.part(value, start, stop)), call.answer_as))
+            start = stop
+        return responses
+
+    def _binary_answer(self, value: Any, media_type: str) -> Response:
+        return Response(200, dump(self.method.returns, value, media_type), media_type.encode())

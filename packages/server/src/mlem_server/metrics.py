@@ -1,0 +1,100 @@
+"""`Metrics`: what ``GET /metrics`` tells, in Prometheus' text format.
+
+With several workers each keeps its numbers in files of a folder, and any of them tells the sum. Source:
+https://prometheus.github.io/client_python/multiprocess/ (read 2026-11).
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.multiprocess import MultiProcessCollector
+
+MULTIPROCESS_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
+CONTENT_TYPE = b"text/plain; version=0.0.4; charset=utf-8"
+
+_SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
+_CALLS = (1, 2, 4, 8, 16, 32, 64, 128, 256)
+
+
+class Metrics:
+    """The numbers of one server.
+
+    Args:
+        name: The model's name.
+        digest: The model's digest.
+        routes: Names of what answers requests: only those become labels, so that callers can't make up more.
+    """
+
+    def __init__(self, name: str, digest: str, routes: Sequence[str]) -> None:
+        self._registry = registry = CollectorRegistry()
+        self._routes = frozenset(routes)
+        self._requests = Counter("mlem_requests", "Requests, by what answered and status.", ["method", "code"], registry=registry)
+        self._rejected = Counter("mlem_rejected", "Requests that were refused, by reason.", ["reason"], registry=registry)
+        seconds = Histogram(
+            "mlem_request_seconds", "From the head of a request to its answer.", ["method"], registry=registry, buckets=_SECONDS
+        )
+        self._seconds = {route: seconds.labels(route) for route in routes}
+        self._queue = Histogram("mlem_queue_seconds", "What a call waited for the model.", registry=registry, buckets=_SECONDS)
+        self._calls = Histogram("mlem_batch_calls", "Calls that went to the model as one.", registry=registry, buckets=_CALLS)
+        self._in_flight = Gauge("mlem_in_flight", "Calls that are being answered.", registry=registry, multiprocess_mode="livesum")
+        self._load = Gauge("mlem_load_seconds", "What loading the model took.", registry=registry, multiprocess_mode="max")
+        info = Gauge("mlem_model_info", "The model that is served.", ["name", "digest"], registry=registry, multiprocess_mode="max")
+        info.labels(name, digest).set(1)
+        self._answered: dict[tuple[str, int], Counter] = {}
+
+    def loaded(self, seconds: float) -> None:
+        """Note how long loading the model took."""
+        self._load.set(seconds)
+
+    def began(self) -> None:
+        """Count a call that is being answered."""
+        self._in_flight.inc()
+
+    def ended(self) -> None:
+        """Count one less."""
+        self._in_flight.dec()
+
+    def called(self, waited_s: Sequence[float]) -> None:
+        """Note calls that go to the model as one.
+
+        Args:
+            waited_s: What each of them waited.
+        """
+        self._calls.observe(len(waited_s))
+        for seconds in waited_s:
+            self._queue.observe(seconds)
+
+    def answered(self, route: str, status: int, seconds: float) -> None:
+        """Note an answer.
+
+        Args:
+            route: What gave it; anything unknown counts as ``other``.
+            status: Its status.
+            seconds: What it took.
+        """
+        counter = self._answered.get((route, status))
+        if counter is None:
+            known = route if route in self._routes else "other"
+            counter = self._answered[route if known == route else "", status] = self._requests.labels(known, str(status))
+        counter.inc()
+        if status == 200 and route in self._seconds:
+            self._seconds[route].observe(seconds)
+
+    def rejected(self, reason: str) -> None:
+        """Note a refusal.
+
+        Args:
+            reason: The code of the error.
+        """
+        self._rejected.labels(reason).inc()
+
+    def text(self) -> bytes:
+        """Return the page."""
+        if MULTIPROCESS_VARIABLE not in os.environ:
+            return generate_latest(self._registry)
+        registry = CollectorRegistry()
+        MultiProcessCollector(registry)  # type: ignore[no-untyped-call]  # the library leaves it without types
+        return generate_latest(registry)
