@@ -60,8 +60,8 @@ def demo(session: nox.Session) -> None:
 @nox.parametrize("package", list(PACKAGES), ids=list(PACKAGES))
 def tests(session: nox.Session, package: str) -> None:
     """Run a package's tests, with only that package and what it declares installed."""
-    servers = group("servers") if package == "state-s3" else []
-    install(session, PACKAGES[package], *group("test", "example"), *servers)
+    more = {"state-s3": ["servers"], "core": ["formats"], "server": ["formats"]}
+    install(session, PACKAGES[package], *group("test", "example", *more.get(package, [])))
     _pytest(session, f"tests/{package.replace('-', '_')}")
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mlem.config import load_config
 from mlem.deployment import Deployment
 from mlem.engine import Lock
 from mlem.env import Env
@@ -47,7 +48,13 @@ def model_types() -> list[type[ModelType]]:
 
 
 def save(
-    obj: Any, path: str, *, sample_data: Any = None, params: Mapping[str, Any] | None = None, project: str | None = None
+    obj: Any,
+    path: str,
+    *,
+    sample_data: Any = None,
+    params: Mapping[str, Any] | None = None,
+    format: str | None = None,
+    project: str | None = None,
 ) -> Model | Dataset:
     """Save a model (or a data set), so that it can be deployed without importing it.
 
@@ -57,6 +64,8 @@ def save(
         sample_data: Input as the model gets it, shape (rows, ...) for arrays and frames: the signature is inferred from all of
             it, and its first row with the model's answer becomes the gate of every deployment.
         params: Anything worth keeping with the model.
+        format: How the artifact is written: ``skops`` and ``onnx`` are formats of scikit-learn's objects whose loading runs no code of
+            the file; the default is pickle, which every object has.
         project: Folder that a relative name starts from.
 
     Returns:
@@ -68,7 +77,7 @@ def save(
     from mlem.saving import save as save_model
 
     place = locate(path, project)
-    return save_model(obj, place.path.with_suffix(""), sample_data=sample_data, params=params, model_types=model_types())
+    return save_model(obj, place.path.with_suffix(""), sample_data=sample_data, params=params, format=format, model_types=model_types())
 
 
 def load_meta(path: str, project: str | None = None) -> Any:
@@ -98,7 +107,8 @@ def load_meta(path: str, project: str | None = None) -> Any:
 def load(path: str, project: str | None = None) -> Any:
     """Load an object: a model as the Python object that was saved, a data set as its data, a deployment as a handle.
 
-    The SHA-256 of every artifact is verified before it is unpickled. Unpickling runs code: load only what you trust.
+    The SHA-256 of every artifact is verified before it is unpickled. Unpickling runs code: load only what you trust. The project's
+    setting ``core.trust.formats`` says which formats may be loaded.
 
     Raises:
         NotFoundError: There is no such object.
@@ -115,7 +125,7 @@ def load(path: str, project: str | None = None) -> Any:
 
     if isinstance(meta, Dataset):
         return load_data(meta, folder_of(place))
-    return load_model(meta, folder_of(place), model_types=model_types())
+    return load_model(meta, folder_of(place), model_types=model_types(), trust=load_config(place.root).core.trust)
 
 
 def apply(model: str | Any, data: Any, method: str = "predict", project: str | None = None) -> Any:

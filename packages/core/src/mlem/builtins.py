@@ -36,6 +36,8 @@ def mlem_clients() -> Sequence[type[Client]]:
 def mlem_model_types() -> Sequence[type[ModelType]]:
     """Return the model types of the core, the more specific first."""
     from mlem.model_types.callable import CallableModel
+    from mlem.model_types.onnx import OnnxModel
     from mlem.model_types.sklearn import SklearnModel
+    from mlem.model_types.skops import SkopsModel
 
-    return [SklearnModel, CallableModel]
+    return [SklearnModel, SkopsModel, OnnxModel, CallableModel]

@@ -15,6 +15,7 @@ from mlem.errors import NotFoundError, UserError
 from mlem.fields import Unit, describe_fields
 from mlem.objects import Value
 from mlem.project import CONFIG_NAME, read_config_file
+from mlem.trust import Trust
 from mlem.validation import did_you_mean, validate
 from mlem.yaml_file import update_file
 
@@ -38,6 +39,7 @@ class CoreSection(Value):
     """Settings of the core."""
 
     state: StateSection = Field(default=StateSection(), description="where states are kept")
+    trust: Trust = Field(default=Trust(), description="what may be deployed and loaded")
 
 
 class ProjectSection(Value):

@@ -75,6 +75,7 @@ class DeploymentHandle:
         if name is None:
             raise UserError(f'"{self.name}" has no model', code="no-model", hint=f"mlem deployment run --load {self.name} --model MODEL")
         model, place = resolve_model(name, self.target.location)
+        self.target.config.core.trust.check(model, place.source)
         return model, place.source
 
     def plan(self) -> Sequence[Change]:

@@ -10,7 +10,7 @@ from typing import Any
 
 from mlem import artifacts, pickling
 from mlem.artifacts import Opener, open_artifact
-from mlem.data import infer
+from mlem.data import equal, infer
 from mlem.datasets import Dataset, load_data, save_data
 from mlem.errors import DataError, DeclarationError, PluginError, UserError
 from mlem.files import write_atomic
@@ -19,6 +19,7 @@ from mlem.model_types.base import ModelType
 from mlem.objects import EXTENSION
 from mlem.requirements import resolve
 from mlem.signatures import describe
+from mlem.trust import Trust
 from mlem.yaml_file import dump
 
 __all__ = ["DATA", "Dataset", "copy_model", "load_data", "load_model", "save", "save_data", "verify"]
@@ -28,7 +29,13 @@ DATA = "data"
 
 
 def save(
-    obj: Any, path: Path | str, *, sample_data: Any = None, params: Mapping[str, Any] | None = None, model_types: Sequence[type[ModelType]]
+    obj: Any,
+    path: Path | str,
+    *,
+    sample_data: Any = None,
+    params: Mapping[str, Any] | None = None,
+    format: str | None = None,
+    model_types: Sequence[type[ModelType]],
 ) -> Model | Dataset:
     """Save an object: its artifact at ``<path>``, then what is known of it at ``<path>.mlem``.
 
@@ -38,6 +45,7 @@ def save(
         sample_data: What a method of the model takes: several rows tell the types, the first is recorded with its answer. Of a
             callable with several required arguments, a dict by name or a tuple by position.
         params: What to record beside it.
+        format: The format of the artifact, of those that the kinds have; that of the first kind that matches when None.
         model_types: The kinds of objects that can be saved, the first that matches is chosen.
 
     Returns:
@@ -48,7 +56,11 @@ def save(
         DataError: No data type describes what a method takes or answers.
     """
     target = Path(str(path).removesuffix(EXTENSION))
-    kind = next((kind for kind in model_types if kind.matches(obj)), None)
+    kinds = [kind for kind in model_types if kind.matches(obj)]
+    kind = next((kind for kind in kinds if format in (None, kind.format)), None)
+    if kinds and kind is None:
+        known = sorted({kind.format for kind in kinds})
+        raise UserError(f"a {type(obj).__qualname__} can't be saved as {format}", code="unknown-format", known=known)
     if kind is None:
         return _save_data(obj, target, model_types)
     if sample_data is None:
@@ -70,8 +82,21 @@ def save(
         python=platform.python_version(),
         params=dict(params or {}),
     )
+    if kind.converts:
+        _expect_same_answers(model, target.parent, kind)
     write_metadata(model, target)
     return model
+
+
+def _expect_same_answers(model: Model, folder: Path, kind: type[ModelType]) -> None:
+    """Load what the object was converted to, and ask it the sample rows: a conversion may round, and may not know all."""
+    with artifacts.verified(model.artifacts[DATA], folder, open_artifact) as file:
+        loaded = kind.load(file, model.requirements)
+    for name, sample in model.samples.items():
+        method = model.methods[name]
+        answer = method.returns.encode(method.call(loaded, method.decode_args(dict(sample.args))))
+        if not equal(answer, sample.returns):
+            raise UserError(f"as {kind.format}, {name} of the sample row answers otherwise than the object itself", code="lossy-format")
 
 
 def _save_data(obj: Any, target: Path, model_types: Sequence[type[ModelType]]) -> Dataset:
@@ -90,20 +115,30 @@ def write_metadata(model: Model, target: Path) -> None:
     write_atomic(target.with_name(target.name + EXTENSION), dump(model.to_data()))
 
 
-def load_model(model: Model, folder: Path | str, model_types: Sequence[type[ModelType]] = (), *, opener: Opener = open_artifact) -> Any:
+def load_model(
+    model: Model,
+    folder: Path | str,
+    model_types: Sequence[type[ModelType]] = (),
+    *,
+    trust: Trust = Trust(),
+    opener: Opener = open_artifact,
+) -> Any:
     """Load the object of a model. This runs code that the artifact names; its digest is verified before.
 
     Args:
         model: The metadata.
         folder: The folder, or the fsspec URL, that has its file.
         model_types: The kinds of objects that can be loaded, for formats other than pickle.
+        trust: What may be loaded.
         opener: Opens an address; for stores that need credentials of their own.
 
     Raises:
         ConflictError: An artifact is not what was saved.
         NotFoundError: An artifact is not there.
         PluginError: A package that it needs is missing, or the model's type is.
+        UserError: Its format, or a class that it has, is not trusted.
     """
+    trust.check(model, str(folder))
     artifact = model.artifacts.get(DATA)
     if artifact is None or len(model.artifacts) > 1:
         raise DeclarationError(f'expected one artifact, "{DATA}", got {", ".join(model.artifacts) or "none"}')
@@ -111,7 +146,7 @@ def load_model(model: Model, folder: Path | str, model_types: Sequence[type[Mode
     if kind is None and artifact.format != "pickle":
         raise PluginError(f'no model type "{model.model_type}" is installed', known=[kind.type for kind in model_types])
     with artifacts.verified(artifact, folder, opener) as file:
-        return kind.load(file, model.requirements) if kind else pickling.load(file, model.requirements)
+        return kind.load(file, model.requirements, trusted=trust.types) if kind else pickling.load(file, model.requirements)
 
 
 def verify(model: Model | Dataset, folder: Path | str, *, opener: Opener = open_artifact) -> None:

@@ -29,7 +29,7 @@ def formats_of(data_type: DataType) -> tuple[str, ...]:
     """Return the media types of the binary formats that values of a type can travel in here, the best first."""
     if isinstance(data_type, NdarrayType):
         plain = kind_of(data_type.dtype) in ("int", "float", "bool")
-        table = plain and len(data_type.shape) == 2 and data_type.shape[0] is None and data_type.shape[1] is not None
+        table = plain and len(data_type.shape) == 2 and data_type.shape[0] is None and bool(data_type.shape[1])
         return (NPY,) * plain + (ARROW,) * (table and _has_arrow())
     if isinstance(data_type, DataFrameType):
         return (ARROW,) if _has_arrow() and not data_type.index_cols else ()
@@ -118,8 +118,6 @@ def _read_arrow(data_type: DataType, body: bytes | bytearray) -> Any:
     if isinstance(data_type, NdarrayType):
         import numpy as np
 
-        if not table.num_columns:
-            return np.empty((table.num_rows, 0), dtype=data_type.dtype)
         return np.column_stack([column.to_numpy() for column in table.columns])
     frame = table.replace_schema_metadata().to_pandas()
     if isinstance(data_type, SeriesType):

@@ -119,13 +119,13 @@ class Connection(asyncio.Protocol):
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade:
-            self._fail(HttpError(400, "bad-http", "this server speaks HTTP/1.1 and upgrades to nothing"))
+            self._phase = Phase.ENDED  # the request is answered as if it had not asked, and what follows is of no use
         except httptools.HttpParserError as error:
             if not self._ended:
                 self._fail(HttpError(400, "bad-http", f"this is not HTTP: {error}"))
         else:
             if self._phase is Phase.HEAD and self._head_bytes > MAX_HEAD_BYTES:
-                self._fail(HttpError(431, "head-too-large", f"the request's head is larger than {MAX_HEAD_BYTES // 1024} KiB"))
+                self._fail(_too_long())
 
     # What the parser has found
 
@@ -154,7 +154,16 @@ class Connection(asyncio.Protocol):
         keep_alive = parser.should_keep_alive() and parser.get_http_version() != "1.0"
         request = Request(parser.get_method().decode("latin-1"), self._target, self._headers, keep_alive, self._owner.now())
         self._request = request
+        too_long = self._head_bytes > MAX_HEAD_BYTES and sum(map(len, [*self._headers, *self._headers.values()])) > MAX_HEAD_BYTES
         self._phase, self._head_bytes, self._body_bytes = Phase.BODY, 0, 0
+        if too_long:
+            self._fail(_too_long())
+            return
+        if parser.should_upgrade():
+            request.keep_alive = False
+            if request.has_body:  # the parser takes it for something else than HTTP
+                self._fail(HttpError(400, "bad-http", "this server upgrades to nothing", hint="send the request without Upgrade"))
+                return
         self.deadline = self._owner.now() + self._settings.request_timeout_s
         refusal = self._owner.admit(request)
         if refusal is not None:
@@ -317,3 +326,7 @@ class Connection(asyncio.Protocol):
             self._owner.forget(self._current)
             self._reply(self._current, response)
         self._transport.close()
+
+
+def _too_long() -> HttpError:
+    return HttpError(431, "head-too-large", f"the request's head is larger than {MAX_HEAD_BYTES // 1024} KiB")

@@ -16,6 +16,7 @@ from mlem.model_types.base import ModelType
 from mlem.objects import EXTENSION
 from mlem.plugins import registry
 from mlem.saving import load_model
+from mlem.trust import Trust
 from mlem.yaml_file import read_mapping
 from mlem_server.endpoint import Endpoint
 from mlem_server.errors import ModelFailedError
@@ -38,12 +39,13 @@ def read_model(path: Path) -> Model:
     return Model.from_data(read_mapping(path), str(path))
 
 
-def load(model: Model, folder: Path) -> Any:
+def load(model: Model, folder: Path, trust: Trust) -> Any:
     """Verify, load and try a model.
 
     Args:
         model: The metadata.
         folder: Where its artifacts are.
+        trust: Which formats may be loaded.
 
     Returns:
         The loaded object.
@@ -54,7 +56,7 @@ def load(model: Model, folder: Path) -> Any:
         MlemError: It can't be loaded.
     """
     warn_of_versions(model)
-    obj = load_model(model, folder, _model_types(model))
+    obj = load_model(model, folder, _model_types(model), trust=trust)
     check_samples(model, obj)
     return obj
 

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from mlem.errors import MlemError, UserError
+from mlem.trust import FORMATS_VARIABLE, Trust
 from mlem_server.auth import TOKENS_VARIABLE, read_tokens
 from mlem_server.settings import DEFAULT_PORT, Settings
 
@@ -29,7 +30,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         model = model_of(options.model, os.environ)
         settings = settings_of(options, os.environ)
-        from mlem_server.server import serve  # late: --help and a wrong option need no uvicorn
+        # late: --help and a wrong option need no server
+        if options.workers > 1:
+            from mlem_server.workers import Workers
+
+            return Workers(sys.argv[1:] if arguments is None else arguments, options.workers, settings).run()
+        from mlem_server.server import serve
 
         serve(model, settings)
     except MlemError as error:
@@ -70,6 +76,29 @@ def parser() -> argparse.ArgumentParser:
         default=defaults.shutdown_timeout_s,
         help="seconds that requests in flight have after SIGTERM (default: %(default)g)",
     )
+    result.add_argument(
+        "--header-timeout-s",
+        type=_positive,
+        default=defaults.header_timeout_s,
+        help="seconds to send a request's head (default: %(default)g)",
+    )
+    result.add_argument(
+        "--max-batch-rows",
+        type=_natural,
+        default=defaults.max_batch_rows,
+        help="the most rows that calls which wait are joined to, 1 joins none (default: %(default)s)",
+    )
+    result.add_argument("--workers", type=_natural, default=1, help="processes, each with the model in its memory (default: %(default)s)")
+    result.add_argument("--tls-cert", type=Path, metavar="FILE", help="certificate and its chain, PEM: serve HTTPS")
+    result.add_argument("--tls-key", type=Path, metavar="FILE", help="key of the certificate, PEM, where it is in a file of its own")
+    result.add_argument(
+        "--formats",
+        metavar="WORD,...",
+        help=f"formats of artifacts that are trusted, for example skops,onnx (default: ${FORMATS_VARIABLE}, then all that are known)",
+    )
+    result.add_argument("--log-format", choices=("text", "json"), default=defaults.log_format, help="(default: %(default)s)")
+    result.add_argument("--traces", action="store_true", help="send spans by OpenTelemetry (needs mlem-server[traces])")
+    result.add_argument("--life-fd", type=_natural, help=argparse.SUPPRESS)  # of the process that watches the workers
     result.add_argument("--access-log", action="store_true", help="log each request")
     result.add_argument("--deployment", metavar="LABEL", help="a mark of ownership in the list of processes; the server ignores it")
     return result
@@ -124,6 +153,14 @@ def settings_of(options: argparse.Namespace, environment: Mapping[str, str]) -> 
         request_timeout_s=options.request_timeout_s,
         shutdown_timeout_s=options.shutdown_timeout_s,
         access_log=options.access_log,
+        header_timeout_s=options.header_timeout_s,
+        max_batch_rows=options.max_batch_rows,
+        tls_certificate=options.tls_cert,
+        tls_key=options.tls_key,
+        log_format=options.log_format,
+        trust=Trust.of_environment(environment if options.formats is None else {**environment, FORMATS_VARIABLE: options.formats}),
+        traces=options.traces,
+        life_fd=options.life_fd,
     )
 
 

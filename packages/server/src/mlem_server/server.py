@@ -47,7 +47,13 @@ def serve(model: str | Path, settings: Settings | None = None) -> None:
     with contextlib.closing(listen(settings)) as listener:
         # the port is open before the model is loaded: who asks meanwhile learns that the server is alive and not ready
         app = App(metadata, name, settings, importlib.metadata.version("mlem-server"))
-        asyncio.run(_run(app, listener, settings, functools.partial(load, metadata, path.parent)))
+        asyncio.run(_run(app, listener, settings, functools.partial(load, metadata, path.parent, settings.trust)))
+
+
+def _watched_no_more(life: int, stopping: asyncio.Event) -> None:
+    asyncio.get_running_loop().remove_reader(life)
+    log.warning("the process that watches this one is gone")
+    stopping.set()
 
 
 async def _run(app: App, listener: socket.socket, settings: Settings, load: Callable[[], Any]) -> None:
@@ -64,6 +70,8 @@ async def _run(app: App, listener: socket.socket, settings: Settings, load: Call
 
     for number in SIGNALS:
         loop.add_signal_handler(number, stop, number)
+    if settings.life_fd is not None:
+        loop.add_reader(settings.life_fd, _watched_no_more, settings.life_fd, stopping)
     timeout_s = settings.header_timeout_s if context else None
     server = await loop.create_server(connections.accept, sock=listener, ssl=context, ssl_handshake_timeout=timeout_s, backlog=BACKLOG)
     url = address_of(listener, tls=context is not None)

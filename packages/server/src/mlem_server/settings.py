@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
+
+from mlem.trust import Trust
 
 DEFAULT_PORT = 8080
 KEEP_ALIVE_S = 75.0
@@ -32,8 +34,9 @@ class Settings:
             dyno. Source: https://devcenter.heroku.com/articles/dynos#shutdown.
         access_log: Whether each request is logged.
         log_format: ``text`` for people, ``json`` for machines.
-        formats: The formats of artifacts that are trusted; None for those that the environment and the defaults say.
+        trust: Which formats of artifacts may be loaded.
         traces: Whether spans are sent by OpenTelemetry.
+        life_fd: File descriptor whose end says that the process which watches this one is gone: then it stops.
     """
 
     host: str = "0.0.0.0"  # noqa: S104  # a server inside a container must answer on the container's address
@@ -51,5 +54,6 @@ class Settings:
     shutdown_timeout_s: float = 25.0
     access_log: bool = False
     log_format: Literal["text", "json"] = "text"
-    formats: tuple[str, ...] | None = None
+    trust: Trust = field(default_factory=Trust.of_environment)
     traces: bool = False
+    life_fd: int | None = None

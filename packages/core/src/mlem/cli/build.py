@@ -30,6 +30,7 @@ class BuilderTypes(click.Group):
         @output_option
         def command(model: str, values: dict[str, Any], project: str | None, output: str) -> None:
             from mlem.api import load_meta
+            from mlem.config import load_config
             from mlem.model import Model
             from mlem.project import locate
             from mlem.target import expect_object
@@ -38,6 +39,7 @@ class BuilderTypes(click.Group):
             builder = cls.from_data(values, f"mlem build {cmd_name}")
             expect_object(place.read(), "model", place)
             meta: Model = load_meta(model, project)
+            load_config(place.root).core.trust.check(meta, place.source)
             with progress() as report:
                 made = builder.build(meta, place.source, report)
             print_result(output, dict(made), "\n".join(f"{key}: {value}" for key, value in made.items()))

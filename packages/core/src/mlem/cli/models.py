@@ -32,6 +32,7 @@ def apply(model: str, data: str, method: str, format_: str | None, target: str |
 @project_option
 def serve(model: str, host: str, port: int, project: str | None) -> None:
     """Serve a saved model over HTTP in this terminal, until Ctrl-C."""
+    from mlem.config import load_config
     from mlem.project import locate
     from mlem.target import expect_object
 
@@ -44,4 +45,5 @@ def serve(model: str, host: str, port: int, project: str | None) -> None:
         if error.name != "mlem_server":
             raise
         raise PluginError("the server is not installed", hint="pip install mlem-server") from error
-    run_server(place.path, Settings(host=host, port=port))
+    trust = load_config(place.root).core.trust
+    run_server(place.path, Settings(host=host, port=port, trust=trust))

@@ -16,10 +16,12 @@ class ModelType(ABC):
     Attributes:
         type: The word in a model's file: ``sklearn``.
         format: The word for the format of its artifact.
+        converts: Whether the artifact is another thing than the object, so that saving compares their answers.
     """
 
     type: ClassVar[str] = ""
     format: ClassVar[str] = "pickle"
+    converts: ClassVar[bool] = False
 
     @classmethod
     @abstractmethod
@@ -52,11 +54,12 @@ class ModelType(ABC):
         return pickling.dump(obj, file)
 
     @classmethod
-    def load(cls, file: IO[bytes], requirements: Sequence[Requirement] = ()) -> Any:
+    def load(cls, file: IO[bytes], requirements: Sequence[Requirement] = (), trusted: Sequence[str] = ()) -> Any:
         """Read the artifact, whose content has been verified.
 
         Args:
             file: The artifact.
             requirements: The packages that it was saved with, for messages.
+            trusted: Classes that who loads it trusts, for formats that ask.
         """
         return pickling.load(file, requirements)

@@ -1,0 +1,58 @@
+from __future__ import annotations
+
+import os
+import signal
+import time
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+
+def until(condition: Any) -> Any:
+    deadline = time.monotonic() + 60
+    while not (found := condition()):
+        assert time.monotonic() < deadline, "waited too long"
+        time.sleep(0.02)
+    return found
+
+
+def workers(served: Any) -> list[psutil.Process]:
+    return [child for child in psutil.Process(served.process.pid).children() if child.status() != psutil.STATUS_ZOMBIE]
+
+
+@pytest.fixture
+def two(starter: Any, file_model: Path) -> Any:
+    served = starter.start(file_model, "--workers", "2")
+    until(lambda: served.log.count("ready: POST") == 2)
+    return served
+
+
+def test_workers_share_a_port_and_their_numbers_are_summed(two: Any) -> None:
+    for _ in range(20):
+        assert two.post("/predict", {"path": os.devnull}).json == os.devnull
+    text = two.get("/metrics").body.decode()
+    assert 'mlem_requests_total{code="200",method="predict"} 20.0' in text
+    two.process.terminate()
+    assert two.process.wait(timeout=60) == 0
+    assert "Traceback" not in two.log
+
+
+def test_a_worker_that_dies_is_replaced(two: Any) -> None:
+    victim = workers(two)[0]
+    victim.kill()
+    until(lambda: two.log.count("ready: POST") == 3)
+    assert len(workers(two)) == 2
+    assert two.post("/predict", {"path": os.devnull}).status == 200
+
+
+def test_no_worker_outlives_the_process_that_watches_it(two: Any) -> None:
+    children = workers(two)
+    two.process.send_signal(signal.SIGKILL)
+    until(lambda: not any(child.is_running() and child.status() != psutil.STATUS_ZOMBIE for child in children))
+
+
+def test_workers_that_can_not_start_end_the_server_with_their_code(starter: Any, tmp_path: Path) -> None:
+    served = starter.start(tmp_path / "nothing", "--workers", "2", wait=False)
+    assert served.process.wait(timeout=60) == 3
