@@ -102,6 +102,32 @@ def test_invocations_take_arrow_too(iris: Any) -> None:
     assert reply.json == [0, 2]
 
 
+def test_invocations_take_and_answer_files(iris: Any) -> None:
+    import io
+
+    buffer = io.BytesIO()
+    FRAME.to_parquet(buffer)
+    for media_type, body in (
+        ("application/x-parquet", buffer.getvalue()),
+        ("application/jsonlines", FRAME.to_json(orient="records", lines=True).encode()),
+    ):
+        reply = iris.request("POST", "/invocations", body, {"content-type": media_type, "accept": "text/csv"})
+        assert (reply.status, reply.headers["content-type"], reply.body) == (200, "text/csv", b"value\n0\n2\n")
+
+
+def test_invocations_say_which_model_answers_and_tell_its_interface(iris: Any) -> None:
+    attributes = "X-Amzn-SageMaker-Custom-Attributes"
+    document = iris.get("/interface.json").json
+    reply = iris.post("/invocations", {}, {attributes: "mlem=interface"})
+    assert (reply.json, reply.headers[attributes.lower()]) == (document, f"model={document['model']['digest']}")
+    rows = {"X": FRAME.to_dict("records")}
+    reply = iris.post("/invocations", {"predict": rows, "predict_proba": rows}, {attributes: "mlem=calls"})
+    assert reply.json == {"predict": [0, 2], "predict_proba": [[1.0, 0.0, 0.0], [0.0, 0.0, 1.0]]}
+    assert reply.headers[attributes.lower()] == f"model={document['model']['digest']}"
+    for payload, status in (({"predict": {"X": 1}}, 422), ({"nothing": {}}, 404), ([], 422)):
+        assert iris.post("/invocations", payload, {attributes: "mlem=calls"}).status == status
+
+
 # KServe
 
 

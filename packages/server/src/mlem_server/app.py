@@ -6,15 +6,18 @@ import gc
 import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
+
+import msgspec
 
 from mlem.errors import MlemError
 from mlem.interface import Interface
 from mlem.model import Method, Model
 from mlem.validation import did_you_mean
 from mlem_server.auth import check_token
+from mlem_server.codec import parse_json
 from mlem_server.content import content_type
 from mlem_server.dispatch import Dispatcher, Job, Outcome, overloaded
 from mlem_server.docs import docs_page
@@ -26,7 +29,7 @@ from mlem_server.openapi import openapi
 from mlem_server.readiness import LOADING, READY, STOPPING, Readiness
 from mlem_server.request import Request
 from mlem_server.responses import HTML, Response, error_response, json_response, to_json
-from mlem_server.sagemaker import call_of, method_of
+from mlem_server.sagemaker import answer_headers, answer_of, call_of, method_of, question_of
 from mlem_server.settings import Settings
 
 log = logging.getLogger("mlem.server")
@@ -84,7 +87,7 @@ class App:
 
     def _make_routes(self, name: str, version: str) -> dict[str, dict[str, Route]]:
         secured = bool(self._settings.tokens)
-        interface = Interface.of(self.model, name).to_json()
+        interface = self._interface = Interface.of(self.model, name).to_json()
         document = openapi(interface, name, version, secured=secured)
         kserve = KServe(name, version, self.model, self._endpoints)
         routes = {
@@ -198,7 +201,7 @@ class App:
     def _admit_call(self, request: Request) -> None:
         if self.readiness.status in ("loading", "failed"):
             raise _unavailable("not-ready", self.readiness.reason)
-        content_type(request.headers, csv=request.route == "invocations")
+        content_type(request.headers, files=request.route == "invocations")
         request.check_length(self._settings.max_body_bytes)
         if self.dispatcher.full:
             raise overloaded()
@@ -226,10 +229,49 @@ class App:
         self._dispatch(call, request, reply)
 
     def _invocations(self, request: Request, reply: Reply) -> None:
-        name = method_of(request.headers, self.model.methods)
+        headers = answer_headers(self.model.digest)
+        question = question_of(request.headers)
+        if question == "interface":
+            reply(json_response(self._interface, headers=headers))
+        elif question == "calls":
+            self._calls(request, lambda response: reply(replace(response, headers={**response.headers, **headers})))
+        else:
+            endpoint = self._endpoint(method_of(request.headers, self.model.methods))
+
+            def done(response: Response) -> None:
+                found = answer_of(endpoint, request, response)
+                reply(replace(found, headers={**found.headers, **headers}))
+
+            self._dispatch(call_of(endpoint, request), request, done)
+
+    def _calls(self, request: Request, reply: Reply) -> None:
+        """Call several methods, one after the other; the first that fails is the answer."""
+        payload = parse_json(request.body)
+        if not isinstance(payload, dict):
+            raise HttpError(422, "bad-data", "body: expected an object with the arguments of each method")
+        calls = [self._endpoint(name).call_with(arguments) for name, arguments in payload.items()]
+        answers: dict[str, Any] = {}
+
+        def next_one(response: Response | None = None) -> None:
+            if response is not None:
+                if response.status != 200:
+                    reply(response)
+                    return
+                answers[calls[len(answers)].endpoint.name] = msgspec.Raw(response.body)
+            if len(answers) == len(calls):
+                reply(json_response(answers))
+                return
+            try:
+                self._dispatch(calls[len(answers)], request, next_one)
+            except HttpError as error:  # the queue is full by now
+                reply(self._refused(error))
+
+        next_one()
+
+    def _endpoint(self, name: str) -> Endpoint:
         if name not in self._endpoints:
             raise _unknown_method(name, self.model.methods)
-        self._dispatch(call_of(self._endpoints[name], request), request, reply)
+        return self._endpoints[name]
 
     def _infer(self, kserve: KServe, request: Request, reply: Reply) -> None:
         inference = kserve.inference(request.body)

@@ -9,16 +9,24 @@ from mlem.wire import ARROW, JSON, NPY
 from mlem_server.errors import HttpError
 
 CSV = "text/csv"
+FILES = {
+    CSV: "csv",
+    "application/jsonlines": "jsonl",
+    "application/vnd.apache.parquet": "parquet",
+    "application/x-parquet": "parquet",
+}
+"""Formats of files that SageMaker's callers send, by media type. Source: SageMaker developer guide, "Common data formats for inference",
+https://docs.aws.amazon.com/sagemaker/latest/dg/cdf-inference.html (read 2026-11)."""
 _JSON_TYPE = re.compile(r"application/(json|[\w.+-]+\+json)")
 _CHARSET = re.compile(r'charset\s*=\s*"?([\w-]+)', re.IGNORECASE)
 
 
-def content_type(headers: Mapping[bytes, bytes], *, csv: bool = False) -> str:
-    """Return the media type of a body: one of ``JSON``, ``NPY``, ``ARROW``, ``CSV``; nothing announced is JSON.
+def content_type(headers: Mapping[bytes, bytes], *, files: bool = False) -> str:
+    """Return the media type of a body: ``JSON``, ``NPY``, ``ARROW``, or one of `FILES`; nothing announced is JSON.
 
     Args:
         headers: The request's.
-        csv: Whether CSV is accepted.
+        files: Whether those of `FILES` are accepted.
 
     Raises:
         HttpError: 415 for another one, another charset than UTF-8, or a compressed body.
@@ -32,18 +40,18 @@ def content_type(headers: Mapping[bytes, bytes], *, csv: bool = False) -> str:
     charset = _CHARSET.search(parameters)
     if _JSON_TYPE.fullmatch(media_type):
         found = JSON
-    elif media_type in (NPY, ARROW) or (csv and media_type == CSV):
+    elif media_type in (NPY, ARROW) or (files and media_type in FILES):
         found = media_type
     else:
-        raise _refusal(f"content type {media_type[:80]!r}", csv)
+        raise _refusal(f"content type {media_type[:80]!r}", files)
     if charset and charset[1].lower() not in ("utf-8", "utf8", "us-ascii"):
-        raise _refusal(f"charset {charset[1][:80]!r}", csv)
+        raise _refusal(f"charset {charset[1][:80]!r}", files)
     if encoding is not None and encoding.strip().lower() not in (b"identity", b""):
-        raise _refusal(f"content encoding {encoding.decode('latin-1')[:80]!r}", csv)
+        raise _refusal(f"content encoding {encoding.decode('latin-1')[:80]!r}", files)
     return found
 
 
-def _refusal(wrong: str, csv: bool) -> HttpError:
-    known = [JSON, NPY, ARROW, *([CSV] if csv else [])]
+def _refusal(wrong: str, files: bool) -> HttpError:
+    known = [JSON, NPY, ARROW, *(FILES if files else ())]
     hint = "send JSON, with the header Content-Type: application/json"
     return HttpError(415, "bad-content-type", f"{wrong} is not accepted", hint=hint, known=known)

@@ -84,6 +84,10 @@ class Endpoint:
         """Check and decode parsed JSON, ``{argument: value}``; see `call`."""
         return self._guarded(lambda: self.method.decode_args(payload), accept)
 
+    def call_of(self, values: Values, accept: bytes = b"") -> Call:
+        """Return the call of values that are decoded and checked."""
+        return self._call(values, accept)
+
     def _binary(self, body: bytes, media_type: str) -> Values:
         if self.argument is None:
             raise AssertionError("the caller has looked")
