@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -13,7 +14,8 @@ import pytest
 
 from mlem.clients.http import HttpClient
 from mlem.clients.probe import ready
-from mlem.errors import CredentialsError, PlatformError, UserError
+from mlem.errors import CredentialsError, DataError, PlatformError, UserError
+from mlem.wire import ARROW, NPY
 
 FRAME = pandas.DataFrame({"sepal_length": [5.1, 6.3], "sepal_width": [3.5, 3.3], "petal_length": [1.4, 6.0], "petal_width": [0.2, 2.5]})
 
@@ -45,10 +47,50 @@ def test_ten_callers_share_one_client(client: Any) -> None:
         assert all(pool.map(ask, range(100)))
 
 
-def test_a_body_over_the_limit_tells_what_to_do(client: Any) -> None:
-    with pytest.raises(UserError) as caught:
-        client.predict(pandas.concat([FRAME] * 10_000, ignore_index=True))
+def test_more_rows_than_a_body_may_have_are_sent_in_parts(client: Any) -> None:
+    answer = client.predict(pandas.concat([FRAME] * 60_000, ignore_index=True))
+    assert (answer.shape, answer.dtype) == ((120_000,), numpy.dtype("int64"))
+    assert answer[-4:].tolist() == [0, 2, 0, 2]
+
+
+def test_a_value_over_the_limit_that_has_no_rows_tells_what_to_do(file: Any) -> None:
+    with HttpClient(url=file.url) as client, pytest.raises(UserError) as caught:
+        client.call("predict", "x" * (65 * 2**20))
     assert (caught.value.code, caught.value.hint) == ("body-too-large", "send fewer rows at once")
+
+
+def test_a_large_frame_and_its_answer_travel_in_a_binary_format(client: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[tuple[str, str, str]] = []
+    original = HttpClient.call_binary
+
+    def noted(self: HttpClient, method: str, body: bytes, media_type: str, accept: str) -> tuple[bytes, str]:
+        answer = original(self, method, body, media_type, accept)
+        seen.append((media_type, accept, answer[1]))
+        return answer
+
+    monkeypatch.setattr(HttpClient, "call_binary", noted)
+    many = pandas.concat([FRAME] * 1000, ignore_index=True)
+    assert client.predict(many).tolist() == [0, 2] * 1000
+    proba = client.predict_proba(many)
+    assert (proba.shape, proba[:2].tolist()) == ((2000, 3), [[1.0, 0.0, 0.0], [0.0, 0.0, 1.0]])
+    assert client.predict(FRAME).tolist() == [0, 2]  # a small one goes as JSON
+    assert [(sent, got) for sent, _, got in seen] == [(ARROW, NPY), (ARROW, NPY)]
+    with pytest.raises(DataError, match="petal"):
+        client.predict(many.rename(columns={"petal_width": "petal"}))
+
+
+def test_calls_may_be_awaited_and_share_connections(client: Any) -> None:
+    async def ask() -> list[Any]:
+        return list(await asyncio.gather(*(client.call_async("predict", FRAME.iloc[[number % 2]]) for number in range(20))))
+
+    assert [answer.tolist() for answer in asyncio.run(ask())] == [[0], [2]] * 10
+
+
+def test_a_table_of_any_length_is_called_in_parts(client: Any, file: Any) -> None:
+    parts = (FRAME.iloc[[number % 2]] for number in range(6))
+    assert [answer.tolist() for answer in client.call_in_parts("predict", parts)] == [[0], [2]] * 3
+    with HttpClient(url=file.url) as other, pytest.raises(UserError, match="does not answer row by row"):
+        list(other.call_in_parts("predict", ["x"]))
 
 
 def test_a_model_that_fails_is_an_error_of_the_platform(file: Any) -> None:

@@ -5,19 +5,25 @@ from __future__ import annotations
 import contextlib
 import functools
 import inspect
+import json
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from pydantic import PrivateAttr
 
-from mlem.errors import DataError, MlemError, PlatformError, UserError
+from mlem.data_types.base import module_of
+from mlem.errors import MlemError, PlatformError, UserError
 from mlem.objects import MlemObject
 from mlem.validation import did_you_mean
 
 if TYPE_CHECKING:
     from mlem.interface import Interface
+    from mlem.model import Method
+
+BINARY_FROM_BYTES = 4096
+"""Arrays and frames that take so much memory are sent in a binary format, where the server has one."""
 
 
 class UnknownMethodError(UserError, AttributeError):
@@ -65,6 +71,28 @@ class Client(MlemObject, ABC):
             MlemError: The call failed.
         """
 
+    def call_binary(self, method: str, body: bytes, media_type: str, accept: str) -> tuple[bytes, str]:
+        """Call a method with its only argument in a binary format; only asked of clients with `formats`.
+
+        Args:
+            method: The method's public name.
+            body: The argument.
+            media_type: One of `formats`.
+            accept: Media types that the answer may have.
+
+        Returns:
+            The answer and its media type.
+
+        Raises:
+            MlemError: The call failed.
+        """
+        raise NotImplementedError
+
+    @property
+    def formats(self) -> tuple[str, ...]:
+        """Media types besides JSON that arrays and frames may be sent in; see `mlem.wire`."""
+        return ()
+
     def close(self) -> None:
         """Release connections; the client may be used again."""
         return
@@ -100,12 +128,54 @@ class Client(MlemObject, ABC):
             MlemError: The call failed.
         """
         self._check(method)
-        payload = self.interface.bind(method, args, kwargs)
-        answer = self.call_encoded(method, payload)
+        described = self.interface.methods[method]
+        values = described.match(args, kwargs, called=method)
         try:
-            return self.interface.methods[method].returns.decode(answer, path="answer")
-        except DataError as error:
-            raise PlatformError(f"{method} answered what its signature does not have: {error.message}", code="bad-answer") from error
+            return self._call(method, described, values)
+        except UserError as error:
+            halves = _halves(described, values) if error.code == "body-too-large" else None
+            if halves is None:
+                raise
+            # more than the server takes at once: each row is answered by itself, so the answers are joined again
+            return described.returns.join([self.call(method, **half) for half in halves])
+
+    async def call_async(self, method: str, /, *args: Any, **kwargs: Any) -> Any:
+        """Call a method without blocking the event loop; see `call`. Connections are those of the client, shared by all calls."""
+        import asyncio
+
+        return await asyncio.to_thread(self.call, method, *args, **kwargs)
+
+    def call_in_parts(self, method: str, parts: Iterable[Any]) -> Iterator[Any]:
+        """Call a method for parts of one table, and yield the answer of each: so much data as never fits into one request.
+
+        Args:
+            method: The public name of a method that answers row by row.
+            parts: Values of its only argument.
+
+        Raises:
+            UserError: The method's answer to a row depends on others.
+        """
+        self._check(method)
+        if not self.interface.methods[method].rowwise:
+            raise UserError(f"{method} does not answer row by row: its data can't be sent in parts", code="not-rowwise")
+        for part in parts:
+            yield self.call(method, part)
+
+    def _call(self, method: str, described: Method, values: Mapping[str, Any]) -> Any:
+        from mlem import wire  # late: it needs no package, and most of those who import clients call nothing
+
+        media_type = _binary_format(described, values, self.formats)
+        if media_type is None:
+            answer = self.call_encoded(method, described.encode_args(values))
+            return _checked(method, lambda: described.returns.decode(answer, path="answer"))
+        ((name, value),) = values.items()
+        data_type = next(argument.data_type for argument in described.args if argument.name == name)
+        body = wire.dump(data_type, data_type.accept(value, name), media_type)
+        accept = [form for form in wire.formats_of(described.returns) if form in self.formats]
+        content, answered_as = self.call_binary(method, body, media_type, ", ".join([*accept, f"{wire.JSON};q=0.5"]))
+        if answered_as == wire.JSON:
+            return _checked(method, lambda: described.returns.decode(json.loads(content), path="answer"))
+        return _checked(method, lambda: wire.load(described.returns, bytearray(content), answered_as, "answer"))
 
     def __enter__(self) -> Self:
         return self
@@ -145,3 +215,46 @@ class Client(MlemObject, ABC):
         function.__name__ = name
         function.__signature__ = inspect.Signature(parameters, return_annotation=returns)  # type: ignore[attr-defined]
         return function
+
+
+def _checked(method: str, decode: Callable[[], Any]) -> Any:
+    try:
+        return decode()
+    except UserError as error:
+        raise PlatformError(f"{method} answered what its signature does not have: {error.message}", code="bad-answer") from error
+
+
+def _binary_format(method: Method, values: Mapping[str, Any], formats: Sequence[str]) -> str | None:
+    """Return the media type to send the only argument in; None where JSON does as well, or nothing else is spoken."""
+    if not formats or len(values) != 1:
+        return None
+    from mlem import wire
+
+    ((name, value),) = values.items()
+    data_type = next(argument.data_type for argument in method.args if argument.name == name)
+    if sum(argument.required for argument in method.args) > 1 or _size_bytes(value) < BINARY_FROM_BYTES:
+        return None
+    return next((form for form in wire.formats_of(data_type) if form in formats), None)
+
+
+def _size_bytes(value: Any) -> int:
+    """Return what an array, a frame or a series takes in memory; 0 for anything else."""
+    if module_of(value) == "numpy":
+        return int(getattr(value, "nbytes", 0))
+    if module_of(value) == "pandas" and hasattr(value, "memory_usage"):
+        used = value.memory_usage(index=False)
+        return int(used if isinstance(used, int) else used.sum())
+    return 0
+
+
+def _halves(method: Method, values: Mapping[str, Any]) -> list[dict[str, Any]] | None:
+    """Split the only argument of a call in two; None where that would change the answer, or can't be done."""
+    if not method.rowwise or len(values) != 1:
+        return None
+    ((name, value),) = values.items()
+    data_type = next(argument.data_type for argument in method.args if argument.name == name)
+    value = data_type.accept(value, name)
+    rows = data_type.rows(value) or 0
+    if rows < 2:
+        return None
+    return [{name: data_type.part(value, start, stop)} for start, stop in ((0, rows // 2), (rows // 2, rows))]

@@ -23,6 +23,7 @@ class Interface(Value):
         name: The model's name, where it is known.
         methods: What can be called, by public name.
         samples: A recorded call of each method, for documentation and for the gate.
+        formats: Media types besides JSON that the server reads and writes; see `mlem.wire`.
     """
 
     version: str
@@ -31,14 +32,16 @@ class Interface(Value):
     name: str | None = None
     methods: dict[str, Method]
     samples: dict[str, Sample] = Field(default_factory=dict)
+    formats: tuple[str, ...] = ()
 
     @classmethod
-    def of(cls, model: Model, name: str | None = None) -> Self:
+    def of(cls, model: Model, name: str | None = None, formats: Sequence[str] = ()) -> Self:
         """Describe a model.
 
         Args:
             model: The model's metadata.
             name: Its name, for people.
+            formats: What the server reads and writes besides JSON.
         """
         from importlib.metadata import version  # late: it costs a few ms, and most commands serve nothing
 
@@ -49,6 +52,7 @@ class Interface(Value):
             name=name,
             methods=model.methods,
             samples=model.samples,
+            formats=tuple(formats),
         )
 
     @classmethod
@@ -73,6 +77,7 @@ class Interface(Value):
                 name=about.get("name"),
                 methods=methods,
                 samples={name: Sample(args=item["args"], returns=item["returns"]) for name, item in samples.items()},
+                formats=tuple(map(str, data.get("formats") or ())),
             )
         except (KeyError, TypeError, AttributeError, ValueError) as error:  # pydantic's ValidationError is a ValueError
             raise PlatformError(f"{source}: not the interface of an mlem server", code="not-a-mlem-server") from error
@@ -85,6 +90,7 @@ class Interface(Value):
             "model": about,
             "methods": {name: _describe(name, method) for name, method in self.methods.items()},
             "samples": {name: sample.model_dump(mode="json") for name, sample in self.samples.items()},
+            "formats": list(self.formats),
         }
 
     def method(self, name: str) -> Method:

@@ -87,7 +87,17 @@ class Method(Value):
             UserError: There are too many, too few, or unknown arguments.
             DataError: A value does not fit.
         """
-        values = self.match(args, kwargs, called=called)
+        return self.encode_args(self.match(args, kwargs, called=called))
+
+    def encode_args(self, values: Mapping[str, Any]) -> dict[str, Json]:
+        """Encode the values of arguments.
+
+        Args:
+            values: What `match` returned.
+
+        Raises:
+            DataError: A value does not fit.
+        """
         return {
             argument.name: argument.data_type.encode(values[argument.name], argument.name)
             for argument in self.args

@@ -16,6 +16,7 @@ from mlem.errors import MlemError
 from mlem.interface import Interface
 from mlem.model import Method, Model
 from mlem.validation import did_you_mean
+from mlem.wire import ARROW, NPY
 from mlem_server.auth import check_token
 from mlem_server.codec import parse_json
 from mlem_server.content import content_type
@@ -87,7 +88,9 @@ class App:
 
     def _make_routes(self, name: str, version: str) -> dict[str, dict[str, Route]]:
         secured = bool(self._settings.tokens)
-        interface = self._interface = Interface.of(self.model, name).to_json()
+        spoken = {form for endpoint in self._endpoints.values() for form in (*endpoint.formats, *endpoint.answer_formats)}
+        formats = [form for form in (NPY, ARROW) if form in spoken]
+        interface = self._interface = Interface.of(self.model, name, formats).to_json()
         document = openapi(interface, name, version, secured=secured)
         kserve = KServe(name, version, self.model, self._endpoints)
         routes = {

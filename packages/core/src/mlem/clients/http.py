@@ -12,7 +12,7 @@ from urllib.parse import quote, urlsplit
 from pydantic import Field, PrivateAttr, field_validator, model_validator
 
 from mlem.client import Client
-from mlem.clients.answers import Answer, check
+from mlem.clients.answers import Answer, check, not_a_server
 from mlem.errors import CredentialsError, PlatformError, WaitTimeoutError
 from mlem.fields import Unit
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from mlem.interface import Interface
 
 TOKEN_VARIABLE = "MLEM_TOKEN"  # noqa: S105  # the name of a variable
+JSON = "application/json"
 CONNECT_TIMEOUT_S = 5.0
 ATTEMPTS = 3
 PAUSE_S = 0.2
@@ -89,20 +90,38 @@ class HttpClient(Client):
         body = json.dumps(payload, separators=(",", ":")).encode()
         return check(self._request("POST", f"/{quote(method, safe='')}", body), self.url)
 
+    def call_binary(self, method: str, body: bytes, media_type: str, accept: str) -> tuple[bytes, str]:
+        """Call a method with its only argument in a binary format; see `Client.call_binary`.
+
+        Raises:
+            MlemError: See `mlem.clients.answers.check`.
+        """
+        answer = self._request("POST", f"/{quote(method, safe='')}", body, media_type, accept)
+        answered_as = answer.content_type.partition(";")[0].strip()
+        if answer.status != 200 or answered_as not in (JSON, *self.formats):
+            check(answer, self.url)
+            raise not_a_server(self.url, f"it answers with {answered_as or 'no content type'}")
+        return answer.body, answered_as
+
+    @property
+    def formats(self) -> tuple[str, ...]:
+        """What the server says that it reads; see `Client.formats`."""
+        return self.interface.formats
+
     def close(self) -> None:
         """Close the connections; the next call opens new ones."""
         if self._pool is not None:
             self._pool.clear()
             self._pool = None
 
-    def _request(self, verb: str, path: str, body: bytes | None) -> Answer:
+    def _request(self, verb: str, path: str, body: bytes | None, media_type: str = JSON, accept: str = JSON) -> Answer:
         deadline = time.monotonic() + self.timeout_s
         attempt = 0
         while True:
             attempt += 1
             pause_s: float | None
             try:
-                answer = self._once(verb, path, body, deadline - time.monotonic())
+                answer = self._once(verb, path, body, _headers(body, media_type, accept), deadline - time.monotonic())
             except PlatformError as error:
                 pause_s = PAUSE_S if error.code == "unreachable" or (verb == "GET" and error.code == "connection-lost") else None
                 if pause_s is None or attempt == ATTEMPTS or time.monotonic() + pause_s >= deadline:
@@ -113,14 +132,14 @@ class HttpClient(Client):
                     return answer
             time.sleep(pause_s)
 
-    def _once(self, verb: str, path: str, body: bytes | None, timeout_s: float) -> Answer:
+    def _once(self, verb: str, path: str, body: bytes | None, headers: dict[str, str], timeout_s: float) -> Answer:
         import urllib3
         from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionError, SSLError, TimeoutError
 
         timeout = urllib3.Timeout(connect=min(CONNECT_TIMEOUT_S, timeout_s), total=timeout_s)
         try:
             response = self._connections().request(
-                verb, f"{self.url}{path}", body=body, headers=_headers(body), timeout=timeout, retries=False, redirect=False
+                verb, f"{self.url}{path}", body=body, headers=headers, timeout=timeout, retries=False, redirect=False
             )
         except NewConnectionError as error:
             message = f"{self.url} can't be reached: {_reason(error)}"
@@ -142,10 +161,10 @@ class HttpClient(Client):
         return self._pool
 
 
-def _headers(body: bytes | None) -> dict[str, str]:
-    headers = {"accept": "application/json"}
+def _headers(body: bytes | None, media_type: str, accept: str) -> dict[str, str]:
+    headers = {"accept": accept}
     if body is not None:
-        headers["content-type"] = "application/json"
+        headers["content-type"] = media_type
     token = os.environ.get(TOKEN_VARIABLE, "").strip()
     if token and not (token.isascii() and token.isprintable()):
         message = f"{TOKEN_VARIABLE} has a character that does not fit into a header"
