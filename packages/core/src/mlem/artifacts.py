@@ -5,14 +5,13 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import io
-import os
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO, Any, TypeVar
 
 from mlem.errors import ConflictError, NotFoundError, PlatformError
-from mlem.files import sync_folder, unusable
+from mlem.files import replacing, unusable
 from mlem.model import Artifact
 
 CHUNK_BYTES = 1 << 20
@@ -55,36 +54,12 @@ def write_artifact(path: Path, write: Callable[[IO[bytes]], ResultT], kind: str)
         PlatformError: The disk is full, or failed.
     """
     try:
-        with _replacing(path) as file:
+        with replacing(path) as file:
             hashing = _Hashing(file)
             result = write(hashing)  # type: ignore[arg-type]  # as much of a file as picklers and writers need
         return Artifact(uri=path.name, size_bytes=hashing.size_bytes, sha256=hashing.sha256.hexdigest(), format=kind), result
     except OSError as error:
         raise unusable(path, error, "write") from error
-
-
-@contextlib.contextmanager
-def _replacing(path: Path) -> Iterator[IO[bytes]]:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            yield file
-            file.flush()
-            os.fchmod(file.fileno(), 0o666 & ~_umask())
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-        sync_folder(path.parent)
-    except BaseException:
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(temporary)
-        raise
-
-
-def _umask() -> int:
-    mask = os.umask(0o022)
-    os.umask(mask)
-    return mask
 
 
 def join(folder: Path | str, uri: str) -> str:

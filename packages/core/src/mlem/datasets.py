@@ -12,12 +12,13 @@ from typing import IO, Any, ClassVar, Self
 
 from mlem.artifacts import verified, write_artifact
 from mlem.csv_table import parse_csv, write_csv
-from mlem.data import AnyDataType, DataFrameType, DataType, Json, NdarrayType, infer
+from mlem.data import AnyDataType, DataFrameType, DataType, Json, NdarrayType, SeriesType, infer
 from mlem.errors import DataError, DeclarationError, UserError
 from mlem.files import unusable, write_atomic
 from mlem.model import Artifact, Requirement
 from mlem.objects import EXTENSION, MlemObject
 from mlem.requirements import resolve
+from mlem.wire import is_table, to_arrow
 from mlem.yaml_file import dump, read_mapping
 
 FORMATS = ("csv", "json", "jsonl", "npy", "npz", "parquet")
@@ -184,6 +185,11 @@ def serialize_data(value: Any, data_type: DataType, kind: str) -> bytes:
     if kind == "parquet" and isinstance(data_type, DataFrameType):
         value.to_parquet(buffer, index=bool(data_type.index_cols))
         return buffer.getvalue()
+    if kind == "parquet" and is_table(data_type) and _has("pyarrow"):
+        import pyarrow.parquet as pq
+
+        pq.write_table(to_arrow(data_type, value), buffer)
+        return buffer.getvalue()
     payload = data_type.encode(value)
     if kind == "json":
         return (json.dumps(payload, ensure_ascii=False, allow_nan=False) + "\n").encode()
@@ -265,6 +271,9 @@ def parse_data(content: bytes, kind: str, source: str, data_type: DataType | Non
 
 
 def _fit(value: Any, data_type: DataType) -> Any:
+    flat = isinstance(data_type, SeriesType) or (isinstance(data_type, NdarrayType) and len(data_type.shape) == 1)
+    if flat and getattr(value, "ndim", 0) == 2 and value.shape[1] == 1 and hasattr(value, "iloc"):
+        value = value.iloc[:, 0]  # a file of tables has it as a table of one column
     return data_type.decode(data_type.encode(value))
 
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import contextlib
 import os
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
+from typing import IO
 
 from mlem.errors import ConflictError, NotFoundError, PlatformError, UserError
 
@@ -43,6 +45,38 @@ def write_atomic(path: Path, data: bytes, *, mode: int = 0o644) -> None:
         raise unusable(path, error, "write") from error
 
 
+@contextlib.contextmanager
+def replacing(path: Path) -> Iterator[IO[bytes]]:
+    """Write a file of any length: it is replaced when the context ends well, and stays as it is when it does not.
+
+    Args:
+        path: The file; its folder is made when absent.
+
+    Raises:
+        OSError: It can't be written; `unusable` translates that.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            yield file
+            file.flush()
+            os.fchmod(file.fileno(), 0o666 & ~_umask())
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+        sync_folder(path.parent)
+    except BaseException:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(temporary)
+        raise
+
+
+def _umask() -> int:
+    mask = os.umask(0o022)
+    os.umask(mask)
+    return mask
+
+
 def sync_folder(folder: Path) -> None:
     """Make the names in a folder durable, as ``fsync`` makes a file's content."""
     descriptor = os.open(folder, os.O_RDONLY)
@@ -72,7 +106,7 @@ def unusable(path: Path | str, error: OSError, action: str) -> UserError | NotFo
             code="permission-denied",
             hint=f"check the owner and the permissions: ls -ld {Path(str(path)).parent}",
         )
-    if isinstance(error, IsADirectoryError | NotADirectoryError):
+    if isinstance(error, IsADirectoryError | NotADirectoryError | FileExistsError):
         return UserError(f"can't {action} {path}: {error.strerror}", code="not-a-file")
     if error.errno == 28:  # ENOSPC
         return PlatformError(

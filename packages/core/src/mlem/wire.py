@@ -52,7 +52,7 @@ def dump(data_type: DataType, value: Any, media_type: str) -> bytes:
         return buffer.getvalue()
     import pyarrow as pa
 
-    table = _table(data_type, value)
+    table = to_arrow(data_type, value)
     with pa.ipc.new_stream(buffer, table.schema) as writer:
         writer.write_table(table)
     return buffer.getvalue()
@@ -99,13 +99,23 @@ def _read_npy(body: bytes | bytearray) -> Any:
     return flat.reshape(shape[::-1]).T if fortran else flat.reshape(shape)
 
 
-def _table(data_type: DataType, value: Any) -> pyarrow.Table:
+def is_table(data_type: DataType) -> bool:
+    """Say whether values of a type are tables: frames, series, and arrays of one or two dimensions."""
+    if isinstance(data_type, NdarrayType):
+        return len(data_type.shape) in (1, 2) and data_type.shape[0] is None and data_type.dtype != "object"
+    return isinstance(data_type, DataFrameType | SeriesType)
+
+
+def to_arrow(data_type: DataType, value: Any) -> pyarrow.Table:
+    """Return a value as a table of Arrow; the columns of an array are numbered, a single one is called ``value``."""
     import pyarrow as pa
 
     if isinstance(data_type, DataFrameType):
         return pa.Table.from_pandas(value.rename(columns=str), preserve_index=False)
     if isinstance(data_type, SeriesType):
         return pa.table({str(data_type.name): pa.Array.from_pandas(value)})
+    if value.ndim == 1:
+        return pa.table({"value": value})
     return pa.table({str(column): value[:, column] for column in range(value.shape[1])})
 
 
