@@ -60,7 +60,7 @@ def demo(session: nox.Session) -> None:
 @nox.parametrize("package", list(PACKAGES), ids=list(PACKAGES))
 def tests(session: nox.Session, package: str) -> None:
     """Run a package's tests, with only that package and what it declares installed."""
-    more = {"state-s3": ["servers"], "core": ["formats"], "server": ["formats"]}
+    more = {"state-s3": ["servers"], "core": ["formats"], "server": ["formats", "traces", "browser", "schemathesis"]}
     install(session, PACKAGES[package], *group("test", "example", *more.get(package, [])))
     _pytest(session, f"tests/{package.replace('-', '_')}")
 
@@ -111,7 +111,7 @@ def lint(session: nox.Session) -> None:
 @nox.session
 def types(session: nox.Session) -> None:
     """Check types, strictly."""
-    install(session, list(PACKAGES), *group("types"))
+    install(session, list(PACKAGES), *group("types", "browser"))
     session.run("mypy", *[f"packages/{package}/src" for package in PACKAGES], "noxfile.py", "tools")
 
 

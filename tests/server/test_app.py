@@ -47,11 +47,11 @@ def test_head_answers_as_get_without_a_body(iris: Any) -> None:
     assert (reply.status, reply.body) == (200, b"")
 
 
-def test_the_root_leads_to_the_documentation(iris: Any) -> None:
-    reply = iris.get("/")
-    assert (reply.status, reply.headers["location"]) == (307, "/docs")
-    page = iris.get("/docs")
+@pytest.mark.parametrize("path", ["/", "/docs"])
+def test_pages_may_load_nothing_from_elsewhere(iris: Any, path: str) -> None:
+    page = iris.get(path)
     assert (page.status, page.headers["content-type"]) == (200, "text/html; charset=utf-8")
+    assert page.headers["content-security-policy"].startswith("default-src 'none'")
 
 
 def test_a_value_of_a_wrong_type_is_refused_with_its_path(iris: Any) -> None:

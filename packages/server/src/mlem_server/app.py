@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -21,17 +21,21 @@ from mlem_server.auth import check_token
 from mlem_server.codec import parse_json
 from mlem_server.content import content_type
 from mlem_server.dispatch import Dispatcher, Job, Outcome, overloaded
-from mlem_server.docs import docs_page
+from mlem_server.docs import DOCS_HEADERS, docs_page
 from mlem_server.endpoint import Call, Endpoint
 from mlem_server.errors import HttpError, ModelFailedError, refusal
 from mlem_server.kserve import KServe
 from mlem_server.metrics import CONTENT_TYPE, Metrics
 from mlem_server.openapi import openapi
+from mlem_server.page import page_files
 from mlem_server.readiness import LOADING, READY, STOPPING, Readiness
 from mlem_server.request import Request
 from mlem_server.responses import HTML, Response, error_response, json_response, to_json
 from mlem_server.sagemaker import answer_headers, answer_of, call_of, method_of, question_of
 from mlem_server.settings import Settings
+
+if TYPE_CHECKING:
+    from mlem_server.traces import Traces
 
 log = logging.getLogger("mlem.server")
 
@@ -79,6 +83,11 @@ class App:
         self.readiness: Readiness = LOADING
         self._settings = settings
         self._metrics = Metrics(name, model.digest, [*model.methods, "invocations", "infer"])
+        self._traces: Traces | None = None
+        if settings.traces:
+            from mlem_server.traces import Traces  # late: it takes a while, and most servers send none
+
+            self._traces = Traces(name, model.digest)
         self.dispatcher = Dispatcher(settings.max_queue, settings.max_batch_rows, self._observe)
         self._reserved_bytes = 0
         self._endpoints = {method_name: Endpoint(method_name, method) for method_name, method in model.methods.items()}
@@ -91,11 +100,13 @@ class App:
         spoken = {form for endpoint in self._endpoints.values() for form in (*endpoint.formats, *endpoint.answer_formats)}
         formats = [form for form in (NPY, ARROW) if form in spoken]
         interface = self._interface = Interface.of(self.model, name, formats).to_json()
-        document = openapi(interface, name, version, secured=secured)
+        document = openapi(
+            interface, name, version, {key: (one.formats, one.answer_formats) for key, one in self._endpoints.items()}, secured=secured
+        )
         kserve = KServe(name, version, self.model, self._endpoints)
         routes = {
-            "/": _get(_constant(Response(307, b"", HTML, {"location": "/docs"}))),
-            "/docs": _get(_constant(Response(200, docs_page(document, interface, secured=secured), HTML))),
+            **{path: _get(_constant(response), public=True) for path, response in page_files().items()},
+            "/docs": _get(_constant(Response(200, docs_page(document, interface, secured=secured), HTML, DOCS_HEADERS))),
             "/openapi.json": _get(_constant(json_response(document))),
             "/interface.json": _get(_constant(json_response(interface))),
             "/healthz": _get(_constant(json_response({"status": "alive"})), public=True),
@@ -166,6 +177,8 @@ class App:
         self._release(request)
         seconds = time.monotonic() - request.started
         self._metrics.answered(request.route, response.status, seconds)
+        if self._traces is not None:
+            self._traces.answered(request, response, seconds)
         if self._settings.access_log:
             facts = {"method": request.method, "path": request.path, "status": response.status, "ms": round(seconds * 1e3, 2)}
             log.info("%s %s %d %.1f ms id=%s", request.method, ascii(request.path)[1:-1], response.status, seconds * 1e3, request.id,
@@ -182,6 +195,11 @@ class App:
         """Say by ``/readyz`` that the server stops; return the answer to what takes longer than that may take."""
         self.readiness = STOPPING
         return error_response(_unavailable("stopping", "the server stopped before the model answered"))
+
+    def close(self) -> None:
+        """Send what is left of the traces."""
+        if self._traces is not None:
+            self._traces.close()
 
     # Routes
 

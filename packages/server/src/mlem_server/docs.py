@@ -13,6 +13,8 @@ from typing import Any
 from mlem_server.openapi import body_schema
 from mlem_server.responses import to_json
 
+DOCS_HEADERS = {"content-security-policy": "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; frame-ancestors 'none'"}
+
 
 def docs_page(document: Mapping[str, Any], interface: Mapping[str, Any], *, secured: bool) -> bytes:
     """Write the page.
@@ -24,7 +26,7 @@ def docs_page(document: Mapping[str, Any], interface: Mapping[str, Any], *, secu
     """
     samples = interface.get("samples") or {}
     methods = interface["methods"]
-    page = Template(importlib.resources.files("mlem_server").joinpath("docs.html").read_text(encoding="utf-8"))
+    page = Template(importlib.resources.files("mlem_server").joinpath("assets", "docs.html").read_text(encoding="utf-8"))
     text = page.substitute(
         title=html.escape(document["info"]["title"]),
         digest=html.escape(interface["model"]["digest"]),

@@ -5,8 +5,11 @@ Source: OpenAPI Specification 3.1.0, https://spec.openapis.org/oas/v3.1.0; its s
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
+
+Formats = tuple[Sequence[str], Sequence[str]]
+"""Media types besides JSON that a method takes, and that it answers in."""
 
 _ERROR = {
     "type": "object",
@@ -32,20 +35,21 @@ _ERROR = {
 _FAILURES = {
     "400": "the body is not JSON",
     "413": "the body is too large",
-    "415": "the body is announced as something else than JSON",
+    "415": "the body is announced as something that the method does not take",
     "422": "the data does not fit the signature",
     "500": "the model failed on valid data",
     "503": "not ready, overloaded, or out of time: repeat after Retry-After seconds",
 }
 
 
-def openapi(interface: Mapping[str, Any], name: str, version: str, *, secured: bool) -> dict[str, Any]:
+def openapi(interface: Mapping[str, Any], name: str, version: str, formats: Mapping[str, Formats], *, secured: bool) -> dict[str, Any]:
     """Describe a model's methods.
 
     Args:
         interface: What ``GET /interface.json`` answers.
         name: The model's name.
         version: The server's version.
+        formats: The binary formats of each method.
         secured: Whether calls need a bearer token.
     """
     failures = {**_FAILURES, **({"401": "the bearer token is missing or wrong"} if secured else {})}
@@ -57,7 +61,9 @@ def openapi(interface: Mapping[str, Any], name: str, version: str, *, secured: b
     }
     samples = interface.get("samples") or {}
     for method_name, method in interface["methods"].items():
-        paths[f"/{method_name}"] = {"post": _operation(method_name, method, samples.get(method_name), answers, secured=secured)}
+        paths[f"/{method_name}"] = {
+            "post": _operation(method_name, method, samples.get(method_name), answers, formats[method_name], secured=secured)
+        }
     document: dict[str, Any] = {
         "openapi": "3.1.0",
         "info": {"title": name, "version": interface["model"]["digest"], "summary": f"A model served by mlem-server {version}"},
@@ -87,18 +93,25 @@ def body_schema(method: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _operation(
-    name: str, method: Mapping[str, Any], sample: Mapping[str, Any] | None, failures: Mapping[str, Any], *, secured: bool
+    name: str, method: Mapping[str, Any], sample: Mapping[str, Any] | None, failures: Mapping[str, Any], formats: Formats, *, secured: bool
 ) -> dict[str, Any]:
     request: dict[str, Any] = {"schema": body_schema(method)}
     answer: dict[str, Any] = {"schema": method["returns"]["schema"]}
     if sample is not None:
         request["example"] = sample["args"]
         answer["example"] = sample["returns"]
+    binary: dict[str, Any] = {"schema": {"type": "string", "format": "binary"}}
     operation: dict[str, Any] = {
         "operationId": name,
         "summary": f"Call {name}",
-        "requestBody": {"required": True, "content": {"application/json": request}},
-        "responses": {"200": {"description": "what the method returns", "content": {"application/json": answer}}, **failures},
+        "requestBody": {"required": True, "content": {"application/json": request, **dict.fromkeys(formats[0], binary)}},
+        "responses": {
+            "200": {
+                "description": "what the method returns; in a binary format where Accept names one",
+                "content": {"application/json": answer, **dict.fromkeys(formats[1], binary)},
+            },
+            **failures,
+        },
     }
     if secured:
         operation["security"] = [{"token": []}]

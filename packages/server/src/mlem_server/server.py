@@ -86,6 +86,7 @@ async def _run(app: App, listener: socket.socket, settings: Settings, load: Call
     server.close()
     cut_off = await connections.stop(settings.shutdown_timeout_s, app.stop())
     waiting.cancel()
+    app.close()
     if loading.done():
         loading.result()
     loading.cancel()
