@@ -1,0 +1,136 @@
+"""Servers for benchmarks: started, waited for, stopped; their memory, their time to be ready, and what wrk says of them."""
+
+from __future__ import annotations
+
+import os
+import re
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import psutil
+
+TIMEOUT_S = 120.0
+
+
+def free_port() -> int:
+    """Return a port that is free now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+class Command:
+    """A server as a command, pinned to one processor.
+
+    Args:
+        command: The command; ``{port}`` is the port.
+        path: What to post to.
+        body: A body that it answers with 200.
+        folder: Where it runs.
+        environment: Variables beside the process's own.
+    """
+
+    def __init__(self, command: Sequence[str], path: str, body: bytes, folder: Path, environment: Mapping[str, str] | None = None) -> None:
+        self.port = free_port()
+        self._command = ["taskset", "-c", "0", *(word.replace("{port}", str(self.port)) for word in command)]
+        self.path, self.body, self._folder = path, body, folder
+        self._environment = {**os.environ, "OMP_NUM_THREADS": "1", **(environment or {})}
+        self.ready_s = 0.0
+
+    @property
+    def url(self) -> str:
+        """The address of the method."""
+        return f"http://127.0.0.1:{self.port}{self.path}"
+
+    def __enter__(self) -> Self:
+        started = time.perf_counter()
+        with (self._folder / f"server-{self.port}.log").open("wb") as log:
+            self._process = subprocess.Popen(self._command, cwd=self._folder, env=self._environment, stdout=log, stderr=log)
+        while self.ask() is None:
+            if self._process.poll() is not None or time.perf_counter() - started > TIMEOUT_S:
+                log_text = (self._folder / f"server-{self.port}.log").read_text(errors="replace")
+                self.__exit__(None, None, None)
+                raise RuntimeError(f"{self._command} does not answer:\n{log_text[-3000:]}")
+            time.sleep(0.01)
+        self.ready_s = time.perf_counter() - started
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None) -> None:
+        for process in self._family():
+            process.terminate()
+        psutil.wait_procs(self._family(), timeout=10)
+        for process in self._family():
+            process.kill()
+        self._process.wait()
+
+    def _family(self) -> list[psutil.Process]:
+        try:
+            process = psutil.Process(self._process.pid)
+            return [process, *process.children(recursive=True)]
+        except psutil.NoSuchProcess:
+            return []
+
+    @property
+    def memory_bytes(self) -> int:
+        """Memory that its processes have for themselves, shared pages divided among them."""
+        return sum(process.memory_full_info().pss for process in self._family())
+
+    def ask(self) -> bytes | None:
+        """Post the body; return the answer, None when it is not 200."""
+        request = urllib.request.Request(self.url, self.body, {"Content-Type": "application/json"})
+        try:
+            with urllib.request.urlopen(request, timeout=30) as response:
+                return bytes(response.read())
+        except (urllib.error.URLError, OSError):
+            return None
+
+    def requests_per_s(self, connections: int, seconds: int) -> float:
+        """Let wrk ask from another processor; every answer has to be 200."""
+        script = self._folder / f"wrk-{self.port}.lua"
+        body = self.body.decode().replace("\\", "\\\\").replace("'", "\\'")
+        script.write_text(f"wrk.method = 'POST'\nwrk.body = '{body}'\nwrk.headers['Content-Type'] = 'application/json'\n")
+        command = ["taskset", "-c", "1", "wrk", "-t1", f"-c{connections}", f"-d{seconds}", "--timeout", "30", "-s", str(script), self.url]
+        text = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+        if "Non-2xx" in text or "Socket errors" in text:
+            raise RuntimeError(text)
+        found = re.search(r"Requests/sec:\s+([\d.]+)", text)
+        if found is None:
+            raise RuntimeError(text)
+        return float(found[1])
+
+
+class Served:
+    """A model served by this project's server.
+
+    Args:
+        model: The model's path.
+        *options: Further options of ``mlem-server``.
+    """
+
+    def __init__(self, model: Path, *options: str) -> None:
+        self._port = free_port()
+        self.url = f"http://127.0.0.1:{self._port}"
+        self._command = [sys.executable, "-m", "mlem_server", str(model), "--host", "127.0.0.1", "--port", str(self._port), *options]
+
+    def __enter__(self) -> Self:
+        from mlem.clients.probe import ready
+
+        self._process = subprocess.Popen(self._command, stderr=subprocess.DEVNULL)
+        deadline = time.monotonic() + TIMEOUT_S
+        while not ready(self.url, 2)[0]:
+            if time.monotonic() > deadline:
+                raise RuntimeError("the server does not get ready")
+            time.sleep(0.02)
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None) -> None:
+        self._process.terminate()
+        self._process.wait()
