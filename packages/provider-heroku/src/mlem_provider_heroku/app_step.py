@@ -80,7 +80,6 @@ class AppStep(Step):
         else:
             self._mark(ctx, heroku, current["id"])
             app, replaced = self._renamed(ctx, heroku, current, wanted["app_name"]), recorded.get("replaced")
-        self._look.forget(app["id"])
         return _record(wanted, app, replaced)
 
     def _put_back(self, ctx: Context, heroku: Heroku, wanted: Record, earlier: Record) -> Record:

@@ -101,9 +101,11 @@ def _why(heroku: Heroku, app: Record) -> str:
     except MlemError:
         return ""
     code, status = last_code(lines), last_exit(lines)
-    last = next((line for line in reversed(lines) if " app[web." in line), None)
     words = [explain(code)] if code else [f"exit status {status}"] if status else []
-    return "".join(f": {word}" for word in words) + (f"; the last line: {last.partition(']: ')[2]}" if last else "")
+    # the server's own words: the one that names an error where there is one, since a hint or a traceback's end may come after it
+    said = [line.partition("]: ")[2] for line in lines if " app[web." in line]
+    last = next((line for line in reversed(said) if "error" in line.lower()), said[-1] if said else "")
+    return "".join(f": {word}" for word in words) + (f"; it said: {last}" if last else "")
 
 
 def read(heroku: Heroku, app_id: str, lines: int) -> Iterator[str]:

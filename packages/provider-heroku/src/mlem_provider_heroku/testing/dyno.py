@@ -80,13 +80,15 @@ class Dyno:
         thread.start()
         return thread
 
-    def wait_while_starting(self, timeout_s: float) -> str:
-        """Wait until it is up or has failed, and return its state."""
-        deadline = time.monotonic() + timeout_s
+    def wait_until(self, state: str, timeout_s: float) -> bool:
+        """Wait until it has a state, and say whether it got there in time."""
         with self._changed:
-            while self.state == "starting" and time.monotonic() < deadline:
-                self._changed.wait(deadline - time.monotonic())
-            return self.state
+            return self._changed.wait_for(lambda: self.state == state, timeout_s)
+
+    def wait_while_starting(self, timeout_s: float) -> None:
+        """Wait until it is up or has failed."""
+        with self._changed:
+            self._changed.wait_for(lambda: self.state != "starting", timeout_s)
 
     def _become(self, state: str) -> None:
         with self._changed:
