@@ -59,7 +59,7 @@ class AppStep(Step):
                 self.name, "replace", reason, "from the change of the app until the new one is ready: a region or a team can't be changed"
             )
         if recorded["app_name"] != wanted["app_name"]:
-            return Change(self.name, "update", reason, f"the address changes: callers of {recorded['app_name']} find nothing there any more")
+            return Change(self.name, "update", reason, f"the address changes: nothing answers for {recorded['app_name']} any more")
         return Change(self.name, "update", reason)
 
     def apply(self, ctx: Context, wanted: Record, recorded: Record | None) -> Record:

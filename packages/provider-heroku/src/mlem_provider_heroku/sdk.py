@@ -285,7 +285,8 @@ class Heroku:
             try:
                 answer.json()
             except ValueError as error:
-                return None, _caused(PlatformError(f"can't {what}: {self.api_url} does not answer in JSON", code="heroku-refused"), error), None
+                no_api = PlatformError(f"can't {what}: {self.api_url} does not answer in JSON", code="heroku-refused")
+                return None, _caused(no_api, error), None
             return answer, nothing, None
         id_, message = _said(answer)
         kind = "limit" if answer.status_code == 429 else "busy" if answer.status_code >= 500 else None

@@ -198,9 +198,8 @@ class ReleaseStep(OfApp):
             heroku.release_image(id_, image_id)
             release = heroku.newest_release(id_)
         if release.get("status") == "failed":
-            raise PlatformError(
-                f"release v{release['version']} of the app {app['app_name']} failed", code="release-failed", hint=f"mlem deployment logs {ctx.name}"
-            )
+            message = f"release v{release['version']} of the app {app['app_name']} failed"
+            raise PlatformError(message, code="release-failed", hint=f"mlem deployment logs {ctx.name}")
         self._look.forget(id_)
         if recorded is not None and recorded["release_id"] == release["id"]:
             heroku.restart(id_)  # the same release again: a dyno was down

@@ -24,7 +24,12 @@ if TYPE_CHECKING:
     from mlem_provider_heroku.testing.schema import Schema
 
 _REFERENCE = "https://devcenter.heroku.com/articles/platform-api-reference"
-_STATUS_FAULTS = {"500": (500, "internal_server_error"), "503": (503, "service_unavailable")}
+_STATUS_FAULTS = {
+    "401": (401, "unauthorized"),
+    "429": (429, "rate_limit"),
+    "500": (500, "internal_server_error"),
+    "503": (503, "service_unavailable"),
+}
 _UNCOUNTED = "/account/rate-limits"
 _REFILL_PER_S = 75 / 60
 
@@ -114,8 +119,6 @@ class ApiServer:
         if fault in _STATUS_FAULTS:
             status, id_ = _STATUS_FAULTS[fault]
             answer: tuple[int, Any] = status, {"id": id_, "message": "An error occurred."}
-        elif fault == "429":
-            answer = 429, {"id": "rate_limit", "message": "Your account reached the API rate limit"}
         else:
             answer = self._answer(request, path, body)
         if fault == "cut":
@@ -136,13 +139,13 @@ class ApiServer:
         try:
             self._expect_key(request.headers.get("Authorization", ""))
             if path != _UNCOUNTED and not self.tokens.take():
-                raise Refusal(429, "rate_limit", "Your account reached the API rate limit\nPlease wait a few minutes before making new requests")
+                raise Refusal(429, "rate_limit", "Your account reached the API rate limit")
             document = json.loads(body) if body else None
             faults = self._schema.faults_of_request(request.command, path, document) if self._schema else []
             if faults:
                 self.violations += faults
                 raise Refusal(400, "bad_request", "; ".join(faults))
-            status, answer = self._operations.carry_out(request.command, path, request.headers, document)
+            status, answer = self._operations.carry_out(request.command, path, dict(request.headers), document)
         except Refusal as refusal:
             return refusal.status, {"id": refusal.id, "message": refusal.message, "url": _REFERENCE}
         except (MlemError, ValueError, KeyError) as error:

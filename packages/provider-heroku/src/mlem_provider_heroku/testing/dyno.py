@@ -7,7 +7,7 @@ import socket
 import threading
 import time
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -129,7 +129,7 @@ class Dyno:
                 break
             if time.monotonic() > deadline:
                 limit = f"{self._settings.boot_timeout_s:g} seconds"
-                self._log.write("heroku", self.name, f"Error R10 (Boot timeout) -> Web process failed to bind to $PORT within {limit} of launch")
+                self._log.write("heroku", self.name, f"Error R10 (Boot timeout) -> Web process failed to bind to $PORT within {limit}")
                 self._log.write("heroku", self.name, "Stopping process with SIGKILL")
                 self._engine.remove_container(self.container)
                 self._log.write("heroku", self.name, "Process exited with status 137")

@@ -64,7 +64,7 @@ class Registry:
         self._engine.remove_image(copy)
 
     def _get(self, path: str) -> Any:
-        request = urllib.request.Request(f"http://{self._host}/v2/{path}", headers={"Accept": _MANIFEST})  # noqa: S310  # on this machine
+        request = urllib.request.Request(f"http://{self._host}/v2/{path}", headers={"Accept": _MANIFEST})  # on this machine
         try:
             with urllib.request.urlopen(request, timeout=10) as response:  # noqa: S310
                 return json.loads(response.read())

@@ -15,7 +15,13 @@ from mlem_provider_heroku.testing.serving import Handler, Server
 _BOOT_WAIT_S = 75.0
 """How long requests wait for a dyno that starts: H20. Source: Dev Center, "Heroku Error Codes", H20 (read 2026-11)."""
 
-_REASONS = {"H10": "App crashed", "H12": "Request timeout", "H13": "Connection closed without response", "H14": "No web processes running", "H20": "App boot timeout"}
+_REASONS = {
+    "H10": "App crashed",
+    "H12": "Request timeout",
+    "H13": "Connection closed without response",
+    "H14": "No web processes running",
+    "H20": "App boot timeout",
+}
 _HOP_BY_HOP = {"connection", "keep-alive", "transfer-encoding", "te", "trailer", "upgrade", "proxy-authorization", "content-length"}
 _PAGE = b"<!DOCTYPE html><html><body><h1>Application error</h1></body></html>"
 _NO_APP = b"<!DOCTYPE html><html><body><h1>There's nothing here, yet.</h1></body></html>"
