@@ -11,7 +11,13 @@ from mlem.testing import Project
 from mlem_provider_heroku.credentials import api_key
 
 URL = "https://api.heroku.com"
-NETRC = "machine api.heroku.com\n  login me@example.com\n  password from-netrc\nmachine git.heroku.com\n  login me@example.com\n  password git\n"
+NETRC = """machine api.heroku.com
+  login me@example.com
+  password from-netrc
+machine git.heroku.com
+  login me@example.com
+  password git
+"""
 
 
 @pytest.fixture

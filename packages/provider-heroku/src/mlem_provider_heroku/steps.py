@@ -11,7 +11,7 @@ from mlem.step import Change, Context, Record, Step, differences
 from mlem_provider_docker import PushedImageStep
 from mlem_provider_heroku.limits import CONFIG_VARS_BYTES, IMAGE_LAYERS, ONE_DYNO_SIZES
 from mlem_provider_heroku.look import APP, UP, Look
-from mlem_provider_heroku.place import app_name, deployment_of, env_of, place
+from mlem_provider_heroku.place import LINEAGE_VAR, app_name, deployment_of, env_of, place
 
 if TYPE_CHECKING:
     from mlem_provider_docker import EngineAddress
@@ -175,10 +175,16 @@ class ReleaseStep(OfApp):
         return {**self._config_vars.wanted(ctx), "model_hash": image["model_hash"], "tag": image["tag"], "situation": SITUATION}
 
     def observe(self, ctx: Context, recorded: Record) -> Record | None:
-        """Look which release the dynos run, and whether one is down."""
-        app = ctx.records.get(APP)
+        """Look which release the dynos run, whether one is down, and whether config vars will change: that makes another release."""
+        app, config = ctx.records.get(APP), ctx.records.get(ConfigVarsStep.name)
         dynos = self._look.dynos(app) if app else None
-        return None if dynos is None else {**recorded, "situation": situation(dynos, recorded["version"])}
+        values = self._look.config_vars(app) if app else None
+        if dynos is None or values is None:
+            return None
+        live = (self._config_vars.observe(ctx, config) if config else None) or {}
+        marked = values.get(LINEAGE_VAR) == ctx.lineage
+        seen = situation(dynos, recorded["version"]) if marked else f"{LINEAGE_VAR} is not set"
+        return {**recorded, **{key: live[key] for key in ("environment", "pass_environment") if key in live}, "situation": seen}
 
     def change(self, recorded: Record, wanted: Record) -> Change:
         """A release starts the dynos again."""
