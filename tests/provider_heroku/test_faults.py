@@ -20,7 +20,7 @@ CALLS_OF_AN_UPDATE = 4
 
 
 def run(project: Project, name: str, model: str, *options: str) -> int:
-    fields = ("--model", model, "--app_name", name, "--env.timeout_s", "1", "--gate_timeout_s", "30", *options)
+    fields = ("--model", model, "--app_name", name, *options)
     return project.mlem("deployment", "run", "heroku", "app", *fields).returncode
 
 
@@ -38,13 +38,15 @@ def expect_converged(project: Project, heroku: HerokuSimulator, engine: Engine, 
 
 @pytest.mark.parametrize("kind", ["timeout", "500", "429", "cut"])
 def test_each_call_that_fails_once_is_repeated(kind: Kind, project: Project, heroku: HerokuSimulator, engine: Engine, name: str) -> None:
-    options = heroku.options()
+    options = [*heroku.options(), *(["--env.timeout_s=2"] if kind == "timeout" else [])]
     every_other: dict[int, Kind] = dict.fromkeys(range(1, 200, 2), kind)
     heroku.api.faults.plan(every_other)
     assert run(project, name, "double", *options) == 0
     heroku.api.faults.plan({})
     versions = heroku.app(name).current.version
     expect_converged(project, heroku, engine, [2.0, 4.0, 6.0], 1)
+    if kind == "timeout":
+        return  # each costs its time, and the steps of a second run are repeated by the same lines
     # not in step with the pairs of calls that a rollback makes until it is settled
     heroku.api.faults.plan({call: kind for call in every_other if call % 5 in (1, 3)})
     assert run(project, name, "wrong", *options) == 8

@@ -54,6 +54,7 @@ def test_from_a_saved_model_to_dynos_and_back(project: Project, heroku: HerokuSi
     failed = project.mlem("deployment", "run", "--load", "app", "--model", "wrong")
     assert (failed.returncode, "serves again" in failed.stderr) == (8, True), failed.stderr
     assert (answers(project), app.current.description) == ([3.0, 6.0, 9.0], f"Rollback to v{before + 1}")
+    assert len(engine.images(f"{LINEAGE_LABEL}={lineage(project)}")) == 2, "the failed one's is gone"
 
     assert project.mlem("deployment", "rollback", "app").returncode == 0
     assert (answers(project), app.current.description) == ([2.0, 4.0, 6.0], f"Rollback to v{before}")
@@ -67,6 +68,32 @@ def test_from_a_saved_model_to_dynos_and_back(project: Project, heroku: HerokuSi
     for _ in range(2):
         assert project.mlem("deployment", "remove", "app").returncode == 0
         assert (heroku.apps_of(mark), engine.images(f"{LINEAGE_LABEL}={mark}")) == ([], [])
+
+
+def calls(heroku: HerokuSimulator, app_id: str) -> list[str]:
+    """Return the calls of the API since the last look, with names for identities."""
+    found = [f"{exchange.method} {exchange.path.replace(app_id, 'ID')}" for exchange in heroku.api.exchanges]
+    heroku.api.exchanges.clear()
+    return found
+
+
+def test_the_api_is_called_no_more_than_is_needed(project: Project, heroku: HerokuSimulator, name: str) -> None:
+    assert run(project, name).returncode == 0
+    app_id = heroku.app(name).id
+    look = "GET /apps/ID/dynos"
+    assert [call for call in calls(heroku, app_id) if call != look] == [
+        f"GET /apps/{name}",
+        "POST /apps",
+        "PATCH /apps/ID/config-vars",
+        "PATCH /apps/ID",
+        "PATCH /apps/ID/formation",
+        "GET /apps/ID/releases",
+        "PATCH /apps/ID/formation",
+    ]
+    assert project.mlem("deployment", "run", "--load", "app").returncode == 0
+    assert calls(heroku, app_id) == ["GET /apps/ID/config-vars", look, look]
+    assert project.mlem("deployment", "status", "app").returncode == 0
+    assert calls(heroku, app_id) == [look]
 
 
 def test_plan_says_what_callers_notice(project: Project, name: str) -> None:
@@ -160,14 +187,16 @@ def test_secrets_reach_the_app_and_no_file(project: Project, heroku: HerokuSimul
 
 def test_a_strangers_app_is_left_alone(project: Project, heroku: HerokuSimulator, name: str) -> None:
     heroku.platform.strangers.add(name)
+    heroku.platform.reserved.add(f"{name}-unseen")
     foreign = heroku.platform.create(f"{name}-mine", "us", None)
-    for taken in (name, foreign.name):
+    for taken in (name, f"{name}-unseen", foreign.name):
         refused = run(project, taken)
         assert (refused.returncode, "error[not-ours]" in refused.stderr) == (4, True), refused.stderr
         assert project.mlem("deployment", "remove", "app").returncode == 0
     assert (list(heroku.platform.apps.values()), foreign.config_vars) == ([foreign], {})
     heroku.platform.delete(foreign)
     heroku.platform.strangers.clear()
+    heroku.platform.reserved.clear()
 
 
 def test_logs_are_followed_until_the_app_is_gone(project: Project, heroku: HerokuSimulator, name: str) -> None:

@@ -16,7 +16,7 @@ from mlem_provider_heroku.sdk import Heroku
 
 PROBE_TIMEOUT_S = 2.0
 _CRASH_LINES = 100
-_FIRST_PAUSE_S, _LAST_PAUSE_S, _LEAST_PAUSE_S = 2.0, 10.0, 0.5
+_FIRST_PAUSE_S, _LAST_PAUSE_S, _LEAST_PAUSE_S = 2.0, 16.0, 0.5
 _FEW_CALLS = 500
 
 
@@ -62,7 +62,7 @@ def condition(heroku: Heroku, app: Record, release: Record, url: str) -> Conditi
     watch.seen = _of_dynos(heroku, app, heroku.dynos(app["app_id"]), release["version"])
     watch.at = time.monotonic()
     slow = heroku.remaining is not None and heroku.remaining < _FEW_CALLS
-    watch.pause_s = _LAST_PAUSE_S if slow else min(_LAST_PAUSE_S, watch.pause_s * 1.5 if waiting else _FIRST_PAUSE_S)
+    watch.pause_s = _LAST_PAUSE_S if slow else min(_LAST_PAUSE_S, watch.pause_s * 2 if waiting else _FIRST_PAUSE_S)
     if watch.seen != Condition(DeploymentStatus.RUNNING):
         return watch.seen
     is_ready, reason = ready(url, PROBE_TIMEOUT_S)

@@ -92,6 +92,12 @@ class Platform:
         engine: Runs the dynos.
         registry: Has the images.
         settings: How dynos are run.
+
+    Attributes:
+        apps: The apps by id.
+        strangers: Names of other accounts' apps, which may not be looked at.
+        reserved: Names that can't be had, though no app is seen under them.
+        lock: Held by whoever changes something.
     """
 
     def __init__(self, engine: Engine, registry: Registry, settings: Settings) -> None:
@@ -99,6 +105,7 @@ class Platform:
         self._ends: list[threading.Thread] = []
         self.apps: dict[str, AppState] = {}
         self.strangers: set[str] = set()
+        self.reserved: set[str] = set()
         self.lock = threading.RLock()
 
     def find(self, identity: str) -> AppState:
@@ -128,7 +135,7 @@ class Platform:
             app.names.append(name)
 
     def _expect_free(self, name: str) -> None:
-        if name in self.strangers or any(name == app.name for app in self.apps.values()):
+        if name in self.strangers | self.reserved or any(name == app.name for app in self.apps.values()):
             raise Refusal(422, "invalid_params", f"Name {name} is already taken")
 
     def delete(self, app: AppState) -> None:
