@@ -13,10 +13,11 @@ from mlem_provider_heroku.testing import HerokuSimulator
 from mlem_provider_heroku.testing.api_server import Tokens
 from mlem_provider_heroku.testing.faults import Kind
 
-CALLS_OF_A_FIRST_RUN = 8
+CALLS_OF_A_FIRST_RUN = 7
 """Until the gate, which only looks."""
 
 CALLS_OF_AN_UPDATE = 4
+CALLS_OF_A_REMOVE = 4
 
 
 def run(project: Project, name: str, model: str, *options: str) -> int:
@@ -85,6 +86,20 @@ def test_an_update_that_dies_at_any_call_is_finished_by_the_next(
     assert run(project, name, "triple", *heroku.options()) == 0
     expect_converged(project, heroku, engine, [3.0, 6.0, 9.0], 2)
     assert heroku.app(name).current.version == before + 1
+
+
+@pytest.mark.parametrize("call", range(1, CALLS_OF_A_REMOVE + 1))
+def test_a_remove_that_dies_at_any_call_is_finished_by_the_next(
+    call: int, project: Project, heroku: HerokuSimulator, engine: Engine, name: str
+) -> None:
+    assert run(project, name, "double", *heroku.options()) == 0
+    state = project.handle("app").state()
+    assert state is not None
+    heroku.api.faults.plan({call: "cut", **dict.fromkeys(range(call + 1, call + 200), "401")})
+    assert project.mlem("deployment", "remove", "app").returncode == 6
+    heroku.api.faults.plan({})
+    assert project.mlem("deployment", "remove", "app").returncode == 0
+    assert (heroku.apps_of(state.lineage), engine.images(f"{LINEAGE_LABEL}={state.lineage}")) == ([], [])
 
 
 def test_a_rollback_whose_answer_is_lost_is_not_made_twice(project: Project, heroku: HerokuSimulator, engine: Engine, name: str) -> None:

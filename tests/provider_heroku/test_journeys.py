@@ -9,6 +9,8 @@ import sys
 import threading
 from pathlib import Path
 
+import pytest
+
 from mlem.deployment import Condition, DeploymentStatus
 from mlem.testing import Project
 from mlem.testing.projects import SAMPLE
@@ -128,6 +130,24 @@ def test_a_change_of_region_keeps_the_old_app_until_the_gate_has_decided(project
     assert answers(project) == [3.0, 6.0, 9.0]
 
 
+@pytest.mark.parametrize("call", range(6, 12))
+def test_a_change_of_region_that_dies_and_is_taken_back_is_put_right(
+    call: int, project: Project, heroku: HerokuSimulator, engine: Engine, name: str
+) -> None:
+    assert run(project, name).returncode == 0
+    old, mark = heroku.app(name), lineage(project)
+    heroku.api.faults.plan({call: "cut", **dict.fromkeys(range(call + 1, 200), "401")})
+    assert run(project, name, "double", "--region", "eu").returncode == 6
+    heroku.api.faults.plan({})
+    assert len(heroku.apps_of(mark)) == 2
+    assert run(project, name, "double", "--region", "us").returncode == 0
+    released = [app.id for app in heroku.apps_of(mark) if app.current.image_id]
+    assert (released, old.name, answers(project)) == ([old.id], name, [2.0, 4.0, 6.0])
+    assert len(engine.images(f"{LINEAGE_LABEL}={mark}")) == 1
+    assert project.mlem("deployment", "remove", "app").returncode == 0
+    assert heroku.apps_of(mark) == []
+
+
 def test_another_name_renames_the_app(project: Project, heroku: HerokuSimulator, name: str) -> None:
     assert run(project, name).returncode == 0
     app = heroku.app(name)
@@ -153,6 +173,8 @@ def test_what_somebody_changed_at_heroku_is_seen_and_put_right(project: Project,
     assert handle.run().changed is True
     assert (app.config_vars, len(app.dynos)) == ({"GREETING": "hello", "OTHER": "stays", "MLEM_LINEAGE": lineage(project)}, 1)
     assert (handle.status(), [release.number for release in handle.releases()]) == (Condition(DeploymentStatus.RUNNING), [1])
+    app.dynos[0].state = "idle"
+    assert handle.status() == Condition(DeploymentStatus.RUNNING, "asleep: the next request wakes it")
     with heroku.platform.lock:
         heroku.platform.scale(app, 0, None)
     assert handle.status().status is DeploymentStatus.STOPPED

@@ -9,12 +9,13 @@ import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from mlem.errors import MlemError, WaitTimeoutError
 from mlem_provider_heroku.errors import translate
-from mlem_provider_heroku.sdk import Heroku
+from mlem_provider_heroku.sdk import Session
 
 KEY = "canary-a7c2"
 
@@ -72,8 +73,8 @@ class Answering:
         self.thread = threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.01})
         self.thread.start()
 
-    def api(self) -> Heroku:
-        return Heroku(f"http://127.0.0.1:{self.server.server_port}", KEY, 5.0)
+    def session(self) -> Session:
+        return Session(f"http://127.0.0.1:{self.server.server_port}", KEY, 5.0)
 
 
 @pytest.fixture
@@ -85,31 +86,35 @@ def answering() -> Iterator[Answering]:
     made.thread.join()
 
 
-def refused(api: Heroku) -> MlemError:
+def ask(session: Session) -> Any:
+    return session.request("read the config vars", "GET", "/apps/app/config-vars", absent=True)
+
+
+def refused(session: Session) -> MlemError:
     with pytest.raises(MlemError) as caught:
-        api.config_vars("app")
+        ask(session)
     return caught.value
 
 
 def test_a_refusal_is_raised_at_once_and_a_passing_failure_is_repeated(answering: Answering) -> None:
     answering.answers = [(401, json.dumps({"id": "unauthorized", "message": "Invalid credentials provided."}).encode())]
-    error = refused(answering.api())
+    error = refused(answering.session())
     assert (error.code, error.message) == (
         "heroku-unauthorized",
         "can't read the config vars: Invalid credentials provided. (status 401, unauthorized)",
     )
     answering.answers = [(503, b"<html>"), (429, b"{}"), (200, b'{"A": "b"}')]
-    api = answering.api()
-    assert (api.config_vars("app"), api.calls) == ({"A": "b"}, 3)
+    session = answering.session()
+    assert (ask(session), session.calls) == ({"A": "b"}, 3)
     answering.answers = [(404, b"[]")]
-    assert answering.api().config_vars("app") is None
+    assert ask(answering.session()) is None
 
 
 def test_what_is_no_api_is_no_answer(answering: Answering) -> None:
     answering.answers = [(200, b"<html>hello")]
-    assert refused(answering.api()).code == "heroku-refused"
+    assert refused(answering.session()).code == "heroku-refused"
     answering.answers = [(302, b"")]
-    assert refused(answering.api()).code == "platform"
+    assert refused(answering.session()).code == "platform"
     assert [path for _, path, _ in answering.requests] == ["/apps/app/config-vars"] * 2
 
 
@@ -117,21 +122,21 @@ def test_the_key_goes_to_the_api_alone(answering: Answering, tmp_path: Path, mon
     (tmp_path / ".netrc").write_text("machine 127.0.0.1 login other password wrong\n")
     monkeypatch.setenv("HOME", str(tmp_path))
     answering.answers = [(200, b"{}")]
-    answering.api().config_vars("app")
+    ask(answering.session())
     authorization = answering.requests[0][2]["Authorization"]
     assert authorization == "Basic " + base64.b64encode(f":{KEY}".encode()).decode()
     (tmp_path / ".netrc").unlink()
     answering.answers = [(200, b"one\ntwo\n")]
-    api = answering.api()
-    assert list(api.stream(f"{api.api_url}/stream", follow=False)) == ["one", "two"]
+    session = answering.session()
+    assert list(session.stream(f"{session.api_url}/stream", follow=False)) == ["one", "two"]
     assert "Authorization" not in answering.requests[1][2]
-    assert KEY not in repr(api)
+    assert KEY not in repr(session)
 
 
 def test_nothing_there_is_said_without_the_key() -> None:
     with socket.create_server(("127.0.0.1", 0)) as closed:
         port = closed.getsockname()[1]
-    error = refused(Heroku(f"http://127.0.0.1:{port}", KEY, 1.0))
+    error = refused(Session(f"http://127.0.0.1:{port}", KEY, 1.0))
     assert (error.code, error.message) == (
         "heroku-unreachable",
         f"can't read the config vars: the connection to http://127.0.0.1:{port} failed (Connection refused)",
@@ -140,6 +145,6 @@ def test_nothing_there_is_said_without_the_key() -> None:
 
 def test_a_silent_api_is_not_waited_for_without_end() -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
-        api = Heroku(f"http://127.0.0.1:{silent.getsockname()[1]}", KEY, 0.1)
-        error = refused(api)
-    assert (type(error), error.code, api.calls) == (WaitTimeoutError, "heroku-timeout", 3)
+        session = Session(f"http://127.0.0.1:{silent.getsockname()[1]}", KEY, 0.1)
+        error = refused(session)
+    assert (type(error), error.code, session.calls) == (WaitTimeoutError, "heroku-timeout", 3)

@@ -11,7 +11,7 @@ from mlem_provider_heroku.look import APP, Look
 from mlem_provider_heroku.place import LINEAGE_VAR, app_name, deployment_of, env_of, new_name, parked_name
 
 if TYPE_CHECKING:
-    from mlem_provider_heroku.sdk import App, Heroku
+    from mlem_provider_heroku.api import App, Heroku
 
 _FIXED = ("region", "team")
 
@@ -75,12 +75,14 @@ class AppStep(Step):
         if earlier is not None:
             return self._put_back(ctx, heroku, wanted, earlier)
         current = heroku.app(recorded["app_id"]) if recorded else None
-        if current is None or recorded is None or any(recorded[key] != wanted[key] for key in _FIXED):
-            app, replaced = self._other(ctx, heroku, wanted, current), current["id"] if current else None
-        else:
+        # the last good one, aside as long as its successor has not passed the gate
+        aside = heroku.app(recorded["replaced"]) if recorded and recorded.get("replaced") else None
+        if current is not None and recorded is not None and _lives(recorded, wanted):
             self._mark(ctx, heroku, current["id"])
-            app, replaced = self._renamed(ctx, heroku, current, wanted["app_name"]), recorded.get("replaced")
-        return _record(wanted, app, replaced)
+            return _record(wanted, self._renamed(ctx, heroku, current, wanted["app_name"]), aside)
+        if aside is not None and _lives(_place(aside), wanted):
+            return _record(wanted, self._renamed(ctx, heroku, aside, wanted["app_name"]), None)
+        return _record(wanted, self._other(ctx, heroku, wanted, current, aside), aside or current)
 
     def _put_back(self, ctx: Context, heroku: Heroku, wanted: Record, earlier: Record) -> Record:
         """Bring the app of an earlier release back; the one that took its place goes."""
@@ -91,29 +93,23 @@ class AppStep(Step):
                 code="app-gone",
                 hint="deploy that model again: mlem deployment run",
             )
-        if app["name"] != wanted["app_name"]:
-            successor = self._ours(ctx, heroku, wanted["app_name"])
-            if successor is not None and successor["id"] != app["id"]:
-                ctx.guard()
-                heroku.delete_app(successor["id"])
         self._mark(ctx, heroku, app["id"])
         return _record(wanted, self._renamed(ctx, heroku, app, wanted["app_name"]), None)
 
-    def _other(self, ctx: Context, heroku: Heroku, wanted: Record, old: App | None) -> App:
-        """Adopt the app that a killed run made, or make one; park the old one where it has the name."""
+    def _other(self, ctx: Context, heroku: Heroku, wanted: Record, current: App | None, aside: App | None) -> App:
+        """Adopt the app that a killed run made, or make one; put the current one aside, unless the last good one is there already."""
         name = wanted["app_name"]
         holder = self._ours(ctx, heroku, name)
-        if holder is not None and (old is None or holder["id"] != old["id"]):
-            if (holder["region"]["name"], _team(holder)) == (wanted["region"], wanted["team"]):
+        if holder is not None and (current is None or holder["id"] != current["id"]):
+            if _lives(_place(holder), wanted):
                 return holder
-            if old is not None:  # made by a run that wanted something else, and never let through the gate
-                heroku.delete_app(holder["id"])
-            else:
-                old = holder
+            heroku.delete_app(holder["id"])  # made by a run that wanted something else, and never let through the gate
         app = self._new(ctx, heroku, wanted)
-        if old is not None and old["name"] == name:
-            ctx.guard()
-            heroku.rename_app(old["id"], parked_name(ctx.lineage))
+        ctx.guard()
+        if current is not None and aside is not None:
+            heroku.delete_app(current["id"])
+        elif current is not None and current["name"] == name:
+            heroku.rename_app(current["id"], parked_name(ctx.lineage))
         try:
             return heroku.rename_app(app["id"], name)
         except ConflictError:
@@ -126,7 +122,7 @@ class AppStep(Step):
         app = heroku.create_app(unnamed, wanted["region"], wanted["team"])
         if app is None:
             app = heroku.app(unnamed)
-            if app is not None and (app["region"]["name"], _team(app)) != (wanted["region"], wanted["team"]):
+            if app is not None and not _lives(_place(app), wanted):
                 heroku.delete_app(app["id"])
                 app = heroku.create_app(unnamed, wanted["region"], wanted["team"])
         if app is None:
@@ -160,9 +156,15 @@ class AppStep(Step):
             raise _not_ours(app_id, f"and belongs to the mlem deployment of lineage {mark}")
 
     def _renamed(self, ctx: Context, heroku: Heroku, app: App, name: str) -> App:
+        """Give an app its name; what of ours has it, or was to get it, is a successor that never passed the gate."""
         if app["name"] == name:
             return app
+        successors = [self._ours(ctx, heroku, name)]
+        if app["name"] == parked_name(ctx.lineage):
+            successors.append(heroku.app(new_name(ctx.lineage)))
         ctx.guard()
+        for successor in filter(None, successors):
+            heroku.delete_app(successor["id"])
         return heroku.rename_app(app["id"], name)
 
     def remove(self, ctx: Context, recorded: Record | None) -> None:
@@ -197,13 +199,19 @@ class AppStep(Step):
         self._look.forget(id_)
 
 
-def _record(wanted: Record, app: App, replaced: str | None) -> Record:
+def _record(wanted: Record, app: App, replaced: App | None) -> Record:
     facts: dict[str, Any] = {"app_id": app["id"], "web_url": app.get("web_url")}
-    return {**wanted, **facts, **({"replaced": replaced} if replaced else {})}
+    return {**wanted, **facts, **({"replaced": replaced["id"]} if replaced and replaced["id"] != app["id"] else {})}
 
 
-def _team(app: App) -> str | None:
-    return app["team"]["name"] if app.get("team") else None
+def _place(app: App) -> Record:
+    """Return what an app can't change."""
+    return {"region": app["region"]["name"], "team": app["team"]["name"] if app.get("team") else None}
+
+
+def _lives(place: Record, wanted: Record) -> bool:
+    """Say whether an app is where it is wanted."""
+    return all(place[key] == wanted[key] for key in _FIXED)
 
 
 def _not_ours(name: str, whose: str) -> ConflictError:

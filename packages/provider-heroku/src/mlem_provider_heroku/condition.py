@@ -10,9 +10,9 @@ from typing import Any
 from mlem.deployment import Condition, DeploymentStatus
 from mlem.errors import MlemError
 from mlem.step import Record
+from mlem_provider_heroku.api import Heroku
 from mlem_provider_heroku.codes import explain, last_code, last_exit
 from mlem_provider_heroku.look import UP
-from mlem_provider_heroku.sdk import Heroku
 
 PROBE_TIMEOUT_S = 2.0
 _CRASH_LINES = 100

@@ -6,6 +6,7 @@ Source: Dev Center, "Platform API Reference", section "Error Responses": statuse
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 from mlem.errors import ConflictError, CredentialsError, MlemError, NotFoundError, PlatformError, UserError, WaitTimeoutError
 
@@ -15,7 +16,7 @@ class Rule:
     """One row.
 
     Attributes:
-        status: The HTTP status, or the first of its hundred: ``5`` for 5xx.
+        status: The HTTP status, or its first digit: ``5`` for 5xx.
         id: The error's id in the body; None for any.
         error: Ours.
         code: Its code.
@@ -65,38 +66,31 @@ def translate(what: str, status: int, id_: str, message: str) -> MlemError:
     return PlatformError(text)
 
 
-def unreachable(what: str, url: str, error: BaseException) -> MlemError:
+_NO_ANSWER = {
+    "timeout": (WaitTimeoutError, "heroku-timeout", "no answer from {where} in time", "look at status.heroku.com, then repeat the command"),
+    "tls": (
+        PlatformError,
+        "heroku-tls",
+        "the TLS connection to {where} failed",
+        "behind a proxy with its own certificates? REQUESTS_CA_BUNDLE=FILE",
+    ),
+    "connection": (
+        PlatformError,
+        "heroku-unreachable",
+        "the connection to {where} failed ({reason})",
+        "look at the network, and at HTTPS_PROXY where there is a proxy",
+    ),
+}
+
+
+def no_answer(what: str, where: str, why: Literal["timeout", "tls", "connection"], reason: str = "") -> MlemError:
     """Return our error for a request that got no answer.
 
     Args:
         what: What was being done.
-        url: The API's address.
-        error: What the HTTP library raised; its text is left out where it may have a whole request in it.
+        where: Who did not answer.
+        why: In which way.
+        reason: What the operating system said of a connection.
     """
-    from requests.exceptions import SSLError, Timeout
-
-    if isinstance(error, Timeout):
-        return WaitTimeoutError(
-            f"can't {what}: no answer from {url} in time", code="heroku-timeout", hint="look at status.heroku.com, then repeat the command"
-        )
-    if isinstance(error, SSLError):
-        return PlatformError(
-            f"can't {what}: the TLS connection to {url} failed",
-            code="heroku-tls",
-            hint="behind a proxy with its own certificates? REQUESTS_CA_BUNDLE=FILE",
-        )
-    return PlatformError(
-        f"can't {what}: the connection to {url} failed ({_reason(error)})",
-        code="heroku-unreachable",
-        hint="look at the network, and at HTTPS_PROXY where there is a proxy",
-    )
-
-
-def _reason(error: BaseException) -> str:
-    seen: BaseException | None = error
-    while seen is not None:
-        if isinstance(seen, OSError) and seen.strerror:
-            return seen.strerror
-        reason = getattr(seen, "reason", None) or next((arg for arg in seen.args if isinstance(arg, BaseException)), None)
-        seen = reason if isinstance(reason, BaseException) else seen.__cause__
-    return type(error).__name__
+    error, code, text, hint = _NO_ANSWER[why]
+    return error(f"can't {what}: {text.format(where=where, reason=reason)}", code=code, hint=hint)

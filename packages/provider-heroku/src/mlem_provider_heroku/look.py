@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, cast
 from mlem.step import Context, Record
 
 if TYPE_CHECKING:
+    from mlem_provider_heroku.api import Heroku
     from mlem_provider_heroku.env import HerokuEnv
-    from mlem_provider_heroku.sdk import Heroku
 
 APP = "app"
 UP = frozenset({"up", "idle"})
@@ -34,10 +34,10 @@ class Look:
 
     def heroku(self, app: Record | None) -> Heroku:
         """Return the API: the one that an app is on record with, or the env's."""
-        from mlem_provider_heroku.sdk import connect
+        from mlem_provider_heroku.api import connect
 
         found = connect(self._env, app["api_url"] if app else None)
-        found.report = self._report
+        found.report_to(self._report)
         return found
 
     def config_vars(self, app: Record) -> Mapping[str, str] | None:

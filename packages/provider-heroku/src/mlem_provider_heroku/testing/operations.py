@@ -6,8 +6,8 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from mlem_provider_heroku.api import DOCKER_RELEASES
 from mlem_provider_heroku.limits import CALLS_PER_HOUR
-from mlem_provider_heroku.sdk import DOCKER_RELEASES
 from mlem_provider_heroku.testing import documents
 from mlem_provider_heroku.testing.platform import AppState, Platform, Refusal, size_name
 

@@ -33,10 +33,14 @@ class Router:
     Args:
         platform: Has the apps.
         port: The port; 0 for any free one.
+
+    Attributes:
+        request_timeout_s: How long a dyno may take to answer: H12.
     """
 
     def __init__(self, platform: Platform, port: int) -> None:
         self._platform = platform
+        self.request_timeout_s: float = REQUEST_TIMEOUT_S
         router = self
 
         class RouterHandler(Handler):
@@ -82,7 +86,7 @@ class Router:
 
     def _forward(self, request: Handler, dyno: Dyno, path: str, body: bytes) -> str | None:
         """Send a request to a dyno and its answer back; return a code when there is none."""
-        connection = http.client.HTTPConnection("127.0.0.1", dyno.port, timeout=REQUEST_TIMEOUT_S)
+        connection = http.client.HTTPConnection("127.0.0.1", dyno.port, timeout=self.request_timeout_s)
         headers = {name: value for name, value in request.headers.items() if name.lower() not in _HOP_BY_HOP}
         try:
             connection.request(request.command, path, body=body or None, headers={**headers, "X-Forwarded-Proto": "https"})
