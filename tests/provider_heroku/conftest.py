@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import secrets
 import urllib.error
@@ -112,10 +113,9 @@ def plain(tmp_path: Path) -> Project:
 @pytest.fixture
 def project(plain: Project, heroku: HerokuSimulator) -> Iterator[Project]:
     """The same, with the simulator as env ``staging``; what it deployed is removed in the end."""
-    done = plain.mlem("declare", "env", "heroku", "staging", *heroku.options(""))
-    assert done.returncode == 0, done.stderr
+    fields = {**heroku.fields(), "object_type": "env", "type": "heroku"}
+    (plain.folder / "staging.mlem").write_text("".join(f"{key}: {json.dumps(value)}\n" for key, value in fields.items()))
     yield plain
     heroku.api.faults.plan({})
     for deployed, _ in api.deployments(str(plain.folder)):
-        done = plain.mlem("deployment", "remove", deployed)
-        assert done.returncode == 0, done.stderr
+        plain.handle(deployed).remove()
