@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,6 +12,7 @@ from mlem.errors import MlemError
 from mlem.step import Record
 from mlem_provider_heroku.api import Heroku
 from mlem_provider_heroku.codes import explain, last_code, last_exit
+from mlem_provider_heroku.logs import read
 from mlem_provider_heroku.look import UP
 
 PROBE_TIMEOUT_S = 2.0
@@ -106,27 +107,3 @@ def _why(heroku: Heroku, app: Record) -> str:
     said = [line.partition("]: ")[2] for line in lines if " app[web." in line]
     last = next((line for line in reversed(said) if "error" in line.lower()), said[-1] if said else "")
     return "".join(f": {word}" for word in words) + (f"; it said: {last}" if last else "")
-
-
-def read(heroku: Heroku, app_id: str, lines: int) -> Iterator[str]:
-    """Yield the last log lines of an app."""
-    yield from heroku.stream(heroku.log_session(app_id, lines, follow=False), follow=False)
-
-
-def follow(heroku: Heroku, app_id: str, lines: int) -> Iterator[str]:
-    """Yield log lines until the app is gone; Heroku ends each session after a while, and another one goes on."""
-    from mlem.errors import NotFoundError
-
-    last, begun = "", 0.0
-    while True:
-        begun = time.monotonic()
-        try:
-            url = heroku.log_session(app_id, lines, follow=True)
-        except NotFoundError:
-            return
-        for line in heroku.stream(url, follow=True):
-            if line != last:
-                yield line
-            last = line
-        lines = 1  # the next session begins with the line that was the last
-        time.sleep(max(0.0, 1.0 - (time.monotonic() - begun)))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self
 from pydantic import Field, field_validator
 
 from mlem.deployment import Condition, Deployment, DeploymentStatus
-from mlem.errors import NotFoundError
+from mlem.errors import DeclarationError, NotFoundError
 from mlem.step import Context, Step
 from mlem_provider_docker import ImageOptions
 from mlem_provider_heroku.app_step import AppStep
@@ -53,6 +53,10 @@ class HerokuApp(ImageOptions, Deployment):
         fields = dict(data)
         if fields.get("stack") == "container":  # the only one that runs images
             del fields["stack"]
+        if "team" in fields:
+            raise DeclarationError(
+                f"{source}: {prefix}team: the team belongs to the env", hint="--env.team NAME, or mlem declare env heroku"
+            )
         return super().from_data(fields, source, prefix=prefix)
 
     @field_validator("dyno_size")
@@ -108,10 +112,10 @@ class HerokuApp(ImageOptions, Deployment):
 
     def logs(self, ctx: Context, state: State, *, follow: bool, tail: int | None) -> Iterator[str]:
         """Yield what Heroku has of the app's log: the server's lines, the dynos' and the router's."""
-        from mlem_provider_heroku import condition
+        from mlem_provider_heroku import logs
 
         app = state.records.get(APP)
         if app is None:
             return
         heroku, lines = Look(ctx).heroku(app), LOG_LINES if tail is None else min(max(tail, 1), LOG_LINES)
-        yield from (condition.follow if follow else condition.read)(heroku, app["app_id"], lines)
+        yield from (logs.follow if follow else logs.read)(heroku, app["app_id"], lines)

@@ -103,7 +103,7 @@ class Session:
                 raise failure
             wait_s = pause_s(kind, attempt - 1)
             if kind == "limit":
-                self.report(f"Heroku's rate limit is reached: waiting {wait_s:.0f} s")
+                self.report(f"Heroku's rate limit is reached: waiting {wait_s:.1f} s")
             time.sleep(wait_s)
 
     def stream(self, url: str, *, follow: bool) -> Iterator[str]:

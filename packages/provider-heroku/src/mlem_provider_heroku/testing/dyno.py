@@ -122,9 +122,9 @@ class Dyno:
             found = self._running()
             if found is None:
                 return
-            port = int(found["NetworkSettings"]["Ports"][f"{inside}/tcp"][0]["HostPort"])
-            if _listens(port):
-                self.port = port
+            published = (found["NetworkSettings"]["Ports"] or {}).get(f"{inside}/tcp")
+            if published and _listens(int(published[0]["HostPort"])):
+                self.port = int(published[0]["HostPort"])
                 self._become("up")
                 break
             if time.monotonic() > deadline:

@@ -6,7 +6,7 @@ import secrets
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from mlem_provider_docker import EngineAddress, connect
 from mlem_provider_heroku.limits import BOOT_TIMEOUT_S
@@ -15,7 +15,9 @@ from mlem_provider_heroku.testing.dyno import Settings
 from mlem_provider_heroku.testing.platform import AppState, Platform
 from mlem_provider_heroku.testing.registry import Registry
 from mlem_provider_heroku.testing.router import Router
-from mlem_provider_heroku.testing.schema import Schema
+
+if TYPE_CHECKING:
+    from mlem_provider_heroku.testing.schema import Schema
 
 
 class HerokuSimulator:
@@ -59,7 +61,7 @@ class HerokuSimulator:
         found = connect((engine or EngineAddress()).endpoint())
         settings = Settings(self.id, boot_timeout_s, stop_timeout_s)
         self.platform = Platform(found, Registry(registry, found, self.id), settings)
-        self.api = ApiServer(self.platform, Schema.load(schema) if schema else None, key, api_port)
+        self.api = ApiServer(self.platform, _judge(schema) if schema else None, key, api_port)
         self.router = Router(self.platform, router_port)
 
     def fields(self) -> Mapping[str, str]:
@@ -92,3 +94,9 @@ class HerokuSimulator:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None) -> None:
         self.close()
+
+
+def _judge(path: Path) -> Schema:
+    from mlem_provider_heroku.testing.schema import Schema  # late: jsonschema is needed for this alone
+
+    return Schema.load(path)
