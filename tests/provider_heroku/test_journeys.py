@@ -163,6 +163,8 @@ def test_what_somebody_changed_at_heroku_is_seen_and_put_right(project: Project,
         heroku.platform.set_config_vars(app, {"GREETING": "good bye", "OTHER": "stays", "MLEM_LINEAGE": None})
         heroku.platform.scale(app, 2, None)
     assert handle.status().status is DeploymentStatus.UNKNOWN
+    reasons = {change.step: change.reason for change in handle.plan()}
+    assert (reasons["config_vars"], reasons["release"], reasons["scale"]) == ("GREETING", "config vars", "quantity 2 -> 1")
     assert {change.step: change.action for change in handle.plan()} == {
         "app": "update",
         "config_vars": "update",

@@ -187,10 +187,11 @@ class ReleaseStep(OfApp):
         return {**recorded, **{key: live[key] for key in ("environment", "pass_environment") if key in live}, "situation": seen}
 
     def change(self, recorded: Record, wanted: Record) -> Change:
-        """A release starts the dynos again."""
-        others = {key: value for key, value in wanted.items() if key != "situation"}
-        reason = differences(recorded, others) or str(recorded["situation"])
-        return Change(self.name, "update", reason, GAP)
+        """A release starts the dynos again; what config vars have at Heroku is not shown."""
+        config = ("environment", "pass_environment")
+        words = [differences(recorded, {key: value for key, value in wanted.items() if key not in (*config, "situation")})]
+        words += ["config vars"] if any(recorded.get(key) != wanted[key] for key in config) else []
+        return Change(self.name, "update", ", ".join(filter(None, words)) or str(recorded["situation"]), GAP)
 
     def apply(self, ctx: Context, wanted: Record, recorded: Record | None) -> Record:
         """Release the image, which Heroku ignores where it runs already; or roll back to the release that is put back."""
