@@ -21,6 +21,7 @@ PACKAGES = {
     "server": ["core", "server"],
     "provider-local": ["core", "server", "provider-local"],
     "provider-docker": ["core", "server", "provider-docker"],
+    "provider-heroku": ["core", "server", "provider-docker", "provider-heroku"],
     "state-s3": ["core", "state-s3"],
 }
 """Each package with those of ours that it depends on: its tests run with nothing else of ours installed."""
@@ -68,9 +69,9 @@ def tests(session: nox.Session, package: str) -> None:
 @nox.session
 def integration(session: nox.Session) -> None:
     """Run the tests that need a Docker Engine, and start one first; none may skip. On Debian, as root."""
-    install(session, PACKAGES["provider-docker"], *group("test", "example"))
+    install(session, PACKAGES["provider-heroku"], *group("test", "example"))
     session.run("python", "tools/engine/start.py")
-    _pytest(session, "tests/provider_docker", env={"MLEM_REQUIRE_ENGINE": "1"})
+    _pytest(session, "tests/provider_docker", "tests/provider_heroku", env={"MLEM_REQUIRE_ENGINE": "1"})
 
 
 @nox.session

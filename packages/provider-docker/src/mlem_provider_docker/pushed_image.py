@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, ClassVar, cast
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from mlem.errors import ConflictError, PlatformError
 from mlem.step import Context, Record, Step
@@ -39,6 +39,14 @@ class PushedImageStep(Step):
     @abstractmethod
     def credentials(self, ctx: Context) -> Mapping[str, str] | None:
         """Return ``username`` and ``password`` for the registry, just before they are needed; None for docker's own."""
+
+    def expect_fit(self, ctx: Context, image: Mapping[str, Any]) -> None:
+        """Raise when the platform would not run an image, before it is pushed; by default any will do.
+
+        Args:
+            ctx: The run's context.
+            image: What the Engine says of it: ``Os``, ``Architecture``, ``RootFS``.
+        """
 
     def wanted(self, ctx: Context) -> Record:
         """Want an image of this model, made by this recipe, in this repository."""
@@ -75,11 +83,12 @@ class PushedImageStep(Step):
             recipe = Recipe.of(_options(ctx), ctx.model)
             labels = image.labels_of(recipe, ctx.model, ctx.lineage, ctx.name)
             image.build(engine, name, recipe, _options(ctx), labels, ctx.model, ctx.model_location, ctx.report, ctx.guard)
-        ctx.guard()
-        digest = image.push(engine, name, ctx.report, self.credentials(ctx))
         made = engine.image(name)
         if made is None:
             raise ConflictError(f"the image {name} was removed while it was made", hint="repeat the command")
+        self.expect_fit(ctx, made)
+        ctx.guard()
+        digest = image.push(engine, name, ctx.report, self.credentials(ctx))
         return {**wanted, "image": name, "image_id": made["Id"], "digest": digest}
 
     def remove(self, ctx: Context, recorded: Record | None) -> None:

@@ -1,7 +1,8 @@
 """``python -m mlem.testing.killer N COMMAND...``: run ``mlem COMMAND...`` and die by SIGKILL at the Nth boundary.
 
-A boundary is the moment before or after a step's ``apply`` or ``remove``, and before or after a write of the state. The
-wrappers are put around the platform and the store from outside: the product knows nothing of them.
+A boundary is the moment before a step's ``apply`` or ``remove``, and before a write of the state. The moment after one of them is the
+moment before the next: nothing happens in between. The wrappers are put before the platform and the store from outside: the
+product knows nothing of them.
 """
 
 from __future__ import annotations
@@ -34,21 +35,19 @@ class Boundaries:
         if self._left == 0:
             os.kill(os.getpid(), signal.SIGKILL)
 
-    def around(self, function: Callable[..., Any]) -> Callable[..., Any]:
-        """Put a boundary before and after each call of a function."""
+    def before(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        """Put a boundary before each call of a function."""
 
         @functools.wraps(function)
         def wrapped(*args: Any, **kwargs: Any) -> Any:
             self.cross()
-            result = function(*args, **kwargs)
-            self.cross()
-            return result
+            return function(*args, **kwargs)
 
         return wrapped
 
 
 def wrap_platforms(boundaries: Boundaries) -> None:
-    """Put boundaries around the steps of every deployment type, and around every store's writes."""
+    """Put boundaries before the steps of every deployment type, and before every store's writes."""
     wrapped: set[type] = set()
     kind: Kind = "deployment"
     for cls in registry().all(kind).values():
@@ -59,15 +58,15 @@ def wrap_platforms(boundaries: Boundaries) -> None:
             for step in found:
                 if type(step) not in wrapped:
                     wrapped.add(type(step))
-                    type(step).apply = boundaries.around(type(step).apply)
-                    type(step).remove = boundaries.around(type(step).remove)
+                    type(step).apply = boundaries.before(type(step).apply)
+                    type(step).remove = boundaries.before(type(step).remove)
             return found
 
         cls.steps = steps
     registry().all("state_manager")
     for store in Store.__subclasses__():
         for name in ("write", "delete"):
-            setattr(store, name, boundaries.around(getattr(store, name)))
+            setattr(store, name, boundaries.before(getattr(store, name)))
 
 
 if __name__ == "__main__":

@@ -1,0 +1,109 @@
+"""What a deployment is doing: the states of its dynos, then the server's own word; with as few calls of the API as will do."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from mlem.deployment import Condition, DeploymentStatus
+from mlem.errors import MlemError
+from mlem.step import Record
+from mlem_provider_heroku.api import Heroku
+from mlem_provider_heroku.codes import explain, last_code, last_exit
+from mlem_provider_heroku.logs import read
+from mlem_provider_heroku.look import UP
+
+PROBE_TIMEOUT_S = 2.0
+_CRASH_LINES = 100
+_FIRST_PAUSE_S, _LAST_PAUSE_S, _LEAST_PAUSE_S = 2.0, 16.0, 0.5
+_FEW_CALLS = 500
+
+
+@dataclass
+class Watch:
+    """What was seen of a release while one waits for it: who polls must not spend a call of the API each time.
+
+    Attributes:
+        seen: The last condition that needed the API.
+        at: When, on the monotonic clock.
+        pause_s: How long it stays true enough.
+    """
+
+    seen: Condition = field(default_factory=lambda: Condition(DeploymentStatus.UNKNOWN))
+    at: float = float("-inf")
+    pause_s: float = _FIRST_PAUSE_S
+
+
+_watches: dict[tuple[str, str], Watch] = {}
+
+
+def condition(heroku: Heroku, app: Record, release: Record, url: str) -> Condition:
+    """Say what a release is doing.
+
+    The first look asks the API. While the dynos start, further ones ask the server alone, and the API again after a pause that
+    grows, or when the server has become ready.
+
+    Args:
+        heroku: The API.
+        app: The app's record.
+        release: The release's record.
+        url: The public address.
+    """
+    from mlem.clients.probe import ready
+
+    watch = _watches.setdefault((app["app_id"], release["release_id"]), Watch())
+    age_s = time.monotonic() - watch.at
+    waiting = watch.seen.status is DeploymentStatus.STARTING
+    if waiting and age_s < watch.pause_s:
+        is_ready, reason = ready(url, PROBE_TIMEOUT_S)
+        if not is_ready or age_s < _LEAST_PAUSE_S:
+            return Condition(DeploymentStatus.STARTING, watch.seen.reason if is_ready else reason)
+    watch.seen = _of_dynos(heroku, app, heroku.dynos(app["app_id"]), release["version"])
+    watch.at = time.monotonic()
+    slow = heroku.remaining is not None and heroku.remaining < _FEW_CALLS
+    watch.pause_s = _LAST_PAUSE_S if slow else min(_LAST_PAUSE_S, watch.pause_s * 2 if waiting else _FIRST_PAUSE_S)
+    if watch.seen != Condition(DeploymentStatus.RUNNING):
+        return watch.seen
+    is_ready, reason = ready(url, PROBE_TIMEOUT_S)
+    if not is_ready:
+        watch.seen = Condition(DeploymentStatus.STARTING, reason)
+    return watch.seen
+
+
+def _of_dynos(heroku: Heroku, app: Record, dynos: Sequence[Mapping[str, Any]] | None, version: int) -> Condition:
+    if dynos is None:
+        return Condition(DeploymentStatus.CRASHED, f"the app {app['app_name']} is gone")
+    if not dynos:
+        return Condition(DeploymentStatus.STOPPED, "no web dyno: somebody scaled the app to none")
+    for dyno in dynos:
+        state, runs = dyno["state"], dyno["release"]["version"]
+        if runs > version:
+            return Condition(DeploymentStatus.UNKNOWN, f"{dyno['name']} runs release v{runs}, on record is v{version}: run again")
+        if runs < version:
+            return Condition(DeploymentStatus.STARTING, f"{dyno['name']} still runs release v{runs}")
+        if state == "crashed":
+            return Condition(DeploymentStatus.CRASHED, f"{dyno['name']} crashed{_why(heroku, app)}")
+        if state not in (*UP, "starting", "restarting"):
+            return Condition(DeploymentStatus.STOPPED, f"{dyno['name']} is {state}")
+    for dyno in dynos:
+        if dyno["state"] not in UP:
+            return Condition(DeploymentStatus.STARTING, f"{dyno['name']} is {dyno['state']}")
+    if all(dyno["state"] == "idle" for dyno in dynos):
+        return Condition(DeploymentStatus.RUNNING, "asleep: the next request wakes it")
+    return Condition(DeploymentStatus.RUNNING)
+
+
+def _why(heroku: Heroku, app: Record) -> str:
+    """Say why a dyno crashed, by its last log lines; empty where they do not tell."""
+    try:
+        lines = list(read(heroku, app["app_id"], _CRASH_LINES))
+    except MlemError:
+        return ""
+    code, status = last_code(lines), last_exit(lines)
+    words = [explain(code)] if code else [f"exit status {status}"] if status else []
+    # the server's own words: the one that names an error where there is one, since a hint or a traceback's end may come after it
+    said = [line.partition("]: ")[2] for line in lines if " app[web." in line]
+    last = next((line for line in reversed(said) if "error" in line.lower()), said[-1] if said else "")
+    return "".join(f": {word}" for word in words) + (f"; it said: {last}" if last else "")

@@ -1,0 +1,121 @@
+"""A deployment as an app of Heroku."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self
+
+from pydantic import Field, field_validator
+
+from mlem.deployment import Condition, Deployment, DeploymentStatus
+from mlem.errors import DeclarationError, NotFoundError
+from mlem.step import Context, Step
+from mlem_provider_docker import ImageOptions
+from mlem_provider_heroku.app_step import AppStep
+from mlem_provider_heroku.limits import APP_NAME, CONFIG_VAR_NAME, DYNO_MEMORY_MIB, LOG_LINES, MOST_DYNOS, REQUEST_TIMEOUT_S
+from mlem_provider_heroku.look import APP, Look
+from mlem_provider_heroku.place import LINEAGE_VAR, env_of
+from mlem_provider_heroku.steps import ConfigVarsStep, ImageStep, ReleaseStep, ScaleStep
+
+if TYPE_CHECKING:
+    from mlem.client import Client
+    from mlem.state import State
+
+
+class HerokuApp(ImageOptions, Deployment):
+    """An app of Heroku that runs an image which is built of the model."""
+
+    type: ClassVar[str] = "heroku"
+    env_type: ClassVar[str] = "heroku"
+
+    app_name: str | None = Field(
+        default=None, pattern=APP_NAME, description="name of the app, which no other app of Heroku has (default: the deployment's name)"
+    )
+    region: str = Field(default="us", pattern=r"^[a-z][a-z0-9-]*$", description="region of the app: us or eu")
+    dyno_size: str = Field(default="basic", description=f"size of the dynos: {', '.join(list(DYNO_MEMORY_MIB)[:9])}, ...")
+    quantity: Annotated[int, Field(ge=1, le=MOST_DYNOS)] = Field(
+        default=1, description="number of web dynos; Heroku's documentation allows one of the sizes eco and basic"
+    )
+    environment: dict[str, str] = Field(default={}, description="config vars of the app; for secrets see pass_environment")
+    pass_environment: list[str] = Field(
+        default=[], description="names of variables that become config vars with their values here; the values reach no file of mlem"
+    )
+    platform: str | None = Field(default="linux/amd64", description="platform of the image; Heroku runs linux/amd64")
+
+    @classmethod
+    def from_data(cls, data: Mapping[str, Any], source: str, *, prefix: str = "") -> Self:
+        """See `MlemObject.from_data`. Accept what MLEM 0.4 wrote: the stack ``container``.
+
+        Raises:
+            DeclarationError: A field is unknown, has a wrong value, or no counterpart in this version.
+        """
+        fields = dict(data)
+        if fields.get("stack") == "container":  # the only one that runs images
+            del fields["stack"]
+        if "team" in fields:
+            raise DeclarationError(
+                f"{source}: {prefix}team: the team belongs to the env", hint="--env.team NAME, or mlem declare env heroku"
+            )
+        return super().from_data(fields, source, prefix=prefix)
+
+    @field_validator("dyno_size")
+    @classmethod
+    def _check_size(cls, size: str) -> str:
+        if size.lower() not in DYNO_MEMORY_MIB:
+            raise ValueError(f'"{size}" is no size of a dyno; known: {", ".join(DYNO_MEMORY_MIB)}')
+        return size.lower()
+
+    @field_validator("environment", "pass_environment")
+    @classmethod
+    def _check_names(cls, variables: Any) -> Any:
+        for name in variables:
+            if not re.fullmatch(CONFIG_VAR_NAME, name) or name.startswith("HEROKU_") or name in (LINEAGE_VAR, "PORT"):
+                raise ValueError(f'"{name}" is no name of a config var that may be set')
+        return variables
+
+    def steps(self, ctx: Context) -> Sequence[Step]:
+        """Return the app, its config vars, the image, the release, the dynos."""
+        look = Look(ctx)
+        config_vars, image = ConfigVarsStep(look), ImageStep(look)
+        return [AppStep(look), config_vars, image, ReleaseStep(look, image, config_vars), ScaleStep(look)]
+
+    def condition(self, ctx: Context, state: State) -> Condition:
+        """Ask Heroku for the dynos, then the server whether it is ready."""
+        from mlem_provider_heroku.condition import condition
+
+        app, release, url = state.records.get(APP), state.records.get(ReleaseStep.name), self.address(ctx, state)
+        if app is None or release is None or url is None:
+            return Condition(DeploymentStatus.STOPPED, "nothing was released")
+        return condition(Look(ctx).heroku(app), app, release, url)
+
+    def address(self, ctx: Context, state: State) -> str | None:
+        """Return the app's public address, with TLS."""
+        app = state.records.get(APP)
+        if app is None:
+            return None
+        template = env_of(ctx).app_address
+        if template is not None:
+            return template.replace("{app_name}", app["app_name"])
+        url: str | None = app["web_url"]
+        # Heroku serves both; the API of older apps says http. Source: Dev Center, "Automated Certificate Management" (read 2026-11)
+        return re.sub(r"^http://", "https://", url).rstrip("/") if url else None
+
+    def client(self, ctx: Context, state: State) -> Client:
+        """Return an HTTP client."""
+        from mlem.clients.http import HttpClient
+
+        url = self.address(ctx, state)
+        if url is None:
+            raise NotFoundError(f'"{ctx.name}" has no app', code="not-deployed", hint=f"mlem deployment run --load {ctx.name}")
+        return HttpClient(url=url, timeout_s=REQUEST_TIMEOUT_S + 5)
+
+    def logs(self, ctx: Context, state: State, *, follow: bool, tail: int | None) -> Iterator[str]:
+        """Yield what Heroku has of the app's log: the server's lines, the dynos' and the router's."""
+        from mlem_provider_heroku import logs
+
+        app = state.records.get(APP)
+        if app is None:
+            return
+        heroku, lines = Look(ctx).heroku(app), LOG_LINES if tail is None else min(max(tail, 1), LOG_LINES)
+        yield from (logs.follow if follow else logs.read)(heroku, app["app_id"], lines)

@@ -1,0 +1,65 @@
+"""Heroku as an env."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, ClassVar, Self
+from urllib.parse import urlsplit
+
+from pydantic import Field, field_validator
+
+from mlem.env import Env
+from mlem.errors import DeclarationError
+from mlem.fields import Unit
+from mlem_provider_docker import EngineAddress
+from mlem_provider_heroku.limits import API_URL, REGISTRY
+
+
+class HerokuEnv(Env):
+    """Heroku, with the team that apps belong to. The API key is no field: HEROKU_API_KEY, else ~/.netrc as `heroku login` writes it."""
+
+    type: ClassVar[str] = "heroku"
+    deployment_type: ClassVar[str] = "heroku"
+
+    team: str | None = Field(default=None, min_length=1, description="team that owns the apps (default: your personal apps)")
+    engine: EngineAddress = Field(default=EngineAddress(), description="the Docker Engine that builds the images")
+    registry: str = Field(default=REGISTRY, description="registry that Heroku takes images from")
+    api_url: str = Field(default=API_URL, description="address of Heroku's Platform API")
+    app_address: str | None = Field(
+        default=None,
+        description="where apps answer, with {app_name} for the name: https://{app_name}.example.com (default: what Heroku says)",
+    )
+    timeout_s: Annotated[float, Field(gt=0, le=600), Unit("s")] = Field(
+        default=40.0, description="how long one call of the API may take, without its repeats"
+    )
+
+    @field_validator("api_url")
+    @classmethod
+    def _check_url(cls, url: str) -> str:
+        parts = urlsplit(url)
+        local = parts.hostname in ("127.0.0.1", "::1", "localhost")
+        if parts.username or not parts.hostname or not (parts.scheme == "https" or (parts.scheme == "http" and local)):
+            # over plain HTTP anybody on the way could read the key
+            raise ValueError('expected an https:// URL without credentials (http:// on this machine only), like "https://api.heroku.com"')
+        return url.rstrip("/")
+
+    @field_validator("app_address")
+    @classmethod
+    def _check_address(cls, address: str | None) -> str | None:
+        if address is not None and ("{app_name}" not in address or "://" not in address):
+            raise ValueError('expected a URL with {app_name} in it, like "https://{app_name}.example.com"')
+        return address
+
+    @classmethod
+    def from_data(cls, data: Mapping[str, Any], source: str, *, prefix: str = "") -> Self:
+        """See `MlemObject.from_data`. A key that MLEM 0.4 wrote is refused, without repeating it.
+
+        Raises:
+            DeclarationError: A field is unknown, has a wrong value, or no counterpart in this version.
+        """
+        if "api_key" in data:
+            raise DeclarationError(
+                f"{source}: {prefix}api_key: keys are not kept in files any more",
+                hint="take the line out, and the key out of the file's history; then heroku login, or export HEROKU_API_KEY=...",
+            )
+        return super().from_data(data, source, prefix=prefix)

@@ -1,0 +1,70 @@
+"""`Look`: what Heroku says of an app, asked once for all steps of a run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, cast
+
+from mlem.step import Context, Record
+
+if TYPE_CHECKING:
+    from mlem_provider_heroku.api import Heroku
+    from mlem_provider_heroku.env import HerokuEnv
+
+APP = "app"
+UP = frozenset({"up", "idle"})
+"""States of a dyno that answers; an idle one wakes up for a request. Source: Dev Center, "Eco Dyno Hours", section "Dyno sleeping"
+(read 2026-11)."""
+
+
+class Look:
+    """The config vars and the dynos of an app, as they were when they were asked for; `forget` what a change made old.
+
+    Two answers tell of all steps: the config vars have the owner's mark, and each dyno has its app, release and size.
+
+    Args:
+        ctx: The run's context.
+    """
+
+    def __init__(self, ctx: Context) -> None:
+        self._env = cast("HerokuEnv", ctx.env)
+        self._report = ctx.report
+        self._config: dict[str, dict[str, str] | None] = {}
+        self._dynos: dict[str, list[dict[str, Any]] | None] = {}
+
+    def heroku(self, app: Record | None) -> Heroku:
+        """Return the API: the one that an app is on record with, or the env's."""
+        from mlem_provider_heroku.api import connect
+
+        found = connect(self._env, app["api_url"] if app else None)
+        found.report_to(self._report)
+        return found
+
+    def config_vars(self, app: Record) -> Mapping[str, str] | None:
+        """Return the config vars; None when the app is gone."""
+        id_ = app["app_id"]
+        if id_ not in self._config:
+            self._config[id_] = self.heroku(app).config_vars(id_)
+        return self._config[id_]
+
+    def keep_config_vars(self, app_id: str, values: dict[str, str]) -> None:
+        """Take over what a change of the config vars answered; dynos have started again by it."""
+        self._config[app_id] = values
+        self._dynos.pop(app_id, None)
+
+    def dynos(self, app: Record) -> list[dict[str, Any]] | None:
+        """Return the web dynos; None when the app is gone."""
+        id_ = app["app_id"]
+        if id_ not in self._dynos:
+            self._dynos[id_] = self.heroku(app).dynos(id_)
+        return self._dynos[id_]
+
+    def forget(self, app_id: str) -> None:
+        """Forget what was asked about an app that has changed."""
+        self._config.pop(app_id, None)
+        self._dynos.pop(app_id, None)
+
+    def gone(self, ctx: Context) -> bool:
+        """Say whether the app on record is gone, and with it everything that it had."""
+        app = ctx.records.get(APP)
+        return app is None or self.config_vars(app) is None

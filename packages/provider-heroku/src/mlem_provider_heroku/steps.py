@@ -1,0 +1,257 @@
+"""The resources of a deployment after the app: its config vars, the image in its registry, the release, the dynos."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from mlem.errors import DeclarationError, PlatformError, UserError
+from mlem.step import Change, Context, Record, Step, differences
+from mlem_provider_docker import PushedImageStep
+from mlem_provider_heroku.limits import CONFIG_VARS_BYTES, IMAGE_LAYERS, ONE_DYNO_SIZES
+from mlem_provider_heroku.look import APP, UP, Look
+from mlem_provider_heroku.place import LINEAGE_VAR, app_name, deployment_of, env_of, place
+
+if TYPE_CHECKING:
+    from mlem_provider_docker import EngineAddress
+
+SITUATION = "up"
+"""The situation of dynos that are as they were left."""
+
+GAP = "the dynos start again, some seconds to a minute: Heroku starts the new ones when it stops the old"
+
+
+class OfApp(Step):
+    """A resource that an app has: gone when the app is.
+
+    Args:
+        look: What Heroku said.
+    """
+
+    def __init__(self, look: Look) -> None:
+        self._look = look
+
+    def observe(self, ctx: Context, recorded: Record) -> Record | None:
+        """See `Step.observe`."""
+        return None if self._look.gone(ctx) else recorded
+
+    def remove(self, ctx: Context, recorded: Record | None) -> None:
+        """Leave it to the app's removal, which takes it along."""
+
+
+class ConfigVarsStep(OfApp):
+    """The config vars: the declared ones, and those that are passed on from where the command runs."""
+
+    name: ClassVar[str] = "config_vars"
+
+    def wanted(self, ctx: Context) -> Record:
+        """Want these values, and those names with the values that they have here."""
+        deployment = deployment_of(ctx)
+        return {
+            "place": place(ctx),
+            "environment": dict(deployment.environment),
+            "pass_environment": sorted(deployment.pass_environment),
+        }
+
+    def observe(self, ctx: Context, recorded: Record) -> Record | None:
+        """Compare with the app; a variable that is passed on is compared where it is set, and never written down."""
+        values = self._look.config_vars(ctx.records[APP]) if APP in ctx.records else None
+        if values is None:
+            return None
+        passed = [name for name in recorded["pass_environment"] if name in values and os.environ.get(name, values[name]) == values[name]]
+        return {**recorded, "environment": {name: values.get(name) for name in recorded["environment"]}, "pass_environment": passed}
+
+    def change(self, recorded: Record, wanted: Record) -> Change:
+        """Each change starts the dynos again."""
+        names = [name for name in _names(recorded, wanted) if recorded["environment"].get(name) != wanted["environment"].get(name)]
+        names += sorted(set(recorded["pass_environment"]) ^ set(wanted["pass_environment"]))
+        return Change(self.name, "update", ", ".join(names) or differences(recorded, wanted), GAP)
+
+    def apply(self, ctx: Context, wanted: Record, recorded: Record | None) -> Record:
+        """Set what differs, in one change; a rollback of Heroku's brings them back by itself."""
+        if "release" in ctx.put_back:
+            return wanted
+        app = ctx.records[APP]
+        there = self._look.config_vars(app) or {}
+        values: dict[str, str | None] = {**wanted["environment"], **_passed(wanted["pass_environment"])}
+        if recorded is not None:
+            before = [*recorded["environment"], *recorded["pass_environment"]]
+            values |= {name: None for name in before if name not in values and name in there}
+        changed = {name: value for name, value in values.items() if there.get(name) != value}
+        size = sum(len(f"{name}{value}".encode()) for name, value in {**there, **values}.items() if value is not None)
+        if size > CONFIG_VARS_BYTES:
+            raise UserError(f"the config vars have {size} bytes together, and Heroku takes {CONFIG_VARS_BYTES}", code="config-vars-too-big")
+        if changed:
+            ctx.guard()
+            self._look.keep_config_vars(app["app_id"], self._look.heroku(app).set_config_vars(app["app_id"], changed))
+        return wanted
+
+
+def _names(recorded: Record, wanted: Record) -> Sequence[str]:
+    return sorted({*recorded["environment"], *wanted["environment"]})
+
+
+def _passed(names: Sequence[str]) -> dict[str, str]:
+    missing = [name for name in names if name not in os.environ]
+    if missing:
+        raise UserError(
+            f"{', '.join(missing)}: to be passed to the app, and not set here",
+            code="variable-not-set",
+            hint=f"export {missing[0]}=..., then repeat the command",
+        )
+    return {name: os.environ[name] for name in names}
+
+
+class ImageStep(PushedImageStep):
+    """The image, in the app's part of Heroku's registry.
+
+    Args:
+        look: What Heroku said.
+    """
+
+    def __init__(self, look: Look) -> None:
+        self._look = look
+
+    def wanted(self, ctx: Context) -> Record:
+        """Want the image in the registry of this very app: another app has another."""
+        return {**super().wanted(ctx), "place": place(ctx)}
+
+    def observe(self, ctx: Context, recorded: Record) -> Record | None:
+        """Trust the registry as long as there is the app."""
+        return None if self._look.gone(ctx) else recorded
+
+    def engine_address(self, ctx: Context) -> EngineAddress:
+        """Return the Engine that builds."""
+        return env_of(ctx).engine
+
+    def repository(self, ctx: Context) -> str:
+        """Return ``<app>/web``. Source: Dev Center, "Container Registry & Runtime", "Pushing an existing image" (read 2026-11)."""
+        return f"{app_name(ctx)}/web"
+
+    def registry_host(self, ctx: Context) -> str:
+        """Return Heroku's registry."""
+        return env_of(ctx).registry
+
+    def credentials(self, ctx: Context) -> Mapping[str, str]:
+        """Return the API key as a password. Source: as `repository`, "Logging in to the registry"."""
+        from mlem_provider_heroku.credentials import api_key
+
+        return {"username": "_", "password": api_key(env_of(ctx).api_url)}
+
+    def expect_fit(self, ctx: Context, image: Mapping[str, Any]) -> None:
+        """Refuse what Heroku would not start."""
+        system = f"{image.get('Os')}/{image.get('Architecture')}"
+        if system != "linux/amd64":
+            raise DeclarationError(f"the image is for {system}, and Heroku runs linux/amd64", hint="leave --platform out")
+        layers = len(image.get("RootFS", {}).get("Layers") or [])
+        if layers > IMAGE_LAYERS:
+            raise UserError(
+                f"the image has {layers} layers, and Heroku may not start more than {IMAGE_LAYERS}",
+                code="too-many-layers",
+                hint="start from an image with fewer: --base_image",
+            )
+
+
+class ReleaseStep(OfApp):
+    """The release of the image, with these config vars: Heroku numbers the pair.
+
+    Args:
+        look: What Heroku said.
+        image: The step that knows the image.
+        config_vars: The step that knows the config vars.
+    """
+
+    name: ClassVar[str] = "release"
+
+    def __init__(self, look: Look, image: ImageStep, config_vars: ConfigVarsStep) -> None:
+        super().__init__(look)
+        self._image = image
+        self._config_vars = config_vars
+
+    def wanted(self, ctx: Context) -> Record:
+        """Want this image and these config vars released, and the dynos up."""
+        image = self._image.wanted(ctx)
+        return {**self._config_vars.wanted(ctx), "model_hash": image["model_hash"], "tag": image["tag"], "situation": SITUATION}
+
+    def observe(self, ctx: Context, recorded: Record) -> Record | None:
+        """Look which release the dynos run, whether one is down, and whether config vars will change: that makes another release."""
+        app, config = ctx.records.get(APP), ctx.records.get(ConfigVarsStep.name)
+        dynos = self._look.dynos(app) if app else None
+        values = self._look.config_vars(app) if app else None
+        if dynos is None or values is None:
+            return None
+        live = (self._config_vars.observe(ctx, config) if config else None) or {}
+        marked = values.get(LINEAGE_VAR) == ctx.lineage
+        seen = situation(dynos, recorded["version"]) if marked else f"{LINEAGE_VAR} is not set"
+        return {**recorded, **{key: live[key] for key in ("environment", "pass_environment") if key in live}, "situation": seen}
+
+    def change(self, recorded: Record, wanted: Record) -> Change:
+        """A release starts the dynos again; what config vars have at Heroku is not shown."""
+        config = ("environment", "pass_environment")
+        words = [differences(recorded, {key: value for key, value in wanted.items() if key not in (*config, "situation")})]
+        words += ["config vars"] if any(recorded.get(key) != wanted[key] for key in config) else []
+        return Change(self.name, "update", ", ".join(filter(None, words)) or str(recorded["situation"]), GAP)
+
+    def apply(self, ctx: Context, wanted: Record, recorded: Record | None) -> Record:
+        """Release the image, which Heroku ignores where it runs already; or roll back to the release that is put back."""
+        app, earlier = ctx.records[APP], ctx.put_back.get(self.name)
+        id_, heroku = app["app_id"], self._look.heroku(app)
+        if earlier is not None:
+            release = heroku.roll_back(id_, earlier["release_id"], earlier["version"])
+            image_id = earlier["image_id"]
+        else:
+            image_id = ctx.records[ImageStep.name]["image_id"]
+            heroku.release_image(id_, image_id)
+            release = heroku.newest_release(id_)
+        if release.get("status") == "failed":
+            message = f"release v{release['version']} of the app {app['app_name']} failed"
+            raise PlatformError(message, code="release-failed", hint=f"mlem deployment logs {ctx.name}")
+        self._look.forget(id_)
+        if recorded is not None and recorded["release_id"] == release["id"]:
+            heroku.restart(id_)  # the same release again: a dyno was down
+        return {**wanted, "release_id": release["id"], "version": release["version"], "image_id": image_id}
+
+
+def situation(dynos: Sequence[Mapping[str, Any]], version: int) -> str:
+    """Say in what dynos differ from a release that runs; `SITUATION` when in nothing, and where there are none."""
+    for dyno in dynos:
+        if dyno["release"]["version"] != version:
+            return f"{dyno['name']} runs release v{dyno['release']['version']}"
+        if dyno["state"] not in UP and dyno["state"] not in ("starting", "restarting"):
+            return f"{dyno['name']} is {dyno['state']}"
+    return SITUATION
+
+
+class ScaleStep(OfApp):
+    """How many dynos of which size."""
+
+    name: ClassVar[str] = "scale"
+
+    def wanted(self, ctx: Context) -> Record:
+        """Want this many web dynos of this size."""
+        deployment = deployment_of(ctx)
+        return {"place": place(ctx), "dyno_size": deployment.dyno_size, "quantity": deployment.quantity}
+
+    def observe(self, ctx: Context, recorded: Record) -> Record | None:
+        """Count the dynos."""
+        app = ctx.records.get(APP)
+        dynos = self._look.dynos(app) if app else None
+        if dynos is None:
+            return None
+        sizes = {str(dyno["size"]).lower() for dyno in dynos} or {recorded["dyno_size"]}
+        return {**recorded, "dyno_size": "/".join(sorted(sizes)), "quantity": len(dynos)}
+
+    def change(self, recorded: Record, wanted: Record) -> Change:
+        """More or fewer dynos are noticed by nobody; another size starts them again."""
+        gap = GAP if recorded["dyno_size"] != wanted["dyno_size"] else ""
+        return Change(self.name, "update", differences(recorded, wanted), gap)
+
+    def apply(self, ctx: Context, wanted: Record, recorded: Record | None) -> Record:
+        """Scale the web dynos."""
+        app, size, quantity = ctx.records[APP], wanted["dyno_size"], wanted["quantity"]
+        if size in ONE_DYNO_SIZES and quantity > 1:
+            ctx.report(f"Heroku's documentation allows one {size} dyno of a process type; {quantity} need standard-1x or larger")
+        self._look.heroku(app).scale(app["app_id"], quantity, size)
+        self._look.forget(app["app_id"])
+        return wanted

@@ -1,0 +1,202 @@
+"""The API of the simulator over HTTP: keys, rate limit, faults, and Heroku's schema as the judge."""
+
+from __future__ import annotations
+
+import json
+import secrets
+import socket
+import threading
+import time
+import uuid
+from base64 import b64decode
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qs, urlsplit
+
+from mlem.errors import MlemError
+from mlem_provider_heroku.limits import CALLS_PER_HOUR
+from mlem_provider_heroku.testing.faults import Faults
+from mlem_provider_heroku.testing.operations import Operations
+from mlem_provider_heroku.testing.platform import AppState, Platform, Refusal
+from mlem_provider_heroku.testing.serving import Handler, Server
+
+if TYPE_CHECKING:
+    from mlem_provider_heroku.testing.schema import Schema
+
+_REFERENCE = "https://devcenter.heroku.com/articles/platform-api-reference"
+_STATUS_FAULTS = {
+    "401": (401, "unauthorized"),
+    "429": (429, "rate_limit"),
+    "500": (500, "internal_server_error"),
+    "503": (503, "service_unavailable"),
+}
+_UNCOUNTED = "/account/rate-limits"
+_REFILL_PER_S = 75 / 60
+
+
+@dataclass(frozen=True)
+class Exchange:
+    """A request and the status of its answer; 0 where a fault left it without one."""
+
+    method: str
+    path: str
+    status: int
+
+
+@dataclass
+class Tokens:
+    """The account's calls: as many as `CALLS_PER_HOUR`, and 75 come back each minute."""
+
+    left: float = CALLS_PER_HOUR
+    at: float = field(default_factory=time.monotonic)
+
+    def take(self) -> bool:
+        """Take one, and say whether there was one."""
+        now = time.monotonic()
+        self.left = min(CALLS_PER_HOUR, self.left + (now - self.at) * _REFILL_PER_S)
+        self.at = now
+        if self.left < 1:
+            return False
+        self.left -= 1
+        return True
+
+
+class ApiServer:
+    """Serves the API.
+
+    Args:
+        platform: What it acts on.
+        schema: Judges every exchange; None for no judge.
+        key: The only API key that is accepted; None for any.
+        port: The port; 0 for any free one.
+
+    Attributes:
+        exchanges: All requests.
+        violations: What Heroku's schema would not have let pass, in either direction.
+        faults: What goes wrong.
+        tokens: The rate limit.
+    """
+
+    def __init__(self, platform: Platform, schema: Schema | None, key: str | None, port: int) -> None:
+        self.exchanges: list[Exchange] = []
+        self.violations: list[str] = []
+        self.faults = Faults()
+        self.tokens = Tokens()
+        self._closing = threading.Event()
+        self._schema, self._key = schema, key
+        self._logs: dict[str, tuple[AppState, int, bool]] = {}
+        self._operations = Operations(platform, self._open_log, lambda: int(self.tokens.left))
+        api = self
+
+        class ApiHandler(Handler):
+            def do_GET(self) -> None:
+                if self.path.startswith("/logplex/"):
+                    api.stream_log(self)
+                else:
+                    api.handle(self)
+
+            def do_POST(self) -> None:
+                api.handle(self)
+
+            def do_PATCH(self) -> None:
+                api.handle(self)
+
+            def do_DELETE(self) -> None:
+                api.handle(self)
+
+        self._server = Server(ApiHandler, port)
+        self.url = self._server.url
+
+    def handle(self, request: Handler) -> None:
+        """Answer one request of the API."""
+        path, body = urlsplit(request.path).path, request.read_body()
+        fault = self.faults.next()
+        if fault == "timeout":
+            self._note(request.command, path, 0)
+            request.close_connection = True
+            self._closing.wait(request.timeout)
+            return
+        if fault in _STATUS_FAULTS:
+            status, id_ = _STATUS_FAULTS[fault]
+            answer: tuple[int, Any] = status, {"id": id_, "message": "An error occurred."}
+        else:
+            answer = self._answer(request, path, body)
+        if fault == "cut":
+            self._note(request.command, path, 0)
+            request.close_connection = True
+            request.connection.shutdown(socket.SHUT_RDWR)
+            return
+        status, document = answer
+        self._note(request.command, path, status)
+        headers = {
+            "Content-Type": "application/json",
+            "RateLimit-Remaining": str(int(self.tokens.left)),
+            "Request-Id": str(uuid.uuid4()),
+        }
+        request.respond(status, json.dumps(document).encode(), headers)
+
+    def _answer(self, request: Handler, path: str, body: bytes) -> tuple[int, Any]:
+        try:
+            self._expect_key(request.headers.get("Authorization", ""))
+            if path != _UNCOUNTED and not self.tokens.take():
+                raise Refusal(429, "rate_limit", "Your account reached the API rate limit")
+            document = json.loads(body) if body else None
+            faults = self._schema.faults_of_request(request.command, path, document) if self._schema else []
+            if faults:
+                self.violations += faults
+                raise Refusal(400, "bad_request", "; ".join(faults))
+            status, answer = self._operations.carry_out(request.command, path, dict(request.headers), document)
+        except Refusal as refusal:
+            return refusal.status, {"id": refusal.id, "message": refusal.message, "url": _REFERENCE}
+        except (MlemError, ValueError, KeyError) as error:
+            self.violations.append(f"{request.command} {path}: {type(error).__name__}: {error}")
+            return 500, {"id": "internal_server_error", "message": str(error)}
+        if self._schema:
+            self.violations += self._schema.faults_of_answer(request.command, path, answer)
+        return status, answer
+
+    def _expect_key(self, header: str) -> None:
+        kind, _, value = header.partition(" ")
+        try:
+            given = value if kind == "Bearer" else b64decode(value).decode().partition(":")[2] if kind == "Basic" else ""
+        except ValueError:
+            given = ""
+        if not given or (self._key is not None and not secrets.compare_digest(given, self._key)):
+            raise Refusal(401, "unauthorized", "Invalid credentials provided.")
+
+    def _note(self, method: str, path: str, status: int) -> None:
+        self.exchanges.append(Exchange(method, path, status))
+
+    def _open_log(self, app: AppState, lines: int, follow: bool) -> str:
+        session = secrets.token_hex(16)
+        self._logs[session] = app, lines, follow
+        return f"{self.url}/logplex/{session}?srv=simulator"
+
+    def stream_log(self, request: Handler) -> None:
+        """Stream a log session; its URL is the only credential."""
+        parts = urlsplit(request.path)
+        found = self._logs.get(parts.path.rpartition("/")[2])
+        if found is None or "srv" not in parse_qs(parts.query):
+            request.respond(404, b"", {})
+            return
+        app, lines, follow = found
+        if not follow:
+            request.respond(200, "".join(f"{line}\n" for line in app.log.last(lines)).encode(), {"Content-Type": "application/logplex-1"})
+            return
+        request.close_connection = True
+        request.send_response(200)
+        request.send_header("Content-Type", "application/logplex-1")
+        request.send_header("Connection", "close")
+        request.end_headers()
+        request.wfile.flush()
+        for line in app.log.follow(lines):
+            if self._closing.is_set():
+                return
+            if line is not None:
+                request.wfile.write(f"{line}\n".encode())
+                request.wfile.flush()
+
+    def close(self) -> None:
+        """End it."""
+        self._closing.set()
+        self._server.stop()

@@ -1,0 +1,55 @@
+"""`LogBuffer`: the log of an app, as Heroku keeps it."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+from mlem_provider_heroku.limits import LOG_LINES
+
+
+class LogBuffer:
+    """The last lines of an app, which can be followed."""
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._lines: deque[str] = deque(maxlen=LOG_LINES)
+        self._written = 0
+        self._closed = False
+
+    def write(self, source: str, dyno: str, text: str) -> None:
+        """Add a line: ``2026-11-24T08:00:00.000000+00:00 app[web.1]: text``."""
+        stamp = datetime.now(UTC).isoformat(timespec="microseconds")
+        with self._changed:
+            self._lines.append(f"{stamp} {source}[{dyno}]: {text}")
+            self._written += 1
+            self._changed.notify_all()
+
+    def close(self) -> None:
+        """End all that follow: the app is gone."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
+
+    def last(self, lines: int) -> list[str]:
+        """Return the last lines."""
+        with self._changed:
+            return list(self._lines)[-lines:]
+
+    def follow(self, lines: int, poll_s: float = 0.5) -> Iterator[str | None]:
+        """Yield the last lines, then new ones until the app is gone; None now and then, so that a caller who left is noticed."""
+        with self._changed:
+            pending, seen = list(self._lines)[-lines:], self._written
+        while True:
+            yield from pending
+            with self._changed:
+                if self._written == seen and not self._closed:
+                    self._changed.wait(poll_s)
+                new = min(self._written - seen, len(self._lines))
+                pending, seen, closed = list(self._lines)[-new:] if new else [], self._written, self._closed
+            if closed and not pending:
+                return
+            if not pending:
+                yield None

@@ -1,0 +1,238 @@
+"""`Platform`: apps, their releases, config vars, formation and dynos, and what happens to them."""
+
+from __future__ import annotations
+
+import threading
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from mlem_provider_heroku.testing.dyno import Dyno, Settings
+from mlem_provider_heroku.testing.logplex import LogBuffer
+from mlem_provider_heroku.testing.registry import Registry
+
+if TYPE_CHECKING:
+    from mlem_provider_docker import Engine
+
+REGIONS = ("us", "eu")
+EMAIL = "simulator@example.com"
+
+
+def now() -> str:
+    """Return the time as the API writes it."""
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+class Refusal(Exception):
+    """An answer that is an error.
+
+    Args:
+        status: The HTTP status.
+        id_: The error's id.
+        message: What it says.
+    """
+
+    def __init__(self, status: int, id_: str, message: str) -> None:
+        super().__init__(message)
+        self.status, self.id, self.message = status, id_, message
+
+
+@dataclass
+class Release:
+    """One release: an image and the config vars of then."""
+
+    version: int
+    description: str
+    image_id: str | None
+    config_vars: dict[str, str]
+    id: str = field(default_factory=lambda: str(uuid.uuid4()))
+    created: str = field(default_factory=now)
+
+
+@dataclass
+class Formation:
+    """How many web dynos of which size."""
+
+    quantity: int = 1
+    size: str = "Basic"
+    id: str = field(default_factory=lambda: str(uuid.uuid4()))
+    created: str = field(default_factory=now)
+
+
+@dataclass
+class AppState:
+    """One app."""
+
+    name: str
+    region: str
+    team: str | None
+    id: str = field(default_factory=lambda: str(uuid.uuid4()))
+    host_suffix: str = field(default_factory=lambda: uuid.uuid4().hex[:12])
+    created: str = field(default_factory=now)
+    names: list[str] = field(default_factory=list)
+    config_vars: dict[str, str] = field(default_factory=dict)
+    releases: list[Release] = field(default_factory=list)
+    formation: Formation | None = None
+    dynos: list[Dyno] = field(default_factory=list)
+    copies: dict[str, str] = field(default_factory=dict)
+    log: LogBuffer = field(default_factory=LogBuffer)
+
+    @property
+    def current(self) -> Release:
+        """The newest release."""
+        return self.releases[-1]
+
+
+class Platform:
+    """Heroku, as far as a deployment goes.
+
+    Args:
+        engine: Runs the dynos.
+        registry: Has the images.
+        settings: How dynos are run.
+
+    Attributes:
+        apps: The apps by id.
+        strangers: Names of other accounts' apps, which may not be looked at.
+        reserved: Names that can't be had, though no app is seen under them.
+        lock: Held by whoever changes something.
+    """
+
+    def __init__(self, engine: Engine, registry: Registry, settings: Settings) -> None:
+        self._engine, self._registry, self._settings = engine, registry, settings
+        self._ends: list[threading.Thread] = []
+        self.apps: dict[str, AppState] = {}
+        self.strangers: set[str] = set()
+        self.reserved: set[str] = set()
+        self.lock = threading.RLock()
+
+    def find(self, identity: str) -> AppState:
+        """Return an app by id or name."""
+        if identity in self.strangers:
+            raise Refusal(403, "forbidden", f"You do not have access to the app {identity}.")
+        for app in self.apps.values():
+            if identity in (app.id, app.name):
+                return app
+        raise Refusal(404, "not_found", "Couldn't find that app.")
+
+    def create(self, name: str, region: str, team: str | None) -> AppState:
+        """Create an app."""
+        self._expect_free(name)
+        if region not in REGIONS:
+            raise Refusal(422, "invalid_params", f"Region {region} is not available")
+        app = AppState(name, region, team, names=[name])
+        app.releases = [Release(1, "Initial release", None, {}), Release(2, "Enable Logplex", None, {})]
+        self.apps[app.id] = app
+        return app
+
+    def rename(self, app: AppState, name: str) -> None:
+        """Give an app another name, and with it another address."""
+        if name != app.name:
+            self._expect_free(name)
+            app.name = name
+            app.names.append(name)
+
+    def _expect_free(self, name: str) -> None:
+        if name in self.strangers | self.reserved or any(name == app.name for app in self.apps.values()):
+            raise Refusal(422, "invalid_params", f"Name {name} is already taken")
+
+    def delete(self, app: AppState) -> None:
+        """Delete an app: its dynos end, its images go."""
+        self._stop(app)
+        app.log.close()
+        del self.apps[app.id]
+        for end in self._ends:
+            end.join(self._settings.stop_timeout_s + 30)
+        for copy in app.copies.values():
+            self._registry.remove(copy)
+
+    def set_config_vars(self, app: AppState, changes: Mapping[str, str | None]) -> None:
+        """Change config vars: a release, and the dynos start again."""
+        values = {name: value for name, value in {**app.config_vars, **changes}.items() if value is not None}
+        if values == app.config_vars:
+            return
+        verb = "Set" if any(changes.values()) else "Remove"
+        app.config_vars = values
+        self._release(app, f"{verb} {', '.join(changes)} config vars", app.current.image_id)
+
+    def release_image(self, app: AppState, image_id: str) -> None:
+        """Release an image that was pushed; nothing happens when it runs already."""
+        if app.current.image_id == image_id:
+            return
+        if image_id not in app.copies:
+            name = self._registry.find([f"{name}/web" for name in reversed(app.names)], image_id)
+            if name is None:
+                raise Refusal(404, "not_found", f"Couldn't find the docker image {image_id}")
+            app.copies[image_id] = self._registry.copy(name, image_id)
+        app.formation = app.formation or Formation()
+        self._release(app, f"Deployed web ({image_id.removeprefix('sha256:')[:12]})", image_id)
+
+    def roll_back(self, app: AppState, release_id: str) -> None:
+        """Put a release back, with its config vars."""
+        found = next((release for release in app.releases if release.id == release_id), None)
+        if found is None:
+            raise Refusal(404, "not_found", "Couldn't find that release.")
+        if found.image_id is None:
+            raise Refusal(422, "invalid_params", f"Can't roll back to v{found.version}: it has no code")
+        app.config_vars = dict(found.config_vars)
+        self._release(app, f"Rollback to v{found.version}", found.image_id)
+
+    def _release(self, app: AppState, description: str, image_id: str | None) -> None:
+        app.releases.append(Release(app.current.version + 1, description, image_id, dict(app.config_vars)))
+        app.log.write("app", "api", f"Release v{app.current.version} created by user {EMAIL}")
+        self.restart(app)
+
+    def scale(self, app: AppState, quantity: int | None, size: str | None) -> None:
+        """Change the formation: another size starts all dynos again."""
+        if app.formation is None:
+            raise Refusal(404, "not_found", "Couldn't find that process type (web).")
+        resized = size is not None and size != app.formation.size
+        app.formation.size = size or app.formation.size
+        app.formation.quantity = app.formation.quantity if quantity is None else quantity
+        app.log.write("app", "api", f"Scaled to web@{app.formation.quantity}:{app.formation.size} by user {EMAIL}")
+        if resized:
+            self.restart(app)
+            return
+        while len(app.dynos) > app.formation.quantity:
+            self._ends.append(app.dynos.pop().stop())
+        while len(app.dynos) < app.formation.quantity:
+            self._start(app)
+
+    def restart(self, app: AppState) -> None:
+        """Start all dynos again: the new ones start while the old ones end."""
+        self._stop(app)
+        while app.formation is not None and app.current.image_id is not None and len(app.dynos) < app.formation.quantity:
+            self._start(app)
+
+    def _start(self, app: AppState) -> None:
+        name, release = f"web.{len(app.dynos) + 1}", app.current
+        image = app.copies[release.image_id or ""]
+        dyno = Dyno(self._engine, image, name, release.version, app.config_vars, app.log, self._settings)
+        app.dynos.append(dyno)
+        dyno.start()
+
+    def _stop(self, app: AppState) -> None:
+        self._ends = [end for end in self._ends if end.is_alive()] + [dyno.stop() for dyno in app.dynos]
+        app.dynos = []
+
+    def close(self) -> None:
+        """Delete all apps."""
+        with self.lock:
+            for app in list(self.apps.values()):
+                self.delete(app)
+
+
+def host_of(app: AppState) -> str:
+    """Return an app's host name. Source: Dev Center, "Custom Domain Names": ``<name>-<random>.herokuapp.com`` (read 2026-11)."""
+    return f"{app.name}-{app.host_suffix}.herokuapp.com"
+
+
+def size_name(size: Any) -> str | None:
+    """Return a size as the API writes it: ``Standard-1X``."""
+    given = size.get("name") if isinstance(size, Mapping) else size
+    if not given:
+        return None
+    first, *rest = str(given).lower().split("-")
+    return "-".join([first.capitalize(), *(word.upper() for word in rest)])

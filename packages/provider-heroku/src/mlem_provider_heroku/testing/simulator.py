@@ -1,0 +1,102 @@
+"""`HerokuSimulator`: all of it together."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+from mlem_provider_docker import EngineAddress, connect
+from mlem_provider_heroku.limits import BOOT_TIMEOUT_S
+from mlem_provider_heroku.testing.api_server import ApiServer
+from mlem_provider_heroku.testing.dyno import Settings
+from mlem_provider_heroku.testing.platform import AppState, Platform
+from mlem_provider_heroku.testing.registry import Registry
+from mlem_provider_heroku.testing.router import Router
+
+if TYPE_CHECKING:
+    from mlem_provider_heroku.testing.schema import Schema
+
+
+class HerokuSimulator:
+    """Heroku on this machine: its API, its registry's images really run as containers, and its router in front of them.
+
+    Example::
+
+        with HerokuSimulator(registry="127.0.0.1:5000") as heroku:
+            subprocess.run(["mlem", "deployment", "run", "heroku", "iris-app", "--model", "iris", *heroku.options()])
+
+    Args:
+        registry: A registry without TLS on this machine, that the Engine may push to.
+        engine: The Engine that runs the dynos.
+        schema: The file with Heroku's JSON schema of its API; when given, every exchange is validated.
+        key: The only API key that is accepted; None for any.
+        boot_timeout_s: How long a dyno may take to listen on ``$PORT``.
+        stop_timeout_s: How long a dyno may take to end.
+        api_port: The API's port; 0 for any free one.
+        router_port: The router's port; 0 for any free one.
+
+    Attributes:
+        api: The API: exchanges, faults, violations, rate limit.
+        platform: The apps.
+        router: The router.
+    """
+
+    def __init__(
+        self,
+        *,
+        registry: str = "127.0.0.1:5000",
+        engine: EngineAddress | None = None,
+        schema: Path | None = None,
+        key: str | None = None,
+        boot_timeout_s: float = BOOT_TIMEOUT_S,
+        stop_timeout_s: float = 5.0,
+        api_port: int = 0,
+        router_port: int = 0,
+    ) -> None:
+        self.id = secrets.token_hex(6)
+        self.registry = registry
+        found = connect((engine or EngineAddress()).endpoint())
+        settings = Settings(self.id, boot_timeout_s, stop_timeout_s)
+        self.platform = Platform(found, Registry(registry, found, self.id), settings)
+        self.api = ApiServer(self.platform, _judge(schema) if schema else None, key, api_port)
+        self.router = Router(self.platform, router_port)
+
+    def fields(self) -> Mapping[str, str]:
+        """Return the fields of an env that lead here instead of to Heroku."""
+        return {"api_url": self.api.url, "registry": self.registry, "app_address": f"{self.router.url}/{{app_name}}"}
+
+    def options(self, prefix: str = "env.") -> list[str]:
+        """Return the same as options of a command."""
+        return [f"--{prefix}{name}={value}" for name, value in self.fields().items()]
+
+    def app(self, name: str) -> AppState:
+        """Return an app by name or id."""
+        return self.platform.find(name)
+
+    def apps_of(self, lineage: str) -> list[AppState]:
+        """Return the apps with a deployment's mark."""
+        from mlem_provider_heroku.place import LINEAGE_VAR, new_name, parked_name
+
+        names = {new_name(lineage), parked_name(lineage)}
+        return [app for app in self.platform.apps.values() if app.config_vars.get(LINEAGE_VAR) == lineage or app.name in names]
+
+    def close(self) -> None:
+        """Delete all apps with their containers and images, and end the servers."""
+        self.platform.close()
+        self.router.close()
+        self.api.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None) -> None:
+        self.close()
+
+
+def _judge(path: Path) -> Schema:
+    from mlem_provider_heroku.testing.schema import Schema  # late: jsonschema is needed for this alone
+
+    return Schema.load(path)

@@ -1,0 +1,121 @@
+"""A simulator of Heroku on a real Engine with a real registry, and Heroku's own schema as its judge."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from filelock import FileLock
+
+from mlem import api
+from mlem.errors import MlemError
+from mlem.plugins import registry
+from mlem.testing import Project
+from mlem_provider_docker import Engine, EngineAddress, connect
+from mlem_provider_heroku.testing import HerokuSimulator
+
+REQUIRED = os.environ.get("CI") == "true" or bool(os.environ.get("MLEM_REQUIRE_ENGINE"))
+REGISTRY = os.environ.get("MLEM_TEST_REGISTRY", "127.0.0.1:5000")
+SCHEMA = Path(__file__).parents[2].parent / "shared" / "heroku" / "platform-api-schema.json"
+CACHE = "mlem-test-cache-heroku"
+KEY = "key-of-the-tests-3f1c"
+
+
+def _lacking(reason: str) -> None:
+    if REQUIRED:
+        pytest.fail(f"{reason}; python tools/engine/start.py starts one")
+    pytest.skip(reason)
+
+
+@pytest.fixture(autouse=True)
+def _own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test may see the user's key."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("HEROKU_API_KEY", KEY)
+
+
+@pytest.fixture(scope="session")
+def schema() -> Path:
+    """Heroku's JSON schema of its API."""
+    if not SCHEMA.is_file():
+        if os.environ.get("CI") == "true":
+            pytest.fail(f"no schema of Heroku's API at {SCHEMA}")
+        pytest.skip("Heroku's JSON schema of its API is no part of the project: ../shared/heroku/platform-api-schema.json")
+    return SCHEMA
+
+
+@pytest.fixture(scope="session")
+def engine() -> Engine:
+    """The Docker Engine that the docker command uses."""
+    try:
+        return connect(EngineAddress().endpoint())
+    except MlemError as error:
+        _lacking(f"no Docker Engine: {error.message}")
+        raise
+
+
+@pytest.fixture(scope="session")
+def warm(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """An image of a model without packages: while it is there, the layers of all the others' packages stay in the Engine's cache."""
+    project = Project.make(tmp_path_factory.mktemp("warm"))
+    project.save("double", 2.0)
+    fields = {"image_name": CACHE, "platform": "linux/amd64"}
+    builder = registry().get("builder", "docker").from_data(fields, "the tests")
+    with FileLock(tmp_path_factory.getbasetemp().parent / "mlem-heroku.lock"):
+        builder.build(api.load_meta("double", str(project.folder)), str(project.folder / "double.mlem"), lambda _line: None)
+
+
+@pytest.fixture(scope="session")
+def _simulator(warm: None) -> Iterator[HerokuSimulator]:
+    try:
+        with urllib.request.urlopen(f"http://{REGISTRY}/v2/", timeout=5):
+            pass
+    except (urllib.error.URLError, OSError) as error:
+        _lacking(f"no registry at {REGISTRY}: {error}")
+    if not SCHEMA.is_file() and os.environ.get("CI") == "true":
+        pytest.fail(f"no schema of Heroku's API at {SCHEMA}")
+    with HerokuSimulator(registry=REGISTRY, schema=SCHEMA if SCHEMA.is_file() else None, boot_timeout_s=20, stop_timeout_s=2) as found:
+        yield found
+
+
+@pytest.fixture
+def heroku(_simulator: HerokuSimulator) -> Iterator[HerokuSimulator]:
+    """The simulator; where the schema is at hand, every exchange of every test is as Heroku's schema has it."""
+    _simulator.api.faults.plan({})
+    _simulator.api.violations.clear()
+    _simulator.api.exchanges.clear()
+    yield _simulator
+    assert _simulator.api.violations == []
+
+
+@pytest.fixture
+def name() -> str:
+    """A name for an app that no other test uses."""
+    return f"t{secrets.token_hex(6)}"
+
+
+@pytest.fixture
+def plain(tmp_path: Path) -> Project:
+    """A project with the models ``double``, ``triple`` and ``wrong``, which need no packages."""
+    made = Project.make(tmp_path / "project")
+    made.save("double", 2.0)
+    made.save("triple", 3.0)
+    made.save_wrong("wrong")
+    return made
+
+
+@pytest.fixture
+def project(plain: Project, heroku: HerokuSimulator) -> Iterator[Project]:
+    """The same, with the simulator as env ``staging``; what it deployed is removed in the end."""
+    fields = {**heroku.fields(), "object_type": "env", "type": "heroku"}
+    (plain.folder / "staging.mlem").write_text("".join(f"{key}: {json.dumps(value)}\n" for key, value in fields.items()))
+    yield plain
+    heroku.api.faults.plan({})
+    for deployed, _ in api.deployments(str(plain.folder)):
+        plain.handle(deployed).remove()
