@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from mlem.client import Client
 
 LOG_LINES = 20
-_FIRST_POLL_S, _LAST_POLL_S = 0.02, 1.0
 
 
 def await_status(
@@ -34,14 +33,13 @@ def await_status(
         The last condition seen, whatever it is.
     """
     deadline = time.monotonic() + timeout_s
-    pause_s = _FIRST_POLL_S
+    pauses = deployment.pauses()
     while True:
         condition = deployment.condition(ctx, state)
         if condition.status in wanted or give_up(condition) or time.monotonic() >= deadline:
             return condition
         ctx.guard()
-        time.sleep(min(pause_s, max(0.0, deadline - time.monotonic())))
-        pause_s = min(pause_s * 1.5, _LAST_POLL_S)
+        time.sleep(min(next(pauses), max(0.0, deadline - time.monotonic())))
 
 
 def pass_gate(deployment: Deployment, ctx: Context, state: State, model_hash: str) -> None:

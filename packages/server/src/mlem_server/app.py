@@ -6,7 +6,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -24,7 +24,7 @@ from mlem_server.openapi import openapi
 from mlem_server.readiness import LOADING, READY, Readiness
 from mlem_server.request import DisconnectedError, Receive, Request, Scope, Send
 from mlem_server.responses import HTML, Response, error_response, json_response, to_json
-from mlem_server.sagemaker import arguments_of, method_of
+from mlem_server.sagemaker import answer_headers, arguments_of, method_of, wants_interface
 from mlem_server.settings import Settings
 
 log = logging.getLogger("mlem.server")
@@ -71,6 +71,7 @@ class App:
         self._bodies = Bodies(settings.max_body_bytes, settings.request_timeout_s)
         self._settings = settings
         interface = Interface.of(model, name).to_json()
+        self._interface = json_response(interface, headers=answer_headers(model.digest))
         document = openapi(interface, name, version, secured=bool(settings.tokens))
         self._routes: dict[str, dict[str, Route]] = {
             "/": _get(_constant(Response(307, b"", HTML, {"location": "/docs"}))),
@@ -181,11 +182,14 @@ class App:
         return await self._answer(name, method, await self._payload(request))
 
     async def _invocations(self, request: Request) -> Response:
+        if wants_interface(request.headers):
+            return self._interface
         name = method_of(request.headers, self.model.methods)
         method = self.model.methods.get(name)
         if method is None:
             raise _unknown_method(name, self.model.methods)
-        return await self._answer(name, method, arguments_of(await self._payload(request), method))
+        response = await self._answer(name, method, arguments_of(await self._payload(request), method))
+        return replace(response, headers={**response.headers, **answer_headers(self.model.digest)})
 
     async def _payload(self, request: Request) -> Any:
         if self.readiness.status in ("loading", "failed"):

@@ -1,5 +1,8 @@
 """SageMaker's way to call a model: ``POST /invocations`` with the arguments, or with the only argument's bare value.
 
+SageMaker lets nothing else through, so the custom attributes ``mlem=interface`` ask for what `/interface.json` has, and each answer
+says by its own custom attributes which model gave it.
+
 Source: https://docs.aws.amazon.com/sagemaker/latest/dg/your-algorithms-inference-code.html, "How Your Container Should Respond to
 Inference Requests"; the custom attributes:
 https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_runtime_InvokeEndpoint.html, "CustomAttributes".
@@ -28,14 +31,31 @@ def method_of(headers: Mapping[bytes, bytes], methods: Mapping[str, Method]) -> 
     Returns:
         The named method, otherwise ``predict``, otherwise the only one.
     """
-    attributes = headers.get(ATTRIBUTES_HEADER, b"").decode("latin-1")
-    for attribute in re.split(r"[,;]", attributes):
-        key, _, value = attribute.partition("=")
-        if key.strip() == "method":
-            return value.strip()
+    named = _attribute(headers, "method")
+    if named is not None:
+        return named
     if DEFAULT_METHOD not in methods and len(methods) == 1:
         return next(iter(methods))
     return DEFAULT_METHOD
+
+
+def wants_interface(headers: Mapping[bytes, bytes]) -> bool:
+    """Whether an invocation asks for the interface instead of calling a method."""
+    return _attribute(headers, "mlem") == "interface"
+
+
+def answer_headers(digest: str) -> dict[str, str]:
+    """Return the headers of an answer: which model gave it."""
+    return {ATTRIBUTES_HEADER.decode(): f"model={digest}"}
+
+
+def _attribute(headers: Mapping[bytes, bytes], name: str) -> str | None:
+    attributes = headers.get(ATTRIBUTES_HEADER, b"").decode("latin-1")
+    for attribute in re.split(r"[,;]", attributes):
+        key, _, value = attribute.partition("=")
+        if key.strip() == name:
+            return value.strip()
+    return None
 
 
 def arguments_of(payload: Any, method: Method) -> Any:
