@@ -21,6 +21,7 @@ PACKAGES = {
     "server": ["core", "server"],
     "provider-local": ["core", "server", "provider-local"],
     "provider-docker": ["core", "server", "provider-docker"],
+    "provider-sagemaker": ["core", "server", "provider-docker", "provider-sagemaker"],
     "state-s3": ["core", "state-s3"],
 }
 """Each package with those of ours that it depends on: its tests run with nothing else of ours installed."""
@@ -60,7 +61,7 @@ def demo(session: nox.Session) -> None:
 @nox.parametrize("package", list(PACKAGES), ids=list(PACKAGES))
 def tests(session: nox.Session, package: str) -> None:
     """Run a package's tests, with only that package and what it declares installed."""
-    servers = group("servers") if package == "state-s3" else []
+    servers = {"state-s3": group("servers"), "provider-sagemaker": group("aws")}.get(package, [])
     install(session, PACKAGES[package], *group("test", "example"), *servers)
     _pytest(session, f"tests/{package.replace('-', '_')}")
 
@@ -68,9 +69,9 @@ def tests(session: nox.Session, package: str) -> None:
 @nox.session
 def integration(session: nox.Session) -> None:
     """Run the tests that need a Docker Engine, and start one first; none may skip. On Debian, as root."""
-    install(session, PACKAGES["provider-docker"], *group("test", "example"))
+    install(session, PACKAGES["provider-sagemaker"], *group("test", "example", "aws"))
     session.run("python", "tools/engine/start.py")
-    _pytest(session, "tests/provider_docker", env={"MLEM_REQUIRE_ENGINE": "1"})
+    _pytest(session, "tests/provider_docker", "tests/provider_sagemaker", env={"MLEM_REQUIRE_ENGINE": "1"})
 
 
 @nox.session

@@ -418,7 +418,7 @@ class SageMaker:
         try:
             connection.request(method, path, headers={"Accept": "application/vnd.docker.distribution.manifest.v2+json"})
             answer = connection.getresponse()
-            return answer.status, answer.headers, answer.read()
+            return answer.status, dict(answer.getheaders()), answer.read()
         finally:
             connection.close()
 

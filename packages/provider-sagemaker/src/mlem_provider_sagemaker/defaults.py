@@ -1,7 +1,8 @@
 """The organisation's defaults: what the SageMaker SDK's configuration files say where a declaration says nothing.
 
-Source: SageMaker Python SDK, "Configuring and using defaults with the SageMaker Python SDK" (read 2026-11): ``config.yaml`` in the administrator's
-and the user's folder, other places by ``SAGEMAKER_ADMIN_CONFIG_OVERRIDE`` and ``SAGEMAKER_USER_CONFIG_OVERRIDE``.
+Source: SageMaker Python SDK, "Configuring and using defaults with the SageMaker Python SDK" (read 2026-11): ``config.yaml`` in
+the administrator's and the user's folder, other places by ``SAGEMAKER_ADMIN_CONFIG_OVERRIDE`` and
+``SAGEMAKER_USER_CONFIG_OVERRIDE``.
 """
 
 from __future__ import annotations

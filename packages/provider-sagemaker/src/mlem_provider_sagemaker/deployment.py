@@ -12,13 +12,14 @@ from mlem.errors import NotFoundError
 from mlem.fields import Unit
 from mlem.step import Context, Record, Step
 from mlem_provider_docker import ImageOptions
-from mlem_provider_sagemaker import steps
+from mlem_provider_sagemaker.declared import account_of, env_of
+from mlem_provider_sagemaker.endpoints import EndpointStep
+from mlem_provider_sagemaker.steps import steps
 from mlem_provider_sagemaker.variants import Autoscaling, DataCapture, Serverless, UpdatePolicy
 
 if TYPE_CHECKING:
     from mlem.client import Client
     from mlem.state import State
-    from mlem_provider_sagemaker.env import SagemakerEnv
 
 _LONGEST_PAUSE_S = 60.0
 _DEFAULT_INSTANCE_TYPE = "ml.m5.large"
@@ -83,23 +84,23 @@ class SagemakerDeployment(ImageOptions, Deployment):
 
     def steps(self, ctx: Context) -> Sequence[Step]:
         """Return the repository, the image, the model, its configuration, the endpoint, and how it scales."""
-        return steps.steps()
+        return steps()
 
     def condition(self, ctx: Context, state: State) -> Condition:
         """Describe the endpoint."""
         from mlem_provider_sagemaker import hosting
 
-        record = state.records.get(steps.EndpointStep.name)
+        record = state.records.get(EndpointStep.name)
         if record is None:
             return Condition(DeploymentStatus.STOPPED, "no endpoint was made")
-        return hosting.condition(steps.account_of(ctx, record).just_seen(record["endpoint"]), record)
+        return hosting.condition(account_of(ctx, record).just_seen(record["endpoint"]), record)
 
     def client(self, ctx: Context, state: State) -> Client:
         """Return a client through SageMaker's runtime; where the model is at hand, only its answers count."""
         from mlem_provider_sagemaker.client import SagemakerClient
 
         record = _endpoint(ctx, state)
-        client = SagemakerClient(endpoint_name=record["endpoint"], region=record["region"], profile=steps.env_of(ctx).profile)
+        client = SagemakerClient(endpoint_name=record["endpoint"], region=record["region"], profile=env_of(ctx).profile)
         if ctx.model is not None:
             from mlem.interface import Interface
 
@@ -111,11 +112,11 @@ class SagemakerDeployment(ImageOptions, Deployment):
         from mlem_provider_sagemaker import logs
 
         record = _endpoint(ctx, state)
-        return logs.lines(steps.account_of(ctx, record), record["endpoint"], follow=follow, tail=tail)
+        return logs.lines(account_of(ctx, record), record["endpoint"], follow=follow, tail=tail)
 
 
 def _endpoint(ctx: Context, state: State) -> Record:
-    record = state.records.get(steps.EndpointStep.name)
+    record = state.records.get(EndpointStep.name)
     if record is None:
         raise NotFoundError(f'"{ctx.name}" has no endpoint', code="not-deployed", hint=f"mlem deployment run --load {ctx.name}")
     return record

@@ -1,7 +1,8 @@
 """What AWS and botocore say, in our words: one table, first match wins.
 
-Source: Amazon SageMaker API reference, "Common Errors" and the errors of each operation; Amazon ECR API reference, "Common Errors"; IAM user guide,
-"Troubleshoot access denied error messages"; Service Quotas user guide; botocore ``exceptions.py`` 1.40 (read 2026-11).
+Source: Amazon SageMaker API reference, "Common Errors" and the errors of each operation; Amazon ECR API reference, "Common
+Errors"; IAM user guide, "Troubleshoot access denied error messages"; Service Quotas user guide; botocore ``exceptions.py`` 1.40
+(read 2026-11).
 """
 
 from __future__ import annotations
@@ -109,15 +110,16 @@ TABLE = (
         r"[Cc]ould not assume role|assume the role|trust",
         UserError,
         "role-not-trusted",
-        'the role must trust SageMaker: {"Effect": "Allow", "Principal": {"Service": "sagemaker.amazonaws.com"}, "Action": "sts:AssumeRole"}',
+        'the role must trust SageMaker: {"Effect": "Allow", "Principal": {"Service": "sagemaker.amazonaws.com"}, '
+        '"Action": "sts:AssumeRole"}',
     ),
     Rule(
         "ValidationException",
         r"does not have permission|[Aa]ccess denied|ecr:(BatchGetImage|GetDownloadUrlForLayer)|not authorized",
         UserError,
         "role-lacks-permission",
-        "the endpoint's role must be allowed what the message names: ecr:BatchGetImage, ecr:GetDownloadUrlForLayer, ecr:BatchCheckLayerAvailability, "
-        "ecr:GetAuthorizationToken",
+        "the endpoint's role must be allowed ecr:GetAuthorizationToken, ecr:BatchGetImage, ecr:GetDownloadUrlForLayer and "
+        "ecr:BatchCheckLayerAvailability",
     ),
     Rule(
         "ValidationException|ValidationError", "", UserError, "refused", "correct the option that it names: mlem types deployment sagemaker"

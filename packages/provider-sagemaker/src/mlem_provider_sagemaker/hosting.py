@@ -1,6 +1,7 @@
 """Models, endpoint configurations and endpoints: made, adopted, listed, deleted; only what has this lineage's tag.
 
-Source: SageMaker API reference, CreateModel, CreateEndpointConfig, CreateEndpoint, UpdateEndpoint, DescribeEndpoint, DeleteEndpoint (read 2026-11).
+Source: SageMaker API reference, CreateModel, CreateEndpointConfig, CreateEndpoint, UpdateEndpoint, DescribeEndpoint,
+DeleteEndpoint (read 2026-11).
 """
 
 from __future__ import annotations
@@ -175,7 +176,7 @@ def settle(
 
 def delete_endpoint(ctx: Context, account: Account, name: str) -> None:
     """Delete an endpoint of this lineage and wait until it is gone; fine when it is."""
-    found = account.endpoint(name)
+    found: Mapping[str, Any] | None = account.endpoint(name)
     if found is None:
         return
     if found["EndpointStatus"] in _WORKING - {"Deleting"}:

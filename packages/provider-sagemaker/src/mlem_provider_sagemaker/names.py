@@ -1,7 +1,7 @@
 """Names and tags: the same declaration and model always get the same names, so that a killed run's resources are found again.
 
-Source: SageMaker API reference, CreateEndpoint, EndpointName: up to 63 characters, ``[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}``; Tag: a key has up to
-128, a value up to 256 of letters, digits, spaces and ``_ . : / = + - @`` (read 2026-11).
+Source: SageMaker API reference, CreateEndpoint, EndpointName: up to 63 characters, ``[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}``; Tag: a
+key has up to 128, a value up to 256 of letters, digits, spaces and ``_ . : / = + - @`` (read 2026-11).
 """
 
 from __future__ import annotations

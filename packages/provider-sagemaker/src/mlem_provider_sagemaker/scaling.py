@@ -1,6 +1,7 @@
 """The number of instances follows the calls: a target and a policy of Application Auto Scaling.
 
-Source: SageMaker developer guide, "Automatic scaling", "Define a scaling policy", "Update endpoints that use automatic scaling" (read 2026-11).
+Source: SageMaker developer guide, "Automatic scaling", "Define a scaling policy", "Update endpoints that use automatic scaling"
+(read 2026-11).
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """How an endpoint serves: on instances or serverless, scaled, recorded, updated; each one field of the deployment.
 
-Source of the limits: SageMaker API reference, ProductionVariant, ProductionVariantServerlessConfig, DataCaptureConfig, BlueGreenUpdatePolicy,
-RollingUpdatePolicy, TrafficRoutingConfig (read 2026-11).
+Source of the limits: SageMaker API reference, ProductionVariant, ProductionVariantServerlessConfig, DataCaptureConfig,
+BlueGreenUpdatePolicy, RollingUpdatePolicy, TrafficRoutingConfig (read 2026-11).
 """
 
 from __future__ import annotations
