@@ -96,7 +96,7 @@ def aws(_server: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterat
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     _server.calls.clear()
     yield _server
-    _server.faults, _server.allowed, _server.delay_s = {}, None, 0.0
+    _server.faults, _server.refused, _server.allowed, _server.delay_s = {}, {}, None, 0.0
 
 
 @pytest.fixture
@@ -130,7 +130,7 @@ def project(aws: Any, tmp_path: Path) -> Iterator[Project]:
     made.save("triple", 3.0)
     made.save_wrong("wrong")
     yield made
-    aws.faults, aws.allowed = {}, None
+    aws.faults, aws.refused, aws.allowed = {}, {}, None
     for deployment, _ in api.deployments(str(made.folder)):
         done = made.mlem("deployment", "remove", deployment)
         assert done.returncode == 0, done.stderr

@@ -116,6 +116,7 @@ class SageMaker:
         url: Where it answers.
         calls: Every request of a client so far.
         faults: What happens to the nth call from now (from 1): ``throttle``, ``500``, ``cut`` (carried out, answer lost), ``timeout``, or an `ApiError`.
+        refused: What each call of an operation is answered with.
         allowed: The permissions that a client has; None for all.
         delay_s: How long an endpoint takes at least.
         ping_timeout_s: How long a container has until it is healthy.
@@ -125,6 +126,7 @@ class SageMaker:
         self.registry = registry
         self.calls: list[Call] = []
         self.faults: dict[int, str | ApiError] = {}
+        self.refused: dict[str, ApiError] = {}
         self.allowed: set[str] | None = None
         self.delay_s = 0.0
         self.ping_timeout_s = 30.0
@@ -237,13 +239,14 @@ class SageMaker:
                 self.faults = {number - 1: kind for number, kind in self.faults.items()}
                 fault = self.faults.pop(0, None)
         try:
-            if self.allowed is not None and call.permission not in self.allowed | {"s3:?"} and call.service != "s3":
+            if self.allowed is not None and call.permission not in self.allowed and call.service != "s3":
                 who, resource = f"arn:aws:iam::{ACCOUNT}:user/ada", f"arn:aws:{call.service}:{REGION}:{ACCOUNT}:thing/x"
                 raise ApiError(
                     "AccessDeniedException",
                     f"User: {who} is not authorized to perform: {call.permission} on resource: {resource} because no identity-based policy "
                     f"allows the {call.permission} action",
                 )
+            fault = self.refused.get(call.action, fault)
             if isinstance(fault, ApiError):
                 raise fault
             if fault == "throttle":

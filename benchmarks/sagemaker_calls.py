@@ -1,0 +1,87 @@
+"""How many calls of AWS's API a first run, a run with nothing to do, a status and an update take.
+
+    python benchmarks/sagemaker_calls.py
+
+Every HTTP request that boto3 sends is counted where it arrives, in `tools/servers/sagemaker_server.py`: looks at the endpoint while it is made, calls
+through SageMaker's runtime and repeated requests included. The image's layers go from the Engine to the registry and are no calls of the API.
+How often the endpoint is looked at depends on how long it takes: the last column has the looks, and below the table is what
+`poll_s` at its default makes of it for endpoints that take longer than the ones here. Needs a Docker Engine and a registry (`tools/engine/start.py`),
+`moto[server]` and `cbor2`.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[1] / "tools" / "servers")]
+
+from _docker import engine_or_exit, mlem, project
+from sagemaker_server import SageMaker, sagemaker
+
+LIMITS = {"first run": 16, "no-op run": 4, "status": 1, "update": 12, "update that prunes": 12}
+LOOKS = ("DescribeEndpoint",)
+OPTIONS = [
+    "--env.role=mlem-endpoints",
+    f"--env.ecr_repository=mlem-bench/{os.getpid()}",
+    f"--endpoint_name=mlem-bench-{os.getpid()}",
+    "--poll_s=2",
+    "--keep_releases=2",
+]
+
+
+def counted(server: SageMaker, folder: Path, *arguments: str) -> Counter[str]:
+    """Run a command and count its calls by operation."""
+    server.calls.clear()
+    mlem(folder, "deployment", *arguments)
+    return Counter(call.action for call in server.calls)
+
+
+def looks_in(duration_s: float) -> int:
+    """Return how often an endpoint is looked at that takes so long, with the default pauses."""
+    from mlem_provider_sagemaker.deployment import SagemakerDeployment
+
+    looks, passed = 0, 0.0
+    for pause_s in SagemakerDeployment().pauses():
+        passed += pause_s
+        looks += 1
+        if passed >= duration_s:
+            return looks
+    raise AssertionError("unreachable")
+
+
+def main() -> int:
+    """Measure and print."""
+    engine_or_exit()
+    registry = os.environ.get("MLEM_TEST_REGISTRY", "127.0.0.1:5000")
+    with sagemaker(registry) as server, project() as folder:
+        os.environ.update(server.environment)
+        found: dict[str, Any] = {}
+        found["first run"] = counted(server, folder, "run", "sagemaker", "bench", "--model", "iris", *OPTIONS)
+        found["no-op run"] = counted(server, folder, "run", "--load", "bench")
+        found["status"] = counted(server, folder, "status", "bench")
+        found["update"] = counted(server, folder, "run", "--load", "bench", "--model", "iris-v2")
+        found["update that prunes"] = counted(server, folder, "run", "--load", "bench", "--model", "iris-v3")
+        mlem(folder, "deployment", "remove", "bench")
+    failed = False
+    print(f"{'operation':20} {'calls':>5} {'limit':>5} {'looks':>5} {'calls of the runtime':>20}")
+    for name, calls in found.items():
+        total = sum(calls.values())
+        failed |= total > LIMITS[name]
+        print(f"{name:20} {total:5} {LIMITS[name]:5} {sum(calls[each] for each in LOOKS):5} {calls['InvokeEndpoint']:20}")
+        print("    " + ", ".join(f"{action} {number}" if number > 1 else action for action, number in calls.items()))
+    minutes = (1, 2, 3, 5, 10)
+    print("looks at an endpoint that takes so many minutes: " + ", ".join(f"{each} min {looks_in(each * 60.0)}" for each in minutes))
+    return int(failed)
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except (FileNotFoundError, subprocess.CalledProcessError) as error:
+        print(f"nothing measured: {error}")
+        sys.exit(0)
