@@ -2,11 +2,11 @@
 
     python benchmarks/sagemaker_calls.py
 
-Every HTTP request that boto3 sends is counted where it arrives, in `tools/servers/sagemaker_server.py`: looks at the endpoint while it is made, calls
-through SageMaker's runtime and repeated requests included. The image's layers go from the Engine to the registry and are no calls of the API.
-How often the endpoint is looked at depends on how long it takes: the last column has the looks, and below the table is what
-`poll_s` at its default makes of it for endpoints that take longer than the ones here. Needs a Docker Engine and a registry (`tools/engine/start.py`),
-`moto[server]` and `cbor2`.
+Every HTTP request that boto3 sends is counted where it arrives, in `tools/servers/sagemaker_server.py`: looks at the endpoint
+while it is made, calls through SageMaker's runtime and repeated requests included. The image's layers go from the Engine to the
+registry and are no calls of the API. How often the endpoint is looked at depends on how long it takes: a column has the looks,
+and below the table is what `poll_s` at its default makes of it for endpoints that take longer than the ones here. Needs a Docker
+Engine and a registry (`tools/engine/start.py`), `moto[server]` and `cbor2`.
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[1] / "tools" / "servers")]
+sys.path.insert(0, str(Path(__file__).parents[1] / "tools" / "servers"))
+sys.path.insert(0, str(Path(__file__).parent))
 
 from _docker import engine_or_exit, mlem, project
 from sagemaker_server import SageMaker, sagemaker
@@ -45,10 +46,9 @@ def looks_in(duration_s: float) -> int:
     """Return how often an endpoint is looked at that takes so long, with the default pauses."""
     from mlem_provider_sagemaker.deployment import SagemakerDeployment
 
-    looks, passed = 0, 0.0
-    for pause_s in SagemakerDeployment().pauses():
+    passed = 0.0
+    for looks, pause_s in enumerate(SagemakerDeployment().pauses(), 1):
         passed += pause_s
-        looks += 1
         if passed >= duration_s:
             return looks
     raise AssertionError("unreachable")

@@ -26,15 +26,13 @@ def failure(project: Project, *options: str, model: str = "double") -> tuple[int
     return done.returncode, last.partition("[")[2].partition("]")[0], done.stderr
 
 
-def at(aws: Any, action: str, fault: Any) -> None:
-    """Let an operation fail always, by a server that refuses it."""
-    aws.refused[action] = fault
-
-
-DENIED = "User: arn:aws:iam::1:user/ada is not authorized to perform: sagemaker:CreateModel on resource: arn:aws:sagemaker:eu-west-1:1:model/x because"
+DENIED = (
+    "User: arn:aws:iam::1:user/ada is not authorized to perform: sagemaker:CreateModel on resource: "
+    "arn:aws:sagemaker:eu-west-1:1:model/x because no identity-based policy allows the sagemaker:CreateModel action"
+)
 QUOTA = (
-    "The account-level service limit 'ml.m5.large for endpoint usage' is 0 Instances, with current utilization of 0 Instances and a request delta "
-    "of 1 Instances. Please use AWS Service Quotas to request an increase for this quota."
+    "The account-level service limit 'ml.m5.large for endpoint usage' is 0 Instances, with current utilization of 0 Instances and a "
+    "request delta of 1 Instances. Please use AWS Service Quotas to request an increase for this quota."
 )
 
 

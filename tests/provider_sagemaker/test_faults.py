@@ -1,4 +1,4 @@
-"""A fault at every call of AWS in turn: what AWS did and could not say is adopted; what it refused is finished by the next run; nothing is left."""
+"""A fault at every call of AWS in turn: what AWS did and could not say is adopted, what it refused is finished by the next run."""
 
 from __future__ import annotations
 
@@ -51,7 +51,9 @@ def test_a_fault_that_botocore_repeats_is_not_noticed(project: Project, aws: Any
         assert aws.tagged(lineage) == [], f"call {number}"
 
 
-def test_a_call_that_is_refused_at_any_place_of_a_first_run_is_made_good_by_the_next(project: Project, aws: Any, options: list[str]) -> None:
+def test_a_call_that_is_refused_at_any_place_of_a_first_run_is_made_good_by_the_next(
+    project: Project, aws: Any, options: list[str]
+) -> None:
     done = project.mlem("declare", "deployment", "sagemaker", APP, "--model", "double", *options)
     assert done.returncode == 0, done.stderr
     for number in range(1, MOST_CALLS):
@@ -73,7 +75,9 @@ def test_a_call_that_is_refused_at_any_place_of_a_first_run_is_made_good_by_the_
     assert 8 < number < MOST_CALLS - 1
 
 
-def test_a_call_that_is_refused_at_any_place_of_an_update_leaves_the_old_or_the_new_one(project: Project, aws: Any, options: list[str]) -> None:
+def test_a_call_that_is_refused_at_any_place_of_an_update_leaves_the_old_or_the_new_one(
+    project: Project, aws: Any, options: list[str]
+) -> None:
     deploy(project, "double", options)
     models = {"double": [2.0, 4.0, 6.0], "triple": [3.0, 6.0, 9.0]}
     serving, wanted = "double", "triple"
@@ -90,12 +94,10 @@ def test_a_call_that_is_refused_at_any_place_of_an_update_leaves_the_old_or_the_
         aws.faults = {}
         aws.wait()
         if not passed:
-            state = project.handle(APP).state()
-            assert state is not None
-            assert answers(project) == models[serving if state.releases[0].records["model"] == state.records["model"] else wanted] or True
+            assert answers(project) in models.values(), f"call {number}"
             project.handle(APP).run()
         assert answers(project) == models[wanted], f"call {number}"
-        assert project.handle(APP).plan()
+        assert {change.action for change in project.handle(APP).plan()} == {"keep"}, f"call {number}"
         serving, wanted = wanted, serving
         if over:
             break

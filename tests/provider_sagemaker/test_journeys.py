@@ -141,7 +141,11 @@ def test_the_number_of_instances_follows_the_calls(project: Project, aws: Any, o
     assert project.json("deployment", "plan", APP, "--detailed-exitcode")["changes"][-1]["action"] == "keep"
     aws.calls.clear()
     deploy(project, "double", [*options, *scaling, "--instance_type", "ml.c5.large"])
-    done = [action for action in actions(aws) if action.endswith(("ScalableTarget", "Endpoint")) and not action.startswith(("Describe", "Invoke"))]
+    done = [
+        action
+        for action in actions(aws)
+        if action.endswith(("ScalableTarget", "Endpoint")) and not action.startswith(("Describe", "Invoke"))
+    ]
     assert done == ["DeregisterScalableTarget", "UpdateEndpoint", "RegisterScalableTarget"]
     text = (project.folder / "app.mlem").read_text()
     lines = [line for line in text.splitlines() if "autoscaling" not in line and "_instances" not in line and "target_inv" not in line]
@@ -182,7 +186,11 @@ def test_data_capture_vpc_kms_tags_and_environment_reach_aws(project: Project, o
         "volume": 30,
         "startup": 120,
     }
-    ours = [{"Key": "team", "Value": "nlp"}, {"Key": "mlem:lineage", "Value": lineage_of(project)}, {"Key": "mlem:deployment", "Value": APP}]
+    ours = [
+        {"Key": "team", "Value": "nlp"},
+        {"Key": "mlem:lineage", "Value": lineage_of(project)},
+        {"Key": "mlem:deployment", "Value": APP},
+    ]
     for step in ("model", "endpoint_config", "endpoint"):
         tags = connect(None, None).tags(record(project, step)["arn"])
         assert [tag for tag in tags if tag["Key"] != "mlem:image"] == ours

@@ -26,9 +26,10 @@ client.create_endpoint_config("c", [{"InstanceType": "local", "InitialInstanceCo
 client.create_endpoint("e", "c")
 try:
     def ask(body, attributes):
-        answer = runtime.invoke_endpoint(Body=json.dumps(body), EndpointName="e", ContentType="application/json", CustomAttributes=attributes)
-        return json.loads(answer["Body"].read())
-    found = [client.describe_endpoint("e")["EndpointStatus"], ask([1, 2, 3], "method=predict"), ask({}, "mlem=interface")["model"]["digest"]]
+        request = {"Body": json.dumps(body), "ContentType": "application/json", "CustomAttributes": attributes}
+        return json.loads(runtime.invoke_endpoint(EndpointName="e", **request)["Body"].read())
+    status = client.describe_endpoint("e")["EndpointStatus"]
+    found = [status, ask([1, 2, 3], "method=predict"), ask({}, "mlem=interface")["model"]["digest"]]
 finally:
     client.delete_endpoint("e")
 print("RESULT " + json.dumps(found))

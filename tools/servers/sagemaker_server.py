@@ -5,13 +5,13 @@
 runs one until Ctrl-C and prints what a client needs in its environment. What is true here and not in moto:
 
 - Images: a repository's URI is a name in a real registry; tags are listed and deleted there.
-- Endpoints: the model's image runs as a container on a Docker Engine, as SageMaker runs it: with the argument ``serve``, healthy by ``/ping`` on port
-  8080, called by ``/invocations``. A new one has to answer before an old one goes; one that fails is put back.
+- Endpoints: the model's image runs as a container on a Docker Engine, as SageMaker runs it: with the argument ``serve``, healthy by
+  ``/ping`` on port 8080, called by ``/invocations``. A new one has to answer before an old one goes; one that fails is put back.
 - What a container writes is in CloudWatch Logs; what has a tag is found by it.
 - The nth call can be throttled, fail, be answered and lost, or time out; each call is counted.
 
-Source: SageMaker developer guide, "Use Your Own Inference Code with Hosting Services"; API reference, CreateEndpoint, UpdateEndpoint, DescribeEndpoint,
-InvokeEndpoint; Resource Groups Tagging API reference, GetResources (read 2026-11).
+Source: SageMaker developer guide, "Use Your Own Inference Code with Hosting Services"; API reference, CreateEndpoint,
+UpdateEndpoint, DescribeEndpoint, InvokeEndpoint; Resource Groups Tagging API reference, GetResources (read 2026-11).
 """
 
 from __future__ import annotations
@@ -115,7 +115,8 @@ class SageMaker:
     Attributes:
         url: Where it answers.
         calls: Every request of a client so far.
-        faults: What happens to the nth call from now (from 1): ``throttle``, ``500``, ``cut`` (carried out, answer lost), ``timeout``, or an `ApiError`.
+        faults: What happens to the nth call from now (from 1): ``throttle``, ``500``, ``cut`` (carried out, answer lost),
+            ``timeout``, or an `ApiError`.
         refused: What each call of an operation is answered with.
         allowed: The permissions that a client has; None for all.
         delay_s: How long an endpoint takes at least.
@@ -320,7 +321,8 @@ class SageMaker:
             role = call.body["ExecutionRoleArn"]
             raise ApiError(
                 "ValidationException",
-                f"Could not assume role {role}. Please ensure that the role exists and allows principal 'sagemaker.amazonaws.com' to assume the role.",
+                f"Could not assume role {role}. Please ensure that the role exists and allows principal "
+                "'sagemaker.amazonaws.com' to assume the role.",
             )
         if kind == "EndpointConfig":
             for variant in call.body["ProductionVariants"]:

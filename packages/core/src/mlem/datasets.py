@@ -68,7 +68,7 @@ def save_data(value: Any, path: Path | str) -> Dataset:
     data_type = infer(value)
     suffix = target.suffix.removeprefix(".")
     kind = suffix if suffix in ("csv", "json", "parquet", "npy") else _best_format(data_type)
-    content = _serialize(value, data_type, kind)
+    content = serialize_data(value, data_type, kind)
     artifact, _ = write_artifact(target, lambda file: file.write(content), kind)
     needed = data_type.requirements() | ({"pyarrow"} if kind == "parquet" else set())
     dataset = Dataset(data_type=data_type, artifacts={"data": artifact}, requirements=resolve(needed))
@@ -91,7 +91,7 @@ def load_data(dataset: Dataset, folder: Path | str) -> Any:
     if "data" not in dataset.artifacts:
         raise DeclarationError('expected one artifact, "data"')
     with verified(dataset.artifact, folder) as file:
-        return _parse(file.read(), dataset.artifact.format, dataset.artifact.uri, dataset.data_type)
+        return parse_data(file.read(), dataset.artifact.format, dataset.artifact.uri, dataset.data_type)
 
 
 def read_data(path: Path | str, data_type: DataType | None = None, *, format: str | None = None, stdin: IO[bytes] | None = None) -> Any:
@@ -110,7 +110,7 @@ def read_data(path: Path | str, data_type: DataType | None = None, *, format: st
     """
     if str(path) == STDIN:
         content = (stdin or sys.stdin.buffer).read()
-        return _parse(content, format or _sniff(content), "standard input", data_type)
+        return parse_data(content, format or _sniff(content), "standard input", data_type)
     file = Path(path)
     saved = file if file.suffix == EXTENSION else file.with_name(file.name + EXTENSION)
     if saved.is_file() and format is None:
@@ -122,7 +122,7 @@ def read_data(path: Path | str, data_type: DataType | None = None, *, format: st
     except OSError as error:
         raise unusable(file, error, "read") from error
     suffix = file.suffix.removeprefix(".").lower()
-    return _parse(
+    return parse_data(
         content,
         format or ({"ndjson": "jsonl"}.get(suffix, suffix) if suffix in (*FORMATS, "ndjson") else _sniff(content)),
         str(file),
@@ -143,7 +143,7 @@ def write_data(value: Any, path: Path | str, *, format: str | None = None) -> No
     """
     file = Path(path)
     suffix = file.suffix.removeprefix(".").lower()
-    write_atomic(file, _serialize(value, infer(value), format or (suffix if suffix in FORMATS else "json")))
+    write_atomic(file, serialize_data(value, infer(value), format or (suffix if suffix in FORMATS else "json")))
 
 
 def _data_object(path: Path) -> Mapping[str, Any]:
@@ -164,7 +164,17 @@ def _has(module: str) -> bool:
     return importlib.util.find_spec(module) is not None
 
 
-def _serialize(value: Any, data_type: DataType, kind: str) -> bytes:
+def serialize_data(value: Any, data_type: DataType, kind: str) -> bytes:
+    """Return the content of a file.
+
+    Args:
+        value: A value of the type.
+        data_type: What it is.
+        kind: One of `FORMATS`.
+
+    Raises:
+        UserError: The format can't hold the value.
+    """
     buffer = io.BytesIO()
     if kind == "npy" and isinstance(data_type, NdarrayType):
         import numpy as np
@@ -239,7 +249,19 @@ def _is_json(text: bytes) -> bool:
     return True
 
 
-def _parse(content: bytes, kind: str, source: str, data_type: DataType | None) -> Any:
+def parse_data(content: bytes, kind: str, source: str, data_type: DataType | None) -> Any:
+    """Return the value that a file's content has.
+
+    Args:
+        content: The whole of it.
+        kind: One of `FORMATS`.
+        source: Its name, for messages.
+        data_type: What it should be; None for what the format suggests.
+
+    Raises:
+        UserError: It is empty, of an unknown format, or can't be parsed.
+        DataError: A value does not fit the type.
+    """
     if not content.strip():
         raise UserError(f"{source} is empty", code="empty-data")
     if kind not in FORMATS:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Annotated, ClassVar, Self
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -53,6 +53,10 @@ class SagemakerDeployment(ImageOptions, Deployment):
     startup_timeout_s: Annotated[int, Field(ge=60, le=3600), Unit("s")] | None = Field(
         default=None, description="time that a container has until it is healthy (default: SageMaker's)"
     )
+    wire_format: Literal["json", "npy", "parquet"] = Field(
+        default="json",
+        description="how clients send a method's only argument, where its type has it: npy for arrays, parquet for frames",
+    )
     gate_timeout_s: Annotated[float, Field(gt=0, le=86400), Unit("s")] = Field(
         default=1800.0, description="how long a new release may take until it answers the sample row rightly"
     )
@@ -100,7 +104,9 @@ class SagemakerDeployment(ImageOptions, Deployment):
         from mlem_provider_sagemaker.client import SagemakerClient
 
         record = _endpoint(ctx, state)
-        client = SagemakerClient(endpoint_name=record["endpoint"], region=record["region"], profile=env_of(ctx).profile)
+        client = SagemakerClient(
+            endpoint_name=record["endpoint"], region=record["region"], profile=env_of(ctx).profile, wire_format=self.wire_format
+        )
         if ctx.model is not None:
             from mlem.interface import Interface
 

@@ -6,7 +6,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -14,17 +14,18 @@ from mlem.errors import MlemError
 from mlem.interface import Interface
 from mlem.model import Method, Model
 from mlem.validation import did_you_mean
+from mlem_server import formats
 from mlem_server.auth import check_token
 from mlem_server.bodies import Bodies
-from mlem_server.calls import decode_call, parse_json
+from mlem_server.calls import Call, decode_call, parse_json
 from mlem_server.dispatch import Dispatcher, overloaded
 from mlem_server.docs import docs_page
 from mlem_server.errors import HttpError, ModelFailedError, refusal
 from mlem_server.openapi import openapi
 from mlem_server.readiness import LOADING, READY, Readiness
 from mlem_server.request import DisconnectedError, Receive, Request, Scope, Send
-from mlem_server.responses import HTML, Response, error_response, json_response, to_json
-from mlem_server.sagemaker import answer_headers, arguments_of, method_of, wants_interface
+from mlem_server.responses import HTML, JSON, Response, error_response, json_response, to_json
+from mlem_server.sagemaker import answer_headers, arguments_of, method_of, question_of
 from mlem_server.settings import Settings
 
 log = logging.getLogger("mlem.server")
@@ -182,27 +183,53 @@ class App:
         return await self._answer(name, method, await self._payload(request))
 
     async def _invocations(self, request: Request) -> Response:
-        if wants_interface(request.headers):
+        question = question_of(request.headers)
+        if question == "interface":
             return self._interface
+        headers = answer_headers(self.model.digest)
+        if question == "calls":
+            return json_response(await self._answers(await self._payload(request)), headers=headers)
         name = method_of(request.headers, self.model.methods)
+        method = self._method(name)
+        kind = formats.kind_of(request.headers)
+        if kind is None:
+            call = decode_call(name, method, arguments_of(await self._payload(request), method))
+        else:
+            call = formats.decode(name, method, await self._body(request), kind)
+        answer = await self._dispatch(call)
+        content, media_type = formats.encode(answer, method, request.headers) or (to_json(answer), JSON)
+        return Response(200, content, media_type, headers)
+
+    async def _answers(self, payload: Any) -> dict[str, Any]:
+        if not isinstance(payload, dict):
+            raise HttpError(422, "bad-data", "body: expected an object with the arguments of each method")
+        calls = [decode_call(name, self._method(name), arguments) for name, arguments in payload.items()]
+        return {call.name: await self._dispatch(call) for call in calls}
+
+    def _method(self, name: str) -> Method:
         method = self.model.methods.get(name)
         if method is None:
             raise _unknown_method(name, self.model.methods)
-        response = await self._answer(name, method, arguments_of(await self._payload(request), method))
-        return replace(response, headers={**response.headers, **answer_headers(self.model.digest)})
+        return method
 
     async def _payload(self, request: Request) -> Any:
+        return parse_json(await self._body(request, json=True))
+
+    async def _body(self, request: Request, *, json: bool = False) -> bytes:
         if self.readiness.status in ("loading", "failed"):
             raise _unavailable("not-ready", self.readiness.reason)
-        request.check_json()
+        if json:
+            request.check_json()
         request.check_length(self._settings.max_body_bytes)
         if self.dispatcher.full:
             raise overloaded()
-        return parse_json(await self._bodies.read(request))
+        return await self._bodies.read(request)
 
     async def _answer(self, name: str, method: Method, payload: Any) -> Response:
-        call = decode_call(name, method, payload)
-        return json_response(await self.dispatcher.dispatch(call, self._settings.request_timeout_s))
+        return json_response(await self._dispatch(decode_call(name, method, payload)))
+
+    async def _dispatch(self, call: Call) -> Any:
+        return await self.dispatcher.dispatch(call, self._settings.request_timeout_s)
 
 
 def _get(handler: Handler, *, public: bool = False) -> dict[str, Route]:

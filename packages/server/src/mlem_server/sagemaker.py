@@ -1,7 +1,7 @@
 """SageMaker's way to call a model: ``POST /invocations`` with the arguments, or with the only argument's bare value.
 
-SageMaker lets nothing else through, so the custom attributes ``mlem=interface`` ask for what `/interface.json` has, and each answer
-says by its own custom attributes which model gave it.
+SageMaker lets nothing else through, so the custom attributes ``mlem=interface`` ask for what `/interface.json` has, ``mlem=calls`` calls
+several methods by one request, and each answer says by its own custom attributes which model gave it.
 
 Source: https://docs.aws.amazon.com/sagemaker/latest/dg/your-algorithms-inference-code.html, "How Your Container Should Respond to
 Inference Requests"; the custom attributes:
@@ -39,9 +39,9 @@ def method_of(headers: Mapping[bytes, bytes], methods: Mapping[str, Method]) -> 
     return DEFAULT_METHOD
 
 
-def wants_interface(headers: Mapping[bytes, bytes]) -> bool:
-    """Whether an invocation asks for the interface instead of calling a method."""
-    return _attribute(headers, "mlem") == "interface"
+def question_of(headers: Mapping[bytes, bytes]) -> str | None:
+    """Return what an invocation asks for instead of a method's answer: ``interface``, ``calls``; None when it calls a method."""
+    return _attribute(headers, "mlem")
 
 
 def answer_headers(digest: str) -> dict[str, str]:
