@@ -23,7 +23,7 @@ from mlem_provider_docker import Engine, EngineAddress, connect
 
 REQUIRED = os.environ.get("CI") == "true" or bool(os.environ.get("MLEM_REQUIRE_ENGINE"))
 REGISTRY = os.environ.get("MLEM_TEST_REGISTRY", "127.0.0.1:5000")
-CACHE = "mlem-test-cache"
+CACHE = "mlem-test-cache-sagemaker"
 APP = "app"
 
 
@@ -123,7 +123,7 @@ def fields(name: str) -> dict[str, Any]:
 
 
 @pytest.fixture
-def project(aws: Any, tmp_path: Path) -> Iterator[Project]:
+def project(aws: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Project]:
     """A project with the models ``double``, ``triple`` and ``wrong``; what it deployed is removed in the end."""
     made = Project.make(tmp_path / "project")
     made.save("double", 2.0)
@@ -131,6 +131,8 @@ def project(aws: Any, tmp_path: Path) -> Iterator[Project]:
     made.save_wrong("wrong")
     yield made
     aws.faults, aws.refused, aws.allowed = {}, {}, None
+    for key, value in aws.environment.items():  # which the test may have changed
+        monkeypatch.setenv(key, value)
     for deployment, _ in api.deployments(str(made.folder)):
         done = made.mlem("deployment", "remove", deployment)
         assert done.returncode == 0, done.stderr

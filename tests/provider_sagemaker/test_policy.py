@@ -58,7 +58,9 @@ def test_everything_works_under_the_policy_and_needs_all_of_it(project: Project,
     state.write_text(head + "serial:" + tail.partition("serial:")[2])
     deploy(project, "double", tagged)
     assert body
-    deploy(project, "triple", [item for item in tagged if "tags" not in item] + ["--env.tags.owner=ada"])
+    declaration = project.folder / f"{APP}.mlem"
+    declaration.write_text(declaration.read_text().replace("team: nlp", "owner: ada"))
+    deploy(project, "triple", [])
     done = project.mlem("deployment", "remove", APP)
     assert done.returncode == 0, done.stderr
     assert {call.permission for call in aws.calls if call.service != "s3"} == aws.allowed
