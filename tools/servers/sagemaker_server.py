@@ -259,8 +259,8 @@ class SageMaker:
             answer = self._serve(call, method, path, headers, body)
         except ApiError as error:
             if call.service in ("iam", "sts"):
-                content = f"<ErrorResponse><Error><Code>{error.code}</Code><Message>{error.message}</Message></Error></ErrorResponse>"
-                return error.status, [("Content-Type", "text/xml")], content.encode()
+                document = f"<ErrorResponse><Error><Code>{error.code}</Code><Message>{error.message}</Message></Error></ErrorResponse>"
+                return error.status, [("Content-Type", "text/xml")], document.encode()
             content = json.dumps({"__type": error.code, "message": error.message, "Message": error.message, **error.fields}).encode()
             return error.status, [("Content-Type", "application/x-amz-json-1.1"), ("x-amzn-ErrorType", error.code)], content
         if fault == "cut":

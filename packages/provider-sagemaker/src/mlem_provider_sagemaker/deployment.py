@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from mlem.client import Client
     from mlem.state import State
 
-_LONGEST_PAUSE_S = 60.0
+_LONGEST_PAUSE_S = 90.0
 _DEFAULT_INSTANCE_TYPE = "ml.m5.large"
 
 
@@ -61,7 +61,7 @@ class SagemakerDeployment(ImageOptions, Deployment):
         default=1800.0, description="how long a new release may take until it answers the sample row rightly"
     )
     poll_s: Annotated[float, Field(gt=0, le=60), Unit("s")] = Field(
-        default=15.0, description="first pause between looks at the endpoint while it is made; doubled each time, up to a minute"
+        default=30.0, description="first pause between looks at the endpoint while it is made; doubled each time, up to 90 s"
     )
 
     @model_validator(mode="after")

@@ -10,6 +10,7 @@ from mlem.step import Change, Context, Record, Step, differences
 from mlem_provider_docker import LINEAGE_LABEL, EngineAddress, PushedImageStep
 from mlem_provider_sagemaker.declared import account_of, env_of, repository_name
 from mlem_provider_sagemaker.errors import denied
+from mlem_provider_sagemaker.leftovers import Leftovers
 from mlem_provider_sagemaker.names import tags_of
 
 
@@ -55,6 +56,9 @@ class RepositoryStep(Step):
 
 class ImageStep(PushedImageStep):
     """The image of the model, in ECR."""
+
+    def __init__(self, leftovers: Leftovers) -> None:
+        self._leftovers = leftovers
 
     def engine_address(self, ctx: Context) -> EngineAddress:
         """See `PushedImageStep.engine_address`."""
@@ -102,13 +106,11 @@ class ImageStep(PushedImageStep):
 
     def prune(self, ctx: Context, keep: Sequence[Record]) -> None:
         """Remove the images that were built here and that no kept release needs, also those that no model was made of."""
-        from mlem_provider_sagemaker import ecr
-
         engine = self._engine_if_there(ctx)
         if engine is None or not keep:
             return
         kept = {record["image"] for record in keep}
         built = [name for found in engine.images(f"{LINEAGE_LABEL}={ctx.lineage}") for name in found.get("RepoTags") or []]
         tags = [name.rpartition(":")[2] for name in built if name not in kept and name != "<none>:<none>"]
-        ecr.delete_images(account_of(ctx, ctx.records.get(RepositoryStep.name)), keep[0]["repository"], tags)
+        self._leftovers.prune_images(ctx, account_of(ctx, ctx.records.get(RepositoryStep.name)), keep[0]["repository"], tags)
         super().prune(ctx, keep)

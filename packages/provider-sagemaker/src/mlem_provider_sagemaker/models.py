@@ -25,7 +25,7 @@ class ModelStep(Step):
         """Want a model of this content; its name says which."""
         env = env_of(ctx)
         content = {
-            "image": ImageStep().wanted(ctx)["tag"],
+            "image": ImageStep(self._leftovers).wanted(ctx)["tag"],
             "repository": repository_name(ctx),
             "role": env.role,
             "subnets": list(env.vpc.subnets),
@@ -50,7 +50,11 @@ class ModelStep(Step):
         earlier = ctx.put_back.get(self.name) or {}
         image = ctx.records[ImageStep.name]
         uri = ctx.records[RepositoryStep.name]["uri"]
-        role = earlier.get("role_arn") or role_arn(account, wanted["role"], defaults)
+        role = (
+            earlier.get("role_arn")
+            or (recorded["role_arn"] if recorded and wanted["role"] and recorded["role"] == wanted["role"] else None)
+            or role_arn(account, wanted["role"], defaults)
+        )
         vpc = earlier.get("vpc") or {
             "Subnets": wanted["subnets"] or defaults.subnets,
             "SecurityGroupIds": wanted["security_groups"] or defaults.security_groups,
@@ -77,7 +81,6 @@ class ModelStep(Step):
 
     def prune(self, ctx: Context, keep: Sequence[Record]) -> None:
         """Remove the models that no kept release needs, after their images: a model that is there says that its image may be."""
-        from mlem_provider_sagemaker import ecr
         from mlem_provider_sagemaker.hosting import MODEL
 
         if not keep:
@@ -85,7 +88,7 @@ class ModelStep(Step):
         found = self._leftovers.of(ctx, keep[0], MODEL)
         kept = {record["image"] for record in keep}
         tags = {each[IMAGE_TAG] for each in found.values() if IMAGE_TAG in each} - kept
-        ecr.delete_images(account_of(ctx, keep[0]), keep[0]["repository"], tags)
+        self._leftovers.prune_images(ctx, account_of(ctx, keep[0]), keep[0]["repository"], tags)
         self._leftovers.prune(ctx, MODEL, keep)
 
 

@@ -12,5 +12,5 @@ from mlem_provider_sagemaker.models import EndpointConfigStep, ModelStep
 def steps() -> list[Step]:
     """Return the steps of one operation; they share what they find out."""
     leftovers = Leftovers()
-    hosted = [step(leftovers) for step in (ModelStep, EndpointConfigStep, EndpointStep, AutoscalingStep)]
-    return [RepositoryStep(), ImageStep(), *hosted]
+    sharing = (ImageStep, ModelStep, EndpointConfigStep, EndpointStep, AutoscalingStep)
+    return [RepositoryStep(), *[step(leftovers) for step in sharing]]
