@@ -149,11 +149,10 @@ class Account:
                 return Answer(int(status), "application/json", None, text.encode()), ""
         return Answer(200, answer.get("ContentType", ""), None, content), answer.get("CustomAttributes", "")
 
-    def close(self) -> None:
-        """Close the connections; the next call opens new ones."""
-        for client in self._clients.values():
-            client.close()
-        self._clients.clear()
+    def close(self, service: str) -> None:
+        """Close the connections to a service; the next call opens new ones."""
+        if service in self._clients:
+            self._clients.pop(service).close()
 
     def client(self, service: str) -> Any:
         """Return boto3's client of a service."""

@@ -92,7 +92,7 @@ class SagemakerClient(Client):
 
     def close(self) -> None:
         """Close the connections; the next call opens new ones."""
-        self._account.close()
+        self._account.close("sagemaker-runtime")
 
     @property
     def _where(self) -> str:

@@ -162,14 +162,11 @@ class EndpointStep(Step):
             found = account.endpoint(name)
             if found is None:
                 continue
-            if recorded is None or name != recorded["endpoint"]:
-                try:
-                    hosting.expect_ours(account, hosting.ENDPOINT, name, found["EndpointArn"], ctx.lineage)
-                except ConflictError as error:
-                    ctx.report(f"left alone: {error.message}")
-                    continue
-            else:
+            try:
                 hosting.expect_ours(account, hosting.ENDPOINT, name, found["EndpointArn"], ctx.lineage)
+            except ConflictError as error:
+                ctx.report(f"left alone: {error.message}")
+                continue
             hosting.delete_endpoint(ctx, account, name)
 
     def prune(self, ctx: Context, keep: Sequence[Record]) -> None:

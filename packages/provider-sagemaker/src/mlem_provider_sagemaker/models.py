@@ -31,6 +31,7 @@ class ModelStep(Step):
             "subnets": list(env.vpc.subnets),
             "security_groups": list(env.vpc.security_groups),
             "environment": dict(deployment_of(ctx).environment),
+            "serverless": deployment_of(ctx).serverless is not None,  # which has no network of one's own
             "tags": dict(env.tags),
             "region": env.region,
         }
@@ -67,7 +68,7 @@ class ModelStep(Step):
                 "Image": f"{uri}@{image['digest']}" if image.get("digest") else image["image"],
                 "Environment": wanted["environment"],
             },
-            "VpcConfig": vpc if vpc["Subnets"] and not deployment_of(ctx).serverless else None,
+            "VpcConfig": vpc if vpc["Subnets"] and not wanted["serverless"] else None,
             "Tags": tags_of(ctx.lineage, ctx.name, defaults.model_tags, wanted["tags"], {IMAGE_TAG: wanted["image"]}),
         }
         arn = hosting.create(account, hosting.MODEL, ctx.lineage, request)
