@@ -144,6 +144,6 @@ def build(session: nox.Session) -> None:
 @nox.session
 def bench(session: nox.Session) -> None:
     """Measure; each script prints ratios of one run."""
-    install(session, list(PACKAGES), *group("example"))
+    install(session, list(PACKAGES), *group("example", "aws"))
     for script in session.posargs or sorted(str(path.relative_to(ROOT)) for path in Path(ROOT, "benchmarks").glob("*.py")):
         session.run("python", script)
