@@ -100,16 +100,17 @@ class EndpointStep(Step):
             arn = str(found["EndpointArn"])
             if mark(ctx.lineage) not in found["EndpointConfigName"]:
                 hosting.expect_ours(account, hosting.ENDPOINT, name, arn, ctx.lineage)
-            if hosting.situation(found, wanted["config"]) not in (hosting.IN_PLACE, f"on {found['EndpointConfigName']}", "Failed"):
+            if found["EndpointStatus"] in hosting.WORKING:
                 found = hosting.settle(ctx, account, name)
                 continue
-            if found["EndpointStatus"] == "Failed" or (recorded is not None and _becomes_serverless(recorded, wanted)):
+            differs = found["EndpointConfigName"] != wanted["config"]
+            if found["EndpointStatus"] == "Failed" or (differs and recorded is not None and _becomes_serverless(recorded, wanted)):
                 ctx.report(f"deleting the endpoint {name} to make it anew")
                 hosting.delete_endpoint(ctx, account, name)
                 found = None
                 continue
             try:
-                if found["EndpointConfigName"] != wanted["config"]:
+                if differs or found["EndpointStatus"] != "InService":
                     self._update(ctx, account, wanted, recorded)
             except ConflictError as error:
                 if error.code != BUSY:

@@ -21,7 +21,8 @@ from mlem_provider_sagemaker.names import LINEAGE_TAG, is_ours, mark, owner
 IN_PLACE = "in place"
 """The situation of an endpoint that serves what it should."""
 
-_WORKING = frozenset({"Creating", "Updating", "SystemUpdating", "RollingBack", "Deleting"})
+WORKING = frozenset({"Creating", "Updating", "SystemUpdating", "RollingBack", "Deleting"})
+"""While an endpoint is so, nothing can be done to it."""
 _SERVING = frozenset({"InService", "SystemUpdating"})
 
 
@@ -161,7 +162,7 @@ def settle(
     deadline = time.monotonic() + ctx.deployment.gate_timeout_s
     for pause_s in ctx.deployment.pauses():
         found = account.endpoint(name)
-        if (found is None or found["EndpointStatus"] not in _WORKING) and (done is None or done(found)):
+        if (found is None or found["EndpointStatus"] not in WORKING) and (done is None or done(found)):
             return found
         if time.monotonic() + pause_s > deadline:
             status = found["EndpointStatus"] if found else "gone"
@@ -179,7 +180,7 @@ def delete_endpoint(ctx: Context, account: Account, name: str) -> None:
     found: Mapping[str, Any] | None = account.endpoint(name)
     if found is None:
         return
-    if found["EndpointStatus"] in _WORKING - {"Deleting"}:
+    if found["EndpointStatus"] in WORKING - {"Deleting"}:
         found = settle(ctx, account, name)
     if found is not None and found["EndpointStatus"] != "Deleting":
         ctx.guard()
