@@ -22,6 +22,7 @@ PACKAGES = {
     "provider-local": ["core", "server", "provider-local"],
     "provider-docker": ["core", "server", "provider-docker"],
     "provider-heroku": ["core", "server", "provider-docker", "provider-heroku"],
+    "provider-sagemaker": ["core", "server", "provider-docker", "provider-sagemaker"],
     "state-s3": ["core", "state-s3"],
 }
 """Each package with those of ours that it depends on: its tests run with nothing else of ours installed."""
@@ -61,7 +62,12 @@ def demo(session: nox.Session) -> None:
 @nox.parametrize("package", list(PACKAGES), ids=list(PACKAGES))
 def tests(session: nox.Session, package: str) -> None:
     """Run a package's tests, with only that package and what it declares installed."""
-    more = {"state-s3": ["servers"], "core": ["formats"], "server": ["formats", "traces", "browser", "schemathesis"]}
+    more = {
+        "state-s3": ["servers"],
+        "provider-sagemaker": ["aws"],
+        "core": ["formats"],
+        "server": ["formats", "traces", "browser", "schemathesis"],
+    }
     install(session, PACKAGES[package], *group("test", "example", *more.get(package, [])))
     _pytest(session, f"tests/{package.replace('-', '_')}")
 
@@ -69,9 +75,9 @@ def tests(session: nox.Session, package: str) -> None:
 @nox.session
 def integration(session: nox.Session) -> None:
     """Run the tests that need a Docker Engine, and start one first; none may skip. On Debian, as root."""
-    install(session, PACKAGES["provider-heroku"], *group("test", "example"))
+    install(session, [*PACKAGES["provider-heroku"], "provider-sagemaker"], *group("test", "example", "aws"))
     session.run("python", "tools/engine/start.py")
-    _pytest(session, "tests/provider_docker", "tests/provider_heroku", env={"MLEM_REQUIRE_ENGINE": "1"})
+    _pytest(session, "tests/provider_docker", "tests/provider_heroku", "tests/provider_sagemaker", env={"MLEM_REQUIRE_ENGINE": "1"})
 
 
 @nox.session
@@ -144,6 +150,6 @@ def build(session: nox.Session) -> None:
 @nox.session
 def bench(session: nox.Session) -> None:
     """Measure; each script prints ratios of one run."""
-    install(session, list(PACKAGES), *group("example"))
+    install(session, list(PACKAGES), *group("example", "aws"))
     for script in session.posargs or sorted(str(path.relative_to(ROOT)) for path in Path(ROOT, "benchmarks").glob("[a-z]*.py")):
         session.run("python", script)

@@ -17,6 +17,7 @@ from mlem.objects import Value
 
 class Autoscaling(Value):
     maximum: int = Field(default=2, description="most instances")
+    zones: list[str] = Field(default=[], description="where")
 
 
 class Example(Value):
@@ -31,6 +32,8 @@ class Example(Value):
 
 class ExampleEnv(Value):
     host: str | None = Field(default=None, description="the host")
+    host_tags: dict[str, str] = Field(default={}, description="tags")
+    scaling: Autoscaling = Field(default_factory=Autoscaling, description="scaling")
 
 
 def values_of(*arguments: str) -> Any:
@@ -69,13 +72,18 @@ def values_of(*arguments: str) -> Any:
         (["--env", "prod"], {"env": "prod"}),
         (["--env.host", "ssh://x"], {"env": {"host": "ssh://x"}}),
         (["--autoscaling.maximum", "5"], {"autoscaling": {"maximum": "5"}}),
+        (["--autoscaling.zones.0", "a"], {"autoscaling": {"zones": ["a"]}}),
+        (["--env.host-tags.cost-centre", "7"], {"env": {"host_tags": {"cost-centre": "7"}}}),
+        (["--env.scaling.zones.0", "a", "--env.scaling.zones.1=b"], {"env": {"scaling": {"zones": ["a", "b"]}}}),
     ],
 )
 def test_options_become_values(arguments: list[str], values: dict[str, Any]) -> None:
     assert values_of("app", *arguments) == ("app", values)
 
 
-@pytest.mark.parametrize("arguments", [["--prot", "1"], ["--env.hots", "x"], ["--port.x", "1"], ["--autoscaling.minimum", "1"]])
+@pytest.mark.parametrize(
+    "arguments", [["--prot", "1"], ["--env.hots", "x"], ["--port.x", "1"], ["--autoscaling.minimum", "1"], ["--env.host.x", "1"]]
+)
 def test_an_option_that_no_field_has_is_refused(arguments: list[str]) -> None:
     with pytest.raises(click.NoSuchOption):
         values_of("app", *arguments)

@@ -52,6 +52,10 @@ def test_a_method_is_called_by_position_and_by_name() -> None:
     assert (client.add(1), client.add(1, 2), client.add(1, b=3), client.add(b=4, a=1), client.call("add", 5)) == (2, 3, 4, 5, 6)
 
 
+def test_several_methods_are_called_at_once() -> None:
+    assert LocalClient().call_all({"add": {"a": 1}, "copy": {"a": 2, "b": 3}}) == {"add": 2, "copy": 5}
+
+
 def test_a_method_has_the_signature_of_the_model() -> None:
     client: Any = LocalClient()
     assert str(inspect.signature(client.add)) == "(a: 'primitive', b: 'primitive' = 1) -> 'primitive'"

@@ -109,10 +109,26 @@ def test_invocations_take_and_answer_files(iris: Any) -> None:
     FRAME.to_parquet(buffer)
     for media_type, body in (
         ("application/x-parquet", buffer.getvalue()),
+        ("application/vnd.apache.parquet", buffer.getvalue()),
+        ("text/csv; charset=utf-8", FRAME.to_csv(index=False).encode()),
         ("application/jsonlines", FRAME.to_json(orient="records", lines=True).encode()),
     ):
         reply = iris.request("POST", "/invocations", body, {"content-type": media_type, "accept": "text/csv"})
         assert (reply.status, reply.headers["content-type"], reply.body) == (200, "text/csv", b"value\n0\n2\n")
+
+
+@pytest.mark.parametrize(
+    ("content_type", "body", "status"),
+    [
+        ("application/x-npy", b"not an array", 415),  # the method takes a frame
+        ("application/x-parquet", b"PAR1 not a table", 422),
+        ("text/csv", b"a,b\n1,2\n", 422),
+        ("text/csv", b"x" * 2**21, 413),
+        ("image/png", b"x", 415),
+    ],
+)
+def test_files_that_do_not_fit_are_refused(iris: Any, content_type: str, body: bytes, status: int) -> None:
+    assert iris.request("POST", "/invocations", body, {"content-type": content_type}).status == status
 
 
 def test_invocations_say_which_model_answers_and_tell_its_interface(iris: Any) -> None:

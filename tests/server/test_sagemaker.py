@@ -58,3 +58,27 @@ def test_an_invocation_of_the_server_answers_both_forms(iris: Any) -> None:
     assert iris.post("/invocations", {"X": [row]}).json == [0]
     assert iris.post("/invocations", [row], proba).json == [[1.0, 0.0, 0.0]]
     assert iris.post("/invocations", [row], {"X-Amzn-SageMaker-Custom-Attributes": "method=nothing"}).status == 404
+
+
+def test_an_invocation_may_ask_for_the_interface(iris: Any) -> None:
+    asked = iris.post("/invocations", {}, {"X-Amzn-SageMaker-Custom-Attributes": "mlem=interface"})
+    assert asked.json == iris.get("/interface.json").json
+
+
+def test_several_methods_are_called_by_one_invocation(iris: Any) -> None:
+    row = {"sepal_length": 5.1, "sepal_width": 3.5, "petal_length": 1.4, "petal_width": 0.2}
+    calls = {"X-Amzn-SageMaker-Custom-Attributes": "mlem=calls"}
+    both = {"predict": {"X": [row]}, "predict_proba": {"X": [row]}}
+    assert iris.post("/invocations", both, calls).json == {"predict": [0], "predict_proba": [[1.0, 0.0, 0.0]]}
+    assert iris.post("/invocations", {"nothing": {}}, calls).status == 404
+    assert iris.post("/invocations", {"predict": {"X": [1]}}, calls).status == 422
+    assert iris.post("/invocations", [1], calls).status == 422
+
+
+def test_an_answer_says_which_model_gave_it(iris: Any) -> None:
+    row = {"sepal_length": 5.1, "sepal_width": 3.5, "petal_length": 1.4, "petal_width": 0.2}
+    digest = iris.get("/interface.json").json["model"]["digest"]
+    name = "x-amzn-sagemaker-custom-attributes"
+    assert iris.post("/invocations", [row]).headers[name] == f"model={digest}"
+    assert iris.post("/invocations", {}, {name: "mlem=interface"}).headers[name] == f"model={digest}"
+    assert name not in iris.post("/predict", {"X": [row]}).headers

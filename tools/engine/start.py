@@ -1,4 +1,4 @@
-"""Start what the Docker tests need, on a Debian machine as root: an Engine, the base image, a registry.
+"""Start what the Docker tests need, on a Debian machine as root: an Engine, the base image, a registry, docker-compose.
 
     python tools/engine/start.py [--registry-port 5000]
 
@@ -17,6 +17,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 import base_image
 import daemon
 import registry
+from machine import need
 
 
 def main() -> int:
@@ -28,6 +29,7 @@ def main() -> int:
     options = parser.parse_args()
     daemon.start()
     base_image.provide()
+    need("docker-compose", "docker-compose")  # SageMaker's local mode runs containers by it
     print(f"MLEM_TEST_REGISTRY={registry.start(options.registry_port)}")
     print("MLEM_REQUIRE_ENGINE=1")
     return 0

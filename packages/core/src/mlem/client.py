@@ -93,6 +93,20 @@ class Client(MlemObject, ABC):
         """Media types besides JSON that arrays and frames may be sent in; see `mlem.wire`."""
         return ()
 
+    def call_all(self, payloads: Mapping[str, Mapping[str, Any]]) -> Mapping[str, Any]:
+        """Call several methods with encoded arguments; where a call costs, a client does so by one request.
+
+        Args:
+            payloads: Encoded values by argument name, by the method's public name.
+
+        Returns:
+            The encoded answers by the method's public name.
+
+        Raises:
+            MlemError: A call failed.
+        """
+        return {method: self.call_encoded(method, payload) for method, payload in payloads.items()}
+
     def close(self) -> None:
         """Release connections; the client may be used again."""
         return

@@ -95,6 +95,13 @@ class Deployment(MlemObject, ABC):
         """Return the URL under which the deployment answers; None when it has none."""
         return None
 
+    def pauses(self) -> Iterator[float]:
+        """Yield the seconds between looks at the platform while something is awaited; a platform that counts calls yields longer ones."""
+        pause_s = 0.02
+        while True:
+            yield pause_s
+            pause_s = min(pause_s * 1.5, 1.0)
+
     def to_declaration(self, env: Mapping[str, Any]) -> dict[str, Any]:
         """Return the declaration as a state keeps it: with the env inlined, without secrets."""
         return {**self.to_data(), "env": dict(env)}

@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from mlem.client import Client
 
 LOG_LINES = 20
-_FIRST_POLL_S, _LAST_POLL_S = 0.02, 1.0
 
 
 def await_status(
@@ -34,14 +33,13 @@ def await_status(
         The last condition seen, whatever it is.
     """
     deadline = time.monotonic() + timeout_s
-    pause_s = _FIRST_POLL_S
+    pauses = deployment.pauses()
     while True:
         condition = deployment.condition(ctx, state)
         if condition.status in wanted or give_up(condition) or time.monotonic() >= deadline:
             return condition
         ctx.guard()
-        time.sleep(min(pause_s, max(0.0, deadline - time.monotonic())))
-        pause_s = min(pause_s * 1.5, _LAST_POLL_S)
+        time.sleep(min(next(pauses), max(0.0, deadline - time.monotonic())))
 
 
 def pass_gate(deployment: Deployment, ctx: Context, state: State, model_hash: str) -> None:
@@ -88,8 +86,9 @@ def _check_answers(client: Client, ctx: Context, model_hash: str) -> None:
     samples: Mapping[str, Any] = (ctx.model or interface).samples
     if not samples:
         ctx.report("the model was saved without sample data: its answers are not checked")
+    answers = client.call_all({method: dict(sample.args) for method, sample in samples.items()}) if samples else {}
     for method, sample in samples.items():
-        answer = client.call_encoded(method, dict(sample.args))
+        answer = answers[method]
         if not equal(answer, sample.returns):
             raise GateError(f"{method} of the sample row answers {_short(answer)}, the saved model answered {_short(sample.returns)}")
 

@@ -44,9 +44,8 @@ class FieldsCommand(click.Command):
         paths = dict.fromkeys(token[2:].partition("=")[0] for token in args if token.startswith("--") and "." in token.partition("=")[0])
         options: list[click.Option] = []
         for path in paths:
-            field = path.partition(".")[0].replace("-", "_")
-            normal = field + path[len(field) :]
-            if normal.replace("-", "_") not in known and field not in self._nested and _is_open(self._class, field):
+            normal = _open_path(self._class, self._nested, path)
+            if normal is not None and normal.replace("-", "_") not in known:
                 option = click.Option([f"--{path}", f"open_{len(options)}"], hidden=True)
                 options.append(option)
                 self._paths[str(option.name)] = normal
@@ -114,13 +113,27 @@ def _metavar(annotation: Any) -> str:
     return {int: "INTEGER", float: "NUMBER", str: "TEXT"}.get(inner, "TEXT")
 
 
-def _is_open(cls: type[BaseModel], field: str) -> bool:
+def _open_path(cls: type[BaseModel], nested: Mapping[str, type[BaseModel]], path: str) -> str | None:
+    """Return a path below a field that takes keys or indexes, with the fields' own names; None when it leads to no such field."""
+    names: list[str] = []
+    rest = path.split(".")
+    while len(rest) > 1:
+        names.append(rest.pop(0).replace("-", "_"))
+        if len(names) == 1 and names[0] in nested:
+            cls = nested[names[0]]
+            continue
+        field = cls.model_fields.get(names[-1])
+        inner = inner_type(field.annotation) if field is not None else None
+        if isinstance(inner, type) and issubclass(inner, BaseModel):
+            cls = inner
+            continue
+        return ".".join([*names, *rest]) if field is not None and _is_open(field.annotation) else None
+    return None
+
+
+def _is_open(annotation: Any) -> bool:
     """Say whether a field takes keys or indexes that are not declared."""
-    if field not in cls.model_fields:
-        return False
-    annotation = cls.model_fields[field].annotation
-    members = [annotation, *get_args(annotation)]
-    return any(get_origin(inner_type(member)) in (dict, list, tuple) for member in members)
+    return any(get_origin(inner_type(member)) in (dict, list, tuple) for member in [annotation, *get_args(annotation)])
 
 
 def _put(values: dict[str, Any], path: str, value: Any) -> None:

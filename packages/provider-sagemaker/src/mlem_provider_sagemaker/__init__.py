@@ -1,0 +1,1 @@
+"""Deploy a model as an Amazon SageMaker endpoint."""

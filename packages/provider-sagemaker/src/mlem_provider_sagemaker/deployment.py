@@ -1,0 +1,128 @@
+"""A deployment as a SageMaker endpoint."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, Self
+
+from pydantic import Field, model_validator
+
+from mlem.deployment import Condition, Deployment, DeploymentStatus
+from mlem.errors import NotFoundError
+from mlem.fields import Unit
+from mlem.step import Context, Record, Step
+from mlem_provider_docker import ImageOptions
+from mlem_provider_sagemaker.declared import account_of, env_of
+from mlem_provider_sagemaker.endpoints import EndpointStep
+from mlem_provider_sagemaker.steps import steps
+from mlem_provider_sagemaker.variants import Autoscaling, DataCapture, Serverless, UpdatePolicy
+
+if TYPE_CHECKING:
+    from mlem.client import Client
+    from mlem.state import State
+
+_LONGEST_PAUSE_S = 90.0
+_DEFAULT_INSTANCE_TYPE = "ml.m5.large"
+
+
+class SagemakerDeployment(ImageOptions, Deployment):
+    """An endpoint of Amazon SageMaker, on instances or serverless, with an image that is built of the model."""
+
+    type: ClassVar[str] = "sagemaker"
+    env_type: ClassVar[str] = "sagemaker"
+
+    endpoint_name: str | None = Field(
+        default=None, pattern=r"^[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}$", description="name of the endpoint (default: the deployment's name)"
+    )
+    instance_type: str | None = Field(
+        default=None,
+        pattern=r"^ml\.[a-z0-9-]+\.[a-z0-9]+$",
+        description=f"type of the instances (default: {_DEFAULT_INSTANCE_TYPE}, or none if serverless)",
+    )
+    instance_count: Annotated[int, Field(ge=1)] = Field(default=1, description="number of instances; the first number where they scale")
+    serverless: Serverless | None = Field(default=None, description="serve without instances")
+    autoscaling: Autoscaling | None = Field(default=None, description="let the number of instances follow the calls")
+    data_capture: DataCapture | None = Field(default=None, description="record calls on S3")
+    update_policy: UpdatePolicy | None = Field(default=None, description="how an update replaces the instances (default: all at once)")
+    environment: dict[str, str] = Field(
+        default={}, description="variables of the container, which SageMaker shows to who may describe the model: no place for secrets"
+    )
+    volume_gib: Annotated[int, Field(ge=1, le=512), Unit("GiB")] | None = Field(
+        default=None, description="size of the volume of each instance (default: SageMaker's)"
+    )
+    startup_timeout_s: Annotated[int, Field(ge=60, le=3600), Unit("s")] | None = Field(
+        default=None, description="time that a container has until it is healthy (default: SageMaker's)"
+    )
+    wire_format: Literal["json", "npy", "parquet"] = Field(
+        default="json",
+        description="how clients send a method's only argument, where its type has it: npy for arrays, parquet for frames",
+    )
+    gate_timeout_s: Annotated[float, Field(gt=0, le=86400), Unit("s")] = Field(
+        default=1800.0, description="how long a new release may take until it answers the sample row rightly"
+    )
+    poll_s: Annotated[float, Field(gt=0, le=60), Unit("s")] = Field(
+        default=30.0, description="first pause between looks at the endpoint while it is made; doubled each time, up to 90 s"
+    )
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if self.serverless is not None:
+            given = [
+                name for name in ("instance_type", "autoscaling", "data_capture", "update_policy", "volume_gib") if getattr(self, name)
+            ]
+            if given:  # Source: developer guide, "Serverless Inference", "Feature exclusions" (read 2026-11)
+                raise ValueError(f"a serverless endpoint has no {given[0]}")
+        return self
+
+    @property
+    def on_instances(self) -> str | None:
+        """The type of the instances; None when it is serverless."""
+        return None if self.serverless else self.instance_type or _DEFAULT_INSTANCE_TYPE
+
+    def pauses(self) -> Iterator[float]:
+        """Yield growing pauses: an endpoint takes minutes, and AWS limits how often one may ask."""
+        pause_s = self.poll_s
+        while True:
+            yield pause_s
+            pause_s = min(pause_s * 2, _LONGEST_PAUSE_S)
+
+    def steps(self, ctx: Context) -> Sequence[Step]:
+        """Return the repository, the image, the model, its configuration, the endpoint, and how it scales."""
+        return steps()
+
+    def condition(self, ctx: Context, state: State) -> Condition:
+        """Describe the endpoint."""
+        from mlem_provider_sagemaker import hosting
+
+        record = state.records.get(EndpointStep.name)
+        if record is None:
+            return Condition(DeploymentStatus.STOPPED, "no endpoint was made")
+        return hosting.condition(account_of(ctx, record).just_seen(record["endpoint"]), record)
+
+    def client(self, ctx: Context, state: State) -> Client:
+        """Return a client through SageMaker's runtime; where the model is at hand, only its answers count."""
+        from mlem_provider_sagemaker.client import SagemakerClient
+
+        record = _endpoint(ctx, state)
+        client = SagemakerClient(
+            endpoint_name=record["endpoint"], region=record["region"], profile=env_of(ctx).profile, wire_format=self.wire_format
+        )
+        if ctx.model is not None:
+            from mlem.interface import Interface
+
+            client.expect(Interface.of(ctx.model))
+        return client
+
+    def logs(self, ctx: Context, state: State, *, follow: bool, tail: int | None) -> Iterator[str]:
+        """Yield what the containers wrote, from CloudWatch Logs."""
+        from mlem_provider_sagemaker import logs
+
+        record = _endpoint(ctx, state)
+        return logs.lines(account_of(ctx, record), record["endpoint"], follow=follow, tail=tail)
+
+
+def _endpoint(ctx: Context, state: State) -> Record:
+    record = state.records.get(EndpointStep.name)
+    if record is None:
+        raise NotFoundError(f'"{ctx.name}" has no endpoint', code="not-deployed", hint=f"mlem deployment run --load {ctx.name}")
+    return record

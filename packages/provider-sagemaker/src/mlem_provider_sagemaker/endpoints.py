@@ -1,0 +1,243 @@
+"""The steps of what serves: the endpoint, and how it scales."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from mlem.deployment import DeploymentStatus
+from mlem.errors import ConflictError, GateError
+from mlem.step import Change, Context, Record, Step
+from mlem_provider_sagemaker.declared import account_of, defaults_of, deployment_of, endpoint_name, env_of, reason_of
+from mlem_provider_sagemaker.errors import BUSY, EXISTS
+from mlem_provider_sagemaker.leftovers import Leftovers
+from mlem_provider_sagemaker.models import EndpointConfigStep
+from mlem_provider_sagemaker.names import mark, tags_of
+
+if TYPE_CHECKING:
+    from mlem_provider_sagemaker.aws import Account
+
+_TRIES = 3
+
+
+class EndpointStep(Step):
+    """The endpoint."""
+
+    name: ClassVar[str] = "endpoint"
+
+    def __init__(self, leftovers: Leftovers) -> None:
+        self._leftovers = leftovers
+        self._seen: Mapping[str, Any] | None = None
+
+    def wanted(self, ctx: Context) -> Record:
+        """Want the endpoint to serve this configuration."""
+        from mlem_provider_sagemaker.hosting import IN_PLACE
+
+        return {
+            "endpoint": endpoint_name(ctx),
+            "config": EndpointConfigStep(self._leftovers).wanted(ctx)["name"],
+            "instance_type": deployment_of(ctx).on_instances,
+            "tags": dict(env_of(ctx).tags),
+            "region": env_of(ctx).region,
+            "situation": IN_PLACE,
+        }
+
+    def observe(self, ctx: Context, recorded: Record) -> Record | None:
+        """Look whether the endpoint is there and serves what is on record."""
+        from mlem_provider_sagemaker.hosting import situation
+
+        account = account_of(ctx, recorded)
+        self._seen = account.endpoint(recorded["endpoint"])
+        if self._seen is None:
+            return None
+        account.remember(recorded["endpoint"], self._seen)
+        return {**recorded, "situation": situation(self._seen, recorded["config"])}
+
+    def change(self, recorded: Record, wanted: Record) -> Change:
+        """SageMaker replaces the instances while the old ones serve, and goes back to them if the new ones fail."""
+        others = {key: value for key, value in wanted.items() if key != "situation"}
+        same = all(recorded.get(key) == value for key, value in others.items())
+        reason = f"the endpoint is {recorded['situation']}" if same else reason_of(recorded, others)
+        if recorded["endpoint"] != wanted["endpoint"]:
+            return Change(
+                self.name, "replace", reason, f"callers have to call {wanted['endpoint']}; {recorded['endpoint']} goes when it serves"
+            )
+        if recorded["situation"] == "Failed" or _becomes_serverless(recorded, wanted):
+            why = (
+                "a failed endpoint can't be updated"
+                if recorded["situation"] == "Failed"
+                else "an endpoint on instances can't become serverless"
+            )
+            return Change(self.name, "replace", reason, f"some minutes, until the new endpoint serves: {why}")
+        return Change(self.name, "update", f"{reason}; the old instances serve until the new ones do")
+
+    def apply(self, ctx: Context, wanted: Record, recorded: Record | None) -> Record:
+        """Create the endpoint, adopt the one of a killed run, or let SageMaker update it; the gate waits until it serves."""
+        from mlem_provider_sagemaker.hosting import IN_PLACE, situation
+
+        account = account_of(ctx, wanted)
+        name = wanted["endpoint"]
+        if recorded is None and not ctx.put_back:
+            try:
+                return {**wanted, "arn": self._create(ctx, account, wanted)}
+            except ConflictError as error:
+                if error.code != EXISTS:
+                    raise
+        seen, self._seen = self._seen, None
+        just_seen = recorded is not None and recorded["endpoint"] == name and not ctx.put_back
+        if not just_seen or seen is None or recorded is None or situation(seen, recorded["config"]) != IN_PLACE:
+            seen = account.endpoint(name)
+        return {**wanted, "arn": self._bring(ctx, account, wanted, recorded, seen)}
+
+    def _bring(self, ctx: Context, account: Account, wanted: Record, recorded: Record | None, found: Mapping[str, Any] | None) -> str:
+        """Bring an endpoint, as it was described, to what is wanted; return its ARN."""
+        from mlem_provider_sagemaker import hosting
+
+        name = wanted["endpoint"]
+        for _ in range(_TRIES):
+            if found is None:
+                return self._create(ctx, account, wanted)
+            arn = str(found["EndpointArn"])
+            if mark(ctx.lineage) not in found["EndpointConfigName"]:
+                hosting.expect_ours(account, hosting.ENDPOINT, name, arn, ctx.lineage)
+            if found["EndpointStatus"] in hosting.WORKING:
+                found = hosting.settle(ctx, account, name)
+                continue
+            differs = found["EndpointConfigName"] != wanted["config"]
+            if found["EndpointStatus"] == "Failed" or (differs and recorded is not None and _becomes_serverless(recorded, wanted)):
+                ctx.report(f"deleting the endpoint {name} to make it anew")
+                hosting.delete_endpoint(ctx, account, name)
+                found = None
+                continue
+            try:
+                if differs or found["EndpointStatus"] != "InService":
+                    self._update(ctx, account, wanted, recorded)
+            except ConflictError as error:
+                if error.code != BUSY:
+                    raise
+                found = hosting.settle(ctx, account, name)
+                continue
+            _set_tags(account, arn, recorded["tags"] if recorded else {}, wanted["tags"])
+            return arn
+        raise ConflictError(
+            f"the endpoint {name} is changed by somebody else again and again", code=BUSY, hint="look who does, then run again"
+        )
+
+    def _create(self, ctx: Context, account: Account, wanted: Record) -> str:
+        name = wanted["endpoint"]
+        request = {
+            "EndpointName": name,
+            "EndpointConfigName": wanted["config"],
+            "Tags": tags_of(ctx.lineage, ctx.name, defaults_of(account).endpoint_tags, wanted["tags"]),
+        }
+        made = account.call(f"create the endpoint {name}", "sagemaker", "create_endpoint", **request)
+        account.remember(name, {"EndpointStatus": "Creating", "EndpointConfigName": wanted["config"]})
+        return str(made["EndpointArn"])
+
+    def _update(self, ctx: Context, account: Account, wanted: Record, recorded: Record | None) -> None:
+        from mlem_provider_sagemaker import scaling
+
+        deployment, name = deployment_of(ctx), wanted["endpoint"]
+        scales = AutoscalingStep.name in ctx.records
+        if scales and recorded is not None and recorded["instance_type"] != wanted["instance_type"]:
+            scaling.deregister(account, name)  # an update to other instances is refused as long as they scale
+        policy = deployment.update_policy
+        account.call(
+            f"update the endpoint {name}",
+            "sagemaker",
+            "update_endpoint",
+            EndpointName=name,
+            EndpointConfigName=wanted["config"],
+            # as many instances as the load has made of them
+            RetainAllVariantProperties=True if scales and deployment.autoscaling else None,
+            DeploymentConfig=policy.request() if policy and wanted["instance_type"] else None,
+        )
+        account.remember(name, {"EndpointStatus": "Updating", "EndpointConfigName": ""})
+
+    def remove(self, ctx: Context, recorded: Record | None) -> None:
+        """Remove the endpoint, and wait until it is gone."""
+        from mlem_provider_sagemaker import hosting
+
+        account = account_of(ctx, recorded)
+        for name in dict.fromkeys([recorded["endpoint"] if recorded else endpoint_name(ctx), endpoint_name(ctx)]):
+            found = account.endpoint(name)
+            if found is None:
+                continue
+            try:
+                hosting.expect_ours(account, hosting.ENDPOINT, name, found["EndpointArn"], ctx.lineage)
+            except ConflictError as error:
+                ctx.report(f"left alone: {error.message}")
+                continue
+            hosting.delete_endpoint(ctx, account, name)
+
+    def prune(self, ctx: Context, keep: Sequence[Record]) -> None:
+        """Remove the endpoint of an earlier name."""
+        from mlem_provider_sagemaker import hosting
+
+        if not keep:
+            return
+        account = account_of(ctx, keep[0])
+        for name in self._leftovers.of(ctx, keep[0], hosting.ENDPOINT):
+            if name != keep[0]["endpoint"].lower():
+                hosting.delete_endpoint(ctx, account, name)
+
+
+class AutoscalingStep(Step):
+    """How the number of instances follows the calls."""
+
+    name: ClassVar[str] = "autoscaling"
+
+    def __init__(self, leftovers: Leftovers) -> None:
+        self._leftovers = leftovers
+
+    def wanted(self, ctx: Context) -> Record | None:
+        """Want these numbers; registered anew with each configuration, since an update may end it."""
+        autoscaling = deployment_of(ctx).autoscaling
+        if autoscaling is None:
+            return None
+        endpoint = EndpointStep(self._leftovers).wanted(ctx)
+        return {**{key: endpoint[key] for key in ("endpoint", "config", "region")}, **autoscaling.model_dump()}
+
+    def apply(self, ctx: Context, wanted: Record, recorded: Record | None) -> Record:
+        """Register the endpoint, which has to be in service for that."""
+        from mlem_provider_sagemaker import hosting, scaling
+
+        account = account_of(ctx, wanted)
+        found = hosting.settle(ctx, account, wanted["endpoint"])
+        condition = hosting.condition(found, wanted)
+        if condition.status is not DeploymentStatus.RUNNING:
+            raise GateError(f"the new release is {condition.status}: {condition.reason}")
+        scaling.register(account, wanted["endpoint"], wanted["min_instances"], wanted["max_instances"], wanted["target_invocations"])
+        return dict(wanted)
+
+    def observe(self, ctx: Context, recorded: Record) -> Record | None:
+        """Look whether the endpoint scales as on record."""
+        from mlem_provider_sagemaker import scaling
+
+        found = scaling.registered(account_of(ctx, recorded), recorded["endpoint"])
+        return {**recorded, "min_instances": found["MinCapacity"], "max_instances": found["MaxCapacity"]} if found else None
+
+    def remove(self, ctx: Context, recorded: Record | None) -> None:
+        """Let the endpoint not scale any more."""
+        from mlem_provider_sagemaker import scaling
+
+        if recorded is not None:
+            scaling.deregister(account_of(ctx, recorded), recorded["endpoint"])
+
+
+def _becomes_serverless(recorded: Record, wanted: Record) -> bool:
+    """Whether an update would be refused.
+
+    Source: SageMaker developer guide, "Serverless endpoints", "Update": from instances to serverless is refused (read 2026-11).
+    """
+    return recorded["instance_type"] is not None and wanted["instance_type"] is None
+
+
+def _set_tags(account: Account, arn: str, before: Mapping[str, str], after: Mapping[str, str]) -> None:
+    added = {key: value for key, value in after.items() if before.get(key) != value}
+    gone = sorted(before.keys() - after.keys())
+    if added:
+        tags = [{"Key": key, "Value": value} for key, value in added.items()]
+        account.call(f"tag {arn}", "sagemaker", "add_tags", ResourceArn=arn, Tags=tags)
+    if gone:
+        account.call(f"untag {arn}", "sagemaker", "delete_tags", ResourceArn=arn, TagKeys=gone)

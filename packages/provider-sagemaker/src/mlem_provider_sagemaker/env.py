@@ -1,0 +1,47 @@
+"""An AWS account's SageMaker as an env."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from pydantic import Field
+
+from mlem.env import Env
+from mlem.objects import Value
+from mlem_provider_docker import EngineAddress
+
+
+class Vpc(Value):
+    """The network that the containers of an endpoint may reach; without subnets the organisation's default, else none of yours."""
+
+    subnets: list[str] = Field(default=[], description="ids of subnets: subnet-0abc")
+    security_groups: list[str] = Field(default=[], description="ids of security groups: sg-0abc")
+
+
+class SagemakerEnv(Env):
+    """SageMaker in one region of an AWS account; credentials come from AWS's own chain, and reach no file of mlem."""
+
+    type: ClassVar[str] = "sagemaker"
+    deployment_type: ClassVar[str] = "sagemaker"
+
+    region: str | None = Field(
+        default=None, description="AWS region: eu-west-1 (default: AWS_REGION, AWS_DEFAULT_REGION, or the profile's)"
+    )
+    profile: str | None = Field(default=None, description="profile of ~/.aws/config (default: AWS_PROFILE, or the chain without one)")
+    role: str | None = Field(
+        default=None,
+        description="role that the endpoint runs as, by name or ARN (default: the organisation's default of the SageMaker SDK's "
+        "configuration, else the role of this command where it runs as one)",
+    )
+    ecr_repository: str | None = Field(
+        default=None,
+        pattern=r"^[a-z0-9]+([._/-][a-z0-9]+)*$",
+        description="ECR repository for the images, made where it is missing (default: mlem/<the deployment's name>)",
+    )
+    vpc: Vpc = Field(default_factory=Vpc, description="network of the containers")
+    kms_key: str | None = Field(
+        default=None,
+        description="KMS key that encrypts the instances' volumes, by id, alias or ARN (default: the organisation's, else AWS's own)",
+    )
+    tags: dict[str, str] = Field(default={}, description="further tags of everything that is made")
+    engine: EngineAddress = Field(default_factory=EngineAddress, description="the Docker Engine that builds the image")

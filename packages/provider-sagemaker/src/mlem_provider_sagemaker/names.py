@@ -1,0 +1,56 @@
+"""Names and tags: the same declaration and model always get the same names, so that a killed run's resources are found again.
+
+Source: SageMaker API reference, CreateEndpoint, EndpointName: up to 63 characters, ``[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}``; Tag: a
+key has up to 128, a value up to 256 of letters, digits, spaces and ``_ . : / = + - @`` (read 2026-11).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+LINEAGE_TAG = "mlem:lineage"
+DEPLOYMENT_TAG = "mlem:deployment"
+IMAGE_TAG = "mlem:image"
+"""On a model: the tag of its image in ECR, which goes when the model goes."""
+
+_LONGEST, _STEM, _MARK = 63, 23, 12
+
+
+def slug(name: str, longest: int = _LONGEST) -> str:
+    """Return a deployment's name as SageMaker takes it: ``apps/iris`` is ``apps-iris``."""
+    return re.sub(r"[^a-zA-Z0-9]+", "-", name).strip("-")[:longest].strip("-") or "model"
+
+
+def mark(lineage: str) -> str:
+    """Return the part of a lineage that the names of its resources have."""
+    return lineage[:_MARK]
+
+
+def name_of(deployment: str, lineage: str, content: Mapping[str, Any]) -> str:
+    """Return the name of a model or an endpoint configuration: equal content, equal name; in lower case, as ARNs have it."""
+    digest = hashlib.sha256(json.dumps(content, sort_keys=True, default=str).encode()).hexdigest()
+    return f"{slug(deployment, _STEM).lower()}-{mark(lineage)}-{digest[:_MARK]}"
+
+
+def tags_of(lineage: str, deployment: str, *further: Mapping[str, str]) -> list[dict[str, str]]:
+    """Return the tags of a resource, as the API takes them; ours last, so that nobody's tag takes their place."""
+    ours = {LINEAGE_TAG: lineage, DEPLOYMENT_TAG: re.sub(r"[^\w .:/=+@-]", "_", deployment)[:256]}
+    merged = {key: value for each in further for key, value in each.items()}
+    return [{"Key": key, "Value": value} for key, value in {**merged, **ours}.items()]
+
+
+def is_ours(tags: Sequence[Mapping[str, str]], lineage: str) -> bool:
+    """Whether tags name a lineage as the owner."""
+    return {"Key": LINEAGE_TAG, "Value": lineage} in [{"Key": tag["Key"], "Value": tag["Value"]} for tag in tags]
+
+
+def owner(tags: Sequence[Mapping[str, str]]) -> str:
+    """Say whose a resource is, by its tags."""
+    found = {tag["Key"]: tag["Value"] for tag in tags}
+    if LINEAGE_TAG not in found:
+        return "was not made by mlem"
+    return f'belongs to the mlem deployment "{found.get(DEPLOYMENT_TAG, "?")}" of lineage {found[LINEAGE_TAG]}'

@@ -1,0 +1,152 @@
+"""AWS as far as an endpoint needs it: moto behind `tools/servers/sagemaker_server.py`, containers on a real Engine, a real registry."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import sys
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+from filelock import FileLock
+
+from mlem import api
+from mlem.errors import MlemError
+from mlem.plugins import registry
+from mlem.testing import Project
+from mlem_provider_docker import Engine, EngineAddress, connect
+
+REQUIRED = os.environ.get("CI") == "true" or bool(os.environ.get("MLEM_REQUIRE_ENGINE"))
+REGISTRY = os.environ.get("MLEM_TEST_REGISTRY", "127.0.0.1:5000")
+CACHE = "mlem-test-cache-sagemaker"
+APP = "app"
+
+
+def load_tools() -> ModuleType:
+    """Import the server, which is no package."""
+    path = Path(__file__).parents[2] / "tools" / "servers" / "sagemaker_server.py"
+    spec = importlib.util.spec_from_file_location("sagemaker_server", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules["sagemaker_server"] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+def _lacking(reason: str) -> None:
+    if REQUIRED:
+        pytest.fail(f"{reason}; python tools/engine/start.py starts one")
+    pytest.skip(reason)
+
+
+@pytest.fixture(scope="session")
+def engine() -> Engine:
+    """The Docker Engine that the docker command uses."""
+    try:
+        return connect(EngineAddress().endpoint())
+    except MlemError as error:
+        _lacking(f"no Docker Engine: {error.message}")
+        raise
+
+
+@pytest.fixture(scope="session")
+def push_registry() -> str:
+    """A registry without TLS on this machine, as in an image's name."""
+    try:
+        with urllib.request.urlopen(f"http://{REGISTRY}/v2/", timeout=5):
+            return REGISTRY
+    except (urllib.error.URLError, OSError) as error:
+        _lacking(f"no registry at {REGISTRY}: {error}")
+        raise
+
+
+@pytest.fixture(scope="session")
+def warm(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """An image of a model without packages: while it is there, the layers of all the others' packages stay in the Engine's cache."""
+    project = Project.make(tmp_path_factory.mktemp("warm"))
+    project.save("double", 2.0)
+    builder = registry().get("builder", "docker").from_data({"image_name": CACHE}, "the tests")
+    with FileLock(tmp_path_factory.getbasetemp().parent / "mlem-docker.lock"):
+        builder.build(api.load_meta("double", str(project.folder)), str(project.folder / "double.mlem"), lambda _line: None)
+
+
+@pytest.fixture(scope="session")
+def _server(push_registry: str, warm: None) -> Iterator[Any]:
+    try:
+        with load_tools().sagemaker(push_registry) as server:
+            yield server
+    except FileNotFoundError as error:
+        _lacking(str(error))
+
+
+@pytest.fixture
+def aws(_server: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Any]:
+    """AWS, as an environment without anything else of AWS's in it sees it."""
+    for name in list(os.environ):
+        if name.startswith(("AWS_", "SAGEMAKER_")):
+            monkeypatch.delenv(name)
+    for name, value in _server.environment.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    _server.calls.clear()
+    yield _server
+    _server.faults, _server.refused, _server.allowed, _server.delay_s = {}, {}, None, 0.0
+
+
+@pytest.fixture
+def name(tmp_path: Path) -> str:
+    """A name for an endpoint and a repository that no other test uses."""
+    return f"t-{os.getpid()}-{tmp_path.name}".lower().replace("_", "-")[:60].strip("-")
+
+
+@pytest.fixture
+def options(name: str) -> list[str]:
+    """The options of a deployment that is looked at often."""
+    return [f"--{key}={value}" for key, value in fields(name).items()]
+
+
+def fields(name: str) -> dict[str, Any]:
+    """Return the fields of a deployment that is looked at often."""
+    return {
+        "endpoint_name": name,
+        "env.role": "mlem-endpoints",
+        "env.ecr_repository": f"mlem-test/{name}",
+        "poll_s": 0.2,
+        "gate_timeout_s": 60,
+    }
+
+
+@pytest.fixture
+def project(aws: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Project]:
+    """A project with the models ``double``, ``triple`` and ``wrong``; what it deployed is removed in the end."""
+    made = Project.make(tmp_path / "project")
+    made.save("double", 2.0)
+    made.save("triple", 3.0)
+    made.save_wrong("wrong")
+    yield made
+    aws.faults, aws.refused, aws.allowed = {}, {}, None
+    for key, value in aws.environment.items():  # which the test may have changed
+        monkeypatch.setenv(key, value)
+    for deployment, _ in api.deployments(str(made.folder)):
+        done = made.mlem("deployment", "remove", deployment)
+        assert done.returncode == 0, done.stderr
+
+
+def deploy(project: Project, model: str, options: list[str]) -> str:
+    """Deploy as ``app``, and return what was said."""
+    done = project.run("sagemaker", APP, model, options)
+    assert done.returncode == 0, done.stderr
+    return done.stderr
+
+
+def lineage_of(project: Project) -> str:
+    """Return the deployment's lineage."""
+    state = project.handle(APP).state()
+    assert state is not None
+    return state.lineage

@@ -1,0 +1,58 @@
+"""The SageMaker provider passes the conformance kit, with real containers behind moto's control plane."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mlem.handle import DeploymentHandle
+from mlem.testing import CrashSafetySuite, LifeCycleSuite
+from mlem.testing.life_cycle import DeploymentFixtures
+from mlem_provider_sagemaker.aws import connect
+
+from .conftest import fields
+
+
+class SagemakerFixtures(DeploymentFixtures):
+    type = "sagemaker"
+
+    @pytest.fixture(autouse=True)
+    def _aws(self, aws: Any) -> None:
+        self.aws = aws
+
+    def environment(self, tmp_path: Path) -> Mapping[str, str]:
+        self.name = re.sub(r"[^a-z0-9]+", "-", f"kit-{os.getpid()}-{tmp_path.name}".lower())[:50].strip("-")
+        return {}
+
+    def fields(self) -> Mapping[str, Any]:
+        return fields(self.name)
+
+    def changed_fields(self) -> Mapping[str, Any]:
+        return {**self.fields(), "instance_count": 2}
+
+    def running(self, lineage: str) -> list[str]:
+        self.aws.wait()
+        found: list[str] = self.aws.containers(lineage)
+        return found
+
+    def leftovers(self, lineage: str) -> list[str]:
+        found: list[str] = self.aws.tagged(lineage)
+        return found + self.aws.containers(lineage)
+
+    def kill(self, handle: DeploymentHandle) -> None:
+        # SageMaker starts what dies there anew; what can happen behind our back is that somebody deletes the endpoint
+        connect(None, None).call("delete", "sagemaker", "delete_endpoint", EndpointName=self.name)
+        self.aws.wait()
+
+
+class TestLifeCycle(SagemakerFixtures, LifeCycleSuite):
+    pass
+
+
+class TestCrashSafety(SagemakerFixtures, CrashSafetySuite):
+    pass
