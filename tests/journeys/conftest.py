@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import importlib.util
+import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -39,3 +43,21 @@ def project(tmp_path: Path, trained: Path, monkeypatch: pytest.MonkeyPatch) -> I
     yield made
     for name, _ in api.deployments(str(made.folder)):
         made.mlem("deployment", "remove", name)
+
+
+@pytest.fixture(scope="session")
+def seaweedfs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    spec = importlib.util.spec_from_file_location("s3_servers", Path(__file__).parents[2] / "tools" / "servers" / "s3_servers.py")
+    assert spec is not None
+    assert spec.loader is not None
+    servers = importlib.util.module_from_spec(spec)
+    sys.modules["s3_servers"] = servers
+    spec.loader.exec_module(servers)
+    try:
+        with servers.seaweedfs(tmp_path_factory.mktemp("seaweedfs")) as running:
+            servers.make_bucket(running, "states")
+            yield running
+    except FileNotFoundError as error:
+        if os.environ.get("CI") == "true":
+            raise
+        pytest.skip(str(error))

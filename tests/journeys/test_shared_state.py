@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import os
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
-from pathlib import Path
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -20,29 +18,11 @@ from mlem.testing import Project
 CANARY = "canary-7e41d0"
 
 
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    spec = importlib.util.spec_from_file_location("s3_servers", Path(__file__).parents[2] / "tools" / "servers" / "s3_servers.py")
-    assert spec is not None
-    assert spec.loader is not None
-    servers = importlib.util.module_from_spec(spec)
-    sys.modules["s3_servers"] = servers
-    spec.loader.exec_module(servers)
-    try:
-        with servers.seaweedfs(tmp_path_factory.mktemp("seaweedfs")) as running:
-            servers.make_bucket(running, "states")
-            yield running
-    except FileNotFoundError as error:
-        if os.environ.get("CI") == "true":
-            raise
-        pytest.skip(str(error))
-
-
 @pytest.fixture
-def shared(project: Project, server: Any, monkeypatch: pytest.MonkeyPatch) -> Project:
-    for key, value in server.environment.items():
+def shared(project: Project, seaweedfs: Any, monkeypatch: pytest.MonkeyPatch) -> Project:
+    for key, value in seaweedfs.environment.items():
         monkeypatch.setenv(key, value)
-    for key, value in {"endpoint_url": server.url, "ttl_s": "3", "uri": f"s3://states/{os.urandom(4).hex()}"}.items():
+    for key, value in {"endpoint_url": seaweedfs.url, "ttl_s": "3", "uri": f"s3://states/{os.urandom(4).hex()}"}.items():
         done = project.mlem("config", "set", f"core.state.{key}", value)
         assert done.returncode == 0, done.stderr
     return project
@@ -144,9 +124,9 @@ def test_a_named_lock_is_released_by_another_step_of_the_job(shared: Project) ->
 
 
 def test_a_state_moves_to_s3_while_its_deployment_runs_and_nothing_secret_is_written(
-    project: Project, server: Any, monkeypatch: pytest.MonkeyPatch
+    project: Project, seaweedfs: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for key, value in server.environment.items():
+    for key, value in seaweedfs.environment.items():
         monkeypatch.setenv(key, value)
     for name in ("MLEM_TOKEN", "HEROKU_API_KEY", "DOCKER_PASSWORD", "AWS_SESSION_TOKEN"):
         monkeypatch.setenv(name, CANARY)
@@ -154,7 +134,7 @@ def test_a_state_moves_to_s3_while_its_deployment_runs_and_nothing_secret_is_wri
     assert project.run("local", "app", "iris").returncode == 0
     address = project.json("deployment", "status", "app")["url"]
     uri = f"s3://states/{os.urandom(4).hex()}"
-    assert project.mlem("config", "set", "core.state.endpoint_url", server.url).returncode == 0
+    assert project.mlem("config", "set", "core.state.endpoint_url", seaweedfs.url).returncode == 0
     assert project.mlem("config", "set", "core.state.uri", uri).returncode == 0
     lost = project.mlem("deployment", "status", "app")
     assert (lost.returncode, "error[other-manager]" in lost.stderr) == (4, True), lost.stderr
@@ -173,12 +153,12 @@ def test_a_state_moves_to_s3_while_its_deployment_runs_and_nothing_secret_is_wri
         assert done.returncode == 0, done.stderr
     import boto3
 
-    client = boto3.client("s3", endpoint_url=server.url)
+    client = boto3.client("s3", endpoint_url=seaweedfs.url)
     keys = [item["Key"] for item in client.list_objects_v2(Bucket="states", Prefix=uri.removeprefix("s3://states/"))["Contents"]]
     assert [key.partition("/")[2] for key in keys] == [".mlem.state/app.mlem.state"]
     written = [client.get_object(Bucket="states", Key=key)["Body"].read() for key in keys]
     written += [path.read_bytes() for path in project.folder.rglob("*") if path.is_file()]
-    secrets = [CANARY.encode(), server.environment["AWS_SECRET_ACCESS_KEY"].encode()]
+    secrets = [CANARY.encode(), seaweedfs.environment["AWS_SECRET_ACCESS_KEY"].encode()]
     assert [secret for secret in secrets for data in written if secret in data] == []
     assert json.loads(json.dumps(project.json("deployment", "remove", "app")))["removed"] is True
     assert "Contents" not in client.list_objects_v2(Bucket="states", Prefix=uri.removeprefix("s3://states/"))
