@@ -35,6 +35,8 @@ _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 _EXIT_CODE = re.compile(r"returned a non-zero code: (\d+)")
 _STEP = re.compile(r"^Step (\d+)/(\d+) : (.*)", re.DOTALL)
 _MISMATCH = re.compile(r"^mlem: the base image has Python.*$", re.MULTILINE)
+_TAKEN_AWAY = re.compile(r"unable to find image .?sha256:|No such image: sha256:|layer does not exist", re.IGNORECASE)
+"""What the Engine says when an image of its cache was removed under a build."""
 _NO_VERSION = re.compile(r"Could not find a version that satisfies the requirement (\S+)|No matching distribution found for (\S+)")
 
 Report = Callable[[str], None]
@@ -117,14 +119,22 @@ def build(
     with tempfile.TemporaryDirectory(prefix="mlem-build-") as folder:
         path = Path(folder)
         context.write(path, recipe, options, labels, model, model_location)
-        messages = engine.build(
-            context.stream(path),
-            name,
-            buildargs=arguments(recipe, options, os.environ),
-            **({"platform": recipe.platform} if recipe.platform else {}),
-        )
-        with closing(messages):  # type: ignore[type-var]  # a generator: closing it ends the build
-            _follow(messages, name, report, guard)
+        settings: dict[str, Any] = {"buildargs": arguments(recipe, options, os.environ)}
+        if recipe.platform:
+            settings["platform"] = recipe.platform
+        try:
+            _build_once(engine, name, path, settings, report, guard)
+        except MlemError as error:
+            if not _TAKEN_AWAY.search(error.message):
+                raise
+            report("another command removed a layer that this build used: building again")
+            _build_once(engine, name, path, settings, report, guard)
+
+
+def _build_once(engine: Engine, name: str, folder: Path, settings: Mapping[str, Any], report: Report, guard: Callable[[], None]) -> None:
+    messages = engine.build(context.stream(folder), name, **settings)
+    with closing(messages):  # type: ignore[type-var]  # a generator: closing it ends the build
+        _follow(messages, name, report, guard)
 
 
 def _follow(messages: Iterable[Mapping[str, Any]], name: str, report: Report, guard: Callable[[], None]) -> None:
