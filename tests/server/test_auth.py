@@ -65,7 +65,7 @@ def secured(shared_starter: Any, file_model: Path) -> Any:
 
 
 def test_a_server_with_tokens_refuses_calls_without(secured: Any) -> None:
-    replies = [secured.get(path) for path in ("/interface.json", "/openapi.json", "/docs", "/", "/nothing")]
+    replies = [secured.get(path) for path in ("/interface.json", "/openapi.json", "/docs", "/metrics", "/v2/models/iris", "/nothing")]
     for reply in [*replies, secured.post("/predict", {}), secured.post("/invocations", {}), secured.post("/nothing", {})]:
         assert (reply.status, reply.headers["www-authenticate"]) == (401, 'Bearer realm="mlem"')
 
@@ -73,6 +73,13 @@ def test_a_server_with_tokens_refuses_calls_without(secured: Any) -> None:
 def test_a_server_with_tokens_answers_calls_with_one(secured: Any) -> None:
     for token in ("first", "second"):
         assert secured.post("/predict", {"path": "/dev/null"}, {"authorization": f"Bearer {token}"}).status == 200
+
+
+def test_the_page_that_asks_for_the_token_says_nothing_of_the_model(secured: Any) -> None:
+    digest = secured.get("/interface.json", {"authorization": "Bearer first"}).json["model"]["digest"]
+    pages = [secured.get(path) for path in ("/", "/assets/page.js", "/assets/page.css")]
+    assert [page.status for page in pages] == [200, 200, 200]
+    assert not any(digest in page.body.decode() for page in pages)
 
 
 def test_health_needs_no_token(secured: Any) -> None:
