@@ -1,9 +1,66 @@
-"""What all tests share."""
+"""What all tests share. What only some packages' environments have is imported where it is used."""
 
 from __future__ import annotations
 
+import os
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NoReturn
+
+import pytest
 from hypothesis import settings
 
 # A shared machine is now and then slow: a deadline would find its pauses, not our faults.
 settings.register_profile("shared-machine", deadline=None)
 settings.load_profile("shared-machine")
+
+REQUIRED = os.environ.get("CI") == "true" or bool(os.environ.get("MLEM_REQUIRE_ENGINE"))
+REGISTRY = os.environ.get("MLEM_TEST_REGISTRY", "127.0.0.1:5000")
+
+
+@pytest.fixture(scope="session")
+def lacking() -> Callable[[str], NoReturn]:
+    """Say that this machine lacks what a test needs: the test is skipped, and fails in the project's check."""
+
+    def say(reason: str) -> NoReturn:
+        if REQUIRED:
+            pytest.fail(f"{reason}; python tools/engine/start.py starts one")
+        pytest.skip(reason)
+
+    return say
+
+
+@pytest.fixture(scope="session")
+def engine(lacking: Callable[[str], NoReturn]) -> Any:
+    """The Docker Engine that the docker command uses."""
+    from mlem.errors import MlemError
+    from mlem_provider_docker import EngineAddress, connect
+
+    try:
+        return connect(EngineAddress().endpoint())
+    except MlemError as error:
+        lacking(f"no Docker Engine: {error.message}")
+
+
+@pytest.fixture(scope="session")
+def push_registry(lacking: Callable[[str], NoReturn]) -> str:
+    """A registry without TLS on this machine, as in an image's name."""
+    try:
+        with urllib.request.urlopen(f"http://{REGISTRY}/v2/", timeout=5):
+            return REGISTRY
+    except (urllib.error.URLError, OSError) as error:
+        lacking(f"no registry at {REGISTRY}: {error}")
+
+
+@pytest.fixture
+def plain(tmp_path: Path) -> Any:
+    """A project with the models ``double``, ``triple`` and ``wrong``, which need no packages."""
+    from mlem.testing import Project
+
+    made = Project.make(tmp_path / "project")
+    made.save("double", 2.0)
+    made.save("triple", 3.0)
+    made.save_wrong("wrong")
+    return made

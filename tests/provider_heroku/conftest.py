@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import os
 import secrets
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,23 +12,14 @@ import pytest
 from filelock import FileLock
 
 from mlem import api
-from mlem.errors import MlemError
 from mlem.plugins import registry
 from mlem.testing import Project
-from mlem_provider_docker import Engine, EngineAddress, connect
+from mlem_provider_docker import Engine
 from mlem_provider_heroku.testing import HerokuSimulator
 
-REQUIRED = os.environ.get("CI") == "true" or bool(os.environ.get("MLEM_REQUIRE_ENGINE"))
-REGISTRY = os.environ.get("MLEM_TEST_REGISTRY", "127.0.0.1:5000")
 SCHEMA = Path(__file__).parents[2].parent / "shared" / "heroku" / "platform-api-schema.json"
 CACHE = "mlem-test-cache-heroku"
 KEY = "key-of-the-tests-3f1c"
-
-
-def _lacking(reason: str) -> None:
-    if REQUIRED:
-        pytest.fail(f"{reason}; python tools/engine/start.py starts one")
-    pytest.skip(reason)
 
 
 @pytest.fixture(autouse=True)
@@ -51,16 +40,6 @@ def schema() -> Path:
 
 
 @pytest.fixture(scope="session")
-def engine() -> Engine:
-    """The Docker Engine that the docker command uses."""
-    try:
-        return connect(EngineAddress().endpoint())
-    except MlemError as error:
-        _lacking(f"no Docker Engine: {error.message}")
-        raise
-
-
-@pytest.fixture(scope="session")
 def warm(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> None:
     """An image of a model without packages: while it is there, the layers of all the others' packages stay in the Engine's cache."""
     project = Project.make(tmp_path_factory.mktemp("warm"))
@@ -72,15 +51,10 @@ def warm(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> None:
 
 
 @pytest.fixture(scope="session")
-def _simulator(warm: None) -> Iterator[HerokuSimulator]:
-    try:
-        with urllib.request.urlopen(f"http://{REGISTRY}/v2/", timeout=5):
-            pass
-    except (urllib.error.URLError, OSError) as error:
-        _lacking(f"no registry at {REGISTRY}: {error}")
+def _simulator(warm: None, push_registry: str) -> Iterator[HerokuSimulator]:
     if not SCHEMA.is_file() and os.environ.get("CI") == "true":
         pytest.fail(f"no schema of Heroku's API at {SCHEMA}")
-    with HerokuSimulator(registry=REGISTRY, schema=SCHEMA if SCHEMA.is_file() else None, boot_timeout_s=20, stop_timeout_s=2) as found:
+    with HerokuSimulator(registry=push_registry, schema=SCHEMA if SCHEMA.is_file() else None, boot_timeout_s=20, stop_timeout_s=2) as found:
         yield found
 
 
@@ -98,16 +72,6 @@ def heroku(_simulator: HerokuSimulator) -> Iterator[HerokuSimulator]:
 def name() -> str:
     """A name for an app that no other test uses."""
     return f"t{secrets.token_hex(6)}"
-
-
-@pytest.fixture
-def plain(tmp_path: Path) -> Project:
-    """A project with the models ``double``, ``triple`` and ``wrong``, which need no packages."""
-    made = Project.make(tmp_path / "project")
-    made.save("double", 2.0)
-    made.save("triple", 3.0)
-    made.save_wrong("wrong")
-    return made
 
 
 @pytest.fixture

@@ -5,24 +5,19 @@ from __future__ import annotations
 import importlib.util
 import os
 import sys
-import urllib.error
-import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 from filelock import FileLock
 
 from mlem import api
-from mlem.errors import MlemError
 from mlem.plugins import registry
 from mlem.testing import Project
-from mlem_provider_docker import Engine, EngineAddress, connect
+from mlem_provider_docker import Engine
 
-REQUIRED = os.environ.get("CI") == "true" or bool(os.environ.get("MLEM_REQUIRE_ENGINE"))
-REGISTRY = os.environ.get("MLEM_TEST_REGISTRY", "127.0.0.1:5000")
 CACHE = "mlem-test-cache-sagemaker"
 APP = "app"
 
@@ -39,33 +34,6 @@ def load_tools() -> ModuleType:
     return module
 
 
-def _lacking(reason: str) -> None:
-    if REQUIRED:
-        pytest.fail(f"{reason}; python tools/engine/start.py starts one")
-    pytest.skip(reason)
-
-
-@pytest.fixture(scope="session")
-def engine() -> Engine:
-    """The Docker Engine that the docker command uses."""
-    try:
-        return connect(EngineAddress().endpoint())
-    except MlemError as error:
-        _lacking(f"no Docker Engine: {error.message}")
-        raise
-
-
-@pytest.fixture(scope="session")
-def push_registry() -> str:
-    """A registry without TLS on this machine, as in an image's name."""
-    try:
-        with urllib.request.urlopen(f"http://{REGISTRY}/v2/", timeout=5):
-            return REGISTRY
-    except (urllib.error.URLError, OSError) as error:
-        _lacking(f"no registry at {REGISTRY}: {error}")
-        raise
-
-
 @pytest.fixture(scope="session")
 def warm(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> None:
     """An image of a model without packages: while it is there, the layers of all the others' packages stay in the Engine's cache."""
@@ -77,12 +45,12 @@ def warm(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> None:
 
 
 @pytest.fixture(scope="session")
-def _server(push_registry: str, warm: None) -> Iterator[Any]:
+def _server(push_registry: str, warm: None, lacking: Callable[[str], NoReturn]) -> Iterator[Any]:
     try:
         with load_tools().sagemaker(push_registry) as server:
             yield server
     except FileNotFoundError as error:
-        _lacking(str(error))
+        lacking(str(error))
 
 
 @pytest.fixture
