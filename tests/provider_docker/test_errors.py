@@ -20,6 +20,7 @@ SAID = [
     ("no basic auth credentials", 6, "registry-refused"),
     ("manifest for python:3.99-slim not found: manifest unknown: manifest unknown", 3, "image-not-found"),
     ("pull access denied for nobody, repository does not exist or may require 'docker login'", 3, "image-not-found"),
+    ("unrecognized image ID sha256:6ba6", 3, "image-not-found"),
     ("Get https://r.example/v2/: dial tcp: lookup r.example: no such host", 7, "registry-unreachable"),
     ('Conflict. The container name "/x" is already in use by container "abc"', 4, "conflict"),
     ("network nosuch not found", 3, "network-not-found"),

@@ -77,7 +77,8 @@ TABLE = (
         "try the helper: docker login HOST; it is named in ~/.docker/config.json",
     ),
     Rule(
-        r"pull access denied|manifest unknown|manifest for .* not found|repository .* not found|no such image|name unknown",
+        r"pull access denied|manifest unknown|manifest for .* not found|repository .* not found|no such image|unrecognized image id"
+        r"|name unknown",
         NotFoundError,
         "image-not-found",
         "check the name of the image (docker pull NAME); another base: --base_image",

@@ -191,8 +191,8 @@ class Engine:
             with self._absent_is_none(f"remove the image {name}"):
                 self._api.remove_image(name)
         except MlemError as error:
-            # another name, or a container that is not ours, still needs it
-            if error.code != "conflict":
+            # another name, or a container that is not ours, still needs it; or another command removes it at this very moment
+            if error.code not in ("conflict", "image-not-found"):
                 raise
 
     def build(self, context: Iterator[bytes], name: str, **options: Any) -> Iterator[dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""A build whose cached layers another command removes; the Engine is one that speaks its API, and fails the first build so."""
+"""Other commands that remove images at the same time; the Engine is one that speaks its API, and fails as a real one does then."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from mlem import api
 from mlem.errors import PlatformError
 from mlem.plugins import registry
 from mlem.testing import Project
+from mlem_provider_docker import EngineAddress, connect
 
 
 class SpeakingEngine(ThreadingHTTPServer):
@@ -44,6 +45,9 @@ class Handler(BaseHTTPRequestHandler):
         self.server.builds += 1
         failure = self.server.failures.pop(0) if self.server.failures else None
         self._answer(200, {"error": failure} if failure else {"stream": "Successfully built\n"})
+
+    def do_DELETE(self) -> None:
+        self._answer(500, {"message": "unrecognized image ID sha256:0123"})
 
     def _answer(self, status: int, document: Any) -> None:
         body = json.dumps(document).encode()
@@ -89,3 +93,8 @@ def test_any_other_failure_and_a_second_one_are_told(plain: Project, speaking: S
     with pytest.raises(PlatformError):
         build(plain, speaking, [])
     assert speaking.failures == []
+
+
+@pytest.mark.parametrize("speaking", [[]], indirect=True)
+def test_an_image_that_another_command_removes_at_the_same_moment_is_gone(speaking: SpeakingEngine) -> None:
+    connect(EngineAddress(host=f"tcp://127.0.0.1:{speaking.server_address[1]}").endpoint()).remove_image("sha256:0123")
