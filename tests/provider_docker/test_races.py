@@ -80,16 +80,19 @@ def build(project: Project, server: SpeakingEngine, lines: list[str]) -> Any:
 GONE = 'unable to find image "sha256:0123"'
 
 
-@pytest.mark.parametrize("speaking", [[GONE]], indirect=True)
-def test_a_build_that_lost_a_layer_to_another_command_is_repeated_once(plain: Project, speaking: SpeakingEngine) -> None:
+GONE_TOO = "failed to set parent sha256:0123: unknown parent image ID sha256:0123"
+
+
+@pytest.mark.parametrize("speaking", [[GONE, GONE_TOO]], indirect=True)
+def test_a_build_that_lost_layers_to_other_commands_is_repeated(plain: Project, speaking: SpeakingEngine) -> None:
     lines: list[str] = []
     assert build(plain, speaking, lines)["size_bytes"] == 1
-    assert speaking.builds == 2
+    assert speaking.builds == 3
     assert "another command removed a layer that this build used: building again" in lines
 
 
-@pytest.mark.parametrize("speaking", [[GONE, GONE], ["exit code 1"]], indirect=True)
-def test_any_other_failure_and_a_second_one_are_told(plain: Project, speaking: SpeakingEngine) -> None:
+@pytest.mark.parametrize("speaking", [[GONE, GONE, GONE], ["exit code 1"]], indirect=True)
+def test_any_other_failure_and_a_third_one_are_told(plain: Project, speaking: SpeakingEngine) -> None:
     with pytest.raises(PlatformError):
         build(plain, speaking, [])
     assert speaking.failures == []

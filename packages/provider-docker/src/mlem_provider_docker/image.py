@@ -31,11 +31,16 @@ BUILT = "build"
 """The lineage of an image that belongs to no deployment: ``mlem build`` made it."""
 
 LAST_LINES = 15
+ATTEMPTS = 3
+"""Builds, where other commands remove what they use."""
 _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 _EXIT_CODE = re.compile(r"returned a non-zero code: (\d+)")
 _STEP = re.compile(r"^Step (\d+)/(\d+) : (.*)", re.DOTALL)
 _MISMATCH = re.compile(r"^mlem: the base image has Python.*$", re.MULTILINE)
-_TAKEN_AWAY = re.compile(r"unable to find image .?sha256:|No such image: sha256:|layer does not exist", re.IGNORECASE)
+_TAKEN_AWAY = re.compile(
+    r"unable to find image .?sha256:|no such image: sha256:|layer does not exist|failed to get digest sha256:|failed to set parent sha256:",
+    re.IGNORECASE,
+)
 """What the Engine says when an image of its cache was removed under a build."""
 _NO_VERSION = re.compile(r"Could not find a version that satisfies the requirement (\S+)|No matching distribution found for (\S+)")
 
@@ -122,13 +127,14 @@ def build(
         settings: dict[str, Any] = {"buildargs": arguments(recipe, options, os.environ)}
         if recipe.platform:
             settings["platform"] = recipe.platform
-        try:
-            _build_once(engine, name, path, settings, report, guard)
-        except MlemError as error:
-            if not _TAKEN_AWAY.search(error.message):
-                raise
-            report("another command removed a layer that this build used: building again")
-            _build_once(engine, name, path, settings, report, guard)
+        for attempt in range(1, ATTEMPTS + 1):
+            try:
+                _build_once(engine, name, path, settings, report, guard)
+                return
+            except MlemError as error:
+                if attempt == ATTEMPTS or not _TAKEN_AWAY.search(error.message):
+                    raise
+                report("another command removed a layer that this build used: building again")
 
 
 def _build_once(engine: Engine, name: str, folder: Path, settings: Mapping[str, Any], report: Report, guard: Callable[[], None]) -> None:
