@@ -88,6 +88,13 @@ def faults(session: nox.Session) -> None:
 
 
 @nox.session
+def load(session: nox.Session) -> None:
+    """Ask a server for twice what its model can do, for ten minutes, and watch its answers and its memory."""
+    install(session, PACKAGES["server"], *group("test", "example"))
+    _pytest(session, "tests/server/test_load.py", env={"MLEM_TEST_LOAD_SECONDS": "600", "CI": "true"})
+
+
+@nox.session
 def journeys(session: nox.Session) -> None:
     """Run the command line end to end, with everything installed."""
     install(session, list(PACKAGES), *group("test", "example", "servers"), "-e", "examples/mlem-provider-folder")

@@ -10,6 +10,7 @@ import logging
 import os
 import signal
 import socket
+import ssl
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -56,6 +57,25 @@ def _watched_no_more(life: int, stopping: asyncio.Event) -> None:
     stopping.set()
 
 
+async def _stop_accepting(
+    server: asyncio.Server, listener: socket.socket, connections: Connections, context: ssl.SSLContext | None, timeout_s: float | None
+) -> None:
+    """Close the port, and take those who are connected by then: the kernel resets who waits at a socket that is closed."""
+    loop = asyncio.get_running_loop()
+    loop.remove_reader(listener)
+    for _ in range(2):  # connections that asyncio has accepted get their protocol: a closed server would drop them
+        await asyncio.sleep(0)
+    waiting = []
+    with contextlib.suppress(OSError):  # nobody waits any more
+        while True:
+            waiting.append(listener.accept()[0])
+    server.close()
+    for one in waiting:
+        one.setblocking(False)
+    taken = (loop.connect_accepted_socket(connections.accept, one, ssl=context, ssl_handshake_timeout=timeout_s) for one in waiting)
+    await asyncio.gather(*taken, return_exceptions=True)  # a caller who is gone by now is no concern of ours
+
+
 async def _run(app: App, listener: socket.socket, settings: Settings, load: Callable[[], Any]) -> None:
     context = tls_context(settings)
     connections = Connections(app, settings)
@@ -83,7 +103,7 @@ async def _run(app: App, listener: socket.socket, settings: Settings, load: Call
         if loading.done():
             log.info("ready: POST %s", ", ".join(f"{url}/{method}" for method in app.model.methods))
         await waiting
-    server.close()
+    await _stop_accepting(server, listener, connections, context, timeout_s)
     cut_off = await connections.stop(settings.shutdown_timeout_s, app.stop())
     waiting.cancel()
     app.close()

@@ -6,6 +6,7 @@ import contextlib
 import logging
 import os
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -44,6 +45,8 @@ class Workers:
         self._processes: dict[int, tuple[subprocess.Popen[bytes], float]] = {}
         self._quick_ends = 0
         self._stopping = False
+        self._told: set[int] = set()
+        self._listener: socket.socket | None = None
 
     def run(self) -> int:
         """Serve until a signal, or until the workers can't; return the exit code.
@@ -55,20 +58,28 @@ class Workers:
         for number in SIGNALS:
             signal.signal(number, self._stop)
         with contextlib.closing(listen(self._settings)) as listener, tempfile.TemporaryDirectory(prefix="mlem-metrics-") as folder:
+            self._listener, fd = listener, listener.fileno()
             log.info("listening on %s with %d workers", address_of(listener, tls=self._settings.tls_certificate is not None), self._count)
             life, _watched = os.pipe()  # workers see its end when this process is gone, however it went
             environment = {**os.environ, MULTIPROCESS_VARIABLE: folder}
             code = 0
             while not self._stopping and code == 0:
                 while len(self._processes) < self._count and not self._stopping:
-                    self._start(listener.fileno(), life, environment)
+                    self._start(fd, life, environment)
                 code = self._wait()
             return self._finish(code)
 
     def _start(self, listener: int, life: int, environment: dict[str, str]) -> None:
         command = [sys.executable, "-m", "mlem_server", *self._words, "--workers", "1", "--fd", str(listener), "--life-fd", str(life)]
-        process = subprocess.Popen(command, pass_fds=[listener, life], env=environment)  # noqa: S603  # our own arguments
+        try:
+            process = subprocess.Popen(command, pass_fds=[listener, life], env=environment)  # noqa: S603  # our own arguments
+        except OSError:
+            if self._stopping:  # the socket was closed just now
+                return
+            raise
         self._processes[process.pid] = (process, time.monotonic())
+        if self._stopping:
+            self._tell(process)
 
     def _wait(self) -> int:
         """Wait until a worker ends; return an exit code when it is no use to start another."""
@@ -85,16 +96,26 @@ class Workers:
 
     def _finish(self, code: int) -> int:
         for process, _ in self._processes.values():
-            process.send_signal(signal.SIGTERM)
+            self._tell(process)
         for process, _ in self._processes.values():
             code = max(code, process.wait())
         log.info("stopped")
         return code
 
+    def _tell(self, process: subprocess.Popen[bytes]) -> None:
+        """Tell a worker to stop, once: the second signal would end it at once, with what it has in flight."""
+        if process.pid not in self._told:
+            self._told.add(process.pid)
+            process.send_signal(signal.SIGTERM)
+
     def _stop(self, number: int, frame: FrameType | None) -> None:
         again, self._stopping = self._stopping, True
+        if self._listener is not None:
+            self._listener.close()  # the last worker that closes it takes those who are connected
         for process, _ in list(self._processes.values()):
-            # the second signal ends a worker at once
-            process.send_signal(signal.SIGTERM)
+            if again:
+                process.send_signal(signal.SIGTERM)
+            else:
+                self._tell(process)
         if again:
             os._exit(128 + number)
