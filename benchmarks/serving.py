@@ -168,7 +168,7 @@ PEERS = {
         ),
         ("{bin}/mlem", "serve", "fastapi", "--model", "{model}", "--host", "127.0.0.1", "--port", "{port}"),
         "mlem",
-        body={"data": {"values": ROWS}},
+        body={"data": ROWS},
     ),
 }
 
