@@ -79,7 +79,7 @@ def test_rows_are_added_and_removed_and_wrong_values_are_told(page: Any, iris: A
     assert page.locator("#answer td").all_text_contents() == ["0", "2"]
     page.fill("[aria-label='X, row 2, petal_width']", "wide")
     page.click("#send")
-    page.wait_for_function("document.getElementById('failure').textContent !== ''")
+    page.wait_for_selector("#failure:not(:empty)")
     assert page.text_content("#failure").startswith("X[1].petal_width: expected a number")
     page.click("[aria-label='Remove row 2']")
     page.click("#send")
