@@ -70,7 +70,6 @@ def test_2_wrong_usage(project: Project, arguments: list[str], message: str) -> 
     ("arguments", "message"),
     [
         (["deployment", "run", "local", "app", "--model", "irsi"], "no object 'irsi'"),
-        (["deployment", "run", "heroku", "app", "--model", "iris"], "pip install mlem-provider-heroku"),
         (["deployment", "run", "locla", "app", "--model", "iris"], 'did you mean "local"?'),
         (["deployment", "status", "app"], "no object 'app'"),
         (["deployment", "apply", "app", "new.csv"], "no object 'app'"),
