@@ -305,7 +305,10 @@ def main() -> None:
         print(table(model, figures[model]), flush=True)
     if options.write:
         (DOCS / "images" / "serving.svg").write_text(plot(figures))
-        (DOCS / "explanation" / "serving-figures.md").write_text("\n\n".join(table(model, one) for model, one in figures.items()) + "\n")
+        head = "# Figures of serving\n\nWritten by `python benchmarks/serving.py --write`: medians of one interleaved run."
+        (DOCS / "explanation" / "serving-figures.md").write_text(
+            "\n\n".join([head, *(table(model, one) for model, one in figures.items())]) + "\n"
+        )
 
 
 if __name__ == "__main__":
