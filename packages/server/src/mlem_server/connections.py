@@ -46,9 +46,6 @@ class Connections:
         self._tick_s = min(_LONGEST_TICK_S, shortest_s / 4)
         self._ticking = asyncio.create_task(self._tick())
 
-    def __len__(self) -> int:
-        return len(self._all)
-
     def accept(self) -> Connection:
         """Return the protocol of a new connection."""
         return Connection(self)
