@@ -125,14 +125,13 @@ def test_a_failing_step_puts_the_last_release_back_and_keeps_its_own_error(decla
     assert declare().status() == Condition(DeploymentStatus.RUNNING)
 
 
-def test_when_putting_back_fails_too_both_failures_are_told(declare: Declare, platform: FakePlatform) -> None:
+def test_when_putting_back_fails_too_both_failures_are_told(declare: Declare, platform: FakePlatform, project: Project) -> None:
     declare().run()
-    platform.faults.update({"apply server": PlatformError("first"), "apply disk": PlatformError("second")})
-    platform.faults.pop("apply disk")
-    platform.faults["apply server after"] = PlatformError("second")
-    with pytest.raises(PlatformError, match="first") as caught:
-        declare("triple", size=2).run()
-    assert "could not be put back" in caught.value.message or "serves again" in caught.value.message
+    platform.faults["apply server after"] = PlatformError("no capacity")
+    platform.wrong.add(digest(project, "double"))
+    with pytest.raises(PlatformError, match=r"no capacity\nrelease 1 could not be put back either: ") as caught:
+        declare("triple").run()
+    assert caught.value.hint == "mlem deployment status app"
 
 
 def test_a_first_release_that_fails_leaves_its_journal(declare: Declare, platform: FakePlatform, project: Project) -> None:
@@ -141,6 +140,13 @@ def test_a_first_release_that_fails_leaves_its_journal(declare: Declare, platfor
     with pytest.raises(GateError, match="no earlier release"):
         handle.run()
     assert (list(state_of(handle).records), state_of(handle).releases) == (["disk", "server"], ())
+
+
+def test_a_first_run_that_fails_speaks_of_no_earlier_release(declare: Declare, platform: FakePlatform) -> None:
+    platform.faults["apply disk"] = PlatformError("no credit")
+    with pytest.raises(PlatformError) as caught:
+        declare().run()
+    assert caught.value.message == "no credit"
 
 
 def test_a_changed_field_says_what_changes_and_what_it_costs(declare: Declare, platform: FakePlatform) -> None:

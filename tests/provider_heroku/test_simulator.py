@@ -89,3 +89,24 @@ def test_the_tutorial_runs_and_its_dynos_end_with_the_simulator(plain: Project, 
     assert len(gone) >= 1
     assert state is not None
     engine.remove_image(state.records["image"]["image"])  # the Engine that built it is not the simulator's business
+
+
+def start(*options: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "mlem_provider_heroku.testing", "--router-port", "0", *options]
+    return subprocess.run(command, capture_output=True, text=True, timeout=60)
+
+
+def test_a_second_simulator_on_the_same_port_says_what_to_do(heroku: HerokuSimulator) -> None:
+    port = str(urlsplit(heroku.api.url).port)
+    done = start("--api-port", port, "--registry", heroku.registry)
+    assert (done.returncode, done.stdout) == (4, "")
+    assert done.stderr.splitlines()[0] == f"error[port-in-use]: port {port} is in use"
+    assert "--api-port 0" in done.stderr
+
+
+def test_a_simulator_without_a_registry_says_how_to_start_one(heroku: HerokuSimulator) -> None:
+    nobody = urlsplit(heroku.api.url).netloc  # answers, but is no registry
+    done = start("--api-port", "0", "--registry", nobody)
+    assert (done.returncode, done.stdout) == (7, "")
+    assert done.stderr.startswith(f"error[no-registry]: no registry answers at {nobody}")
+    assert f"hint: start one: docker run -d -p {nobody}:5000 registry:2" in done.stderr

@@ -59,6 +59,8 @@ def test_the_image_serves_in_sagemakers_local_mode(project: Project, engine: Eng
     try:
         ran = project.python("-c", SCRIPT, image, str(port), str(tmp_path / "data"), timeout_s=180)
     finally:
+        for left in engine._api.containers(all=True, filters={"ancestor": image}):  # local mode stops its containers, no more
+            engine.remove_container(left["Id"])
         engine.remove_image(image)
     result = next((line for line in ran.stdout.splitlines() if line.startswith("RESULT ")), None)
     assert result is not None, ran.stdout + ran.stderr

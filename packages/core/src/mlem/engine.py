@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from mlem.deployment import Condition, DeploymentStatus
-from mlem.errors import LockedError, MlemError, NotFoundError, StateUnknownError, UserError
+from mlem.errors import GateError, LockedError, MlemError, NotFoundError, StateUnknownError, UserError
 from mlem.holder import now
 from mlem.journal import apply_changes, changes_of, finish, prune, remove_obsolete, remove_step, restore, state_of
 from mlem.locking import Lock, Report, expect_ours, hold, new_state, release_lock, session_of
@@ -159,7 +159,8 @@ def _put_back(target: Target, session: Session, steps: Sequence[Step], ctx: Cont
     name = target.name
     if served is None:
         hint = f"look: mlem deployment logs {name}; clean up: mlem deployment remove {name}"
-        return _extended(error, "there is no earlier release to put back", error.hint or hint)
+        sentence = "there is no earlier release to put back" if isinstance(error, GateError) else ""
+        return _extended(error, sentence, error.hint or hint)
     ctx.report(f"failed; putting release {served.number} back")
     try:
         ctx = restore(session, steps, ctx, served)
@@ -175,7 +176,7 @@ def _put_back(target: Target, session: Session, steps: Sequence[Step], ctx: Cont
 
 def _extended(error: MlemError, sentence: str, hint: str | None) -> MlemError:
     extended: MlemError = type(error).__new__(type(error))
-    MlemError.__init__(extended, f"{error.message}\n{sentence}", hint=hint, known=error.known, code=error.code)
+    MlemError.__init__(extended, f"{error.message}\n{sentence}".rstrip(), hint=hint, known=error.known, code=error.code)
     return extended
 
 

@@ -1,4 +1,4 @@
-"""``python -m mlem_provider_heroku.testing``: start a simulator of Heroku, say how to use it, and run until Ctrl-C."""
+"""Start a simulator of Heroku, say how to use it, and run until Ctrl-C."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def main() -> int:
             router_port=options.router_port,
         )
     except MlemError as error:
-        print(f"error: {error.message}\nhint: {error.hint}", file=sys.stderr)
+        print(f"error[{error.code}]: {error.message}", f"hint: {error.hint}" if error.hint else "", sep="\n", file=sys.stderr)
         return error.exit_code
     with simulator:
         print("Heroku is simulated here until Ctrl-C. In another terminal, in your project:\n")

@@ -28,10 +28,20 @@ class Registry:
         host: The registry: ``127.0.0.1:5000``.
         engine: The Engine.
         simulator: The simulator's id, a label of its copies.
+
+    Raises:
+        PlatformError: No registry answers there.
     """
 
     def __init__(self, host: str, engine: Engine, simulator: str) -> None:
         self._host, self._engine, self._simulator = host, engine, simulator
+        try:
+            reason = None if self._get("") is not None else "/v2/ is not there"
+        except (OSError, ValueError) as error:
+            reason = str(error)
+        if reason is not None:
+            hint = f"start one: docker run -d -p {host}:5000 registry:2"
+            raise PlatformError(f"no registry answers at {host}: {reason}", code="no-registry", hint=hint)
 
     def find(self, repositories: Sequence[str], image_id: str) -> str | None:
         """Return the name of the image with an id in one of some repositories; None when it was not pushed."""

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+from mlem.errors import ConflictError
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -35,6 +38,9 @@ class Server(ThreadingHTTPServer):
     Args:
         handler: Handles the requests.
         port: The port; 0 for any free one.
+
+    Raises:
+        ConflictError: Something else listens there.
     """
 
     daemon_threads = True
@@ -42,7 +48,13 @@ class Server(ThreadingHTTPServer):
     request_queue_size = 64
 
     def __init__(self, handler: type[Handler], port: int = 0) -> None:
-        super().__init__(("127.0.0.1", port), handler)
+        try:
+            super().__init__(("127.0.0.1", port), handler)
+        except OSError as error:
+            if error.errno != errno.EADDRINUSE:
+                raise
+            hint = "another simulator may run: end it, or take other ports, as --api-port 0 --router-port 0 does"
+            raise ConflictError(f"port {port} is in use", code="port-in-use", hint=hint) from error
         self._thread = threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.05}, name="simulator", daemon=True)
         self._thread.start()
 
