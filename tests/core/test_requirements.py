@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import os
+import subprocess
 import sys
 from importlib.metadata import version
 from pathlib import Path
@@ -38,3 +40,18 @@ def test_a_file_beside_the_script_is_local(tmp_path: Path, monkeypatch: pytest.M
         assert "own_thing" in [module.__name__ for module in local_modules()]
     finally:
         del sys.modules["own_thing"]
+
+
+def test_a_module_of_the_users_is_local_also_where_a_distribution_installs_one_of_its_name(tmp_path: Path) -> None:
+    """As smdebug-rulesconfig 1.0.1 does, which comes with the SageMaker SDK: it installs a ``tests``."""
+    site, own = tmp_path / "site", tmp_path / "own"
+    for folder in (site / "careless-1.0.dist-info", site / "helpers", site / "theirs", own):
+        folder.mkdir(parents=True)
+    (site / "careless-1.0.dist-info" / "METADATA").write_text("Metadata-Version: 2.1\nName: careless\nVersion: 1.0\n")
+    (site / "careless-1.0.dist-info" / "RECORD").write_text("helpers/__init__.py,,\ntheirs/__init__.py,,\n")
+    for path in (site / "helpers" / "__init__.py", site / "theirs" / "__init__.py", own / "helpers.py"):
+        path.touch()
+    code = "import helpers, theirs, mlem.requirements as r; print([r.is_local(name) for name in ('helpers', 'theirs')])"
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, (own, site)))}
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False)
+    assert done.stdout.strip() == "[True, False]", done.stderr

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import importlib.util
 import json
+import os
 import sys
 from collections.abc import Iterable, Mapping
 from types import ModuleType
@@ -53,17 +54,32 @@ def _is_editable(name: str) -> bool:
 
 
 def is_local(module: str) -> bool:
-    """Whether a module is the user's own: neither Python's nor from an installed distribution, yet importable."""
+    """Whether a module is the user's own: neither Python's nor from an installed distribution, yet importable.
+
+    A name may be both: some distributions install a ``tests`` or ``utils`` of their own. Then the file decides.
+    """
     top = top_level(module)
-    if is_standard(top) or top in _distributions():
+    if is_standard(top):
         return False
     loaded = sys.modules.get(module) or sys.modules.get(top)
+    owners = _distributions().get(top, ())
+    if owners:
+        file = getattr(loaded, "__file__", None)
+        return file is not None and not any(os.path.realpath(file).startswith(_site(name)) for name in owners)
     if loaded is not None:
         return getattr(loaded, "__file__", None) is not None or hasattr(loaded, "__path__")
     try:
         return importlib.util.find_spec(top) is not None
     except (ImportError, ValueError):
         return False
+
+
+@functools.cache
+def _site(distribution_name: str) -> str:
+    """Return the folder that a distribution's modules are in."""
+    from importlib.metadata import distribution
+
+    return os.path.join(os.path.realpath(str(distribution(distribution_name).locate_file(""))), "")
 
 
 def local_modules() -> list[ModuleType]:
