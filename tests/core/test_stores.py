@@ -8,9 +8,12 @@ from typing import Any, ClassVar
 
 import pytest
 
-from mlem.state_manager import StateManager
+from mlem.errors import ConflictError
+from mlem.state_manager import ABSENT, StateManager
+from mlem.stores.exclusive import exclusive_creation
 from mlem.stores.fsspec import FsspecStateManager
 from mlem.stores.local import LocalStateManager
+from mlem.stores.log import KEPT_VERSIONS, LogStore
 from mlem.testing.store_suite import StateManagerSuite, StoreSuite
 
 
@@ -53,3 +56,55 @@ class TestFsspecInMemory(MemoryFixtures, StoreSuite):
 
 class TestFsspecInMemoryLocks(MemoryFixtures, StateManagerSuite):
     pass
+
+
+class RacingStore(LogStore):
+    """A log on files whose next created version is followed by others' writes before the writer can look."""
+
+    def __init__(self, folder: Path) -> None:
+        import fsspec
+
+        fs = fsspec.filesystem("file")
+        create = exclusive_creation(fs, unsafe=False)
+        self.others: list[Any] = []
+
+        def racing(path: str, data: bytes) -> bool:
+            made = create(path, data)
+            others, self.others = self.others, []
+            for other in others:
+                other()
+            return made
+
+        super().__init__(fs, str(folder), racing, folder.as_uri())
+
+    def advance(self, times: int = 1) -> str:
+        version = ABSENT
+        for _ in range(times):
+            found = self.read("app")
+            version = self.write("app", os.urandom(4), found.version if found else ABSENT)
+        return version
+
+
+@pytest.mark.parametrize("before", [0, 1, 3, KEPT_VERSIONS + 3])
+@pytest.mark.parametrize("others", [1, KEPT_VERSIONS - 2])
+def test_a_write_that_landed_is_no_conflict_when_others_go_on_from_it_at_once(tmp_path: Path, before: int, others: int) -> None:
+    store = RacingStore(tmp_path)
+    expect = store.advance(before)
+    store.others = [lambda: store.advance(others)]
+    assert store.write("app", b"mine", expect) == str(before + 1)
+
+
+@pytest.mark.parametrize("before", [0, 1])
+@pytest.mark.parametrize("erased", [True, False])
+def test_a_writer_that_was_paused_until_its_number_was_pruned_has_written_nothing(tmp_path: Path, before: int, erased: bool) -> None:
+    store = RacingStore(tmp_path)
+    store.advance(before)
+    newest = store.advance(1 if erased else 3 * KEPT_VERSIONS)
+    if erased:
+        store.delete("app", newest)
+    assert not Path(store._path("app", before + 1)).exists()
+    # the look before a first write is what a paused writer has behind it
+    with pytest.raises(ConflictError):
+        store._make("app", before + 1, b"old")
+    found = store.read("app")
+    assert (found is None) if erased else (found is not None and found.version == newest)

@@ -57,16 +57,7 @@ class LogStore(Store):
 
     def write(self, name: str, data: bytes, expect: str) -> str:
         """Make the next version; see `Store.write`."""
-        number = self._next_number(name, expect)
-        if not self._create(self._path(name, number), data):
-            raise ConflictError(f"{self.where(name)} was changed by somebody else since it was read", hint="look at it, then run again")
-        numbers = self._numbers(name)
-        if max(numbers, default=number) > number:
-            # The number was free because it had been pruned: others are far ahead. Or somebody went on from it already.
-            raise ConflictError(f"{self.where(name)} was changed by somebody else meanwhile", code="overtaken")
-        self._copy(name, data)
-        self._prune(name, [old for old in numbers if old <= number - (KEPT_VERSIONS if data != ERASED else 1)])
-        return str(number)
+        return self._make(name, self._next_number(name, expect), data)
 
     def delete(self, name: str, expect: str) -> None:
         """Make a last version that says that there is none; see `Store.delete`."""
@@ -86,6 +77,31 @@ class LogStore(Store):
         for name, (_, size) in sorted(newest.items()):
             if name.startswith(prefix) and (size != len(ERASED) or self.read(name) is not None):
                 yield name
+
+    def _make(self, name: str, number: int, data: bytes) -> str:
+        """Make the version of a number."""
+        if not self._create(self._path(name, number), data):
+            raise ConflictError(f"{self.where(name)} was changed by somebody else since it was read", hint="look at it, then run again")
+        numbers = self._numbers(name)
+        if max(numbers, default=number) > number:
+            if not self._was_free(name, number, numbers):
+                raise ConflictError(f"{self.where(name)} was changed by somebody else meanwhile", code="overtaken")
+            return str(number)  # whoever went on from it has a newer copy, and prunes
+        self._copy(name, data)
+        self._prune(name, [old for old in sorted(numbers) if old <= number - (KEPT_VERSIONS if data != ERASED else 1)])
+        return str(number)
+
+    def _was_free(self, name: str, number: int, numbers: list[int]) -> bool:
+        """Say whether others only went on from a version that was made; else it was pruned, long ago, and made a second time.
+
+        Pruning takes the lowest first: while the one before is there, this one was never pruned.
+        """
+        if number > 1:
+            return number - 1 in numbers
+        try:
+            return 2 in numbers and max(numbers) <= KEPT_VERSIONS and self._read_version(name, 2) != ERASED
+        except FileExistsError:
+            return False
 
     def _next_number(self, name: str, expect: str) -> int:
         if expect != ABSENT:
