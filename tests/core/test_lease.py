@@ -63,6 +63,25 @@ def test_one_locked_write_costs_three_requests(bench: Bench) -> None:
     assert (bench.stored().lock, bench.stored().serial, bench.stored().records) == (None, 2, {"disk": {"id": 1}})
 
 
+def test_an_interrupt_right_after_the_lock_was_written_leaves_no_lock(bench: Bench) -> None:
+    bench.store.faults["write after"] = [KeyboardInterrupt()]
+    with pytest.raises(KeyboardInterrupt):
+        bench.acquire("a")
+    assert bench.stored().lock is None
+
+
+@pytest.mark.parametrize("operation", ["write after", "delete after", "write", "delete"])
+def test_an_interrupt_of_the_last_write_is_neither_hidden_nor_undone(bench: Bench, operation: str) -> None:
+    def run() -> None:
+        with leased(bench.store, "app", remote("a"), timeout_s=0, initial=NEW) as lease:
+            bench.store.faults[operation] = [KeyboardInterrupt()]
+            lease.erase() if "delete" in operation else lease.finish(NEW)
+
+    with pytest.raises(KeyboardInterrupt):
+        run()
+    assert "app" not in bench.store.values if operation == "delete after" else bench.stored().lock is None
+
+
 def test_a_run_of_k_steps_costs_one_read_and_k_plus_two_writes(bench: Bench) -> None:
     bench.acquire("a").finish(NEW)
     bench.store.calls.clear()

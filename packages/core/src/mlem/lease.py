@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from mlem.clock import Clock
-from mlem.errors import ConflictError, LockedError, MlemError, StateUnknownError
+from mlem.errors import ConflictError, LockedError, MlemError, PlatformError, StateUnknownError
 from mlem.holder import is_dead, locked_by
 from mlem.session import Session
 from mlem.settled import pause_s
@@ -81,20 +81,19 @@ class Lease(Session):
     def erase(self) -> None:
         """Delete the state."""
         with self._mutex:
-            if self.state is not None:
-                try:
-                    self.store.delete(self.name, self._version)
-                except ConflictError as error:
-                    raise self._lose() from error
-            self.state, self._version, self._open = None, ABSENT, False
+            try:
+                super().erase()
+            except ConflictError as error:
+                raise self._lose() from error
+            self._open = False
 
     def release(self) -> None:
         """Take the lock out of the state, unless somebody else has it; when the store does not answer, it expires by itself."""
         with self._mutex:
             try:
-                if self._open and self._lost is None:
+                if self._lost is None and (self._open or self._unheard is not None):
                     super().release()
-            except (LockedError, StateUnknownError):
+            except (LockedError, PlatformError):
                 pass  # all that this run did is on record: nothing is lost with the lock
             finally:
                 self._open = False
@@ -198,6 +197,9 @@ def acquire(
                 return lease
             except ConflictError:
                 held = None  # somebody was faster: look again
+            except (KeyboardInterrupt, SystemExit):
+                lease.release()  # it may have landed
+                raise
         left = begun + timeout_s - clock.monotonic()
         if left <= 0:
             raise locked_by(name, held or (state.lock if state is not None else None))

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Iterator
+from contextlib import contextmanager
 
-from mlem.errors import ConflictError, StateUnknownError
+from mlem.errors import ConflictError, MlemError, StateUnknownError
 from mlem.files import write_atomic
 from mlem.state import LockInfo, State
 from mlem.state_manager import ABSENT, Store
@@ -33,6 +35,7 @@ class Session:
         # A run under a lock that was taken by hand may die like any other: the lock has to outlive it.
         self.lock = lock if self._manual is None else lock.model_copy(update={"manual": True, "message": self._manual.message})
         self._version = version
+        self._unheard: tuple[State | None] | None = None
 
     def save(self, state: State) -> State:
         """Write a new state under the lock.
@@ -57,8 +60,9 @@ class Session:
     def erase(self) -> None:
         """Delete the state."""
         if self.state is not None:
-            self.store.delete(self.name, self._version)
-            self.state, self._version = None, ABSENT
+            with self._hearing(None):
+                self.store.delete(self.name, self._version)
+                self.state, self._version = None, ABSENT
 
     def mark(self, initial: State | None = None) -> None:
         """Write the holder into the state, so that others see who works on it.
@@ -84,6 +88,7 @@ class Session:
 
         A state without records stays too: its lineage finds what an interrupted first step may have made.
         """
+        self._catch_up()
         if self.state is not None and self.state.lock != self._manual:
             self._write(self.state, self._manual)
 
@@ -102,9 +107,30 @@ class Session:
 
     def _write(self, state: State, lock: LockInfo | None) -> State:
         written = state.model_copy(update={"lock": lock, "written_by": core_version()})
-        self._version = self.store.write(self.name, written.to_bytes(), self._version)
-        self.state = written
+        with self._hearing(written):
+            self._version = self.store.write(self.name, written.to_bytes(), self._version)
+            self.state = written
         return written
+
+    @contextmanager
+    def _hearing(self, state: State | None) -> Iterator[None]:
+        """Remember what is written, None when it is deleted, until its outcome is known: an interrupt may come in between."""
+        self._unheard = (state,)
+        try:
+            yield
+        except MlemError:
+            self._unheard = None
+            raise
+        self._unheard = None
+
+    def _catch_up(self) -> None:
+        """Find out whether a write that was interrupted has landed: the release comes after it."""
+        if self._unheard is None:
+            return
+        (state,), self._unheard = self._unheard, None
+        found = self.store.read(self.name)
+        if (found.data if found else None) == (state.to_bytes() if state else None):
+            self.state, self._version = state, found.version if found else ABSENT
 
     def _kept(self, state: State, error: StateUnknownError) -> StateUnknownError:
         """Keep a state that could not be written where it can be pushed from."""

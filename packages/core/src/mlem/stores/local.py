@@ -152,8 +152,8 @@ class LocalStateManager(StateManager):
             if state is not None and state.lock is not None and state.lock.manual and state.lock.id != lock.id:
                 raise locked_by(name, state.lock)
             session = Session(store, name, lock, state, found.version if found else ABSENT)
-            session.mark(initial)
             try:
+                session.mark(initial)
                 yield session
             finally:
                 session.release()

@@ -218,6 +218,30 @@ class StateManagerSuite(StateManagerFixtures):
         assert state is not None
         assert state.lock is None
 
+    @pytest.mark.parametrize("operation", ["save", "finish", "erase"])
+    def test_an_interrupt_right_after_a_write_landed_leaves_no_lock(
+        self, managed: StateManager, store: Store, monkeypatch: pytest.MonkeyPatch, operation: str
+    ) -> None:
+        method = "delete" if operation == "erase" else "write"
+        done = getattr(store, method)
+
+        def interrupted(*arguments: Any) -> None:
+            monkeypatch.setattr(store, method, done)
+            done(*arguments)
+            raise KeyboardInterrupt
+
+        def run() -> None:
+            with managed.session(store, "iris", self.lock(), timeout_s=0, initial=self.state()) as session:
+                assert session.state is not None
+                state = session.state.with_record("image", {"id": "i"})
+                monkeypatch.setattr(store, method, interrupted)
+                session.erase() if operation == "erase" else getattr(session, operation)(state)
+
+        with pytest.raises(KeyboardInterrupt):
+            run()
+        left = self.stored(store)
+        assert (left and (left.lock, left.records)) == (None if operation == "erase" else (None, {"image": {"id": "i"}}))
+
     def test_the_last_write_may_leave_the_lock_with_it(self, managed: StateManager, store: Store) -> None:
         with managed.session(store, "iris", self.lock(), timeout_s=0, initial=self.state()) as session:
             assert session.state is not None

@@ -45,7 +45,7 @@ class MemoryStore(Store):
     def __init__(self) -> None:
         self.values: dict[str, Versioned] = {}
         self.calls: list[str] = []
-        self.faults: dict[str, list[Exception | None]] = {}
+        self.faults: dict[str, list[BaseException | None]] = {}
         self._count = 0
         self._mutex = threading.Lock()
 
