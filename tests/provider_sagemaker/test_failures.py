@@ -54,9 +54,10 @@ def test_what_aws_finds_invalid_is_shown(project: Project, aws: Any, options: li
     assert failure(project, *options)[:2] == (2, "refused")
 
 
-def test_a_role_that_is_not_there(project: Project, options: list[str]) -> None:
+def test_a_role_that_is_not_there_is_found_out_before_anything_is_built(project: Project, options: list[str]) -> None:
     code, name, said = failure(project, *[item.replace("mlem-endpoints", "nobody") for item in options])
-    assert (code, name, "find the role nobody" in said) == (3, "aws-not-found", True), said
+    assert (code, name, "no role nobody" in said, "--env.role" in said) == (3, "no-such-role", True, True), said
+    assert ("creating image" in said, "step 1/" in said, "pushing" in said) == (True, False, False), said
 
 
 def test_a_role_that_does_not_trust_sagemaker(project: Project, options: list[str]) -> None:
@@ -110,7 +111,7 @@ def test_throttling_that_does_not_end(project: Project, aws: Any, options: list[
 
 def test_options_that_exclude_each_other(project: Project, options: list[str]) -> None:
     code, _, said = failure(project, *options, "--serverless.memory_mib", "1024", "--instance_type", "ml.m5.large")
-    assert (code, "a serverless endpoint has no instance_type" in said) == (2, True), said
+    assert (code, ".mlem: a serverless endpoint has no instance_type" in said) == (2, True), said
     code, _, said = failure(project, *options, "--serverless.memory_mib", "1500")
     assert code == 2, said
 

@@ -10,7 +10,7 @@ from mlem.errors import ConflictError, GateError
 from mlem.step import Change, Context, Record, Step
 from mlem_provider_sagemaker.declared import account_of, defaults_of, deployment_of, endpoint_name, env_of, reason_of
 from mlem_provider_sagemaker.errors import BUSY, EXISTS
-from mlem_provider_sagemaker.leftovers import Leftovers
+from mlem_provider_sagemaker.findings import Findings
 from mlem_provider_sagemaker.models import EndpointConfigStep
 from mlem_provider_sagemaker.names import mark, tags_of
 
@@ -25,8 +25,8 @@ class EndpointStep(Step):
 
     name: ClassVar[str] = "endpoint"
 
-    def __init__(self, leftovers: Leftovers) -> None:
-        self._leftovers = leftovers
+    def __init__(self, findings: Findings) -> None:
+        self._findings = findings
         self._seen: Mapping[str, Any] | None = None
 
     def wanted(self, ctx: Context) -> Record:
@@ -35,7 +35,7 @@ class EndpointStep(Step):
 
         return {
             "endpoint": endpoint_name(ctx),
-            "config": EndpointConfigStep(self._leftovers).wanted(ctx)["name"],
+            "config": EndpointConfigStep(self._findings).wanted(ctx)["name"],
             "instance_type": deployment_of(ctx).on_instances,
             "tags": dict(env_of(ctx).tags),
             "region": env_of(ctx).region,
@@ -177,7 +177,7 @@ class EndpointStep(Step):
         if not keep:
             return
         account = account_of(ctx, keep[0])
-        for name in self._leftovers.of(ctx, keep[0], hosting.ENDPOINT):
+        for name in self._findings.leftovers.of(ctx, keep[0], hosting.ENDPOINT):
             if name != keep[0]["endpoint"].lower():
                 hosting.delete_endpoint(ctx, account, name)
 
@@ -187,15 +187,15 @@ class AutoscalingStep(Step):
 
     name: ClassVar[str] = "autoscaling"
 
-    def __init__(self, leftovers: Leftovers) -> None:
-        self._leftovers = leftovers
+    def __init__(self, findings: Findings) -> None:
+        self._findings = findings
 
     def wanted(self, ctx: Context) -> Record | None:
         """Want these numbers; registered anew with each configuration, since an update may end it."""
         autoscaling = deployment_of(ctx).autoscaling
         if autoscaling is None:
             return None
-        endpoint = EndpointStep(self._leftovers).wanted(ctx)
+        endpoint = EndpointStep(self._findings).wanted(ctx)
         return {**{key: endpoint[key] for key in ("endpoint", "config", "region")}, **autoscaling.model_dump()}
 
     def apply(self, ctx: Context, wanted: Record, recorded: Record | None) -> Record:

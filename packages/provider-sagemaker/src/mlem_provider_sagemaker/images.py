@@ -10,7 +10,7 @@ from mlem.step import Change, Context, Record, Step, differences
 from mlem_provider_docker import LINEAGE_LABEL, EngineAddress, PushedImageStep
 from mlem_provider_sagemaker.declared import account_of, env_of, repository_name
 from mlem_provider_sagemaker.errors import denied
-from mlem_provider_sagemaker.leftovers import Leftovers
+from mlem_provider_sagemaker.findings import Findings
 from mlem_provider_sagemaker.names import tags_of
 
 
@@ -57,8 +57,8 @@ class RepositoryStep(Step):
 class ImageStep(PushedImageStep):
     """The image of the model, in ECR."""
 
-    def __init__(self, leftovers: Leftovers) -> None:
-        self._leftovers = leftovers
+    def __init__(self, findings: Findings) -> None:
+        self._findings = findings
 
     def engine_address(self, ctx: Context) -> EngineAddress:
         """See `PushedImageStep.engine_address`."""
@@ -87,7 +87,8 @@ class ImageStep(PushedImageStep):
         return {**found, "tag": image_tag(ctx.lineage, found["tag"]) if found["tag"] else None}
 
     def apply(self, ctx: Context, wanted: Record, recorded: Record | None) -> Record:
-        """See `PushedImageStep.apply`."""
+        """See `PushedImageStep.apply`; a role that is not there is found out before anything is built."""
+        self._findings.role.arn(ctx)
         try:
             return super().apply(ctx, wanted, recorded)
         except MlemError as error:
@@ -112,5 +113,5 @@ class ImageStep(PushedImageStep):
         kept = {record["image"] for record in keep}
         built = [name for found in engine.images(f"{LINEAGE_LABEL}={ctx.lineage}") for name in found.get("RepoTags") or []]
         tags = [name.rpartition(":")[2] for name in built if name not in kept and name != "<none>:<none>"]
-        self._leftovers.prune_images(ctx, account_of(ctx, ctx.records.get(RepositoryStep.name)), keep[0]["repository"], tags)
+        self._findings.leftovers.prune_images(ctx, account_of(ctx, ctx.records.get(RepositoryStep.name)), keep[0]["repository"], tags)
         super().prune(ctx, keep)

@@ -7,8 +7,8 @@ from typing import Any, ClassVar
 
 from mlem.step import Change, Context, Record, Step
 from mlem_provider_sagemaker.declared import account_of, defaults_of, deployment_of, env_of, reason_of, repository_name
+from mlem_provider_sagemaker.findings import Findings
 from mlem_provider_sagemaker.images import ImageStep, RepositoryStep
-from mlem_provider_sagemaker.leftovers import Leftovers
 from mlem_provider_sagemaker.names import IMAGE_TAG, name_of, tags_of
 from mlem_provider_sagemaker.variants import VARIANT
 
@@ -18,14 +18,14 @@ class ModelStep(Step):
 
     name: ClassVar[str] = "model"
 
-    def __init__(self, leftovers: Leftovers) -> None:
-        self._leftovers = leftovers
+    def __init__(self, findings: Findings) -> None:
+        self._findings = findings
 
     def wanted(self, ctx: Context) -> Record:
         """Want a model of this content; its name says which."""
         env = env_of(ctx)
         content = {
-            "image": ImageStep(self._leftovers).wanted(ctx)["tag"],
+            "image": ImageStep(self._findings).wanted(ctx)["tag"],
             "repository": repository_name(ctx),
             "role": env.role,
             "subnets": list(env.vpc.subnets),
@@ -44,18 +44,13 @@ class ModelStep(Step):
     def apply(self, ctx: Context, wanted: Record, recorded: Record | None) -> Record:
         """Make the model, or adopt the one that a killed run made."""
         from mlem_provider_sagemaker import hosting
-        from mlem_provider_sagemaker.role import role_arn
 
         account = account_of(ctx, wanted)
         defaults = defaults_of(account)
         earlier = ctx.put_back.get(self.name) or {}
         image = ctx.records[ImageStep.name]
         uri = ctx.records[RepositoryStep.name]["uri"]
-        role = (
-            earlier.get("role_arn")
-            or (recorded["role_arn"] if recorded and wanted["role"] and recorded["role"] == wanted["role"] else None)
-            or role_arn(account, wanted["role"], defaults)
-        )
+        role = self._findings.role.arn(ctx)
         vpc = earlier.get("vpc") or {
             "Subnets": wanted["subnets"] or defaults.subnets,
             "SecurityGroupIds": wanted["security_groups"] or defaults.security_groups,
@@ -86,11 +81,11 @@ class ModelStep(Step):
 
         if not keep:
             return
-        found = self._leftovers.of(ctx, keep[0], MODEL)
+        found = self._findings.leftovers.of(ctx, keep[0], MODEL)
         kept = {record["image"] for record in keep}
         tags = {each[IMAGE_TAG] for each in found.values() if IMAGE_TAG in each} - kept
-        self._leftovers.prune_images(ctx, account_of(ctx, keep[0]), keep[0]["repository"], tags)
-        self._leftovers.prune(ctx, MODEL, keep)
+        self._findings.leftovers.prune_images(ctx, account_of(ctx, keep[0]), keep[0]["repository"], tags)
+        self._findings.leftovers.prune(ctx, MODEL, keep)
 
 
 class EndpointConfigStep(Step):
@@ -98,14 +93,14 @@ class EndpointConfigStep(Step):
 
     name: ClassVar[str] = "endpoint_config"
 
-    def __init__(self, leftovers: Leftovers) -> None:
-        self._leftovers = leftovers
+    def __init__(self, findings: Findings) -> None:
+        self._findings = findings
 
     def wanted(self, ctx: Context) -> Record:
         """Want a configuration of this content; its name says which."""
         deployment, env = deployment_of(ctx), env_of(ctx)
         content = {
-            "model": ModelStep(self._leftovers).wanted(ctx)["name"],
+            "model": ModelStep(self._findings).wanted(ctx)["name"],
             "instance_type": deployment.on_instances,
             "instance_count": None if deployment.serverless else deployment.instance_count,
             "serverless": deployment.serverless.model_dump() if deployment.serverless else None,
@@ -150,7 +145,7 @@ class EndpointConfigStep(Step):
         from mlem_provider_sagemaker.hosting import CONFIG
 
         if keep:
-            self._leftovers.prune(ctx, CONFIG, keep)
+            self._findings.leftovers.prune(ctx, CONFIG, keep)
 
 
 def _variant(wanted: Record) -> dict[str, Any]:

@@ -2,9 +2,40 @@
 
 from __future__ import annotations
 
-from mlem.errors import UserError
-from mlem_provider_sagemaker.aws import Account
-from mlem_provider_sagemaker.defaults import Defaults
+from typing import TYPE_CHECKING
+
+from mlem.errors import NotFoundError, UserError
+from mlem.step import Context
+from mlem_provider_sagemaker.declared import account_of, defaults_of, env_of
+
+if TYPE_CHECKING:
+    from mlem_provider_sagemaker.aws import Account
+    from mlem_provider_sagemaker.defaults import Defaults
+
+
+class EndpointRole:
+    """The role of one operation's endpoint, found once: before the image is built, since a build takes minutes."""
+
+    def __init__(self) -> None:
+        self._found: str | None = None
+
+    def arn(self, ctx: Context) -> str:
+        """Return the role's ARN: the one of the release that is put back or of the same declaration, else AWS's answer.
+
+        Raises:
+            NotFoundError: No role has the name.
+            UserError: None is declared, and this command runs as a user.
+        """
+        declared = env_of(ctx).role
+        earlier, recorded = ctx.put_back.get("model"), ctx.records.get("model")
+        if earlier:
+            return str(earlier["role_arn"])
+        if recorded and declared and recorded["role"] == declared:
+            return str(recorded["role_arn"])
+        if self._found is None:
+            account = account_of(ctx)
+            self._found = role_arn(account, declared, defaults_of(account))
+        return self._found
 
 
 def role_arn(account: Account, declared: str | None, defaults: Defaults) -> str:
@@ -23,7 +54,10 @@ def role_arn(account: Account, declared: str | None, defaults: Defaults) -> str:
     if role.startswith("arn:"):
         return role
     # a role may have a path, which only IAM knows
-    found = account.call(f"find the role {role}", "iam", "get_role", RoleName=role.rpartition("/")[2])
+    found = account.find(f"find the role {role}", "iam", "get_role", RoleName=role.rpartition("/")[2])
+    if found is None:
+        hint = "name one that trusts sagemaker.amazonaws.com: --env.role NAME; look: aws iam list-roles"
+        raise NotFoundError(f"there is no role {role} in this account", code="no-such-role", hint=hint)
     return str(found["Role"]["Arn"])
 
 
