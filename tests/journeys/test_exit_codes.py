@@ -103,6 +103,8 @@ def test_5_locked_by_another_run_names_the_holder(project: Project) -> None:
     project.mlem("deployment", "lock", "hold", "app", "--message", "audit", "--lock-id", "ci-7")
     done = project.mlem("deployment", "remove", "app", "--lock-timeout", "0")
     assert (done.returncode, "ci-7: audit" in done.stderr) == (5, True), done.stderr
+    seen = project.mlem("deployment", "status", "app")
+    assert (seen.returncode, seen.stdout.strip(), "locked by" in seen.stderr, "ci-7: audit" in seen.stderr) == (0, "running", True, True)
     assert project.mlem("deployment", "lock", "release", "app", "--id", "ci-7").returncode == 0
 
 

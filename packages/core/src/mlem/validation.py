@@ -53,7 +53,7 @@ def _translate(cls: type[BaseModel], error: ValidationError, source: str, prefix
         elif details["type"] == "missing":
             lines.append(f"{source}: {path}: required field is missing")
         else:
-            lines.append(f"{source}: {path}: {_complaint(cls, location, details)}")
+            lines.append(": ".join(part for part in (source, path.rstrip("."), _complaint(cls, location, details)) if part))
     return DeclarationError("\n".join(dict.fromkeys(lines)), hint=hint, known=known)
 
 

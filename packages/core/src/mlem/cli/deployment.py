@@ -50,6 +50,7 @@ def status(name: str, check: bool, project: str | None, output: str) -> int:
     """Show what a deployment is doing: one word on stdout, the reason on stderr."""
     from mlem import engine
     from mlem.deployment import DeploymentStatus
+    from mlem.holder import is_dead
 
     one = handle(name, project)
     seen, state = engine.condition(one.target)
@@ -70,6 +71,8 @@ def status(name: str, check: bool, project: str | None, output: str) -> int:
         click.echo(seen.status.value)
         if seen.reason:
             click.echo(seen.reason, err=True)
+        if state and state.lock and (state.lock.manual or not is_dead(state.lock)):
+            click.echo(f"locked by {state.lock.describe()}", err=True)
     return 10 if check and not running else 0
 
 
