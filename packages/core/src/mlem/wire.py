@@ -46,10 +46,7 @@ def dump(data_type: DataType, value: Any, media_type: str) -> bytes:
     """
     buffer = io.BytesIO()
     if media_type == NPY:
-        import numpy as np
-
-        np.lib.format.write_array(buffer, np.asarray(value), allow_pickle=False)
-        return buffer.getvalue()
+        return _write_npy(value)
     import pyarrow as pa
 
     table = to_arrow(data_type, value)
@@ -82,6 +79,20 @@ def load(data_type: DataType, body: bytes | bytearray, media_type: str, path: st
 
 def _has_arrow() -> bool:
     return importlib.util.find_spec("pyarrow") is not None
+
+
+def _write_npy(value: Any) -> bytes:
+    """Write an array with one copy of its data."""
+    import numpy as np
+
+    array = np.asarray(value)
+    if array.dtype.hasobject:
+        raise ValueError("an array of objects has no form but a pickle")
+    head = io.BytesIO()
+    described = np.lib.format.header_data_from_array_1_0(array)
+    np.lib.format.write_array_header_1_0(head, described)
+    plain = array.T if described["fortran_order"] else np.ascontiguousarray(array)
+    return b"".join((head.getvalue(), plain.reshape(-1).view(np.uint8).data if plain.size else b""))
 
 
 def _read_npy(body: bytes | bytearray) -> Any:

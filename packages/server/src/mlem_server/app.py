@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import logging
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -19,12 +19,13 @@ from mlem.validation import did_you_mean
 from mlem.wire import ARROW, NPY
 from mlem_server.auth import check_token
 from mlem_server.codec import parse_json
-from mlem_server.content import content_type
+from mlem_server.content import FILES, content_type
 from mlem_server.dispatch import Dispatcher, Job, Outcome, overloaded
 from mlem_server.docs import DOCS_HEADERS, docs_page
 from mlem_server.endpoint import Call, Endpoint
 from mlem_server.errors import HttpError, ModelFailedError, refusal
 from mlem_server.kserve import KServe
+from mlem_server.kserve_binary import HEADER, OCTETS
 from mlem_server.metrics import CONTENT_TYPE, Metrics
 from mlem_server.openapi import openapi
 from mlem_server.page import page_files
@@ -56,12 +57,14 @@ class Route:
         handler: Answers the request.
         public: Whether it answers without a token.
         calls: Whether it calls the model, and so takes a body.
+        more: Media types of bodies that it takes beside those that all calls take.
     """
 
     name: str
     handler: Handler
     public: bool = False
     calls: bool = False
+    more: Collection[str] = ()
 
 
 class App:
@@ -114,13 +117,13 @@ class App:
             "/readyz": _get(self._readyz, public=True),
             "/metrics": _get(lambda _request, reply: reply(Response(200, self._metrics.text(), CONTENT_TYPE))),
             "/ping": _get(self._readyz, public=True),
-            "/invocations": {"POST": Route("invocations", self._invocations, calls=True)},
+            "/invocations": {"POST": Route("invocations", self._invocations, calls=True, more=FILES)},
         }
         for path, document in kserve.documents().items():
             routes[path] = _get(_constant(json_response(document)))
         routes["/v2/health/live"] = _get(_constant(json_response({"live": True})), public=True)
         routes["/v2/health/ready"] = routes[f"{kserve.path}/ready"] = _get(self._readyz, public=True)
-        routes[f"{kserve.path}/infer"] = {"POST": Route("infer", partial(self._infer, kserve), calls=True)}
+        routes[f"{kserve.path}/infer"] = {"POST": Route("infer", partial(self._infer, kserve), calls=True, more=(OCTETS,))}
         for method_name, endpoint in self._endpoints.items():
             # a method may be called docs or ping: GET stays ours, POST is the model's
             routes.setdefault(f"/{method_name}", {})["POST"] = Route(method_name, partial(self._call, endpoint), calls=True)
@@ -154,9 +157,9 @@ class App:
         """Look at the head of a request; return its refusal, None when its body may come."""
         try:
             route = self._route(request)
-            request.route = route.name
+            request.route, request.handler = route.name, route.handler
             if route.calls:
-                self._admit_call(request)
+                self._admit_call(request, route)
         except HttpError as error:
             return self._refused(error)
         return None
@@ -168,8 +171,10 @@ class App:
             request: The request, with its body.
             reply: Called with the answer, now or later, on the event loop.
         """
+        if request.handler is None:
+            raise AssertionError("only what was admitted gets here")
         try:
-            self._route(request).handler(request, reply)
+            request.handler(request, reply)
         except Exception as error:
             reply(self._failed(request, error))
 
@@ -220,10 +225,10 @@ class App:
             raise _unknown_method(path[1:], self.model.methods)
         raise HttpError(404, "not-found", f"there is no {path[:200]}", known=sorted(self._routes))
 
-    def _admit_call(self, request: Request) -> None:
+    def _admit_call(self, request: Request, route: Route) -> None:
         if self.readiness.status in ("loading", "failed"):
             raise _unavailable("not-ready", self.readiness.reason)
-        content_type(request.headers, files=request.route == "invocations")
+        request.media_type = content_type(request.headers, route.more)
         request.check_length(self._settings.max_body_bytes)
         if self.dispatcher.full:
             raise overloaded()
@@ -247,7 +252,7 @@ class App:
             reply(Response(503, to_json({**body, "reason": self.readiness.reason}), headers={"retry-after": "1"}))
 
     def _call(self, endpoint: Endpoint, request: Request, reply: Reply) -> None:
-        call = endpoint.call(request.body, content_type(request.headers), request.headers.get(b"accept", b""))
+        call = endpoint.call(request.body, request.media_type, request.headers.get(b"accept", b""))
         self._dispatch(call, request, reply)
 
     def _invocations(self, request: Request, reply: Reply) -> None:
@@ -296,8 +301,11 @@ class App:
         return self._endpoints[name]
 
     def _infer(self, kserve: KServe, request: Request, reply: Reply) -> None:
-        inference = kserve.inference(request.body)
-        self._dispatch(inference.call, request, reply, partial(kserve.answer, inference))
+        try:
+            inference = kserve.inference(request.body, request.headers.get(HEADER.encode()))
+            self._dispatch(inference.call, request, reply, partial(kserve.answer, inference))
+        except HttpError as error:
+            reply(kserve.refusal(self._refused(error)))
 
     def _dispatch(self, call: Call, request: Request, reply: Reply, shape: Shape | None = None) -> None:
         """Give a call to the model; its answer gets another shape where a protocol has one."""

@@ -28,7 +28,7 @@ class _UnfitError(Exception):
     """The compiled decoder's types hold, and something else does not."""
 
 
-def parse_json(body: bytes) -> Any:
+def parse_json(body: bytes | bytearray) -> Any:
     """Parse a body.
 
     The literals ``NaN``, ``Infinity`` and ``-Infinity`` are accepted, because ``json.dumps`` writes them; RFC 8259 has none.
@@ -54,7 +54,7 @@ def parse_json(body: bytes) -> Any:
         raise HttpError(400, "bad-json", "the JSON has a number with too many digits") from error
 
 
-def compiled(method: Method) -> Callable[[bytes], Values | None]:
+def compiled(method: Method) -> Callable[[bytes | bytearray], Values | None]:
     """Compile a decoder of a method's JSON bodies.
 
     Returns:
@@ -75,7 +75,7 @@ def compiled(method: Method) -> Callable[[bytes], Values | None]:
     decode = msgspec.json.Decoder(struct).decode
     converts = [(f"a{number}", name, part[1]) for number, (name, part) in enumerate(zip(names, parts, strict=True)) if part is not None]
 
-    def decoder(body: bytes) -> Values | None:
+    def decoder(body: bytes | bytearray) -> Values | None:
         try:
             found = decode(body)
             return {name: convert(value) for field, name, convert in converts if (value := getattr(found, field)) is not msgspec.UNSET}

@@ -189,7 +189,7 @@ class Connection(asyncio.Protocol):
         if self._phase is Phase.ENDED or request is None:
             return
         self._phase = Phase.IDLE
-        request.body = self._parts[0] if len(self._parts) == 1 else b"".join(self._parts)
+        request.body = self._parts[0] if len(self._parts) == 1 else bytearray().join(self._parts)
         self._parts.clear()
         if request.sent:  # refused at once, and its body is skipped by now
             self._rest()

@@ -60,7 +60,7 @@ class Endpoint:
         self._compiled = compiled(method)
         self._joins = method.rowwise and self.argument is not None and len(method.args) == 1
 
-    def call(self, body: bytes, media_type: str, accept: bytes = b"") -> Call:
+    def call(self, body: bytes | bytearray, media_type: str, accept: bytes = b"") -> Call:
         """Decode and check a body.
 
         Args:
@@ -88,11 +88,11 @@ class Endpoint:
         """Return the call of values that are decoded and checked."""
         return self._call(values, accept)
 
-    def _binary(self, body: bytes, media_type: str) -> Values:
+    def _binary(self, body: bytes | bytearray, media_type: str) -> Values:
         if self.argument is None:
             raise AssertionError("the caller has looked")
-        # a bytearray: models may write into what they are given
-        return {self.argument.name: load(self.argument.data_type, bytearray(body), media_type, self.argument.name)}
+        writable = body if isinstance(body, bytearray) else bytearray(body)  # models may write into what they are given
+        return {self.argument.name: load(self.argument.data_type, writable, media_type, self.argument.name)}
 
     def _guarded(self, decode: Any, accept: bytes) -> Call:
         try:

@@ -18,9 +18,9 @@ from typing import Any
 from mlem.data import DataFrameType, DataType, ListType, NdarrayType, NumberType, PrimitiveType, SeriesType
 from mlem.data_types.scalars import kind_of
 from mlem.model import Model
-from mlem_server.codec import parse_json
 from mlem_server.endpoint import Call, Endpoint
 from mlem_server.errors import HttpError
+from mlem_server.kserve_binary import EXTENSION, HEADER, OCTETS, join, split, wanted
 from mlem_server.responses import Response, to_json
 from mlem_server.sagemaker import DEFAULT_METHOD
 
@@ -36,10 +36,12 @@ class Inference:
     Attributes:
         call: The call of the model.
         id: The caller's name for it.
+        binary: Which outputs are to be binary; see `mlem_server.kserve_binary.wanted`.
     """
 
     call: Call
     id: str | None
+    binary: tuple[bool, frozenset[str]]
 
 
 class KServe:
@@ -68,7 +70,7 @@ class KServe:
         method = self._endpoints[self._default].method
         inputs = [tensor for argument in method.args for tensor in _describe(argument.name, argument.data_type)]
         return {
-            "/v2": {"name": "mlem-server", "version": self._version, "extensions": []},
+            "/v2": {"name": "mlem-server", "version": self._version, "extensions": [EXTENSION]},
             self.path: {
                 "name": self._name,
                 "versions": [self._model.digest],
@@ -78,13 +80,18 @@ class KServe:
             },
         }
 
-    def inference(self, body: bytes) -> Inference:
+    def inference(self, body: bytes | bytearray, header: bytes | None = None) -> Inference:
         """Read an inference request.
 
+        Args:
+            body: The whole body.
+            header: How many bytes of it are JSON; binary tensors follow.
+
         Raises:
-            HttpError: 400 no JSON; 404 an unknown method; 422 tensors that are not those of the method, or of wrong sizes.
+            HttpError: 400 no JSON, or sizes that do not fit the body; 404 an unknown method; 422 tensors that are not those of the
+                method, or of wrong sizes.
         """
-        document = parse_json(body)
+        document = split(body, header)
         if not isinstance(document, dict) or not isinstance(document.get("inputs"), list):
             raise _wrong("body", "an object with a list of inputs", "something else")
         parameters = document.get("parameters") or {}
@@ -94,17 +101,25 @@ class KServe:
         endpoint = self._endpoints[name]
         call = endpoint.call_with(self._arguments(endpoint, document["inputs"]))
         id_ = document.get("id")
-        return Inference(call, id_ if isinstance(id_, str) else None)
+        return Inference(call, id_ if isinstance(id_, str) else None, wanted(document))
 
     def answer(self, inference: Inference, response: Response) -> Response:
         """Write the model's answer as tensors; an error as the protocol has it, beside our own form."""
         if response.status != 200:
-            error = json.loads(response.body)
-            return Response(response.status, to_json({**error, "error": error["error"]["message"]}), headers=response.headers)
+            return self.refusal(response)
         endpoint = inference.call.endpoint
         outputs = _tensors(endpoint.name, endpoint.method.returns, json.loads(response.body))
-        document = {"model_name": self._name, "model_version": self._model.digest, "outputs": outputs}
-        return Response(200, to_json({**document, "id": inference.id} if inference.id is not None else document))
+        named = {"id": inference.id} if inference.id is not None else {}
+        outputs, content = join(outputs, inference.binary)
+        head = to_json({"model_name": self._name, "model_version": self._model.digest, **named, "outputs": outputs})
+        if content is None:
+            return Response(200, head)
+        return Response(200, head + content, OCTETS.encode(), {HEADER: str(len(head))})
+
+    def refusal(self, response: Response) -> Response:
+        """Write an error as the protocol has it: the message alone."""
+        error = json.loads(response.body)["error"]
+        return Response(response.status, to_json({"error": error["message"]}), headers=response.headers)
 
     def _arguments(self, endpoint: Endpoint, inputs: Sequence[Any]) -> dict[str, Any]:
         tensors = {}

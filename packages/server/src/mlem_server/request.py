@@ -15,6 +15,9 @@ from mlem_server.errors import HttpError
 if TYPE_CHECKING:
     from mlem_server.responses import Response
 
+    Reply = Callable[[Response], None]
+    Handler = Callable[["Request", Reply], None]
+
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._:/=+@-]{1,128}")
 _PREFIX = os.urandom(8).hex()
 _numbers = itertools.count(int.from_bytes(os.urandom(6)))
@@ -33,6 +36,8 @@ class Request:
         started: When its head was complete, in seconds of the monotonic clock.
         body: The body, once it is there.
         route: A name for what answers it, for metrics.
+        handler: What answers it, once it is admitted.
+        media_type: What its body is, once it is admitted as a call.
         response: Set as soon as the answer is known.
         sent: Whether it was sent.
         reserved_bytes: What its body counts for among all bodies in memory.
@@ -44,8 +49,10 @@ class Request:
     headers: dict[bytes, bytes]
     keep_alive: bool
     started: float
-    body: bytes = b""
+    body: bytes | bytearray = b""
     route: str = ""
+    handler: Handler | None = None
+    media_type: str = ""
     response: Response | None = None
     sent: bool = False
     reserved_bytes: int = 0

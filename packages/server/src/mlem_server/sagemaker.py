@@ -21,7 +21,7 @@ from mlem.errors import MlemError, UserError
 from mlem.model import Method
 from mlem.wire import JSON
 from mlem_server.codec import parse_json
-from mlem_server.content import CSV, FILES, content_type
+from mlem_server.content import CSV, FILES
 from mlem_server.endpoint import Call, Endpoint
 from mlem_server.errors import HttpError, refusal
 from mlem_server.request import Request
@@ -79,7 +79,7 @@ def call_of(endpoint: Endpoint, request: Request) -> Call:
     Raises:
         HttpError: See `Endpoint.call`; 415 when the server lacks a package that reads the format.
     """
-    media_type, accept = content_type(request.headers, files=True), request.headers.get(b"accept", b"")
+    media_type, accept = request.media_type, request.headers.get(b"accept", b"")
     if media_type == JSON:
         return endpoint.call_with(arguments_of(parse_json(request.body), endpoint.method), accept)
     if media_type not in FILES:
@@ -91,7 +91,7 @@ def call_of(endpoint: Endpoint, request: Request) -> Call:
         if media_type == CSV:
             table = parse_csv(request.body.decode("utf-8-sig"), argument.data_type, header_needed=False)
             return endpoint.call_with({argument.name: table}, accept)
-        value = parse_data(request.body, FILES[media_type], argument.name, argument.data_type)
+        value = parse_data(bytes(request.body), FILES[media_type], argument.name, argument.data_type)
     except ValueError as error:
         raise HttpError(400, "bad-csv", f"the body is not CSV: {error}") from error
     except MlemError as error:
