@@ -15,6 +15,7 @@ from mlem.wire import NPY
 from mlem_server.dispatch import Dispatcher, Job
 from mlem_server.endpoint import Endpoint
 from mlem_server.errors import HttpError, ModelFailedError
+from mlem_server.gathering import LONGEST_S, Gathering
 from mlem_server.responses import Response
 
 NUMBER, ROWS = infer(1), infer(numpy.zeros((2, 2)))
@@ -193,3 +194,67 @@ def test_what_a_model_raises_is_its_own_failure() -> None:
 def test_an_answer_that_does_not_fit_the_signature_is_the_models_failure() -> None:
     (failure,) = run(lambda x: "text", [(ONE, {"x": 1})])
     assert isinstance(failure, ModelFailedError)
+
+
+class Busy:
+    """A model that takes its time, and notes how many rows it was given."""
+
+    def __init__(self) -> None:
+        self.sizes: list[int] = []
+
+    def __call__(self, X: Any) -> Any:
+        self.sizes.append(len(X))
+        threading.Event().wait(0.01)
+        return X.sum(axis=1)
+
+
+def circle(callers: int, times: int, *, timers: bool = True, endpoint: Endpoint = ROWWISE) -> list[int]:
+    """Let callers ask, and ask again a moment after each answer; return the sizes of the model's calls."""
+    model = Busy()
+
+    async def caller(dispatcher: Dispatcher, number: int) -> None:
+        loop = asyncio.get_running_loop()
+        for _ in range(times):
+            future = loop.create_future()
+            dispatcher.submit(endpoint.call_with({"X": [[1.0, float(number)]]}), future.set_result)
+            outcome = await future
+            assert json.loads(outcome.body) == [1.0 + number]
+            for _ in range(5):  # the way to the caller and back, in turns of the loop
+                await asyncio.sleep(0)
+
+    async def ask() -> None:
+        dispatcher = Dispatcher(max_queue=100)
+        await dispatcher.load(lambda: model)
+        if not timers:
+            asyncio.get_running_loop().call_later = None  # type: ignore[assignment]  # nobody may ask for one
+        await asyncio.gather(*(caller(dispatcher, number) for number in range(callers)))
+
+    asyncio.run(ask())
+    return model.sizes
+
+
+def test_callers_who_come_back_after_their_answers_are_asked_for_together() -> None:
+    sizes = circle(callers=6, times=20)
+    assert sum(sizes) == 120
+    assert sizes.count(6) >= 15
+
+
+def test_a_lone_caller_waits_for_nobody() -> None:
+    assert circle(callers=1, times=5, timers=False) == [1] * 5
+
+
+def test_calls_that_cant_be_joined_do_not_wait_for_others() -> None:
+    apart = Endpoint("predict", Method(name="__call__", args=ROWWISE.method.args, returns=ROWWISE.method.returns, rowwise=False))
+    assert circle(callers=3, times=3, timers=False, endpoint=apart) == [1] * 9
+
+
+def test_a_gathering_is_bounded_by_the_models_time_and_by_a_limit() -> None:
+    gathering = Gathering()
+    assert gathering.left_s(0.0, 1) == 0.0
+    gathering.answered(now=10.0, took_s=0.004, callers=3, waiting=1)
+    assert gathering.left_s(10.0, 3) == pytest.approx(0.002)
+    assert (gathering.left_s(10.0, 4), gathering.left_s(10.0021, 1)) == (0.0, 0.0)
+    gathering.answered(now=20.0, took_s=60.0, callers=3, waiting=0)
+    assert gathering.left_s(20.0, 1) == pytest.approx(LONGEST_S)
+    gathering.answered(now=30.0, took_s=60.0, callers=1, waiting=0)
+    assert gathering.left_s(30.0, 1) == 0.0

@@ -13,6 +13,7 @@ from typing import Any
 
 from mlem_server.endpoint import Call
 from mlem_server.errors import HttpError, ModelFailedError
+from mlem_server.gathering import Gathering
 from mlem_server.responses import Response
 
 Outcome = Response | BaseException
@@ -42,7 +43,7 @@ class Dispatcher:
 
     A model is called from one thread only, the one that loaded it: few models are safe to call from several, and NumPy and
     scikit-learn use the cores inside one call. While it works, calls queue up; those that follow each other and may be joined
-    go to the model as one. A lone call waits for nothing.
+    go to the model as one. A lone call waits for nothing; see `Gathering`.
 
     Args:
         max_queue: Calls that may wait; one more is refused.
@@ -57,7 +58,8 @@ class Dispatcher:
         self._model: Any = None
         self._waiting: deque[Job] = deque()
         self._busy = False
-        self._scheduled = False
+        self._scheduled: asyncio.Handle | None = None
+        self._gathering = Gathering()
         self._work: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
         # daemon: a model that does not return must not keep a stopped server alive
         threading.Thread(target=self._run, name="mlem-model", daemon=True).start()
@@ -105,22 +107,37 @@ class Dispatcher:
             raise overloaded()
         job = Job(call, done, time.monotonic())
         self._waiting.append(job)
-        if not self._busy and not self._scheduled:
-            # after the requests that have arrived with this one: they go to the model together
-            self._scheduled = True
-            asyncio.get_running_loop().call_soon(self._feed)
+        if not self._busy:
+            self._schedule(job.submitted)
         return job
+
+    def _schedule(self, now: float) -> None:
+        """Give the model the next calls: after the requests that have arrived with the first, or when nobody else is expected."""
+        loop = asyncio.get_running_loop()
+        left_s = self._gathering.left_s(now, len(self._waiting))
+        if left_s and self._rows_waiting() >= self._max_batch_rows:
+            left_s = 0.0
+        if self._scheduled is None:
+            self._scheduled = loop.call_later(left_s, self._feed) if left_s else loop.call_soon(self._feed)
+        elif not left_s and isinstance(self._scheduled, asyncio.TimerHandle):
+            self._scheduled.cancel()
+            self._scheduled = loop.call_soon(self._feed)
+
+    def _rows_waiting(self) -> int:
+        """Count the rows that wait; a call that can't be joined fills a batch."""
+        return sum(job.call.rows or self._max_batch_rows for job in self._waiting)
 
     def _feed(self) -> None:
         """Give the model the next calls."""
-        self._scheduled = False
+        self._scheduled = None
         batch = self._next_batch()
         if not batch:
             return
         self._busy = True
-        self._observe(batch, time.monotonic())
+        started = time.monotonic()
+        self._observe(batch, started)
         loop = asyncio.get_running_loop()
-        self._work.put(lambda: _tell(loop, self._deliver, batch, self._outcomes(batch)))
+        self._work.put(lambda: _tell(loop, self._deliver, batch, self._outcomes(batch), started))
 
     def _next_batch(self) -> list[Job]:
         """Take the first call that somebody waits for, and those after it that may be joined with it."""
@@ -140,14 +157,15 @@ class Dispatcher:
             rows += job.call.rows or 0
         return batch
 
-    def _deliver(self, batch: Sequence[Job], outcomes: Sequence[Outcome]) -> None:
+    def _deliver(self, batch: Sequence[Job], outcomes: Sequence[Outcome], started: float) -> None:
         self._busy = False
+        now = time.monotonic()
+        self._gathering.answered(now, now - started, len(batch), len(self._waiting))
         for job, outcome in zip(batch, outcomes, strict=True):
             if not job.cancelled:
                 job.done(outcome)
-        if self._waiting and not self._scheduled:
-            self._scheduled = True
-            asyncio.get_running_loop().call_soon(self._feed)
+        if self._waiting:
+            self._schedule(time.monotonic())
 
     def _outcomes(self, batch: Sequence[Job]) -> list[Outcome]:
         """Ask the model, on its thread."""
