@@ -209,11 +209,13 @@ class Busy:
 
 
 def circle(callers: int, times: int, *, timers: bool = True, endpoint: Endpoint = ROWWISE) -> list[int]:
-    """Let callers ask, and ask again a moment after each answer; return the sizes of the model's calls."""
+    """Let callers ask in two groups, and ask again a moment after each answer; return the sizes of the model's calls."""
     model = Busy()
 
     async def caller(dispatcher: Dispatcher, number: int) -> None:
         loop = asyncio.get_running_loop()
+        while number % 2 and not model.sizes:  # half of them come when the model is at work
+            await asyncio.sleep(0)
         for _ in range(times):
             future = loop.create_future()
             dispatcher.submit(endpoint.call_with({"X": [[1.0, float(number)]]}), future.set_result)
