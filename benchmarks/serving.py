@@ -12,6 +12,7 @@ start to ready and memory at most 1.3 x the bare application's. ``--write`` writ
 from __future__ import annotations
 
 import argparse
+import functools
 import json
 import os
 import statistics
@@ -173,12 +174,13 @@ PEERS = {
 }
 
 
+@functools.cache
 def environment(name: str) -> Path | None:
     """Make the environment of a peer unless it is there; return its programs' folder, None where it can't be made."""
     folder = FOLDER / name
     if name == "ours" or not (folder / "complete").exists():  # ours as it is now
         subprocess.run(["uv", "venv", "-q", "--clear", "-p", "3.11", str(folder)], check=True)
-        command = ["uv", "pip", "install", "-q", "-p", str(folder / "bin" / "python"), *PEERS[name].packages]
+        command = ["uv", "pip", "install", "-q", "--compile-bytecode", "-p", str(folder / "bin" / "python"), *PEERS[name].packages]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode:
             print(f"{name}: left out, its environment can't be made: {done.stderr.strip().splitlines()[-1:]}")

@@ -53,11 +53,13 @@ class Connections:
     def add(self, connection: Connection) -> None:
         """Count a connection that was made."""
         self._all.add(connection)
+        self._app.dispatcher.alone = len(self._all) == 1
         self._empty.clear()
 
     def remove(self, connection: Connection) -> None:
         """Count out a connection that was lost."""
         self._all.discard(connection)
+        self._app.dispatcher.alone = len(self._all) == 1
         if not self._all:
             self._empty.set()
 

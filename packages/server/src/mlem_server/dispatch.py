@@ -49,6 +49,9 @@ class Dispatcher:
         max_queue: Calls that may wait; one more is refused.
         max_batch_rows: The most rows of a joined call.
         observe: Told of each call of the model, for metrics.
+
+    Attributes:
+        alone: Whether there is one connection, so that no other call can arrive with one.
     """
 
     def __init__(self, max_queue: int, max_batch_rows: int = 64, observe: Observe = lambda _jobs, _now: None) -> None:
@@ -60,6 +63,7 @@ class Dispatcher:
         self._busy = False
         self._scheduled: asyncio.Handle | None = None
         self._gathering = Gathering()
+        self.alone = False
         self._work: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
         # daemon: a model that does not return must not keep a stopped server alive
         threading.Thread(target=self._run, name="mlem-model", daemon=True).start()
@@ -107,7 +111,9 @@ class Dispatcher:
             raise overloaded()
         job = Job(call, done, time.monotonic())
         self._waiting.append(job)
-        if not self._busy:
+        if self.alone and not self._busy and self._scheduled is None:
+            self._feed()
+        elif not self._busy:
             self._schedule(job.submitted)
         return job
 
