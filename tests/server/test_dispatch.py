@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import json
 import threading
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -254,8 +255,10 @@ def test_the_only_connection_does_not_even_wait_for_the_next_turn_of_the_loop() 
         dispatcher.alone = True
         answered = asyncio.get_running_loop().create_future()
         dispatcher.submit(ROWWISE.call_with({"X": [[1.0, 2.0]]}), answered.set_result)
-        while not model.sizes:
+        until = time.monotonic() + 10
+        while not model.sizes and time.monotonic() < until:
             pass  # the loop stands still, and the model is asked
+        assert model.sizes == [1]
         assert json.loads((await answered).body) == [3.0]
 
     asyncio.run(ask())
