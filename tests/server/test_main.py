@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from mlem.errors import UserError
-from mlem_server.main import main, model_of, parser, render, settings_of
+from mlem_server.main import main, model_of, render, settings_of
+from mlem_server.options import parser, words_of
 from mlem_server.settings import Settings
 
 
@@ -54,6 +55,40 @@ def test_every_option_becomes_a_setting(tmp_path: Path) -> None:
         shutdown_timeout_s=2.0,
         access_log=True,
     )
+
+
+def test_what_tunes_the_server_may_come_from_the_environment_and_an_option_wins() -> None:
+    environment = {
+        "MLEM_SERVER_WORKERS": "3",
+        "MLEM_SERVER_MAX_BATCH_ROWS": "1",
+        "MLEM_SERVER_ACCESS_LOG": "1",
+        "MLEM_SERVER_TRACES": "0",
+        "MLEM_SERVER_LOG_FORMAT": "json",
+        "MLEM_SERVER_MAX_QUEUE": "9",
+        "MLEM_SERVER_PORT": "tcp://10.0.0.1:80",
+    }
+    options = parser().parse_args([*words_of(environment), "m", "--max-queue", "5"])
+    found = (
+        options.workers,
+        options.max_batch_rows,
+        options.access_log,
+        options.traces,
+        options.log_format,
+        options.max_queue,
+        options.port,
+    )
+    assert found == (3, 1, True, False, "json", 5, None)
+
+
+def test_a_variable_that_cant_be_used_is_wrong_usage(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setenv("MLEM_SERVER_ACCESS_LOG", "perhaps")
+    assert main(["m"]) == 2
+    assert "$MLEM_SERVER_ACCESS_LOG: expected 1 or 0, got 'perhaps'" in capsys.readouterr().err
+    monkeypatch.setenv("MLEM_SERVER_ACCESS_LOG", "on")
+    monkeypatch.setenv("MLEM_SERVER_WORKERS", "many")
+    with pytest.raises(SystemExit) as caught:
+        main(["m"])
+    assert (caught.value.code, "--workers: expected a whole number" in capsys.readouterr().err) == (2, True)
 
 
 def test_the_port_comes_from_the_environment_as_on_heroku() -> None:

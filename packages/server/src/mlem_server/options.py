@@ -1,0 +1,136 @@
+"""The options of ``mlem-server``, on the command line and in the environment."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from mlem.errors import UserError
+from mlem.trust import FORMATS_VARIABLE
+from mlem_server.auth import TOKENS_VARIABLE
+from mlem_server.settings import DEFAULT_PORT, Settings
+
+MODEL_VARIABLE = "MLEM_MODEL"
+PORT_VARIABLE = "PORT"
+PREFIX = "MLEM_SERVER_"
+_TUNING = (
+    "max-body-mib", "max-queue", "max-batch-rows", "header-timeout-s", "request-timeout-s", "shutdown-timeout-s", "workers", "token-file",
+    "tls-cert", "tls-key", "log-format",
+)  # fmt: skip
+_FLAGS = ("access-log", "traces")
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the parser of the command line."""
+    defaults = Settings()
+    result = argparse.ArgumentParser(
+        prog="mlem-server",
+        description="Serve a saved model over HTTP.",
+        epilog=f"environment: {MODEL_VARIABLE} (the model), {PORT_VARIABLE} (the port), {TOKENS_VARIABLE} (bearer tokens); options that "
+        f"tune the server also as {PREFIX}..., for example {PREFIX}WORKERS=2 and {PREFIX}ACCESS_LOG=1",
+        allow_abbrev=False,
+    )
+    result.add_argument("model", nargs="*", metavar="MODEL", help="path of <name>.mlem or <name>; SageMaker's word `serve` is ignored")
+    result.add_argument("--host", default=defaults.host, help="address to listen on (default: %(default)s)")
+    result.add_argument("--port", type=port_number, help=f"TCP port, 0 takes a free one (default: ${PORT_VARIABLE}, then {DEFAULT_PORT})")
+    result.add_argument("--fd", type=_natural, help="file descriptor of a bound socket, instead of --host and --port")
+    result.add_argument("--token-file", type=Path, help=f"file of bearer tokens, one a line (default: ${TOKENS_VARIABLE})")
+    result.add_argument(
+        "--max-body-mib",
+        type=_positive,
+        default=defaults.max_body_bytes / 2**20,
+        help="largest request body, in MiB (default: %(default)g)",
+    )
+    result.add_argument(
+        "--max-queue", type=_natural, default=defaults.max_queue, help="calls that may wait for the model (default: %(default)s)"
+    )
+    result.add_argument(
+        "--request-timeout-s", type=_positive, default=defaults.request_timeout_s, help="seconds to answer a request (default: %(default)g)"
+    )
+    result.add_argument(
+        "--shutdown-timeout-s",
+        type=_positive,
+        default=defaults.shutdown_timeout_s,
+        help="seconds that requests in flight have after SIGTERM (default: %(default)g)",
+    )
+    result.add_argument(
+        "--header-timeout-s",
+        type=_positive,
+        default=defaults.header_timeout_s,
+        help="seconds to send a request's head (default: %(default)g)",
+    )
+    result.add_argument(
+        "--max-batch-rows",
+        type=_natural,
+        default=defaults.max_batch_rows,
+        help="the most rows that calls which wait are joined to, 1 joins none (default: %(default)s)",
+    )
+    result.add_argument("--workers", type=_natural, default=1, help="processes, each with the model in its memory (default: %(default)s)")
+    result.add_argument("--tls-cert", type=Path, metavar="FILE", help="certificate and its chain, PEM: serve HTTPS")
+    result.add_argument("--tls-key", type=Path, metavar="FILE", help="key of the certificate, PEM, where it is in a file of its own")
+    result.add_argument(
+        "--formats",
+        metavar="WORD,...",
+        help=f"formats of artifacts that are trusted, for example skops,onnx (default: ${FORMATS_VARIABLE}, then all that are known)",
+    )
+    result.add_argument("--log-format", choices=("text", "json"), default=defaults.log_format, help="(default: %(default)s)")
+    result.add_argument("--traces", action="store_true", help="send spans by OpenTelemetry (needs mlem-server[traces])")
+    result.add_argument("--life-fd", type=_natural, help=argparse.SUPPRESS)  # of the process that watches the workers
+    result.add_argument("--access-log", action="store_true", help="log each request")
+    result.add_argument("--deployment", metavar="LABEL", help="a mark of ownership in the list of processes; the server ignores it")
+    return result
+
+
+def words_of(environment: Mapping[str, str]) -> Iterator[str]:
+    """Yield the options that the environment has, as words of a command line.
+
+    A container's command is its image's; its environment is the deployment's. Host and port are left out: Kubernetes sets
+    ``MLEM_SERVER_PORT`` itself, to a URL, where a service is called mlem-server. Source: Kubernetes, "Service", section
+    "Environment variables", https://kubernetes.io/docs/concepts/services-networking/service/#environment-variables (read 2026-11).
+
+    Raises:
+        UserError: A flag is neither on nor off.
+    """
+    for name in _TUNING:
+        value = environment.get(_variable(name))
+        if value:
+            yield f"--{name}={value}"
+    for name in _FLAGS:
+        value = environment.get(_variable(name), "").lower()
+        if value in ("1", "true", "yes", "on"):
+            yield f"--{name}"
+        elif value not in ("", "0", "false", "no", "off"):
+            raise UserError(f"${_variable(name)}: expected 1 or 0, got {value!r}")
+
+
+def _variable(name: str) -> str:
+    return PREFIX + name.upper().replace("-", "_")
+
+
+def port_number(text: str) -> int:
+    """Read a TCP port.
+
+    Raises:
+        ArgumentTypeError: It is none.
+    """
+    number = _natural(text)
+    if number > 65535:
+        raise argparse.ArgumentTypeError(f"expected a port from 0 to 65535, got {text!r}")
+    return number
+
+
+def _natural(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and len(text) < 10):
+        raise argparse.ArgumentTypeError(f"expected a whole number of at least 0, got {text!r}")
+    return int(text)
+
+
+def _positive(text: str) -> float:
+    try:
+        number = float(text)
+    except ValueError:
+        number = 0.0
+    if not 0 < number < 1e6:
+        raise argparse.ArgumentTypeError(f"expected a number above 0, got {text!r}")
+    return number
