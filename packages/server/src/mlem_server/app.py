@@ -139,15 +139,17 @@ class App:
             MlemError: What ``load`` raised; the reason is in ``readiness``.
         """
         started = time.monotonic()
+        # the model and its packages stay until the end: looking through them again and again would delay the start, and pause calls
+        gc.disable()
         try:
             await self.dispatcher.load(load)
         except Exception as error:
             self.readiness = Readiness("failed", str(error))
             raise
+        finally:
+            gc.freeze()
+            gc.enable()
         self._metrics.loaded(time.monotonic() - started)
-        # the model and its packages stay until the end: looking through them again and again would pause calls
-        gc.collect()
-        gc.freeze()
         if self.readiness is LOADING:
             self.readiness = READY
 
