@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+import s3_servers
 
 from mlem import api
 from mlem.testing import Project
@@ -47,15 +46,9 @@ def project(tmp_path: Path, trained: Path, monkeypatch: pytest.MonkeyPatch) -> I
 
 @pytest.fixture(scope="session")
 def seaweedfs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    spec = importlib.util.spec_from_file_location("s3_servers", Path(__file__).parents[2] / "tools" / "servers" / "s3_servers.py")
-    assert spec is not None
-    assert spec.loader is not None
-    servers = importlib.util.module_from_spec(spec)
-    sys.modules["s3_servers"] = servers
-    spec.loader.exec_module(servers)
     try:
-        with servers.seaweedfs(tmp_path_factory.mktemp("seaweedfs")) as running:
-            servers.make_bucket(running, "states")
+        with s3_servers.seaweedfs(tmp_path_factory.mktemp("seaweedfs")) as running:
+            s3_servers.make_bucket(running, "states")
             yield running
     except FileNotFoundError as error:
         if os.environ.get("CI") == "true":

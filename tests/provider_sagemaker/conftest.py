@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from types import ModuleType
 from typing import Any, NoReturn
 
 import pytest
+import sagemaker_server
 from filelock import FileLock
 
 from mlem import api
@@ -20,18 +18,6 @@ from mlem_provider_docker import Engine
 
 CACHE = "mlem-test-cache-sagemaker"
 APP = "app"
-
-
-def load_tools() -> ModuleType:
-    """Import the server, which is no package."""
-    path = Path(__file__).parents[2] / "tools" / "servers" / "sagemaker_server.py"
-    spec = importlib.util.spec_from_file_location("sagemaker_server", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["sagemaker_server"] = module
-    spec.loader.exec_module(module)
-    return module
 
 
 @pytest.fixture(scope="session")
@@ -47,7 +33,7 @@ def warm(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> None:
 @pytest.fixture(scope="session")
 def _server(push_registry: str, warm: None, lacking: Callable[[str], NoReturn]) -> Iterator[Any]:
     try:
-        with load_tools().sagemaker(push_registry) as server:
+        with sagemaker_server.sagemaker(push_registry) as server:
             yield server
     except FileNotFoundError as error:
         lacking(str(error))

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import socket
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
+import sagemaker_server
 
 from mlem.testing import Project
 
@@ -15,7 +15,7 @@ from .conftest import APP, deploy
 
 
 def refusal(code: str, message: str, **fields: Any) -> Any:
-    return sys.modules["sagemaker_server"].ApiError(code, message, **fields)
+    return sagemaker_server.ApiError(code, message, **fields)
 
 
 def failure(project: Project, *options: str, model: str = "double") -> tuple[int, str, str]:

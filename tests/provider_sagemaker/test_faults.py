@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import sys
 from typing import Any
 
 import pytest
+import sagemaker_server
 
 from mlem.errors import MlemError
 from mlem.testing import Project
@@ -17,7 +17,7 @@ MOST_CALLS = 40
 
 
 def api_error(code: str, message: str, status: int = 400) -> Exception:
-    error: Exception = sys.modules["sagemaker_server"].ApiError(code, message, status)
+    error: Exception = sagemaker_server.ApiError(code, message, status)
     return error
 
 

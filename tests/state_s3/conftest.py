@@ -2,31 +2,14 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
-import sys
 from collections.abc import Iterator
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
+import s3_servers
 
-_TOOLS = Path(__file__).parents[2] / "tools" / "servers" / "s3_servers.py"
-
-
-def load_tools() -> ModuleType:
-    """Import the starters of servers, which are no package."""
-    spec = importlib.util.spec_from_file_location("s3_servers", _TOOLS)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["s3_servers"] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-s3_servers = load_tools()
 BUCKET = "states"
 
 

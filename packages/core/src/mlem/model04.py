@@ -2,39 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
-from mlem.errors import DeclarationError
+from mlem.legacy import FieldReader
 
 AGAIN = "load the object with the packages that it was saved with, and save it again with this version"
 _ALIKE = {"sklearn": "sklearn", "sklearn_pipeline": "sklearn", "lightgbm": None, "callable": None}
 _IGNORED_INSTALLABLE = {"type", "module", "version", "package_name"}
-
-
-class _Reader:
-    """Takes fields out of mappings, and knows the path of what it can't translate."""
-
-    def __init__(self, source: str, prefix: str) -> None:
-        self.source, self.prefix = source, prefix
-
-    def fail(self, path: str, reason: str) -> DeclarationError:
-        return DeclarationError(f"{self.source}: {self.prefix}{path}: {reason}", hint=AGAIN)
-
-    def mapping(self, value: Any, path: str) -> Mapping[str, Any]:
-        if not isinstance(value, Mapping):
-            raise self.fail(path, f"expected a mapping, got {type(value).__name__}")
-        return value
-
-    def items(self, value: Any, path: str) -> list[Any]:
-        if not isinstance(value, list):
-            raise self.fail(path, f"expected a list, got {type(value).__name__}")
-        return value
-
-    def only(self, value: Mapping[str, Any], known: Iterable[str], path: str) -> None:
-        unknown = next((key for key in value if key not in set(known)), None)
-        if unknown is not None:
-            raise self.fail(f"{path}.{unknown}".lstrip("."), "MLEM 0.4's field has no counterpart in this version")
 
 
 def translate(data: Mapping[str, Any], source: str, prefix: str = "") -> dict[str, Any]:
@@ -48,7 +23,7 @@ def translate(data: Mapping[str, Any], source: str, prefix: str = "") -> dict[st
     Raises:
         DeclarationError: A field has no counterpart; the message names it.
     """
-    reader = _Reader(source, prefix)
+    reader = FieldReader(source, prefix, AGAIN)
     reader.only(data, ("artifacts", "call_orders", "object_type", "processors", "requirements", "params", "type", "location"), "")
     processors = reader.mapping(data["processors"], "processors")
     extra = next((name for name in processors if name != "model"), None)
@@ -74,7 +49,7 @@ def translate(data: Mapping[str, Any], source: str, prefix: str = "") -> dict[st
     }
 
 
-def artifacts(reader: _Reader, data: Any, kind: str) -> dict[str, Any]:
+def artifacts(reader: FieldReader, data: Any, kind: str) -> dict[str, Any]:
     """Translate the list of files.
 
     Args:
@@ -100,7 +75,7 @@ def artifacts(reader: _Reader, data: Any, kind: str) -> dict[str, Any]:
     return found
 
 
-def _methods(reader: _Reader, methods: Mapping[str, Any], orders: Any) -> dict[str, Any]:
+def _methods(reader: FieldReader, methods: Mapping[str, Any], orders: Any) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for name, calls in reader.mapping(
         orders if orders is not None else {name: [["model", name]] for name in methods}, "call_orders"
@@ -121,7 +96,7 @@ def _methods(reader: _Reader, methods: Mapping[str, Any], orders: Any) -> dict[s
     return found
 
 
-def _method(reader: _Reader, data: Any, path: str) -> dict[str, Any]:
+def _method(reader: FieldReader, data: Any, path: str) -> dict[str, Any]:
     reader.only(reader.mapping(data, path), ("name", "args", "returns", "varargs", "varargs_type", "varkw", "varkw_type"), path)
     arguments = []
     for index, item in enumerate(reader.items(data.get("args") or [], f"{path}.args")):
@@ -134,7 +109,7 @@ def _method(reader: _Reader, data: Any, path: str) -> dict[str, Any]:
     return {"name": data.get("name"), "args": arguments, "returns": data.get("returns") or {"type": "unspecified"}}
 
 
-def _requirement(reader: _Reader, data: Any, path: str) -> dict[str, Any]:
+def _requirement(reader: FieldReader, data: Any, path: str) -> dict[str, Any]:
     kind = reader.mapping(data, path).get("type", "installable")
     if kind != "installable":
         raise reader.fail(f"{path}.type", f"requirements of type {kind!r} have no counterpart in this version")
@@ -155,7 +130,7 @@ def translate_data(data: Mapping[str, Any], source: str, prefix: str = "") -> di
     Raises:
         DeclarationError: A field has no counterpart; the message names it.
     """
-    reader = _Reader(source, prefix)
+    reader = FieldReader(source, prefix, AGAIN)
     reader.only(data, ("artifacts", "object_type", "reader", "requirements", "type", "location", "params"), "")
     about = reader.mapping(data["reader"], "reader")
     reader.only(about, ("type", "format", "data_type"), "reader")

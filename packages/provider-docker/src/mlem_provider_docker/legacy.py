@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from mlem.errors import DeclarationError
+from mlem.legacy import FieldReader
 
 # What MLEM 0.4 wrote into a file is there even where it has no meaning here any more: these were its defaults.
 _ARGS_DEFAULTS = {
@@ -15,27 +15,6 @@ _ARGS_DEFAULTS = {
     "templates_dir": [],
 }
 _CONTAINER_PORT = 8080
-
-
-class _Reader:
-    """Knows the file and the path of what it can't translate."""
-
-    def __init__(self, source: str, prefix: str) -> None:
-        self._where = f"{source}: {prefix}"
-
-    def fail(self, path: str, reason: str) -> DeclarationError:
-        return DeclarationError(f"{self._where}{path}: {reason}")
-
-    def only(self, value: Mapping[str, Any], known: set[str], path: str) -> None:
-        unknown = next((key for key in value if key not in known), None)
-        if unknown is not None:
-            raise self.fail(f"{path}.{unknown}", "MLEM 0.4's field has no counterpart in this version")
-
-    def pair(self, item: Any, path: str) -> tuple[str, str]:
-        name, separator, value = str(item).partition("=")
-        if not separator:
-            raise self.fail(path, f'expected NAME=value, got "{item}"')
-        return name, value
 
 
 def translate_env(data: Mapping[str, Any], source: str, prefix: str = "") -> dict[str, Any]:
@@ -49,7 +28,7 @@ def translate_env(data: Mapping[str, Any], source: str, prefix: str = "") -> dic
     Raises:
         DeclarationError: A field has no counterpart; the message names it.
     """
-    reader, fields = _Reader(source, prefix), dict(data)
+    reader, fields = FieldReader(source, prefix), dict(data)
     daemon = fields.pop("daemon", None)
     if isinstance(daemon, Mapping):
         reader.only(daemon, {"host", "type"}, "daemon")
@@ -81,7 +60,7 @@ def translate_deployment(data: Mapping[str, Any], source: str, prefix: str = "")
     Raises:
         DeclarationError: A field has no counterpart; the message names it.
     """
-    reader, fields = _Reader(source, prefix), dict(data)
+    reader, fields = FieldReader(source, prefix), dict(data)
     fields.pop("rm", None)  # containers are kept for their logs, and removed with their release
     _server(reader, fields.pop("server", None))
     _image(reader, fields, fields.pop("image", None))
@@ -94,7 +73,7 @@ def translate_deployment(data: Mapping[str, Any], source: str, prefix: str = "")
     return fields
 
 
-def _server(reader: _Reader, server: Any) -> None:
+def _server(reader: FieldReader, server: Any) -> None:
     if server is None:
         return
     kind = server.get("type") if isinstance(server, Mapping) else server
@@ -104,7 +83,7 @@ def _server(reader: _Reader, server: Any) -> None:
         reader.only(server, {"type"}, "server")
 
 
-def _image(reader: _Reader, fields: dict[str, Any], image: Any) -> None:
+def _image(reader: FieldReader, fields: dict[str, Any], image: Any) -> None:
     if image is None:
         return
     if not isinstance(image, Mapping):
@@ -119,7 +98,7 @@ def _image(reader: _Reader, fields: dict[str, Any], image: Any) -> None:
         fields.setdefault("image_tag", image["tag"])
 
 
-def _ports(reader: _Reader, fields: dict[str, Any], ports: Any) -> None:
+def _ports(reader: FieldReader, fields: dict[str, Any], ports: Any) -> None:
     """Read ``80``, ``8080:80`` or ``ip:8080:80``."""
     if not isinstance(ports, list) or len(ports) > 1:
         raise reader.fail("ports", "a deployment publishes one port here: set port, and bind_address where it is not 127.0.0.1")
@@ -138,7 +117,7 @@ def _ports(reader: _Reader, fields: dict[str, Any], ports: Any) -> None:
             fields.setdefault("container_port", int(rest))
 
 
-def _args(reader: _Reader, fields: dict[str, Any], args: Any) -> None:
+def _args(reader: FieldReader, fields: dict[str, Any], args: Any) -> None:
     if not isinstance(args, Mapping):
         raise reader.fail("args", "expected a mapping")
     for key, value in args.items():
@@ -154,7 +133,7 @@ def _args(reader: _Reader, fields: dict[str, Any], args: Any) -> None:
             raise reader.fail(f"args.{key}", "MLEM 0.4's field has no counterpart in this version")
 
 
-def _set_env(reader: _Reader, fields: dict[str, Any], item: str) -> None:
+def _set_env(reader: FieldReader, fields: dict[str, Any], item: str) -> None:
     """Map ``NAME=value`` to a variable of the container, and ``NAME`` to one that is passed on."""
     if "=" in item:
         name, value = reader.pair(item, "args.set_env")
@@ -174,7 +153,7 @@ def translate_builder(data: Mapping[str, Any], source: str, prefix: str = "") ->
     Raises:
         DeclarationError: A field has no counterpart; the message names it.
     """
-    reader, fields = _Reader(source, prefix), dict(data)
+    reader, fields = FieldReader(source, prefix), dict(data)
     _server(reader, fields.pop("server", None))
     image = fields.pop("image", None)
     _image(reader, fields, image)
