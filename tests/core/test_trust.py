@@ -96,6 +96,7 @@ def test_a_pickle_is_neither_loaded_nor_deployed_where_the_format_is_not_trusted
         with pytest.raises(UserError) as caught:
             attempt()
         assert caught.value.code == "untrusted-format"
+        assert caught.value.message.startswith(f"{project / 'iris'}: the model is saved as pickle")
         assert "core.trust.formats skops,onnx,pickle" in str(caught.value.hint)
     monkeypatch.setenv("MLEM_CORE__TRUST__FORMATS", "pickle")
     assert api.load("iris", project=str(project)).predict(X[:1]).tolist() == [0]

@@ -138,10 +138,10 @@ def load_model(
         PluginError: A package that it needs is missing, or the model's type is.
         UserError: Its format, or a class that it has, is not trusted.
     """
-    trust.check(model, str(folder))
     artifact = model.artifacts.get(DATA)
     if artifact is None or len(model.artifacts) > 1:
         raise DeclarationError(f'expected one artifact, "{DATA}", got {", ".join(model.artifacts) or "none"}')
+    trust.check(model, artifacts.join(folder, artifact.uri))
     kind = next((kind for kind in model_types if kind.type == model.model_type), None)
     if kind is None and artifact.format != "pickle":
         raise PluginError(f'no model type "{model.model_type}" is installed', known=[kind.type for kind in model_types])
