@@ -47,6 +47,20 @@ def test_a_worker_that_dies_is_replaced(two: Any) -> None:
     assert two.post("/predict", {"path": os.devnull}).status == 200
 
 
+def test_while_a_worker_loads_the_others_answer(starter: Any, slow_model: tuple[Path, Path]) -> None:
+    model, go_on = slow_model
+    go_on.touch()
+    served = starter.start(model, "--workers", "2")
+    until(lambda: served.log.count("ready: POST") == 2)
+    go_on.unlink()
+    workers(served)[0].kill()
+    until(lambda: served.log.count("loading the model") == 3)
+    assert {served.post("/predict", {"x": 1}).status for _ in range(50)} == {200}
+    go_on.touch()
+    until(lambda: served.log.count("ready: POST") == 3)
+    assert {served.post("/predict", {"x": 1}).status for _ in range(50)} == {200}
+
+
 def test_no_worker_outlives_the_process_that_watches_it(two: Any) -> None:
     children = workers(two)
     two.process.send_signal(signal.SIGKILL)

@@ -98,6 +98,7 @@ def settings_of(options: argparse.Namespace, environment: Mapping[str, str]) -> 
         log_format=options.log_format,
         trust=Trust.of_environment(environment if options.formats is None else {**environment, FORMATS_VARIABLE: options.formats}),
         traces=options.traces,
+        late=options.late,
         life_fd=options.life_fd,
     )
 

@@ -76,6 +76,7 @@ def parser() -> argparse.ArgumentParser:
     )
     result.add_argument("--log-format", choices=("text", "json"), default=defaults.log_format, help="(default: %(default)s)")
     result.add_argument("--traces", action="store_true", help="send spans by OpenTelemetry (needs mlem-server[traces])")
+    result.add_argument("--late", action="store_true", help=argparse.SUPPRESS)  # of a worker that has company
     result.add_argument("--life-fd", type=_natural, help=argparse.SUPPRESS)  # of the process that watches the workers
     result.add_argument("--access-log", action="store_true", help="log each request")
     result.add_argument("--deployment", metavar="LABEL", help="a mark of ownership in the list of processes; the server ignores it")

@@ -93,7 +93,9 @@ async def _run(app: App, listener: socket.socket, settings: Settings, load: Call
     if settings.life_fd is not None:
         loop.add_reader(settings.life_fd, _watched_no_more, settings.life_fd, stopping)
     timeout_s = settings.header_timeout_s if context else None
-    server = await loop.create_server(connections.accept, sock=listener, ssl=context, ssl_handshake_timeout=timeout_s, backlog=BACKLOG)
+    server = await loop.create_server(
+        connections.accept, sock=listener, ssl=context, ssl_handshake_timeout=timeout_s, backlog=BACKLOG, start_serving=not settings.late
+    )
     url = address_of(listener, tls=context is not None)
     log.info("listening on %s, loading the model", url)
     loading = asyncio.create_task(app.load(load))
@@ -101,6 +103,7 @@ async def _run(app: App, listener: socket.socket, settings: Settings, load: Call
     await asyncio.wait({loading, waiting}, return_when=asyncio.FIRST_COMPLETED)
     if not loading.done() or loading.exception() is None:
         if loading.done():
+            await server.start_serving()
             log.info("ready: POST %s", ", ".join(f"{url}/{method}" for method in app.model.methods))
         await waiting
     await _stop_accepting(server, listener, connections, context, timeout_s)

@@ -36,6 +36,7 @@ class Settings:
         log_format: ``text`` for people, ``json`` for machines.
         trust: Which formats of artifacts may be loaded.
         traces: Whether spans are sent by OpenTelemetry.
+        late: Whether connections are accepted only once the model is loaded: another worker answers meanwhile.
         life_fd: File descriptor whose end says that the process which watches this one is gone: then it stops.
     """
 
@@ -56,4 +57,5 @@ class Settings:
     log_format: Literal["text", "json"] = "text"
     trust: Trust = field(default_factory=Trust.of_environment)
     traces: bool = False
+    late: bool = False
     life_fd: int | None = None

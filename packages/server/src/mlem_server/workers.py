@@ -30,7 +30,7 @@ class Workers:
     """The processes of one server.
 
     A worker that ends is started anew, unless it says that this would not help: a wrong option, a missing file, a changed artifact, a
-    wrong sample answer. When the watching process is killed, its workers notice and stop.
+    wrong sample answer. While it loads the model, the others answer. When the watching process is killed, its workers notice and stop.
 
     Args:
         words: The arguments of the command, as the workers get them.
@@ -71,6 +71,8 @@ class Workers:
 
     def _start(self, listener: int, life: int, environment: dict[str, str]) -> None:
         command = [sys.executable, "-m", "mlem_server", *self._words, "--workers", "1", "--fd", str(listener), "--life-fd", str(life)]
+        if self._processes:
+            command.append("--late")
         try:
             process = subprocess.Popen(command, pass_fds=[listener, life], env=environment)  # noqa: S603  # our own arguments
         except OSError:
