@@ -71,12 +71,11 @@ class Placement:
     def _adopt(self, fitting: dict[str, Any], others: Sequence[dict[str, Any]]) -> Record | None:
         """Bring a container of the right settings into place; None when its port is taken, and any other will do."""
         id_, state = fitting["Id"], fitting["State"]
-        if fitting["Name"].lstrip("/") != self.name:
-            self.engine.rename(id_, self.name)
+        stopped = fitting["Name"].lstrip("/") != self.name and self.engine.rename(id_, self.name)
         began = None
         if state.get("Paused"):
             self.engine.unpause(id_)
-        elif not state.get("Running") or state.get("Restarting"):
+        elif stopped or not state.get("Running") or state.get("Restarting"):
             self.engine.stop(id_, 1)
             began = self._make_way(self._port(fitting), others)
             try:

@@ -96,6 +96,10 @@ def _translated(what: str) -> Iterator[None]:
         raise translate(what, f"paramiko: {error}") from error
 
 
+_SANDBOX_GONE = "sandbox "
+"""In an error 404 that does not mean that the container is gone."""
+
+
 class Engine:
     """A Docker Engine.
 
@@ -138,10 +142,29 @@ class Engine:
         with self._absent_is_none(f"stop the container {id_[:12]}"):
             self._api.stop(id_, timeout=max(1, round(timeout_s)))
 
-    def rename(self, id_: str, name: str) -> None:
-        """Rename a container; fine when it is gone."""
-        with self._absent_is_none(f"rename the container {id_[:12]} to {name}"):
+    def rename(self, id_: str, name: str) -> bool:
+        """Rename a container; fine when it is gone.
+
+        One that crashed and waits for its restart can't be renamed: its network sandbox is gone, and the Engine answers 404. It is
+        stopped first. Source: moby, ``daemon/rename.go``, ContainerRename looks the sandbox of a container up that counts as running,
+        as one does that is about to be restarted (read 2026-11; seen with Engine 20.10).
+
+        Returns:
+            Whether it was stopped.
+        """
+        what = f"rename the container {id_[:12]} to {name}"
+        try:
+            with self._absent_is_none(what):
+                self._api.rename(id_, name)
+        except MlemError as error:
+            if _SANDBOX_GONE not in str(error.__cause__):
+                raise
+        else:
+            return False
+        self.stop(id_, 1)
+        with self._absent_is_none(what):
             self._api.rename(id_, name)
+        return True
 
     def unpause(self, id_: str) -> None:
         """Let a paused container go on."""
@@ -233,7 +256,7 @@ class Engine:
             with _translated(what):
                 yield found
         except MlemError as error:
-            if not isinstance(error.__cause__, NotFound):
+            if not isinstance(error.__cause__, NotFound) or _SANDBOX_GONE in str(error.__cause__):
                 raise
 
 
