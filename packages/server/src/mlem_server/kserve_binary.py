@@ -41,8 +41,7 @@ def split(body: bytes | bytearray, header: bytes | None) -> Any:
     rest = memoryview(body)[int(header) :]
     document = parse_json(body[: int(header)])
     for item in _tensors_of(document):
-        parameters = item.get("parameters")
-        size = parameters.get("binary_data_size") if isinstance(parameters, dict) else None
+        size = _parameter(item, "binary_data_size")
         if size is None:
             continue
         if type(size) is not int or not 0 <= size <= len(rest):
@@ -56,10 +55,10 @@ def split(body: bytes | bytearray, header: bytes | None) -> Any:
 
 def wanted(document: Mapping[str, Any]) -> tuple[bool, frozenset[str]]:
     """Return whether outputs are to be binary, and the names of those that are asked for otherwise."""
-    every = _parameter(document, "binary_data_output")
+    every = bool(_parameter(document, "binary_data_output"))
     asked = document.get("outputs")
     named = [item for item in asked if _is_named(item)] if isinstance(asked, list) else []
-    return every, frozenset(item["name"] for item in named if _parameter(item, "binary_data", every) != every)
+    return every, frozenset(item["name"] for item in named if bool(_parameter(item, "binary_data", every)) != every)
 
 
 def join(outputs: Sequence[Mapping[str, Any]], binary: tuple[bool, frozenset[str]]) -> tuple[list[dict[str, Any]], bytes | None]:
@@ -92,9 +91,9 @@ def _is_named(item: Any) -> bool:
     return isinstance(item, dict) and isinstance(item.get("name"), str)
 
 
-def _parameter(item: Mapping[str, Any], name: str, default: bool = False) -> bool:
+def _parameter(item: Mapping[str, Any], name: str, default: Any = None) -> Any:
     parameters = item.get("parameters")
-    return bool(parameters.get(name, default)) if isinstance(parameters, dict) else default
+    return parameters.get(name, default) if isinstance(parameters, dict) else default
 
 
 def _named(item: Mapping[str, Any]) -> str:
