@@ -54,6 +54,10 @@ def save(
     sample_data: Any = None,
     params: Mapping[str, Any] | None = None,
     format: str | None = None,
+    methods: Sequence[str] | None = None,
+    signature: Mapping[str, Any] | None = None,
+    batch: bool | None = None,
+    public_sample: bool = True,
     project: str | None = None,
 ) -> Model | Dataset:
     """Save a model (or a data set), so that it can be deployed without importing it.
@@ -66,6 +70,13 @@ def save(
         params: Anything worth keeping with the model.
         format: How the artifact is written: ``skops`` and ``onnx`` are formats of scikit-learn's objects whose loading runs no code of
             the file; the default is pickle, which every object has.
+        methods: The names of the methods that can be called; those that the object's kind has when None.
+        signature: What the sample does not say of the types: an annotation by the name of an argument, or under ``return``:
+            ``{"x": float, "mode": Literal["fast", "exact"]}``; the same by the name of each method where they differ. It is checked
+            against the sample.
+        batch: True where each row of the answer depends on the same row of the argument alone, so that the server may call the model once
+            for several callers; False where it does not; None to find out.
+        public_sample: False where callers of a deployment must not see the sample row.
         project: Folder that a relative name starts from.
 
     Returns:
@@ -77,7 +88,18 @@ def save(
     from mlem.saving import save as save_model
 
     place = locate(path, project)
-    return save_model(obj, place.path.with_suffix(""), sample_data=sample_data, params=params, format=format, model_types=model_types())
+    return save_model(
+        obj,
+        place.path.with_suffix(""),
+        sample_data=sample_data,
+        params=params,
+        format=format,
+        methods=methods,
+        signature=signature,
+        batch=batch,
+        public_sample=public_sample,
+        model_types=model_types(),
+    )
 
 
 def load_meta(path: str, project: str | None = None) -> Any:

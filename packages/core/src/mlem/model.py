@@ -239,6 +239,7 @@ class Model(MlemObject):
         requirements: The packages that it needs.
         python: The version of Python that saved it.
         params: What the user recorded beside it.
+        public_sample: Whether a deployment shows the sample rows to its callers.
     """
 
     object_type: ClassVar[str] = "model"
@@ -250,6 +251,7 @@ class Model(MlemObject):
     requirements: tuple[Requirement, ...] = ()
     python: str = ""
     params: dict[str, Any] = Field(default_factory=dict)
+    public_sample: bool = True
 
     @classmethod
     def from_data(cls, data: Mapping[str, Any], source: str, *, prefix: str = "") -> Self:
@@ -268,6 +270,8 @@ class Model(MlemObject):
     def digest(self) -> str:
         """The identity of the content: 32 hex digits that do not depend on file names, folders or the time."""
         content = self.model_dump(mode="json", exclude={"artifacts": {"__all__": {"uri"}}})
+        if self.public_sample:  # a field that came later: the digest of a model that was saved before stays
+            del content["public_sample"]
         text = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False, default=str)
         return hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()[:32]
 
