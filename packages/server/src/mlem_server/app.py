@@ -27,6 +27,7 @@ from mlem_server.errors import HttpError, ModelFailedError, refusal
 from mlem_server.kserve import KServe
 from mlem_server.kserve_binary import HEADER, OCTETS
 from mlem_server.metrics import CONTENT_TYPE, Metrics
+from mlem_server.model_errors import ModelRefusedError
 from mlem_server.openapi import openapi
 from mlem_server.page import page_files
 from mlem_server.readiness import LOADING, READY, STOPPING, Readiness
@@ -345,6 +346,9 @@ class App:
         """Turn what was raised into an answer; the log gets what a caller must not see."""
         if isinstance(error, MlemError):
             return self._refused(refusal(error))
+        if isinstance(error, ModelRefusedError):
+            log.warning("request %s: %s refused the data", request.id, error, exc_info=error.__cause__)
+            return self._refused(error.refusal(request.id, hidden=self._settings.hide_model_errors))
         if isinstance(error, ModelFailedError):
             log.error("request %s: %s failed", request.id, error, exc_info=error.__cause__)
             code, message = "model-failed", "the model failed on this data; the server's log has the reason"

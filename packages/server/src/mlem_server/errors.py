@@ -12,6 +12,7 @@ length-required                        411     send ``Content-Length``, or a chu
 body-too-large                         413     send less at once
 bad-content-type                       415     send ``Content-Type: application/json``
 bad-data, bad-arguments                422     correct the data at ``path``
+model-refused                          422     correct the data as the model says
 model-failed                           500     look at the server's log, under the request's id
 overloaded, not-ready, timed-out       503     repeat after ``Retry-After`` seconds
 =====================================  ======  =========================================================
@@ -67,7 +68,7 @@ class HttpError(MlemError):
 
 
 class ModelFailedError(Exception):
-    """The model raised an exception; its cause is for the log, not for the caller."""
+    """The model raised an exception; its cause is for the log, not for the caller. See `mlem_server.model_errors` for the other kind."""
 
 
 def refusal(error: MlemError) -> HttpError:
