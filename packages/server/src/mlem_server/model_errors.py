@@ -123,9 +123,9 @@ def _has(value: Any, key: str | float) -> bool:
         return any(_has(part, key) for part in value)
     try:
         if hasattr(value, "isin"):  # a frame, a series
-            found: Any = value.isin([key])
+            found = value.isin([key])
             return bool(getattr(found, "values", found).any())
-        if hasattr(value, "tolist") and getattr(value, "ndim", 0):
+        if hasattr(value, "tolist") and getattr(value, "ndim", 0) > 0:
             return key in value.ravel().tolist()
         return bool(value == key)
     except Exception:  # a value of any library: what can't be compared is not the key
