@@ -93,7 +93,7 @@ class App:
             from mlem_server.traces import Traces  # late: it takes a while, and most servers send none
 
             self._traces = Traces(name, model.digest)
-        self.dispatcher = Dispatcher(settings.max_queue, settings.max_batch_rows, self._observe)
+        self.dispatcher = Dispatcher(settings.max_queue, settings.max_batch_rows, self._observe, settings.request_timeout_s)
         self._reserved_bytes = 0
         self._endpoints = {method_name: Endpoint(method_name, method) for method_name, method in model.methods.items()}
         self._routes = self._make_routes(name, version)
@@ -200,6 +200,10 @@ class App:
             request.cancel()
             request.cancel = None
 
+    def look(self) -> None:
+        """Look after calls that wait; see `Dispatcher.look`."""
+        self.dispatcher.look()
+
     def stop(self) -> Response:
         """Say by ``/readyz`` that the server stops; return the answer to what takes longer than that may take."""
         self.readiness = STOPPING
@@ -233,8 +237,7 @@ class App:
             raise _unavailable("not-ready", self.readiness.reason)
         request.media_type = content_type(request.headers, route.more)
         request.check_length(self._settings.max_body_bytes)
-        if self.dispatcher.full:
-            raise overloaded()
+        self.dispatcher.expect_room()
         # a chunked body reserves the whole limit, because nobody knows its size
         length = request.content_length
         reserved = self._settings.max_body_bytes if length is None else length

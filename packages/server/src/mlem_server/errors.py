@@ -14,7 +14,8 @@ bad-content-type                       415     send ``Content-Type: application/
 bad-data, bad-arguments                422     correct the data at ``path``
 model-refused                          422     correct the data as the model says
 model-failed                           500     look at the server's log, under the request's id
-overloaded, not-ready, timed-out       503     repeat after ``Retry-After`` seconds
+overloaded, not-ready, model-busy      503     repeat after ``Retry-After`` seconds
+timed-out, stopping                    503     the same; the model may have seen the call
 =====================================  ======  =========================================================
 """
 

@@ -27,6 +27,8 @@ JSON = "application/json"
 CONNECT_TIMEOUT_S = 5.0
 ATTEMPTS = 3
 PAUSE_S = 0.2
+_SEEN = ("timed-out", "stopping")
+"""Refusals of calls that the model may be at: the same again would only keep it longer."""
 
 
 class HttpClient(Client):
@@ -34,7 +36,7 @@ class HttpClient(Client):
 
     A bearer token is read from the environment variable ``MLEM_TOKEN`` at each call; it is no field, so it reaches no file and no
     message. A call is repeated only where the model can't have seen it: the connection was not established, or the server
-    answered 503 with ``Retry-After``.
+    answered 503 with ``Retry-After`` before the model was asked.
 
     Threads share its connections. A process that was forked opens its own, and so does a copy, or what a pickle brings back.
     """
@@ -130,7 +132,8 @@ class HttpClient(Client):
                 if pause_s is None or attempt == ATTEMPTS or time.monotonic() + pause_s >= deadline:
                     raise
             else:
-                pause_s = answer.retry_after_s if answer.status == 503 else None
+                unseen = answer.status == 503 and answer.error().get("code") not in _SEEN
+                pause_s = answer.retry_after_s if unseen else None
                 if pause_s is None or attempt == ATTEMPTS or time.monotonic() + pause_s >= deadline:
                     return answer
             time.sleep(pause_s)
