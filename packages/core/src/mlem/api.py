@@ -55,18 +55,20 @@ def save(
     sample_data: Any = None,
     params: Mapping[str, Any] | None = None,
     format: str | None = None,
+    overwrite: bool = False,
     project: Name | None = None,
 ) -> Model | Dataset:
     """Save a model (or a data set), so that it can be deployed without importing it.
 
     Args:
         obj: A scikit-learn estimator or pipeline, any callable, or what an installed plugin knows.
-        path: Its name: ``iris`` makes ``iris.mlem`` and the artifact ``iris``.
+        path: Its name: ``iris`` makes ``iris.mlem`` and the artifact ``iris``; or a URL that fsspec knows: ``s3://bucket/iris``.
         sample_data: Input as the model gets it, shape (rows, ...) for arrays and frames: the signature is inferred from all of
             it, and its first row with the model's answer becomes the gate of every deployment.
         params: Anything worth keeping with the model.
         format: How the artifact is written: ``skops`` and ``onnx`` are formats of scikit-learn's objects whose loading runs no code of
             the file; the default is pickle, which every object has.
+        overwrite: Whether files that are there may be replaced, whatever they are. Those of an object of the same kind always are.
         project: Folder that a relative name starts from.
 
     Returns:
@@ -74,11 +76,20 @@ def save(
 
     Raises:
         UserError: No model type knows the object, or it fails on the sample.
+        ConflictError: Something else is there.
+        MlemError: It can't be written.
     """
     from mlem.saving import save as save_model
 
-    place = locate(path, project)
-    return save_model(obj, place.path.with_suffix(""), sample_data=sample_data, params=params, format=format, model_types=model_types())
+    return save_model(
+        obj,
+        locate(path, project).source,
+        sample_data=sample_data,
+        params=params,
+        format=format,
+        overwrite=overwrite,
+        model_types=model_types(),
+    )
 
 
 def load_meta(path: Name, project: Name | None = None) -> Any:

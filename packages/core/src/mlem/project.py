@@ -11,6 +11,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from mlem.errors import NotFoundError, UserError
+from mlem.file_systems import file_system, translated
 from mlem.files import unusable, write_atomic
 from mlem.objects import EXTENSION
 from mlem.validation import did_you_mean
@@ -141,18 +142,11 @@ def read_url(url: str) -> bytes:
 
     Raises:
         NotFoundError: There is no such file.
-        UserError: No installed file system has the scheme.
-        PlatformError: The file system failed.
+        MlemError: See `mlem.file_systems.translated`.
     """
-    import fsspec
-
-    try:
-        with fsspec.open(url, "rb") as file:
-            return bytes(file.read())
-    except (ImportError, ValueError) as error:
-        raise UserError(f"can't read {url}: {error}", code="unknown-scheme") from error
-    except OSError as error:
-        raise unusable(url, error, "read") from error
+    fs, path = file_system(url)
+    with translated(url, "read"):
+        return bytes(fs.cat_file(path))
 
 
 def objects_below(root: Path) -> Iterator[tuple[str, Path]]:
