@@ -92,6 +92,7 @@ class Cells:
         self.anything = "any" in kinds
         self.nullable = bool(kinds & {"any", "null"})
         self.text = bool(kinds & {"any", "text"}) or (kinds <= {"enum", "null"} and _are_texts(simple))
+        self.mixed = self.text and bool(kinds & {"any", "integer", "number", "boolean", "nested"})
         self._formatted = "formatted" in kinds
         self._encoded = ("formatted", ("base64",)) in simple
         self._integer = bool(kinds & {"any", "integer"})
