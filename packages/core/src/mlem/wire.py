@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from mlem.data_types.arrays import NdarrayType
 from mlem.data_types.base import DataType
-from mlem.data_types.frames import DataFrameType, SeriesType
+from mlem.data_types.frames import DataFrameType
+from mlem.data_types.series import SeriesType
 from mlem.data_types.scalars import kind_of
 from mlem.errors import DataError, UserError
 
