@@ -234,8 +234,14 @@ def _simple(schema: Mapping[str, Any]) -> Iterator[tuple[str, Sequence[Any]]]:
     if words is None:
         yield "any", ()
         return
+    if "examples" in schema:  # the values of a category; others may come
+        kinds = {_KINDS[type(value)] for value in schema["examples"]}
+        yield from ((kind, ()) for kind in sorted(kinds | ({"null"} if "null" in words else set())))
+        if len(kinds) > 1:
+            yield "enum", schema["examples"]
+        return
     listed = {words} if isinstance(words, str) else set(words)
-    if {"string", "number"} <= listed:  # a decimal number, which travels as text
+    if {"string", "number"} <= listed and "boolean" not in listed:  # a decimal number, which travels as text
         listed -= {"string", "number"}
         yield "formatted", ("a number",)
     for word in sorted(listed):
@@ -245,6 +251,7 @@ def _simple(schema: Mapping[str, Any]) -> Iterator[tuple[str, Sequence[Any]]]:
             yield {"string": "text", "array": "nested", "object": "nested"}.get(word, word), ()
 
 
+_KINDS: Mapping[type, str] = {str: "text", int: "integer", float: "number", bool: "boolean"}
 _WORDS = {
     "text": "a text", "integer": "an integer", "number": "a number", "boolean": "true or false", "nested": "JSON", "any": "a value",
     "date": "a date", "date-time": "a time", "time": "a time of day", "duration": "a duration", "uuid": "a UUID", "base64": "base64",

@@ -25,6 +25,7 @@ class Head:
         width: How many cells each row has; None for those of the first row.
         column: Of a table for one column, which one; None where all count.
         skipped: How many cells before the others do not count: the names of the rows.
+        columns: The names of the columns.
         style: How the rest is written.
     """
 
@@ -33,6 +34,7 @@ class Head:
     width: int | None = None
     column: int | None = None
     skipped: int = 0
+    columns: Sequence[str] = ()
     style: Style = Style()
 
 

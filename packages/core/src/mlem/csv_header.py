@@ -10,7 +10,7 @@ from mlem.csv_first_row import Head
 from mlem.csv_layout import Layout, Named, Plain
 from mlem.csv_names import named_head, untyped_head
 from mlem.csv_positions import plain_head
-from mlem.csv_text import CsvForm, Lines, Quoted, bad_csv
+from mlem.csv_text import SEPARATORS, CsvForm, Lines, Quoted, bad_csv
 
 _SEP = re.compile(r"sep=(.)")
 
@@ -65,7 +65,9 @@ def _style(head: Head, form: CsvForm) -> Style:
     """See how texts are written by whether the names are in quotes, and whether they need them."""
     names = head.names or []
     if names and all(type(name) is Quoted for name in names):
-        needless = any(not re.search(rf'["\r\n{re.escape(head.separator)}]', name) for name in names)
+        signs = "".join(SEPARATORS) if len(names) == 1 else head.separator  # one column does not show what separates it
+        needed = re.compile(rf'["\r\n{re.escape(signs)}]')
+        needless = any(not needed.search(name) and (name or len(names) > 1) for name in names)
         return Style(form.decimal, "missing" if needless else None, form.empty)
     # the only cell of a row is in quotes when it is empty, whatever it means: a line without anything is no row to most readers
     lone = len(names) == 1 or (head.names is None and head.width == 1)

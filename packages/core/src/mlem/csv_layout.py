@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from mlem.cells import Cells
-from mlem.data import DataType, UnspecifiedType
+from mlem.data import DataFrameType, DataType, PolarsType, SeriesType, SparseType, UnspecifiedType
+from mlem.data_types.columns import family_of
+from mlem.data_types.series import VALUE
 from mlem.errors import UserError
 
 
@@ -21,6 +23,8 @@ class Named:
         rest: What reads the cells of any other column; None for texts, which the type may refuse.
         single: Whether the value is the only row.
         untyped: Whether nothing is known of the columns.
+        index: Those of the columns that a header has no name for, because they are an index without one.
+        other_names: Columns by what a header may call them as well.
     """
 
     columns: Mapping[str, Cells]
@@ -28,6 +32,8 @@ class Named:
     rest: Cells | None = None
     single: bool = False
     untyped: bool = False
+    index: tuple[str, ...] = ()
+    other_names: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -72,9 +78,13 @@ def layout_of(data_type: DataType | None, argument: str = "data") -> Layout:
     """
     if data_type is None or isinstance(data_type, UnspecifiedType):
         return Named({}, frozenset(), untyped=True)
+    if isinstance(data_type, DataFrameType):
+        return _frame(data_type)
+    if isinstance(data_type, SeriesType) and data_type.table is not None:
+        return replace(_frame(data_type.table), other_names={"0": VALUE} if data_type.name is None else {})
+    if isinstance(data_type, SparseType):  # a row of a table has all its values
+        return Plain([Cells(data_type.json_schema()["items"]["additionalProperties"])], data_type.columns)
     schema = _there(data_type.json_schema())
-    name = getattr(data_type, "name", None)
-    names = frozenset({argument, "value"})
     if schema.get("type") == "array" and "prefixItems" not in schema:
         items = _there(schema.get("items", {}))
         if items.get("type") == "object" and _is_flat(items):
@@ -82,12 +92,34 @@ def layout_of(data_type: DataType | None, argument: str = "data") -> Layout:
         if items.get("type") == "array":
             return _matrix(items)
         if _is_cell(items):
-            return Plain([Cells(items)], 1, flat=True, name=None if name is None else str(name), other_names=names, untyped=not items)
+            cells = [_column(data_type.dtype, items) if isinstance(data_type, SeriesType) else Cells(items)]
+            return Plain(cells, 1, flat=True, name=_name_of(data_type), other_names=frozenset({argument, "value"}), untyped=not items)
     elif schema.get("type") == "object" and _is_flat(schema):
         return _named(schema, single=True)
     elif _is_cell(schema):
-        return Plain([Cells(schema)], 1, flat=True, other_names=names, single=True)
+        return Plain([Cells(schema)], 1, flat=True, other_names=frozenset({argument, "value"}), single=True)
     raise UserError(f"a table can't hold a value of type {data_type.type}", code="bad-format", hint="send it as JSON")
+
+
+def _name_of(data_type: DataType) -> str | None:
+    """Return the name of a series."""
+    if isinstance(data_type, PolarsType):
+        return data_type.columns[0] or None
+    return str(data_type.name) if isinstance(data_type, SeriesType) and data_type.name is not None else None
+
+
+def _frame(data_type: DataFrameType) -> Named:
+    items = data_type.json_schema()["items"]
+    columns = {name: _column(dtype, items["properties"][name]) for name, dtype in zip(data_type.names, data_type.dtypes, strict=True)}
+    names = data_type.index_cols if data_type.index_names is None else data_type.index_names
+    nameless = tuple(str(label) for label, name in zip(data_type.index_cols, names, strict=True) if name is None)
+    return Named(columns, frozenset(items["required"]), index=nameless)
+
+
+def _column(dtype: str, schema: Mapping[str, Any]) -> Cells:
+    if family_of(dtype) in ("timedelta", "period"):  # their schema says text alone
+        return Cells({"anyOf": [{"type": "string", "format": "duration"}, {"type": "null"}]})
+    return Cells(schema)
 
 
 def _there(schema: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -98,7 +130,7 @@ def _there(schema: Mapping[str, Any]) -> Mapping[str, Any]:
 
 def _is_cell(schema: Mapping[str, Any]) -> bool:
     """Say whether a cell has room for a value."""
-    return not {"array", "object"} & {schema.get("type")} and "prefixItems" not in schema
+    return schema.get("type") not in ("array", "object") and "prefixItems" not in schema
 
 
 def _is_flat(schema: Mapping[str, Any]) -> bool:

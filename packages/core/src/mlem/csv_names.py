@@ -17,7 +17,8 @@ from mlem.errors import UserError
 def named_head(lines: Lines, layout: Named, form: CsvForm, source: str, path: str, *, header_needed: bool) -> Head:
     """Find the names in the first row; see `mlem.csv_header.find_head`."""
     separators = candidates(form)
-    firsts = first_rows(lines, separators, source)
+    written = first_rows(lines, separators, source)
+    firsts = {sign: _with_index(first, layout) for sign, first in written.items()}
     named = [separator for separator, first in firsts.items() if _has_names(first, layout)]
     if named and form.header is not False:
         if separators[0] not in named and any(firsts[one].cells != firsts[named[0]].cells for one in named):
@@ -26,10 +27,13 @@ def named_head(lines: Lines, layout: Named, form: CsvForm, source: str, path: st
         first = firsts[separator]
         _refuse_doubles(first, layout, source)
         if not header_needed and form.header is None and _may_be_values(first, layout, form):
-            if lines.has_second_row(separator, source):
+            alone, texts = not lines.has_second_row(separator, source), any(reader.text for reader in layout.columns.values())
+            if alone and not texts:
+                return Head(separator, None, len(first.cells), columns=list(layout.columns))  # nobody asks for the answers to no rows
+            if alone or not texts:
                 raise bad_csv(source, f"{shown(first.cells)} may be the columns' names or a row", line=first.line, hint=SAY_IT)
-            return Head(separator, None, len(first.cells))  # nobody asks for the answers to no rows
-        return Head(separator, first.cells, skipped=0 if "" in layout.columns else unnamed(first.cells))
+        skipped = 0 if "" in layout.columns else unnamed(first.cells)
+        return Head(separator, written[separator].cells, skipped=skipped, columns=first.cells)
     if named:
         said = f"the first row has the names {shown(firsts[named[0]].cells)}, and the caller says that there are none"
         raise bad_csv(source, said, line=firsts[named[0]].line, hint="leave out --no-header")
@@ -39,11 +43,26 @@ def named_head(lines: Lines, layout: Named, form: CsvForm, source: str, path: st
         raise _no_names(first, layout, source, path)
     if form.header is None:
         _refuse_resembling(first, layout, source)
-    if len(first.cells) != len(layout.columns):
+    names = _names_by_position(first, layout)
+    if len(first.cells) != len(names):
         hint = other_separator(first.cells) or f"the columns are {', '.join(layout.columns)}"
-        said = f"expected {count_of(len(layout.columns))}, one for each column, got {len(first.cells)}"
+        said = f"expected {count_of(len(names))}, one for each column, got {len(first.cells)}"
         raise bad_csv(source, said, line=first.line, hint=hint)
-    return Head(separator, None, len(layout.columns))
+    return Head(separator, None, len(names), columns=names)
+
+
+def _with_index(first: Row, layout: Named) -> Row:
+    """Give the columns of an index without a name, which come first, the names that they have here; and others those of the type."""
+    cells = [layout.other_names.get(cell, cell) if cell not in layout.columns else cell for cell in first.cells]
+    if layout.index and unnamed(cells) == len(layout.index) and not set(layout.index) & set(cells):
+        cells = [*layout.index, *cells[len(layout.index) :]]
+    return Row(first.line, cells)
+
+
+def _names_by_position(first: Row, layout: Named) -> list[str]:
+    """Return the names of the columns of a table without names: those that need not be there are all there, or none."""
+    every = list(layout.columns)
+    return every if len(first.cells) == len(every) else [name for name in every if name in layout.required] or every
 
 
 def _has_names(first: Row, layout: Named) -> bool:
@@ -59,9 +78,9 @@ def _refuse_doubles(first: Row, layout: Named, source: str) -> None:
 
 
 def _may_be_values(first: Row, layout: Named, form: CsvForm) -> bool:
-    """Say whether names are such that a row of values may be just them: columns called 0, 1, 2."""
+    """Say whether a row of values may be just the names: those of texts, and columns called 0, 1, 2."""
     columns = list(layout.columns.values())
-    if len(first.cells) != len(columns) or any(cell.text for cell in columns):
+    if len(first.cells) != len(columns):
         return False
     return all(cells.fits(cell, Style(form.decimal)) for cell, cells in zip(first.cells, columns, strict=True))
 

@@ -108,10 +108,12 @@ class CsvReader:
         if head.names is None and layout.untyped:
             columns = [self._untyped(cells, rows, head) for cells in zip(*(row.cells for row in rows), strict=True)]
             return [list(row) for row in zip(*columns, strict=True)]
-        names = list(layout.columns) if head.names is None else [str(name) for name in head.names]
+        names = [str(name) for name in head.columns or head.names or ()]
         table = list(zip(*(row.cells for row in rows), strict=True))
         found: dict[str, list[Json]] = {}
         for name, cells in list(zip(names, table, strict=True))[head.skipped :]:
+            if name in layout.index and name not in layout.required and _counts(cells):
+                continue  # an index that only counts the rows, where none is needed
             if layout.untyped:
                 found[name] = self._untyped(cells, rows, head)
                 continue
@@ -151,6 +153,10 @@ class CsvReader:
             raise DataError(child(self.path, error.row), error.expected, got, hint=error.hint) from error
 
 
+def _counts(cells: Sequence[str]) -> bool:
+    return list(cells) == [str(number) for number in range(len(cells))]
+
+
 def _even(rows: Iterator[Row], head: Head, source: str) -> Iterator[Row]:
     """Yield the rows below the names, each of so many cells."""
     if head.names is not None:
@@ -177,7 +183,7 @@ def write_csv(rows: list[Json], names: Sequence[str] | None = None, separator: s
 
     Args:
         rows: The JSON of a table.
-        names: The names of its columns; None for the keys of the first record, or made-up ones.
+        names: The names of its columns; the keys of the first record go before them, and None are made up.
         separator: What is between two cells.
         header: Whether a row of names is written first.
 
@@ -186,7 +192,7 @@ def write_csv(rows: list[Json], names: Sequence[str] | None = None, separator: s
     """
     first = rows[0] if rows else None
     if isinstance(first, dict):
-        names, table = names or list(first), [list(row.values()) for row in rows]
+        names, table = list(first), [list(row.values()) for row in rows]
     elif isinstance(first, list):
         names, table = names or [f"c{number}" for number in range(len(first))], rows
     else:

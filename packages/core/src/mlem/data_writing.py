@@ -12,6 +12,7 @@ from typing import Any
 from mlem.csv_table import write_csv
 from mlem.data import DataFrameType, DataType, Json, NdarrayType, PrimitiveType, SeriesType, infer
 from mlem.data_files import checked_format, format_of, is_lines
+from mlem.data_types.series import VALUE
 from mlem.errors import UserError
 from mlem.files import write_atomic
 from mlem.raw_values import dump_raw, is_raw
@@ -57,7 +58,11 @@ def serialize_data(value: Any, data_type: DataType, kind: str) -> bytes:
         np.save(buffer, value, allow_pickle=False)
         return buffer.getvalue()
     if kind in ("parquet", "arrow") and is_table(data_type) and has_arrow():
-        return _parquet(value, data_type) if kind == "parquet" else _arrow(value, data_type)
+        try:
+            return _parquet(value, data_type) if kind == "parquet" else _arrow(value, data_type)
+        except (ValueError, TypeError, NotImplementedError, OverflowError) as error:  # pyarrow's errors are of these
+            reason = " ".join(str(error).split())[:300]
+            raise UserError(f"this can't be written as {kind}: {reason}", code="bad-format", hint="write json: -o answer.json") from error
     payload = data_type.encode(value)
     if kind == "txt":
         return _text(payload, data_type)
@@ -78,8 +83,9 @@ def has_arrow() -> bool:
 
 def names_of(data_type: DataType) -> list[str] | None:
     """Return the names of the columns of a table of a type; None where it has none of its own."""
-    if isinstance(data_type, DataFrameType):
-        return [str(name) for name in data_type.columns]
+    table = data_type.table if isinstance(data_type, SeriesType) else data_type
+    if isinstance(table, DataFrameType):
+        return table.names
     return [str(data_type.name)] if isinstance(data_type, SeriesType) and data_type.name is not None else None
 
 
@@ -90,7 +96,9 @@ def json_of(payload: Json) -> bytes:
 
 def _parquet(value: Any, data_type: DataType) -> bytes:
     buffer = io.BytesIO()
-    if isinstance(data_type, DataFrameType):
+    if isinstance(data_type, SeriesType) and data_type.table is not None:
+        value.to_frame(VALUE if data_type.name is None else data_type.name).to_parquet(buffer)
+    elif isinstance(data_type, DataFrameType):
         value.to_parquet(buffer, index=bool(data_type.index_cols))
     else:
         import pyarrow.parquet as pq

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any, ClassVar, Self
 
 from mlem.artifacts import verified, write_artifact
 from mlem.csv_layout import Named, layout_of
 from mlem.csv_text import CsvForm
-from mlem.data import AnyDataType, DataFrameType, DataType, NdarrayType, infer
+from mlem.data import AnyDataType, DataFrameType, DataType, NdarrayType, difference, infer
 from mlem.data_files import FORMATS, STDIN, checked_format, format_of, opened, sniff
 from mlem.data_reading import csv_reader, decode, fit, parse_data
 from mlem.data_writing import has_arrow, serialize_data, write_data
@@ -64,17 +64,35 @@ def save_data(value: Any, path: Path | str) -> Dataset:
 
     Raises:
         DataError: No data type describes it.
+        UserError: In the format of its name it would come back as something else.
     """
     target = Path(str(path).removesuffix(EXTENSION))
     data_type = infer(value)
     suffix = target.suffix.removeprefix(".")
-    kind = suffix if suffix in ("csv", "json", "parquet", "npy") else _best_format(data_type)
-    content = serialize_data(value, data_type, kind)
+    content, kind = _content_of(value, data_type, (suffix,) if suffix in ("csv", "json", "parquet", "npy") else _formats_for(data_type))
     artifact, _ = write_artifact(target, lambda file: file.write(content), kind)
     needed = data_type.requirements() | ({"pyarrow"} if kind == "parquet" else set())
     dataset = Dataset(data_type=data_type, artifacts={"data": artifact}, requirements=resolve(needed))
     write_atomic(target.with_name(target.name + EXTENSION), dump(dataset.to_data()))
     return dataset
+
+
+def _content_of(value: Any, data_type: DataType, kinds: Sequence[str]) -> tuple[bytes, str]:
+    """Write a value in the first format that it comes back from as it was."""
+    wrong: UserError | None = None
+    for kind in kinds:
+        try:
+            content = serialize_data(value, data_type, kind)
+            back = parse_data(content, kind, "data", data_type, form=_own_form(data_type, kind))
+        except UserError as error:
+            wrong = wrong or error
+            continue
+        found = difference(value, back)
+        if found is None:
+            return content, kind
+        hint = "save it under a name without a suffix" if kind != "json" else None
+        wrong = wrong or UserError(f"as {kind} it would come back as something else: {found}", code="lossy-format", hint=hint)
+    raise wrong or AssertionError("there is a format for every type")
 
 
 def load_data(dataset: Dataset, folder: Path | str) -> Any:
@@ -92,14 +110,16 @@ def load_data(dataset: Dataset, folder: Path | str) -> Any:
     if "data" not in dataset.artifacts:
         raise DeclarationError('expected one artifact, "data"')
     with verified(dataset.artifact, folder) as file:
-        return parse_data(file.read(), dataset.artifact.format, dataset.artifact.uri, dataset.data_type, form=_own_form(dataset))
+        artifact = dataset.artifact
+        form = CsvForm() if artifact.sha256 is None else _own_form(dataset.data_type, artifact.format)  # those of MLEM 0.4 are pandas'
+        return parse_data(file.read(), artifact.format, artifact.uri, dataset.data_type, form=form)
 
 
-def _own_form(dataset: Dataset) -> CsvForm:
-    """Return how `write_csv` writes a table of this type; nothing is known of a file of MLEM 0.4."""
-    if dataset.artifact.sha256 is None or dataset.artifact.format not in ("csv", "tsv"):
+def _own_form(data_type: DataType, kind: str) -> CsvForm:
+    """Return how `write_csv` writes a table of a type."""
+    if kind != "csv":
         return CsvForm()
-    layout = layout_of(dataset.data_type)
+    layout = layout_of(data_type)
     return CsvForm(header=True, empty="text" if isinstance(layout, Named) and len(layout.columns) > 1 else None)
 
 
@@ -163,8 +183,8 @@ def _data_object(path: Path) -> Mapping[str, Any]:
     return data
 
 
-def _best_format(data_type: DataType) -> str:
+def _formats_for(data_type: DataType) -> tuple[str, ...]:
+    """Return the formats to save a value in, the best first."""
     if isinstance(data_type, NdarrayType) and data_type.dtype != "object":
-        return "npy"
-    # A named index comes back from JSON with its columns; parquet would need the names beside them.
-    return "parquet" if isinstance(data_type, DataFrameType) and has_arrow() and not data_type.index_cols else "json"
+        return ("npy", "json")
+    return ("parquet", "json") if isinstance(data_type, DataFrameType) and has_arrow() else ("json",)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import PurePath
 from typing import Any
 
-from mlem.data import DataType, PrimitiveType
+from mlem.data import DataType, OptionalType, PrimitiveType
 from mlem.errors import UserError
 from mlem.wire import dump, formats_of, load
 
@@ -31,10 +31,7 @@ def is_raw(data_type: DataType | None) -> bool:
 
 def there(data_type: DataType | None) -> DataType | None:
     """Return the type of a value that may be missing, where it is there."""
-    if data_type is not None and data_type.type == "optional":
-        inner: DataType = data_type.dtype  # type: ignore[attr-defined]
-        return inner
-    return data_type
+    return data_type.dtype if isinstance(data_type, OptionalType) else data_type
 
 
 def load_raw(data_type: DataType | None, content: bytes, source: str, path: str) -> Any:
@@ -76,9 +73,7 @@ def dump_raw(data_type: DataType, value: Any, name: str) -> bytes:
     inner = there(data_type)
     if inner is None or is_bytes(inner):
         return bytes(value)
-    known = [form for form in formats_of(inner) if form.startswith(IMAGE)]
     suffix = PurePath(name).suffix.removeprefix(".").lower()
-    found = IMAGE + {"jpg": "jpeg", "": known[0].removeprefix(IMAGE)}.get(suffix, suffix)
-    if found not in known:
-        raise UserError(f"an image can't be written as {suffix}", code="bad-format", known=known)
-    return dump(inner, value, found)
+    if suffix not in ("png", ""):
+        raise UserError(f"an image is written as png, not as {suffix}", code="bad-format", hint=f"-o {PurePath(name).stem}.png")
+    return dump(inner, value, "image/png")

@@ -11,7 +11,7 @@ import click
 from mlem.cli.output import output_option, project_option
 
 if TYPE_CHECKING:
-    from mlem.arguments import CallReader
+    from mlem.call_reader import CallReader
     from mlem.csv_text import CsvForm
     from mlem.model import Method
 
@@ -104,7 +104,7 @@ def form_of(**values: str | bool | None) -> CsvForm:
 
 def reader_of(ctx: click.Context, method: Method, called: str, format_: str | None, form: CsvForm) -> CallReader:
     """Return what reads the arguments of a call."""
-    from mlem.arguments import CallReader
+    from mlem.call_reader import CallReader
 
     words = ctx.command.words if isinstance(ctx.command, CallCommand) else ()
     return CallReader(method, called, format_, form, words)

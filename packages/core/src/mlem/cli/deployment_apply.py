@@ -12,7 +12,7 @@ from mlem.cli.deployment import handle
 from mlem.cli.output import progress
 
 if TYPE_CHECKING:
-    from mlem.arguments import CallReader, Given
+    from mlem.call_reader import CallReader, Given
     from mlem.client import Client
 
 

@@ -12,7 +12,7 @@ from mlem.cli.output import project_option
 from mlem.errors import PluginError
 
 if TYPE_CHECKING:
-    from mlem.arguments import Given
+    from mlem.call_reader import Given
     from mlem.model import Method
 
 
