@@ -89,7 +89,7 @@ def save(
         raise UserError(f"a {type(obj).__qualname__} has no method that {kind.type} models can serve", code="no-methods")
     with target.staging() as folder:
         model = _write(obj, kind, folder / target.file_name, described, samples, params)
-            model = model.model_copy(update={"public_sample": public_sample})
+        model = model.model_copy(update={"public_sample": public_sample})
         write_metadata(model, folder / target.name)
         target.take(folder, [artifact.uri for artifact in model.artifacts.values()])
     return model
