@@ -22,7 +22,7 @@ from mlem.model import Method
 from mlem.wire import JSON
 from mlem_server.codec import parse_json
 from mlem_server.content import CSV, FILES
-from mlem_server.endpoint import Call, Endpoint
+from mlem_server.endpoint import Call, Endpoint, type_of_answer
 from mlem_server.errors import HttpError, refusal
 from mlem_server.request import Request
 from mlem_server.responses import Response
@@ -109,7 +109,7 @@ def answer_of(endpoint: Endpoint, request: Request, response: Response) -> Respo
         media_type = accepted.partition(";")[0].strip()
         if media_type not in FILES:
             return response
-        returns = endpoint.method.returns
+        returns = type_of_answer(endpoint, response)
         try:
             content = serialize_data(returns.decode(json.loads(response.body)), returns, FILES[media_type])
         except (UserError, ImportError):
