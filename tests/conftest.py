@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import shutil
+import subprocess
 import urllib.error
 import urllib.request
 from collections.abc import Callable
@@ -52,6 +54,36 @@ def push_registry(lacking: Callable[[str], NoReturn]) -> str:
             return REGISTRY
     except (urllib.error.URLError, OSError) as error:
         lacking(f"no registry at {REGISTRY}: {error}")
+
+
+def interpreter(version: str) -> str | None:
+    """Return a Python of a version, ``3.12``; None when this machine has none."""
+    found = shutil.which(f"python{version}")
+    here = sorted(Path.home().glob(f".pyenv/versions/{version}.*/bin/python"))
+    code = "import sys; print('%d.%d' % sys.version_info[:2])"
+    for candidate in [*([found] if found else []), *map(str, here)]:  # the first may be a shim of a version that is not chosen
+        done = subprocess.run([candidate, "-c", code], capture_output=True, text=True, check=False)
+        if done.stdout.strip() == version:
+            return candidate
+    return None
+
+
+@pytest.fixture(scope="session")
+def environment_of(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
+    """Make an environment with a Python and packages, and return its Python; the test is skipped where there is no such Python."""
+
+    def make(version: str, *packages: str) -> Path:
+        python = interpreter(version)
+        if python is None:
+            pytest.skip(f"no Python {version} on this machine")
+        folder = tmp_path_factory.mktemp(f"python{version}")
+        subprocess.run([python, "-m", "venv", folder], check=True)
+        pip = [folder / "bin" / "python", "-m", "pip", "install", "-q", "--no-warn-script-location", *packages]
+        done = subprocess.run(pip, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        return folder / "bin" / "python"
+
+    return make
 
 
 @pytest.fixture

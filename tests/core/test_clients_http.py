@@ -215,6 +215,14 @@ def test_a_503_with_retry_after_is_repeated(wire: Wire, client: HttpClient) -> N
     assert len(wire.requests) == 3
 
 
+@pytest.mark.parametrize("code", ["timed-out", "stopping"])
+def test_a_call_that_the_model_may_be_at_is_not_repeated(wire: Wire, client: HttpClient, code: str) -> None:
+    wire.fail(503, code, {"retry-after": "0"})
+    with pytest.raises(PlatformError) as caught:
+        client.call_encoded("predict", {})
+    assert (caught.value.code, len(wire.requests)) == (code, 1)
+
+
 def test_repeats_are_bounded(wire: Wire, client: HttpClient) -> None:
     wire.fail(503, "overloaded", {"retry-after": "0"})
     with pytest.raises(PlatformError):

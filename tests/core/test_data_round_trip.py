@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import enum
+import io
 import json
 import math
 from collections import namedtuple
@@ -27,6 +28,8 @@ from pydantic import BaseModel
 from scipy import sparse
 
 from mlem.data import difference, infer, parse_type
+from mlem.errors import DataError
+from mlem.wire import dump, formats_of, load
 
 
 class Color(enum.Enum):
@@ -70,19 +73,30 @@ def check(value: Any) -> None:
 
 plain = (
     st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.binary() | st.dates() | st.times() | st.timedeltas()
-    | st.datetimes() | st.datetimes(timezones=st.sampled_from([UTC, ZoneInfo("Europe/Berlin"), timezone(timedelta(hours=5, minutes=30))]))
+    | st.datetimes() | st.datetimes(allow_imaginary=False, timezones=st.sampled_from([UTC, ZoneInfo("Europe/Berlin"), timezone(timedelta(hours=5, minutes=30))]))
     | st.decimals() | st.uuids() | st.sampled_from(list(Color) + list(Level)) | st.builds(Person, name=st.text(), age=st.integers())
     | st.builds(Point, x=st.floats(allow_nan=False), tags=st.lists(st.text(), max_size=2), at=st.none() | st.dates())
 )  # fmt: skip
-hashable = st.none() | st.booleans() | st.integers() | st.text() | st.binary() | st.dates() | st.sampled_from(Color) | st.tuples(st.text(), st.integers())
+hashable = (
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.text()
+    | st.binary()
+    | st.dates()
+    | st.sampled_from(Color)
+    | st.tuples(st.text(), st.integers())
+)
 values = st.recursive(
     plain,
-    lambda inner: st.lists(inner, max_size=4)
-    | st.tuples(inner, inner)
-    | st.dictionaries(st.text(max_size=3), inner, max_size=3)
-    | st.dictionaries(hashable, inner, max_size=3)
-    | st.frozensets(hashable, max_size=3)
-    | st.builds(Pair, inner, inner),
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.tuples(inner, inner)
+        | st.dictionaries(st.text(max_size=3), inner, max_size=3)
+        | st.dictionaries(hashable, inner, max_size=3)
+        | st.frozensets(hashable, max_size=3)
+        | st.builds(Pair, inner, inner)
+    ),
     max_leaves=8,
 )
 
@@ -93,10 +107,27 @@ def test_any_python_value_comes_back_as_it_was(value: Any) -> None:
     check(value)
 
 
-names = ["int64", "int8", "uint64", "float64", "float32", "float16", "bool", "datetime64[s]", "datetime64[D]", "timedelta64[ms]", "U5", "S3"]
+names = [
+    "int64",
+    "int8",
+    "uint64",
+    "float64",
+    "float32",
+    "float16",
+    "bool",
+    "datetime64[s]",
+    "datetime64[D]",
+    "timedelta64[ms]",
+    "U5",
+    "S3",
+]
 
 
-@given(st.sampled_from(names).flatmap(lambda name: hnp.arrays(np.dtype(name), hnp.array_shapes(min_dims=0, max_dims=3, min_side=1, max_side=3))))
+@given(
+    st.sampled_from(names).flatmap(
+        lambda name: hnp.arrays(np.dtype(name), hnp.array_shapes(min_dims=0, max_dims=3, min_side=1, max_side=3))
+    )
+)
 def test_any_array_comes_back_as_it_was(array: Any) -> None:
     check(array)
     if array.ndim:
@@ -122,7 +153,7 @@ def _of(strategy: Any, dtype: Any) -> st.SearchStrategy[pd.Series]:
     return st.lists(strategy, min_size=1, max_size=4).map(lambda items: pd.Series(items, dtype=dtype))
 
 
-moments = st.datetimes(min_value=datetime(1700, 1, 1), max_value=datetime(2200, 1, 1))  # noqa: DTZ001  # without a zone
+moments = st.datetimes(min_value=datetime(1700, 1, 1), max_value=datetime(2200, 1, 1))  # without a zone
 small = st.integers(-100, 100)
 columns = st.one_of(
     _of(objects, object),
@@ -233,3 +264,26 @@ def test_values_that_people_have_come_back_as_they_were(value: Any) -> None:
 )  # fmt: skip
 def test_a_difference_is_told_with_its_place(given: Any, back: Any, words: str) -> None:
     assert difference(given, back) == words
+
+
+@settings(max_examples=200, suppress_health_check=[HealthCheck.too_slow])
+@given(st.lists(columns, min_size=1, max_size=3), st.booleans())
+def test_a_frame_or_series_comes_back_from_every_binary_format_that_its_type_lists(parts: list[pd.Series], indexed: bool) -> None:
+    length = min(map(len, parts))
+    frame = pd.DataFrame({f"c{at}": part.iloc[:length].reset_index(drop=True) for at, part in enumerate(parts)})
+    if indexed:
+        frame = frame.set_index("c0")
+    for value in (frame, *(frame.iloc[:, at] for at in range(frame.shape[1]))):
+        data_type = infer(value)
+        for media_type in formats_of(data_type):
+            assert difference(value, load(data_type, bytearray(dump(data_type, data_type.accept(value), media_type)), media_type)) is None
+
+
+def test_bytes_and_images_travel_raw() -> None:
+    image = Image.new("RGB", (3, 2), (1, 2, 3))
+    buffer = io.BytesIO()
+    image.save(buffer, "BMP")
+    assert difference(image, load(infer(image), buffer.getvalue(), "image/bmp")) is None
+    assert load(infer(b""), b"\0\xff", "application/octet-stream") == b"\0\xff"
+    with pytest.raises(DataError, match="expected an image: .* got bytes that are not one"):
+        load(infer(image), b"no image", "image/png")

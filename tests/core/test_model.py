@@ -88,8 +88,9 @@ def test_a_requirement_says_what_pip_installs() -> None:
         (
             "methods.predict.returns",
             {"type": "tensor"},
-            "m.mlem: methods.predict.returns: expected a data type, with one of number, ndarray, dataframe, series, primitive, list, "
-            "tuple, dict, d_dict, unspecified as its type",
+            "m.mlem: methods.predict.returns: expected a data type, with one of number, structured, ndarray, dataframe, "
+            "series, sparse, polars, image, class, standard, primitive, list, tuple, dict, d_dict, set, optional, union, literal, "
+            "unspecified as its type",
         ),
     ],
 )

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+import json
 import subprocess
 import sys
 import threading
@@ -154,3 +155,40 @@ def test_what_is_no_pickle_is_refused() -> None:
     with pytest.raises(UserError) as caught:
         pickling.load(io.BytesIO(b"hello"))
     assert caught.value.code == "not-a-pickle"
+
+
+@pytest.mark.parametrize(
+    ("obj", "expected"),
+    [
+        (lambda x: x, True),
+        ([1, {"a": (lambda: 0)}], True),
+        (type("Own", (), {"__call__": lambda self: 1})(), True),
+        ({"CodeType": 1, "_make_function": "marshal loads"}, False),  # words that a vocabulary may have
+        (["cloudpickle.cloudpickle", type(None)], False),
+        (json.loads, False),
+    ],
+)
+def test_compiled_code_in_a_pickle_is_found(tmp_path: Path, obj: object, expected: bool) -> None:
+    (tmp_path / "p").write_bytes(pickling.dumps(obj))
+    assert pickling.has_code(tmp_path / "p") is expected
+
+
+def test_compiled_code_is_found_far_behind_the_start_and_in_pickles_of_others(tmp_path: Path) -> None:
+    (tmp_path / "far").write_bytes(pickling.dumps([b"x" * ((1 << 20) - 100), lambda: 0]))
+    (tmp_path / "old").write_bytes(b"ccloudpickle.cloudpickle_fast\n_make_skel_func\n.")
+    (tmp_path / "none").write_bytes(b"_make_function, but no pickle")
+    assert [pickling.has_code(tmp_path / name) for name in ("far", "old", "none")] == [True, True, False]
+
+
+def test_only_code_of_another_python_is_refused() -> None:
+    code, plain = io.BytesIO(pickling.dumps(lambda: 0)), io.BytesIO(pickling.dumps(json.loads))
+    for python, file in ((pickling.PYTHON, code), (f"{pickling.PYTHON}.99", code), ("", code), ("3.9.1", plain)):
+        pickling.expect_python(file, python)
+    for known in (False, True):
+        with pytest.raises(PluginError) as caught:
+            pickling.expect_python(code, "3.9.1", known=known)
+        assert (caught.value.code, caught.value.message, code.tell()) == (
+            "other-python",
+            f"the model has code that Python 3.9 compiled, which Python {pickling.PYTHON} can't run",
+            0,
+        )

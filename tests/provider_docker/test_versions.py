@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from mlem.errors import ConflictError
-from mlem.model import Model, Requirement
-from mlem_provider_docker.versions import check, differences
+from mlem.errors import ConflictError, PluginError
+from mlem.model import Artifact, Model, Requirement
+from mlem_provider_docker.versions import check, differences, expect_python
 
 MODEL = Model(
     model_type="sklearn",
@@ -14,6 +14,7 @@ MODEL = Model(
     methods={},
     requirements=(
         Requirement(module="sklearn", version="1.9.1", package_name="scikit-learn"),
+        Requirement(module="torch", version="2.5.1+cu128", package_name="torch"),
         Requirement(module="requests", version="2.32.0", package_name="requests"),
     ),
     python="3.11.7",
@@ -28,6 +29,9 @@ MODEL = Model(
         ("3.11", ["boto3", "requests>=2"], []),
         ("3.11", ["scikit-learn==1.9.1"], []),
         ("3.11", ["Scikit_Learn==1.8.0"], ["scikit-learn: saved with 1.9.1, the image gets Scikit_Learn==1.8.0"]),
+        ("3.11", ["torch==2.5.1"], []),
+        ("3.11", ["torch==2.5.1+cpu"], []),
+        ("3.11", ["torch==2.5"], ["torch: saved with 2.5.1+cu128, the image gets torch==2.5"]),
         ("3.11", ["scikit-learn>=1.9"], ["scikit-learn: saved with 1.9.1, the image gets scikit-learn>=1.9"]),
     ],
 )
@@ -45,4 +49,17 @@ def test_the_error_says_how_to_accept_it() -> None:
     assert (caught.value.code, caught.value.hint) == (
         "versions-differ",
         "save the model with those versions, or accept it: --accept_version_differences",
+    )
+
+
+def test_code_of_another_python_is_refused_whatever_is_accepted() -> None:
+    code = MODEL.model_copy(update={"artifacts": {"data": Artifact(uri="model", size_bytes=1, code="3.11")}})
+    expect_python(code, "3.11")
+    expect_python(MODEL, "3.12")
+    with pytest.raises(PluginError) as caught:
+        expect_python(code, "3.12")
+    assert (caught.value.code, caught.value.message, caught.value.hint) == (
+        "other-python",
+        "the model has code that Python 3.11 compiled, which Python 3.12 can't run",
+        "use Python 3.11, or save the model again with Python 3.12",
     )

@@ -5,8 +5,12 @@ from __future__ import annotations
 import platform
 from importlib.metadata import version
 
-from mlem.model import Model, Requirement
-from mlem_provider_local.environment import differences
+import pytest
+
+from mlem.errors import PluginError
+from mlem.model import Artifact, Model, Requirement
+from mlem.pickling import PYTHON
+from mlem_provider_local.environment import differences, expect_python
 
 
 def model(python: str, *requirements: tuple[str, str]) -> Model:
@@ -24,3 +28,15 @@ def test_other_versions_and_missing_packages_are_named() -> None:
         f"saved with pydantic==0.1, {version('pydantic')} is installed here",
         "no-such-package==1.0 is not installed here: pip install no-such-package==1.0",
     ]
+
+
+def test_the_label_of_a_build_is_no_difference() -> None:
+    assert list(differences(model(platform.python_version(), ("pydantic", f"{version('pydantic')}+cu128")))) == []
+
+
+def test_code_of_another_python_is_refused() -> None:
+    for code in (None, PYTHON):
+        expect_python(model("2.7.18").model_copy(update={"artifacts": {"data": Artifact(uri="m", size_bytes=1, code=code)}}))
+    with pytest.raises(PluginError) as caught:
+        expect_python(model("3.9.1").model_copy(update={"artifacts": {"data": Artifact(uri="m", size_bytes=1, code="3.9")}}))
+    assert caught.value.message == f"the model has code that Python 3.9 compiled, which Python {PYTHON} can't run"

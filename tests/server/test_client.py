@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import copy
+import multiprocessing
 import os
-from concurrent.futures import ThreadPoolExecutor
+import pickle
+import subprocess
+import sys
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +20,11 @@ import pytest
 from mlem.clients.http import HttpClient
 from mlem.clients.probe import ready
 from mlem.errors import CredentialsError, DataError, PlatformError, UserError
+from mlem.model_types.callable import CallableModel
+from mlem.saving import save
 from mlem.wire import ARROW, NPY
+
+MODEL_TYPES = (CallableModel,)
 
 FRAME = pandas.DataFrame({"sepal_length": [5.1, 6.3], "sepal_width": [3.5, 3.3], "petal_length": [1.4, 6.0], "petal_width": [0.2, 2.5]})
 
@@ -117,3 +126,82 @@ def test_a_token_opens_a_server(starter: Any, file_model: Path, monkeypatch: pyt
         monkeypatch.setenv("MLEM_TOKEN", "wrong")
         with pytest.raises(CredentialsError, match="the bearer token is not valid"):
             client.call("predict", os.devnull)
+
+
+@pytest.fixture
+def echo(starter: Any, tmp_path: Path) -> Any:
+    def predict(text: str) -> str:
+        return text
+
+    save(predict, tmp_path / "echo", sample_data="x", model_types=MODEL_TYPES)
+    return starter.start(tmp_path / "echo")
+
+
+FORK = """
+import multiprocessing, sys
+from concurrent.futures import ThreadPoolExecutor
+from mlem.clients.http import HttpClient
+
+def ask(client, name, count):
+    return [text for text in (f"{name}-{number}" for number in range(count)) if client.predict(text) != text]
+
+def child(client, name, results):
+    if name % 2:  # a process that the child forks has connections of its own, too
+        grandchild = fork.Process(target=child, args=(client, name * 10, results))
+        grandchild.start()
+    results.put(ask(client, name, 100))
+    if name % 2:
+        grandchild.join()
+
+client = HttpClient(url=sys.argv[1], timeout_s=30)
+with ThreadPoolExecutor(4) as threads:  # so there are several connections to take along
+    assert not any(threads.map(lambda number: ask(client, number, 5), range(4)))
+fork = multiprocessing.get_context("fork")
+results = fork.Queue()
+children = [fork.Process(target=child, args=(client, number, results)) for number in range(1, 5)]
+for process in children:
+    process.start()
+wrong = ask(client, "parent", 100)
+print(wrong, [results.get() for _ in range(6)], client.predict("still here"))
+for process in children:
+    process.join()
+"""
+
+
+def test_processes_that_are_forked_from_one_that_has_called_get_their_own_answers(echo: Any, tmp_path: Path) -> None:
+    (tmp_path / "fork.py").write_text(FORK)
+    done = subprocess.run([sys.executable, "fork.py", echo.url], cwd=tmp_path, capture_output=True, text=True, check=False, timeout=120)
+    assert done.stdout == "[] [[], [], [], [], [], []] still here\n", done.stderr
+
+
+def test_a_client_that_was_used_is_copied_and_pickled_without_connections_and_token(echo: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MLEM_TOKEN", "s3cret-token")
+    with HttpClient(url=echo.url) as client:
+        assert client.predict("a") == "a"
+        pickled = pickle.dumps(client)
+        copies = [copy.copy(client), copy.deepcopy(client), client.model_copy(), pickle.loads(pickled)]
+        assert b"s3cret" not in pickled
+        assert copies == [client] * 4
+        assert [found.methods for found in copies] == [("predict",)] * 4
+        for found in copies:
+            assert found.predict("b") == "b"
+            found.close()
+        assert client.predict("c") == "c"
+
+
+def test_a_client_that_was_used_works_in_processes_that_are_started_anew(echo: Any) -> None:
+    with HttpClient(url=echo.url) as client, ProcessPoolExecutor(2, multiprocessing.get_context("spawn")) as pool:
+        assert client.predict("a") == "a"
+        texts = [str(number) for number in range(20)]
+        assert list(pool.map(client.predict, texts)) == texts
+
+
+def test_several_event_loops_share_one_client(echo: Any) -> None:
+    with HttpClient(url=echo.url) as client:
+
+        async def ask(name: int) -> list[str]:
+            return list(await asyncio.gather(*(client.call_async("predict", f"{name}-{number}") for number in range(20))))
+
+        with ThreadPoolExecutor(3) as pool:
+            answers = list(pool.map(lambda name: asyncio.run(ask(name)), range(3)))
+        assert answers == [[f"{name}-{number}" for number in range(20)] for name in range(3)]

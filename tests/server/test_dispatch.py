@@ -279,3 +279,55 @@ def test_a_gathering_is_bounded_by_the_models_time_and_by_a_limit() -> None:
     assert gathering.left_s(20.0, 1) == pytest.approx(LONGEST_S)
     gathering.answered(now=30.0, took_s=60.0, callers=1, waiting=0)
     assert gathering.left_s(30.0, 1) == 0.0
+
+
+def test_calls_that_were_given_up_while_others_of_their_batch_failed_are_not_asked() -> None:
+    seen: list[float] = []
+    jobs: list[Job] = []
+
+    def model(X: Any) -> Any:
+        seen.append(float(X[0, 0]))
+        jobs[1].cancelled = True
+        if len(X) > 1:
+            raise KeyError("not together")
+        return X.sum(axis=1)
+
+    async def ask() -> None:
+        dispatcher = Dispatcher(max_queue=10)
+        await dispatcher.load(lambda: model)
+        futures = [asyncio.get_running_loop().create_future() for _ in range(3)]
+        for number, future in enumerate(futures):
+            jobs.append(dispatcher.submit(ROWWISE.call_with({"X": [[number, 0.0]]}), future.set_result))
+        assert [json.loads((await futures[number]).body) for number in (0, 2)] == [[0.0], [2.0]]
+        assert not futures[1].done()
+
+    asyncio.run(ask())
+    assert seen == [0.0, 0.0, 2.0]
+
+
+def test_calls_are_refused_while_the_model_is_at_one_for_longer_than_anybody_waits() -> None:
+    go_on, begun = threading.Event(), threading.Event()
+
+    def model(x: int) -> int:
+        begun.set()
+        go_on.wait(60)
+        return x
+
+    async def ask() -> list[Any]:
+        dispatcher = Dispatcher(max_queue=10, limit_s=0.05)
+        await dispatcher.load(lambda: model)
+        first, second, last = (asyncio.get_running_loop().create_future() for _ in range(3))
+        dispatcher.submit(ONE.call_with({"x": 1}), first.set_result)
+        dispatcher.submit(ONE.call_with({"x": 2}), second.set_result)
+        while not second.done():
+            await asyncio.sleep(0)
+            dispatcher.look()
+        with pytest.raises(HttpError) as caught:
+            dispatcher.submit(ONE.call_with({"x": 3}), lambda _outcome: pytest.fail("it was refused"))
+        go_on.set()
+        await first
+        dispatcher.submit(ONE.call_with({"x": 4}), last.set_result)
+        return [(error.status, error.code, error.headers) for error in (second.result(), caught.value)] + [(await last).body]
+
+    refusal = (503, "model-busy", {"retry-after": "1"})
+    assert asyncio.run(ask()) == [refusal, refusal, b"4"]

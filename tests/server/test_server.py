@@ -108,6 +108,34 @@ def test_a_call_that_takes_too_long_is_answered_with_503(starter: Any, file_mode
     assert served.get("/readyz").status == 200
 
 
+def test_nobody_times_out_behind_a_call_that_was_given_up(starter: Any, file_model: Path, tmp_path: Path) -> None:
+    served = starter.start(file_model, "--request-timeout-s", "1")
+    with ThreadPoolExecutor(2) as pool:
+        first = pool.submit(served.post, "/predict", {"path": str(tmp_path / "never")})
+        wait_for(tmp_path / "never.started")
+        second = pool.submit(served.post, "/predict", {"path": os.devnull})
+        assert first.result().json["error"]["code"] == "timed-out"
+        third = served.post("/invocations", {"path": os.devnull})
+    for reply in (second.result(), third):
+        assert (reply.status, reply.headers["retry-after"], reply.json["error"]["code"]) == (503, "2", "model-busy")
+        assert reply.json["error"]["message"].endswith(" s, longer than the 1 s that a call may take")
+    assert served.get("/healthz").status == 200
+    (tmp_path / "never").touch()
+    wait_for_answer(served)
+    assert b'mlem_rejected_total{reason="model-busy"} ' in served.get("/metrics").body
+
+
+def wait_for_answer(served: Any) -> None:
+    done = threading.Event()
+    for _ in range(6000):
+        reply = served.post("/predict", {"path": os.devnull})
+        if reply.status == 200:
+            return
+        assert reply.json["error"]["code"] == "model-busy"
+        done.wait(0.01)
+    raise AssertionError("the model is still busy")
+
+
 def test_a_body_that_comes_too_slowly_is_refused(starter: Any, file_model: Path) -> None:
     served = starter.start(file_model, "--request-timeout-s", "0.2")
     with socket.create_connection(("127.0.0.1", served.port), timeout=60) as connection:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,7 +14,7 @@ from mlem.env import Env
 from mlem.errors import ConflictError, DeclarationError, UserError
 from mlem.handle import DeploymentHandle, _silent
 from mlem.plugins import registry
-from mlem.project import Location, init_project, locate, objects_below
+from mlem.project import Location, Name, init_project, locate, objects_below, spelt
 from mlem.target import deployment_class, expect_object, folder_of, load_deployment, model_reference, resolve_env
 from mlem.yaml_file import update_file
 
@@ -49,23 +50,36 @@ def model_types() -> list[type[ModelType]]:
 
 def save(
     obj: Any,
-    path: str,
+    path: Name,
     *,
     sample_data: Any = None,
     params: Mapping[str, Any] | None = None,
     format: str | None = None,
-    project: str | None = None,
+    methods: Sequence[str] | None = None,
+    signature: Mapping[str, Any] | None = None,
+    batch: bool | None = None,
+    public_sample: bool = True,
+    overwrite: bool = False,
+    project: Name | None = None,
 ) -> Model | Dataset:
     """Save a model (or a data set), so that it can be deployed without importing it.
 
     Args:
         obj: A scikit-learn estimator or pipeline, any callable, or what an installed plugin knows.
-        path: Its name: ``iris`` makes ``iris.mlem`` and the artifact ``iris``.
+        path: Its name: ``iris`` makes ``iris.mlem`` and the artifact ``iris``; or a URL that fsspec knows: ``s3://bucket/iris``.
         sample_data: Input as the model gets it, shape (rows, ...) for arrays and frames: the signature is inferred from all of
             it, and its first row with the model's answer becomes the gate of every deployment.
         params: Anything worth keeping with the model.
         format: How the artifact is written: ``skops`` and ``onnx`` are formats of scikit-learn's objects whose loading runs no code of
             the file; the default is pickle, which every object has.
+        methods: The names of the methods that can be called; those that the object's kind has when None.
+        signature: What the sample does not say of the types: an annotation by the name of an argument, or under ``return``:
+            ``{"x": float, "mode": Literal["fast", "exact"]}``; the same by the name of each method where they differ. It is checked
+            against the sample.
+        batch: True where each row of the answer depends on the same row of the argument alone, so that the server may call the model once
+            for several callers; False where it does not; None to find out.
+        public_sample: False where callers of a deployment must not see the sample row.
+        overwrite: Whether files that are there may be replaced, whatever they are. Those of an object of the same kind always are.
         project: Folder that a relative name starts from.
 
     Returns:
@@ -73,14 +87,27 @@ def save(
 
     Raises:
         UserError: No model type knows the object, or it fails on the sample.
+        ConflictError: Something else is there.
+        MlemError: It can't be written.
     """
     from mlem.saving import save as save_model
 
-    place = locate(path, project)
-    return save_model(obj, place.path.with_suffix(""), sample_data=sample_data, params=params, format=format, model_types=model_types())
+    return save_model(
+        obj,
+        locate(path, project).source,
+        sample_data=sample_data,
+        params=params,
+        format=format,
+        methods=methods,
+        signature=signature,
+        batch=batch,
+        public_sample=public_sample,
+        overwrite=overwrite,
+        model_types=model_types(),
+    )
 
 
-def load_meta(path: str, project: str | None = None) -> Any:
+def load_meta(path: Name, project: Name | None = None) -> Any:
     """Read an object's metadata: a `Model`, a `Deployment`, an `Env` or a `Dataset`.
 
     Raises:
@@ -104,7 +131,7 @@ def load_meta(path: str, project: str | None = None) -> Any:
     return Model.from_data(data, str(place))
 
 
-def load(path: str, project: str | None = None) -> Any:
+def load(path: Name, project: Name | None = None) -> Any:
     """Load an object: a model as the Python object that was saved, a data set as its data, a deployment as a handle.
 
     The SHA-256 of every artifact is verified before it is unpickled. Unpickling runs code: load only what you trust. The project's
@@ -128,7 +155,7 @@ def load(path: str, project: str | None = None) -> Any:
     return load_model(meta, folder_of(place), model_types=model_types(), trust=load_config(place.root).core.trust)
 
 
-def apply(model: str | Any, data: Any, method: str = "predict", project: str | None = None) -> Any:
+def apply(model: Name | Any, data: Any, method: str = "predict", project: Name | None = None) -> Any:
     """Call a method of a saved model in this process.
 
     Args:
@@ -137,14 +164,14 @@ def apply(model: str | Any, data: Any, method: str = "predict", project: str | N
         method: The method's public name.
         project: Folder that a relative name starts from.
     """
-    if not isinstance(model, str):
+    if not isinstance(model, str | os.PathLike):
         return getattr(model, method)(data) if hasattr(model, method) else model(data)
     meta, obj = load_meta(model, project), load(model, project)
     described = meta.method(method)
     return described.call(obj, described.decode_args(described.bind((data,), {}, called=method)))
 
 
-def declare_env(type_: str, name: str, values: Mapping[str, Any], project: str | None = None) -> Location:
+def declare_env(type_: str, name: Name, values: Mapping[str, Any], project: Name | None = None) -> Location:
     """Write the declaration of an env; return where.
 
     Raises:
@@ -158,7 +185,7 @@ def declare_env(type_: str, name: str, values: Mapping[str, Any], project: str |
     return place
 
 
-def declare_deployment(type_: str, name: str, values: Mapping[str, Any], project: str | None = None) -> Location:
+def declare_deployment(type_: str, name: Name, values: Mapping[str, Any], project: Name | None = None) -> Location:
     """Write the declaration of a deployment; return where.
 
     Args:
@@ -172,7 +199,7 @@ def declare_deployment(type_: str, name: str, values: Mapping[str, Any], project
         DeclarationError: A field does not fit; nothing is written.
     """
     place = locate(name, project)
-    declared = dict(values)
+    declared = {key: spelt(value) if isinstance(value, os.PathLike) else value for key, value in values.items()}
     if "model" in declared:
         declared["model"] = model_reference(str(declared["model"]), project, place)
     deployment = deployment_class(type_).from_data(declared, str(place))
@@ -198,10 +225,10 @@ def _expect_kind_or_nothing(place: Location, kind: str) -> None:
 
 def deploy(
     type_: str,
-    name: str,
+    name: Name,
     *,
-    model: str,
-    project: str | None = None,
+    model: Name,
+    project: Name | None = None,
     report: Callable[[str], None] = _silent,
     lock: Lock = Lock(),
     **fields: Any,
@@ -217,7 +244,7 @@ def deploy(
     return handle
 
 
-def deployments(project: str | None = None) -> Sequence[tuple[str, Path]]:
+def deployments(project: Name | None = None) -> Sequence[tuple[str, Path]]:
     """Return name and file of every deployment that is declared in a project, sorted."""
     place = locate("x", project)
     root = place.root

@@ -5,16 +5,20 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import io
+import re
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO, Any, TypeVar
 
-from mlem.errors import ConflictError, NotFoundError, PlatformError
+from mlem.errors import ConflictError, NotFoundError
+from mlem.file_systems import file_system, translated
 from mlem.files import replacing, unusable
 from mlem.model import Artifact
 
 CHUNK_BYTES = 1 << 20
+_ROOT = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):/{1,2}")
+"""What is left of the URL of a file without a folder: ``memory://iris``."""
 Opener = Callable[[str], IO[bytes]]
 ResultT = TypeVar("ResultT")
 
@@ -69,6 +73,9 @@ def join(folder: Path | str, uri: str) -> str:
         folder: The folder of the ``.mlem`` file: a path, or a URL that fsspec knows.
         uri: The artifact's, relative to it.
     """
+    root = _ROOT.fullmatch(str(folder))
+    if root:
+        return f"{root[1]}://{uri}"
     return f"{str(folder).rstrip('/')}/{uri}" if "://" in str(folder) else str(Path(folder) / uri)
 
 
@@ -78,21 +85,19 @@ def open_artifact(address: str) -> IO[bytes]:
     Raises:
         NotFoundError: It is not there.
         UserError: It can't be read.
-        PlatformError: The store does not answer.
+        MlemError: The store does not answer; see `mlem.file_systems.translated`.
     """
     try:
         if "://" not in address:
             return open(address, "rb")  # the caller closes it
-        import fsspec
-
-        opened: IO[bytes] = fsspec.open(address, "rb").open()
-        return opened
-    except FileNotFoundError as error:
+        fs, path = file_system(address)
+        with translated(address, "read"):
+            opened: IO[bytes] = fs.open(path, "rb")
+            return opened
+    except (FileNotFoundError, NotFoundError) as error:
         raise NotFoundError(f"the artifact {address} does not exist", code="artifact-missing") from error
     except OSError as error:
         raise unusable(address, error, "read") from error
-    except ImportError as error:
-        raise PlatformError(f"can't read {address}: {error}", hint=str(error)) from error
 
 
 def check(artifact: Artifact, address: str, file: IO[bytes], copy_to: IO[bytes] | None = None) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import functools
 import inspect
 import json
@@ -16,6 +17,7 @@ from pydantic import PrivateAttr
 from mlem.data_types.base import module_of
 from mlem.errors import MlemError, PlatformError, UserError
 from mlem.objects import MlemObject
+from mlem.process_local import ProcessLocal
 from mlem.validation import did_you_mean
 
 if TYPE_CHECKING:
@@ -37,6 +39,9 @@ class Client(MlemObject, ABC):
 
     The model's methods are attributes, with a signature and a docstring. An attribute of the class goes before a method of the
     same name; `call` reaches every method.
+
+    A client that has been used may be copied, pickled and taken through a fork: a subclass keeps its connections in a private attribute
+    of the type `mlem.process_local.ProcessLocal`.
 
     Example::
 
@@ -196,6 +201,14 @@ class Client(MlemObject, ABC):
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None) -> None:
         self.close()
+
+    def __copy__(self) -> Self:
+        """Copy the client; what belongs to this one alone, as connections do, is not taken along."""
+        copied = super().__copy__()
+        for name, value in (self.__pydantic_private__ or {}).items():
+            if isinstance(value, ProcessLocal):
+                setattr(copied, name, copy.copy(value))
+        return copied
 
     def __dir__(self) -> list[str]:
         names = set(super().__dir__())

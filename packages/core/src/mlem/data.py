@@ -11,6 +11,7 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Discriminator, Tag, TypeAdapter
 
+from mlem.data_types.annotations import of_annotation
 from mlem.data_types.arrays import NdarrayType, NumberType
 from mlem.data_types.base import DataType, Json, module_of, name_of
 from mlem.data_types.classes import ClassType
@@ -35,7 +36,8 @@ from mlem.errors import DataError
 __all__ = [
     "AnyDataType", "Categories", "ClassType", "DataFrameType", "DataType", "DictType", "ImageType", "Json", "ListType", "LiteralType",
     "MappingType", "NdarrayType", "NumberType", "OptionalType", "PolarsType", "PrimitiveType", "SeriesType", "SetType", "SparseType",
-    "StandardType", "StructuredType", "TupleType", "UnionType", "UnspecifiedType", "difference", "equal", "first_row", "infer", "parse_type", "wrong_key",
+    "StandardType", "StructuredType", "TupleType", "UnionType", "UnspecifiedType", "difference", "equal", "first_row", "infer", "of_annotation",
+    "parse_type", "wrong_key",
 ]  # fmt: skip
 
 _CLASSES: tuple[type[DataType], ...] = (

@@ -7,7 +7,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, SerializerFunctionWrapHandler, model_serializer
 
 from mlem.data import AnyDataType, Json, wrong_key
 from mlem.data_types.base import name_of
@@ -20,7 +20,19 @@ ALIAS = "data"
 """MLEM 0.4 renames the only argument of a method to this word in its requests."""
 
 
-class Artifact(Value):
+class _Grown(Value):
+    """A value that got fields after its first release: at their defaults they are left out, so that older models keep their digests."""
+
+    _LATER: ClassVar[frozenset[str]] = frozenset()
+
+    @model_serializer(mode="wrap")
+    def _without_later_defaults(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        fields = type(self).model_fields
+        written: dict[str, Any] = write(self)
+        return {name: value for name, value in written.items() if name not in self._LATER or getattr(self, name) != fields[name].default}
+
+
+class Artifact(_Grown):
     """A file that belongs to an object.
 
     Attributes:
@@ -29,13 +41,17 @@ class Artifact(Value):
         sha256: Hex digest of its content; None in files of MLEM 0.4.
         md5: The digest that MLEM 0.4 has instead.
         format: How to read it: ``pickle``, ``csv``, ``parquet``, ``npy``, ``json``.
+        code: The Python whose compiled code it has, which no other version can run: ``3.11``; None for none, or where nobody looked.
     """
+
+    _LATER: ClassVar[frozenset[str]] = frozenset({"code"})
 
     uri: str
     size_bytes: int = Field(ge=0)
     sha256: str | None = Field(default=None, pattern="^[0-9a-f]{64}$")
     md5: str | None = Field(default=None, pattern="^[0-9a-f]{32}$")
     format: str = "pickle"
+    code: str | None = Field(default=None, pattern=r"^3\.\d+$")
 
     @property
     def checksum(self) -> tuple[str, str]:
@@ -209,23 +225,35 @@ class Sample(Value):
     returns: Json
 
 
-class Requirement(Value):
+class Requirement(_Grown):
     """A package that an object needs where it is loaded.
 
     Attributes:
         module: The name it is imported by.
         version: The version it was saved with.
         package_name: The name it is installed by.
+        url: Where pip gets it, when not from an index: ``git+https://host/repository@commit``.
     """
+
+    _LATER: ClassVar[frozenset[str]] = frozenset({"url"})
 
     module: str
     version: str
     package_name: str
+    url: str | None = None
+
+    @property
+    def public_version(self) -> str:
+        """The version as an index knows it: without the label of a build, as ``+cu128``.
+
+        Source: https://packaging.python.org/en/latest/specifications/version-specifiers/, "Local version identifiers" (read 2026-11).
+        """
+        return self.version.partition("+")[0]
 
     @property
     def pip(self) -> str:
-        """What pip installs: ``scikit-learn==1.9.1``."""
-        return f"{self.package_name}=={self.version}"
+        """What pip installs: ``scikit-learn==1.9.1``, or ``shop @ git+https://host/shop@commit``."""
+        return f"{self.package_name} @ {self.url}" if self.url else f"{self.package_name}=={self.public_version}"
 
 
 class Model(MlemObject):
@@ -239,6 +267,7 @@ class Model(MlemObject):
         requirements: The packages that it needs.
         python: The version of Python that saved it.
         params: What the user recorded beside it.
+        public_sample: Whether a deployment shows the sample rows to its callers.
     """
 
     object_type: ClassVar[str] = "model"
@@ -250,6 +279,7 @@ class Model(MlemObject):
     requirements: tuple[Requirement, ...] = ()
     python: str = ""
     params: dict[str, Any] = Field(default_factory=dict)
+    public_sample: bool = True
 
     @classmethod
     def from_data(cls, data: Mapping[str, Any], source: str, *, prefix: str = "") -> Self:
@@ -265,9 +295,16 @@ class Model(MlemObject):
         return super().from_data(data, source, prefix=prefix)
 
     @property
+    def code(self) -> str | None:
+        """The only Python that can run its compiled code: ``3.11``; None when it has none, or nobody looked."""
+        return next((artifact.code for artifact in self.artifacts.values() if artifact.code), None)
+
+    @property
     def digest(self) -> str:
         """The identity of the content: 32 hex digits that do not depend on file names, folders or the time."""
         content = self.model_dump(mode="json", exclude={"artifacts": {"__all__": {"uri"}}})
+        if self.public_sample:  # a field that came later: the digest of a model that was saved before stays
+            del content["public_sample"]
         text = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False, default=str)
         return hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()[:32]
 

@@ -15,8 +15,11 @@ import dis
 import io
 import os
 import pickle
+import pickletools
+import sys
 import types
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from mlem.errors import PluginError, UserError
@@ -26,6 +29,14 @@ from mlem.requirements import is_local, is_standard, local_modules, top_level
 if TYPE_CHECKING:
     import cloudpickle
 
+PYTHON = ".".join(map(str, sys.version_info[:2]))
+_CODE_MAKERS = frozenset({"CodeType", "_make_function", "_make_skel_func", "_fill_function", "_create_code", "_create_function"})
+_MODULES_OF_MAKERS = frozenset(
+    {"cloudpickle", "cloudpickle.cloudpickle", "cloudpickle.cloudpickle_fast", "dill", "dill.dill", "dill._dill"}
+)
+"""What cloudpickle and dill, of any version, make code with where it is loaded."""
+_LONGEST_MAKER = max(map(len, _CODE_MAKERS))
+_CHUNK_BYTES = 1 << 20
 _NOT_CONTENT = ("__builtins__", "__cached__", "__file__", "__loader__", "__path__", "__spec__")  # of a module: where it was, not what it is
 
 
@@ -94,6 +105,72 @@ def load(file: IO[bytes], requirements: Sequence[Requirement] = ()) -> Any:
         ) from error
     except (pickle.UnpicklingError, EOFError) as error:
         raise UserError(f"the artifact is no pickle: {error}", code="not-a-pickle") from error
+
+
+def has_code(path: Path) -> bool:
+    """Whether a pickle has compiled code in it, not just names of functions and classes: only the Python that compiled it can run that.
+
+    Args:
+        path: The pickle.
+    """
+    with path.open("rb") as file:
+        return _has_code(file)
+
+
+def expect_python(file: IO[bytes], python: str, *, known: bool = False) -> None:
+    """Refuse a pickle with compiled code of another Python before it is loaded: running it ends the process, without a word.
+
+    Args:
+        file: The pickle, at its start; it is left there.
+        python: The version that saved it; empty where nobody knows.
+        known: Whether it is known to have code; otherwise it is looked through, where that matters.
+
+    Raises:
+        PluginError: It has such code.
+    """
+    saved_by = ".".join(python.split(".")[:2])
+    if not saved_by or saved_by == PYTHON or not (known or _has_code(file)):
+        return
+    raise other_python(saved_by)
+
+
+def other_python(saved_by: str, here: str = PYTHON) -> PluginError:
+    """Return the error for compiled code of another Python.
+
+    Args:
+        saved_by: The version that compiled it: ``3.11``.
+        here: The version that should run it.
+    """
+    return PluginError(
+        f"the model has code that Python {saved_by} compiled, which Python {here} can't run",
+        code="other-python",
+        hint=f"use Python {saved_by}, or save the model again with Python {here}",
+    )
+
+
+def _has_code(file: IO[bytes]) -> bool:
+    """Look for the makers of code objects: first for their names anywhere, then, where one is, for opcodes that load them."""
+    start = file.tell()
+    try:
+        tail = b""
+        while chunk := file.read(_CHUNK_BYTES):
+            if any(maker.encode() in tail + chunk for maker in _CODE_MAKERS):
+                break
+            tail = chunk[-_LONGEST_MAKER:]
+        else:
+            return False
+        file.seek(start)
+        seen: set[str] = set()
+        for _, argument, _ in pickletools.genops(file):
+            if isinstance(argument, str):
+                seen |= (_CODE_MAKERS | _MODULES_OF_MAKERS).intersection(argument.split(" "))
+                if not (seen.isdisjoint(_CODE_MAKERS) or seen.isdisjoint(_MODULES_OF_MAKERS)):
+                    return True
+        return False
+    except ValueError:  # no pickle: loading says so
+        return False
+    finally:
+        file.seek(start)
 
 
 @contextlib.contextmanager

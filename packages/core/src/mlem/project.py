@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import re
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -9,12 +11,16 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from mlem.errors import NotFoundError, UserError
+from mlem.file_systems import file_system, translated
 from mlem.files import unusable, write_atomic
 from mlem.objects import EXTENSION
 from mlem.validation import did_you_mean
 from mlem.yaml_file import dump, parse_mapping, read_mapping, update_file
 
 CONFIG_NAME = ".mlem.yaml"
+Name = str | os.PathLike[str]
+"""What a program names an object or a folder by."""
+_BROKEN_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/(?!/)")
 
 
 @dataclass(frozen=True)
@@ -84,7 +90,19 @@ def find_root(start: Path) -> Path | None:
     return None
 
 
-def locate(name: str, project: str | None = None) -> Location:
+def spelt(name: Name) -> str:
+    """Return a name as a user types it.
+
+    Raises:
+        UserError: It is a path that was made from a URL: a path has one slash where a URL has two.
+    """
+    text = str(name)
+    if not isinstance(name, str) and _BROKEN_URL.match(text):
+        raise UserError(f"{text} is a path, which has no room for a URL", hint="give the URL as a string")
+    return text
+
+
+def locate(name: Name, project: Name | None = None) -> Location:
     """Turn what a user typed into a place.
 
     Args:
@@ -95,6 +113,7 @@ def locate(name: str, project: str | None = None) -> Location:
         NotFoundError: The project folder does not exist.
         UserError: The name is empty or leaves the project.
     """
+    name = spelt(name)
     if project is not None and not Path(project).is_dir():
         raise NotFoundError(f"no project folder {project}")
     base = Path(project or ".").resolve()
@@ -102,7 +121,7 @@ def locate(name: str, project: str | None = None) -> Location:
         stem = PurePosixPath(name.split("://", 1)[1]).name.removesuffix(EXTENSION)
         root = find_root(base)
         return Location(root or base, root is not None, stem, (base / stem).with_name(stem + EXTENSION), _with_extension(name))
-    if not name or name.endswith("/"):
+    if name.endswith("/") or PurePosixPath(name).name in ("", ".."):
         raise UserError(f"{name!r} is not a name of an object", hint="a name is a path without extension, for example iris or apps/iris")
     path = (base / name).resolve()
     path = path.with_name(path.name.removesuffix(EXTENSION) + EXTENSION)
@@ -123,18 +142,11 @@ def read_url(url: str) -> bytes:
 
     Raises:
         NotFoundError: There is no such file.
-        UserError: No installed file system has the scheme.
-        PlatformError: The file system failed.
+        MlemError: See `mlem.file_systems.translated`.
     """
-    import fsspec
-
-    try:
-        with fsspec.open(url, "rb") as file:
-            return bytes(file.read())
-    except (ImportError, ValueError) as error:
-        raise UserError(f"can't read {url}: {error}", code="unknown-scheme") from error
-    except OSError as error:
-        raise unusable(url, error, "read") from error
+    fs, path = file_system(url)
+    with translated(url, "read"):
+        return bytes(fs.cat_file(path))
 
 
 def objects_below(root: Path) -> Iterator[tuple[str, Path]]:

@@ -9,17 +9,20 @@ from pathlib import Path
 from typing import Any
 
 from mlem import artifacts, pickling
+from mlem.arguments import Signature
 from mlem.artifacts import Opener, open_artifact
 from mlem.data import equal, infer
 from mlem.datasets import Dataset, load_data, save_data
+from mlem.destination import Destination, destination
 from mlem.errors import DataError, DeclarationError, PluginError, UserError
 from mlem.files import write_atomic
-from mlem.model import Model
+from mlem.model import Method, Model, Sample
 from mlem.model_types.base import ModelType
 from mlem.objects import EXTENSION
 from mlem.requirements import resolve
-from mlem.signatures import describe
+from mlem.signatures import Described, describe
 from mlem.trust import Trust
+from mlem.validation import did_you_mean
 from mlem.yaml_file import dump
 
 __all__ = ["DATA", "Dataset", "copy_model", "load_data", "load_model", "save", "save_data", "verify"]
@@ -35,17 +38,27 @@ def save(
     sample_data: Any = None,
     params: Mapping[str, Any] | None = None,
     format: str | None = None,
+    methods: Sequence[str] | None = None,
+    signature: Signature | None = None,
+    batch: bool | None = None,
+    public_sample: bool = True,
+    overwrite: bool = False,
     model_types: Sequence[type[ModelType]],
 ) -> Model | Dataset:
-    """Save an object: its artifact at ``<path>``, then what is known of it at ``<path>.mlem``.
+    """Save an object: its artifact at ``<path>``, then what is known of it at ``<path>.mlem``; both, or neither.
 
     Args:
         obj: A model, or data.
-        path: Where to, with or without the extension ``.mlem``.
+        path: Where to, with or without the extension ``.mlem``: a path, or a URL that fsspec knows.
         sample_data: What a method of the model takes: several rows tell the types, the first is recorded with its answer. Of a
             callable with several required arguments, a dict by name or a tuple by position.
         params: What to record beside it.
         format: The format of the artifact, of those that the kinds have; that of the first kind that matches when None.
+        methods: The methods that can be called, by name; those that the kind lists when None.
+        signature: What is known of the types of arguments and answers; see `mlem.arguments.types_of`.
+        batch: Whether calls of several callers may be joined; None to find out.
+        public_sample: Whether a deployment shows the sample row to its callers.
+        overwrite: Whether files that are there may be replaced, whatever they are. Those of an object of the same kind always are.
         model_types: The kinds of objects that can be saved, the first that matches is chosen.
 
     Returns:
@@ -54,25 +67,47 @@ def save(
     Raises:
         UserError: No kind matches, the object can't be pickled, or its first method fails on the sample.
         DataError: No data type describes what a method takes or answers.
+        ConflictError: Something else is there.
+        MlemError: It can't be written.
     """
-    target = Path(str(path).removesuffix(EXTENSION))
+    target = destination(path)
     kinds = [kind for kind in model_types if kind.matches(obj)]
     kind = next((kind for kind in kinds if format in (None, kind.format)), None)
     if kinds and kind is None:
         known = sorted({kind.format for kind in kinds})
         raise UserError(f"a {type(obj).__qualname__} can't be saved as {format}", code="unknown-format", known=known)
     if kind is None:
-        return _save_data(obj, target, model_types)
+        return _save_data(obj, target, model_types, overwrite=overwrite)
+    target.expect_ours(Model.object_type, overwrite=overwrite)
     if sample_data is None:
         warnings.warn(
             f"{target.name} is saved without sample_data: its methods have no checked signature, and deployments no sample row",
             stacklevel=3,
         )
-    methods, samples = describe(obj, kind.methods(obj), sample_data)
-    if not methods:
+    described, samples = describe(obj, _how(obj, kind, methods, signature or {}, batch), sample_data)
+    if not described:
         raise UserError(f"a {type(obj).__qualname__} has no method that {kind.type} models can serve", code="no-methods")
-    artifact, modules = artifacts.write_artifact(target, lambda file: kind.dump(obj, file), kind.format)
-    needed = set().union(*(data_type.requirements() for m in methods.values() for data_type in (m.returns, *(a.data_type for a in m.args))))
+    with target.staging() as folder:
+        model = _write(obj, kind, folder / target.file_name, described, samples, params)
+        model = model.model_copy(update={"public_sample": public_sample})
+        write_metadata(model, folder / target.name)
+        target.take(folder, [artifact.uri for artifact in model.artifacts.values()])
+    return model
+
+
+def _write(
+    obj: Any,
+    kind: type[ModelType],
+    path: Path,
+    methods: dict[str, Method],
+    samples: dict[str, Sample],
+    params: Mapping[str, Any] | None,
+) -> Model:
+    artifact, modules = artifacts.write_artifact(path, lambda file: kind.dump(obj, file), kind.format)
+    if artifact.format == "pickle" and pickling.has_code(path):
+        artifact = artifact.model_copy(update={"code": pickling.PYTHON})
+    types = [data_type for method in methods.values() for data_type in (method.returns, *(argument.data_type for argument in method.args))]
+    needed = set().union(*(data_type.requirements() for data_type in types))
     model = Model(
         model_type=kind.type,
         artifacts={DATA: artifact},
@@ -83,9 +118,30 @@ def save(
         params=dict(params or {}),
     )
     if kind.converts:
-        _expect_same_answers(model, target.parent, kind)
-    write_metadata(model, target)
+        _expect_same_answers(model, path.parent, kind)
     return model
+
+
+def _how(obj: Any, kind: type[ModelType], names: Sequence[str] | None, signature: Signature, batch: bool | None) -> Described:
+    """Say how an object is to be described."""
+    attributes = kind.methods(obj) if names is None else {name: name for name in names}
+    missing = next(
+        (name for name in attributes if not callable(obj if attributes[name] == "__call__" else getattr(obj, attributes[name], None))), None
+    )
+    if missing is not None and names is not None:
+        known = [name for name in dir(obj) if not name.startswith("_") and callable(getattr(obj, name, None))]
+        message = f'a {type(obj).__qualname__} has no method "{missing}"'
+        raise UserError(message, code="no-methods", known=known, hint=did_you_mean(missing, known))
+    required = frozenset(attributes) if names is not None else frozenset(list(attributes)[:1])
+    return Described(
+        attributes,
+        required,
+        first_only=kind.first_only,
+        signature=signature,
+        batch=batch,
+        rowwise=lambda name: kind.rowwise(obj, name),
+        sample_of=lambda name, sample: kind.sample_of(obj, name, sample),
+    )
 
 
 def _expect_same_answers(model: Model, folder: Path, kind: type[ModelType]) -> None:
@@ -99,7 +155,7 @@ def _expect_same_answers(model: Model, folder: Path, kind: type[ModelType]) -> N
             raise UserError(f"as {kind.format}, {name} of the sample row answers otherwise than the object itself", code="lossy-format")
 
 
-def _save_data(obj: Any, target: Path, model_types: Sequence[type[ModelType]]) -> Dataset:
+def _save_data(obj: Any, target: Destination, model_types: Sequence[type[ModelType]], *, overwrite: bool) -> Dataset:
     try:
         infer(obj)
     except DataError as error:
@@ -107,7 +163,12 @@ def _save_data(obj: Any, target: Path, model_types: Sequence[type[ModelType]]) -
         raise UserError(
             f"a {type(obj).__module__}.{type(obj).__qualname__} is neither a model nor data", code="unknown-object", known=known
         ) from error
-    return save_data(obj, target)
+    target.expect_ours(Dataset.object_type, overwrite=overwrite)
+    with target.staging() as folder:
+        dataset = save_data(obj, folder / target.file_name)
+        (folder / f"{target.file_name}{EXTENSION}").rename(folder / target.metadata_name)
+        target.take(folder, [dataset.artifact.uri])
+    return dataset
 
 
 def write_metadata(model: Model, target: Path) -> None:
@@ -135,7 +196,7 @@ def load_model(
     Raises:
         ConflictError: An artifact is not what was saved.
         NotFoundError: An artifact is not there.
-        PluginError: A package that it needs is missing, or the model's type is.
+        PluginError: A package that it needs is missing, the model's type is, or it has code that this Python can't run.
         UserError: Its format, or a class that it has, is not trusted.
     """
     artifact = model.artifacts.get(DATA)
@@ -146,6 +207,8 @@ def load_model(
     if kind is None and artifact.format != "pickle":
         raise PluginError(f'no model type "{model.model_type}" is installed', known=[kind.type for kind in model_types])
     with artifacts.verified(artifact, folder, opener) as file:
+        if artifact.format == "pickle":
+            pickling.expect_python(file, artifact.code or model.python, known=artifact.code is not None)
         return kind.load(file, model.requirements, trusted=trust.types) if kind else pickling.load(file, model.requirements)
 
 

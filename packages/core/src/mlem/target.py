@@ -12,7 +12,7 @@ from mlem.deployment import Deployment
 from mlem.env import Env
 from mlem.errors import DeclarationError, NotFoundError, PluginError, UserError
 from mlem.plugins import registry
-from mlem.project import Location, locate, objects_below
+from mlem.project import Location, Name, locate, objects_below
 from mlem.state import State
 from mlem.state_manager import StateManager, Store
 from mlem.step import Context
@@ -188,7 +188,7 @@ def near(name: str, location: Location) -> Location | None:
     return None
 
 
-def model_reference(name: str, project: str | None, location: Location) -> str:
+def model_reference(name: str, project: Name | None, location: Location) -> str:
     """Write a model's name, as typed in the current folder, as a declaration should keep it.
 
     Args:

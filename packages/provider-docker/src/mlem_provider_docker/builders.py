@@ -92,10 +92,12 @@ class DockerDirBuilder(ImageOptions, Builder):
 
         Raises:
             ConflictError: The folder has other files; the versions differ.
+            PluginError: The model has code that the image's Python can't run.
         """
         from mlem_provider_docker import context, image, versions
 
         recipe = Recipe.of(self, model)
+        versions.expect_python(model, recipe.python)
         if not self.accept_version_differences:
             versions.check(model, recipe.python, self.packages)
         context.write(self.target, recipe, self, image.labels_of(recipe, model, image.BUILT, ""), model, model_location)

@@ -117,8 +117,10 @@ def build(
 
     Raises:
         ConflictError: The versions differ from those that the model was saved with.
+        PluginError: The model has code that the image's Python can't run.
         PlatformError: The build failed; the message has the step and the last lines.
     """
+    versions.expect_python(model, recipe.python)
     if not options.accept_version_differences:
         versions.check(model, recipe.python, recipe.requirements[len(recipe.constraints) :])
     with tempfile.TemporaryDirectory(prefix="mlem-build-") as folder:

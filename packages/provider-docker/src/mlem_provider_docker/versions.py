@@ -10,6 +10,7 @@ from packaging.version import InvalidVersion, Version
 
 from mlem.errors import ConflictError
 from mlem.model import Model
+from mlem.pickling import other_python
 
 ABI_RELEVANT = frozenset(
     {
@@ -53,7 +54,7 @@ def differences(model: Model, python: str, packages: Sequence[str]) -> list[str]
     wanted = {canonicalize_name(Requirement(package).name): Requirement(package) for package in packages}
     for requirement in model.requirements:
         name = canonicalize_name(requirement.package_name)
-        if name in ABI_RELEVANT and name in wanted and not _gives(wanted[name], requirement.version):
+        if name in ABI_RELEVANT and name in wanted and not _gives(wanted[name], requirement.public_version):
             found.append(f"{name}: saved with {requirement.version}, the image gets {wanted[name]}")
     return found
 
@@ -73,10 +74,24 @@ def check(model: Model, python: str, packages: Sequence[str]) -> None:
         )
 
 
+def expect_python(model: Model, python: str) -> None:
+    """Refuse an image whose Python can't run the model's code, also where differences are accepted.
+
+    Args:
+        model: The metadata.
+        python: The Python of the image, ``3.11``.
+
+    Raises:
+        PluginError: It can't.
+    """
+    if model.code not in (None, python):
+        raise other_python(str(model.code), python)
+
+
 def _gives(requirement: Requirement, version: str) -> bool:
-    """Whether a requirement can only be met by a version."""
+    """Whether a requirement can only be met by a version; labels of builds do not count."""
     pins = [specifier for specifier in requirement.specifier if specifier.operator in ("==", "===")]
     try:
-        return any(Version(pin.version) == Version(version) for pin in pins)
+        return any(Version(Version(pin.version).public) == Version(version) for pin in pins)
     except InvalidVersion:
         return any(pin.version == version for pin in pins)

@@ -7,6 +7,20 @@ from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, version
 
 from mlem.model import Model
+from mlem.pickling import PYTHON, other_python
+
+
+def expect_python(model: Model) -> None:
+    """Refuse a model with code that this Python can't run.
+
+    Args:
+        model: The model's metadata.
+
+    Raises:
+        PluginError: It has such code.
+    """
+    if model.code not in (None, PYTHON):
+        raise other_python(str(model.code))
 
 
 def differences(model: Model) -> Iterator[str]:
@@ -24,5 +38,5 @@ def differences(model: Model) -> Iterator[str]:
         except PackageNotFoundError:
             yield f"{requirement.pip} is not installed here: pip install {requirement.pip}"
             continue
-        if installed != requirement.version:
+        if installed.partition("+")[0] != requirement.public_version:
             yield f"saved with {requirement.pip}, {installed} is installed here"

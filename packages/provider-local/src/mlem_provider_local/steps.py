@@ -41,6 +41,10 @@ class ModelStep(Step):
 
     def apply(self, ctx: Context, wanted: Record, recorded: Record | None) -> Record:
         """Copy the model, unless the copy is there: it appears whole or not at all."""
+        if ctx.model is not None:
+            from mlem_provider_local import environment
+
+            environment.expect_python(ctx.model)
         target = _copy(wanted).parent
         if not target.is_dir():
             if ctx.model is None or ctx.model_location is None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import functools
 import os
+import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from mlem.clients.answers import Answer
 from mlem.errors import MlemError
+from mlem.process_local import this_process
 from mlem_provider_sagemaker.errors import GONE, translate
 
 if TYPE_CHECKING:
@@ -27,17 +29,18 @@ _FRESH_S = 2.0
 
 
 def connect(profile: str | None, region: str | None) -> Account:
-    """Return an account in a region; the same one as long as AWS's environment variables stay the same.
+    """Return an account in a region; the same one in this process, as long as AWS's environment variables stay the same.
 
     Raises:
         CredentialsError: The profile does not exist.
         UserError: No region is known.
     """
-    return _connect(profile, region, tuple(sorted(item for item in os.environ.items() if item[0].startswith("AWS_"))))
+    environment = tuple(sorted(item for item in os.environ.items() if item[0].startswith("AWS_")))
+    return _connect(profile, region, environment, this_process())
 
 
 @functools.lru_cache(maxsize=4)
-def _connect(profile: str | None, region: str | None, _environment: tuple[tuple[str, str], ...]) -> Account:
+def _connect(profile: str | None, region: str | None, _environment: tuple[tuple[str, str], ...], _process: object) -> Account:
     import boto3
     from botocore.exceptions import NoRegionError
 
@@ -63,6 +66,7 @@ class Account:
         self.session = session
         self.region = str(session.region_name)
         self._clients: dict[str, Any] = {}
+        self._making = threading.Lock()  # boto3 makes clients for one thread at a time
         self._seen: dict[str, tuple[float, Mapping[str, Any]]] = {}
 
     def call(self, what: str, service: str, operation: str, /, **arguments: Any) -> dict[str, Any]:
@@ -155,18 +159,19 @@ class Account:
             self._clients.pop(service).close()
 
     def client(self, service: str) -> Any:
-        """Return boto3's client of a service."""
+        """Return boto3's client of a service; threads share it."""
         from botocore.config import Config
 
-        if service not in self._clients:
-            config = Config(
-                connect_timeout=10,
-                read_timeout=_INVOKE_TIMEOUT_S if service == "sagemaker-runtime" else 60,
-                retries={"mode": "standard", "total_max_attempts": 3 if service == "sagemaker-runtime" else _ATTEMPTS},
-                user_agent_extra="mlem-provider-sagemaker",
-            )
-            self._clients[service] = self.session.client(service, config=config)
-        return self._clients[service]
+        with self._making:
+            if service not in self._clients:
+                config = Config(
+                    connect_timeout=10,
+                    read_timeout=_INVOKE_TIMEOUT_S if service == "sagemaker-runtime" else 60,
+                    retries={"mode": "standard", "total_max_attempts": 3 if service == "sagemaker-runtime" else _ATTEMPTS},
+                    user_agent_extra="mlem-provider-sagemaker",
+                )
+                self._clients[service] = self.session.client(service, config=config)
+            return self._clients[service]
 
 
 @contextmanager

@@ -27,6 +27,7 @@ from mlem_server.errors import HttpError, ModelFailedError, refusal
 from mlem_server.kserve import KServe
 from mlem_server.kserve_binary import HEADER, OCTETS
 from mlem_server.metrics import CONTENT_TYPE, Metrics
+from mlem_server.model_errors import ModelRefusedError
 from mlem_server.openapi import openapi
 from mlem_server.page import page_files
 from mlem_server.readiness import LOADING, READY, STOPPING, Readiness
@@ -92,7 +93,7 @@ class App:
             from mlem_server.traces import Traces  # late: it takes a while, and most servers send none
 
             self._traces = Traces(name, model.digest)
-        self.dispatcher = Dispatcher(settings.max_queue, settings.max_batch_rows, self._observe)
+        self.dispatcher = Dispatcher(settings.max_queue, settings.max_batch_rows, self._observe, settings.request_timeout_s)
         self._reserved_bytes = 0
         self._endpoints = {method_name: Endpoint(method_name, method) for method_name, method in model.methods.items()}
         self._routes = self._make_routes(name, version)
@@ -200,6 +201,10 @@ class App:
             request.cancel()
             request.cancel = None
 
+    def look(self) -> None:
+        """Look after calls that wait; see `Dispatcher.look`."""
+        self.dispatcher.look()
+
     def stop(self) -> Response:
         """Say by ``/readyz`` that the server stops; return the answer to what takes longer than that may take."""
         self.readiness = STOPPING
@@ -233,8 +238,7 @@ class App:
             raise _unavailable("not-ready", self.readiness.reason)
         request.media_type = content_type(request.headers, route.more)
         request.check_length(self._settings.max_body_bytes)
-        if self.dispatcher.full:
-            raise overloaded()
+        self.dispatcher.expect_room()
         # a chunked body reserves the whole limit, because nobody knows its size
         length = request.content_length
         reserved = self._settings.max_body_bytes if length is None else length
@@ -346,6 +350,9 @@ class App:
         """Turn what was raised into an answer; the log gets what a caller must not see."""
         if isinstance(error, MlemError):
             return self._refused(refusal(error))
+        if isinstance(error, ModelRefusedError):
+            log.warning("request %s: %s refused the data", request.id, error, exc_info=error.__cause__)
+            return self._refused(error.refusal(request.id, hidden=self._settings.hide_model_errors))
         if isinstance(error, ModelFailedError):
             log.error("request %s: %s failed", request.id, error, exc_info=error.__cause__)
             code, message = "model-failed", "the model failed on this data; the server's log has the reason"

@@ -67,6 +67,7 @@ class Connections:
         while True:
             self.date = b"date: %s\r\n" % formatdate(usegmt=True).encode()
             now = self.now()
+            self._app.look()  # first: who waited behind another's call hears why
             for connection in [each for each in self._all if each.deadline < now]:
                 connection.expire()
             await asyncio.sleep(self._tick_s)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import queue
 import threading
 import time
@@ -17,6 +18,7 @@ from mlem_server.gathering import Gathering
 from mlem_server.responses import Response
 
 Outcome = Response | BaseException
+_LONGEST_PAUSE_S = 60
 Observe = Callable[["Sequence[Job]", float], None]
 """Called on the event loop before calls go to the model: the jobs, and the monotonic time."""
 
@@ -45,22 +47,30 @@ class Dispatcher:
     scikit-learn use the cores inside one call. While it works, calls queue up; those that follow each other and may be joined
     go to the model as one. A lone call waits for nothing; see `Gathering`.
 
+    A call that has begun can't be taken back. When it takes longer than any caller may wait, nobody waits for it any more, and whoever
+    comes next would wait in vain: calls are refused, with an honest reason, until it ends.
+
     Args:
         max_queue: Calls that may wait; one more is refused.
         max_batch_rows: The most rows of a joined call.
         observe: Told of each call of the model, for metrics.
+        limit_s: How long a caller may wait for an answer.
 
     Attributes:
         alone: Whether there is one connection, so that no other call can arrive with one.
     """
 
-    def __init__(self, max_queue: int, max_batch_rows: int = 64, observe: Observe = lambda _jobs, _now: None) -> None:
+    def __init__(
+        self, max_queue: int, max_batch_rows: int = 64, observe: Observe = lambda _jobs, _now: None, limit_s: float = math.inf
+    ) -> None:
         self._max_queue = max_queue
+        self._limit_s = limit_s
         self._max_batch_rows = max_batch_rows
         self._observe = observe
         self._model: Any = None
         self._waiting: deque[Job] = deque()
         self._busy = False
+        self._began = 0.0
         self._scheduled: asyncio.Handle | None = None
         self._gathering = Gathering()
         self.alone = False
@@ -68,10 +78,33 @@ class Dispatcher:
         # daemon: a model that does not return must not keep a stopped server alive
         threading.Thread(target=self._run, name="mlem-model", daemon=True).start()
 
-    @property
-    def full(self) -> bool:
-        """Whether the next call would be refused; what is at work does not count as waiting."""
-        return len(self._waiting) + self._busy > self._max_queue
+    def expect_room(self) -> None:
+        """Refuse the next call where it would have to wait in vain.
+
+        Raises:
+            HttpError: 503 when the model is at a call that takes too long, or the queue is full; what is at work does not count as waiting.
+        """
+        if self._busy and time.monotonic() - self._began > self._limit_s:
+            raise self._held_up()
+        if len(self._waiting) + self._busy > self._max_queue:
+            raise overloaded()
+
+    def look(self) -> None:
+        """Refuse those who wait behind a call that takes too long; to be called now and then, on the event loop."""
+        if not self._waiting or not self._busy or time.monotonic() - self._began <= self._limit_s:
+            return
+        waiting = list(self._waiting)
+        self._waiting.clear()
+        for job in waiting:
+            if not job.cancelled:
+                job.done(self._held_up())
+
+    def _held_up(self) -> HttpError:
+        since_s = time.monotonic() - self._began
+        message = f"the model has been at one call for {since_s:.3g} s, longer than the {self._limit_s:g} s that a call may take"
+        # what has lasted so long may well last so long again
+        again_s = min(_LONGEST_PAUSE_S, max(1, math.ceil(since_s)))
+        return HttpError(503, "model-busy", message, hint="repeat the call later", headers={"retry-after": str(again_s)})
 
     async def load(self, load: Callable[[], Any]) -> None:
         """Load the model on its thread.
@@ -105,10 +138,9 @@ class Dispatcher:
                 data has numbers that the model can't take.
 
         Raises:
-            HttpError: 503 when the queue is full.
+            HttpError: See `expect_room`.
         """
-        if self.full:
-            raise overloaded()
+        self.expect_room()
         job = Job(call, done, time.monotonic())
         self._waiting.append(job)
         if self.alone and not self._busy and self._scheduled is None:
@@ -140,7 +172,7 @@ class Dispatcher:
         if not batch:
             return
         self._busy = True
-        started = time.monotonic()
+        self._began = started = time.monotonic()
         self._observe(batch, started)
         loop = asyncio.get_running_loop()
         self._work.put(lambda: _tell(loop, self._deliver, batch, self._outcomes(batch), started))
@@ -184,6 +216,9 @@ class Dispatcher:
         return [self._outcome(job) for job in batch]
 
     def _outcome(self, job: Job) -> Outcome:
+        self._began = time.monotonic()
+        if job.cancelled:  # meanwhile
+            return asyncio.CancelledError()
         try:
             return job.call.endpoint.answer(self._model, job.call)
         except Exception as error:

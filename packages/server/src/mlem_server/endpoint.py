@@ -12,8 +12,8 @@ from mlem.model import Argument, Method
 from mlem.wire import JSON, dump, formats_of, load
 from mlem_server.codec import Values, compiled, parse_json
 from mlem_server.errors import HttpError, ModelFailedError, refusal
+from mlem_server.model_errors import failure
 from mlem_server.responses import Response, to_json
-from mlem_server.unusual_data import refuse_unusual_data
 
 log = logging.getLogger("mlem.server")
 
@@ -126,18 +126,24 @@ class Endpoint:
             call: What `call` returned.
 
         Raises:
-            ModelFailedError: The model raised, or returned what its signature does not have.
-            HttpError: 422 when it raised a ValueError on what many models can't take: no rows, NaN, infinities, beyond 32-bit floats.
+            ModelRefusedError: The model raised what is about the data.
+            ModelFailedError: It raised something else, or returned what its signature does not have.
         """
         try:
-            value = self.method.call(model, call.values)
+            value = self._asked(model, call)
             if call.answer_as == JSON:
                 return Response(200, to_json(self.method.returns.encode(value)))
             return self._binary_answer(self.method.returns.accept(value), call.answer_as)
+        except ModelFailedError:
+            raise
         except Exception as error:
-            if isinstance(error, ValueError):
-                refuse_unusual_data(call.values)
             raise ModelFailedError(self.name) from error
+
+    def _asked(self, model: Any, call: Call) -> Any:
+        try:
+            return self.method.call(model, call.values)
+        except Exception as error:
+            raise failure(self.name, error, call.values) from error
 
     def answers(self, model: Any, calls: Sequence[Call]) -> list[Response]:
         """Call the method of the model once for several callers, and give each its rows of the answer, in their order.

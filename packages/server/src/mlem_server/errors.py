@@ -12,8 +12,10 @@ length-required                        411     send ``Content-Length``, or a chu
 body-too-large                         413     send less at once
 bad-content-type                       415     send ``Content-Type: application/json``
 bad-data, bad-arguments                422     correct the data at ``path``
+model-refused                          422     correct the data as the model says
 model-failed                           500     look at the server's log, under the request's id
-overloaded, not-ready, timed-out       503     repeat after ``Retry-After`` seconds
+overloaded, not-ready, model-busy      503     repeat after ``Retry-After`` seconds
+timed-out, stopping                    503     the same; the model may have seen the call
 =====================================  ======  =========================================================
 """
 
@@ -67,7 +69,7 @@ class HttpError(MlemError):
 
 
 class ModelFailedError(Exception):
-    """The model raised an exception; its cause is for the log, not for the caller."""
+    """The model raised an exception; its cause is for the log, not for the caller. See `mlem_server.model_errors` for the other kind."""
 
 
 def refusal(error: MlemError) -> HttpError:

@@ -97,7 +97,7 @@ def warn_of_versions(model: Model) -> None:
             installed = importlib.metadata.version(package)
         except importlib.metadata.PackageNotFoundError:
             continue  # loading says so, if it matters
-        if installed != requirement.version:
+        if installed.partition("+")[0] != requirement.public_version:
             log.warning("the model was saved with %s %s, and %s is installed", package, requirement.version, installed)
 
 

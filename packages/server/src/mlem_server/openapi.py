@@ -36,7 +36,7 @@ _FAILURES = {
     "400": "the body is not JSON",
     "413": "the body is too large",
     "415": "the body is announced as something that the method does not take",
-    "422": "the data does not fit the signature",
+    "422": "the data does not fit the signature, or the model refuses it",
     "500": "the model failed on valid data",
     "503": "not ready, overloaded, or out of time: repeat after Retry-After seconds",
 }

@@ -34,6 +34,7 @@ class Settings:
             dyno. Source: https://devcenter.heroku.com/articles/dynos#shutdown.
         access_log: Whether each request is logged.
         log_format: ``text`` for people, ``json`` for machines.
+        hide_model_errors: Whether a caller whose data the model refuses does not see the model's own words.
         trust: Which formats of artifacts may be loaded.
         traces: Whether spans are sent by OpenTelemetry.
         late: Whether connections are accepted only once the model is loaded: another worker answers meanwhile.
@@ -55,6 +56,7 @@ class Settings:
     shutdown_timeout_s: float = 25.0
     access_log: bool = False
     log_format: Literal["text", "json"] = "text"
+    hide_model_errors: bool = False
     trust: Trust = field(default_factory=Trust.of_environment)
     traces: bool = False
     late: bool = False

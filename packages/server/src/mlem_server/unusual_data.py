@@ -7,19 +7,16 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
-from mlem_server.errors import HttpError
+from mlem.errors import DataError
 
 FLOAT32_MAX = 3.4028234663852886e38
 
 
-def refuse_unusual_data(values: Mapping[str, Any]) -> None:
-    """Put a failed call on the caller's account, when an argument fits the signature but has what many models refuse.
+def unusual(values: Mapping[str, Any]) -> DataError | None:
+    """Return what an argument has that fits the signature and that many models refuse; None when there is nothing such.
 
     Args:
         values: Values by argument name.
-
-    Raises:
-        HttpError: 422 for such an argument.
     """
     for name, value in values.items():
         if hasattr(value, "__len__") and len(value) == 0:
@@ -27,8 +24,8 @@ def refuse_unusual_data(values: Mapping[str, Any]) -> None:
         else:
             expected, found = "finite numbers within the range of 32-bit floats", _extreme(value) or ""
         if found:
-            message = f"{name}: the model refused the data: expected {expected}, got {found}"
-            raise HttpError(422, "bad-data", message, details={"path": name, "expected": expected, "got": found})
+            return DataError(name, expected, found)
+    return None
 
 
 def _extreme(value: Any) -> str | None:

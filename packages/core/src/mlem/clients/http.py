@@ -15,6 +15,7 @@ from mlem.client import Client
 from mlem.clients.answers import Answer, check, not_a_server
 from mlem.errors import CredentialsError, PlatformError, WaitTimeoutError
 from mlem.fields import Unit
+from mlem.process_local import ProcessLocal
 
 if TYPE_CHECKING:
     import urllib3
@@ -26,6 +27,8 @@ JSON = "application/json"
 CONNECT_TIMEOUT_S = 5.0
 ATTEMPTS = 3
 PAUSE_S = 0.2
+_SEEN = ("timed-out", "stopping")
+"""Refusals of calls that the model may be at: the same again would only keep it longer."""
 
 
 class HttpClient(Client):
@@ -33,7 +36,9 @@ class HttpClient(Client):
 
     A bearer token is read from the environment variable ``MLEM_TOKEN`` at each call; it is no field, so it reaches no file and no
     message. A call is repeated only where the model can't have seen it: the connection was not established, or the server
-    answered 503 with ``Retry-After``.
+    answered 503 with ``Retry-After`` before the model was asked.
+
+    Threads share its connections. A process that was forked opens its own, and so does a copy, or what a pickle brings back.
     """
 
     type: ClassVar[str] = "http"
@@ -43,7 +48,7 @@ class HttpClient(Client):
         default=30.0, description="how long a call may take, repeats included"
     )
 
-    _pool: urllib3.PoolManager | None = PrivateAttr(default=None)
+    _pool: ProcessLocal[urllib3.PoolManager] = PrivateAttr(default_factory=lambda: ProcessLocal(_connections))
 
     @model_validator(mode="before")
     @classmethod
@@ -110,9 +115,9 @@ class HttpClient(Client):
 
     def close(self) -> None:
         """Close the connections; the next call opens new ones."""
-        if self._pool is not None:
-            self._pool.clear()
-            self._pool = None
+        pool = self._pool.take()
+        if pool is not None:
+            pool.clear()
 
     def _request(self, verb: str, path: str, body: bytes | None, media_type: str = JSON, accept: str = JSON) -> Answer:
         deadline = time.monotonic() + self.timeout_s
@@ -127,7 +132,8 @@ class HttpClient(Client):
                 if pause_s is None or attempt == ATTEMPTS or time.monotonic() + pause_s >= deadline:
                     raise
             else:
-                pause_s = answer.retry_after_s if answer.status == 503 else None
+                unseen = answer.status == 503 and answer.error().get("code") not in _SEEN
+                pause_s = answer.retry_after_s if unseen else None
                 if pause_s is None or attempt == ATTEMPTS or time.monotonic() + pause_s >= deadline:
                     return answer
             time.sleep(pause_s)
@@ -138,7 +144,7 @@ class HttpClient(Client):
 
         timeout = urllib3.Timeout(connect=min(CONNECT_TIMEOUT_S, timeout_s), total=timeout_s)
         try:
-            response = self._connections().request(
+            response = self._pool.get().request(
                 verb, f"{self.url}{path}", body=body, headers=headers, timeout=timeout, retries=False, redirect=False
             )
         except NewConnectionError as error:
@@ -153,12 +159,11 @@ class HttpClient(Client):
             raise PlatformError(f"{self.url}: the connection was lost: {_reason(error)}", code="connection-lost") from error
         return Answer(response.status, response.headers.get("content-type", ""), response.headers.get("retry-after"), response.data)
 
-    def _connections(self) -> urllib3.PoolManager:
-        import urllib3
 
-        if self._pool is None:
-            self._pool = urllib3.PoolManager(num_pools=1, maxsize=10)
-        return self._pool
+def _connections() -> urllib3.PoolManager:
+    import urllib3
+
+    return urllib3.PoolManager(num_pools=1, maxsize=10)
 
 
 def _headers(body: bytes | None, media_type: str, accept: str) -> dict[str, str]:

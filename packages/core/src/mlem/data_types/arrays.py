@@ -133,7 +133,9 @@ class NdarrayType(DataType):
         every = [self, *others]
         if len({(len(item.shape), item.dtype, item.masked) for item in every}) > 1:
             return None
-        shape = tuple(lengths.pop() if len(lengths := set(column)) == 1 else None for column in zip(*(item.shape for item in every), strict=True))
+        shape = tuple(
+            lengths.pop() if len(lengths := set(column)) == 1 else None for column in zip(*(item.shape for item in every), strict=True)
+        )
         items = unify([item.items for item in every if item.items is not None]) if self.items is not None else None
         return self.model_copy(update={"shape": shape, "items": items})
 
@@ -200,7 +202,7 @@ class NdarrayType(DataType):
                 array[index] = self.items.decode(item, path_of(index))
         elif self.masked:
             mask = [item is None for item in flat]
-            filler = _FILLERS.get(scalars.kind_of(self.dtype) or "", None)
+            filler = _FILLERS.get(scalars.kind_of(self.dtype) or "")
             known = [filler if item is None else item for item in flat]
             array = np.ma.masked_array(scalars.decode_flat(known, self.dtype, path_of), mask=mask)
         else:
@@ -209,7 +211,9 @@ class NdarrayType(DataType):
 
     def accept(self, value: Any, path: str = "data") -> Any:
         """See `DataType.accept`; an array that fits is not copied."""
-        plain = module_of(value) == "numpy" and _is_array(value) and value.dtype.kind not in "OUSmMV" and type(value).__name__ != "MaskedArray"
+        plain = (
+            module_of(value) == "numpy" and _is_array(value) and value.dtype.kind not in "OUSmMV" and type(value).__name__ != "MaskedArray"
+        )
         if not plain or self.masked or self.dtype == "object":
             return super().accept(value, path)
         if not self._fits(value.shape):

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 from pydantic import BaseModel, Field
 
-from mlem.data_types.base import DataType, Json, child, mismatch
+from mlem.data_types.base import DataType, Json, mismatch
 from mlem.data_types.containers import DictType
 from mlem.errors import DataError
 from mlem.validation import did_you_mean
@@ -189,7 +189,9 @@ def field_names(cls: type) -> list[str]:
 def _with_defaults(cls: type) -> frozenset[str]:
     if dataclasses.is_dataclass(cls):
         nothing = dataclasses.MISSING
-        return frozenset(field.name for field in dataclasses.fields(cls) if not (field.default is nothing and field.default_factory is nothing))
+        return frozenset(
+            field.name for field in dataclasses.fields(cls) if not (field.default is nothing and field.default_factory is nothing)
+        )
     if issubclass(cls, BaseModel):
         return frozenset(name for name, field in cls.model_fields.items() if not field.is_required())
     return frozenset(getattr(cls, "_field_defaults", ()))

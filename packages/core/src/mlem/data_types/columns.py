@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -12,6 +13,7 @@ from mlem.data_types import scalars
 from mlem.data_types.base import DataType, Json, child, mismatch
 from mlem.data_types.items import type_of_items
 from mlem.data_types.notes import note
+from mlem.data_types.numbers import encode_float
 from mlem.data_types.optional import OptionalType
 from mlem.data_types.standard import iso_of
 from mlem.data_types.unspecified import UnspecifiedType
@@ -61,7 +63,13 @@ def family_of(dtype: str) -> str | None:
         return "str"
     if dtype in _NULLABLE:
         return "nullable"
-    for family, pattern in (("datetime", _DATETIME), ("timedelta", _TIMEDELTA), ("period", _PERIOD), ("interval", _INTERVAL), ("arrow", _ARROW)):
+    for family, pattern in (
+        ("datetime", _DATETIME),
+        ("timedelta", _TIMEDELTA),
+        ("period", _PERIOD),
+        ("interval", _INTERVAL),
+        ("arrow", _ARROW),
+    ):
         if pattern.fullmatch(dtype):
             return family
     if dtype == "category":
@@ -111,7 +119,7 @@ def _categories(accessor: Any, path: str, infer: Callable[[Any], DataType]) -> C
 
     index = accessor.categories
     values = index.tolist()
-    if all(type(value) in (str, int, float, bool) for value in values):
+    if all(type(value) in (str, int, bool) or (type(value) is float and math.isfinite(value)) for value in values):
         plain = str(index.dtype) in ("object", "str", "int64", "float64", "bool")
         return Categories(values=tuple(values), ordered=bool(accessor.ordered), dtype=None if plain or not values else str(index.dtype))
     dtype, _, items = describe(pd.Series(index), path, infer)
@@ -134,7 +142,12 @@ def schema(dtype: str, categories: Categories | None, items: DataType | None = N
         return {"type": ["string", "null"]}
     if family == "interval":
         side = schema(_INTERVAL.fullmatch(dtype)[1], None)  # type: ignore[index]  # family_of has looked
-        sides = {"type": "object", "properties": {"left": side, "right": side}, "required": ["left", "right"], "additionalProperties": False}
+        sides = {
+            "type": "object",
+            "properties": {"left": side, "right": side},
+            "required": ["left", "right"],
+            "additionalProperties": False,
+        }
         return {"anyOf": [sides, {"type": "null"}]}
     if family == "category":
         return _schema_of_categories(categories)
@@ -154,12 +167,14 @@ _JSON_KINDS: dict[type, str] = {str: "string", int: "number", float: "number", b
 
 
 def _needs_decoding(categories: Categories) -> bool:
-    return categories.dtype is not None and family_of(categories.dtype) in ("datetime", "timedelta", "period", "interval")
+    """Whether the values are encoded: times, intervals, and floats that JSON has no literal for."""
+    return categories.dtype is not None and (
+        family_of(categories.dtype) in ("datetime", "timedelta", "period", "interval")
+        or (family_of(categories.dtype) == "float" and any(isinstance(value, str) for value in categories.values))
+    )
 
 
-_ANY = frozenset(
-    {"int", "float", "bool", "nullable", "str", "datetime", "timedelta", "period", "interval", "category", "object", "arrow"}
-)
+_ANY = frozenset({"int", "float", "bool", "nullable", "str", "datetime", "timedelta", "period", "interval", "category", "object", "arrow"})
 _CONVERTIBLE: dict[str | None, frozenset[str]] = {
     "int": frozenset({"int", "float", "nullable", "object", "arrow"}),
     "float": frozenset({"int", "float", "nullable", "object", "arrow"}),
@@ -214,8 +229,12 @@ def encode(series: Any, dtype: str, categories: Categories | None, items: DataTy
         return _encode_intervals(series, own, dtype, path_of)
     decoded = decode(found, dtype, categories, items, path_of)  # finds the values that do not fit
     if family == "nullable":
-        return [None if missing else item for item, missing in zip(decoded.tolist(), decoded.isna().tolist(), strict=True)]
+        return [None if missing else _plain(item) for item, missing in zip(decoded.tolist(), decoded.isna().tolist(), strict=True)]
     return found if family in ("str", "datetime", "timedelta", "period") else list(scalars.encode_array(decoded, path_of(0)))
+
+
+def _plain(item: Any) -> Json:
+    return encode_float(item) if isinstance(item, float) else item
 
 
 def _without_missing(series: Any) -> list[Any]:
@@ -255,7 +274,10 @@ def _encode_intervals(series: Any, own: str | None, dtype: str, path_of: PathOf)
         raise DataError(path_of(wrong), f"an interval that is closed: {parsed[2]}", f"one that is closed: {values[wrong].closed}")
     missing = [item is None for item in values]
     there = [item for item in values if item is not None]
-    sides = [encode(pd.Series([getattr(item, side) for item in there]), parsed[1], None, None, path_of) if there else [] for side in ("left", "right")]
+    sides = [
+        encode(pd.Series([getattr(item, side) for item in there]), parsed[1], None, None, path_of) if there else []
+        for side in ("left", "right")
+    ]
     encoded = iter(zip(*sides, strict=True))
     return [None if gone else dict(zip(("left", "right"), next(encoded), strict=True)) for gone in missing]
 

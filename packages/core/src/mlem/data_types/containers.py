@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from itertools import chain
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
-from mlem.data_types.base import DataType, Json, child, mismatch, module_of, name_of
+from mlem.data_types.base import DataType, Json, child, mismatch, module_of
 from mlem.data_types.primitive import PrimitiveType
 from mlem.data_types.union import unify
 from mlem.data_types.unspecified import UnspecifiedType
@@ -235,7 +235,9 @@ class DictType(DataType):
     def _check_keys(self, value: Any, path: str) -> None:
         if not isinstance(value, dict):
             raise mismatch(path, f"an object with the keys {', '.join(self.items)}", value)
-        if value.keys() != self.items.keys() and (value.keys() - self.items.keys() or self.items.keys() - value.keys() - set(self.optional)):
+        if value.keys() != self.items.keys() and (
+            value.keys() - self.items.keys() or self.items.keys() - value.keys() - set(self.optional)
+        ):
             required = [key for key in self.items if key not in self.optional]
             raise wrong_key(path, list(self.items) if value.keys() - self.items.keys() else required, list(value), "key")
 

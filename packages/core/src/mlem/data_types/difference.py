@@ -54,7 +54,7 @@ def _comparison(given: Any) -> Callable[[Any, Any, str], str | None] | None:
     module, name = module_of(given), type(given).__name__
     if module == "pandas" and name in ("DataFrame", "Series"):
         return _frames if name == "DataFrame" else _series
-    if module == "numpy" and hasattr(given, "shape") and given.shape != () or type(given).__name__ == "ndarray":
+    if (module == "numpy" and hasattr(given, "shape") and given.shape != ()) or type(given).__name__ == "ndarray":
         return _arrays
     if isinstance(given, Mapping):
         return _mappings
@@ -180,7 +180,9 @@ def _column(given: Any, back: Any, path: str) -> str | None:
     given, back = given.reset_index(drop=True), back.reset_index(drop=True)
     if given.equals(back):
         return None
-    wrong = next((row for row, (item, other) in enumerate(zip(given.tolist(), back.tolist(), strict=True)) if difference(item, other)), None)
+    wrong = next(
+        (row for row, (item, other) in enumerate(zip(given.tolist(), back.tolist(), strict=True)) if difference(item, other)), None
+    )
     return None if wrong is None else _words(child(path, wrong), given.iloc[wrong], back.iloc[wrong])
 
 
@@ -206,9 +208,9 @@ def _foreign(given: Any, back: Any, path: str) -> str | None:
     if module_of(given) == "scipy":
         return _arrays(given.toarray(), back.toarray(), path)
     if module_of(given) == "polars":
-        same = given.equals(back, null_equal=True) and getattr(given, "schema", given.dtype if hasattr(given, "dtype") else None) == getattr(
-            back, "schema", back.dtype if hasattr(back, "dtype") else None
-        )
+        same = given.equals(back, null_equal=True) and getattr(
+            given, "schema", given.dtype if hasattr(given, "dtype") else None
+        ) == getattr(back, "schema", back.dtype if hasattr(back, "dtype") else None)
         return None if same else _words(path, given, back)
     return None if given.mode == back.mode and given.size == back.size and given.tobytes() == back.tobytes() else _words(path, given, back)
 

@@ -69,7 +69,9 @@ class DataFrameType(DataType):
         names = [str(label) for label in (*index_cols, *labels)]
         if len(set(names)) < len(names):
             twice = next(name for number, name in enumerate(names) if name in names[:number])
-            raise DataError("data", "columns with different names", f'two columns of the name "{twice}"', hint="name the columns: df.columns = [...]")
+            raise DataError(
+                "data", "columns with different names", f'two columns of the name "{twice}"', hint="name the columns: df.columns = [...]"
+            )
         parts = [*(levels_of(value.index) if index_cols else ()), *(value.iloc[:, at] for at in range(len(labels)))]
         described = [columns.describe(part, child("data", name), infer) for name, part in zip(names, parts, strict=True)]
         level_names = tuple(value.index.names)
@@ -244,7 +246,12 @@ class DataFrameType(DataType):
         if len(found) < len(self.columns):
             lacking = [name for name in self.names if name not in found and name not in self.optional_names]
             if lacking:
-                raise wrong_key(f"{path}[0]", [name for name in self.names if name not in self.optional_names], [str(label) for label in labels], "column")
+                raise wrong_key(
+                    f"{path}[0]",
+                    [name for name in self.names if name not in self.optional_names],
+                    [str(label) for label in labels],
+                    "column",
+                )
         if len(labels) > len(found) or any(str(label) not in found for label in labels):
             for label in labels:
                 if str(label) not in found and label not in self.columns:

@@ -83,7 +83,14 @@ class ImageType(DataType):
             image.load()
         except DataError:
             raise
-        except (UnidentifiedImageError, OSError, ValueError, SyntaxError, Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        except (
+            UnidentifiedImageError,
+            OSError,
+            ValueError,
+            SyntaxError,
+            Image.DecompressionBombError,
+            Image.DecompressionBombWarning,
+        ) as error:
             raise DataError(path, words, "bytes that are not one") from error
         plain = image if image.mode == self.mode else image.convert(self.mode)
         return plain.copy()  # of no format, and of no file

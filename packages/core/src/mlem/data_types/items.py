@@ -23,7 +23,7 @@ def type_of_items(values: Sequence[Any], infer: Callable[[Any], DataType]) -> Da
         infer: Describes one item.
     """
     classes = set(map(type, values))
-    plain = _PLAIN.get(next(iter(classes - {type(None)})), None) if len(classes - {type(None)}) == 1 else None
+    plain = _PLAIN.get(next(iter(classes - {type(None)}))) if len(classes - {type(None)}) == 1 else None
     if plain:  # asked of all at once, it saves a call for each
         found: DataType = PrimitiveType.model_validate({"ptype": plain})
         return OptionalType(dtype=found) if type(None) in classes else found

@@ -48,7 +48,9 @@ class PolarsType(DataType):
         parts = [value] if series else value.get_columns()
         for part in parts:
             if _dtype(str(part.dtype)) is None:
-                raise DataError(child("data", part.name), "a column of numbers, booleans, text, bytes or times", f"a column of {part.dtype}")
+                raise DataError(
+                    child("data", part.name), "a column of numbers, booleans, text, bytes or times", f"a column of {part.dtype}"
+                )
         items = [type_of_items([item for item in part.to_list() if item is not None], infer) for part in parts]
         return cls(
             columns=tuple(part.name for part in parts),
@@ -79,7 +81,9 @@ class PolarsType(DataType):
         parts = {value.name: value} if self.series else {part.name: part for part in value.get_columns()}
         if not self.series and not set(self.columns) <= set(parts):
             raise DataError(path, f"the columns {', '.join(self.columns)}", f"the columns {', '.join(parts)}")
-        encoded = [self._encode(next(iter(parts.values())) if self.series else parts[name], at, path) for at, name in enumerate(self.columns)]
+        encoded = [
+            self._encode(next(iter(parts.values())) if self.series else parts[name], at, path) for at, name in enumerate(self.columns)
+        ]
         return encoded[0] if self.series else [dict(zip(self.columns, row, strict=True)) for row in zip(*encoded, strict=True)]
 
     def decode(self, payload: Json, path: str = "data") -> Any:

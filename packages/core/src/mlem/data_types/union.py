@@ -22,7 +22,15 @@ if TYPE_CHECKING:
     from mlem.data import AnyDataType  # at run time mlem.data puts it into these classes, see there
 
 _NATIVE = ("NoneType", "bool", "int", "float", "str")
-_KINDS: Mapping[type, str] = {type(None): "null", bool: "boolean", int: "number", float: "number", str: "string", list: "array", dict: "object"}
+_KINDS: Mapping[type, str] = {
+    type(None): "null",
+    bool: "boolean",
+    int: "number",
+    float: "number",
+    str: "string",
+    list: "array",
+    dict: "object",
+}
 
 
 class UnionType(DataType):
@@ -100,13 +108,12 @@ class UnionType(DataType):
     @cached_property
     def _labelled(self) -> list[tuple[str, DataType]]:
         """Return each type with the name that its values go under; empty where they need none."""
-        seen: set[str] = set()
-        apart = True
+        seen: list[str] = []
+        numbers = [member for member in self.types if isinstance(member, PrimitiveType) and member.ptype in ("int", "float")]
         for member in self.types:
-            kinds = kinds_of(member)
-            numbers = isinstance(member, PrimitiveType) and member.ptype in ("int", "float")
-            apart = apart and not (kinds - ({"number"} if numbers else set())) & seen and (numbers or not kinds & seen)
-            seen |= kinds
+            # JSON's numbers with and without a fraction are told apart
+            seen += kinds_of(member) - ({"number"} if member in numbers[1:] else set())
+        apart = len(seen) == len(set(seen))
         if apart:
             return [("", member) for member in self.types]
         texts = any(isinstance(member, PrimitiveType) and member.ptype == "str" for member in self.types)
@@ -184,7 +191,9 @@ def unify(types: Sequence[DataType], *, exact: bool = False) -> DataType:
         merged = distinct[0].merge(distinct[1:])
         if merged is not None:
             return merged
-    return UnionType(types=tuple(_distinct([part for item in distinct for part in (item.types if isinstance(item, UnionType) else (item,))])))
+    return UnionType(
+        types=tuple(_distinct([part for item in distinct for part in (item.types if isinstance(item, UnionType) else (item,))]))
+    )
 
 
 def _distinct(types: Sequence[DataType]) -> list[DataType]:

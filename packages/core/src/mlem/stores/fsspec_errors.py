@@ -7,19 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from mlem.errors import CredentialsError, MlemError, NotFoundError, StateUnknownError
+from mlem.file_systems import lacks_credentials
 from mlem.files import unusable
-
-_CREDENTIALS = {
-    "NoCredentialsError",
-    "PartialCredentialsError",
-    "CredentialRetrievalError",
-    "ProfileNotFound",
-    "TokenRetrievalError",
-    "DefaultCredentialsError",
-    "RefreshError",
-    "ClientAuthenticationError",
-}
-"""Class names of botocore, google-auth and azure-core; none of them has to be installed here."""
 
 
 @contextmanager
@@ -45,7 +34,7 @@ def translated(path: str, action: str) -> Iterator[None]:
 
 def translate(path: str, action: str, error: Exception) -> MlemError:
     """Return our error for one of a file system; see `translated`."""
-    if isinstance(error, PermissionError) or type(error).__name__ in _CREDENTIALS:
+    if lacks_credentials(error):
         return CredentialsError(
             f"can't {action} {path}: {error or type(error).__name__}", hint="check the credentials and their permissions for this store"
         )
