@@ -145,7 +145,8 @@ def test_what_excel_writes_is_read_back(drawn: tuple[DataFrameType, Table], how:
 def test_invocations_read_names_and_rows_without_names_alike(drawn: tuple[DataFrameType, Table]) -> None:
     data_type, table = drawn
     named = by_csv(table, lineterminator="\n")
-    bare = named.partition("\n")[2] if "\n" not in "".join(table) else None
+    names_again = [values[0] or "" for values in table.values()] == list(table)  # by the rule, such a row is one of names
+    bare = named.partition("\n")[2] if "\n" not in "".join(table) and not names_again else None
     for content in (named, bare):
         if content:
             found = read(content.encode(), data_type, header_needed=False)

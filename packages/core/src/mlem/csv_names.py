@@ -9,7 +9,7 @@ from dataclasses import replace
 from mlem.cells import Style
 from mlem.csv_first_row import NAME, SAY_IT, Head, candidates, count_of, first_rows, other_separator, shown
 from mlem.csv_layout import Named
-from mlem.csv_text import CsvForm, Lines, Quoted, Row, bad_csv
+from mlem.csv_text import CsvForm, Lines, Quoted, Row, bad_header
 from mlem.data import wrong_key
 from mlem.errors import UserError
 
@@ -22,7 +22,7 @@ def named_head(lines: Lines, layout: Named, form: CsvForm, source: str, path: st
     named = [separator for separator, first in firsts.items() if _has_names(first, layout)]
     if named and form.header is not False:
         if separators[0] not in named and any(firsts[one].cells != firsts[named[0]].cells for one in named):
-            raise bad_csv(source, f"it may be separated by {' or by '.join(map(repr, named))}", hint="say by what: --separator")
+            raise bad_header(source, f"it may be separated by {' or by '.join(map(repr, named))}", line=1, hint="say by what: --separator")
         separator = named[0]
         first = firsts[separator]
         _refuse_doubles(first, layout, source)
@@ -31,12 +31,12 @@ def named_head(lines: Lines, layout: Named, form: CsvForm, source: str, path: st
             if alone and not texts:
                 return Head(separator, None, len(first.cells), columns=list(layout.columns))  # nobody asks for the answers to no rows
             if alone or not texts:
-                raise bad_csv(source, f"{shown(first.cells)} may be the columns' names or a row", line=first.line, hint=SAY_IT)
+                raise bad_header(source, f"{shown(first.cells)} may be the columns' names or a row", line=first.line, hint=SAY_IT)
         skipped = 0 if "" in layout.columns else unnamed(first.cells)
         return Head(separator, written[separator].cells, skipped=skipped, columns=first.cells)
     if named:
         said = f"the first row has the names {shown(firsts[named[0]].cells)}, and the caller says that there are none"
-        raise bad_csv(source, said, line=firsts[named[0]].line, hint="leave out --no-header")
+        raise bad_header(source, said, line=firsts[named[0]].line, hint="leave out --no-header")
     separator = _likeliest(firsts, layout)
     first = firsts[separator]
     if form.header is True or (header_needed and form.header is None):
@@ -47,7 +47,7 @@ def named_head(lines: Lines, layout: Named, form: CsvForm, source: str, path: st
     if len(first.cells) != len(names):
         hint = other_separator(first.cells) or f"the columns are {', '.join(layout.columns)}"
         said = f"expected {count_of(len(names))}, one for each column, got {len(first.cells)}"
-        raise bad_csv(source, said, line=first.line, hint=hint)
+        raise bad_header(source, said, line=first.line, hint=hint)
     return Head(separator, None, len(names), columns=names)
 
 
@@ -74,7 +74,7 @@ def _refuse_doubles(first: Row, layout: Named, source: str) -> None:
     known = layout.columns.keys() if layout.rest is None and not layout.untyped else set(first.cells)
     double = next((name for number, name in enumerate(first.cells) if name in known and name in first.cells[:number]), None)
     if double is not None:
-        raise bad_csv(source, f"two columns are called {str(double)!r}", line=first.line)
+        raise bad_header(source, f"two columns are called {str(double)!r}", line=first.line)
 
 
 def _may_be_values(first: Row, layout: Named, form: CsvForm) -> bool:
@@ -114,7 +114,7 @@ def _refuse_resembling(first: Row, layout: Named, source: str) -> None:
         alike = [cell for cell in alike if cell not in values]
     if alike:
         said = f"the first row is neither the names of the columns ({', '.join(layout.columns)}) nor a row of values: it has {shown(alike)}"
-        raise bad_csv(source, said, line=first.line, hint=_hint_for(first.cells, layout) or SAY_IT)
+        raise bad_header(source, said, line=first.line, hint=_hint_for(first.cells, layout) or SAY_IT)
 
 
 def _is_number_name(cell: str, fits: bool) -> bool:
@@ -141,7 +141,7 @@ def _no_names(first: Row, layout: Named, source: str, path: str) -> UserError:
         names = ", ".join(list(layout.columns)[:50])
         said = f"expected a first row with the names of the columns ({names}), got {shown(first.cells)}"
         absent = "where the columns are in this order: --no-header (media type: header=absent)"
-        return bad_csv(source, said, line=first.line, hint=other_separator(first.cells) or absent)
+        return bad_header(source, said, line=first.line, hint=other_separator(first.cells) or absent)
     required = [name for name in layout.columns if name in layout.required]
     unknown = [str(cell) for cell in first.cells if cell not in layout.columns]
     near = [cell for cell in unknown if _hint_for([cell], _without(layout, first.cells))]
@@ -162,15 +162,15 @@ def untyped_head(lines: Lines, form: CsvForm, source: str) -> Head:
     if form.header is False:
         return Head(separator, None, len(first.cells))
     if form.separator is None and len(first.cells) == 1 and (hint := other_separator(first.cells)):
-        raise bad_csv(source, f"one column, {shown(first.cells)}", line=first.line, hint=hint)
+        raise bad_header(source, f"one column, {shown(first.cells)}", line=first.line, hint=hint)
     names = first.cells[unnamed(first.cells) :]
     numbers = next((name for name in names if type(name) is not Quoted and not NAME.match(name)), None)
     if form.header is None and (numbers is not None or not names):
         said = f"expected a first row with the names of the columns, got {shown(first.cells)}"
-        raise bad_csv(source, said, line=first.line, hint=SAY_IT)
+        raise bad_header(source, said, line=first.line, hint=SAY_IT)
     _refuse_doubles(Row(first.line, names), Named({}, frozenset(), untyped=True), source)
     if "" in names:
-        raise bad_csv(source, f"column {first.cells.index('', len(first.cells) - len(names)) + 1} has no name", line=first.line)
+        raise bad_header(source, f"column {first.cells.index('', len(first.cells) - len(names)) + 1} has no name", line=first.line)
     return Head(separator, first.cells, skipped=len(first.cells) - len(names))
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from mlem.cells import Style, is_value
 from mlem.csv_first_row import NAME, SAY_IT, Head, candidates, count_of, first_rows, other_separator, shown
 from mlem.csv_layout import Plain
-from mlem.csv_text import CsvForm, Lines, Row, bad_csv
+from mlem.csv_text import CsvForm, Lines, Row, bad_header
 
 
 def plain_head(lines: Lines, layout: Plain, form: CsvForm, source: str) -> Head:
@@ -21,7 +21,7 @@ def plain_head(lines: Lines, layout: Plain, form: CsvForm, source: str) -> Head:
     if rows_names and form.header is not False:  # pandas and R write the names of the rows before them
         return Head(separator, cells, len(cells), skipped=1)
     if width is not None and len(cells) != width:
-        raise bad_csv(source, f"expected {count_of(width)}, got {len(cells)}", line=first.line, hint=other_separator(cells))
+        raise bad_header(source, f"expected {count_of(width)}, got {len(cells)}", line=first.line, hint=other_separator(cells))
     header = form.header if form.header is not None else _is_header(lines, first, layout, form, separator, source)
     return Head(separator, cells if header else None, len(cells))
 
@@ -60,7 +60,7 @@ def _wide_head(lines: Lines, layout: Plain, form: CsvForm, source: str, separato
         if len(cells) == 2 and not cells[0]:  # the names of the rows, which have none themselves, and the only column
             return Head(separator, cells, 2, 1)
     hint = "a text with a comma has to be in quotes" if layout.at(0).text else other_separator(cells)
-    raise bad_csv(source, f"expected one cell, got {len(cells)}: {shown(cells)}", line=first.line, hint=hint)
+    raise bad_header(source, f"expected one cell, got {len(cells)}: {shown(cells)}", line=first.line, hint=hint)
 
 
 def _looks_like_names(cells: Sequence[str], layout: Plain, form: CsvForm) -> bool:
@@ -79,20 +79,20 @@ def _is_header(lines: Lines, first: Row, layout: Plain, form: CsvForm, separator
     if len(cells) == 1 and cells[0] in layout.other_names and not alone:
         if not layout.at(0).text:
             return True
-        raise bad_csv(source, f"{str(cells[0])!r} may be a name or a text", line=first.line, hint=SAY_IT)
+        raise bad_header(source, f"{str(cells[0])!r} may be a name or a text", line=first.line, hint=SAY_IT)
     if not alone and (_is_numbered(cells) or (len(cells) > 1 and not cells[0] and _is_numbered(cells[1:]))):
         # pandas writes these as the names of columns that have none
-        raise bad_csv(source, f"{shown(cells)} may be the numbers of the columns or a row", line=first.line, hint=SAY_IT)
+        raise bad_header(source, f"{shown(cells)} may be the numbers of the columns or a row", line=first.line, hint=SAY_IT)
     telling = [(layout.at(position), cell) for position, cell in enumerate(cells) if not layout.at(position).text]
     fitting = [cell for reader, cell in telling if reader.fits(cell, style)]
     if not alone and fitting and all(len(cell) == 1 and cell.isalpha() for cell in fitting):
-        raise bad_csv(source, f"{shown(cells)} may be a name or true and false", line=first.line, hint=SAY_IT)
+        raise bad_header(source, f"{shown(cells)} may be a name or true and false", line=first.line, hint=SAY_IT)
     if layout.untyped or not telling or fitting or any(is_value(cell) for _, cell in telling):
         return False  # a row; a cell that does not fit is refused where it is read
     if all(NAME.match(cell) for cell in cells):
         return True
     hint = other_separator(cells) or SAY_IT
-    raise bad_csv(source, f"{shown(cells)} is neither a row of values nor of names", line=first.line, hint=hint)
+    raise bad_header(source, f"{shown(cells)} is neither a row of values nor of names", line=first.line, hint=hint)
 
 
 def _is_numbered(cells: Sequence[str]) -> bool:

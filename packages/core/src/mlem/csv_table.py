@@ -27,7 +27,7 @@ from itertools import islice
 from typing import IO, Any
 
 from mlem.cells import Cells, UnfitError, read_untyped
-from mlem.csv_first_row import Head
+from mlem.csv_first_row import Head, count_of
 from mlem.csv_header import find_head
 from mlem.csv_layout import Layout, Named, Plain, layout_of
 from mlem.csv_text import COMMA, CsvForm, Lines, Row, bad_csv, open_text
@@ -163,7 +163,7 @@ def _even(rows: Iterator[Row], head: Head, source: str) -> Iterator[Row]:
         next(rows)
     width = head.width or len(head.names or ())
     blank: list[Row] = []
-    for row in rows:
+    for number, row in enumerate(rows, 1 if head.names is None else 2):
         if row.cells == [""] and type(row.cells[0]) is str:
             blank.append(row)
             continue
@@ -171,7 +171,7 @@ def _even(rows: Iterator[Row], head: Head, source: str) -> Iterator[Row]:
             yield from blank
         blank = []
         if len(row.cells) != width:
-            raise bad_csv(source, f"expected {width} cell{'s' * (width != 1)}, got {len(row.cells)}", line=row.line)
+            raise bad_csv(source, f"row {number} has not {count_of(width)} but {len(row.cells)} (line {row.line})")
         yield row
     if blank and width == 1:
         hint = 'remove it, or write "" for an empty cell'
@@ -179,7 +179,7 @@ def _even(rows: Iterator[Row], head: Head, source: str) -> Iterator[Row]:
 
 
 def write_csv(rows: list[Json], names: Sequence[str] | None = None, separator: str = COMMA, *, header: bool = True) -> bytes:
-    """Write rows that are records, lists or single values, in such a way that `CsvReader` reads them.
+    """Write rows that are records, lists or single values, as pandas would: the columns of lists are called 0, 1, 2.
 
     Args:
         rows: The JSON of a table.
@@ -194,7 +194,7 @@ def write_csv(rows: list[Json], names: Sequence[str] | None = None, separator: s
     if isinstance(first, dict):
         names, table = list(first), [list(row.values()) for row in rows]
     elif isinstance(first, list):
-        names, table = names or [f"c{number}" for number in range(len(first))], rows
+        names, table = names or [str(number) for number in range(len(first))], rows
     else:
         names, table = names or ["value"], [[item] for item in rows]
     lone = len(names) == 1

@@ -32,6 +32,10 @@ _NO_TEXT = (
     (b"\x28\xb5\x2f\xfd", "compressed by zstd"), (b"PAR1", "a Parquet file"), (b"\x93NUM", "an array of numpy"),
     (b"ARRO", "a file of Arrow"),
 )  # fmt: skip
+_NO_FILES = frozenset(
+    {"idna", "punycode", "unicode_escape", "raw-unicode-escape", "raw_unicode_escape", "unicode-escape", "utf-7", "undefined"}
+)
+"""Encodings that Python has and files of text are not in."""
 _QUOTED = re.compile(r'"((?:[^"]++|"")*+)"')
 
 
@@ -111,7 +115,7 @@ def _separator(word: str) -> str:
 def _encoding(word: str) -> str:
     try:
         codec = codecs.lookup(word)
-        text = getattr(codec, "_is_text_encoding", True)
+        text = getattr(codec, "_is_text_encoding", True) and codec.name.replace("_", "-") not in _NO_FILES
     except (LookupError, ValueError):
         text = False
     if not text:
@@ -138,6 +142,11 @@ def bad_csv(source: str, message: str, *, line: int | None = None, hint: str | N
     """Return the error for a table that can't be read."""
     where = f"line {line}: " if line else ""
     return UserError(f"{source}: not valid csv: {where}{message}", code="bad-csv", hint=hint)
+
+
+def bad_header(source: str, message: str, *, line: int, hint: str | None = None) -> UserError:
+    """Return the error for a table whose first row is not what the type needs, or can't be told to be."""
+    return UserError(f"{source}: line {line}: {message}", code="bad-header", hint=hint)
 
 
 class _Counted(io.BufferedIOBase):
