@@ -16,6 +16,7 @@ import io
 import os
 import pickle
 import pickletools
+import shlex
 import sys
 import types
 from collections.abc import Iterator, Sequence
@@ -86,7 +87,7 @@ def load(file: IO[bytes], requirements: Sequence[Requirement] = ()) -> Any:
         PluginError: A package is missing, or is of a version that does not fit.
         UserError: The file is no pickle.
     """
-    pins = " ".join(requirement.pip for requirement in requirements)
+    pins = shlex.join(requirement.pip for requirement in requirements)
     try:
         return pickle.load(file)  # noqa: S301  # the caller has compared its digest with the metadata's
     except ModuleNotFoundError as error:
@@ -95,7 +96,7 @@ def load(file: IO[bytes], requirements: Sequence[Requirement] = ()) -> Any:
         raise PluginError(
             f'the model needs the module "{error.name}", which is not installed',
             code="missing-module",
-            hint=f"pip install {pin or missing}",
+            hint=f"pip install {shlex.quote(pin or missing)}",
         ) from error
     except (ImportError, AttributeError, ValueError, TypeError, KeyError, SystemError) as error:
         raise PluginError(
