@@ -21,6 +21,7 @@ from typing import Any
 
 from mlem.data import ClassType, DataFrameType, DataType, DictType, MappingType, OptionalType, PolarsType, SeriesType, StructuredType
 from mlem.data_types.base import Json
+from mlem.data_types.union import kinds_of
 
 NOTHING: Any = object()
 """What `value_of_body` returns for a body that has no value."""
@@ -51,7 +52,7 @@ def value_of_body(payload: Json, data_type: DataType) -> Json:
 def _may_be_bare(payload: Json, data_type: DataType) -> bool:
     """Whether a body that is not an object may be a value: a list may be where the argument is a list, an array or a table."""
     inner = data_type.dtype if isinstance(data_type, OptionalType) else data_type
-    return isinstance(payload, list) and inner.json_schema().get("type") in ("array", None)
+    return isinstance(payload, list) and "array" in kinds_of(inner)
 
 
 def _has_names(payload: dict[str, Any], table: Any) -> bool:
