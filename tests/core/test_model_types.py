@@ -7,6 +7,8 @@ from sklearn.base import BaseEstimator
 from sklearn.cluster import KMeans
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LinearRegression
+from sklearn.mixture import GaussianMixture
+from sklearn.neighbors import NearestNeighbors
 
 from mlem.model_types.callable import CallableModel
 from mlem.model_types.sklearn import SklearnModel
@@ -34,7 +36,16 @@ def test_an_object_matches_the_types_it_is_of(obj: Any, sklearn: bool, callable_
 
 
 def test_the_methods_are_those_that_the_object_has() -> None:
-    assert dict(SklearnModel.methods(RandomForestClassifier())) == {"predict": "predict", "predict_proba": "predict_proba"}
-    assert list(SklearnModel.methods(KMeans())) == ["predict", "transform"]
+    assert dict(SklearnModel.methods(RandomForestClassifier())) == {
+        name: name for name in ("predict", "predict_proba", "predict_log_proba", "apply", "decision_path")
+    }
+    assert list(SklearnModel.methods(KMeans())) == ["predict", "transform", "score"]
+    assert list(SklearnModel.methods(NearestNeighbors())) == [
+        "kneighbors",
+        "kneighbors_graph",
+        "radius_neighbors",
+        "radius_neighbors_graph",
+    ]
+    assert list(SklearnModel.methods(GaussianMixture())) == ["predict", "predict_proba", "score_samples", "aic", "bic", "score"]
     assert list(SklearnModel.methods(ThirdParty())) == ["predict"]
     assert dict(CallableModel.methods(len)) == {"predict": "__call__"}

@@ -101,4 +101,4 @@ def test_the_core_registers_through_the_same_hooks() -> None:
     core = [one for one in installed_plugins() if one.name == "core"]
     registry = Registry(core)
     assert [registry.get("state_manager", "local").type, registry.get("client", "http").type] == ["local", "http"]
-    assert list(registry.all("model_type")) == ["sklearn", "sklearn_skops", "sklearn_onnx", "callable"]
+    assert list(registry.all("model_type")) == ["sklearn", "sklearn_skops", "sklearn_onnx", "object", "callable"]

@@ -57,6 +57,9 @@ def test_an_estimator_is_saved_with_methods_types_sample_and_requirements(tmp_pa
         "predict_proba": Method(
             name="predict_proba", args=(argument,), returns=NdarrayType(shape=(None, 3), dtype="float64"), rowwise=True
         ),
+        "predict_log_proba": Method(
+            name="predict_log_proba", args=(argument,), returns=NdarrayType(shape=(None, 3), dtype="float64"), rowwise=True
+        ),
         "decision_function": Method(
             name="decision_function", args=(argument,), returns=NdarrayType(shape=(None, 3), dtype="float64"), rowwise=True
         ),
@@ -85,7 +88,7 @@ def test_a_pipeline_with_a_function_of_the_user_and_a_transformer_are_saved(tmp_
 
     pipeline = make_pipeline(FunctionTransformer(lambda x: x * 2), StandardScaler()).fit(iris[0])
     model = saved(pipeline, tmp_path / "scaler", iris[0])
-    assert list(model.methods) == ["transform"]
+    assert list(model.methods) == ["transform", "inverse_transform"]
     np.testing.assert_allclose(load_model(model, tmp_path).transform(iris[0]), pipeline.transform(iris[0]))
 
 
@@ -260,7 +263,7 @@ def test_a_format_without_its_model_type_is_not_installed(tmp_path: Path, model:
     ("value", "kind"),
     [
         (pd.DataFrame({"a": [1, 2], "b": ["x", None]}), "parquet"),
-        (pd.DataFrame({"a": [1.5]}, index=pd.Index(["k"], name="key")), "json"),
+        (pd.DataFrame({"a": [1.5]}, index=pd.Index(["k"], name="key")), "parquet"),
         (np.arange(6.0).reshape(2, 3), "npy"),
         ({"a": [1, 2], "b": "text"}, "json"),
         (pd.Series([1, 2], name="s"), "json"),

@@ -67,7 +67,7 @@ def test_columns_may_come_in_another_order_and_not_under_other_names() -> None:
 
 def test_values_that_do_not_fit_are_refused_as_from_json() -> None:
     data_type = infer(numpy.zeros((2, 2), dtype="int8"))
-    for array in (numpy.full((2, 2), 300), numpy.zeros((2, 3), dtype="int8"), numpy.zeros((2, 2))):
+    for array in (numpy.full((2, 2), 300), numpy.zeros((2, 3), dtype="int8"), numpy.full((2, 2), 0.5)):
         with pytest.raises(DataError):
             load(data_type, dump(data_type, array, NPY), NPY)
 

@@ -30,7 +30,7 @@ def test_the_only_argument_may_be_called_data_as_in_mlem_04(iris: Any) -> None:
 
 def test_the_interface_lists_methods_with_types_and_schemas(iris: Any) -> None:
     document = iris.get("/interface.json").json
-    assert sorted(document["methods"]) == ["predict", "predict_proba"]
+    assert sorted(document["methods"]) == ["apply", "decision_path", "predict", "predict_log_proba", "predict_proba"]
     assert [argument["name"] for argument in document["methods"]["predict"]["args"]] == ["X"]
     assert document["samples"]["predict"]["returns"] == [0]
 
@@ -92,7 +92,7 @@ def test_an_unknown_method_is_refused_with_the_known_ones(iris: Any) -> None:
         "code": "unknown-method",
         "message": 'the model has no method "predic"',
         "hint": 'did you mean "predict"?',
-        "known": ["predict", "predict_proba"],
+        "known": ["apply", "decision_path", "predict", "predict_log_proba", "predict_proba"],
     }
 
 

@@ -55,6 +55,10 @@ def save(
     sample_data: Any = None,
     params: Mapping[str, Any] | None = None,
     format: str | None = None,
+    methods: Sequence[str] | None = None,
+    signature: Mapping[str, Any] | None = None,
+    batch: bool | None = None,
+    public_sample: bool = True,
     overwrite: bool = False,
     project: Name | None = None,
 ) -> Model | Dataset:
@@ -68,6 +72,13 @@ def save(
         params: Anything worth keeping with the model.
         format: How the artifact is written: ``skops`` and ``onnx`` are formats of scikit-learn's objects whose loading runs no code of
             the file; the default is pickle, which every object has.
+        methods: The names of the methods that can be called; those that the object's kind has when None.
+        signature: What the sample does not say of the types: an annotation by the name of an argument, or under ``return``:
+            ``{"x": float, "mode": Literal["fast", "exact"]}``; the same by the name of each method where they differ. It is checked
+            against the sample.
+        batch: True where each row of the answer depends on the same row of the argument alone, so that the server may call the model once
+            for several callers; False where it does not; None to find out.
+        public_sample: False where callers of a deployment must not see the sample row.
         overwrite: Whether files that are there may be replaced, whatever they are. Those of an object of the same kind always are.
         project: Folder that a relative name starts from.
 
@@ -87,6 +98,10 @@ def save(
         sample_data=sample_data,
         params=params,
         format=format,
+        methods=methods,
+        signature=signature,
+        batch=batch,
+        public_sample=public_sample,
         overwrite=overwrite,
         model_types=model_types(),
     )

@@ -35,9 +35,9 @@ def mlem_clients() -> Sequence[type[Client]]:
 @hookimpl
 def mlem_model_types() -> Sequence[type[ModelType]]:
     """Return the model types of the core, the more specific first."""
-    from mlem.model_types.callable import CallableModel
+    from mlem.model_types.callable import CallableModel, ObjectModel
     from mlem.model_types.onnx import OnnxModel
     from mlem.model_types.sklearn import SklearnModel
     from mlem.model_types.skops import SkopsModel
 
-    return [SklearnModel, SkopsModel, OnnxModel, CallableModel]
+    return [SklearnModel, SkopsModel, OnnxModel, ObjectModel, CallableModel]

@@ -11,23 +11,38 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Discriminator, Tag, TypeAdapter
 
+from mlem.data_types.annotations import of_annotation
 from mlem.data_types.arrays import NdarrayType, NumberType
 from mlem.data_types.base import DataType, Json, module_of, name_of
+from mlem.data_types.classes import ClassType
 from mlem.data_types.columns import Categories
 from mlem.data_types.containers import DictType, ListType, MappingType, TupleType, wrong_key
-from mlem.data_types.frames import DataFrameType, SeriesType
+from mlem.data_types.difference import difference
+from mlem.data_types.frames import DataFrameType
+from mlem.data_types.images import ImageType
+from mlem.data_types.literal import LiteralType
+from mlem.data_types.optional import OptionalType
+from mlem.data_types.polars import PolarsType
 from mlem.data_types.primitive import PrimitiveType
+from mlem.data_types.series import SeriesType
+from mlem.data_types.sets import SetType
+from mlem.data_types.sparse import SparseType
+from mlem.data_types.standard import StandardType
+from mlem.data_types.structured import StructuredType
+from mlem.data_types.union import UnionType
 from mlem.data_types.unspecified import UnspecifiedType
 from mlem.errors import DataError
 
 __all__ = [
-    "AnyDataType", "Categories", "DataFrameType", "DataType", "DictType", "Json", "ListType", "MappingType", "NdarrayType",
-    "NumberType", "PrimitiveType", "SeriesType", "TupleType", "UnspecifiedType", "equal", "first_row", "infer", "parse_type",
-    "wrong_key",
+    "AnyDataType", "Categories", "ClassType", "DataFrameType", "DataType", "DictType", "ImageType", "Json", "ListType", "LiteralType",
+    "MappingType", "NdarrayType", "NumberType", "OptionalType", "PolarsType", "PrimitiveType", "SeriesType", "SetType", "SparseType",
+    "StandardType", "StructuredType", "TupleType", "UnionType", "UnspecifiedType", "difference", "equal", "first_row", "infer", "of_annotation",
+    "parse_type", "wrong_key",
 ]  # fmt: skip
 
 _CLASSES: tuple[type[DataType], ...] = (
-    NumberType, NdarrayType, DataFrameType, SeriesType, PrimitiveType, ListType, TupleType, DictType, MappingType, UnspecifiedType,
+    NumberType, StructuredType, NdarrayType, DataFrameType, SeriesType, SparseType, PolarsType, ImageType, ClassType, StandardType, PrimitiveType, ListType, TupleType, DictType, MappingType,
+    SetType, OptionalType, UnionType, LiteralType, UnspecifiedType,
 )  # fmt: skip
 
 
@@ -50,20 +65,36 @@ def _binary_of_04(data: Any) -> Any:
     return data if isinstance(data, DataType) else {"ptype": "bytes"}
 
 
+class _ByWord(Discriminator):
+    """A discriminator that can be part of ``AnyDataType | None``: unions of types hash what they are made of."""
+
+    __hash__ = object.__hash__
+
+
 AnyDataType = Annotated[
     Annotated[PrimitiveType, Tag("primitive")]
     | Annotated[NumberType, Tag("number")]
     | Annotated[NdarrayType, Tag("ndarray")]
     | Annotated[DataFrameType, Tag("dataframe")]
     | Annotated[SeriesType, Tag("series")]
+    | Annotated[StructuredType, Tag("structured")]
+    | Annotated[SparseType, Tag("sparse")]
+    | Annotated[PolarsType, Tag("polars")]
+    | Annotated[ImageType, Tag("image")]
+    | Annotated[ClassType, Tag("class")]
+    | Annotated[StandardType, Tag("standard")]
     | Annotated[ListType, Tag("list")]
     | Annotated[TupleType, Tag("tuple")]
     | Annotated[TupleType, BeforeValidator(_list_of_04), Tag("list04")]
     | Annotated[DictType, Tag("dict")]
     | Annotated[MappingType, Tag("d_dict")]
+    | Annotated[SetType, Tag("set")]
+    | Annotated[OptionalType, Tag("optional")]
+    | Annotated[UnionType, Tag("union")]
+    | Annotated[LiteralType, Tag("literal")]
     | Annotated[PrimitiveType, BeforeValidator(_binary_of_04), Tag("binary")]
     | Annotated[UnspecifiedType, Tag("unspecified")],
-    Discriminator(
+    _ByWord(
         _tag,
         custom_error_type="value_error",
         custom_error_context={"error": f"expected a data type, with one of {', '.join(cls.type for cls in _CLASSES)} as its type"},
@@ -71,7 +102,7 @@ AnyDataType = Annotated[
 ]
 """Any of the data types, told apart by ``type``; the spellings of MLEM 0.4 are accepted."""
 
-for _class in (ListType, TupleType, DictType, MappingType):
+for _class in _CLASSES:
     _class.model_rebuild(_types_namespace={"AnyDataType": AnyDataType})
 
 _ADAPTER: TypeAdapter[Any] = TypeAdapter(AnyDataType)
@@ -107,7 +138,8 @@ def infer(value: Any, path: str = "data") -> DataType:
             return found
     raise DataError(
         path,
-        "a number, string, boolean, bytes, None, a list, tuple or dict of them, an array of numpy, or a frame or series of pandas",
+        "a number, string, boolean, bytes, date, time, None, a list, tuple, set or dict of them, an enum, a dataclass, an array of numpy,"
+        " or a frame or series of pandas",
         name_of(value),
     )
 

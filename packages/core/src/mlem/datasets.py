@@ -2,27 +2,27 @@
 
 from __future__ import annotations
 
-import importlib.util
-import io
-import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any, ClassVar, Self
 
 from mlem.artifacts import verified, write_artifact
-from mlem.csv_table import parse_csv, write_csv
-from mlem.data import AnyDataType, DataFrameType, DataType, Json, NdarrayType, SeriesType, infer
-from mlem.errors import DataError, DeclarationError, UserError
+from mlem.csv_layout import Named, layout_of
+from mlem.csv_text import CsvForm
+from mlem.data import AnyDataType, DataFrameType, DataType, NdarrayType, difference, infer
+from mlem.data_files import FORMATS, STDIN, checked_format, format_of, opened, sniff
+from mlem.data_reading import csv_reader, decode, fit, parse_data
+from mlem.data_writing import has_arrow, serialize_data, write_data
+from mlem.errors import DeclarationError, UserError
 from mlem.files import unusable, write_atomic
 from mlem.model import Artifact, Requirement
 from mlem.objects import EXTENSION, MlemObject
+from mlem.raw_values import is_raw, load_raw
 from mlem.requirements import resolve
-from mlem.wire import is_table, to_arrow
 from mlem.yaml_file import dump, read_mapping
 
-FORMATS = ("csv", "json", "jsonl", "npy", "npz", "parquet")
-STDIN = "-"
+__all__ = ["FORMATS", "STDIN", "Dataset", "load_data", "parse_data", "read_data", "save_data", "serialize_data", "write_data"]
 
 
 class Dataset(MlemObject):
@@ -64,17 +64,35 @@ def save_data(value: Any, path: Path | str) -> Dataset:
 
     Raises:
         DataError: No data type describes it.
+        UserError: In the format of its name it would come back as something else.
     """
     target = Path(str(path).removesuffix(EXTENSION))
     data_type = infer(value)
     suffix = target.suffix.removeprefix(".")
-    kind = suffix if suffix in ("csv", "json", "parquet", "npy") else _best_format(data_type)
-    content = serialize_data(value, data_type, kind)
+    content, kind = _content_of(value, data_type, (suffix,) if suffix in ("csv", "json", "parquet", "npy") else _formats_for(data_type))
     artifact, _ = write_artifact(target, lambda file: file.write(content), kind)
     needed = data_type.requirements() | ({"pyarrow"} if kind == "parquet" else set())
     dataset = Dataset(data_type=data_type, artifacts={"data": artifact}, requirements=resolve(needed))
     write_atomic(target.with_name(target.name + EXTENSION), dump(dataset.to_data()))
     return dataset
+
+
+def _content_of(value: Any, data_type: DataType, kinds: Sequence[str]) -> tuple[bytes, str]:
+    """Write a value in the first format that it comes back from as it was."""
+    wrong: UserError | None = None
+    for kind in kinds:
+        try:
+            content = serialize_data(value, data_type, kind)
+            back = parse_data(content, kind, "data", data_type, form=_own_form(data_type, kind))
+        except UserError as error:
+            wrong = wrong or error
+            continue
+        found = difference(value, back)
+        if found is None:
+            return content, kind
+        hint = "save it under a name without a suffix" if kind != "json" else None
+        wrong = wrong or UserError(f"as {kind} it would come back as something else: {found}", code="lossy-format", hint=hint)
+    raise wrong or AssertionError("there is a format for every type")
 
 
 def load_data(dataset: Dataset, folder: Path | str) -> Any:
@@ -92,59 +110,70 @@ def load_data(dataset: Dataset, folder: Path | str) -> Any:
     if "data" not in dataset.artifacts:
         raise DeclarationError('expected one artifact, "data"')
     with verified(dataset.artifact, folder) as file:
-        return parse_data(file.read(), dataset.artifact.format, dataset.artifact.uri, dataset.data_type)
+        artifact = dataset.artifact
+        form = CsvForm() if artifact.sha256 is None else _own_form(dataset.data_type, artifact.format)  # those of MLEM 0.4 are pandas'
+        return parse_data(file.read(), artifact.format, artifact.uri, dataset.data_type, form=form)
 
 
-def read_data(path: Path | str, data_type: DataType | None = None, *, format: str | None = None, stdin: IO[bytes] | None = None) -> Any:
+def _own_form(data_type: DataType, kind: str) -> CsvForm:
+    """Return how `write_csv` writes a table of a type."""
+    if kind != "csv":
+        return CsvForm()
+    layout = layout_of(data_type)
+    return CsvForm(header=True, empty="text" if isinstance(layout, Named) and len(layout.columns) > 1 else None)
+
+
+def read_data(
+    path: Path | str,
+    data_type: DataType | None = None,
+    *,
+    format: str | None = None,
+    stdin: IO[bytes] | None = None,
+    form: CsvForm = CsvForm(),
+    argument: str = "data",
+) -> Any:
     """Read the value of a method's argument.
 
     Args:
-        path: A file, the name of saved data (with or without ``.mlem``), or ``-`` for standard input.
-        data_type: What the argument takes; None for the kind of value that the format suggests.
+        path: A file, the name of saved data (with or without ``.mlem``), or ``-`` for standard input. What gzip compressed is read without.
+        data_type: What the argument takes; None for the kind of value that the format suggests. Bytes are the file's content as it is, an
+            image is an image's file.
         format: One of `FORMATS`; found from the suffix, or from the content, when None.
         stdin: Where ``-`` reads from.
+        form: What is said of a table in CSV; its encoding counts for every text.
+        argument: The name of the argument, for messages.
 
     Raises:
         NotFoundError: There is no such file.
         UserError: It is empty, of an unknown format, or can't be parsed.
         DataError: A value does not fit the argument's type.
     """
-    if str(path) == STDIN:
-        content = (stdin or sys.stdin.buffer).read()
-        return parse_data(content, format or _sniff(content), "standard input", data_type)
-    file = Path(path)
-    saved = file if file.suffix == EXTENSION else file.with_name(file.name + EXTENSION)
-    if saved.is_file() and format is None:
-        dataset = Dataset.from_data(_data_object(saved), str(saved))
-        value = load_data(dataset, saved.parent)
-        return value if data_type is None else _fit(value, data_type)
+    kind = checked_format(format) if format else None
+    name, is_stdin, raw = str(path), str(path) == STDIN, is_raw(data_type)
+    source = "standard input" if is_stdin else name
+    if kind is None and not is_stdin:
+        file = Path(path)
+        saved = file if file.suffix == EXTENSION else file.with_name(file.name + EXTENSION)
+        if saved.is_file():
+            value = load_data(Dataset.from_data(_data_object(saved), str(saved)), saved.parent)
+            return value if data_type is None else fit(value, data_type, argument)
+        if not raw:
+            kind, _ = format_of(name)
+    if raw and kind is None:
+        content = (stdin or sys.stdin.buffer).read() if is_stdin else _content(Path(path))
+        return load_raw(data_type, content, source, argument)
+    with opened(name, stdin) as stream:
+        if kind in ("csv", "tsv"):
+            return decode(csv_reader(kind, source, data_type, form, argument).read(stream), data_type, argument, table=True)
+        content = stream.read()
+    return parse_data(content, kind or sniff(content, data_type), source, data_type, form=form, argument=argument)
+
+
+def _content(path: Path) -> bytes:
     try:
-        content = file.read_bytes()
+        return path.read_bytes()
     except OSError as error:
-        raise unusable(file, error, "read") from error
-    suffix = file.suffix.removeprefix(".").lower()
-    return parse_data(
-        content,
-        format or ({"ndjson": "jsonl"}.get(suffix, suffix) if suffix in (*FORMATS, "ndjson") else _sniff(content)),
-        str(file),
-        data_type,
-    )
-
-
-def write_data(value: Any, path: Path | str, *, format: str | None = None) -> None:
-    """Write an answer to a file, in the format of its suffix.
-
-    Args:
-        value: Anything that a data type describes.
-        path: The file.
-        format: ``csv``, ``json``, ``jsonl``, ``npy``, ``parquet``; found from the suffix when None, JSON for one that is unknown.
-
-    Raises:
-        UserError: The format can't hold the value.
-    """
-    file = Path(path)
-    suffix = file.suffix.removeprefix(".").lower()
-    write_atomic(file, serialize_data(value, infer(value), format or (suffix if suffix in FORMATS else "json")))
+        raise unusable(path, error, "read") from error
 
 
 def _data_object(path: Path) -> Mapping[str, Any]:
@@ -154,154 +183,8 @@ def _data_object(path: Path) -> Mapping[str, Any]:
     return data
 
 
-def _best_format(data_type: DataType) -> str:
+def _formats_for(data_type: DataType) -> tuple[str, ...]:
+    """Return the formats to save a value in, the best first."""
     if isinstance(data_type, NdarrayType) and data_type.dtype != "object":
-        return "npy"
-    # A named index comes back from JSON with its columns; parquet would need the names beside them.
-    return "parquet" if isinstance(data_type, DataFrameType) and _has("pyarrow") and not data_type.index_cols else "json"
-
-
-def _has(module: str) -> bool:
-    return importlib.util.find_spec(module) is not None
-
-
-def serialize_data(value: Any, data_type: DataType, kind: str) -> bytes:
-    """Return the content of a file.
-
-    Args:
-        value: A value of the type.
-        data_type: What it is.
-        kind: One of `FORMATS`.
-
-    Raises:
-        UserError: The format can't hold the value.
-    """
-    buffer = io.BytesIO()
-    if kind == "npy" and isinstance(data_type, NdarrayType):
-        import numpy as np
-
-        np.save(buffer, value, allow_pickle=False)
-        return buffer.getvalue()
-    if kind == "parquet" and isinstance(data_type, DataFrameType):
-        value.to_parquet(buffer, index=bool(data_type.index_cols))
-        return buffer.getvalue()
-    if kind == "parquet" and is_table(data_type) and _has("pyarrow"):
-        import pyarrow.parquet as pq
-
-        pq.write_table(to_arrow(data_type, value), buffer)
-        return buffer.getvalue()
-    payload = data_type.encode(value)
-    if kind == "json":
-        return (json.dumps(payload, ensure_ascii=False, allow_nan=False) + "\n").encode()
-    if kind == "jsonl":
-        return b"".join((json.dumps(item, ensure_ascii=False, allow_nan=False) + "\n").encode() for item in _rows(payload))
-    if kind == "csv":
-        return write_csv(_rows(payload))
-    raise UserError(
-        f"a value of type {data_type.type} can't be written as {kind}", code="bad-format", known=("csv", "json", "jsonl", "npy", "parquet")
-    )
-
-
-def _rows(payload: Json) -> list[Json]:
-    return payload if isinstance(payload, list) else [payload]
-
-
-def _sniff(content: bytes) -> str:
-    """Recognise a format by its first bytes.
-
-    Source: https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html and
-    https://parquet.apache.org/docs/file-format/, for the magic numbers.
-    """
-    if content.startswith(b"\x93NUMPY"):
-        return "npy"
-    if content.startswith(b"PAR1"):
-        return "parquet"
-    if content.startswith(b"PK\x03\x04"):
-        return "npz"
-    text = content.lstrip()
-    if text[:1] in (b"{", b"["):
-        lines = [line for line in text.splitlines() if line.strip()]
-        return "jsonl" if len(lines) > 1 and all(_is_json(line) for line in lines[:2]) else "json"
-    return "json" if _is_json(text) else "csv"
-
-
-def _is_json(text: bytes) -> bool:
-    try:
-        json.loads(text)
-    except ValueError:
-        return False
-    return True
-
-
-def parse_data(content: bytes, kind: str, source: str, data_type: DataType | None) -> Any:
-    """Return the value that a file's content has.
-
-    Args:
-        content: The whole of it.
-        kind: One of `FORMATS`.
-        source: Its name, for messages.
-        data_type: What it should be; None for what the format suggests.
-
-    Raises:
-        UserError: It is empty, of an unknown format, or can't be parsed.
-        DataError: A value does not fit the type.
-    """
-    if not content.strip():
-        raise UserError(f"{source} is empty", code="empty-data")
-    if kind not in FORMATS:
-        raise UserError(f'unknown format "{kind}"', code="bad-format", known=FORMATS)
-    try:
-        if kind in ("npy", "npz"):
-            value = _read_numpy(content, kind, source)
-        elif kind == "parquet":
-            import pandas as pd
-
-            value = pd.read_parquet(io.BytesIO(content))
-        else:
-            return _decode(_read_text(content, kind, data_type), data_type, kind)
-    except (DataError, UserError):
-        raise
-    except ImportError as error:
-        raise UserError(f"{source}: reading {kind} needs a package that is not installed: {error}", code="not-installed") from error
-    except RecursionError as error:
-        raise UserError(f"{source}: too deeply nested", code="bad-format") from error
-    except (ValueError, OSError, EOFError) as error:
-        raise UserError(f"{source}: not valid {kind}: {' '.join(str(error).split())}", code="bad-format") from error
-    return value if data_type is None else _fit(value, data_type)
-
-
-def _fit(value: Any, data_type: DataType) -> Any:
-    flat = isinstance(data_type, SeriesType) or (isinstance(data_type, NdarrayType) and len(data_type.shape) == 1)
-    if flat and getattr(value, "ndim", 0) == 2 and value.shape[1] == 1 and hasattr(value, "iloc"):
-        value = value.iloc[:, 0]  # a file of tables has it as a table of one column
-    return data_type.decode(data_type.encode(value))
-
-
-def _decode(payload: Json, data_type: DataType | None, kind: str) -> Any:
-    if data_type is not None:
-        return data_type.decode(payload)
-    if kind == "csv" and _has("pandas"):
-        import pandas as pd
-
-        return pd.DataFrame(payload)
-    return payload
-
-
-def _read_numpy(content: bytes, kind: str, source: str) -> Any:
-    import numpy as np
-
-    loaded = np.load(io.BytesIO(content), allow_pickle=False)
-    if kind == "npy":
-        return loaded
-    if len(loaded.files) != 1:
-        raise UserError(f"{source}: expected one array, got {len(loaded.files)}: {', '.join(loaded.files)}", code="bad-format")
-    return loaded[loaded.files[0]]
-
-
-def _read_text(content: bytes, kind: str, data_type: DataType | None) -> Json:
-    text = content.decode("utf-8-sig")  # spreadsheets put a byte order mark before csv
-    if kind == "json":
-        return json.loads(text)
-    if kind == "jsonl":
-        return [json.loads(line) for line in text.splitlines() if line.strip()]
-    return parse_csv(text, data_type)
+        return ("npy", "json")
+    return ("parquet", "json") if isinstance(data_type, DataFrameType) and has_arrow() else ("json",)

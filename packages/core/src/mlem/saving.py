@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from mlem import artifacts, pickling
+from mlem.arguments import Signature
 from mlem.artifacts import Opener, open_artifact
 from mlem.data import equal, infer
 from mlem.datasets import Dataset, load_data, save_data
@@ -20,8 +21,9 @@ from mlem.model import Method, Model, Sample
 from mlem.model_types.base import ModelType
 from mlem.objects import EXTENSION
 from mlem.requirements import complaints, resolve
-from mlem.signatures import describe
+from mlem.signatures import Described, describe
 from mlem.trust import Trust
+from mlem.validation import did_you_mean
 from mlem.yaml_file import dump
 
 __all__ = ["DATA", "Dataset", "copy_model", "load_data", "load_model", "save", "save_data", "verify"]
@@ -39,6 +41,10 @@ def save(
     sample_data: Any = None,
     params: Mapping[str, Any] | None = None,
     format: str | None = None,
+    methods: Sequence[str] | None = None,
+    signature: Signature | None = None,
+    batch: bool | None = None,
+    public_sample: bool = True,
     overwrite: bool = False,
     model_types: Sequence[type[ModelType]],
 ) -> Model | Dataset:
@@ -51,6 +57,10 @@ def save(
             callable with several required arguments, a dict by name or a tuple by position.
         params: What to record beside it.
         format: The format of the artifact, of those that the kinds have; that of the first kind that matches when None.
+        methods: The methods that can be called, by name; those that the kind lists when None.
+        signature: What is known of the types of arguments and answers; see `mlem.arguments.types_of`.
+        batch: Whether calls of several callers may be joined; None to find out.
+        public_sample: Whether a deployment shows the sample row to its callers.
         overwrite: Whether files that are there may be replaced, whatever they are. Those of an object of the same kind always are.
         model_types: The kinds of objects that can be saved, the first that matches is chosen.
 
@@ -77,11 +87,12 @@ def save(
             f"{target.name} is saved without sample_data: its methods have no checked signature, and deployments no sample row",
             stacklevel=3,
         )
-    methods, samples = describe(obj, kind.methods(obj), sample_data)
-    if not methods:
+    described, samples = describe(obj, _how(obj, kind, methods, signature or {}, batch), sample_data)
+    if not described:
         raise UserError(f"a {type(obj).__qualname__} has no method that {kind.type} models can serve", code="no-methods")
     with target.staging() as folder:
-        model = _write(obj, kind, folder / target.file_name, methods, samples, params)
+        model = _write(obj, kind, folder / target.file_name, described, samples, params)
+        model = model.model_copy(update={"public_sample": public_sample})
         write_metadata(model, folder / target.name)
         target.take(folder, [artifact.uri for artifact in model.artifacts.values()])
     return model
@@ -100,7 +111,8 @@ def _write(
         artifact = artifact.model_copy(update={"code": pickling.PYTHON})
     if artifact.format != "pickle":
         modules |= {kind.__module__}  # pickle loads without it
-    needed = set().union(*(data_type.requirements() for m in methods.values() for data_type in (m.returns, *(a.data_type for a in m.args))))
+    types = [data_type for method in methods.values() for data_type in (method.returns, *(argument.data_type for argument in method.args))]
+    needed = set().union(*(data_type.requirements() for data_type in types))
     _tell_of_requirements(modules | needed)
     model = Model(
         model_type=kind.type,
@@ -114,6 +126,28 @@ def _write(
     if kind.converts:
         _expect_same_answers(model, path.parent, kind)
     return model
+
+
+def _how(obj: Any, kind: type[ModelType], names: Sequence[str] | None, signature: Signature, batch: bool | None) -> Described:
+    """Say how an object is to be described."""
+    attributes = kind.methods(obj) if names is None else {name: name for name in names}
+    missing = next(
+        (name for name in attributes if not callable(obj if attributes[name] == "__call__" else getattr(obj, attributes[name], None))), None
+    )
+    if missing is not None and names is not None:
+        known = [name for name in dir(obj) if not name.startswith("_") and callable(getattr(obj, name, None))]
+        message = f'a {type(obj).__qualname__} has no method "{missing}"'
+        raise UserError(message, code="no-methods", known=known, hint=did_you_mean(missing, known))
+    required = frozenset(attributes) if names is not None else frozenset(list(attributes)[:1])
+    return Described(
+        attributes,
+        required,
+        first_only=kind.first_only,
+        signature=signature,
+        batch=batch,
+        rowwise=lambda name: kind.rowwise(obj, name),
+        sample_of=lambda name, sample: kind.sample_of(obj, name, sample),
+    )
 
 
 def _tell_of_requirements(modules: Set[str]) -> None:

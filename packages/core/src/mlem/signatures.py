@@ -2,144 +2,285 @@
 
 from __future__ import annotations
 
-import inspect
+import copy
 import logging
-from collections.abc import Mapping
+import warnings
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
-from mlem.data import DataType, UnspecifiedType, equal, first_row, infer
+from mlem.arguments import RETURNS, Signature, arguments_of, match_sample, types_of
+from mlem.data import DataFrameType, DataType, SeriesType, UnspecifiedType, equal, first_row, infer
+from mlem.data_types.loosening import free_dimensions, loosened
+from mlem.data_types.union import UnionType, unify
 from mlem.errors import DataError, UserError
+from mlem.index_use import Trimmed, trim_index
 from mlem.model import Argument, Method, Sample
-from mlem.validation import did_you_mean
+from mlem.rowwise import answers_row_by_row
+from mlem.travelling import expect_same, lost_on_the_way
 
-_KINDS: Mapping[Any, str] = {
-    inspect.Parameter.POSITIONAL_ONLY: "positional_only",
-    inspect.Parameter.POSITIONAL_OR_KEYWORD: "positional_or_keyword",
-    inspect.Parameter.KEYWORD_ONLY: "keyword_only",
-}
 _log = logging.getLogger(__name__)
+ROWS_TRIED = 100
+"""The sample as a whole is sent to and fro up to so many rows; more are represented by the first, a middle and the last."""
 
 
-def describe(obj: Any, attributes: Mapping[str, str], sample_data: Any) -> tuple[dict[str, Method], dict[str, Sample]]:
+@dataclass(frozen=True)
+class Described:
+    """How an object is to be described.
+
+    Attributes:
+        attributes: The attribute to call by public name.
+        required: The methods that have to answer the sample; others that can't are left out.
+        first_only: Whether a method's arguments but the first are no data; see `mlem.arguments.arguments_of`.
+        signature: What the user says of the types.
+        batch: Whether calls may be joined; None to find out.
+        rowwise: What the object's framework says of a method: True where it answers row by row.
+        sample_of: The sample of a method, made of the sample of the first.
+    """
+
+    attributes: Mapping[str, str]
+    required: frozenset[str]
+    first_only: bool = True
+    signature: Signature = field(default_factory=dict)
+    batch: bool | None = None
+    rowwise: Callable[[str], bool] = lambda _name: False
+    sample_of: Callable[[str, Any], Any] = lambda _name, sample: sample
+
+
+def describe(obj: Any, how: Described, sample_data: Any) -> tuple[dict[str, Method], dict[str, Sample]]:
     """Call each method on the sample, and describe what it took and answered.
 
     Args:
         obj: The object.
-        attributes: The attribute to call by public name; all but the first are optional.
+        how: Which methods, and what is known of them.
         sample_data: The value of the only required argument; several in a dict by name or a tuple by position; None for
-            no sample: the types are then unspecified.
+            no sample: types are then those that annotations say.
 
     Returns:
         The methods, and the recorded call of each: its arguments are the first row of the sample.
 
     Raises:
-        UserError: The first method fails on the sample, or the sample does not have its arguments.
-        DataError: No data type describes what a method takes or answers.
+        UserError: A required method fails on the sample, or the sample does not have its arguments.
+        DataError: No data type describes what a method takes or answers, or the sample changes on its way.
     """
     methods: dict[str, Method] = {}
     samples: dict[str, Sample] = {}
-    for name, attribute in attributes.items():
-        arguments = _arguments(obj, attribute)
+    for name, attribute in how.attributes.items():
         if sample_data is None:
-            methods[name] = Method(name=attribute, args=tuple(arguments), returns=UnspecifiedType())
+            methods[name] = _without_sample(obj, name, attribute, how)
             continue
         try:
-            methods[name], samples[name] = _try(obj, attribute, arguments, sample_data, name)
-        except (UserError, DataError):
-            raise
+            methods[name], sample = _describe_method(obj, name, attribute, how, how.sample_of(name, sample_data))
         except Exception as error:  # the user's code raises what it likes
-            if not methods:
+            if name in how.required:
+                if isinstance(error, UserError | DataError):
+                    raise
                 raise UserError(f"{name} fails on the sample data: {type(error).__name__}: {error}", code="sample-failed") from error
-            _log.warning("%s is left out of the model: it fails on the sample data: %s: %s", name, type(error).__name__, error)
+            why = str(error) if isinstance(error, DataError) else f"it fails on the sample data: {type(error).__name__}: {error}"
+            _log.warning("%s is left out of the model: %s", name, why)
+            continue
+        if sample is not None:
+            samples[name] = sample
     return methods, samples
 
 
-def _arguments(obj: Any, attribute: str) -> list[Argument]:
-    """Read a method's parameters; those whose default is no data stay inside."""
-    try:
-        parameters = list(inspect.signature(obj if attribute == "__call__" else getattr(obj, attribute)).parameters.values())
-    except (ValueError, TypeError):  # a function written in C need not have a signature
-        return [Argument(name="data", data_type=UnspecifiedType(), kind="positional_only")]
-    found = []
-    for parameter in parameters:
-        if parameter.kind not in _KINDS:
-            continue
-        if parameter.default is inspect.Parameter.empty:
-            found.append(Argument.model_validate({"name": parameter.name, "data_type": UnspecifiedType(), "kind": _KINDS[parameter.kind]}))
-            continue
-        try:
-            data_type = UnspecifiedType() if parameter.default is None else infer(parameter.default)
-            default = None if parameter.default is None else data_type.encode(parameter.default)
-        except DataError:
-            continue
-        extra = {"required": False, "default": default, "kind": _KINDS[parameter.kind]}
-        found.append(Argument.model_validate({"name": parameter.name, "data_type": data_type, **extra}))
-    if attribute != "__call__":
-        return found[:1]  # of a framework's method: the rest are knobs of the framework (return_std, num_iteration), not data
-    return found
+def _without_sample(obj: Any, name: str, attribute: str, how: Described) -> Method:
+    said = types_of(how.signature, name)
+    arguments = next(arguments_of(obj, attribute, None, first_only=how.first_only))
+    taken = [argument.model_copy(update={"data_type": said.get(argument.name, argument.data_type)}) for argument in arguments]
+    returns = said.get(RETURNS, UnspecifiedType())
+    return Method(name=attribute, args=tuple(taken), returns=returns, rowwise=_batch_of_one(how, name, taken, returns))
 
 
-def _try(obj: Any, attribute: str, arguments: list[Argument], sample_data: Any, called: str) -> tuple[Method, Sample]:
-    values = _values(arguments, sample_data, called)
-    types: dict[str, DataType] = {name: infer(value, name) for name, value in values.items()}
-    rows = {name: types[name].encode(first_row(value), name) for name, value in values.items()}
-    taken = [argument.model_copy(update={"data_type": types.get(argument.name, argument.data_type)}) for argument in arguments]
-    method = Method(name=attribute, args=tuple(taken), returns=UnspecifiedType())
-    whole = method.call(obj, values)
-    returns = infer(whole, "the answer")
-    # The recorded call is made as the server will make it: from JSON, one row.
-    answer = method.call(obj, method.decode_args(rows))
-    try:
-        encoded = returns.encode(answer, "the answer")
-    except DataError:  # one row is answered in another shape than many
-        returns = UnspecifiedType()
-        encoded = returns.encode(answer, "the answer")
-    method = method.model_copy(update={"returns": returns})
-    rowwise = _is_rowwise(obj, method, values, whole)
-    return method.model_copy(update={"rowwise": rowwise}), Sample(args=rows, returns=encoded)
-
-
-def _is_rowwise(obj: Any, method: Method, values: Mapping[str, Any], whole: Any) -> bool:
-    """Try whether single rows are answered as they were among all rows: the first, the last, and one in between."""
-    if len(values) != 1 or len(method.args) != 1:
+def _batch_of_one(how: Described, name: str, taken: list[Argument], returns: DataType) -> bool:
+    if not how.batch:
         return False
-    ((name, value),) = values.items()
-    takes, returns = method.args[0].data_type, method.returns
-    count = takes.rows(value)
-    if count is None or count < 2 or returns.rows(whole) != count:
-        return False
-    try:
-        for row in sorted({0, count // 2, count - 1}):
-            alone = returns.encode(method.call(obj, {name: takes.part(value, row, row + 1)}))
-            if not equal(alone, returns.encode(returns.part(whole, row, row + 1))):
-                return False
-    except Exception as error:  # the user's code raises what it likes; that it can't take one row is an answer too
-        _log.debug("%s does not take single rows: %s", method.name, error)
-        return False
+    if len(taken) != 1:
+        raise UserError(
+            f"batch=True: {name} has {len(taken)} arguments, and calls are joined along the rows of an only one", code="not-rowwise"
+        )
     return True
 
 
-def _values(arguments: list[Argument], sample_data: Any, called: str) -> dict[str, Any]:
-    """Match the sample with the arguments."""
-    names = [argument.name for argument in arguments]
-    required = [argument.name for argument in arguments if argument.required]
-    if not names:
-        raise UserError(f"{called} takes no arguments, so it can't be called on sample data", code="bad-sample")
-    if len(required) < 2:
-        return {(required or names)[0]: sample_data}
-    if isinstance(sample_data, dict):
-        missing = [name for name in required if name not in sample_data]
-        unknown = next((name for name in sample_data if name not in names), None)
-        if unknown is not None or missing:
-            what = (
-                f'{called} has no argument "{unknown}"' if unknown is not None else f"the sample data has no value for {', '.join(missing)}"
-            )
-            raise UserError(what, code="bad-sample", known=names, hint=did_you_mean(str(unknown), names) if unknown is not None else None)
-        return dict(sample_data)
-    if isinstance(sample_data, tuple) and len(required) <= len(sample_data) <= len(names):
-        return dict(zip(names, sample_data, strict=False))
-    raise UserError(
-        f"{called} needs {len(required)} arguments ({', '.join(required)}), and the sample data does not have them",
-        code="bad-sample",
-        hint="give sample_data as a dict by argument name, or as a tuple in the order of the arguments",
-    )
+def _describe_method(obj: Any, name: str, attribute: str, how: Described, sample_data: Any) -> tuple[Method, Sample | None]:
+    """Describe a method as the first of the ways to call it that it answers."""
+    candidates = list(arguments_of(obj, attribute, sample_data, first_only=how.first_only))
+    for number, arguments in enumerate(candidates, 1):
+        trial = _Trial(obj, name, attribute, arguments, how)
+        try:
+            return trial.describe(match_sample(arguments, sample_data, name))
+        except TypeError:
+            if number == len(candidates):
+                raise
+    raise AssertionError("there is one way at least")
+
+
+class _Trial:
+    """One method, asked on the sample."""
+
+    def __init__(self, obj: Any, name: str, attribute: str, arguments: list[Argument], how: Described) -> None:
+        self._obj = obj
+        self._name = name
+        self._arguments = arguments
+        self._how = how
+        self._said = types_of(how.signature, name)
+        self._method = Method(name=attribute, args=tuple(arguments), returns=UnspecifiedType())
+
+    def ask(self, values: Mapping[str, Any]) -> Any:
+        """Call the method on values of its own: what it writes into them is nobody else's. Nobody asked for these calls' warnings."""
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return self._method.call(self._obj, {name: _own(value) for name, value in values.items()})
+
+    def describe(self, values: dict[str, Any]) -> tuple[Method, Sample | None]:
+        whole = self._first_answer(values)
+        types = {argument.name: self._type_of(argument, values[argument.name]) for argument in self._arguments if argument.name in values}
+        only = next(iter(types)) if len(types) == 1 else None
+        if only is not None and isinstance(types[only], DataFrameType | SeriesType):
+            trimmed = trim_index(Trimmed(types[only], values[only], whole), lambda value: self.ask({only: value}))
+            types[only], values[only], whole = trimmed.data_type, trimmed.value, trimmed.answer
+        returns = self._said.get(RETURNS) or infer(
+            whole, f"the answer of {self._name}" if self._name not in self._how.required else "the answer"
+        )
+        rows = (
+            {name: _rows_tried(types[name], value) for name, value in values.items()}
+            if only
+            else {name: [value] for name, value in values.items()}
+        )
+        for name, parts in rows.items():
+            for part in parts:
+                expect_same(types[name], part, name)
+        returns, sample = self._record(types, values, returns)
+        if only is not None and only not in self._said:
+            types[only] = free_dimensions(types[only], values[only], returns, whole, lambda value: self.ask({only: value}))
+        method = self._method.model_copy(update={"args": self._taken(types), "returns": returns})
+        rowwise = self._is_rowwise(method, types, values, whole)
+        return method.model_copy(update={"rowwise": rowwise}), sample
+
+    def _first_answer(self, values: Mapping[str, Any]) -> Any:
+        if self._name not in self._how.required:
+            return self.ask(values)
+        return self._method.call(self._obj, {name: _own(value) for name, value in values.items()})
+
+    def _taken(self, types: Mapping[str, DataType]) -> tuple[Argument, ...]:
+        chosen = [self._said.get(argument.name) or types.get(argument.name, argument.data_type) for argument in self._arguments]
+        pairs = zip(self._arguments, chosen, strict=True)
+        return tuple(argument.model_copy(update={"data_type": data_type}) for argument, data_type in pairs)
+
+    def _type_of(self, argument: Argument, value: Any) -> DataType:
+        """Return the type of an argument: what the user says, what an annotation says, or what the sample shows."""
+        said = self._said.get(argument.name)
+        if said is not None:
+            lost = lost_on_the_way(said, value, argument.name)
+            if lost:
+                hint = "correct the signature, or the sample"
+                raise UserError(f"signature: {argument.name} does not fit the sample data: {lost}", code="bad-signature", hint=hint)
+            return said
+        if not isinstance(argument.data_type, UnspecifiedType):
+            lost = lost_on_the_way(argument.data_type, value, argument.name)
+            if not lost:
+                return argument.data_type
+            if argument.required:
+                _log.warning("the annotation of %s does not fit the sample data, whose type is taken: %s", argument.name, lost)
+        return loosened(infer(value, argument.name))
+
+    def _record(self, types: Mapping[str, DataType], values: Mapping[str, Any], returns: DataType) -> tuple[DataType, Sample | None]:
+        """Ask the model rows as they are and as they travel; return the answer's type and the first row with its answer."""
+        found: tuple[DataType, Sample] | None = None
+        for number, rows in enumerate(self._single_rows(types, values)):
+            try:
+                local = self.ask(rows)
+            except Exception as error:  # the user's code raises what it likes; a row that can't be asked alone shows nothing
+                _log.debug("%s can't be asked for one row: %s", self._name, error)
+                continue
+            returns = _widened(returns, local)
+            encoded = {name: types[name].encode(value, name) for name, value in rows.items()}
+            answer = self.ask({name: types[name].decode(item, name) for name, item in encoded.items()})
+            returns = _widened(returns, answer)
+            if not equal(returns.encode(local), returns.encode(answer)):
+                if not equal(returns.encode(local), returns.encode(self.ask(rows))):
+                    _log.warning("%s answers the same row otherwise each time: deployments do not compare its answers", self._name)
+                    return returns, None
+                raise DataError(
+                    self._name,
+                    "the same answer to the sample as it is and as it travels",
+                    f"{_short(returns.encode(local))} and {_short(returns.encode(answer))}",
+                    hint="the method looks at something that does not travel; convert the sample, or what the method looks at",
+                )
+            found = found or (returns, Sample(args=encoded, returns=returns.encode(answer)))
+            if number == 0 and len(values) > 1:
+                break
+        if found is None:
+            raise UserError(f"{self._name} answers the sample data as a whole, and no row of it alone", code="sample-failed")
+        sample = found[1]
+        return returns, sample.model_copy(update={"returns": returns.encode(found[0].decode(sample.returns))}) if returns != found[
+            0
+        ] else sample
+
+    def _single_rows(self, types: Mapping[str, DataType], values: Mapping[str, Any]) -> list[dict[str, Any]]:
+        """Return what to record, the likely best first: the first row of everything, then other rows of an only argument."""
+        if len(values) > 1:
+            return [{name: first_row(value) for name, value in values.items()}, dict(values)]
+        ((name, value),) = values.items()
+        return [{name: _first(value)}, *({name: part} for part in _rows_tried(types[name], value)[1:])]
+
+    def _is_rowwise(self, method: Method, types: Mapping[str, DataType], values: Mapping[str, Any], whole: Any) -> bool:
+        if self._how.batch is not None:
+            return _batch_of_one(self._how, self._name, list(method.args), method.returns)
+        if len(types) != 1 or len(method.args) != 1:
+            return False
+        ((name, value),) = values.items()
+        known = self._how.rowwise(self._name)
+        return answers_row_by_row(lambda rows: self.ask({name: rows}), types[name], method.returns, value, whole, known=known)
+
+
+def _own(value: Any) -> Any:
+    try:
+        return copy.deepcopy(value)
+    except Exception as error:  # the user's class can't be copied: the value is used as it is
+        _log.debug("a %s can't be copied: %s", type(value).__name__, error)
+        return value
+
+
+def _first(value: Any) -> Any:
+    """Return the first item of a list alone, and the first row of everything else."""
+    return value[:1] if isinstance(value, list) else first_row(value)
+
+
+def _rows_tried(data_type: DataType, value: Any) -> list[Any]:
+    """Return the rows that stand for a value: the first, a middle and the last one, some with missing values, and all of a short one."""
+    count = data_type.rows(value)
+    indexed = count is None and hasattr(value, "iloc")  # its index travels too
+    count = len(value) if indexed else count
+    if not count:
+        return [value]
+    rows = sorted({0, count // 2, count - 1, *_rows_with_missing(value)})
+
+    def part(start: int, stop: int) -> Any:
+        return value.iloc[start:stop] if indexed else data_type.part(value, start, stop)
+
+    return [*(part(row, row + 1) for row in rows), value if count <= ROWS_TRIED else part(0, ROWS_TRIED)]
+
+
+def _rows_with_missing(value: Any) -> set[int]:
+    """Return the first row with a missing value in each column of a frame or a series."""
+    if not hasattr(value, "isna"):
+        return set()
+    missing = value.isna()
+    columns = [missing.iloc[:, at] for at in range(missing.shape[1])] if missing.ndim == 2 else [missing]
+    return {int(column.to_numpy().argmax()) for column in columns[:ROWS_TRIED] if column.any()}
+
+
+def _widened(returns: DataType, answer: Any) -> DataType:
+    """Return a type that an answer is of too: one row may be answered in another shape than many."""
+    try:
+        returns.encode(answer, "the answer")
+    except DataError:
+        wider = unify([returns, infer(answer, "the answer")])
+        return UnspecifiedType() if isinstance(wider, UnionType) else wider
+    return returns
+
+
+def _short(value: Any) -> str:
+    text = str(value)
+    return text if len(text) <= 100 else f"{text[:100]}..."

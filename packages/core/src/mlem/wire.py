@@ -13,8 +13,13 @@ from typing import TYPE_CHECKING, Any
 
 from mlem.data_types.arrays import NdarrayType
 from mlem.data_types.base import DataType
-from mlem.data_types.frames import DataFrameType, SeriesType
+from mlem.data_types.columns import Categories, family_of
+from mlem.data_types.frames import DataFrameType
+from mlem.data_types.images import MEDIA_TYPES, ImageType
+from mlem.data_types.optional import OptionalType
+from mlem.data_types.primitive import PrimitiveType
 from mlem.data_types.scalars import kind_of
+from mlem.data_types.series import SeriesType
 from mlem.errors import DataError, UserError
 
 if TYPE_CHECKING:
@@ -23,17 +28,46 @@ if TYPE_CHECKING:
 JSON = "application/json"
 NPY = "application/x-npy"
 ARROW = "application/vnd.apache.arrow.stream"
+OCTETS = "application/octet-stream"
+PNG = "image/png"
+JPEG_LIKE = frozenset(MEDIA_TYPES) - {PNG}
+"""Media types that are read and never written: some lose what they are given."""
+
+_IN_ARROW = frozenset({"int", "float", "bool", "str", "nullable", "datetime"})
+"""Families of columns that come back from Arrow as they were."""
 
 
 def formats_of(data_type: DataType) -> tuple[str, ...]:
-    """Return the media types of the binary formats that values of a type can travel in here, the best first."""
+    """Return the media types of the binary formats that values of a type can travel in here, the best first.
+
+    A format is listed only where every value comes back as it was.
+    """
     if isinstance(data_type, NdarrayType):
-        plain = kind_of(data_type.dtype) in ("int", "float", "bool")
+        plain = kind_of(data_type.dtype) in ("int", "float", "bool") and not data_type.masked
         table = plain and len(data_type.shape) == 2 and data_type.shape[0] is None and bool(data_type.shape[1])
         return (NPY,) * plain + (ARROW,) * (table and _has_arrow())
     if isinstance(data_type, DataFrameType):
-        return (ARROW,) if _has_arrow() and not data_type.index_cols else ()
-    return (ARROW,) if isinstance(data_type, SeriesType) and _has_arrow() else ()
+        return (ARROW,) if _has_arrow() and all(_in_arrow(data_type, at) for at in range(len(data_type.columns))) else ()
+    if isinstance(data_type, SeriesType):
+        fits = data_type.table is None and _fits_arrow(data_type.dtype, data_type.items, data_type.categories)
+        return (ARROW,) if _has_arrow() and fits else ()
+    if isinstance(data_type, PrimitiveType) and data_type.ptype == "bytes":
+        return (OCTETS,)
+    return (PNG, *(media_type for media_type in MEDIA_TYPES if media_type != PNG)) if isinstance(data_type, ImageType) else ()
+
+
+def _in_arrow(data_type: DataFrameType, at: int) -> bool:
+    name = data_type.names[at]
+    return _fits_arrow(data_type.dtypes[at], data_type.items.get(name), data_type.categories.get(name))
+
+
+def _fits_arrow(dtype: str, items: DataType | None, categories: Categories | None) -> bool:
+    family = family_of(dtype)
+    if family == "category":
+        return categories is not None and categories.dtype is None
+    plain = items.dtype if isinstance(items, OptionalType) and items.missing == "None" else items
+    texts = isinstance(plain, PrimitiveType) and plain.ptype in ("str", "bytes")
+    return family in _IN_ARROW or (family == "object" and texts)
 
 
 def dump(data_type: DataType, value: Any, media_type: str) -> bytes:
@@ -42,11 +76,15 @@ def dump(data_type: DataType, value: Any, media_type: str) -> bytes:
     Args:
         data_type: Its type; `formats_of` has the media type.
         value: The value.
-        media_type: `NPY` or `ARROW`.
+        media_type: One of those; an image is written as a PNG, whatever is asked for.
     """
     buffer = io.BytesIO()
     if media_type == NPY:
         return _write_npy(value)
+    if isinstance(data_type, ImageType):
+        return data_type.dump(value)
+    if media_type == OCTETS:
+        return bytes(value)
     import pyarrow as pa
 
     table = to_arrow(data_type, value)
@@ -55,19 +93,28 @@ def dump(data_type: DataType, value: Any, media_type: str) -> bytes:
     return buffer.getvalue()
 
 
+def written_as(data_type: DataType, media_type: str) -> str:
+    """Return the media type of what `dump` writes."""
+    return PNG if isinstance(data_type, ImageType) else media_type
+
+
 def load(data_type: DataType, body: bytes | bytearray, media_type: str, path: str = "data") -> Any:
     """Read a value, and check it as `DataType.decode` does.
 
     Args:
         data_type: What it has to be.
         body: The whole body; an array is a view of it, which can be written to where the body is a bytearray.
-        media_type: `NPY` or `ARROW`.
+        media_type: One of `formats_of`.
         path: Where it is, for messages.
 
     Raises:
         UserError: The body is damaged, or not in this format.
         DataError: The value does not fit.
     """
+    if isinstance(data_type, ImageType):
+        return data_type.load(bytes(body), path)
+    if media_type == OCTETS:
+        return bytes(body)
     try:
         value = _read_npy(body) if media_type == NPY else _read_arrow(data_type, body)
     except DataError:
@@ -75,6 +122,21 @@ def load(data_type: DataType, body: bytes | bytearray, media_type: str, path: st
     except Exception as error:  # numpy and pyarrow raise what they like on damaged input
         raise UserError(f"the body is not of type {media_type}", code="bad-body", hint="send it whole, or as JSON") from error
     return data_type.accept(value, path)
+
+
+def _nullable() -> dict[Any, Any]:
+    """Map Arrow's types to those of pandas that keep integers beside missing values."""
+    import pandas as pd
+    import pyarrow as pa
+
+    names = [f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64)]
+    mapped = {
+        getattr(pa, name)(): pd.array(
+            [], dtype=name.replace("uint", "UInt").replace("int", "Int") if name[0] == "u" else name.title()
+        ).dtype
+        for name in names
+    }
+    return {**mapped, pa.bool_(): pd.BooleanDtype(), pa.float32(): pd.Float32Dtype(), pa.float64(): pd.Float64Dtype()}
 
 
 def _has_arrow() -> bool:
@@ -122,12 +184,23 @@ def to_arrow(data_type: DataType, value: Any) -> pyarrow.Table:
     import pyarrow as pa
 
     if isinstance(data_type, DataFrameType):
-        return pa.Table.from_pandas(value.rename(columns=str), preserve_index=False)
+        return pa.Table.from_pandas(_flattened(data_type, value), preserve_index=False)
     if isinstance(data_type, SeriesType):
         return pa.table({str(data_type.name): pa.Array.from_pandas(value)})
     if value.ndim == 1:
         return pa.table({"value": value})
     return pa.table({str(column): value[:, column] for column in range(value.shape[1])})
+
+
+def _flattened(data_type: DataFrameType, value: Any) -> Any:
+    """Return a frame whose columns have their names on the wire, those of the index among them."""
+    import pandas as pd
+
+    if not data_type.index_cols:
+        frame = value.copy(deep=False)
+        frame.columns = [str(label) for label in value.columns]
+        return frame
+    return pd.DataFrame(data_type.flatten(value))
 
 
 def _read_arrow(data_type: DataType, body: bytes | bytearray) -> Any:
@@ -140,10 +213,10 @@ def _read_arrow(data_type: DataType, body: bytes | bytearray) -> Any:
         import numpy as np
 
         return np.column_stack([column.to_numpy() for column in table.columns])
-    frame = table.replace_schema_metadata().to_pandas()
+    exact = any(family_of(dtype) == "nullable" for dtype in getattr(data_type, "dtypes", (getattr(data_type, "dtype", ""),)))
+    frame = table.replace_schema_metadata().to_pandas(types_mapper=_nullable().get if exact else None)
     if isinstance(data_type, SeriesType):
         if frame.shape[1] != 1:
             raise DataError("data", "one column", f"{frame.shape[1]} columns")
         return frame.iloc[:, 0].rename(data_type.name)
-    names = {str(name): name for name in getattr(data_type, "columns", ())}
-    return frame.rename(columns=names)
+    return frame

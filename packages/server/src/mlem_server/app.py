@@ -33,7 +33,7 @@ from mlem_server.page import page_files
 from mlem_server.readiness import LOADING, READY, STOPPING, Readiness
 from mlem_server.request import Request
 from mlem_server.responses import HTML, Response, error_response, json_response, to_json
-from mlem_server.sagemaker import answer_headers, answer_of, call_of, method_of, question_of
+from mlem_server.sagemaker import answer_as_file, answer_headers, call_of, method_of, question_of
 from mlem_server.settings import Settings
 
 if TYPE_CHECKING:
@@ -95,7 +95,7 @@ class App:
             self._traces = Traces(name, model.digest)
         self.dispatcher = Dispatcher(settings.max_queue, settings.max_batch_rows, self._observe, settings.request_timeout_s)
         self._reserved_bytes = 0
-        self._endpoints = {method_name: Endpoint(method_name, method) for method_name, method in model.methods.items()}
+        self._endpoints = {method_name: Endpoint(method_name, method, strict=settings.strict) for method_name, method in model.methods.items()}
         self._routes = self._make_routes(name, version)
         # by what callers send most: the path of each route as it is, without decoding it
         self._by_target = {path.encode(): methods for path, methods in self._routes.items() if path.isascii() and "%" not in path}
@@ -118,7 +118,7 @@ class App:
             "/readyz": _get(self._readyz, public=True),
             "/metrics": _get(lambda _request, reply: reply(Response(200, self._metrics.text(), CONTENT_TYPE))),
             "/ping": _get(self._readyz, public=True),
-            "/invocations": {"POST": Route("invocations", self._invocations, calls=True, more=FILES)},
+            "/invocations": {"POST": Route("invocations", self._invocations, calls=True, more=(*FILES, *spoken))},
         }
         for path, document in kserve.documents().items():
             routes[path] = _get(_constant(json_response(document)))
@@ -127,7 +127,8 @@ class App:
         routes[f"{kserve.path}/infer"] = {"POST": Route("infer", partial(self._infer, kserve), calls=True, more=(OCTETS,))}
         for method_name, endpoint in self._endpoints.items():
             # a method may be called docs or ping: GET stays ours, POST is the model's
-            routes.setdefault(f"/{method_name}", {})["POST"] = Route(method_name, partial(self._call, endpoint), calls=True)
+            route = Route(method_name, partial(self._call, endpoint), calls=True, more=endpoint.formats)
+            routes.setdefault(f"/{method_name}", {})["POST"] = route
         return routes
 
     async def load(self, load: Callable[[], Any]) -> None:
@@ -272,7 +273,7 @@ class App:
             endpoint = self._endpoint(method_of(request.headers, self.model.methods))
 
             def shape(response: Response) -> Response:
-                found = answer_of(endpoint, request, response)
+                found = answer_as_file(endpoint, request, response)
                 return replace(found, headers={**found.headers, **headers})
 
             self._dispatch(call_of(endpoint, request), request, reply, shape)

@@ -3,47 +3,111 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from mlem.cli.output import output_option, project_option
-from mlem.errors import UserError
 
 if TYPE_CHECKING:
+    from mlem.call_reader import CallReader
+    from mlem.csv_text import CsvForm
     from mlem.model import Method
 
 CommandT = TypeVar("CommandT", bound=Callable[..., Any])
+EPILOG = "The method's arguments are options too: --threshold 0.9. Text is text, numbers are numbers, anything else JSON or @FILE."
+
+
+class CallCommand(click.Command):
+    """A command that calls a method, whose arguments are options: those that the command does not know. It gets them as ``given``."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Set the method's arguments aside, and parse the rest."""
+        rest, ctx.meta["mlem.given"] = self._apart(args)
+        return super().parse_args(ctx, rest)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Call the command with the method's arguments as ``given``."""
+        ctx.params["given"] = ctx.meta["mlem.given"]
+        return super().invoke(ctx)
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """The names of the command's own options."""
+        return tuple(sorted({_normal(opt) for param in self.params for opt in param.opts if opt.startswith("--")}))
+
+    def _apart(self, args: Sequence[str]) -> tuple[list[str], list[tuple[str, str | None]]]:
+        takes_value = {"help": False, "-h": False}
+        for param in self.params:
+            for opt in (*param.opts, *param.secondary_opts):
+                takes_value[_normal(opt)] = isinstance(param, click.Option) and not param.is_flag
+        rest: list[str] = []
+        given: list[tuple[str, str | None]] = []
+        left = list(args)
+        while left:
+            word = left.pop(0)
+            if word == "--":
+                return [*rest, word, *left], given
+            option, equals, value = word.partition("=")
+            name = _normal(option).removeprefix("arg.")
+            if option.startswith("--") and _normal(option) not in takes_value and name.isidentifier():
+                following = left.pop(0) if not equals and left and not left[0].startswith("--") else None
+                given.append((name, value if equals else following))
+                continue
+            rest.append(word)
+            if option.startswith("-") and takes_value.get(_normal(option)) and not equals and left:
+                rest.append(left.pop(0))
+        return rest, given
+
+
+def _normal(option: str) -> str:
+    """Return the name of a long option without hyphens; a short one as it is."""
+    return option.removeprefix("--").replace("-", "_") if option.startswith("--") else option
 
 
 def data_options(command: CommandT) -> CommandT:
     """Add DATA and the options about it, the method and the answer to a command."""
     options = [
-        click.argument("data", metavar="DATA"),
+        click.argument("data", metavar="[DATA]", required=False),
         click.option("--method", "-m", default="predict", help="The method to call."),
-        click.option("--format", "format_", default=None, help="Format of DATA: csv, json, npy, parquet.  [default: from its name]"),
-        click.option("--save", "-o", "target", metavar="FILE", default=None, help="Write the answer to a file: csv, json, npy, parquet."),
+        click.option(
+            "--format", "format_", metavar="FORMAT", default=None,
+            help="Format of DATA: csv, tsv, txt, json, jsonl, npy, npz, parquet, arrow.  [default: from its name]",
+        ),
+        click.option("--header/--no-header", default=None, help="CSV: whether the first row has names.  [default: see the docs on CSV]"),
+        click.option("--separator", metavar="SIGN", default=None, help="CSV: what is between two cells.  [default: found by the names]"),
+        click.option(
+            "--encoding", metavar="NAME", default=None, help="The encoding of text.  [default: utf-8, or what its byte order mark says]"
+        ),
+        click.option("--decimal", metavar="SIGN", default=None, help="CSV: what is before the decimals of a number.  [default: .]"),
+        click.option("--empty", type=click.Choice(["text", "missing"]), default=None, help='CSV: what "" is in a column of texts.'),
+        click.option("--save", "-o", "target", metavar="FILE", default=None, help="Write the answer to a file, in the format of its name."),
         project_option,
         output_option,
-    ]
+    ]  # fmt: skip
     for option in reversed(options):
         command = option(command)
     return command
 
 
-def read_argument(method: Method, data: str, format_: str | None) -> Any:
-    """Read data for a method's only argument.
+def form_of(**values: str | bool | None) -> CsvForm:
+    """Return what the options say of a table in CSV.
 
     Raises:
-        UserError: The method takes several arguments, or the data can't be read.
+        UserError: One of them is wrong.
     """
-    from mlem.datasets import read_data
+    from mlem.csv_text import CsvForm
 
-    if len(method.args) != 1:
-        names = ", ".join(argument.name for argument in method.args)
-        raise UserError(f"the method takes {len(method.args)} arguments ({names}): call it from Python", code="bad-arguments")
-    return read_data(data, method.args[0].data_type, format=format_)
+    return CsvForm.of(values)
+
+
+def reader_of(ctx: click.Context, method: Method, called: str, format_: str | None, form: CsvForm) -> CallReader:
+    """Return what reads the arguments of a call."""
+    from mlem.call_reader import CallReader
+
+    words = ctx.command.words if isinstance(ctx.command, CallCommand) else ()
+    return CallReader(method, called, format_, form, words)
 
 
 def print_answer(method: Method, answer: Any, target: str | None) -> None:

@@ -7,15 +7,16 @@ from typing import TYPE_CHECKING
 
 import click
 
-from mlem.cli.data import data_options, print_answer, read_argument
+from mlem.cli.data import EPILOG, CallCommand, data_options, form_of, print_answer, reader_of
 from mlem.cli.deployment import handle
 from mlem.cli.output import progress
 
 if TYPE_CHECKING:
+    from mlem.call_reader import CallReader, Given
     from mlem.client import Client
 
 
-@click.command()
+@click.command(cls=CallCommand, epilog=EPILOG)
 @click.argument("name")
 @click.option(
     "--batch-rows",
@@ -25,28 +26,48 @@ if TYPE_CHECKING:
     help="Rows of a request, where the answer is written to a file and the method answers row by row.",
 )
 @data_options
+@click.pass_context
 def apply(
-    name: str, data: str, method: str, format_: str | None, target: str | None, project: str | None, output: str, batch_rows: int
+    ctx: click.Context,
+    name: str,
+    data: str | None,
+    given: Given,
+    method: str,
+    format_: str | None,
+    header: bool | None,
+    separator: str | None,
+    encoding: str | None,
+    decimal: str | None,
+    empty: str | None,
+    target: str | None,
+    project: str | None,
+    output: str,
+    batch_rows: int,
 ) -> None:
-    """Call a method of a deployed model with DATA: a file (csv, json, npy, parquet), a saved data object, or - for stdin."""
+    """Call a method of a deployed model.
+
+    DATA is the value of the method's only required argument, or all arguments as a JSON object: a file (csv, json, npy, parquet, bytes and
+    images as they are), a saved data object, - for stdin, or JSON itself.
+    """
+    form = form_of(header=header, separator=separator, encoding=encoding, decimal=decimal, empty=empty)
     with handle(name, project).get_client() as client:
         described = client.interface.method(method)
-        if target is not None and described.rowwise:
-            _apply_in_parts(client, method, data, format_, Path(target), batch_rows)
+        reader = reader_of(ctx, described, method, format_, form)
+        if target is not None and data is not None and not given and described.rowwise and reader.is_file(data):
+            _apply_in_parts(client, reader, data, Path(target), batch_rows)
             return
-        value = read_argument(described, data, format_)
-        print_answer(described, client.call(method, value), target)
+        print_answer(described, client.call(method, **reader.read(data, given)), target)
 
 
-def _apply_in_parts(client: Client, method: str, data: str, format_: str | None, target: Path, batch_rows: int) -> None:
+def _apply_in_parts(client: Client, reader: CallReader, data: str, target: Path, batch_rows: int) -> None:
     """Ask and write part by part: the table may be longer than the memory."""
     from mlem.table_parts import PartsWriter, read_parts
 
-    described = client.interface.method(method)
-    takes, returns = described.args[0].data_type, described.returns
+    argument, returns = reader.method.args[0], reader.method.returns
+    parts = read_parts(data, argument.data_type, batch_rows, format=reader.format, form=reader.form, argument=argument.name)
     done = 0
     with progress() as report, PartsWriter(target, returns) as writer:
-        for answer in client.call_in_parts(method, read_parts(data, takes, batch_rows, format=format_)):
+        for answer in client.call_in_parts(reader.called, parts):
             writer.write(answer)
             done += returns.rows(answer) or 0
             report(f"{done} rows")

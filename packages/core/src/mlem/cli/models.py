@@ -2,18 +2,47 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
 import click
 
-from mlem.cli.data import data_options, print_answer, read_argument
+from mlem.cli.data import EPILOG, CallCommand, data_options, form_of, print_answer, reader_of
 from mlem.cli.output import project_option
 from mlem.errors import PluginError
 
+if TYPE_CHECKING:
+    from mlem.call_reader import Given
+    from mlem.model import Method
 
-@click.command()
+
+@click.command(cls=CallCommand, epilog=EPILOG)
 @click.argument("model")
 @data_options
-def apply(model: str, data: str, method: str, format_: str | None, target: str | None, project: str | None, output: str) -> None:
-    """Call a method of a saved model in this process, with DATA: a file (csv, json, npy, parquet), a data object, or - for stdin."""
+@click.option("--traceback", is_flag=True, help="When the model fails, print where.")
+@click.pass_context
+def apply(
+    ctx: click.Context,
+    model: str,
+    data: str | None,
+    given: Given,
+    method: str,
+    format_: str | None,
+    header: bool | None,
+    separator: str | None,
+    encoding: str | None,
+    decimal: str | None,
+    empty: str | None,
+    target: str | None,
+    project: str | None,
+    output: str,
+    traceback: bool,
+) -> None:
+    """Call a method of a saved model in this process.
+
+    DATA is the value of the method's only required argument, or all arguments as a JSON object: a file (csv, json, npy, parquet, bytes and
+    images as they are), a saved data object, - for stdin, or JSON itself.
+    """
     from mlem import api
     from mlem.project import locate
     from mlem.target import expect_object
@@ -21,8 +50,28 @@ def apply(model: str, data: str, method: str, format_: str | None, target: str |
     place = locate(model, project)
     expect_object(place.read(), "model", place)
     described = api.load_meta(model, project).method(method)
-    value = read_argument(described, data, format_)
-    print_answer(described, api.apply(model, value, method, project), target)
+    form = form_of(header=header, separator=separator, encoding=encoding, decimal=decimal, empty=empty)
+    values = reader_of(ctx, described, method, format_, form).read(data, given)
+    answer = _call(described, method, api.load(model, project), values, show=traceback)
+    print_answer(described, answer, target)
+
+
+def _call(described: Method, called: str, obj: Any, values: Mapping[str, Any], *, show: bool) -> Any:
+    """Call the model; what it raises is its own, and no defect of ours."""
+    from mlem.column_names import by_names
+    from mlem.data import UnspecifiedType
+    from mlem.model_errors import model_failed
+
+    untyped = {argument.name for argument in described.args if isinstance(argument.data_type, UnspecifiedType)}
+    ready = {name: by_names(obj, value, name) if name in untyped else value for name, value in values.items()}
+    try:
+        return described.call(obj, ready)
+    except (Exception, SystemExit) as error:
+        if show:
+            import traceback
+
+            click.echo("".join(traceback.format_exception(error)), err=True, nl=False)
+        raise model_failed(called, error, hint=None if show else "where it failed: --traceback") from error
 
 
 @click.command()

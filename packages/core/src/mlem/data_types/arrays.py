@@ -4,29 +4,43 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from itertools import chain
-from typing import Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from pydantic import field_validator
 
 from mlem.data_types import scalars
 from mlem.data_types.base import DataType, Json, child, mismatch, module_of
+from mlem.data_types.items import type_of_items
+from mlem.data_types.union import unify
 from mlem.errors import DataError
 
-_SUPPORTED = "an array of integers, floats, booleans, strings or times"
+if TYPE_CHECKING:
+    from mlem.data import AnyDataType  # at run time mlem.data puts it into these classes, see there
+
+_SUPPORTED = "an array of integers, floats, booleans, strings, bytes, times or durations"
 
 
 def _name(dtype: Any) -> str:
-    return "str" if dtype.kind == "U" else str(dtype.name)  # a name without the byte order; the length of strings is left free
+    """Name a dtype without its byte order; the length of strings is left free."""
+    return {"U": "str", "S": "bytes"}.get(dtype.kind) or str(dtype.name)
 
 
 def _known(dtype: str) -> str:
     if scalars.kind_of(dtype) is None:
-        raise ValueError(f"expected a dtype of integers, floats, booleans, strings or times, got {dtype!r}")
+        raise ValueError(f"expected a dtype of integers, floats, booleans, strings, bytes, times or durations, got {dtype!r}")
     return dtype
 
 
 def _same_kind(source: str | None, target: str | None) -> bool:
     return source == target or (source, target) in {("int", "float"), ("object", target), (source, "object")}
+
+
+def _whole(array: Any) -> Any:
+    """Return an array of floats as integers where every one is whole; as it is where one is not."""
+    import numpy as np
+
+    whole = array.dtype.kind == "f" and bool(np.isfinite(array).all()) and bool((array == np.floor(array)).all())
+    return array.astype(object).astype("int64") if whole and (array.size == 0 or abs(array).max() < 2**63) else array
 
 
 class NumberType(DataType):
@@ -50,7 +64,7 @@ class NumberType(DataType):
             or (hasattr(value, "__array_finalize__") and _is_array(value))
         ):
             return None
-        if value.dtype.kind == "U":
+        if value.dtype.kind in "US":
             return None
         if scalars.kind_of(_name(value.dtype)) is None:
             raise DataError("data", "a number that is no complex one, or a time", f"numpy.{value.dtype}")
@@ -90,11 +104,16 @@ class NdarrayType(DataType):
     Attributes:
         shape: The length of each dimension, None where any will do: the first, which counts the rows.
         dtype: Its dtype: ``float64``, ``str``.
+        items: Of an array of objects, the type of an item.
+        masked: Whether items may be masked: such a one is null in JSON.
     """
 
     type: ClassVar[str] = "ndarray"
+    later_fields: ClassVar[frozenset[str]] = frozenset({"items", "masked"})
     shape: tuple[int | None, ...]
     dtype: str
+    items: AnyDataType | None = None
+    masked: bool = False
 
     _check_dtype = field_validator("dtype")(_known)
 
@@ -105,11 +124,30 @@ class NdarrayType(DataType):
             return None
         if scalars.kind_of(_name(value.dtype)) is None:
             raise DataError("data", _SUPPORTED, f"an array of {value.dtype}")
-        return cls(shape=(None, *value.shape[1:])[: value.ndim], dtype=_name(value.dtype))
+        items = type_of_items(value.ravel().tolist(), infer) if value.dtype.kind == "O" else None
+        masked = type(value).__name__ == "MaskedArray"
+        return cls(shape=(None, *value.shape[1:])[: value.ndim], dtype=_name(value.dtype), items=items, masked=masked)
+
+    def merge(self, others: Sequence[Any]) -> DataType | None:
+        """See `DataType.merge`; lengths that differ are left free."""
+        every = [self, *others]
+        if len({(len(item.shape), item.dtype, item.masked) for item in every}) > 1:
+            return None
+        shape = tuple(
+            lengths.pop() if len(lengths := set(column)) == 1 else None for column in zip(*(item.shape for item in every), strict=True)
+        )
+        items = unify([item.items for item in every if item.items is not None]) if self.items is not None else None
+        return self.model_copy(update={"shape": shape, "items": items})
+
+    def parts(self) -> Sequence[DataType]:
+        """See `DataType.parts`."""
+        return () if self.items is None else (self.items,)
 
     def json_schema(self) -> dict[str, Any]:
         """See `DataType.json_schema`."""
-        schema = scalars.schema(self.dtype)
+        schema = scalars.schema(self.dtype) if self.items is None else self.items.json_schema()
+        if self.masked:
+            schema = {"anyOf": [schema, {"enum": [None, scalars.NOT_A_TIME]}]}
         for length in reversed(self.shape):
             sizes = {} if length is None else {"minItems": length, "maxItems": length}
             schema = {"type": "array", "items": schema, **sizes}
@@ -125,8 +163,14 @@ class NdarrayType(DataType):
             raise mismatch(path, self._words(), value)
         if not self._fits(value.shape):
             raise DataError(path, self._words(), f"an array of shape {_shape(value.shape)}")
+        if scalars.kind_of(self.dtype) == "int":
+            value = _whole(value)
         if not _same_kind(scalars.kind_of(_name(value.dtype)), scalars.kind_of(self.dtype)):
             raise DataError(path, self._words(), f"an array of {value.dtype}")
+        if self.items is not None:
+            return self._encode_items(value, path)
+        if type(value).__name__ == "MaskedArray":
+            return self._encode_masked(value, path)
         return scalars.encode_array(value, path)
 
     def decode(self, payload: Json, path: str = "data") -> Any:
@@ -148,12 +192,29 @@ class NdarrayType(DataType):
             lengths.append(found.pop() if found else expected or 0)
             rows = list(chain.from_iterable(rows)) if depth or len(rows) > 1 else rows[0]
         flat = rows if self.shape else [payload]
-        array = scalars.decode_flat(flat, self.dtype, lambda index: _path(path, np.unravel_index(index, lengths) if lengths else ()))
+
+        def path_of(index: int) -> str:
+            return _path(path, np.unravel_index(index, lengths) if lengths else ())
+
+        if self.items is not None:
+            array = np.empty(len(flat), dtype=object)
+            for index, item in enumerate(flat):
+                array[index] = self.items.decode(item, path_of(index))
+        elif self.masked:
+            mask = [item is None for item in flat]
+            filler = _FILLERS.get(scalars.kind_of(self.dtype) or "")
+            known = [filler if item is None else item for item in flat]
+            array = np.ma.masked_array(scalars.decode_flat(known, self.dtype, path_of), mask=mask)
+        else:
+            array = scalars.decode_flat(flat, self.dtype, path_of)
         return array.reshape(lengths)
 
     def accept(self, value: Any, path: str = "data") -> Any:
         """See `DataType.accept`; an array that fits is not copied."""
-        if module_of(value) != "numpy" or not _is_array(value) or value.dtype.kind == "O" or self.dtype in ("object", "str"):
+        plain = (
+            module_of(value) == "numpy" and _is_array(value) and value.dtype.kind not in "OUSmMV" and type(value).__name__ != "MaskedArray"
+        )
+        if not plain or self.masked or self.dtype == "object":
             return super().accept(value, path)
         if not self._fits(value.shape):
             raise DataError(path, self._words(), f"an array of shape {_shape(value.shape)}")
@@ -181,6 +242,27 @@ class NdarrayType(DataType):
         """See `DataType.requirements`."""
         return {"numpy"}
 
+    def _encode_items(self, value: Any, path: str) -> Json:
+        import numpy as np
+
+        if self.items is None:
+            raise AssertionError("the caller has looked")
+        encoded = np.empty(value.size, dtype=object)
+        for index, item in enumerate(value.ravel().tolist()):
+            encoded[index] = self.items.encode(item, _path(path, np.unravel_index(index, value.shape) if value.shape else ()))
+        return encoded.reshape(value.shape).tolist()
+
+    def _encode_masked(self, value: Any, path: str) -> Json:
+        import numpy as np
+
+        mask = np.ma.getmaskarray(value)
+        if not self.masked and mask.any():
+            raise DataError(path, self._words(), "an array with masked items")
+        encoded = np.empty(value.size, dtype=object)
+        encoded[:] = [scalars.NOT_A_TIME if item is None else item for item in scalars.encode_array(value.data.ravel(), path)]
+        encoded[mask.ravel()] = None
+        return encoded.reshape(value.shape).tolist()
+
     def _fits(self, shape: tuple[int, ...]) -> bool:
         return len(shape) == len(self.shape) and all(want in (None, got) for want, got in zip(self.shape, shape, strict=True))
 
@@ -201,6 +283,9 @@ class NdarrayType(DataType):
             self._find(item, child(path, index), depth + 1)
         if depth + 1 < len(self.shape) and len({len(item) for item in payload}) > 1:
             raise DataError(path, "lists of one length", "lists of different lengths")
+
+
+_FILLERS: dict[str, Any] = {"int": 0, "float": 0.0, "bool": False, "str": "", "bytes": ""}
 
 
 def _listed(value: Any) -> Any:

@@ -20,9 +20,12 @@ class DataType(Value, ABC):
 
     Attributes:
         type: The word that names the kind in files and in ``interface.json``.
+        later_fields: Fields that came after the first release: they are written only where they differ from their default, so that
+            the digest of a model that was saved before stays.
     """
 
     type: ClassVar[str] = ""
+    later_fields: ClassVar[frozenset[str]] = frozenset()
 
     @model_validator(mode="before")
     @classmethod
@@ -39,7 +42,11 @@ class DataType(Value, ABC):
 
     @model_serializer(mode="wrap")
     def _with_type(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        return {"type": self.type, **handler(self)}
+        fields = handler(self)
+        for name in self.later_fields:
+            if getattr(self, name) == type(self).model_fields[name].get_default(call_default_factory=True):
+                fields.pop(name, None)
+        return {"type": self.type, **fields}
 
     @classmethod
     @abstractmethod
@@ -118,6 +125,14 @@ class DataType(Value, ABC):
     def requirements(self) -> set[str]:
         """Return the modules that decoding needs."""
         return set()
+
+    def merge(self, others: Sequence[Any]) -> DataType | None:
+        """Return the type of values of this type and of others of the same class; None where there is none but their union."""
+        return None
+
+    def parts(self) -> Sequence[DataType]:
+        """Return the types that this one is made of."""
+        return ()
 
 
 def module_of(value: Any) -> str:

@@ -6,29 +6,15 @@ from collections.abc import Callable, Sequence
 from itertools import chain
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
-from mlem.data_types.base import DataType, Json, child, mismatch, module_of, name_of
+from mlem.data_types.base import DataType, Json, child, mismatch, module_of
 from mlem.data_types.primitive import PrimitiveType
+from mlem.data_types.union import unify
 from mlem.data_types.unspecified import UnspecifiedType
 from mlem.errors import DataError
 from mlem.validation import did_you_mean
 
 if TYPE_CHECKING:
     from mlem.data import AnyDataType  # at run time mlem.data puts it into these classes, see there
-
-
-def unify(types: Sequence[DataType]) -> DataType:
-    """Find the type that all items of a list are of: an int among floats is a float; else anything goes."""
-    first = types[0]
-    if all(item == first for item in types):
-        return first
-    if all(isinstance(item, PrimitiveType) and item.ptype in ("int", "float") for item in types):
-        return PrimitiveType(ptype="float")
-    if all(isinstance(item, ListType) for item in types):
-        return ListType(dtype=unify([item.dtype for item in types if isinstance(item, ListType)]))
-    if isinstance(first, DictType) and all(isinstance(item, DictType) and item.items.keys() == first.items.keys() for item in types):
-        rows = [item.items for item in types if isinstance(item, DictType)]
-        return DictType(items={key: unify([row[key] for row in rows]) for key in first.items})
-    return UnspecifiedType()
 
 
 def _as_list(value: Any, path: str, expected: str) -> Sequence[Any]:
@@ -39,24 +25,49 @@ def _as_list(value: Any, path: str, expected: str) -> Sequence[Any]:
     return value
 
 
+_PLAIN: dict[type, str] = {int: "int", str: "str", bool: "bool", float: "float"}
+
+
+def _type_of(items: Sequence[Any], infer: Callable[[Any], DataType]) -> DataType:
+    """Return the type of the items of a list."""
+    if not items:
+        return UnspecifiedType()
+    classes = set(map(type, items))
+    if len(classes) == 1 and (plain := _PLAIN.get(next(iter(classes)))):  # asked of all at once, it saves a call for each
+        return PrimitiveType.model_validate({"ptype": plain})
+    return unify([infer(item) for item in items])
+
+
 class ListType(DataType):
     """A list whose items are all of one type; MLEM 0.4 calls it ``array``.
 
     Attributes:
         dtype: The type of an item.
         size: How many items, or None for any number.
+        as_tuple: Whether the method takes a tuple: ``tuple[int, ...]``.
     """
 
     type: ClassVar[str] = "list"
+    later_fields: ClassVar[frozenset[str]] = frozenset({"as_tuple"})
     dtype: AnyDataType
     size: int | None = None
+    as_tuple: bool = False
 
     @classmethod
     def of(cls, value: Any, infer: Callable[[Any], DataType]) -> Self | None:
         """See `DataType.of`; the number of items is left free, as the rows of an array are."""
         if not isinstance(value, list):
             return None
-        return cls(dtype=unify([infer(item) for item in value]) if value else UnspecifiedType())
+        return cls(dtype=_type_of(value, infer))
+
+    def merge(self, others: Sequence[Any]) -> DataType | None:
+        """See `DataType.merge`."""
+        same = {item.size for item in (self, *others)}
+        return ListType(dtype=unify([item.dtype for item in (self, *others)]), size=self.size if len(same) == 1 else None)
+
+    def parts(self) -> Sequence[DataType]:
+        """See `DataType.parts`."""
+        return (self.dtype,)
 
     def json_schema(self) -> dict[str, Any]:
         """See `DataType.json_schema`."""
@@ -77,12 +88,14 @@ class ListType(DataType):
             raise mismatch(path, "a list", payload)
         self._check_size(payload, path)
         if self._is_plain(payload):
-            return list(payload)
-        return [self.dtype.decode(item, child(path, index)) for index, item in enumerate(payload)]
+            items = list(payload)
+        else:
+            items = [self.dtype.decode(item, child(path, index)) for index, item in enumerate(payload)]
+        return tuple(items) if self.as_tuple else items
 
     def rows(self, value: Any) -> int | None:
         """See `DataType.rows`."""
-        return len(value) if self.size is None else None
+        return len(value) if self.size is None and not self.as_tuple else None
 
     def join(self, values: Sequence[Any]) -> Any:
         """See `DataType.join`."""
@@ -121,7 +134,18 @@ class TupleType(DataType):
     @classmethod
     def of(cls, value: Any, infer: Callable[[Any], DataType]) -> Self | None:
         """See `DataType.of`."""
-        return cls(items=tuple(infer(item) for item in value)) if isinstance(value, tuple) else None
+        return cls(items=tuple(infer(item) for item in value)) if type(value) is tuple else None
+
+    def merge(self, others: Sequence[Any]) -> DataType | None:
+        """See `DataType.merge`."""
+        every = [self, *others]
+        if len({(len(item.items), item.as_list) for item in every}) > 1:
+            return None
+        return TupleType(items=tuple(unify(column) for column in zip(*(item.items for item in every), strict=True)), as_list=self.as_list)
+
+    def parts(self) -> Sequence[DataType]:
+        """See `DataType.parts`."""
+        return self.items
 
     def json_schema(self) -> dict[str, Any]:
         """See `DataType.json_schema`."""
@@ -156,10 +180,13 @@ class DictType(DataType):
 
     Attributes:
         items: The type of the value of each key.
+        optional: Keys that need not be there.
     """
 
     type: ClassVar[str] = "dict"
+    later_fields: ClassVar[frozenset[str]] = frozenset({"optional"})
     items: dict[str, AnyDataType]
+    optional: tuple[str, ...] = ()
 
     @classmethod
     def _from_04(cls, data: dict[str, Any]) -> dict[str, Any]:
@@ -167,25 +194,39 @@ class DictType(DataType):
 
     @classmethod
     def of(cls, value: Any, infer: Callable[[Any], DataType]) -> Self | None:
-        """See `DataType.of`; a dict that is empty or has keys that are no strings is of type ``d_dict``."""
+        """See `DataType.of`; a dict that is empty or has keys that are not strings is of type ``d_dict``."""
         if not isinstance(value, dict) or not value or not all(isinstance(key, str) for key in value):
             return None
         return cls(items={str(key): infer(item) for key, item in value.items()})
 
+    def merge(self, others: Sequence[Any]) -> DataType | None:
+        """See `DataType.merge`; a key that is not in all of them is optional."""
+        every = [self, *others]
+        names = list(dict.fromkeys(key for item in every for key in item.items))
+        optional = [key for key in names if any(key not in item.items or key in item.optional for item in every)]
+        return DictType(
+            items={key: unify([item.items[key] for item in every if key in item.items]) for key in names}, optional=tuple(optional)
+        )
+
+    def parts(self) -> Sequence[DataType]:
+        """See `DataType.parts`."""
+        return tuple(self.items.values())
+
     def json_schema(self) -> dict[str, Any]:
         """See `DataType.json_schema`."""
         properties = {key: item.json_schema() for key, item in self.items.items()}
-        return {"type": "object", "properties": properties, "required": list(self.items), "additionalProperties": False}
+        required = [key for key in self.items if key not in self.optional]
+        return {"type": "object", "properties": properties, "required": required, "additionalProperties": False}
 
     def encode(self, value: Any, path: str = "data") -> Json:
         """See `DataType.encode`."""
         self._check_keys(value, path)
-        return {key: item.encode(value[key], child(path, key)) for key, item in self.items.items()}
+        return {key: item.encode(value[key], child(path, key)) for key, item in self.items.items() if key in value}
 
     def decode(self, payload: Json, path: str = "data") -> Any:
         """See `DataType.decode`."""
         self._check_keys(payload, path)
-        return {key: item.decode(payload[key], child(path, key)) for key, item in self.items.items()}
+        return {key: item.decode(payload[key], child(path, key)) for key, item in self.items.items() if key in payload}
 
     def requirements(self) -> set[str]:
         """See `DataType.requirements`."""
@@ -194,8 +235,11 @@ class DictType(DataType):
     def _check_keys(self, value: Any, path: str) -> None:
         if not isinstance(value, dict):
             raise mismatch(path, f"an object with the keys {', '.join(self.items)}", value)
-        if value.keys() != self.items.keys():
-            raise wrong_key(path, list(self.items), list(value), "key")
+        if value.keys() != self.items.keys() and (
+            value.keys() - self.items.keys() or self.items.keys() - value.keys() - set(self.optional)
+        ):
+            required = [key for key in self.items if key not in self.optional]
+            raise wrong_key(path, list(self.items) if value.keys() - self.items.keys() else required, list(value), "key")
 
 
 def wrong_key(path: str, expected: Sequence[Any], got: Sequence[Any], noun: str) -> DataError:
@@ -222,11 +266,14 @@ class MappingType(DataType):
     Attributes:
         key: The type of a key; in JSON it is a string.
         value: The type of a value.
+        pairs: Whether it travels as a list of pairs, because keys of this type have no text of their own: tuples, dates.
     """
 
     type: ClassVar[str] = "d_dict"
-    key: PrimitiveType = PrimitiveType(ptype="str")
+    later_fields: ClassVar[frozenset[str]] = frozenset({"pairs"})
+    key: AnyDataType = PrimitiveType(ptype="str")
     value: AnyDataType
+    pairs: bool = False
 
     @classmethod
     def _from_04(cls, data: dict[str, Any]) -> dict[str, Any]:
@@ -240,36 +287,77 @@ class MappingType(DataType):
             return None
         if not value:
             return cls(value=UnspecifiedType())
-        key = unify([infer(item) for item in value])
-        if not isinstance(key, PrimitiveType) or key.ptype not in ("str", "int"):
-            raise DataError("data", "a dict whose keys are strings or integers", f"keys of type {name_of(next(iter(value)))}")
-        return cls(key=key, value=unify([infer(item) for item in value.values()]))
+        key = unify([infer(_plain_key(item)) for item in value])
+        texts = isinstance(key, PrimitiveType) and key.ptype in ("str", "int")
+        return cls(key=key, value=unify([infer(item) for item in value.values()]), pairs=not texts)
+
+    def merge(self, others: Sequence[Any]) -> DataType | None:
+        """See `DataType.merge`."""
+        every = [self, *others]
+        key = unify([item.key for item in every])
+        texts = isinstance(key, PrimitiveType) and key.ptype in ("str", "int")
+        return MappingType(key=key, value=unify([item.value for item in every]), pairs=not texts)
+
+    def parts(self) -> Sequence[DataType]:
+        """See `DataType.parts`."""
+        return (self.key, self.value)
 
     def json_schema(self) -> dict[str, Any]:
         """See `DataType.json_schema`."""
-        names = {"propertyNames": {"pattern": "^-?[0-9]+$"}} if self.key.ptype == "int" else {}
+        if self.pairs:
+            pair = {"type": "array", "prefixItems": [self.key.json_schema(), self.value.json_schema()], "items": False, "minItems": 2}
+            return {"type": "array", "items": pair}
+        integers = isinstance(self.key, PrimitiveType) and self.key.ptype == "int"
+        names = {"propertyNames": {"pattern": "^-?[0-9]+$"}} if integers else {}
         return {"type": "object", **names, "additionalProperties": self.value.json_schema()}
 
     def encode(self, value: Any, path: str = "data") -> Json:
         """See `DataType.encode`."""
         if not isinstance(value, dict):
             raise mismatch(path, "a dict", value)
-        return {str(self.key.encode(key, path)): self.value.encode(item, child(path, str(key))) for key, item in value.items()}
+        if self.pairs:
+            return [
+                [self.key.encode(_plain_key(key), path), self.value.encode(item, child(path, index))]
+                for index, (key, item) in enumerate(value.items())
+            ]
+        return {str(self.key.encode(_plain_key(key), path)): self.value.encode(item, child(path, str(key))) for key, item in value.items()}
 
     def decode(self, payload: Json, path: str = "data") -> Any:
         """See `DataType.decode`."""
+        if self.pairs:
+            return self._decode_pairs(payload, path)
         if not isinstance(payload, dict):
             raise mismatch(path, "an object", payload)
         return {self._decode_key(key, path): self.value.decode(item, child(path, key)) for key, item in payload.items()}
 
     def requirements(self) -> set[str]:
         """See `DataType.requirements`."""
-        return self.value.requirements()
+        return self.key.requirements() | self.value.requirements()
+
+    def _decode_pairs(self, payload: Json, path: str) -> Any:
+        if not isinstance(payload, list):
+            raise mismatch(path, "a list of pairs, [key, value]", payload)
+        found: dict[Any, Any] = {}
+        for index, pair in enumerate(payload):
+            where = child(path, index)
+            if not isinstance(pair, list) or len(pair) != 2:
+                raise mismatch(where, "a pair, [key, value]", pair)
+            key = self.key.decode(pair[0], child(where, 0))
+            try:
+                found[key] = self.value.decode(pair[1], child(where, 1))
+            except TypeError as error:  # a list, a dict
+                raise mismatch(child(where, 0), "a key that can be one of a dict", pair[0]) from error
+        return found
 
     def _decode_key(self, key: str, path: str) -> Any:
-        if self.key.ptype != "int":
+        if not isinstance(self.key, PrimitiveType) or self.key.ptype != "int":
             return key
         try:
             return int(key)
         except ValueError as error:
             raise DataError(path, "keys that are integers", f'the key "{key}"') from error
+
+
+def _plain_key(key: Any) -> Any:
+    """Return a key of numpy as Python has it: the two are one in a dict."""
+    return key.item() if module_of(key) == "numpy" and getattr(key, "shape", None) == () and key.dtype.kind in "iufbU" else key

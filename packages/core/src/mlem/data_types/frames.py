@@ -1,48 +1,55 @@
-"""Frames and series of pandas.
-
-An index without a name is a row count, or the trace of a shuffle: it is no data, and does not travel. A named index of a
-frame does, as columns.
-"""
+"""`DataFrameType`: a frame of pandas."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from itertools import chain
-from operator import itemgetter
-from typing import Any, ClassVar, Protocol, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, model_validator
 
 from mlem.data_types import columns, scalars
 from mlem.data_types.base import DataType, Json, child, mismatch, module_of
 from mlem.data_types.columns import Categories
 from mlem.data_types.containers import wrong_key
+from mlem.data_types.index import Label, freq_of, is_default, labels_of, levels_of, make_index
+from mlem.data_types.notes import note
+from mlem.data_types.payloads import split
 from mlem.errors import DataError
 
-
-class PathOf(Protocol):
-    """Says where a cell was in the payload."""
-
-    def __call__(self, row: int, name: str) -> str:
-        """Return its path."""
+if TYPE_CHECKING:
+    from mlem.data import AnyDataType  # at run time mlem.data puts it into these classes, see there
 
 
 class DataFrameType(DataType):
     """A frame of pandas.
 
+    An index that only counts rows is not data, and does not travel. Any other is part of the frame: its levels are columns on the wire.
+
     Attributes:
         columns: Names of the columns, those of the index among them.
         dtypes: The dtype of each column.
         index_cols: Which of the columns are the index.
-        categories: The values of the columns of dtype ``category``.
+        categories: The values of the columns of dtype ``category``, by the name on the wire.
+        items: The type of the values of columns of Python objects, by the name on the wire.
+        index_names: The names of the index's levels where they are others than those of ``index_cols``: None for a level without one.
+        index_optional: Whether the index may be left out of a request.
+        index_freq: The frequency of an index of times.
+        axis_names: The names of the levels of the columns, where they have some.
     """
 
     type: ClassVar[str] = "dataframe"
-    columns: tuple[str | int, ...]
+    later_fields: ClassVar[frozenset[str]] = frozenset({"items", "index_names", "index_optional", "index_freq", "axis_names"})
+    columns: tuple[Label, ...]
     dtypes: tuple[str, ...]
-    index_cols: tuple[str | int, ...] = ()
+    index_cols: tuple[Label, ...] = ()
     categories: dict[str, Categories] = Field(default_factory=dict)
+    items: dict[str, AnyDataType] = Field(default_factory=dict)
+    index_names: tuple[Label | None, ...] | None = None
+    index_optional: bool = False
+    index_freq: str | None = None
+    axis_names: tuple[str | None, ...] = ()
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -57,30 +64,50 @@ class DataFrameType(DataType):
         """See `DataType.of`."""
         if module_of(value) != "pandas" or type(value).__name__ != "DataFrame":
             return None
-        names = [name for name in value.index.names if name is not None]
-        frame = _with_index(value)
-        labels = list(frame.columns)
-        if not all(isinstance(label, str) or (isinstance(label, int) and not isinstance(label, bool)) for label in labels):
+        labels = list(map(_label, value.columns))
+        index_cols = [] if is_default(value.index) else labels_of(value.index, labels)
+        names = [str(label) for label in (*index_cols, *labels)]
+        if len(set(names)) < len(names):
+            twice = next(name for number, name in enumerate(names) if name in names[:number])
             raise DataError(
-                "data", "columns named by strings or integers", f"the column {labels[0]!r}", hint="name the columns: df.columns = [...]"
+                "data", "columns with different names", f'two columns of the name "{twice}"', hint="name the columns: df.columns = [...]"
             )
-        if len({str(label) for label in labels}) < len(labels):
-            raise DataError("data", "columns with different names", "two columns of one name")
-        described = [columns.describe(frame[label], child("data", str(label))) for label in labels]
+        parts = [*(levels_of(value.index) if index_cols else ()), *(value.iloc[:, at] for at in range(len(labels)))]
+        described = [columns.describe(part, child("data", name), infer) for name, part in zip(names, parts, strict=True)]
+        level_names = tuple(value.index.names)
         return cls(
-            columns=tuple(str(label) if isinstance(label, str) else int(label) for label in labels),
-            dtypes=tuple(dtype for dtype, _ in described),
-            index_cols=tuple(names),
-            categories={str(label): found for label, (_, found) in zip(labels, described, strict=True) if found},
+            columns=(*index_cols, *labels),
+            dtypes=tuple(dtype for dtype, _, _ in described),
+            index_cols=tuple(index_cols),
+            categories={name: found for name, (_, found, _) in zip(names, described, strict=True) if found},
+            items={name: items for name, (_, _, items) in zip(names, described, strict=True) if items is not None},
+            index_names=level_names if index_cols and level_names != tuple(index_cols) else None,
+            index_freq=freq_of(value.index) if index_cols else None,
+            axis_names=tuple(value.columns.names) if any(name is not None for name in value.columns.names) else (),
         )
+
+    def parts(self) -> Sequence[DataType]:
+        """See `DataType.parts`."""
+        return tuple(self.items.values())
 
     def json_schema(self) -> dict[str, Any]:
         """See `DataType.json_schema`."""
         properties = {
-            str(name): columns.schema(dtype, self.categories.get(str(name))) for name, dtype in zip(self.columns, self.dtypes, strict=True)
+            name: columns.schema(dtype, self.categories.get(name), self.items.get(name))
+            for name, dtype in zip(self.names, self.dtypes, strict=True)
         }
-        row = {"type": "object", "properties": properties, "required": list(properties), "additionalProperties": False}
-        return {"type": "array", "items": row}
+        required = [name for name in properties if name not in self.optional_names]
+        return {"type": "array", "items": {"type": "object", "properties": properties, "required": required}}
+
+    @property
+    def names(self) -> list[str]:
+        """The names of the columns on the wire."""
+        return [str(name) for name in self.columns]
+
+    @property
+    def optional_names(self) -> list[str]:
+        """The names of the columns that may be left out."""
+        return [str(name) for name in self.index_cols] if self.index_optional else []
 
     def encode(self, value: Any, path: str = "data") -> Json:
         """See `DataType.encode`; records and rows convert.
@@ -88,215 +115,201 @@ class DataFrameType(DataType):
         Returns:
             A list of records, ``{column: value}``.
         """
-        if isinstance(value, list | dict):
-            value = self.decode(value, path)
-        elif module_of(value) == "numpy" and getattr(value, "ndim", 0) == 2:
-            value = self.decode(value.tolist(), path)
-        if module_of(value) != "pandas" or type(value).__name__ != "DataFrame":
-            raise mismatch(path, "a frame of pandas", value)
-        frame = _with_index(value, [name for name in value.index.names if name in self.index_cols])
-        if set(frame.columns) != set(self.columns) or len(frame.columns) != len(self.columns):
-            raise wrong_key(f"{path}[0]", self.columns, list(frame.columns), "column")
-        names = [str(name) for name in self.columns]
-        if self._is_uniform() and set(map(str, set(frame.dtypes))) == set(self.dtypes):
-            ordered = frame if tuple(frame.columns) == self.columns else frame[list(self.columns)]
+        value = self._frame_of(value, path)
+        if self._is_uniform() and set(map(str, set(value.dtypes))) == set(self.dtypes):
+            found = self._flat(value, path)
+            ordered = value if tuple(value.columns) == self.columns else value.iloc[:, [found[name] for name in self.names]]
             block = scalars.encode_array(ordered.to_numpy(), path)
-            return [dict(zip(names, row, strict=True)) for row in block]
+            return [dict(zip(self.names, row, strict=True)) for row in block]
+        series = self.flatten(value, path)
         parts = [
-            columns.encode(frame[name], dtype, self.categories.get(str(name)), _cell(path, str(name)))
-            for name, dtype in zip(self.columns, self.dtypes, strict=True)
+            columns.encode(part, dtype, self.categories.get(name), self.items.get(name), _cell(path, name))
+            for name, dtype in zip(self.names, self.dtypes, strict=True)
+            if (part := series.get(name)) is not None
         ]
-        return [dict(zip(names, row, strict=True)) for row in zip(*parts, strict=True)] if parts else [{} for _ in range(len(frame))]
+        there = [name for name in self.names if name in series]
+        return [dict(zip(there, row, strict=True)) for row in zip(*parts, strict=True)] if parts else [{} for _ in range(len(value))]
+
+    def flatten(self, value: Any, path: str = "data") -> dict[str, Any]:
+        """Return the columns of a frame by their names on the wire, those of its index among them.
+
+        Raises:
+            DataError: A column is missing.
+        """
+        found: dict[str, Any] = {name: at if not isinstance(at, int) else value.iloc[:, at] for name, at in self._flat(value, path).items()}
+        return {name: part.reset_index(drop=True) for name, part in found.items()}
 
     def decode(self, payload: Json, path: str = "data") -> Any:
         """See `DataType.decode`.
 
         Args:
-            payload: A list of records; the same under the only key ``values``, as MLEM 0.4 sends it; a list of rows in the order
-                of the columns; or an object of columns.
+            payload: A table in one of the shapes of `mlem.data_types.payloads`.
             path: Where the payload is.
         """
         import pandas as pd
 
-        names = [str(name) for name in self.columns]
-        parts, path_of = _split(payload, names, path)
+        names = self.names
+        parts, path_of, length = split(payload, names, self.optional_names, path)
         if self._is_uniform():  # one block is an order of magnitude faster than a column at a time
-            length = len(parts[0])
-            flat = list(chain.from_iterable(parts))
+            flat = list(chain.from_iterable(parts[name] for name in names))
             block = scalars.decode_flat(flat, self.dtypes[0], lambda index: path_of(index % length, names[index // length]))
-            return pd.DataFrame(block.reshape(len(names), length).T, columns=list(self.columns))
+            return self._labelled(pd.DataFrame(block.reshape(len(names), length).T))
         series = {
-            name: columns.decode(part, dtype, self.categories.get(str(name)), partial(path_of, name=str(name)))
-            for name, dtype, part in zip(self.columns, self.dtypes, parts, strict=True)
+            name: columns.decode(parts[name], dtype, self.categories.get(name), self.items.get(name), partial(path_of, name=name))
+            for name, dtype in zip(names, self.dtypes, strict=True)
+            if name in parts
         }
-        frame = pd.DataFrame(series, columns=list(self.columns), index=None if series else pd.RangeIndex(len(payload)))
-        return frame.set_index(list(self.index_cols)) if self.index_cols else frame
+        index_names = [str(name) for name in self.index_cols]
+        frame = pd.DataFrame({at: series[name] for at, name in enumerate(names) if name not in index_names}, index=pd.RangeIndex(length))
+        if index_names and all(name in series for name in index_names):
+            levels = [pd.Series(series[name]) for name in index_names]
+            frame.index = make_index(levels, self.index_cols if self.index_names is None else self.index_names, self.index_freq)
+        return self._labelled(frame)
 
     def accept(self, value: Any, path: str = "data") -> Any:
         """See `DataType.accept`; columns of the right dtypes are not copied."""
-        if module_of(value) != "pandas" or type(value).__name__ != "DataFrame" or self.index_cols or self.categories:
+        if module_of(value) != "pandas" or type(value).__name__ != "DataFrame" or self.index_cols or self.categories or self.items:
             return super().accept(value, path)
-        if set(value.columns) != set(self.columns) or len(value.columns) != len(self.columns):
-            raise wrong_key(f"{path}[0]", self.columns, list(value.columns), "column")
-        ordered = value if tuple(value.columns) == self.columns else value[list(self.columns)]
-        right = tuple(map(str, ordered.dtypes)) == self.dtypes and "object" not in self.dtypes
-        return ordered.reset_index(drop=True) if right else super().accept(value, path)
+        found = self._flat(value, path)
+        same = tuple(value.columns) == self.columns
+        ordered = value if same else value.iloc[:, [found[name] for name in self.names]]
+        right = tuple(map(columns.name_of_dtype, ordered.dtypes)) == self.dtypes and "object" not in self.dtypes
+        if not right:
+            return super().accept(value, path)
+        ordered = ordered.reset_index(drop=True)
+        return ordered if same and not self.axis_names else self._labelled(ordered)
 
     def rows(self, value: Any) -> int | None:
         """See `DataType.rows`."""
         return None if self.index_cols else len(value)
 
     def join(self, values: Sequence[Any]) -> Any:
-        """See `DataType.join`."""
+        """See `DataType.join`.
+
+        Raises:
+            ValueError: A caller has a category that others have not: together they would be another column than alone.
+        """
         import pandas as pd
 
+        if self.categories and any(list(value.dtypes) != list(values[0].dtypes) for value in values):
+            raise ValueError("the callers' columns have different categories")
         return pd.concat(values, ignore_index=True)
 
     def part(self, value: Any, start: int, stop: int) -> Any:
         """See `DataType.part`."""
         return value.iloc[start:stop].reset_index(drop=True)
+
+    def without_index(self) -> DataFrameType:
+        """Return the type of frames that have the same columns, and an index that is not data."""
+        kept = [(name, dtype) for name, dtype in zip(self.columns, self.dtypes, strict=True) if name not in self.index_cols]
+        names = {str(name) for name, _ in kept}
+        fields: Mapping[str, Any] = {
+            "columns": tuple(name for name, _ in kept), "dtypes": tuple(dtype for _, dtype in kept), "index_cols": (),
+            "categories": {name: found for name, found in self.categories.items() if name in names},
+            "items": {name: found for name, found in self.items.items() if name in names},
+            "index_names": None, "index_optional": False, "index_freq": None,
+        }  # fmt: skip
+        return self.model_copy(update=dict(fields))
+
+    def requirements(self) -> set[str]:
+        """See `DataType.requirements`."""
+        arrow = {"pyarrow"} if any(dtype.startswith("arrow[") for dtype in self.dtypes) else set()
+        return {"pandas"}.union(arrow, *(item.requirements() for item in self.items.values()))
 
     def _is_uniform(self) -> bool:
         """Whether all columns are numbers of one dtype of numpy, and none is the index."""
         return len(set(self.dtypes)) == 1 and scalars.kind_of(self.dtypes[0]) in ("int", "float", "bool") and not self.index_cols
 
-    def requirements(self) -> set[str]:
-        """See `DataType.requirements`."""
-        return {"pandas"}
+    def _frame_of(self, value: Any, path: str) -> Any:
+        """Turn what stands for a frame into one."""
+        if isinstance(value, list | dict):
+            value = self.decode(value, path)
+        elif module_of(value) == "numpy" and getattr(value, "ndim", 0) == 2:
+            value = self.decode(value.tolist(), path)
+        if module_of(value) != "pandas" or type(value).__name__ != "DataFrame":
+            raise mismatch(path, "a frame of pandas", value)
+        return value
+
+    def _flat(self, value: Any, path: str) -> dict[str, Any]:
+        """Return the position of each column by its name on the wire, and each level of the index as a series."""
+        labels = list(value.columns)
+        by_label = {label: at for at, label in enumerate(labels)}
+        by_name = {str(label): at for at, label in enumerate(labels)}
+        found: dict[str, Any] = {}
+        for label in self.columns:
+            at = by_label.get(label, by_name.get(str(label)))
+            if at is not None:
+                found[str(label)] = at
+        missing = [name for name in map(str, self.index_cols) if name not in found]
+        if missing:
+            found.update(self._levels(value.index, missing))
+        if len(found) < len(self.columns):
+            lacking = [name for name in self.names if name not in found and name not in self.optional_names]
+            if lacking:
+                raise wrong_key(
+                    f"{path}[0]",
+                    [name for name in self.names if name not in self.optional_names],
+                    [str(label) for label in labels],
+                    "column",
+                )
+        if len(labels) > len(found) or any(str(label) not in found for label in labels):
+            for label in labels:
+                if str(label) not in found and label not in self.columns:
+                    extra = wrong_key(f"{path}[0]", self.names, [*self.names, str(label)], "column")
+                    note(f'the column "{str(label)[:80]}" is not one of the model\'s, and was left out', extra)
+        return found
+
+    def _levels(self, index: Any, missing: Sequence[str]) -> dict[str, Any]:
+        """Return the levels of an index that the frame is to have: by their names, or by their places where there are as many."""
+        names = list(self.index_cols if self.index_names is None else self.index_names)
+        wanted = dict(zip(map(str, self.index_cols), names, strict=True))
+        levels = levels_of(index)
+        have = list(index.names)
+        if have == names and missing == [str(label) for label in self.index_cols] and any(name is not None for name in have):
+            return dict(zip(missing, levels, strict=True))
+        if all(wanted[name] is not None and wanted[name] in have for name in missing):
+            return {name: levels[have.index(wanted[name])] for name in missing}
+        if len(levels) == len(names) == len(missing) and all(name is None for name in names):
+            return {} if self.index_optional and is_default(index) else dict(zip(missing, levels, strict=True))
+        return {}
+
+    def _labelled(self, frame: Any) -> Any:
+        """Give a frame its labels: a frame whose columns are in order, those of the index left out."""
+        import pandas as pd
+
+        labels = [label for label in self.columns if label not in self.index_cols]
+        if labels and all(isinstance(label, tuple) for label in labels):
+            frame.columns = pd.MultiIndex.from_tuples(labels, names=self.axis_names or None)
+            return frame
+        frame.columns = pd.Index(labels) if labels else pd.RangeIndex(0)
+        if self.axis_names:
+            frame.columns.name = self.axis_names[0]
+        return frame
+
+
+def _label(label: Any) -> Any:
+    """Return the label of a column as it can be written.
+
+    Raises:
+        DataError: It can't.
+    """
+    if module_of(label) == "numpy" and getattr(label, "shape", None) == () and label.dtype.kind in "iufU":
+        label = label.item()
+    if isinstance(label, tuple) and label and all(part is None or _is_plain(part) for part in map(_label_part, label)):
+        return tuple(map(_label_part, label))
+    if not _is_plain(label):
+        hint = "name the columns: df.columns = [...], for instance df.columns = df.columns.map(str)"
+        raise DataError("data", "columns named by strings, numbers or tuples of them", f"the column {label!r}", hint=hint)
+    return str(label) if isinstance(label, str) else label
+
+
+def _label_part(part: Any) -> Any:
+    return part.item() if module_of(part) == "numpy" and getattr(part, "shape", None) == () else part
+
+
+def _is_plain(label: Any) -> bool:
+    return isinstance(label, str) or (isinstance(label, int | float) and not isinstance(label, bool) and label == label)
 
 
 def _cell(path: str, name: str) -> Callable[[int], str]:
     return lambda row: child(child(path, row), name)
-
-
-def _with_index(frame: Any, names: Sequence[Any] | None = None) -> Any:
-    """Move the named levels of the index among the columns, drop the others."""
-    named = [name for name in frame.index.names if name is not None] if names is None else list(names)
-    unnamed = [level for level, name in enumerate(frame.index.names) if name not in named]
-    if unnamed and len(unnamed) == frame.index.nlevels:
-        return frame  # what follows goes by position
-    return frame.reset_index(level=unnamed, drop=True).reset_index() if unnamed else frame.reset_index()
-
-
-def _split(payload: Json, names: list[str], path: str) -> tuple[list[Sequence[Any]], PathOf]:
-    """Split a payload into columns, and say where each cell was."""
-    if isinstance(payload, dict):
-        if payload.keys() == {"values"} and (names != ["values"] or _are_records(payload["values"])):
-            return _split(payload["values"], names, child(path, "values"))
-        if payload.keys() != set(names):
-            raise wrong_key(path, names, list(payload), "column")
-        parts = [payload[name] for name in names]
-        for name, part in zip(names, parts, strict=True):
-            if not isinstance(part, list):
-                raise mismatch(child(path, name), "a list of values", part)
-            if len(part) != len(parts[0]):
-                raise DataError(child(path, name), f"{len(parts[0])} values, as in {names[0]}", f"{len(part)} values")
-        return parts, lambda row, name: child(child(path, name), row)
-    if not isinstance(payload, list):
-        raise mismatch(path, "a list of records", payload)
-    kinds = set(map(type, payload))
-    if kinds <= {dict}:
-        return _columns_of_records(payload, names, path), lambda row, name: child(child(path, row), name)
-    if kinds == {list}:
-        wrong = next((row for row, items in enumerate(payload) if len(items) != len(names)), None)
-        if wrong is not None:
-            raise DataError(child(path, wrong), f"{len(names)} values, one for each column", f"{len(payload[wrong])} values")
-        return list(zip(*payload, strict=True)), lambda row, name: child(child(path, row), names.index(name))
-    noun, kind = ("a list of values", list) if type(payload[0]) is list else ("a record, {column: value}", dict)
-    wrong = next(row for row, items in enumerate(payload) if type(items) is not kind)
-    raise mismatch(child(path, wrong), noun, payload[wrong])
-
-
-def _are_records(payload: Json) -> bool:
-    return isinstance(payload, list) and set(map(type, payload)) == {dict}
-
-
-def _columns_of_records(records: list[dict[str, Any]], names: list[str], path: str) -> list[Sequence[Any]]:
-    if not records or not names:
-        return [[] for _ in names]
-    if set(map(len, records)) == {len(names)}:
-        try:
-            rows = list(map(itemgetter(*names), records))
-        except KeyError:
-            pass  # the search below says which one
-        else:
-            return [rows] if len(names) == 1 else list(zip(*rows, strict=True))
-    row = next(row for row, record in enumerate(records) if record.keys() != set(names))
-    raise wrong_key(child(path, row), names, list(records[row]), "column")
-
-
-class SeriesType(DataType):
-    """A series of pandas.
-
-    Attributes:
-        dtype: The dtype of its values.
-        name: Its name, or None.
-        categories: Its values when its dtype is ``category``.
-    """
-
-    type: ClassVar[str] = "series"
-    dtype: str
-    name: str | int | None = None
-    categories: Categories | None = None
-
-    _check_dtype = field_validator("dtype")(columns.check_dtype)
-
-    @classmethod
-    def _from_04(cls, data: dict[str, Any]) -> dict[str, Any]:
-        if "columns" not in data or "dtypes" not in data:
-            return data
-        rest = {key: value for key, value in data.items() if key not in ("columns", "dtypes", "index_cols")}
-        pairs = [pair for pair in zip(data["columns"], data["dtypes"], strict=True) if pair[0] not in data.get("index_cols", ())]
-        if len(pairs) != 1:
-            raise ValueError("expected one column beside those of the index")
-        return {**rest, "name": pairs[0][0], "dtype": pairs[0][1]}
-
-    @classmethod
-    def of(cls, value: Any, infer: Callable[[Any], DataType]) -> Self | None:
-        """See `DataType.of`; the index does not travel."""
-        if module_of(value) != "pandas" or type(value).__name__ != "Series":
-            return None
-        dtype, categories = columns.describe(value, "data")
-        return cls(dtype=dtype, name=value.name if isinstance(value.name, str | int) else None, categories=categories)
-
-    def json_schema(self) -> dict[str, Any]:
-        """See `DataType.json_schema`."""
-        return {"type": "array", "items": columns.schema(self.dtype, self.categories)}
-
-    def encode(self, value: Any, path: str = "data") -> Json:
-        """See `DataType.encode`; lists and flat arrays convert."""
-        if isinstance(value, list | tuple) or (module_of(value) == "numpy" and getattr(value, "ndim", 0) == 1):
-            value = self.decode(list(value) if isinstance(value, list | tuple) else value.tolist(), path)
-        if module_of(value) != "pandas" or type(value).__name__ != "Series":
-            raise mismatch(path, "a series of pandas", value)
-        return list(columns.encode(value, self.dtype, self.categories, lambda row: child(path, row)))
-
-    def decode(self, payload: Json, path: str = "data") -> Any:
-        """See `DataType.decode`; records of one column, as MLEM 0.4 sends them, are accepted."""
-        import pandas as pd
-
-        if isinstance(payload, dict) and payload.keys() == {"values"}:
-            payload, path = payload["values"], child(path, "values")
-        if not isinstance(payload, list):
-            raise mismatch(path, "a list of values", payload)
-        if payload and set(map(type, payload)) == {dict} and self.dtype != "object":
-            payload = _columns_of_records(payload, [str(self.name)], path)[0]
-        return pd.Series(columns.decode(payload, self.dtype, self.categories, lambda row: child(path, row)), name=self.name)
-
-    def rows(self, value: Any) -> int | None:
-        """See `DataType.rows`."""
-        return len(value)
-
-    def join(self, values: Sequence[Any]) -> Any:
-        """See `DataType.join`."""
-        import pandas as pd
-
-        return pd.concat(values, ignore_index=True)
-
-    def part(self, value: Any, start: int, stop: int) -> Any:
-        """See `DataType.part`."""
-        return value.iloc[start:stop].reset_index(drop=True)
-
-    def requirements(self) -> set[str]:
-        """See `DataType.requirements`."""
-        return {"pandas"}

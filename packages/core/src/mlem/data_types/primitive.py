@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import base64
-import binascii
 from collections.abc import Callable
 from typing import Any, ClassVar, Literal, Self
 
 from mlem.data_types.base import DataType, Json, mismatch, module_of
 from mlem.data_types.numbers import FLOAT_SCHEMA, decode_float, decode_int, encode_float
-from mlem.errors import DataError
+from mlem.data_types.scalars import decode_bytes
 
 Ptype = Literal["int", "float", "str", "bool", "bytes", "NoneType"]
 
@@ -70,7 +69,7 @@ class PrimitiveType(DataType):
         if self.ptype in ("int", "float") and isinstance(value, int | float) and not isinstance(value, bool):
             if self.ptype == "float":
                 return encode_float(float(value)) if isinstance(value, float) else int(value)
-            if isinstance(value, int):
+            if isinstance(value, int) or value.is_integer():
                 return int(value)
         if (self.ptype == "bool" and isinstance(value, bool)) or (self.ptype == "NoneType" and value is None):
             return value
@@ -83,16 +82,7 @@ class PrimitiveType(DataType):
         if self.ptype == "int":
             return decode_int(payload, path)
         if self.ptype == "bytes":
-            return _decode_bytes(payload, path)
+            return decode_bytes(payload, path)
         if type(payload).__name__ != self.ptype:
             raise mismatch(path, _EXPECTED[self.ptype], payload)
         return payload
-
-
-def _decode_bytes(payload: Json, path: str) -> bytes:
-    if not isinstance(payload, str):
-        raise mismatch(path, _EXPECTED["bytes"], payload)
-    try:
-        return base64.b64decode(payload, validate=True)
-    except (binascii.Error, ValueError) as error:
-        raise DataError(path, _EXPECTED["bytes"], "a string that is no base64") from error

@@ -5,6 +5,8 @@ Arrays, frames and series are made of these. A *dtype* is the name that numpy or
 
 from __future__ import annotations
 
+import base64
+import binascii
 import functools
 import re
 from collections.abc import Callable, Sequence
@@ -17,17 +19,27 @@ from mlem.errors import DataError
 _INTEGER = re.compile(r"(u?)int(8|16|32|64)")
 _FLOAT = re.compile(r"float(16|32|64)")
 _DATETIME = re.compile(r"datetime64(\[.+\])?")
+NOT_A_TIME = "NaT"
+"""How a time that is missing travels where null means something else."""
+_TIMEDELTA = re.compile(r"timedelta64\[.+\]")
 
 
 @functools.cache
 def kind_of(dtype: str) -> str | None:
-    """Name the family of a dtype of numpy: ``int``, ``float``, ``bool``, ``str``, ``datetime``, ``object``; None when unsupported."""
+    """Name the family of a dtype of numpy; None when it is not supported.
+
+    The families are ``int``, ``float``, ``bool``, ``str``, ``bytes``, ``datetime``, ``timedelta`` and ``object``.
+    """
     if _INTEGER.fullmatch(dtype):
         return "int"
     if _FLOAT.fullmatch(dtype):
         return "float"
     if _DATETIME.fullmatch(dtype):
         return "datetime"
+    if _TIMEDELTA.fullmatch(dtype):
+        return "timedelta"
+    if dtype == "bytes" or re.fullmatch(r"bytes\d+|[|]?S\d+", dtype):  # numpy prints bytes128 for a dtype's name, |S16 for itself
+        return "bytes"
     if dtype == "str" or re.fullmatch(r"[<>=|]?U\d+|str\d*", dtype):  # numpy prints str128 for a dtype's name, <U4 for itself
         return "str"
     return dtype if dtype in ("bool", "object") else None
@@ -52,6 +64,10 @@ def schema(dtype: str) -> dict[str, Any]:
         return FLOAT_SCHEMA
     if kind == "datetime":
         return {"anyOf": [{"type": "string", "format": "date-time"}, {"type": "null"}]}
+    if kind == "timedelta":
+        return {"type": ["integer", "null"]}
+    if kind == "bytes":
+        return {"type": "string", "contentEncoding": "base64"}
     return {"bool": {"type": "boolean"}, "str": {"type": "string"}}.get(kind or "", {})
 
 
@@ -65,7 +81,11 @@ def item_decoder(dtype: str) -> Callable[[Json, str], Any]:
         top = {"float16": 65504.0, "float32": 3.4028235677973366e38}.get(dtype)  # the latter rounds to infinity, all below do not
         return lambda payload, path: _in_range(decode_float(payload, path, f"a number ({dtype})"), top, dtype, path)
     if kind == "datetime":
-        return _decode_datetime
+        return lambda payload, path: _decode_datetime(payload, path, dtype)
+    if kind == "timedelta":
+        return lambda payload, path: _decode_timedelta(payload, path, dtype)
+    if kind == "bytes":
+        return decode_bytes
     if kind == "object":
         return lambda payload, path: payload
     name, cls = ("true or false", bool) if kind == "bool" else ("a string", str)
@@ -84,11 +104,34 @@ def _in_range(value: float, top: float | None, dtype: str, path: str) -> float:
     return value
 
 
-def _decode_datetime(payload: Json, path: str) -> Any:
+def decode_bytes(payload: Json, path: str) -> bytes:
+    """Read bytes from their base64.
+
+    Raises:
+        DataError: It is something else.
+    """
+    if not isinstance(payload, str):
+        raise mismatch(path, "bytes in base64", payload)
+    try:
+        return base64.b64decode(payload, validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise DataError(path, "bytes in base64", "a string that is no base64") from error
+
+
+def _decode_timedelta(payload: Json, path: str, dtype: str) -> Any:
     import numpy as np
 
-    if payload is None:
-        return np.datetime64("NaT")
+    if payload is None or payload == NOT_A_TIME:
+        return np.timedelta64("NaT", np.datetime_data(dtype)[0])
+    return np.timedelta64(decode_int(payload, path, f"a whole number ({dtype})", -(2**63) + 1, 2**63 - 1), np.datetime_data(dtype))
+
+
+def _decode_datetime(payload: Json, path: str, dtype: str) -> Any:
+    import numpy as np
+
+    if payload is None or payload == NOT_A_TIME:
+        unit, count = np.datetime_data(dtype)
+        return np.datetime64("NaT", "s" if unit == "generic" else (unit, count))
     if type(payload) is not str:
         raise mismatch(path, "a time in ISO 8601", payload)
     try:
@@ -125,7 +168,7 @@ def decode_flat(payload: Sequence[Json], dtype: str, path_of: Callable[[int], st
         array = np.empty(len(payload), dtype=object)
         array[:] = payload
         return array
-    target = np.dtype(str if kind == "str" else dtype)
+    target = np.dtype({"str": str, "bytes": bytes}.get(kind, dtype))
     if set(map(type, payload)) <= _FAST.get(kind, frozenset()):
         array = _convert(payload, dtype, kind, target)
         if array is not None:
@@ -169,6 +212,14 @@ def encode_array(array: Any, path: str) -> Json:
         return items.tolist()
     if kind in "iubU":
         return array.tolist()
+    if kind == "S":
+        items = np.empty(array.size, dtype=object)
+        items[:] = [base64.b64encode(item).decode() for item in array.ravel().tolist()]
+        return items.reshape(array.shape).tolist()
+    if kind == "m":
+        items = array.astype("int64").astype(object)
+        items[np.isnat(array)] = None
+        return items.tolist()
     if kind == "M":
         items = np.asarray(np.datetime_as_string(array)).astype(object)
         items[np.isnat(array)] = None

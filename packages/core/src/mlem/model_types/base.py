@@ -17,11 +17,13 @@ class ModelType(ABC):
         type: The word in a model's file: ``sklearn``.
         format: The word for the format of its artifact.
         converts: Whether the artifact is another thing than the object, so that saving compares their answers.
+        first_only: Whether a method's arguments but the first are knobs of the framework (``return_std``, ``num_iteration``), and not data.
     """
 
     type: ClassVar[str] = ""
     format: ClassVar[str] = "pickle"
     converts: ClassVar[bool] = False
+    first_only: ClassVar[bool] = True
 
     @classmethod
     @abstractmethod
@@ -39,6 +41,27 @@ class ModelType(ABC):
         Returns:
             The attribute to call by public name. The first has to answer the sample; others that can't are left out.
         """
+
+    @classmethod
+    def rowwise(cls, obj: Any, method: str) -> bool:
+        """Say whether the framework promises that a method answers row by row; where it does not, saving finds out.
+
+        Args:
+            obj: An object that matches.
+            method: The method's public name.
+        """
+        return False
+
+    @classmethod
+    def sample_of(cls, obj: Any, method: str, sample_data: Any) -> Any:
+        """Return the sample of a method: that of the first, unless the method takes something else.
+
+        Args:
+            obj: An object that matches.
+            method: The method's public name.
+            sample_data: The sample of the first method.
+        """
+        return sample_data
 
     @classmethod
     def dump(cls, obj: Any, file: IO[bytes]) -> frozenset[str]:

@@ -1,0 +1,64 @@
+"""Calls whose body is a file's content, and answers as one: CSV, JSON lines, Parquet."""
+
+from __future__ import annotations
+
+import io
+import json
+
+from mlem.csv_table import CsvReader
+from mlem.datasets import parse_data, serialize_data
+from mlem.errors import MlemError, UserError
+from mlem.wire import JSON
+from mlem_server.content import CSV, FILES, csv_form
+from mlem_server.endpoint import Call, Endpoint, type_of_answer
+from mlem_server.errors import HttpError, refusal
+from mlem_server.request import Request
+from mlem_server.responses import Response
+
+_UNREADABLE = ("bad-csv", "bad-encoding", "empty-data")
+
+
+def call_of_file(endpoint: Endpoint, request: Request, *, header_needed: bool = True) -> Call:
+    """Decode a call whose body is the only required argument's value.
+
+    Args:
+        endpoint: The method that it is for.
+        request: Its media type is one of `FILES`.
+        header_needed: Whether the columns of a table in CSV have to be named.
+
+    Raises:
+        HttpError: 400 when it can't be read, 415 when the server lacks a package that reads it, 422 when it does not fit.
+    """
+    media_type, accept = request.media_type, request.headers.get(b"accept", b"")
+    argument = endpoint.argument
+    if argument is None:
+        raise HttpError(415, "bad-content-type", f"{endpoint.name} has several arguments: {media_type} is for one", known=[JSON])
+    try:
+        if media_type == CSV:
+            reader = CsvReader(argument.data_type, csv_form(request.headers), "the body", argument.name, header_needed)
+            return endpoint.call_with({argument.name: reader.read(io.BytesIO(request.body))}, accept)
+        value = parse_data(bytes(request.body), FILES[media_type], "the body", argument.data_type, argument=argument.name)
+    except MlemError as error:
+        if error.code == "not-installed":
+            raise HttpError(415, "bad-content-type", error.message, hint="send JSON") from error
+        if error.code in _UNREADABLE:
+            raise HttpError(400, error.code, error.message, hint=error.hint, known=error.known) from error
+        raise refusal(error) from error
+    return endpoint.call_of({argument.name: value}, accept)
+
+
+def answer_as_file(endpoint: Endpoint, request: Request, response: Response) -> Response:
+    """Return an answer as the first format of files that the caller accepts and that can hold it; as it is for JSON."""
+    if response.status != 200:
+        return response
+    for accepted in request.headers.get(b"accept", b"").decode("latin-1").lower().split(","):
+        media_type = accepted.partition(";")[0].strip()
+        if media_type not in FILES:
+            return response
+        returns = type_of_answer(endpoint, response)
+        try:
+            content = serialize_data(returns.decode(json.loads(response.body)), returns, FILES[media_type])
+        except (UserError, ImportError):
+            continue  # it can't hold it, or a package is lacking
+        return Response(200, content, media_type.encode())
+    return response
