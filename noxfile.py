@@ -66,6 +66,7 @@ def tests(session: nox.Session, package: str) -> None:
         "state-s3": ["servers"],
         "provider-sagemaker": ["aws"],
         "core": ["formats"],
+        "provider-local": ["formats"],
         "server": ["formats", "traces", "browser", "schemathesis", "kserve"],
     }
     install(session, PACKAGES[package], *group("test", "example", *more.get(package, [])))

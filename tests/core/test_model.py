@@ -209,10 +209,11 @@ def test_a_request_is_decoded_by_name_or_by_the_name_that_mlem_04_sends() -> Non
 @pytest.mark.parametrize(
     ("payload", "message", "hint"),
     [
-        (5, "body: expected an object with the arguments X, got an integer", 'send {"X": ...}'),
-        ([1], "body: expected an object with the arguments X, got a list", 'send {"X": ...}'),
+        (5, "body: expected an object with the arguments X, got an integer", 'send {"X": 5}'),
+        ([1], "body: expected an object with the arguments X, got a list", 'send {"X": [1]}'),
         ({}, "body.X: expected a value: the arguments are X, got nothing", 'send {"X": ...}'),
-        ({"X": 1, "Y": 2}, "body.Y: expected one of the arguments X, got an unknown argument", 'send {"X": ...}'),
+        ({"X": 1, "Y": 2}, "body.Y: expected one of the arguments X, got an unknown argument", 'send {"X": 1}'),
+        ({"a": 1}, "body.a: expected one of the arguments X, got an unknown argument", 'send {"X": {"a": 1}}'),
         ({"X": "a"}, "X: expected a number, got a string", None),
     ],
 )

@@ -2,13 +2,17 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import subprocess
 import sys
 import threading
 from pathlib import Path
+from random import Random
 
 import cloudpickle
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from mlem import pickling
 from mlem.errors import PluginError, UserError
@@ -192,3 +196,141 @@ def test_only_code_of_another_python_is_refused() -> None:
             f"the model has code that Python 3.9 compiled, which Python {pickling.PYTHON} can't run",
             0,
         )
+
+
+SETS = """
+import enum, hashlib, sys
+from pathlib import Path
+from mlem import pickling
+
+class Kind(enum.Enum):
+    A = "a"
+    B = "b"
+    C = "c"
+
+class Tags(set):
+    pass
+
+class Frozen(frozenset):
+    def __init__(self, items=()):
+        self.note = {"kept", "too"}
+
+class Item:
+    def __init__(self, name):
+        self.name = name
+        self.all = None
+    def __eq__(self, other):
+        return isinstance(other, Item) and self.name == other.name
+    def __hash__(self):
+        return hash(self.name)
+
+words = {"red", "green", "blue", "yellow", "black"}
+cyclic = {Item(name) for name in words}
+for item in cyclic:
+    item.all = cyclic
+shared = frozenset({"x", "y", "z"})
+
+class Model:
+    allowed = {"nan", "inf", "none"}
+    def __init__(self):
+        self.words = set(words)
+        self.frozen = frozenset(words)
+        self.nested = {frozenset({"a", "b"}), frozenset({"c", "d", frozenset({"e", "f"})})}
+        self.mixed = {1, "one", None, 2.5, (1, "two"), b"bytes", True, float("nan")}
+        self.by_name = {"k": {"a", "b"}, ("t", 1): frozenset({"p", "q"})}
+        self.kinds = {Kind.A, Kind.B, Kind.C}
+        self.tags = Tags(words)
+        self.tags.owner = {"me", "you"}
+        self.kind_of_frozen = Frozen(words)
+        self.cyclic = cyclic
+        self.shared = [shared, shared, {"own": shared}]
+        self.empty = [set(), frozenset(), {"one"}]
+        self.many = {str(number) for number in range(3000)}
+        self.functions = {len, print, Item}
+        self.deep = deep
+    def __call__(self, x):
+        return x in words
+
+deep = {"end", "of it"}
+for _ in range(200):
+    deep = [deep]
+
+def outer():
+    inner = {"c1", "c2", "c3"}
+    return lambda x: x in inner
+
+data = pickling.dumps([Model(), outer(), lambda x: x in {"code", "constants", "sorted"}])
+print(hashlib.sha256(data).hexdigest())
+Path(sys.argv[1]).write_bytes(data)
+"""
+LOAD_SETS = """
+import pickle, sys
+from pathlib import Path
+model, closure, constants = pickle.loads(Path(sys.argv[1]).read_bytes())
+words = {"red", "green", "blue", "yellow", "black"}
+assert (model.words, type(model.words)) == (words, set)
+assert (model.frozen, type(model.frozen)) == (words, frozenset)
+assert model.nested == {frozenset({"a", "b"}), frozenset({"c", "d", frozenset({"e", "f"})})}
+assert {repr(item) for item in model.mixed} == {"1", "'one'", "None", "2.5", "(1, 'two')", "b'bytes'", "nan"}
+assert model.by_name == {"k": {"a", "b"}, ("t", 1): frozenset({"p", "q"})}
+assert sorted(kind.value for kind in model.kinds) == ["a", "b", "c"]
+assert (model.tags, type(model.tags).__name__, model.tags.owner) == (words, "Tags", {"me", "you"})
+assert (model.kind_of_frozen, type(model.kind_of_frozen).__name__, model.kind_of_frozen.note) == (words, "Frozen", {"kept", "too"})
+assert {item.name for item in model.cyclic} == words and all(item.all is model.cyclic for item in model.cyclic)
+assert model.shared[0] is model.shared[1] is model.shared[2]["own"] and model.shared[0] == {"x", "y", "z"}
+assert model.empty == [set(), frozenset(), {"one"}] and len(model.many) == 3000
+assert len in model.functions and print in model.functions
+assert (model("red"), model("pink"), closure("c2"), constants("sorted")) == (True, False, True, True)
+assert type(model).allowed == {"nan", "inf", "none"}
+print("equal")
+"""
+
+
+def test_sets_are_pickled_to_the_same_bytes_whatever_the_order_of_their_hashes(tmp_path: Path) -> None:
+    (tmp_path / "sets.py").write_text(SETS)
+    digests = set()
+    for seed in ("0", "1", "2", "3", "random"):
+        environment = {**os.environ, "PYTHONHASHSEED": seed}
+        done = subprocess.run(
+            [sys.executable, "sets.py", "out.pkl"], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stderr
+        digests.add(done.stdout)
+    assert len(digests) == 1
+    (tmp_path / "load.py").write_text(LOAD_SETS)
+    assert run(tmp_path, "load.py", "out.pkl") == "equal\n"
+
+
+def test_a_set_that_does_not_pickle_is_an_error_of_the_user_and_nothing_is_left_of_the_first_try(tmp_path: Path) -> None:
+    file = io.BytesIO(b"before")
+    file.seek(0, 2)
+    pickling.dump([{"a", "b"}, 1], file)
+    assert pickling.load(io.BytesIO(file.getvalue()[6:])) == [{"a", "b"}, 1]
+    with pytest.raises(UserError) as caught:
+        pickling.dumps([{"a", "b"}, threading.Lock()])
+    assert caught.value.code == "not-picklable"
+
+
+HASHABLE = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=4) | st.binary(max_size=4),
+    lambda inner: st.tuples(inner, inner) | st.frozensets(inner, max_size=4),
+    max_leaves=12,
+)
+ANYTHING = st.recursive(
+    HASHABLE | st.sets(HASHABLE, max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(HASHABLE, inner, max_size=3),
+    max_leaves=15,
+)
+
+
+@given(ANYTHING)
+def test_any_data_with_sets_comes_back_equal(value: object) -> None:
+    back = pickling.load(io.BytesIO(pickling.dumps(value)))
+    assert (back, type(back)) == (value, type(value))
+
+
+@given(st.lists(HASHABLE, max_size=8, unique=True), st.randoms())
+def test_sets_that_were_made_in_another_order_are_the_same_bytes(items: list[object], random: Random) -> None:
+    other = list(items)
+    random.shuffle(other)
+    assert pickling.dumps([set(items), frozenset(items)]) == pickling.dumps([set(other), frozenset(other)])

@@ -263,7 +263,7 @@ def test_a_format_without_its_model_type_is_not_installed(tmp_path: Path, model:
     ("value", "kind"),
     [
         (pd.DataFrame({"a": [1, 2], "b": ["x", None]}), "parquet"),
-        (pd.DataFrame({"a": [1.5]}, index=pd.Index(["k"], name="key")), "json"),
+        (pd.DataFrame({"a": [1.5]}, index=pd.Index(["k"], name="key")), "parquet"),
         (np.arange(6.0).reshape(2, 3), "npy"),
         ({"a": [1, 2], "b": "text"}, "json"),
         (pd.Series([1, 2], name="s"), "json"),

@@ -53,6 +53,21 @@ def test_a_package_of_the_user_takes_the_place_of_the_models() -> None:
     assert recipe.constraints == ("scikit-learn==1.9.1",)
 
 
+def test_packages_are_installed_from_where_they_came() -> None:
+    ours = (
+        Requirement(module="shop", version="1.0", package_name="shop", url="git+https://host/shop@abc"),
+        Requirement(module="torch", version="2.5.1+cpu", package_name="torch"),
+    )
+    model = MODEL.model_copy(update={"requirements": ours})
+    recipe = Recipe.of(ImageOptions(packages=["boto3"]), model)
+    assert recipe.requirements == ("shop @ git+https://host/shop@abc", "torch==2.5.1", "boto3")
+    assert recipe.constraints == ("torch==2.5.1",)
+    assert (recipe.builder_image, recipe.base_image) == ("python:3.11", "python:3.11-slim")  # the slim one has no git
+    assert Recipe.of(ImageOptions(base_image="mine"), model).builder_image == "mine"
+    assert Recipe.of(ImageOptions(packages=["a @ git+ssh://git@host/a"]), MODEL).builder_image == "python:3.11"
+    assert Recipe.of(ImageOptions(packages=["a @ https://host/a.whl"]), MODEL).builder_image == "python:3.11-slim"
+
+
 def test_the_dockerfile_has_two_stages_and_the_model_last() -> None:
     recipe = Recipe.of(ImageOptions(mlem_version="0.5.0", pip_arguments=["--prefer-binary"], build_arguments={"A": "1"}), MODEL)
     digest = recipe.requirements_digest

@@ -34,6 +34,12 @@ class _Hashing(io.RawIOBase):
     def writable(self) -> bool:
         return True
 
+    def restart(self) -> None:
+        """Forget what was written, to write anew."""
+        self._file.seek(0)
+        self._file.truncate()
+        self.sha256, self.size_bytes = hashlib.sha256(), 0
+
     def write(self, data: Any) -> int:
         view = memoryview(data).cast("B")
         self.sha256.update(view)

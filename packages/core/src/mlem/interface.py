@@ -51,7 +51,7 @@ class Interface(Value):
             model_type=model.model_type,
             name=name,
             methods=model.methods,
-            samples=model.samples,
+            samples=model.samples if model.public_sample else {},
             formats=tuple(formats),
         )
 

@@ -13,6 +13,7 @@ from mlem.data import AnyDataType, Json, wrong_key
 from mlem.data_types.base import name_of
 from mlem.errors import DataError, UserError
 from mlem.objects import MlemObject, Value
+from mlem.requests import NOTHING, value_of_body
 from mlem.validation import did_you_mean
 
 PREDICT = "predict"
@@ -153,7 +154,8 @@ class Method(Value):
         """Decode the body of a request.
 
         Args:
-            payload: Parsed JSON, ``{argument: value}``; the only argument may be called ``data``.
+            payload: Parsed JSON, ``{argument: value}``; the only argument may be called ``data``. Where one argument is required, its value
+                may come alone, or under the names that MLflow and TensorFlow Serving have for it: see `mlem.requests`.
 
         Returns:
             Values by the names of the arguments; the ones that were not given are left to the method.
@@ -161,13 +163,11 @@ class Method(Value):
         Raises:
             DataError: It is no such object, or a value does not fit; the path starts with the argument's name.
         """
-        if not isinstance(payload, dict):
-            raise DataError("body", f"an object with the arguments {', '.join(self._names)}", name_of(payload), hint=self._shape)
-        payload = self._without_alias(payload)
+        payload = self._arguments_in(payload)
         missing = [argument.name for argument in self.args if argument.required and argument.name not in payload]
         if missing or not payload.keys() <= set(self._names):
             error = wrong_key("body", self._names if payload.keys() - set(self._names) else missing, list(payload), "argument")
-            raise DataError(error.path, error.expected, error.got, hint=error.hint or self._shape)
+            raise DataError(error.path, error.expected, error.got, hint=error.hint or self._shape(payload))
         return {
             argument.name: argument.data_type.decode(payload[argument.name], argument.name)
             for argument in self.args
@@ -195,9 +195,28 @@ class Method(Value):
     def _names(self) -> list[str]:
         return [argument.name for argument in self.args]
 
-    @property
-    def _shape(self) -> str:
-        return "send {" + ", ".join(f'"{name}": ...' for name in self._names) + "}"
+    def _arguments_in(self, payload: Json) -> dict[str, Any]:
+        """Find the arguments in the body of a request."""
+        required = [argument for argument in self.args if argument.required]
+        only = required[0] if len(required) == 1 else self.args[0] if len(self.args) == 1 else None
+        if isinstance(payload, dict) and (payload.keys() <= set(self._names) or payload.keys() == {ALIAS}):
+            return self._without_alias(payload)
+        if only is not None:
+            value = value_of_body(payload, only.data_type)
+            if value is not NOTHING:
+                return {only.name: value}
+        if not isinstance(payload, dict):
+            hint = self._shape(payload)
+            raise DataError("body", f"an object with the arguments {', '.join(self._names)}", name_of(payload), hint=hint)
+        return dict(payload)
+
+    def _shape(self, payload: Json) -> str:
+        """Show the shape of a body, with the caller's own data in it where it is one value."""
+        if len(self.args) != 1:
+            return "send {" + ", ".join(f'"{name}": ...' for name in self._names) + "}"
+        name = self.args[0].name
+        own = payload.get(name, NOTHING) if isinstance(payload, dict) and (not payload or name in payload) else payload
+        return f'send {{"{name}": {"..." if own is NOTHING else json.dumps(own, ensure_ascii=False)[:200]}}}'
 
     def _without_alias(self, values: Mapping[str, Any]) -> dict[str, Any]:
         if len(self.args) == 1 and values.keys() == {ALIAS}:

@@ -3,31 +3,27 @@
 What differs from `cloudpickle.Pickler`, each with its reason:
 
 - modules that no installed package has are pickled by value, so that a ``preprocess.py`` beside the script reaches the server;
-- file names, line numbers of definitions and the random ids of classes are left out, and sets in code are sorted, so that the
-  same object saved by the same code has the same digest, from whatever folder and at whatever time;
+- file names, line numbers of definitions and the random ids of classes are left out, and sets are sorted, so that the same object
+  saved by the same code has the same digest, from whatever folder and at whatever time;
 - each module that the object refers to is noted, so that requirements are what the object uses, not what the script imported.
 """
 
 from __future__ import annotations
 
 import contextlib
-import dis
 import io
-import os
 import pickle
 import pickletools
+import shlex
 import sys
-import types
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, Any
 
+from mlem import pickler
 from mlem.errors import PluginError, UserError
 from mlem.model import Requirement
-from mlem.requirements import is_local, is_standard, local_modules, top_level
-
-if TYPE_CHECKING:
-    import cloudpickle
+from mlem.requirements import is_local, local_modules, top_level
 
 PYTHON = ".".join(map(str, sys.version_info[:2]))
 _CODE_MAKERS = frozenset({"CodeType", "_make_function", "_make_skel_func", "_fill_function", "_create_code", "_create_function"})
@@ -37,7 +33,6 @@ _MODULES_OF_MAKERS = frozenset(
 """What cloudpickle and dill, of any version, make code with where it is loaded."""
 _LONGEST_MAKER = max(map(len, _CODE_MAKERS))
 _CHUNK_BYTES = 1 << 20
-_NOT_CONTENT = ("__builtins__", "__cached__", "__file__", "__loader__", "__path__", "__spec__")  # of a module: where it was, not what it is
 
 
 def dump(obj: Any, file: IO[bytes]) -> frozenset[str]:
@@ -56,7 +51,7 @@ def dump(obj: Any, file: IO[bytes]) -> frozenset[str]:
     modules: set[str] = set()
     with _by_value():
         try:
-            _pickler_class()(file, modules).dump(obj)
+            pickler.write(obj, file, modules)
         except UserError:
             raise
         except (pickle.PicklingError, TypeError, AttributeError, NotImplementedError, ValueError) as error:
@@ -86,7 +81,7 @@ def load(file: IO[bytes], requirements: Sequence[Requirement] = ()) -> Any:
         PluginError: A package is missing, or is of a version that does not fit.
         UserError: The file is no pickle.
     """
-    pins = " ".join(requirement.pip for requirement in requirements)
+    pins = shlex.join(requirement.pip for requirement in requirements)
     try:
         return pickle.load(file)  # noqa: S301  # the caller has compared its digest with the metadata's
     except ModuleNotFoundError as error:
@@ -95,7 +90,7 @@ def load(file: IO[bytes], requirements: Sequence[Requirement] = ()) -> Any:
         raise PluginError(
             f'the model needs the module "{error.name}", which is not installed',
             code="missing-module",
-            hint=f"pip install {pin or missing}",
+            hint=f"pip install {shlex.quote(pin or missing)}",
         ) from error
     except (ImportError, AttributeError, ValueError, TypeError, KeyError, SystemError) as error:
         raise PluginError(
@@ -187,96 +182,3 @@ def _by_value() -> Iterator[None]:
     finally:
         for module in registered:
             cloudpickle.unregister_pickle_by_value(module)
-
-
-class _Sorted(frozenset[Any]):
-    """A set that pickles in the order of its items' representations: that of a set of strings differs from run to run."""
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return frozenset, (sorted(self, key=repr),)
-
-
-def _stable_code(code: types.CodeType) -> types.CodeType:
-    """Leave out of a code object where it was written; its nested ones come here by themselves."""
-    constants = tuple(_Sorted(constant) if type(constant) is frozenset else constant for constant in code.co_consts)
-    return code.replace(co_filename=os.path.basename(code.co_filename), co_firstlineno=1, co_consts=constants)
-
-
-def imports_of(code: types.CodeType) -> Iterator[tuple[str, int]]:
-    """Find the import statements inside a function.
-
-    Yields:
-        The module's name and the number of leading dots.
-    """
-    level = 0
-    constants: list[Any] = [0, 0]
-    for instruction in dis.get_instructions(code):
-        if instruction.opname in ("LOAD_CONST", "LOAD_SMALL_INT"):
-            constants = [constants[-1], instruction.argval]
-        elif instruction.opname == "IMPORT_NAME":
-            level = constants[0] if isinstance(constants[0], int) else 0
-            yield instruction.argval, level
-    for constant in code.co_consts:
-        if isinstance(constant, types.CodeType):
-            yield from imports_of(constant)
-
-
-def _pickler_class() -> type[cloudpickle.Pickler]:
-    """Make the class: its base is imported only where something is pickled."""
-    import cloudpickle
-    from cloudpickle import cloudpickle as internals
-
-    class Pickler(cloudpickle.Pickler):  # type: ignore[misc]  # the base has no type information
-        def __init__(self, file: IO[bytes], modules: set[str]) -> None:
-            super().__init__(file, protocol=5)  # the same bytes whatever Python's newest protocol is
-            self.modules = modules
-
-        def persistent_id(self, obj: Any) -> None:
-            """Note the modules in use; pickle asks this of every object."""
-            if isinstance(obj, type | types.FunctionType | types.BuiltinFunctionType):
-                self._note(getattr(obj, "__module__", None))
-            elif isinstance(obj, types.ModuleType):
-                self._note(obj.__name__)
-            else:
-                self._note(type(obj).__module__)
-
-        def _note(self, module: Any) -> None:
-            if isinstance(module, str) and module != "builtins" and not is_standard(module):
-                self.modules.add(module)
-
-        def reducer_override(self, obj: Any) -> Any:
-            """Reduce code, functions, classes and modules without what differs from run to run."""
-            if isinstance(obj, types.CodeType):
-                self._check_imports(obj)
-                return internals._code_reduce(_stable_code(obj))
-            if isinstance(obj, types.ModuleType) and not internals._should_pickle_by_reference(obj):
-                # The content goes into the state, not into the arguments: a package refers to itself through its submodules.
-                state = {key: value for key, value in vars(obj).items() if key not in _NOT_CONTENT}
-                return types.ModuleType, (obj.__name__,), state
-            return _without_tracker(super().reducer_override(obj), internals)
-
-        def _function_getnewargs(self, func: types.FunctionType) -> Any:
-            arguments = super()._function_getnewargs(func)
-            for name in ("__file__", "__path__"):
-                arguments[1].pop(name, None)
-            return arguments
-
-        def _check_imports(self, code: types.CodeType) -> None:
-            for name, level in imports_of(code):
-                if level or is_local(name):
-                    raise UserError(
-                        f"{code.co_name} imports {'.' * level}{name} when it is called; no package has that module, so no server will",
-                        code="local-import",
-                        hint=f"import {name or 'it'} at the top of the file: what the function uses of it is then saved with it",
-                    )
-                self._note(name)
-
-    return Pickler
-
-
-def _without_tracker(reduced: Any, internals: Any) -> Any:
-    """Replace the random id that cloudpickle gives to a class, which only matters to processes that share memory of it."""
-    if isinstance(reduced, tuple) and reduced[0] in (internals._make_skeleton_class, internals._make_skeleton_enum):
-        function, arguments, *rest = reduced
-        return (function, (*arguments[:-2], None, arguments[-1]), *rest)
-    return reduced

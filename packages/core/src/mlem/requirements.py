@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import functools
 import importlib.util
-import json
 import os
 import sys
 from collections.abc import Iterable, Mapping
 from types import ModuleType
 
 from mlem.model import Requirement
+from mlem.origins import is_compiled, origin_of, sources
 
 _OWN = ("mlem_server", "mlem_provider_", "mlem_state_")
 
@@ -28,50 +28,76 @@ def is_standard(module: str) -> bool:
 
 @functools.cache
 def _distributions() -> Mapping[str, tuple[str, ...]]:
-    """Map top-level modules to the distributions that have them; those in development are left out: no index has them."""
+    """Map top-level modules to the distributions that have them, but for those whose modules travel: no index has those."""
     from importlib.metadata import packages_distributions
 
     found = {}
     for module, names in packages_distributions().items():
-        kept = tuple(name for name in dict.fromkeys(names) if not _is_editable(name))
+        kept = tuple(name for name in dict.fromkeys(names) if not origin_of(name).travels)
         if kept:
             found[module] = kept
     return found
 
 
-def _is_editable(name: str) -> bool:
-    """Whether a distribution was installed with ``pip install -e``.
+@functools.cache
+def _travelling_files() -> Mapping[str, str]:
+    """Map the files of installed distributions whose modules travel to their names; a namespace has modules of others beside them."""
+    from importlib.metadata import distributions
 
-    Source: https://packaging.python.org/en/latest/specifications/direct-url-data-structure/, section "Local directories".
-    """
-    from importlib.metadata import PackageNotFoundError, distribution
-
-    try:
-        text = distribution(name).read_text("direct_url.json")
-        return bool(text and json.loads(text).get("dir_info", {}).get("editable"))
-    except (PackageNotFoundError, ValueError):
-        return False
+    travelling = [each for each in distributions() if origin_of(each.name).travels]
+    return {os.path.realpath(str(file.locate())): each.name for each in travelling for file in each.files or ()}
 
 
 def is_local(module: str) -> bool:
-    """Whether a module is the user's own: neither Python's nor from an installed distribution, yet importable.
+    """Whether a module is the user's own: importable Python that neither Python has nor an index of packages.
 
-    A name may be both: some distributions install a ``tests`` or ``utils`` of their own. Then the file decides.
+    That is what lies beside the script, and what was installed from a folder of this machine. A name may be both: some distributions
+    install a ``tests`` or ``utils`` of their own. Then the file decides. Of compiled modules nothing can be saved.
     """
     top = top_level(module)
     if is_standard(top):
         return False
     loaded = sys.modules.get(module) or sys.modules.get(top)
+    file = _file(loaded)
+    if is_compiled(file):
+        return False
+    if file is not None and os.path.realpath(file) in _travelling_files():
+        return True
     owners = _distributions().get(top, ())
     if owners:
-        file = getattr(loaded, "__file__", None)
         return file is not None and not any(os.path.realpath(file).startswith(_site(name)) for name in owners)
     if loaded is not None:
-        return getattr(loaded, "__file__", None) is not None or hasattr(loaded, "__path__")
+        own = file is not None or hasattr(loaded, "__path__")
+        return own and not (_in_development(os.path.realpath(file or "")) and _has_compiled(top))
     try:
-        return importlib.util.find_spec(top) is not None
+        spec = importlib.util.find_spec(top)
+        return spec is not None and not is_compiled(spec.origin)
     except (ImportError, ValueError):
         return False
+
+
+def _file(module: ModuleType | None) -> str | None:
+    file = getattr(module, "__file__", None)
+    return file if isinstance(file, str) else None
+
+
+def owner_here(module: str) -> str | None:
+    """Return the distribution that has a module, and that was installed from this machine; None where none has it."""
+    return _owner_of(_file(sys.modules.get(module) or sys.modules.get(top_level(module))))
+
+
+def _owner_of(file: str | None) -> str | None:
+    path = os.path.realpath(file) if file else ""
+    return _travelling_files().get(path) or _in_development(path)
+
+
+def _in_development(path: str) -> str | None:
+    return next((name for folder, name in sources().items() if path.startswith(folder)), None)
+
+
+def _has_compiled(top: str) -> bool:
+    """Whether a package has compiled modules among those that are loaded."""
+    return any(is_compiled(_file(module)) for name, module in list(sys.modules.items()) if name == top or name.startswith(f"{top}."))
 
 
 @functools.cache
@@ -108,8 +134,31 @@ def resolve(modules: Iterable[str]) -> tuple[Requirement, ...]:
         if is_standard(top):
             continue
         for name in _owners(module, _distributions().get(top, ())):
-            found.setdefault(name, Requirement(module=top, version=version(name), package_name=name))
+            found.setdefault(name, Requirement(module=top, version=version(name), package_name=name, url=origin_of(name).url))
     return tuple(sorted(found.values(), key=lambda requirement: (requirement.module, requirement.package_name)))
+
+
+def complaints(modules: Iterable[str]) -> tuple[str, ...]:
+    """Say which modules a server will not get, because no index is known to have them, and they can't be saved with the object.
+
+    Args:
+        modules: Dotted names, of what loading the object imports.
+    """
+    found = {}
+    for module in sorted(set(modules)):
+        top = top_level(module)
+        if is_standard(top):
+            continue
+        owners = _owners(module, _distributions().get(top, ()))
+        for name in owners:
+            if origin_of(name).kind == "folder":
+                found[name] = f"{name} was installed from this machine, and has compiled parts: servers ask their index of packages for it"
+        loaded = sys.modules.get(module) or sys.modules.get(top)
+        if not owners and loaded is not None:
+            owner = _owner_of(_file(loaded))
+            what = f"{top} of {owner}, which was installed from this machine" if owner else f"the module {top}, which no package has"
+            found[what] = f"the model needs {what}: a server without it can't load the model"
+    return tuple(found.values())
 
 
 def _owners(module: str, candidates: tuple[str, ...]) -> tuple[str, ...]:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import platform
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from pathlib import Path
 from typing import Any
 
@@ -19,13 +20,15 @@ from mlem.files import write_atomic
 from mlem.model import Method, Model, Sample
 from mlem.model_types.base import ModelType
 from mlem.objects import EXTENSION
-from mlem.requirements import resolve
+from mlem.requirements import complaints, resolve
 from mlem.signatures import Described, describe
 from mlem.trust import Trust
 from mlem.validation import did_you_mean
 from mlem.yaml_file import dump
 
 __all__ = ["DATA", "Dataset", "copy_model", "load_data", "load_model", "save", "save_data", "verify"]
+
+_log = logging.getLogger(__name__)
 
 DATA = "data"
 """The key of a model's only artifact."""
@@ -106,8 +109,11 @@ def _write(
     artifact, modules = artifacts.write_artifact(path, lambda file: kind.dump(obj, file), kind.format)
     if artifact.format == "pickle" and pickling.has_code(path):
         artifact = artifact.model_copy(update={"code": pickling.PYTHON})
+    if artifact.format != "pickle":
+        modules |= {kind.__module__}  # pickle loads without it
     types = [data_type for method in methods.values() for data_type in (method.returns, *(argument.data_type for argument in method.args))]
     needed = set().union(*(data_type.requirements() for data_type in types))
+    _tell_of_requirements(modules | needed)
     model = Model(
         model_type=kind.type,
         artifacts={DATA: artifact},
@@ -142,6 +148,14 @@ def _how(obj: Any, kind: type[ModelType], names: Sequence[str] | None, signature
         rowwise=lambda name: kind.rowwise(obj, name),
         sample_of=lambda name, sample: kind.sample_of(obj, name, sample),
     )
+
+
+def _tell_of_requirements(modules: Set[str]) -> None:
+    for complaint in complaints(modules):
+        warnings.warn(f"{complaint}; put a wheel of it into an index", stacklevel=5)
+    for requirement in resolve(modules):
+        if requirement.url is None and requirement.version != requirement.public_version:
+            _log.warning("%s is installed as %s: servers get %s", requirement.package_name, requirement.version, requirement.pip)
 
 
 def _expect_same_answers(model: Model, folder: Path, kind: type[ModelType]) -> None:

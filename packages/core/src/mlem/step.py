@@ -49,6 +49,7 @@ class Context:
         records: The records of all steps as they stand now, by step name.
         put_back: The records of the release that is put back, the platform's facts of then included; empty in a run.
         report: Call it with a line of progress for the user.
+        variables: What the project's settings say to every server, as variables of its environment: what it may load.
         guard: Call it before each action on the platform in a long step; raises `LockedError` when the lock was lost.
     """
 
@@ -60,6 +61,7 @@ class Context:
     model_location: str | None = None
     records: Mapping[str, Record] = field(default_factory=dict)
     put_back: Mapping[str, Record] = field(default_factory=dict)
+    variables: Mapping[str, str] = field(default_factory=dict)
     report: Callable[[str], None] = lambda _line: None
     guard: Callable[[], None] = lambda: None
 

@@ -62,7 +62,8 @@ class Target:
 
     def context(self, state: State, report: Callable[[str], None] = lambda _line: None) -> Context:
         """Return what steps may know, without a model."""
-        return Context(self.name, state.lineage, self.deployment, self.env, records=state.records, report=report)
+        variables = self.config.core.trust.to_environment()
+        return Context(self.name, state.lineage, self.deployment, self.env, records=state.records, variables=variables, report=report)
 
 
 def load_deployment(location: Location) -> Deployment:

@@ -39,6 +39,11 @@ class Trust(Value):
         formats = environment.get(FORMATS_VARIABLE)
         return cls(formats=None if formats is None else words(formats), types=words(environment.get(TYPES_VARIABLE, "")))
 
+    def to_environment(self) -> dict[str, str]:
+        """Return the variables that tell a server the same; none where nothing was said."""
+        found = {TYPES_VARIABLE: ",".join(self.types)} if self.types else {}
+        return found if self.formats is None else {FORMATS_VARIABLE: ",".join(self.formats), **found}
+
     def check(self, model: Model, source: str) -> None:
         """Refuse a model with an artifact of a format that is not accepted, before anything of it is read.
 

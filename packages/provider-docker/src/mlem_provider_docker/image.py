@@ -122,7 +122,7 @@ def build(
     """
     versions.expect_python(model, recipe.python)
     if not options.accept_version_differences:
-        versions.check(model, recipe.python, recipe.requirements[len(recipe.constraints) :])
+        versions.check(model, recipe.python, options.packages)
     with tempfile.TemporaryDirectory(prefix="mlem-build-") as folder:
         path = Path(folder)
         context.write(path, recipe, options, labels, model, model_location)
@@ -195,6 +195,8 @@ def _build_failed(name: str, step: str, command: str, lines: Iterable[str], erro
         hint = f"no index has {missing[1] or missing[2]} for this Python; is it in your own index? --pass_pip_environment"
     elif re.search(r"CERTIFICATE_VERIFY_FAILED|certificate verify failed", output):
         hint = "a proxy with its own certificates? --ca_file FILE"
+    elif re.search(r"Cannot find command '(git|hg|svn|bzr)'", output):
+        hint = "a package comes from a repository: --builder_image with the program for it, for example python:3.11"
     elif re.search(r"gcc|error: command|Failed building wheel", output):
         hint = "a package has to be compiled: --builder_image with a compiler, for example python:3.11"
     elif "ResolutionImpossible" in output or "conflicting dependencies" in output:

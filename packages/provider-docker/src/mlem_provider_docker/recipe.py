@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -25,6 +26,9 @@ PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "FTP_PROXY", "NO_PROXY", "ALL_PROXY")
 """Build arguments that every Engine knows and keeps out of the history. Source:
 https://docs.docker.com/reference/dockerfile/#predefined-args (read 2026-11)."""
 
+_VCS = re.compile(r"@\s*(git|hg|svn|bzr)\+")
+"""A package from a repository: pip needs its program, which the slim images of Python lack."""
+
 PIP_VARIABLES = ("INDEX_URL", "EXTRA_INDEX_URL", "TRUSTED_HOST", "FIND_LINKS", "DEFAULT_TIMEOUT", "TIMEOUT", "RETRIES", "PROXY")
 PIP_VARIABLES_OF_CHOICE = ("PRE", "NO_INDEX", "PREFER_BINARY", "ONLY_BINARY", "NO_BINARY", "USE_DEPRECATED")
 """What tells pip where packages are and which to take; paths of this machine mean nothing in a container."""
@@ -39,7 +43,7 @@ class Recipe:
         base_image: The image to start from.
         builder_image: The image of the build stage.
         requirements: Lines for pip, in order: the model's packages, then the user's.
-        constraints: The model's pins: what is installed after them must not change them.
+        constraints: The model's pins of versions: what is installed after them must not change them.
         pip_arguments: Further arguments for pip.
         build_arguments: The user's build arguments.
         passed: Names of pip's variables that are passed on; their values are no part of the recipe.
@@ -74,13 +78,15 @@ class Recipe:
         python = options.python_version or minor_of(model.python or _own_python())
         base = options.base_image or f"python:{python}-slim"
         replaced = {canonicalize_name(Requirement(package).name) for package in options.packages}
-        pins = tuple(item.pip for item in model.requirements if canonicalize_name(item.package_name) not in replaced)
+        kept = [item for item in model.requirements if canonicalize_name(item.package_name) not in replaced]
+        requirements = (*(item.pip for item in kept), *options.packages)
+        builder = base if options.base_image or not any(_VCS.search(line) for line in requirements) else f"python:{python}"
         return cls(
             python=python,
             base_image=base,
-            builder_image=options.builder_image or base,
-            requirements=(*pins, *options.packages),
-            constraints=pins,
+            builder_image=options.builder_image or builder,
+            requirements=requirements,
+            constraints=tuple(item.pip for item in kept if item.url is None),
             pip_arguments=tuple(options.pip_arguments),
             build_arguments=tuple(sorted(options.build_arguments.items())),
             passed=tuple(sorted(pip_environment(os.environ))) if options.pass_pip_environment else (),

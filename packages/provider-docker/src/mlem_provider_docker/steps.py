@@ -163,7 +163,7 @@ class ContainerStep(Step):
             "requested_port": deployment.port,
             "bind_address": deployment.bind_address,
             "container_port": deployment.container_port,
-            "environment": dict(deployment.environment),
+            "environment": {**ctx.variables, **deployment.environment},
             "pass_environment": list(deployment.pass_environment),
             "labels": dict(deployment.labels),
             "memory_mib": deployment.memory_mib,

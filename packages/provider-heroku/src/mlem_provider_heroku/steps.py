@@ -50,7 +50,7 @@ class ConfigVarsStep(OfApp):
         deployment = deployment_of(ctx)
         return {
             "place": place(ctx),
-            "environment": dict(deployment.environment),
+            "environment": {**ctx.variables, **deployment.environment},
             "pass_environment": sorted(deployment.pass_environment),
         }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+import shlex
 from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, version
 
@@ -36,7 +37,7 @@ def differences(model: Model) -> Iterator[str]:
         try:
             installed = version(requirement.package_name)
         except PackageNotFoundError:
-            yield f"{requirement.pip} is not installed here: pip install {requirement.pip}"
+            yield f"{requirement.pip} is not installed here: pip install {shlex.quote(requirement.pip)}"
             continue
         if installed.partition("+")[0] != requirement.public_version:
             yield f"saved with {requirement.pip}, {installed} is installed here"

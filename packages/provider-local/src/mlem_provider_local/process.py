@@ -6,7 +6,7 @@ import contextlib
 import os
 import socket
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -116,7 +116,7 @@ def listen(host: str, port: int) -> socket.socket:
     return listener
 
 
-def start(model: Path, listener: socket.socket, label: Label, log: Path) -> Server:
+def start(model: Path, listener: socket.socket, label: Label, log: Path, variables: Mapping[str, str] | None = None) -> Server:
     """Start a server, detached from this process and its terminal.
 
     Args:
@@ -124,6 +124,7 @@ def start(model: Path, listener: socket.socket, label: Label, log: Path) -> Serv
         listener: The listening socket that the server takes over.
         label: The ownership mark.
         log: The file that its output is appended to.
+        variables: Variables of its environment beside those of this process.
 
     Raises:
         PlatformError: The process can't be started.
@@ -134,7 +135,7 @@ def start(model: Path, listener: socket.socket, label: Label, log: Path) -> Serv
         pid = os.posix_spawn(
             sys.executable,
             arguments,
-            os.environ,
+            {**os.environ, **(variables or {})},
             file_actions=[
                 (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
                 (os.POSIX_SPAWN_OPEN, 1, str(log), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600),

@@ -94,6 +94,7 @@ class ProcessStep(Step):
             "home": str(home_of(ctx)),
             "host": deployment.host,
             "requested_port": deployment.port,
+            "variables": dict(ctx.variables) or None,
         }
 
     def observe(self, ctx: Context, recorded: Record) -> Record | None:
@@ -116,10 +117,13 @@ class ProcessStep(Step):
         from mlem_provider_local import process
 
         ours = process.find(ctx.lineage)
+        variables = wanted.get("variables")
+        told = recorded is None or recorded.get("variables") == variables
         fitting = [
             server
             for server in ours
-            if (server.label.model_hash, server.label.host) == (wanted["model_hash"], wanted["host"])
+            if told
+            and (server.label.model_hash, server.label.host) == (wanted["model_hash"], wanted["host"])
             and wanted["requested_port"] in (None, server.label.port)
         ]
         stop_timeout_s = cast("LocalProcess", ctx.deployment).stop_timeout_s
@@ -137,7 +141,7 @@ class ProcessStep(Step):
             process.stop(ours, stop_timeout_s)
             port = listener.getsockname()[1]
             label = process.Label(ctx.lineage, wanted["model_hash"], wanted["host"], port)
-            return _record(wanted, process.start(_copy(wanted), listener, label, log))
+            return _record(wanted, process.start(_copy(wanted), listener, label, log, variables))
         finally:
             listener.close()
 
@@ -171,6 +175,7 @@ def _record(wanted: Record, server: process.Server) -> Record:
         "home": wanted["home"],
         "host": host,
         "requested_port": wanted["requested_port"],
+        "variables": wanted.get("variables"),
         "port": server.label.port,
         "url": f"http://{reachable}:{server.label.port}",
         "pid": server.pid,

@@ -30,7 +30,7 @@ class ModelStep(Step):
             "role": env.role,
             "subnets": list(env.vpc.subnets),
             "security_groups": list(env.vpc.security_groups),
-            "environment": dict(deployment_of(ctx).environment),
+            "environment": {**ctx.variables, **deployment_of(ctx).environment},
             "serverless": deployment_of(ctx).serverless is not None,  # which has no network of one's own
             "tags": dict(env.tags),
             "region": env.region,

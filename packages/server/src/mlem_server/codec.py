@@ -90,7 +90,7 @@ def _compile(data_type: DataType) -> tuple[Any, Convert] | None:
     if isinstance(data_type, PrimitiveType):
         return (_PLAIN[data_type.ptype], _same) if data_type.ptype in _PLAIN else None
     if isinstance(data_type, ListType):
-        item = _PLAIN.get(data_type.dtype.ptype) if isinstance(data_type.dtype, PrimitiveType) else None
+        item = _PLAIN.get(data_type.dtype.ptype) if isinstance(data_type.dtype, PrimitiveType) and not data_type.as_tuple else None
         return (_list_of(item, data_type.size), _same) if item else None
     if isinstance(data_type, NdarrayType):
         return _compile_array(data_type)
@@ -99,7 +99,7 @@ def _compile(data_type: DataType) -> tuple[Any, Convert] | None:
 
 def _compile_array(data_type: NdarrayType) -> tuple[Any, Convert] | None:
     item = _item(data_type.dtype)
-    if item is None or not data_type.shape:
+    if item is None or not data_type.shape or data_type.masked:
         return None
     nested = item
     for length in reversed(data_type.shape):
@@ -120,7 +120,7 @@ def _compile_array(data_type: NdarrayType) -> tuple[Any, Convert] | None:
 def _compile_frame(data_type: DataFrameType) -> tuple[Any, Convert] | None:
     dtypes = set(data_type.dtypes)
     item = _item(data_type.dtypes[0]) if len(dtypes) == 1 and not data_type.index_cols else None
-    if item is None or item is str:
+    if item is None or item is str or data_type.axis_names or not all(map(_is_simple, data_type.columns)):
         return None
     names = {f"c{number}": str(name) for number, name in enumerate(data_type.columns)}
     row = msgspec.defstruct("Row", [(field, item) for field in names], rename=names, forbid_unknown_fields=True)
@@ -135,6 +135,11 @@ def _compile_frame(data_type: DataFrameType) -> tuple[Any, Convert] | None:
         return pd.DataFrame(np.array([msgspec.structs.astuple(item) for item in payload], dtype=dtype), columns=labels)
 
     return list[row], convert  # type: ignore[valid-type]  # made at run time
+
+
+def _is_simple(label: Any) -> bool:
+    """Whether a column's name needs no escape in JSON, which msgspec's names of fields do not have, and is no tuple."""
+    return not isinstance(label, tuple) and not any(character < " " or character in '"\\' for character in str(label))
 
 
 def _item(dtype: str) -> Any:

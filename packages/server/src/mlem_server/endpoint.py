@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
-from mlem.errors import MlemError
+from mlem.answering import NOTES_HEADER, TYPE_HEADER, encode_answer, hides_index, notes_header, type_header, type_of_header
+from mlem.data import DataType, UnspecifiedType, infer
+from mlem.data_types.notes import collecting
+from mlem.errors import DataError, MlemError
 from mlem.model import Argument, Method
-from mlem.wire import JSON, dump, formats_of, load
+from mlem.wire import JSON, dump, formats_of, load, written_as
 from mlem_server.codec import Values, compiled, parse_json
 from mlem_server.errors import HttpError, ModelFailedError, refusal
 from mlem_server.model_errors import failure
 from mlem_server.responses import Response, to_json
 
 log = logging.getLogger("mlem.server")
+
+TOLD = 20
+"""So many types of answers that are not on record are logged, each once."""
+_NONE: Mapping[str, str] = {}
 
 
 @dataclass(slots=True, eq=False)
@@ -27,12 +34,14 @@ class Call:
         values: Values by argument name.
         answer_as: Media type of the answer.
         rows: How many rows its only argument has, where it may be joined with other calls; None where not.
+        notes: What was made of the caller's data; see `mlem.data_types.notes`.
     """
 
     endpoint: Endpoint
     values: Values
     answer_as: str = JSON
     rows: int | None = None
+    notes: list[str] = field(default_factory=list)
 
 
 class Endpoint:
@@ -41,6 +50,7 @@ class Endpoint:
     Args:
         name: The method's public name.
         method: Its signature.
+        strict: Whether data that fits only when something of it is left out is refused: a column too many, a category never seen.
 
     Attributes:
         name: The same.
@@ -50,9 +60,11 @@ class Endpoint:
         answer_formats: Media types that its answers may have besides JSON.
     """
 
-    def __init__(self, name: str, method: Method) -> None:
+    def __init__(self, name: str, method: Method, *, strict: bool = False) -> None:
         self.name = name
         self.method = method
+        self._strict = strict
+        self._told: set[str] = set()
         required = [argument for argument in method.args if argument.required]
         self.argument: Argument | None = required[0] if len(required) == 1 else None
         self.formats = formats_of(self.argument.data_type) if self.argument else ()
@@ -96,7 +108,10 @@ class Endpoint:
 
     def _guarded(self, decode: Any, accept: bytes) -> Call:
         try:
-            return self._call(decode(), accept)
+            with collecting(strict=self._strict) as notes:
+                call = self._call(decode(), accept)
+            call.notes = notes.lines
+            return call
         except MlemError as error:
             raise refusal(error) from error
         except RecursionError as error:
@@ -130,10 +145,7 @@ class Endpoint:
             ModelFailedError: It raised something else, or returned what its signature does not have.
         """
         try:
-            value = self._asked(model, call)
-            if call.answer_as == JSON:
-                return Response(200, to_json(self.method.returns.encode(value)))
-            return self._binary_answer(self.method.returns.accept(value), call.answer_as)
+            return self._response(call, self._asked(model, call))
         except ModelFailedError:
             raise
         except Exception as error:
@@ -162,16 +174,54 @@ class Endpoint:
         counts = [call.rows or 0 for call in calls]
         if returns.rows(value) != sum(counts):
             raise ModelFailedError(self.name)
-        encoded = returns.encode(value) if any(call.answer_as == JSON for call in calls) else []
+        encoded, own = encode_answer(returns, value) if any(call.answer_as == JSON for call in calls) else ([], returns)
+        if own is not returns or hides_index(returns, value):
+            raise ModelFailedError(self.name)  # asked for alone, each gets an answer of its own type
         responses, start = [], 0
         for call, count in zip(calls, counts, strict=True):
             stop = start + count
             if call.answer_as == JSON:
-                responses.append(Response(200, to_json(encoded[start:stop])))
+                responses.append(Response(200, to_json(encoded[start:stop]), headers=_headers(call)))
             else:
-                responses.append(self._binary_answer(returns.accept(returns.part(value, start, stop)), call.answer_as))
+                responses.append(self._binary_answer(call, returns, returns.accept(returns.part(value, start, stop))))
             start = stop
         return responses
 
-    def _binary_answer(self, value: Any, media_type: str) -> Response:
-        return Response(200, dump(self.method.returns, value, media_type), media_type.encode())
+    def _response(self, call: Call, value: Any) -> Response:
+        """Write an answer as the type on record has it, or as what it is."""
+        returns = self.method.returns
+        if call.answer_as == JSON:
+            encoded, own = encode_answer(returns, value)
+            return Response(200, to_json(encoded), headers=self._headers_of(call, own))
+        try:
+            if hides_index(returns, value):
+                raise DataError("the answer", "a default index", "another one")
+            with collecting(strict=True):
+                return self._binary_answer(call, returns, returns.accept(value))
+        except DataError:
+            own = infer(value, "the answer")
+        if call.answer_as not in formats_of(own):
+            return Response(200, to_json(own.encode(value)), headers=self._headers_of(call, own))
+        return self._binary_answer(call, own, own.accept(value))
+
+    def _headers_of(self, call: Call, own: DataType) -> Mapping[str, str]:
+        if own is self.method.returns:
+            return _headers(call)
+        named = type_header(own)
+        if named not in self._told and len(self._told) < TOLD:
+            self._told.add(named)
+            log.warning("%s gave an answer that is not of the type on record, as callers are told: %s", self.name, named[:500])
+        return {**_headers(call), TYPE_HEADER: named}
+
+    def _binary_answer(self, call: Call, data_type: DataType, value: Any) -> Response:
+        media_type = written_as(data_type, call.answer_as)
+        return Response(200, dump(data_type, value, media_type), media_type.encode(), self._headers_of(call, data_type))
+
+
+def type_of_answer(endpoint: Endpoint, response: Response) -> DataType:
+    """Return the type that the JSON of an answer is of: the one on record, or the one that its header names."""
+    return type_of_header(response.headers.get(TYPE_HEADER)) or (UnspecifiedType() if TYPE_HEADER in response.headers else endpoint.method.returns)
+
+
+def _headers(call: Call) -> Mapping[str, str]:
+    return {NOTES_HEADER: notes_header(call.notes)} if call.notes else _NONE

@@ -10,7 +10,7 @@ from mlem.datasets import parse_data, serialize_data
 from mlem.errors import MlemError, UserError
 from mlem.wire import JSON
 from mlem_server.content import CSV, FILES, csv_form
-from mlem_server.endpoint import Call, Endpoint
+from mlem_server.endpoint import Call, Endpoint, type_of_answer
 from mlem_server.errors import HttpError, refusal
 from mlem_server.request import Request
 from mlem_server.responses import Response
@@ -55,7 +55,7 @@ def answer_as_file(endpoint: Endpoint, request: Request, response: Response) -> 
         media_type = accepted.partition(";")[0].strip()
         if media_type not in FILES:
             return response
-        returns = endpoint.method.returns
+        returns = type_of_answer(endpoint, response)
         try:
             content = serialize_data(returns.decode(json.loads(response.body)), returns, FILES[media_type])
         except (UserError, ImportError):

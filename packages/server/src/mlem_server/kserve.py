@@ -18,7 +18,7 @@ from typing import Any
 from mlem.data import DataFrameType, DataType, ListType, NdarrayType, NumberType, PrimitiveType, SeriesType
 from mlem.data_types.scalars import kind_of
 from mlem.model import Model
-from mlem_server.endpoint import Call, Endpoint
+from mlem_server.endpoint import Call, Endpoint, type_of_answer
 from mlem_server.errors import HttpError
 from mlem_server.kserve_binary import EXTENSION, HEADER, OCTETS, join, split, wanted
 from mlem_server.responses import Response, to_json
@@ -108,7 +108,7 @@ class KServe:
         if response.status != 200:
             return self.refusal(response)
         endpoint = inference.call.endpoint
-        outputs = _tensors(endpoint.name, endpoint.method.returns, json.loads(response.body))
+        outputs = _tensors(endpoint.name, type_of_answer(endpoint, response), json.loads(response.body))
         named = {"id": inference.id} if inference.id is not None else {}
         outputs, content = join(outputs, inference.binary)
         head = to_json({"model_name": self._name, "model_version": self._model.digest, **named, "outputs": outputs})

@@ -97,6 +97,7 @@ def settings_of(options: argparse.Namespace, environment: Mapping[str, str]) -> 
         tls_key=options.tls_key,
         log_format=options.log_format,
         hide_model_errors=options.hide_model_errors,
+        strict=options.strict,
         trust=Trust.of_environment(environment if options.formats is None else {**environment, FORMATS_VARIABLE: options.formats}),
         traces=options.traces,
         late=options.late,

@@ -18,7 +18,7 @@ _TUNING = (
     "max-body-mib", "max-queue", "max-batch-rows", "header-timeout-s", "request-timeout-s", "shutdown-timeout-s", "workers", "token-file",
     "tls-cert", "tls-key", "log-format",
 )  # fmt: skip
-_FLAGS = ("access-log", "traces", "hide-model-errors")
+_FLAGS = ("access-log", "traces", "hide-model-errors", "strict")
 
 
 def parser() -> argparse.ArgumentParser:
@@ -78,6 +78,9 @@ def parser() -> argparse.ArgumentParser:
     result.add_argument("--traces", action="store_true", help="send spans by OpenTelemetry (needs mlem-server[traces])")
     result.add_argument(
         "--hide-model-errors", action="store_true", help="keep what the model says of data that it refuses from callers; the log has it"
+    )
+    result.add_argument(
+        "--strict", action="store_true", help="refuse columns and categories that the model was not saved with, instead of noting them"
     )
     result.add_argument("--late", action="store_true", help=argparse.SUPPRESS)  # of a worker that has company
     result.add_argument("--life-fd", type=_natural, help=argparse.SUPPRESS)  # of the process that watches the workers

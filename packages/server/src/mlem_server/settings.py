@@ -35,6 +35,7 @@ class Settings:
         access_log: Whether each request is logged.
         log_format: ``text`` for people, ``json`` for machines.
         hide_model_errors: Whether a caller whose data the model refuses does not see the model's own words.
+        strict: Whether columns and categories that the model was not saved with are refused; else they are noted.
         trust: Which formats of artifacts may be loaded.
         traces: Whether spans are sent by OpenTelemetry.
         late: Whether connections are accepted only once the model is loaded: another worker answers meanwhile.
@@ -57,6 +58,7 @@ class Settings:
     access_log: bool = False
     log_format: Literal["text", "json"] = "text"
     hide_model_errors: bool = False
+    strict: bool = False
     trust: Trust = field(default_factory=Trust.of_environment)
     traces: bool = False
     late: bool = False

@@ -54,7 +54,7 @@ class UnionType(DataType):
 
     def encode(self, value: Any, path: str = "data") -> Json:
         """See `DataType.encode`; a value goes by the first type that gives it back as it was."""
-        for label, member in self._ordered(value, path):
+        for label, member in self._ordered(value):
             try:
                 payload = member.encode(value, path)
                 if difference(value, member.decode(payload, path)):
@@ -64,15 +64,17 @@ class UnionType(DataType):
             return {label: payload} if label and (label != "float" or isinstance(payload, str)) else payload
         raise mismatch(path, self._words(), value)
 
-    def _ordered(self, value: Any, path: str) -> list[tuple[str, DataType]]:
-        """Return the types, the likely ones first."""
-        from mlem.data import infer  # late: infer knows every type, this one too
+    def _ordered(self, value: Any) -> list[tuple[str, DataType]]:
+        """Return the types, those of the value's own class first."""
 
-        try:
-            own = infer(value, path)
-        except DataError:
-            return self._labelled
-        return sorted(self._labelled, key=lambda pair: 0 if pair[1] == own else 1 if type(pair[1]) is type(own) else 2)
+        def unlikely(pair: tuple[str, DataType]) -> bool:
+            try:
+                found = type(pair[1]).of(value, lambda _item: UnspecifiedType())
+            except DataError:
+                return True
+            return found is None or (isinstance(found, PrimitiveType) and found != pair[1])
+
+        return sorted(self._labelled, key=unlikely)
 
     def decode(self, payload: Json, path: str = "data") -> Any:
         """See `DataType.decode`."""

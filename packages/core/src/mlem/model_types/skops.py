@@ -7,7 +7,11 @@ from typing import IO, Any, ClassVar
 
 from mlem.errors import PluginError, UserError
 from mlem.model import Requirement
+from mlem.model_types import skops_archive
 from mlem.model_types.sklearn import SklearnModel
+from mlem.requirements import is_local, owner_here
+
+_HINT = 'save it as a pickle, which takes code along: without format="skops"'
 
 
 class SkopsModel(SklearnModel):
@@ -21,10 +25,28 @@ class SkopsModel(SklearnModel):
 
     @classmethod
     def dump(cls, obj: Any, file: IO[bytes]) -> frozenset[str]:
-        """See `ModelType.dump`."""
+        """See `ModelType.dump`.
+
+        Raises:
+            UserError: It has something that can't be saved in the format, or that can't be loaded from it elsewhere.
+        """
         sio = _skops()
-        file.write(sio.dumps(obj))
-        return frozenset({"sklearn", "skops"})
+        try:
+            data = sio.dumps(obj)
+        except Exception as error:  # of any kind, as the object's parts raise them
+            raise _unfit(obj, f"can't be saved in the format of skops: {error}") from error
+        named = skops_archive.named(data)
+        homeless = sorted(f"{module}.{name}" for module, name in named if _is_homeless(module, name))
+        if homeless:
+            raise _unfit(
+                obj, f"has {', '.join(homeless)}, which no installed package has: the format of skops names code and takes none along"
+            )
+        try:
+            sio.loads(data, trusted=sio.get_untrusted_types(data=data))
+        except Exception as error:  # see above
+            raise _unfit(obj, f"can't be loaded again from the format of skops: {error}") from error
+        file.write(skops_archive.stable(data))
+        return frozenset({"skops", *(module for module, _ in named)})
 
     @classmethod
     def load(cls, file: IO[bytes], requirements: Sequence[Requirement] = (), trusted: Sequence[str] = ()) -> Any:
@@ -44,6 +66,15 @@ class SkopsModel(SklearnModel):
                 f" (for a server: MLEM_CORE__TRUST__TYPES={','.join(unknown)})",
             )
         return sio.loads(data, trusted=list(trusted))
+
+
+def _is_homeless(module: str, name: str) -> bool:
+    """Whether something is of the script, of a function, or of a file beside the script."""
+    return module in ("__main__", "__mp_main__") or "<" in name or (is_local(module) and owner_here(module) is None)
+
+
+def _unfit(obj: Any, why: str) -> UserError:
+    return UserError(f"the {type(obj).__qualname__} {why}", code="no-skops", hint=_HINT)
 
 
 def _skops() -> Any:
