@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import io
+import json
 from pathlib import Path
 from typing import Any
 
@@ -122,6 +123,26 @@ def test_the_command_line_reads_the_same_of_the_same_bytes(people: Any, body: st
         assert invoke(people, body)[0] == 422
     else:
         assert invoke(people, body) == (200, [[row["name"], row["city"], row["age"]] for row in rows])
+
+
+def test_a_file_of_any_format_has_its_notes_and_may_be_held_to_the_letter(starter: Any, tmp_path: Path) -> None:
+    save(lambda d: d["a"].tolist(), tmp_path / "a", sample_data=pandas.DataFrame({"a": [1.0, 2.0]}), model_types=(CallableModel,))
+    more = pandas.DataFrame({"a": [1.0], "b": [2.0]})
+    parquet = io.BytesIO()
+    more.to_parquet(parquet)
+    bodies = {
+        "text/csv": more.to_csv(index=False).encode(),
+        "application/jsonlines": more.to_json(orient="records", lines=True).encode(),
+        "application/x-parquet": parquet.getvalue(),
+    }
+    free, strict = starter.start(tmp_path / "a"), starter.start(tmp_path / "a", "--strict")
+    for media_type, body in bodies.items():
+        reply = free.request("POST", "/invocations", body, {"content-type": media_type})
+        assert (reply.json, json.loads(reply.headers["mlem-notes"])) == (
+            [1.0],
+            ['the column "b" is not one of the model\'s, and was left out'],
+        )
+        assert strict.request("POST", "/invocations", body, {"content-type": media_type}).status == 422
 
 
 @pytest.fixture(scope="session")
