@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import shutil
+import subprocess
 import sys
 from pathlib import Path
 
@@ -26,6 +28,29 @@ PACKAGES = {
     "state-s3": ["core", "state-s3"],
 }
 """Each package with those of ours that it depends on: its tests run with nothing else of ours installed."""
+
+
+EVERYWHERE = ["core", "server", "provider-local"]
+"""The packages that models are saved, loaded and served with: whoever has them may have any Python that we name."""
+
+
+def found(*versions: str) -> dict[str, str]:
+    """Return the Pythons of this machine among some versions; the one that runs nox is not asked for."""
+    result = {}
+    for version in versions:
+        places = [shutil.which(f"python{version}"), *map(str, sorted(Path.home().glob(f".pyenv/versions/{version}.*/bin/python")))]
+        for place in filter(None, places):  # the first may be a shim of a version that is not chosen
+            says = subprocess.run(
+                [place, "-c", "import sys; print('%d.%d' % sys.version_info[:2])"], capture_output=True, text=True, check=False
+            )
+            if says.stdout.strip() == version != f"{sys.version_info[0]}.{sys.version_info[1]}":
+                result[version] = place
+                break
+    return result
+
+
+PYTHONS = found("3.12", "3.13")
+OLDEST = ["numpy==1.26.*", "pandas==2.2.*", "pyarrow==18.*", "scikit-learn==1.6.*", "scipy==1.14.*"]
 
 
 def group(*names: str) -> list[str]:
@@ -71,6 +96,23 @@ def tests(session: nox.Session, package: str) -> None:
     }
     install(session, PACKAGES[package], *group("test", "example", *more.get(package, [])))
     _pytest(session, f"tests/{package.replace('-', '_')}")
+
+
+@nox.session
+@nox.parametrize("python", list(PYTHONS.values()) or [None], ids=list(PYTHONS) or ["none"])
+def pythons(session: nox.Session) -> None:
+    """Run the tests of what saves, loads and serves with every other Python that this machine has."""
+    if not PYTHONS:
+        session.skip("this machine has no other Python that we name")
+    install(session, EVERYWHERE, *group("test", "example", "formats", "kserve"))
+    _pytest(session, *(f"tests/{package.replace('-', '_')}" for package in EVERYWHERE))
+
+
+@nox.session
+def oldest(session: nox.Session) -> None:
+    """Run the tests of what saves, loads and serves with the oldest pandas, NumPy and scikit-learn that we name."""
+    install(session, ["core", "server"], *group("test", "example", "kserve"), *OLDEST)
+    _pytest(session, "tests/core", "tests/server")
 
 
 @nox.session

@@ -9,19 +9,12 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from mlem.answer_headers import MOST_CHARACTERS, UNNAMED
 from mlem.data import DataFrameType, DataType, Json, SeriesType, infer, parse_type
 from mlem.data_types.base import module_of
 from mlem.data_types.index import is_default
 from mlem.data_types.notes import collecting
 from mlem.errors import DataError
-
-TYPE_HEADER = "mlem-answer-type"
-"""The header of an answer that is not of the type on record: its own type as JSON, or `UNNAMED`."""
-NOTES_HEADER = "mlem-notes"
-"""The header with a JSON list of what was made of the caller's data; see `mlem.data_types.notes`."""
-UNNAMED = "other"
-MOST_CHARACTERS = 4000
-
 
 def encode_answer(returns: DataType, value: Any, path: str = "the answer") -> tuple[Json, DataType]:
     """Encode an answer.
@@ -58,7 +51,7 @@ def hides_index(returns: DataType, value: Any) -> bool:
 
 
 def type_header(data_type: DataType) -> str:
-    """Return the value of `TYPE_HEADER`."""
+    """Return the value of `mlem.answer_headers.TYPE_HEADER`."""
     text = json.dumps(data_type.model_dump(mode="json"), separators=(",", ":"))
     return text if len(text) <= MOST_CHARACTERS else UNNAMED
 
@@ -71,22 +64,3 @@ def type_of_header(text: str | None) -> DataType | None:
         return parse_type(json.loads(text))
     except (ValueError, RecursionError):
         return None
-
-
-def notes_header(lines: list[str]) -> str:
-    """Return the value of `NOTES_HEADER`; notes that it has no room for are left out."""
-    kept: list[str] = []
-    for line in lines:
-        if len(json.dumps([*kept, line])) > MOST_CHARACTERS:
-            break
-        kept.append(line)
-    return json.dumps(kept)
-
-
-def notes_of_header(text: str | None) -> list[str]:
-    """Return the notes that a header has."""
-    try:
-        found = json.loads(text) if text and len(text) <= MOST_CHARACTERS else []
-    except (ValueError, RecursionError):
-        return []
-    return [str(line) for line in found] if isinstance(found, list) else []

@@ -7,7 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from mlem.answering import NOTES_HEADER, TYPE_HEADER, encode_answer, hides_index, notes_header, type_header, type_of_header
+from mlem.answer_headers import NOTES_HEADER, TYPE_HEADER, notes_header
+from mlem.answering import encode_answer, hides_index, type_header, type_of_header
 from mlem.data import DataType, UnspecifiedType, infer
 from mlem.data_types.notes import collecting
 from mlem.errors import DataError, MlemError

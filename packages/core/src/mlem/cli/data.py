@@ -125,10 +125,12 @@ def noted(*, strict: bool) -> Iterator[None]:
 
 def print_answer(method: Method, answer: Any, target: str | None) -> None:
     """Print an answer as JSON on one line, or write it to a file."""
+    from mlem.answering import encode_answer
+
     if target is not None:
         from mlem.datasets import write_data
 
         write_data(answer, target)
         click.echo(f"saved {target}", err=True)
         return
-    click.echo(json.dumps(method.returns.encode(answer), ensure_ascii=False))
+    click.echo(json.dumps(encode_answer(method.returns, answer)[0], ensure_ascii=False))

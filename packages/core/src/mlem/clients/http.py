@@ -11,6 +11,7 @@ from urllib.parse import quote, urlsplit
 
 from pydantic import Field, PrivateAttr, field_validator, model_validator
 
+from mlem.answer_headers import hear
 from mlem.client import Client
 from mlem.clients.answers import Answer, check, not_a_server
 from mlem.errors import CredentialsError, PlatformError, WaitTimeoutError
@@ -157,6 +158,7 @@ class HttpClient(Client):
             raise PlatformError(f"{self.url}: the TLS connection failed: {_reason(error)}", code="tls") from error
         except HTTPError as error:
             raise PlatformError(f"{self.url}: the connection was lost: {_reason(error)}", code="connection-lost") from error
+        hear(response.headers)
         return Answer(response.status, response.headers.get("content-type", ""), response.headers.get("retry-after"), response.data)
 
 
