@@ -150,7 +150,7 @@ class CallReader:
         try:
             return self._read_file(data, target, stdin)
         except NotFoundError as error:
-            if target is not None and _cells_of(target) is not None and error.hint is None:
+            if target is not None and _cells_of(target) is not None and not is_raw(target.data_type) and error.hint is None:
                 error.hint = f"DATA is a file; a value: --{target.name} {data}"
             raise
 

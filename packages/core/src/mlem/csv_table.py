@@ -112,8 +112,6 @@ class CsvReader:
         table = list(zip(*(row.cells for row in rows), strict=True))
         found: dict[str, list[Json]] = {}
         for name, cells in list(zip(names, table, strict=True))[head.skipped :]:
-            if name in layout.index and name not in layout.required and _counts(cells):
-                continue  # an index that only counts the rows, where none is needed
             if layout.untyped:
                 found[name] = self._untyped(cells, rows, head)
                 continue
@@ -151,10 +149,6 @@ class CsvReader:
         except UnfitError as error:
             got = f"{str(cells[error.row])[:80]!r} in line {rows[error.row].line}"
             raise DataError(child(self.path, error.row), error.expected, got, hint=error.hint) from error
-
-
-def _counts(cells: Sequence[str]) -> bool:
-    return list(cells) == [str(number) for number in range(len(cells))]
 
 
 def _even(rows: Iterator[Row], head: Head, source: str) -> Iterator[Row]:

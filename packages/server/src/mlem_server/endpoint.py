@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -96,6 +96,10 @@ class Endpoint:
     def call_with(self, payload: Any, accept: bytes = b"") -> Call:
         """Check and decode parsed JSON, ``{argument: value}``; see `call`."""
         return self._guarded(lambda: self.method.decode_args(payload), accept)
+
+    def call_by(self, decode: Callable[[], Values], accept: bytes = b"") -> Call:
+        """Return the call of what a function decodes, whose errors are refusals; see `call`."""
+        return self._guarded(decode, accept)
 
     def call_of(self, values: Values, accept: bytes = b"") -> Call:
         """Return the call of values that are decoded and checked."""

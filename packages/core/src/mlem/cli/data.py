@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -82,6 +83,7 @@ def data_options(command: CommandT) -> CommandT:
         ),
         click.option("--decimal", metavar="SIGN", default=None, help="CSV: what is before the decimals of a number.  [default: .]"),
         click.option("--empty", type=click.Choice(["text", "missing"]), default=None, help='CSV: what "" is in a column of texts.'),
+        click.option("--strict", is_flag=True, help="Refuse data with columns or categories that the model does not know."),
         click.option("--save", "-o", "target", metavar="FILE", default=None, help="Write the answer to a file, in the format of its name."),
         project_option,
         output_option,
@@ -108,6 +110,17 @@ def reader_of(ctx: click.Context, method: Method, called: str, format_: str | No
 
     words = ctx.command.words if isinstance(ctx.command, CallCommand) else ()
     return CallReader(method, called, format_, form, words)
+
+
+@contextmanager
+def noted(*, strict: bool) -> Iterator[None]:
+    """Tell what was made of data that does not fit to the letter; refuse it where that is asked for."""
+    from mlem.data_types.notes import collecting
+
+    with collecting(strict=strict) as notes:
+        yield
+    for line in notes.lines:
+        click.echo(f"note: {line}", err=True)
 
 
 def print_answer(method: Method, answer: Any, target: str | None) -> None:
