@@ -41,17 +41,67 @@ NOT_SAVED = {
 }  # fmt: skip
 """Those that offer nothing to ask of new rows, with the reason."""
 NOT_FITTED = {
-    "ClassifierChain", "ColumnTransformer", "FeatureUnion", "FixedThresholdClassifier", "FrozenEstimator", "GridSearchCV", "HalvingGridSearchCV",
-    "HalvingRandomSearchCV", "MultiOutputClassifier", "MultiOutputRegressor", "OneVsOneClassifier", "OneVsRestClassifier",
-    "OutputCodeClassifier", "Pipeline", "RFE", "RFECV", "RandomizedSearchCV", "RegressorChain", "SelectFromModel", "SequentialFeatureSelector",
-    "SparseCoder", "StackingClassifier", "StackingRegressor", "TunedThresholdClassifierCV", "VotingClassifier", "VotingRegressor",
-    "CountVectorizer", "DictVectorizer", "FeatureHasher", "HashingVectorizer", "PatchExtractor", "TfidfVectorizer", "LabelBinarizer",
-    "LabelEncoder", "MultiLabelBinarizer", "IsotonicRegression", "MultiTaskElasticNet", "MultiTaskElasticNetCV", "MultiTaskLasso",
-    "MultiTaskLassoCV", "RadiusNeighborsClassifier", "RadiusNeighborsRegressor", "GammaRegressor", "PoissonRegressor", "TweedieRegressor",
-}  # fmt: skip
+    "ClassifierChain",
+    "ColumnTransformer",
+    "FeatureUnion",
+    "FixedThresholdClassifier",
+    "FrozenEstimator",
+    "GridSearchCV",
+    "HalvingGridSearchCV",
+    "HalvingRandomSearchCV",
+    "MultiOutputClassifier",
+    "MultiOutputRegressor",
+    "OneVsOneClassifier",
+    "OneVsRestClassifier",
+    "OutputCodeClassifier",
+    "Pipeline",
+    "RFE",
+    "RFECV",
+    "RandomizedSearchCV",
+    "RegressorChain",
+    "SelectFromModel",
+    "SequentialFeatureSelector",
+    "SparseCoder",
+    "StackingClassifier",
+    "StackingRegressor",
+    "TunedThresholdClassifierCV",
+    "VotingClassifier",
+    "VotingRegressor",
+    "CountVectorizer",
+    "DictVectorizer",
+    "FeatureHasher",
+    "HashingVectorizer",
+    "PatchExtractor",
+    "TfidfVectorizer",
+    "LabelBinarizer",
+    "LabelEncoder",
+    "MultiLabelBinarizer",
+    "IsotonicRegression",
+    "MultiTaskElasticNet",
+    "MultiTaskElasticNetCV",
+    "MultiTaskLasso",
+    "MultiTaskLassoCV",
+    "RadiusNeighborsClassifier",
+    "RadiusNeighborsRegressor",
+    "GammaRegressor",
+    "PoissonRegressor",
+    "TweedieRegressor",
+}
 """Those that take other estimators or other data than a table of numbers and one target."""
-SLOW = {"GaussianProcessClassifier", "LogisticRegressionCV", "SelfTrainingClassifier", "DictionaryLearning", "MiniBatchDictionaryLearning",
-        "MiniBatchSparsePCA", "SparsePCA", "GraphicalLassoCV", "NuSVR", "TheilSenRegressor", "AffinityPropagation", "MeanShift"}  # fmt: skip
+SLOW = {
+    "GaussianProcessClassifier",
+    "LogisticRegressionCV",
+    "SelfTrainingClassifier",
+    "DictionaryLearning",
+    "MiniBatchDictionaryLearning",
+    "MiniBatchSparsePCA",
+    "SparsePCA",
+    "GraphicalLassoCV",
+    "NuSVR",
+    "TheilSenRegressor",
+    "AffinityPropagation",
+    "MeanShift",
+}
 """Those that take seconds to fit, and are like others here."""
 
 ESTIMATORS = {name: cls for name, cls in all_estimators() if name not in NOT_FITTED}
@@ -82,7 +132,7 @@ def same(here: Any, there: Any) -> bool:
         return len(here) == len(there) and all(map(same, here, there))
     if hasattr(here, "toarray"):
         here, there = here.toarray(), there.toarray()
-    if getattr(here, "dtype", None) == object:
+    if str(getattr(here, "dtype", "")) == "object":
         return all(map(same, here, there))
     return np.asarray(here).shape == np.asarray(there).shape and bool(np.allclose(here, there, rtol=1e-9, atol=1e-12, equal_nan=True))
 

@@ -117,7 +117,7 @@ def test_a_model_answers_as_here(deploy: Deploy, function: Any, sample: Any, oth
 @pytest.mark.parametrize(
     ("function", "sample", "others"),
     [
-        (lambda x: {1: 10}.get(x, None), 1, [2, 1]),
+        (lambda x: {1: 10}.get(x), 1, [2, 1]),
         (lambda x: {"a": 1, **({"b": 2.5} if x else {})}, False, [True]),
         (lambda x: x if x > 1 else "small", 2, [1, 3]),
         (lambda x: [1, None][:x], 1, [2]),

@@ -36,13 +36,13 @@ from mlem.errors import DataError
 __all__ = [
     "AnyDataType", "Categories", "ClassType", "DataFrameType", "DataType", "DictType", "ImageType", "Json", "ListType", "LiteralType",
     "MappingType", "NdarrayType", "NumberType", "OptionalType", "PolarsType", "PrimitiveType", "SeriesType", "SetType", "SparseType",
-    "StandardType", "StructuredType", "TupleType", "UnionType", "UnspecifiedType", "difference", "equal", "first_row", "infer", "of_annotation",
-    "parse_type", "wrong_key",
+    "StandardType", "StructuredType", "TupleType", "UnionType", "UnspecifiedType", "difference", "equal", "first_row", "infer",
+    "of_annotation", "parse_type", "wrong_key",
 ]  # fmt: skip
 
 _CLASSES: tuple[type[DataType], ...] = (
-    NumberType, StructuredType, NdarrayType, DataFrameType, SeriesType, SparseType, PolarsType, ImageType, ClassType, StandardType, PrimitiveType, ListType, TupleType, DictType, MappingType,
-    SetType, OptionalType, UnionType, LiteralType, UnspecifiedType,
+    NumberType, StructuredType, NdarrayType, DataFrameType, SeriesType, SparseType, PolarsType, ImageType, ClassType, StandardType,
+    PrimitiveType, ListType, TupleType, DictType, MappingType, SetType, OptionalType, UnionType, LiteralType, UnspecifiedType,
 )  # fmt: skip
 
 
