@@ -12,7 +12,7 @@ from typing import Any
 from mlem import artifacts, pickling
 from mlem.arguments import Signature
 from mlem.artifacts import Opener, open_artifact
-from mlem.data import equal, infer
+from mlem.data import ClassType, DataType, equal, infer
 from mlem.datasets import Dataset, load_data, save_data
 from mlem.destination import Destination, destination
 from mlem.errors import DataError, DeclarationError, PluginError, UserError
@@ -21,8 +21,9 @@ from mlem.model import Method, Model, Sample
 from mlem.model_types.base import ModelType
 from mlem.objects import EXTENSION
 from mlem.requirements import complaints, resolve
+from mlem.samples import all_samples, divide
 from mlem.signatures import Described, describe
-from mlem.trust import Trust
+from mlem.trust import SAMPLES, Trust
 from mlem.validation import did_you_mean
 from mlem.yaml_file import dump
 
@@ -106,7 +107,8 @@ def _write(
     samples: dict[str, Sample],
     params: Mapping[str, Any] | None,
 ) -> Model:
-    artifact, modules = artifacts.write_artifact(path, lambda file: kind.dump(obj, file), kind.format)
+    with pickling.with_classes(_classes_of(methods, kind)):
+        artifact, modules = artifacts.write_artifact(path, lambda file: kind.dump(obj, file), kind.format)
     if artifact.format == "pickle" and pickling.has_code(path):
         artifact = artifact.model_copy(update={"code": pickling.PYTHON})
     if artifact.format != "pickle":
@@ -114,11 +116,12 @@ def _write(
     types = [data_type for method in methods.values() for data_type in (method.returns, *(argument.data_type for argument in method.args))]
     needed = set().union(*(data_type.requirements() for data_type in types))
     _tell_of_requirements(modules | needed)
+    small, beside = divide(samples, path.with_name(f"{path.name}.samples.json"))
     model = Model(
         model_type=kind.type,
-        artifacts={DATA: artifact},
+        artifacts={DATA: artifact, **beside},
         methods=methods,
-        samples=samples,
+        samples=small,
         requirements=resolve(modules | needed),
         python=platform.python_version(),
         params=dict(params or {}),
@@ -126,6 +129,26 @@ def _write(
     if kind.converts:
         _expect_same_answers(model, path.parent, kind)
     return model
+
+
+def _classes_of(methods: Mapping[str, Method], kind: type[ModelType]) -> dict[str, type]:
+    """Return the user's classes that the arguments of methods are made of.
+
+    Raises:
+        UserError: The format can't take them along.
+    """
+    found: dict[str, type] = {}
+    types: list[DataType] = [argument.data_type for method in methods.values() for argument in method.args]
+    while types:
+        data_type = types.pop()
+        types += data_type.parts()
+        cls = data_type.find() if isinstance(data_type, ClassType) else None
+        if isinstance(data_type, ClassType) and cls is not None:
+            found[data_type.name] = cls
+    if found and kind.format != "pickle":
+        message = f"a model saved as {kind.format} can't take the class {next(iter(found))} along"
+        raise UserError(message, code="no-classes", hint="let the method take a dict instead, or save it as a pickle")
+    return found
 
 
 def _how(obj: Any, kind: type[ModelType], names: Sequence[str] | None, signature: Signature, batch: bool | None) -> Described:
@@ -162,7 +185,7 @@ def _expect_same_answers(model: Model, folder: Path, kind: type[ModelType]) -> N
     """Load what the object was converted to, and ask it the sample rows: a conversion may round, and may not know all."""
     with artifacts.verified(model.artifacts[DATA], folder, open_artifact) as file:
         loaded = kind.load(file, model.requirements)
-    for name, sample in model.samples.items():
+    for name, sample in all_samples(model, folder).items():
         method = model.methods[name]
         answer = method.returns.encode(method.call(loaded, method.decode_args(dict(sample.args))))
         if not equal(answer, sample.returns):
@@ -214,7 +237,7 @@ def load_model(
         UserError: Its format, or a class that it has, is not trusted.
     """
     artifact = model.artifacts.get(DATA)
-    if artifact is None or len(model.artifacts) > 1:
+    if artifact is None or model.artifacts.keys() - {DATA, SAMPLES}:
         raise DeclarationError(f'expected one artifact, "{DATA}", got {", ".join(model.artifacts) or "none"}')
     trust.check(model, artifacts.join(folder, artifact.uri))
     kind = next((kind for kind in model_types if kind.type == model.model_type), None)

@@ -95,7 +95,9 @@ class App:
             self._traces = Traces(name, model.digest)
         self.dispatcher = Dispatcher(settings.max_queue, settings.max_batch_rows, self._observe, settings.request_timeout_s)
         self._reserved_bytes = 0
-        self._endpoints = {method_name: Endpoint(method_name, method, strict=settings.strict) for method_name, method in model.methods.items()}
+        self._endpoints = {
+            method_name: Endpoint(method_name, method, strict=settings.strict) for method_name, method in model.methods.items()
+        }
         self._routes = self._make_routes(name, version)
         # by what callers send most: the path of each route as it is, without decoding it
         self._by_target = {path.encode(): methods for path, methods in self._routes.items() if path.isascii() and "%" not in path}

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from mlem.answer_headers import NOTES_HEADER, TYPE_HEADER, notes_header
-from mlem.answering import encode_answer, hides_index, type_header, type_of_header
+from mlem.answering import encode_answer, is_on_record, type_header, type_of_header
 from mlem.data import DataType, UnspecifiedType, infer
 from mlem.data_types.notes import collecting
 from mlem.errors import DataError, MlemError
@@ -180,7 +180,7 @@ class Endpoint:
         if returns.rows(value) != sum(counts):
             raise ModelFailedError(self.name)
         encoded, own = encode_answer(returns, value) if any(call.answer_as == JSON for call in calls) else ([], returns)
-        if own is not returns or hides_index(returns, value):
+        if own is not returns or not is_on_record(returns, value):
             raise ModelFailedError(self.name)  # asked for alone, each gets an answer of its own type
         responses, start = [], 0
         for call, count in zip(calls, counts, strict=True):
@@ -199,8 +199,8 @@ class Endpoint:
             encoded, own = encode_answer(returns, value)
             return Response(200, to_json(encoded), headers=self._headers_of(call, own))
         try:
-            if hides_index(returns, value):
-                raise DataError("the answer", "a default index", "another one")
+            if not is_on_record(returns, value):
+                raise DataError("the answer", "the type on record", "another one")
             with collecting(strict=True):
                 return self._binary_answer(call, returns, returns.accept(value))
         except DataError:
@@ -225,7 +225,9 @@ class Endpoint:
 
 def type_of_answer(endpoint: Endpoint, response: Response) -> DataType:
     """Return the type that the JSON of an answer is of: the one on record, or the one that its header names."""
-    return type_of_header(response.headers.get(TYPE_HEADER)) or (UnspecifiedType() if TYPE_HEADER in response.headers else endpoint.method.returns)
+    return type_of_header(response.headers.get(TYPE_HEADER)) or (
+        UnspecifiedType() if TYPE_HEADER in response.headers else endpoint.method.returns
+    )
 
 
 def _headers(call: Call) -> Mapping[str, str]:
