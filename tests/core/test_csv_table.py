@@ -121,7 +121,7 @@ def test_a_list_of_texts_has_as_many_items_as_the_file_has_lines() -> None:
     assert read("X\nbad\n", TEXTS, header=False) == ["X", "bad"]
 
 
-@pytest.mark.parametrize("text", ["X\ngood\n", "value\ngood\n", "0\ngood\n", "one, two\nthree\n", "a\n\n", ",a\nb\n", ",a\n"])
+@pytest.mark.parametrize("text", ["X\ngood\n", "value\ngood\n", "one, two\nthree\n", "a\n\n", ",a\nb\n", ",a\n"])
 def test_a_text_that_may_be_a_name_or_two_cells_is_refused(text: str) -> None:
     assert refused(text, TEXTS)[0] in ("bad-header", "bad-csv")
 
@@ -134,7 +134,10 @@ def test_a_text_that_may_be_a_name_or_two_cells_is_refused(text: str) -> None:
         ("value\n0.5\nNA\n", ListType(dtype=FLOAT), [0.5, None]),
         ("X\n0.5\n", ListType(dtype=FLOAT), [0.5]),
         ("0.5\n\n1\n", ListType(dtype=FLOAT), [0.5, None, 1.0]),
-        ("0\n", ListType(dtype=INT), [0]),
+        ("0\n1\n", ListType(dtype=INT), [0, 1]),
+        ("0\n1\n", ListType(dtype=BOOL), [False, True]),
+        ("0\ngood\n", TEXTS, ["0", "good"]),
+        ("0\n", SeriesType(dtype="float64"), [0.0]),
         ("true\n0\nF\nYES\n", ListType(dtype=BOOL), [True, False, False, True]),
         ("review\ngood\n", SeriesType(dtype="str", name="review"), ["good"]),
         ("good\nbad\n", SeriesType(dtype="str", name="review"), ["good", "bad"]),
@@ -150,10 +153,16 @@ def test_one_column_is_a_list_of_its_cells(text: str, data_type: DataType, value
     assert read(text, data_type) == values
 
 
-@pytest.mark.parametrize("text", ["0\n1\n", "1,5\n", "1;2\n", "$5\n2\n", "t\ntrue\n"])
+@pytest.mark.parametrize("text", ["1,5\n", "1;2\n", "$5\n2\n", "t\ntrue\n"])
 def test_a_number_or_boolean_that_can_not_be_told_from_a_name_is_refused(text: str) -> None:
     for item in (INT, FLOAT, BOOL):
         assert refused(text, ListType(dtype=item))[0] in ("bad-header", "bad-data", "bad-csv")
+
+
+def test_a_series_or_an_array_below_a_nought_may_be_one_of_pandas_without_a_name() -> None:
+    for data_type in (SeriesType(dtype="float64"), SeriesType(dtype="str"), NdarrayType(shape=(None,), dtype="float64")):
+        assert refused("0\n1\n", data_type)[0] == "bad-header"
+        assert read("0\n1\n", data_type, header=True) in ([1.0], ["1"])
 
 
 @pytest.mark.parametrize(
@@ -200,6 +209,9 @@ def test_columns_of_which_nothing_is_known_are_what_all_their_cells_are() -> Non
     ]
     assert read(",b,a\n0,1,5\n", None) == [{"b": 1, "a": 5}]
     assert read("1,2\n3,4\n", None, header=False) == [[1, 2], [3, 4]]
+    assert read("1,2\n3,4\n", None, header_needed=False) == [[1, 2], [3, 4]]
+    assert read("b,a\n1,5\n", None, header_needed=False) == [{"b": 1, "a": 5}]
+    assert refused("0,1\n3,4\n", None, header_needed=False)[0] == "bad-header"
     for wrong in ("1,2\n3,4\n", "a,a\n1,2\n", "a;b\n1;2\n", "a,,b\n1,2,3\n"):
         assert refused(wrong, None)[0] == "bad-header"
 

@@ -6,8 +6,8 @@ import difflib
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from mlem.cells import Style
-from mlem.csv_first_row import NAME, SAY_IT, Head, candidates, count_of, first_rows, other_separator, shown
+from mlem.cells import Style, is_value
+from mlem.csv_first_row import NAME, SAY_IT, Head, candidates, count_of, first_rows, is_numbered, other_separator, shown
 from mlem.csv_layout import Named
 from mlem.csv_text import CsvForm, Lines, Quoted, Row, bad_header
 from mlem.data import wrong_key
@@ -158,11 +158,12 @@ def _without(layout: Named, cells: Sequence[str]) -> Named:
     return replace(layout, columns={name: reader for name, reader in layout.columns.items() if name not in cells})
 
 
-def untyped_head(lines: Lines, form: CsvForm, source: str) -> Head:
+def untyped_head(lines: Lines, form: CsvForm, source: str, *, header_needed: bool) -> Head:
     """Find the names of columns of which nothing is known; see `mlem.csv_header.find_head`."""
     separator = candidates(form)[0]
     first = lines.first_row(separator, source)
-    if form.header is False:
+    values = not header_needed and form.header is None and all(map(is_value, first.cells))
+    if form.header is False or (values and not (is_numbered(first.cells) and lines.has_second_row(separator, source))):
         return Head(separator, None, len(first.cells))
     if form.separator is None and len(first.cells) == 1 and (hint := other_separator(first.cells)):
         raise bad_header(source, f"one column, {shown(first.cells)}", line=first.line, hint=hint)

@@ -8,6 +8,8 @@ whose callers send none; there a first row that has the names is one of names, a
 **One column** (series, lists, flat arrays): a row is a value. The first row is a name when it is the series' own, or when it can't be a
 value; ``value`` and the argument's name are names above numbers, and refused above texts.
 
+(``0`` above a series or an array is refused: pandas writes it as the name of one that has none.)
+
 **Several columns without names** (arrays of two dimensions, lists of lists): the first row has names when none of its cells can be a value.
 A row of ``0``, ``1``, ``2`` ..., which pandas writes as names, is refused. A caller may always say it: ``--header`` or ``--no-header``.
 
