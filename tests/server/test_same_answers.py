@@ -316,3 +316,20 @@ def test_a_large_sample_is_beside_the_metadata_and_is_asked_all_the_same(starter
     broken = starter.start(tmp_path / "m", wait=False)
     assert broken.process.wait(60) != 0
     assert "is not the file that was saved" in broken.log
+
+
+@pytest.mark.filterwarnings("ignore:m is saved without sample_data")
+def test_without_a_sample_columns_go_by_their_names_or_not_at_all(starter: Any, tmp_path: Path) -> None:
+    from sklearn.linear_model import LinearRegression
+
+    frame = pd.DataFrame({"a": [1.0, 0.0, 2.0], "b": [0.0, 1.0, 5.0]})
+    target = 10 * frame["a"] + frame["b"]
+    save(LinearRegression().fit(frame, target), tmp_path / "m", model_types=TYPES)
+    served = starter.start(tmp_path / "m")
+    assert [round(value) for value in served.post("/predict", {"X": [{"b": 4, "a": 5}]}).json] == [54]
+    reply = served.request("POST", "/invocations", b"b,a\n4,5\n", {"content-type": "text/csv"})
+    assert [round(value) for value in reply.json] == [54]
+    save(LinearRegression().fit(frame.to_numpy(), target), tmp_path / "m", model_types=TYPES)
+    served = starter.start(tmp_path / "m")
+    reply = served.post("/predict", {"X": [{"b": 4, "a": 5}]})
+    assert (reply.status, reply.json["error"]["got"]) == (422, "the columns b, a")

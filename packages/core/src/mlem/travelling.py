@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 from mlem.data import DataType, difference
@@ -18,10 +19,11 @@ def ways(data_type: DataType) -> Iterator[tuple[str, Callable[[Any], Any]]]:
     yield JSON, lambda value: data_type.decode(json.loads(json.dumps(data_type.encode(value))))
     for media_type in formats_of(data_type):
         if media_type not in JPEG_LIKE:
-            yield (
-                media_type,
-                lambda value, form=media_type: load(data_type, bytearray(dump(data_type, data_type.accept(value), form)), form),
-            )  # type: ignore[misc]
+            yield media_type, partial(_there_and_back, data_type, media_type)
+
+
+def _there_and_back(data_type: DataType, media_type: str, value: Any) -> Any:
+    return load(data_type, bytearray(dump(data_type, data_type.accept(value), media_type)), media_type)
 
 
 def lost_on_the_way(data_type: DataType, value: Any, name: str) -> str | None:

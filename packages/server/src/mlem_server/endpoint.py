@@ -9,6 +9,7 @@ from typing import Any
 
 from mlem.answer_headers import NOTES_HEADER, TYPE_HEADER, notes_header
 from mlem.answering import encode_answer, is_on_record, type_header, type_of_header
+from mlem.column_names import by_names
 from mlem.data import DataType, UnspecifiedType, infer
 from mlem.data_types.notes import collecting
 from mlem.errors import DataError, MlemError
@@ -66,6 +67,7 @@ class Endpoint:
         self.method = method
         self._strict = strict
         self._told: set[str] = set()
+        self._untyped = frozenset(argument.name for argument in method.args if isinstance(argument.data_type, UnspecifiedType))
         required = [argument for argument in method.args if argument.required]
         self.argument: Argument | None = required[0] if len(required) == 1 else None
         self.formats = formats_of(self.argument.data_type) if self.argument else ()
@@ -151,16 +153,24 @@ class Endpoint:
         """
         try:
             return self._response(call, self._asked(model, call))
-        except ModelFailedError:
+        except (ModelFailedError, HttpError):
             raise
         except Exception as error:
             raise ModelFailedError(self.name) from error
 
     def _asked(self, model: Any, call: Call) -> Any:
+        values = self._in_order(model, call.values) if self._untyped else call.values
         try:
-            return self.method.call(model, call.values)
+            return self.method.call(model, values)
         except Exception as error:
             raise failure(self.name, error, call.values) from error
+
+    def _in_order(self, model: Any, values: Values) -> Values:
+        """Give a model that was saved without a sample its columns in the order in which it learned them."""
+        try:
+            return {name: by_names(model, value, name) if name in self._untyped else value for name, value in values.items()}
+        except DataError as error:
+            raise refusal(error) from error
 
     def answers(self, model: Any, calls: Sequence[Call]) -> list[Response]:
         """Call the method of the model once for several callers, and give each its rows of the answer, in their order.

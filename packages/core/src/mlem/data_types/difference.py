@@ -76,7 +76,7 @@ def _kind(value: Any) -> str:
         if isinstance(value, bases):
             return name
     if module_of(value) == "numpy":
-        return {"i": "number", "u": "number", "f": "number", "b": "bool", "U": "text"}.get(value.dtype.kind, value.dtype.name)
+        return {"i": "number", "u": "number", "f": "number", "b": "bool", "U": "text"}.get(value.dtype.kind, str(value.dtype.name))
     return type(value).__qualname__
 
 

@@ -32,9 +32,9 @@ def encode_intervals(series: Any, dtype: str, path_of: PathOf, encode: Convert) 
     if parsed is None:
         raise AssertionError("family_of has looked")
     values = [item if hasattr(item, "left") else None for item in series.tolist()]
-    wrong = next((row for row, item in enumerate(values) if item is not None and item.closed != parsed[2]), None)
-    if wrong is not None:
-        raise DataError(path_of(wrong), f"an interval that is closed: {parsed[2]}", f"one that is closed: {values[wrong].closed}")
+    for row, item in enumerate(values):
+        if item is not None and item.closed != parsed[2]:
+            raise DataError(path_of(row), f"an interval that is closed: {parsed[2]}", f"one that is closed: {item.closed}")
     missing = [item is None for item in values]
     there = [item for item in values if item is not None]
     sides = [encode(pd.Series([getattr(item, side) for item in there]), parsed[1], path_of) if there else [] for side in ("left", "right")]
