@@ -10,7 +10,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mlem.call_reader import CallReader, arguments_of
+from mlem.call_arguments import arguments_of
+from mlem.call_reader import CallReader
 from mlem.csv_text import CsvForm
 from mlem.data import DataType, OptionalType, PrimitiveType, UnspecifiedType, infer
 from mlem.errors import DataError, NotFoundError, UserError

@@ -203,6 +203,7 @@ PEOPLE = pd.DataFrame({"name": ["a", "b"], "age": [3, 4]})
 )  # fmt: skip
 def test_requests_in_the_shapes_of_pandas_and_mlflow_are_read(served_people: Any, body: Any) -> None:
     assert served_people.post("/predict", body).json == ["a 3", "b 4"]
+    assert served_people.post("/invocations", body).json == ["a 3", "b 4"]
 
 
 def test_one_record_is_one_row(served_people: Any) -> None:

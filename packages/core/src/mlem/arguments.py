@@ -6,8 +6,8 @@ import inspect
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from mlem.data import DataType, OptionalType, UnspecifiedType, infer, of_annotation, parse_type
-from mlem.data_types.annotations import hints_of
+from mlem.data import DataType, OptionalType, UnspecifiedType, infer, parse_type
+from mlem.data_types.annotations import hints_of, of_annotation
 from mlem.errors import DataError, UserError
 from mlem.model import Argument
 from mlem.validation import did_you_mean

@@ -5,9 +5,6 @@ from __future__ import annotations
 import io
 import json
 
-from mlem.csv_table import CsvReader
-from mlem.csv_text import CsvForm
-from mlem.datasets import parse_data, serialize_data
 from mlem.errors import UserError
 from mlem.wire import JSON
 from mlem_server.codec import Values
@@ -30,6 +27,11 @@ def call_of_file(endpoint: Endpoint, request: Request) -> Call:
     Raises:
         HttpError: 400 when it can't be read, 415 when the server lacks a package that reads it, 422 when it does not fit.
     """
+    # late: most servers read no tables
+    from mlem.csv_table import CsvReader
+    from mlem.csv_text import CsvForm
+    from mlem.datasets import parse_data
+
     media_type, accept = request.media_type, request.headers.get(b"accept", b"")
     argument = endpoint.argument
     if argument is None:
@@ -61,6 +63,8 @@ def answer_as_file(endpoint: Endpoint, request: Request, response: Response) -> 
         media_type = accepted.partition(";")[0].strip()
         if media_type not in FILES:
             return response
+        from mlem.datasets import serialize_data  # late: most servers write no tables
+
         returns = type_of_answer(endpoint, response)
         try:
             content = serialize_data(returns.decode(json.loads(response.body)), returns, FILES[media_type])

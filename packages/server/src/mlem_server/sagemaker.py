@@ -13,7 +13,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from mlem.call_reader import arguments_of
+from mlem.call_arguments import arguments_of
 from mlem.model import Method
 from mlem.wire import JSON
 from mlem_server.codec import parse_json
