@@ -12,8 +12,8 @@ from typing import Any
 from mlem import artifacts, pickling
 from mlem.arguments import Signature
 from mlem.artifacts import Opener, open_artifact
-from mlem.data import ClassType, DataType, equal, infer
-from mlem.datasets import Dataset, load_data, save_data
+from mlem.data import ClassType, DataType, difference, equal, infer
+from mlem.datasets import Dataset, load_data, parse_data, save_data, serialize_data
 from mlem.destination import Destination, destination
 from mlem.errors import DataError, DeclarationError, PluginError, UserError
 from mlem.files import write_atomic
@@ -25,12 +25,15 @@ from mlem.samples import all_samples, divide
 from mlem.signatures import Described, describe
 from mlem.trust import SAMPLES, Trust
 from mlem.validation import did_you_mean
+from mlem.wire import is_table
 from mlem.yaml_file import dump
 
 __all__ = ["DATA", "Dataset", "copy_model", "load_data", "load_model", "save", "save_data", "verify"]
 
 _log = logging.getLogger(__name__)
 
+CSV_ROWS = 100
+"""So many rows of the sample are tried as CSV."""
 DATA = "data"
 """The key of a model's only artifact."""
 
@@ -91,6 +94,7 @@ def save(
     described, samples = describe(obj, _how(obj, kind, methods, signature or {}, batch), sample_data)
     if not described:
         raise UserError(f"a {type(obj).__qualname__} has no method that {kind.type} models can serve", code="no-methods")
+    _tell_of_csv(described, sample_data)
     with target.staging() as folder:
         model = _write(obj, kind, folder / target.file_name, described, samples, params)
         model = model.model_copy(update={"public_sample": public_sample})
@@ -129,6 +133,23 @@ def _write(
     if kind.converts:
         _expect_same_answers(model, path.parent, kind)
     return model
+
+
+def _tell_of_csv(methods: Mapping[str, Method], sample_data: Any) -> None:
+    """Say what CSV would make of the sample where that is another value: it has less to say than JSON and Arrow."""
+    first = next(iter(methods.values()))
+    if len(first.args) != 1 or not is_table(first.args[0].data_type):
+        return
+    data_type = first.args[0].data_type
+    try:
+        count = data_type.rows(sample_data)
+        value = data_type.accept(sample_data if count is None else data_type.part(sample_data, 0, min(count, CSV_ROWS)))
+        back = parse_data(serialize_data(value, data_type, "csv"), "csv", "the sample", data_type)
+    except (UserError, DataError, ImportError, TypeError):
+        return  # CSV can't hold it, and says so
+    found = difference(value, back, first.args[0].name)
+    if found:
+        _log.warning("sent as CSV, %s: send such values as JSON or Arrow", found)
 
 
 def _classes_of(methods: Mapping[str, Method], kind: type[ModelType]) -> dict[str, type]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
@@ -11,6 +12,7 @@ from mlem.data import DataType, difference
 from mlem.errors import DataError
 from mlem.wire import JPEG_LIKE, JSON, dump, formats_of, load
 
+_log = logging.getLogger(__name__)
 HINT = "convert the sample to what travels, for instance with df.astype(...), or save with signature= to say the type"
 
 
@@ -48,7 +50,11 @@ def expect_same(data_type: DataType, value: Any, name: str) -> None:
         DataError: It comes back as another one.
     """
     for media_type, there_and_back in ways(data_type):
-        found = difference(value, there_and_back(value), name)
+        try:
+            found = difference(value, there_and_back(value), name)
+        except ImportError as error:  # a package that is there, and of a version that does not fit
+            _log.warning("%s can't be tried: %s", media_type, error)
+            continue
         if found:
             path, _, words = found.partition(": ")
             raise DataError(path, "a value that travels", f"one that does not, as {media_type}: {words}", hint=HINT)

@@ -91,7 +91,7 @@ def _words(path: str, given: Any, back: Any) -> str:
 
 
 def _short(value: Any) -> str:
-    text = repr(value)
+    text = repr(_item(value))
     return f"{text if len(text) <= 60 else text[:60] + '...'} ({type(value).__name__})"
 
 
