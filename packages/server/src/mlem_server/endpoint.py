@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Coroutine, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 from mlem.answering import NOTES_HEADER, TYPE_HEADER, encode_answer, hides_index, notes_header, type_header, type_of_header
+from mlem.calling import finished, is_awaited, is_complete
 from mlem.data import DataType, UnspecifiedType, infer
 from mlem.data_types.notes import collecting
 from mlem.errors import DataError, MlemError
@@ -17,6 +19,7 @@ from mlem_server.codec import Values, compiled, parse_json
 from mlem_server.errors import HttpError, ModelFailedError, refusal
 from mlem_server.model_errors import failure
 from mlem_server.responses import Response, to_json
+from mlem_server.streaming import Form, Items, gathered, gathered_later
 
 log = logging.getLogger("mlem.server")
 
@@ -35,6 +38,7 @@ class Call:
         answer_as: Media type of the answer.
         rows: How many rows its only argument has, where it may be joined with other calls; None where not.
         notes: What was made of the caller's data; see `mlem.data_types.notes`.
+        form: How an answer that comes item by item is written; None as a whole.
     """
 
     endpoint: Endpoint
@@ -42,6 +46,11 @@ class Call:
     answer_as: str = JSON
     rows: int | None = None
     notes: list[str] = field(default_factory=list)
+    form: Form | None = None
+
+    def ask(self, model: Any) -> Any:
+        """Ask the model; see `Endpoint.answer`."""
+        return self.endpoint.answer(model, self)
 
 
 class Endpoint:
@@ -133,19 +142,31 @@ class Endpoint:
             return next((media_type for media_type in self.answer_formats if media_type in words), JSON)
         return JSON
 
-    def answer(self, model: Any, call: Call) -> Response:
+    def answer(self, model: Any, call: Call) -> Response | Items | Coroutine[Any, Any, Response | Items]:
         """Call the method of the model for one caller.
 
         Args:
             model: The loaded object.
             call: What `call` returned.
 
+        Returns:
+            The answer; what has to be awaited for it; or its items, where it comes one by one and the caller takes it so.
+
         Raises:
             ModelRefusedError: The model raised what is about the data.
             ModelFailedError: It raised something else, or returned what its signature does not have.
         """
         try:
-            return self._response(call, self._asked(model, call))
+            return self._now_or_later(call, self._asked(model, call))
+        except ModelFailedError:
+            raise
+        except Exception as error:
+            raise ModelFailedError(self.name) from error
+
+    def answer_whole(self, model: Any, call: Call) -> Response:
+        """Call the method of the model, and wait for all of its answer; see `answer`. For the model's thread, before it serves."""
+        try:
+            return self._response(call, finished(self._asked(model, call)))
         except ModelFailedError:
             raise
         except Exception as error:
@@ -153,9 +174,40 @@ class Endpoint:
 
     def _asked(self, model: Any, call: Call) -> Any:
         try:
-            return self.method.call(model, call.values)
+            return self.method.begin(model, call.values)
         except Exception as error:
             raise failure(self.name, error, call.values) from error
+
+    @contextmanager
+    def _blaming(self, call: Call) -> Iterator[None]:
+        try:
+            yield
+        except Exception as error:
+            raise failure(self.name, error, call.values) from error
+
+    def _now_or_later(self, call: Call, value: Any) -> Response | Items | Coroutine[Any, Any, Response | Items]:
+        if is_complete(value):
+            return self._response(call, value)
+        if is_awaited(value):
+            return self._later(call, value)
+        if call.form is not None:
+            return Items(call, value, call.form)
+        if isinstance(value, AsyncIterator):
+            return self._later(call, gathered_later(value, self.name))
+        with self._blaming(call):
+            items = gathered(value, self.name)
+        return self._response(call, items)
+
+    async def _later(self, call: Call, awaited: Awaitable[Any]) -> Response | Items:
+        with self._blaming(call):
+            value = await awaited
+        try:
+            found = self._now_or_later(call, value)
+            return await found if isinstance(found, Coroutine) else found
+        except ModelFailedError:
+            raise
+        except Exception as error:
+            raise ModelFailedError(self.name) from error
 
     def answers(self, model: Any, calls: Sequence[Call]) -> list[Response]:
         """Call the method of the model once for several callers, and give each its rows of the answer, in their order.
@@ -170,7 +222,11 @@ class Endpoint:
         if self.argument is None:
             raise AssertionError("only calls that may be joined get here")
         name, takes, returns = self.argument.name, self.argument.data_type, self.method.returns
-        value = self.method.call(model, {name: takes.join([call.values[name] for call in calls])})
+        value = self.method.begin(model, {name: takes.join([call.values[name] for call in calls])})
+        if not is_complete(value):
+            self._joins = False  # callers that are awaited are so together anyway
+            getattr(value, "close", lambda: None)()
+            raise ModelFailedError(self.name)
         counts = [call.rows or 0 for call in calls]
         if returns.rows(value) != sum(counts):
             raise ModelFailedError(self.name)
@@ -220,7 +276,9 @@ class Endpoint:
 
 def type_of_answer(endpoint: Endpoint, response: Response) -> DataType:
     """Return the type that the JSON of an answer is of: the one on record, or the one that its header names."""
-    return type_of_header(response.headers.get(TYPE_HEADER)) or (UnspecifiedType() if TYPE_HEADER in response.headers else endpoint.method.returns)
+    return type_of_header(response.headers.get(TYPE_HEADER)) or (
+        UnspecifiedType() if TYPE_HEADER in response.headers else endpoint.method.returns
+    )
 
 
 def _headers(call: Call) -> Mapping[str, str]:

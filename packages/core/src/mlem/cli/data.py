@@ -111,7 +111,17 @@ def reader_of(ctx: click.Context, method: Method, called: str, format_: str | No
 
 
 def print_answer(method: Method, answer: Any, target: str | None) -> None:
-    """Print an answer as JSON on one line, or write it to a file."""
+    """Print an answer as JSON on one line, or write it to a file; of a deployed stream, print each item when it is there."""
+    if method.streams and not isinstance(answer, list):
+        if target is None:
+            from mlem.answering import encode_answer
+            from mlem.data import ListType, UnspecifiedType
+
+            item_type = method.returns.dtype if isinstance(method.returns, ListType) else UnspecifiedType()
+            for item in answer:
+                click.echo(json.dumps(encode_answer(item_type, item)[0], ensure_ascii=False))
+            return
+        answer = list(answer)
     if target is not None:
         from mlem.datasets import write_data
 
