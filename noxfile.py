@@ -90,9 +90,9 @@ def tests(session: nox.Session, package: str) -> None:
     more = {
         "state-s3": ["servers"],
         "provider-sagemaker": ["aws"],
-        "core": ["formats"],
+        "core": ["formats", "values"],
         "provider-local": ["formats"],
-        "server": ["formats", "traces", "browser", "schemathesis", "kserve"],
+        "server": ["formats", "values", "traces", "browser", "schemathesis", "kserve"],
     }
     install(session, PACKAGES[package], *group("test", "example", *more.get(package, [])))
     _pytest(session, f"tests/{package.replace('-', '_')}")
@@ -104,14 +104,14 @@ def pythons(session: nox.Session) -> None:
     """Run the tests of what saves, loads and serves with every other Python that this machine has."""
     if not PYTHONS:
         session.skip("this machine has no other Python that we name")
-    install(session, EVERYWHERE, *group("test", "example", "formats", "kserve"))
+    install(session, EVERYWHERE, *group("test", "example", "values", "formats", "kserve"))
     _pytest(session, *(f"tests/{package.replace('-', '_')}" for package in EVERYWHERE))
 
 
 @nox.session
 def oldest(session: nox.Session) -> None:
     """Run the tests of what saves, loads and serves with the oldest pandas, NumPy and scikit-learn that we name."""
-    install(session, ["core", "server"], *group("test", "example", "kserve"), *OLDEST)
+    install(session, ["core", "server"], *group("test", "example", "values", "kserve"), *OLDEST)
     _pytest(session, "tests/core", "tests/server")
 
 

@@ -31,7 +31,14 @@ def test_every_import_is_declared_by_the_package_that_makes_it(package: Path) ->
     project = tomllib.loads((package / "pyproject.toml").read_text())["project"]
     extras = [requirement for group in project.get("optional-dependencies", {}).values() for requirement in group]
     declared = {re.split(r"[^A-Za-z0-9_.-]", requirement)[0].lower() for requirement in [*project["dependencies"], *extras]}
-    names = {"pyyaml": "yaml", "sagemaker-core": "sagemaker", "ruamel.yaml": "ruamel", "mlem-core": "mlem", "pydantic": "pydantic"}
+    names = {
+        "pyyaml": "yaml",
+        "sagemaker-core": "sagemaker",
+        "ruamel.yaml": "ruamel",
+        "pillow": "PIL",
+        "mlem-core": "mlem",
+        "pydantic": "pydantic",
+    }
     importable = {names.get(name, name.replace("-", "_")) for name in declared} | {"pydantic_core", "mlem", package_module(package)}
     # What a user's own data and models are made of: imported only where the user has it.
     importable |= {"numpy", "pandas", "sklearn", "pyarrow"}

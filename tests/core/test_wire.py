@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy
 import pandas
+import pyarrow
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -87,3 +88,14 @@ def test_any_bytes_are_read_or_refused(body: bytes, media_type: str, framed: boo
     for mutated in (body, whole[: len(body)] + body + whole[2 * len(body) :]):
         with contextlib.suppress(UserError):  # anything else would be a failure of the server
             load(data_type, mutated, media_type if media_type in formats_of(data_type) else ARROW)
+
+
+@pytest.mark.parametrize("index", [None, pandas.Index([7, 8])], ids=["counting", "needed"])
+def test_an_index_that_arrow_wrote_as_a_column_of_its_own_is_the_index(index: Any) -> None:
+    frame = pandas.DataFrame({"a": [1.5, 2.5]}, index=index)
+    table = pyarrow.Table.from_pandas(frame, preserve_index=True)
+    assert table.column_names == ["a", "__index_level_0__"]
+    sink = pyarrow.BufferOutputStream()
+    with pyarrow.ipc.new_stream(sink, table.schema) as writer:
+        writer.write_table(table)
+    pandas.testing.assert_frame_equal(load(infer(frame), sink.getvalue().to_pybytes(), ARROW), frame)

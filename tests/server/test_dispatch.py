@@ -192,8 +192,13 @@ def test_what_a_model_raises_is_its_own_failure() -> None:
     assert isinstance(failure.__cause__, ValueError)
 
 
-def test_an_answer_that_does_not_fit_the_signature_is_the_models_failure() -> None:
-    (failure,) = run(lambda x: "text", [(ONE, {"x": 1})])
+def test_an_answer_of_another_type_goes_out_and_says_which() -> None:
+    answer = ONE.answer(lambda x: "text", ONE.call_with({"x": 1}))
+    assert (answer.body, json.loads(answer.headers["mlem-answer-type"])) == (b'"text"', {"type": "primitive", "ptype": "str"})
+
+
+def test_an_answer_that_no_type_describes_is_the_models_failure() -> None:
+    (failure,) = run(lambda x: object(), [(ONE, {"x": 1})])
     assert isinstance(failure, ModelFailedError)
 
 

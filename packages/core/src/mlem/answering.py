@@ -6,21 +6,30 @@ that answer is right all the same, so it goes out as it is, and says of what typ
 
 from __future__ import annotations
 
+import contextlib
 import json
 from typing import Any
 
-from mlem.data import DataFrameType, DataType, Json, SeriesType, infer, parse_type
+from mlem.answer_headers import MOST_CHARACTERS, UNNAMED
+from mlem.data import (
+    DataFrameType,
+    DataType,
+    DictType,
+    Json,
+    ListType,
+    MappingType,
+    NdarrayType,
+    SeriesType,
+    TupleType,
+    infer,
+    parse_type,
+)
+from mlem.data_types import columns
+from mlem.data_types.arrays import dtype_name
 from mlem.data_types.base import module_of
 from mlem.data_types.index import is_default
 from mlem.data_types.notes import collecting
 from mlem.errors import DataError
-
-TYPE_HEADER = "mlem-answer-type"
-"""The header of an answer that is not of the type on record: its own type as JSON, or `UNNAMED`."""
-NOTES_HEADER = "mlem-notes"
-"""The header with a JSON list of what was made of the caller's data; see `mlem.data_types.notes`."""
-UNNAMED = "other"
-MOST_CHARACTERS = 4000
 
 
 def encode_answer(returns: DataType, value: Any, path: str = "the answer") -> tuple[Json, DataType]:
@@ -37,16 +46,40 @@ def encode_answer(returns: DataType, value: Any, path: str = "the answer") -> tu
     Raises:
         DataError: No data type describes the value.
     """
-    try:
-        if not isinstance(returns, DataFrameType | SeriesType):
-            return returns.encode(value, path), returns
-        if not hides_index(returns, value):
+    if is_on_record(returns, value):
+        with contextlib.suppress(DataError):
+            if not isinstance(returns, DataFrameType | SeriesType):
+                return returns.encode(value, path), returns
             with collecting(strict=True):  # a column too many is not left out of an answer
                 return returns.encode(value, path), returns
-    except DataError:
-        pass
     own = infer(value, path)
     return own.encode(value, path), own
+
+
+_CLASSES: dict[type[DataType], str] = {
+    ListType: "list", TupleType: "tuple", DictType: "dict", MappingType: "dict", NdarrayType: "ndarray", DataFrameType: "DataFrame",
+    SeriesType: "Series",
+}  # fmt: skip
+
+
+def is_on_record(returns: DataType, value: Any) -> bool:
+    """Whether an answer is of the class on record, with its dtypes: what converts without loss would still be another thing there.
+
+    Args:
+        returns: The type on record.
+        value: What the model returned.
+    """
+    expected = _CLASSES.get(type(returns))
+    if expected is None or (isinstance(returns, ListType) and returns.as_tuple) or (isinstance(returns, TupleType) and returns.as_list):
+        return True
+    name = type(value).__name__
+    if name != expected:
+        return not (isinstance(value, list | tuple | dict) or name in ("DataFrame", "Series", "ndarray"))
+    if isinstance(returns, NdarrayType):
+        return returns.masked or dtype_name(value.dtype) == returns.dtype
+    if isinstance(returns, SeriesType) and columns.name_of_dtype(value.dtype) != returns.dtype:
+        return False
+    return not hides_index(returns, value)
 
 
 def hides_index(returns: DataType, value: Any) -> bool:
@@ -58,7 +91,7 @@ def hides_index(returns: DataType, value: Any) -> bool:
 
 
 def type_header(data_type: DataType) -> str:
-    """Return the value of `TYPE_HEADER`."""
+    """Return the value of `mlem.answer_headers.TYPE_HEADER`."""
     text = json.dumps(data_type.model_dump(mode="json"), separators=(",", ":"))
     return text if len(text) <= MOST_CHARACTERS else UNNAMED
 
@@ -71,22 +104,3 @@ def type_of_header(text: str | None) -> DataType | None:
         return parse_type(json.loads(text))
     except (ValueError, RecursionError):
         return None
-
-
-def notes_header(lines: list[str]) -> str:
-    """Return the value of `NOTES_HEADER`; notes that it has no room for are left out."""
-    kept: list[str] = []
-    for line in lines:
-        if len(json.dumps([*kept, line])) > MOST_CHARACTERS:
-            break
-        kept.append(line)
-    return json.dumps(kept)
-
-
-def notes_of_header(text: str | None) -> list[str]:
-    """Return the notes that a header has."""
-    try:
-        found = json.loads(text) if text and len(text) <= MOST_CHARACTERS else []
-    except (ValueError, RecursionError):
-        return []
-    return [str(line) for line in found] if isinstance(found, list) else []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from mlem.calling import finished
 from mlem.config import load_config
+from mlem.data_types.notes import collecting
 from mlem.deployment import Deployment
 from mlem.engine import Lock
 from mlem.env import Env
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
     from mlem.datasets import Dataset
     from mlem.model import Model
     from mlem.model_types.base import ModelType
+
+_log = logging.getLogger("mlem.api")
 
 __all__ = [
     "DeploymentHandle",
@@ -169,7 +173,11 @@ def apply(model: Name | Any, data: Any, method: str = "predict", project: Name |
         return finished(getattr(model, method)(data) if hasattr(model, method) else model(data))
     meta, obj = load_meta(model, project), load(model, project)
     described = meta.method(method)
-    return described.call(obj, described.decode_args(described.bind((data,), {}, called=method)))
+    with collecting() as notes:
+        values = described.decode_args(described.bind((data,), {}, called=method))
+    for line in notes.lines:
+        _log.warning("%s: %s", method, line)
+    return described.call(obj, values)
 
 
 def declare_env(type_: str, name: Name, values: Mapping[str, Any], project: Name | None = None) -> Location:

@@ -6,8 +6,8 @@ import inspect
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from mlem.data import DataType, OptionalType, UnspecifiedType, infer, of_annotation, parse_type
-from mlem.data_types.annotations import hints_of
+from mlem.data import DataType, OptionalType, UnspecifiedType, infer, parse_type
+from mlem.data_types.annotations import hints_of, of_annotation
 from mlem.errors import DataError, UserError
 from mlem.model import Argument
 from mlem.validation import did_you_mean
@@ -112,7 +112,8 @@ def match_sample(arguments: list[Argument], sample_data: Any, called: str) -> di
 
     Args:
         arguments: The method's.
-        sample_data: The value of the only required argument; several in a dict by name or a tuple by position.
+        sample_data: The value of the only required argument; several in a dict by name or a tuple by position. Where one is required and
+            others are not, a dict of two or more of their names is by name, too.
         called: The method's public name, for messages.
 
     Raises:
@@ -123,7 +124,7 @@ def match_sample(arguments: list[Argument], sample_data: Any, called: str) -> di
     if not names:
         raise UserError(f"{called} takes no arguments, so it can't be called on sample data", code="bad-sample")
     if len(required) < 2:
-        return {(required or names)[0]: sample_data}
+        return dict(sample_data) if _is_by_name(arguments, sample_data) else {(required or names)[0]: sample_data}
     if isinstance(sample_data, dict):
         missing = [name for name in required if name not in sample_data]
         unknown = next((name for name in sample_data if name not in names), None)
@@ -139,6 +140,24 @@ def match_sample(arguments: list[Argument], sample_data: Any, called: str) -> di
         code="bad-sample",
         hint="give sample_data as a dict by argument name, or as a tuple in the order of the arguments",
     )
+
+
+def _is_by_name(arguments: list[Argument], sample_data: Any) -> bool:
+    """Whether a dict has the arguments by name, where it might be the value of the only required one."""
+    if not isinstance(sample_data, dict) or len(arguments) < 2 or not sample_data.keys() <= {argument.name for argument in arguments}:
+        return False
+    required = [argument for argument in arguments if argument.required]
+    if any(argument.name not in sample_data for argument in required):
+        return False
+    if len(sample_data) > 1 or not required:
+        return bool(sample_data)
+    if isinstance(required[0].data_type, UnspecifiedType):
+        return False
+    try:
+        required[0].data_type.encode(sample_data)
+    except DataError:  # the annotation says that it is no dict
+        return True
+    return False
 
 
 def types_of(signature: Signature, method: str) -> dict[str, DataType]:

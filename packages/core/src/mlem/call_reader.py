@@ -25,21 +25,6 @@ Given = Sequence[tuple[str, str | None]]
 """Options by name, as they were written; None for one without a value."""
 
 
-def arguments_of(payload: Json, method: Method) -> Json:
-    """Return what was sent as ``{argument: value}``.
-
-    Args:
-        payload: Parsed JSON. An object whose keys are names of arguments is taken for the arguments, anything else for the value of the
-            only argument that is required.
-        method: The method's signature.
-    """
-    names = {argument.name for argument in method.args}
-    required = [argument.name for argument in method.args if argument.required]
-    if isinstance(payload, dict) and payload and payload.keys() <= names | {ALIAS}:
-        return payload
-    return {required[0]: payload} if len(required) == 1 else payload
-
-
 @dataclass(frozen=True)
 class CallReader:
     """Reads the arguments of a call.
@@ -150,7 +135,7 @@ class CallReader:
         try:
             return self._read_file(data, target, stdin)
         except NotFoundError as error:
-            if target is not None and _cells_of(target) is not None and error.hint is None:
+            if target is not None and _cells_of(target) is not None and not is_raw(target.data_type) and error.hint is None:
                 error.hint = f"DATA is a file; a value: --{target.name} {data}"
             raise
 

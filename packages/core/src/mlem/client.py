@@ -7,6 +7,7 @@ import copy
 import functools
 import inspect
 import json
+import logging
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from types import TracebackType
@@ -14,7 +15,9 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from pydantic import PrivateAttr
 
+from mlem.answer_headers import listening
 from mlem.data_types.base import module_of
+from mlem.data_types.notes import collecting
 from mlem.errors import MlemError, PlatformError, UserError
 from mlem.objects import MlemObject
 from mlem.process_local import ProcessLocal
@@ -24,6 +27,7 @@ if TYPE_CHECKING:
     from mlem.interface import Interface
     from mlem.model import Method
 
+_log = logging.getLogger("mlem.client")
 BINARY_FROM_BYTES = 4096
 """Arrays and frames that take so much memory are sent in a binary format, where the server has one."""
 
@@ -205,20 +209,28 @@ class Client(MlemObject, ABC):
             yield self.call(method, part)
 
     def _call(self, method: str, described: Method, values: Mapping[str, Any]) -> Any:
-        from mlem import wire  # late: it needs no package, and most of those who import clients call nothing
+        # late: most of those who import clients call nothing
+        from mlem import wire
+        from mlem.answering import type_of_header
+        from mlem.data import UnspecifiedType
 
         media_type = _binary_format(described, values, self.formats)
-        if media_type is None:
-            answer = self.call_encoded(method, described.encode_args(values))
-            return _checked(method, lambda: described.returns.decode(answer, path="answer"))
-        ((name, value),) = values.items()
-        data_type = next(argument.data_type for argument in described.args if argument.name == name)
-        body = wire.dump(data_type, data_type.accept(value, name), media_type)
-        accept = [form for form in wire.formats_of(described.returns) if form in self.formats]
-        content, answered_as = self.call_binary(method, body, media_type, ", ".join([*accept, f"{wire.JSON};q=0.5"]))
+        with collecting() as notes, listening() as heard:
+            if media_type is None:
+                content, answered_as = self.call_encoded(method, described.encode_args(values)), wire.JSON
+            else:
+                ((name, value),) = values.items()
+                data_type = next(argument.data_type for argument in described.args if argument.name == name)
+                body = wire.dump(data_type, data_type.accept(value, name), media_type)
+                accept = [form for form in wire.formats_of(described.returns) if form in self.formats]
+                content, answered_as = self.call_binary(method, body, media_type, ", ".join([*accept, f"{wire.JSON};q=0.5"]))
+                content = json.loads(content) if answered_as == wire.JSON else content
+        for line in dict.fromkeys((*notes.lines, *heard.notes)):
+            _log.warning("%s: %s", method, line)
+        returns = described.returns if heard.type is None else type_of_header(heard.type) or UnspecifiedType()
         if answered_as == wire.JSON:
-            return _checked(method, lambda: described.returns.decode(json.loads(content), path="answer"))
-        return _checked(method, lambda: wire.load(described.returns, bytearray(content), answered_as, "answer"))
+            return _checked(method, lambda: returns.decode(content, path="answer"))
+        return _checked(method, lambda: wire.load(returns, bytearray(content), answered_as, "answer"))
 
     def __enter__(self) -> Self:
         return self

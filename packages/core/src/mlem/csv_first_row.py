@@ -77,3 +77,8 @@ def shown(cells: Sequence[str]) -> str:
     """Return cells for a message."""
     words = ", ".join(repr(str(cell)[:40]) for cell in cells[:10])
     return words + (", ..." if len(cells) > 10 else "")
+
+
+def is_numbered(cells: Sequence[str]) -> bool:
+    """Say whether cells are 0, 1, 2 ..., which pandas calls columns that have no names."""
+    return [str(number) for number in range(len(cells))] == list(cells)

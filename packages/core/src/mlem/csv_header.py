@@ -40,7 +40,7 @@ def find_head(lines: Lines, layout: Layout, form: CsvForm, source: str, path: st
     if isinstance(layout, Plain):
         head = plain_head(lines, layout, form, source)
     elif layout.untyped:
-        head = untyped_head(lines, form, source)
+        head = untyped_head(lines, form, source, header_needed=header_needed)
     else:
         head = named_head(lines, layout, form, source, path, header_needed=header_needed)
     return replace(head, style=_style(head, form))

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from mlem.cells import Cells
-from mlem.data import DataFrameType, DataType, PolarsType, SeriesType, SparseType, UnspecifiedType
+from mlem.data import DataFrameType, DataType, NdarrayType, PolarsType, SeriesType, SparseType, UnspecifiedType
 from mlem.data_types.columns import family_of
 from mlem.data_types.series import VALUE
 from mlem.errors import UserError
@@ -46,6 +46,7 @@ class Plain:
         flat: Whether a row is its only cell, not a list.
         name: The name of its only column, where it has one.
         other_names: What its only column may be called as well.
+        numbered: Whether its columns are called 0, 1, 2 by who writes it with names that it does not have: pandas.
         single: Whether the value is the only row.
         untyped: Whether nothing is known of the cells.
     """
@@ -55,6 +56,7 @@ class Plain:
     flat: bool = False
     name: str | None = None
     other_names: frozenset[str] = field(default_factory=frozenset)
+    numbered: bool = True
     single: bool = False
     untyped: bool = False
 
@@ -93,7 +95,8 @@ def layout_of(data_type: DataType | None, argument: str = "data") -> Layout:
             return _matrix(items)
         if _is_cell(items):
             cells = [_column(data_type.dtype, items) if isinstance(data_type, SeriesType) else Cells(items)]
-            return Plain(cells, 1, flat=True, name=_name_of(data_type), other_names=frozenset({argument, "value"}), untyped=not items)
+            names, arrays = frozenset({argument, "value"}), isinstance(data_type, NdarrayType | SeriesType)
+            return Plain(cells, 1, flat=True, name=_name_of(data_type), other_names=names, numbered=arrays, untyped=not items)
     elif schema.get("type") == "object" and _is_flat(schema):
         return _named(schema, single=True)
     elif _is_cell(schema):

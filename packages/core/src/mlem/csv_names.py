@@ -6,8 +6,8 @@ import difflib
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from mlem.cells import Style
-from mlem.csv_first_row import NAME, SAY_IT, Head, candidates, count_of, first_rows, other_separator, shown
+from mlem.cells import Style, is_value
+from mlem.csv_first_row import NAME, SAY_IT, Head, candidates, count_of, first_rows, is_numbered, other_separator, shown
 from mlem.csv_layout import Named
 from mlem.csv_text import CsvForm, Lines, Quoted, Row, bad_header
 from mlem.data import wrong_key
@@ -20,23 +20,23 @@ def named_head(lines: Lines, layout: Named, form: CsvForm, source: str, path: st
     written = first_rows(lines, separators, source)
     firsts = {sign: _with_index(first, layout) for sign, first in written.items()}
     named = [separator for separator, first in firsts.items() if _has_names(first, layout)]
-    if named and form.header is not False:
-        if separators[0] not in named and any(firsts[one].cells != firsts[named[0]].cells for one in named):
-            raise bad_header(source, f"it may be separated by {' or by '.join(map(repr, named))}", line=1, hint="say by what: --separator")
-        separator = named[0]
-        first = firsts[separator]
+    if named and not (form.header is False and _are_numbers(firsts[named[0]], layout, form)):
+        first = firsts[named[0]]
+        if form.header is False:
+            said = f"the first row has the names {shown(first.cells)}, and the caller says that there are none"
+            raise bad_header(source, said, line=first.line, hint="leave out --no-header")
+        if separators[0] not in named and any(firsts[one].cells != first.cells for one in named):
+            said = f"it may be separated by {' or by '.join(map(repr, named))}"
+            raise bad_header(source, said, line=first.line, hint="say by what: --separator")
         _refuse_doubles(first, layout, source)
         if not header_needed and form.header is None and _may_be_values(first, layout, form):
-            alone, texts = not lines.has_second_row(separator, source), any(reader.text for reader in layout.columns.values())
-            if alone and not texts:
-                return Head(separator, None, len(first.cells), columns=list(layout.columns))  # nobody asks for the answers to no rows
-            if alone or not texts:
+            alone, numbers = not lines.has_second_row(named[0], source), _are_numbers(first, layout, form)
+            if alone and numbers:
+                return Head(named[0], None, len(first.cells), columns=list(layout.columns))  # nobody asks for the answers to no rows
+            if alone or numbers:
                 raise bad_header(source, f"{shown(first.cells)} may be the columns' names or a row", line=first.line, hint=SAY_IT)
         skipped = 0 if "" in layout.columns else unnamed(first.cells)
-        return Head(separator, written[separator].cells, skipped=skipped, columns=first.cells)
-    if named:
-        said = f"the first row has the names {shown(firsts[named[0]].cells)}, and the caller says that there are none"
-        raise bad_header(source, said, line=firsts[named[0]].line, hint="leave out --no-header")
+        return Head(named[0], written[named[0]].cells, skipped=skipped, columns=first.cells)
     separator = _likeliest(firsts, layout)
     first = firsts[separator]
     if form.header is True or (header_needed and form.header is None):
@@ -78,11 +78,14 @@ def _refuse_doubles(first: Row, layout: Named, source: str) -> None:
 
 
 def _may_be_values(first: Row, layout: Named, form: CsvForm) -> bool:
-    """Say whether a row of values may be just the names: those of texts, and columns called 0, 1, 2."""
-    columns = list(layout.columns.values())
-    if len(first.cells) != len(columns):
-        return False
-    return all(cells.fits(cell, Style(form.decimal)) for cell, cells in zip(first.cells, columns, strict=True))
+    """Say whether a row of values may be just the names."""
+    readers, style = list(layout.columns.values()), Style(form.decimal)
+    return len(first.cells) == len(readers) and all(reader.fits(cell, style) for cell, reader in zip(first.cells, readers, strict=True))
+
+
+def _are_numbers(first: Row, layout: Named, form: CsvForm) -> bool:
+    """Say whether the names are 0, 1, 2, and a row of the columns' numbers as well."""
+    return _may_be_values(first, layout, form) and not any(reader.text for reader in layout.columns.values())
 
 
 def _key(name: str) -> str:
@@ -155,11 +158,12 @@ def _without(layout: Named, cells: Sequence[str]) -> Named:
     return replace(layout, columns={name: reader for name, reader in layout.columns.items() if name not in cells})
 
 
-def untyped_head(lines: Lines, form: CsvForm, source: str) -> Head:
+def untyped_head(lines: Lines, form: CsvForm, source: str, *, header_needed: bool) -> Head:
     """Find the names of columns of which nothing is known; see `mlem.csv_header.find_head`."""
     separator = candidates(form)[0]
     first = lines.first_row(separator, source)
-    if form.header is False:
+    values = not header_needed and form.header is None and all(map(is_value, first.cells))
+    if form.header is False or (values and not (is_numbered(first.cells) and lines.has_second_row(separator, source))):
         return Head(separator, None, len(first.cells))
     if form.separator is None and len(first.cells) == 1 and (hint := other_separator(first.cells)):
         raise bad_header(source, f"one column, {shown(first.cells)}", line=first.line, hint=hint)

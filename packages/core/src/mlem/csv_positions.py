@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from mlem.cells import Style, is_value
-from mlem.csv_first_row import NAME, SAY_IT, Head, candidates, count_of, first_rows, other_separator, shown
+from mlem.csv_first_row import NAME, SAY_IT, Head, candidates, count_of, first_rows, is_numbered, other_separator, shown
 from mlem.csv_layout import Plain
 from mlem.csv_text import CsvForm, Lines, Row, bad_header
 
@@ -65,7 +65,7 @@ def _wide_head(lines: Lines, layout: Plain, form: CsvForm, source: str, separato
 
 def _looks_like_names(cells: Sequence[str], layout: Plain, form: CsvForm) -> bool:
     style = Style(form.decimal)
-    return _is_numbered(cells) or all(
+    return is_numbered(cells) or all(
         NAME.match(cell) and (layout.at(position).text or not layout.at(position).fits(cell, style)) for position, cell in enumerate(cells)
     )
 
@@ -80,7 +80,7 @@ def _is_header(lines: Lines, first: Row, layout: Plain, form: CsvForm, separator
         if not layout.at(0).text:
             return True
         raise bad_header(source, f"{str(cells[0])!r} may be a name or a text", line=first.line, hint=SAY_IT)
-    if not alone and (_is_numbered(cells) or (len(cells) > 1 and not cells[0] and _is_numbered(cells[1:]))):
+    if layout.numbered and not alone and (is_numbered(cells) or (len(cells) > 1 and not cells[0] and is_numbered(cells[1:]))):
         # pandas writes these as the names of columns that have none
         raise bad_header(source, f"{shown(cells)} may be the numbers of the columns or a row", line=first.line, hint=SAY_IT)
     telling = [(layout.at(position), cell) for position, cell in enumerate(cells) if not layout.at(position).text]
@@ -93,7 +93,3 @@ def _is_header(lines: Lines, first: Row, layout: Plain, form: CsvForm, separator
         return True
     hint = other_separator(cells) or SAY_IT
     raise bad_header(source, f"{shown(cells)} is neither a row of values nor of names", line=first.line, hint=hint)
-
-
-def _is_numbered(cells: Sequence[str]) -> bool:
-    return [str(number) for number in range(len(cells))] == list(cells)

@@ -8,6 +8,8 @@ whose callers send none; there a first row that has the names is one of names, a
 **One column** (series, lists, flat arrays): a row is a value. The first row is a name when it is the series' own, or when it can't be a
 value; ``value`` and the argument's name are names above numbers, and refused above texts.
 
+(``0`` above a series or an array is refused: pandas writes it as the name of one that has none.)
+
 **Several columns without names** (arrays of two dimensions, lists of lists): the first row has names when none of its cells can be a value.
 A row of ``0``, ``1``, ``2`` ..., which pandas writes as names, is refused. A caller may always say it: ``--header`` or ``--no-header``.
 
@@ -112,8 +114,6 @@ class CsvReader:
         table = list(zip(*(row.cells for row in rows), strict=True))
         found: dict[str, list[Json]] = {}
         for name, cells in list(zip(names, table, strict=True))[head.skipped :]:
-            if name in layout.index and name not in layout.required and _counts(cells):
-                continue  # an index that only counts the rows, where none is needed
             if layout.untyped:
                 found[name] = self._untyped(cells, rows, head)
                 continue
@@ -151,10 +151,6 @@ class CsvReader:
         except UnfitError as error:
             got = f"{str(cells[error.row])[:80]!r} in line {rows[error.row].line}"
             raise DataError(child(self.path, error.row), error.expected, got, hint=error.hint) from error
-
-
-def _counts(cells: Sequence[str]) -> bool:
-    return list(cells) == [str(number) for number in range(len(cells))]
 
 
 def _even(rows: Iterator[Row], head: Head, source: str) -> Iterator[Row]:

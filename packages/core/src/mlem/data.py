@@ -6,12 +6,13 @@ nor pandas.
 
 from __future__ import annotations
 
+import functools
 import math
+import sys
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Discriminator, Tag, TypeAdapter
 
-from mlem.data_types.annotations import of_annotation
 from mlem.data_types.arrays import NdarrayType, NumberType
 from mlem.data_types.base import DataType, Json, module_of, name_of
 from mlem.data_types.classes import ClassType
@@ -36,13 +37,13 @@ from mlem.errors import DataError
 __all__ = [
     "AnyDataType", "Categories", "ClassType", "DataFrameType", "DataType", "DictType", "ImageType", "Json", "ListType", "LiteralType",
     "MappingType", "NdarrayType", "NumberType", "OptionalType", "PolarsType", "PrimitiveType", "SeriesType", "SetType", "SparseType",
-    "StandardType", "StructuredType", "TupleType", "UnionType", "UnspecifiedType", "difference", "equal", "first_row", "infer", "of_annotation",
+    "StandardType", "StructuredType", "TupleType", "UnionType", "UnspecifiedType", "difference", "equal", "first_row", "infer",
     "parse_type", "wrong_key",
 ]  # fmt: skip
 
 _CLASSES: tuple[type[DataType], ...] = (
-    NumberType, StructuredType, NdarrayType, DataFrameType, SeriesType, SparseType, PolarsType, ImageType, ClassType, StandardType, PrimitiveType, ListType, TupleType, DictType, MappingType,
-    SetType, OptionalType, UnionType, LiteralType, UnspecifiedType,
+    NumberType, StructuredType, NdarrayType, DataFrameType, SeriesType, SparseType, PolarsType, ImageType, ClassType, StandardType,
+    PrimitiveType, ListType, TupleType, DictType, MappingType, SetType, OptionalType, UnionType, LiteralType, UnspecifiedType,
 )  # fmt: skip
 
 
@@ -103,9 +104,13 @@ AnyDataType = Annotated[
 """Any of the data types, told apart by ``type``; the spellings of MLEM 0.4 are accepted."""
 
 for _class in _CLASSES:
-    _class.model_rebuild(_types_namespace={"AnyDataType": AnyDataType})
+    # the classes are built when they are first used: most programs use a few
+    vars(sys.modules[_class.__module__])["AnyDataType"] = AnyDataType
 
-_ADAPTER: TypeAdapter[Any] = TypeAdapter(AnyDataType)
+
+@functools.cache
+def _adapter() -> TypeAdapter[Any]:
+    return TypeAdapter(AnyDataType)
 
 
 def parse_type(data: Any) -> DataType:
@@ -114,7 +119,7 @@ def parse_type(data: Any) -> DataType:
     Raises:
         pydantic.ValidationError: It is none.
     """
-    parsed: DataType = _ADAPTER.validate_python(data)
+    parsed: DataType = _adapter().validate_python(data)
     return parsed
 
 

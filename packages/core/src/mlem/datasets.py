@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any, ClassVar, Self
 
+from pydantic import ConfigDict
+
 from mlem.artifacts import verified, write_artifact
 from mlem.csv_layout import Named, layout_of
 from mlem.csv_text import CsvForm
@@ -34,6 +36,7 @@ class Dataset(MlemObject):
         requirements: The packages that reading it needs.
     """
 
+    model_config = ConfigDict(defer_build=True)
     object_type: ClassVar[str] = "data"
 
     data_type: AnyDataType

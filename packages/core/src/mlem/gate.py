@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mlem.deployment import Condition, Deployment, DeploymentStatus
@@ -83,14 +84,25 @@ def _check_answers(client: Client, ctx: Context, model_hash: str) -> None:
     interface = client.interface
     if interface.digest != model_hash:
         raise GateError(f"the address answers for model {interface.digest}, not for {model_hash}")
-    samples: Mapping[str, Any] = (ctx.model or interface).samples
+    samples: Mapping[str, Any] = _samples(ctx) if ctx.model is not None else interface.samples
     if not samples:
-        ctx.report("the model was saved without sample data: its answers are not checked")
+        saved = "the model was saved without sample data: its answers are not checked"
+        ctx.report(saved if ctx.model is not None else "the server shows no sample row: it has asked its own when it started")
     answers = client.call_all({method: dict(sample.args) for method, sample in samples.items()}) if samples else {}
     for method, sample in samples.items():
         answer = answers[method]
         if not equal(answer, sample.returns):
             raise GateError(f"{method} of the sample row answers {_short(answer)}, the saved model answered {_short(sample.returns)}")
+
+
+def _samples(ctx: Context) -> Mapping[str, Any]:
+    """Return the sample rows of the model that is deployed, those in a file beside its metadata too."""
+    if ctx.model is None or ctx.model_location is None:
+        return ctx.model.samples if ctx.model is not None else {}
+    from mlem.samples import all_samples
+
+    folder = ctx.model_location.rpartition("/")[0] if "://" in ctx.model_location else str(Path(ctx.model_location).parent)
+    return all_samples(ctx.model, folder)
 
 
 def last_lines(deployment: Deployment, ctx: Context, state: State) -> str:

@@ -160,7 +160,7 @@ class Method(_Grown):
 
         Args:
             payload: Parsed JSON, ``{argument: value}``; the only argument may be called ``data``. Where one argument is required, its value
-                may come alone, or under the names that MLflow and TensorFlow Serving have for it: see `mlem.requests`.
+                may come under the names that MLflow and TensorFlow Serving have for it: see `mlem.requests`.
 
         Returns:
             Values by the names of the arguments; the ones that were not given are left to the method.

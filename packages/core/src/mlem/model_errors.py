@@ -5,7 +5,6 @@ from __future__ import annotations
 from mlem.errors import MlemError, PlatformError, UserError
 
 MAX_CHARS = 1000
-CODE = "model-failed"
 
 
 def model_failed(called: str, error: BaseException, *, hint: str | None = None) -> MlemError:
@@ -17,13 +16,15 @@ def model_failed(called: str, error: BaseException, *, hint: str | None = None) 
         hint: What to do.
 
     Returns:
-        A `UserError` for a ValueError or TypeError, which is how models refuse their input; else a `PlatformError`, as a server's 500 is.
+        A `UserError` for a ValueError, TypeError or KeyError, which is how models refuse their input; else a `PlatformError`. A deployment
+        answers with the same codes.
     """
     text = " ".join(_text(error).split())
     words = f"{type(error).__name__}: {text}" if text else type(error).__name__
-    message = f"{called}: the model failed: {words[:MAX_CHARS]}{'...' if len(words) > MAX_CHARS else ''}"
-    kind = UserError if isinstance(error, ValueError | TypeError) else PlatformError
-    return kind(message, code=CODE, hint=hint)
+    shown = words if len(words) <= MAX_CHARS else f"{words[:MAX_CHARS]}..."
+    if isinstance(error, ValueError | TypeError | KeyError):
+        return UserError(f"{called}: the model refused the data: {shown}", code="model-refused", hint=hint)
+    return PlatformError(f"{called}: the model failed: {shown}", code="model-failed", hint=hint)
 
 
 def _text(error: BaseException) -> str:

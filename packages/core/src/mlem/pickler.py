@@ -28,24 +28,31 @@ _DEPTH = 20_000
 """Calls that may be nested in the pickler that is written in Python; those of one object nest three deep."""
 
 
-def write(obj: Any, file: IO[bytes], modules: set[str]) -> None:
+def write(obj: Any, file: IO[bytes], modules: set[str], beside: Any = None) -> None:
     """Pickle an object.
 
     Args:
         obj: The object.
         file: Where to; it is written as the pickle grows if it has a method ``restart``, else when the pickle is complete.
         modules: Gets the names of the modules that loading imports.
+        beside: What is written behind the object by the same pickler, so that a class which both refer to is one when they are loaded.
     """
     quick, ordered = _classes()
     target: Any = file if hasattr(file, "restart") else _Buffer()
     try:
-        quick(target, modules).dump(obj)
+        _dump(quick(target, modules), obj, beside)
     except _UnorderedError:
         target.restart()
         with _deep():
-            ordered(target, modules).dump(obj)
+            _dump(ordered(target, modules), obj, beside)
     if target is not file:
         file.write(target.getbuffer())
+
+
+def _dump(pickler: Any, obj: Any, beside: Any) -> None:
+    pickler.dump(obj)
+    if beside is not None:
+        pickler.dump(beside)
 
 
 def imports_of(code: types.CodeType) -> Iterator[tuple[str, int]]:

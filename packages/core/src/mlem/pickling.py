@@ -16,11 +16,13 @@ import pickle
 import pickletools
 import shlex
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextvars import ContextVar
 from pathlib import Path
 from typing import IO, Any
 
 from mlem import pickler
+from mlem.data_types.classes import register_classes
 from mlem.errors import PluginError, UserError
 from mlem.model import Requirement
 from mlem.requirements import is_local, local_modules, top_level
@@ -31,6 +33,7 @@ _MODULES_OF_MAKERS = frozenset(
     {"cloudpickle", "cloudpickle.cloudpickle", "cloudpickle.cloudpickle_fast", "dill", "dill.dill", "dill._dill"}
 )
 """What cloudpickle and dill, of any version, make code with where it is loaded."""
+_beside: ContextVar[Mapping[str, type] | None] = ContextVar("mlem_classes_beside", default=None)
 _LONGEST_MAKER = max(map(len, _CODE_MAKERS))
 _CHUNK_BYTES = 1 << 20
 
@@ -51,7 +54,7 @@ def dump(obj: Any, file: IO[bytes]) -> frozenset[str]:
     modules: set[str] = set()
     with _by_value():
         try:
-            pickler.write(obj, file, modules)
+            pickler.write(obj, file, modules, _beside.get())
         except UserError:
             raise
         except (pickle.PicklingError, TypeError, AttributeError, NotImplementedError, ValueError) as error:
@@ -83,7 +86,10 @@ def load(file: IO[bytes], requirements: Sequence[Requirement] = ()) -> Any:
     """
     pins = shlex.join(requirement.pip for requirement in requirements)
     try:
-        return pickle.load(file)  # noqa: S301  # the caller has compared its digest with the metadata's
+        unpickler = pickle.Unpickler(file)  # noqa: S301  # the caller has compared its digest with the metadata's
+        loaded = unpickler.load()
+        _take_classes(unpickler)
+        return loaded
     except ModuleNotFoundError as error:
         missing = top_level(error.name or "")
         pin = next((requirement.pip for requirement in requirements if requirement.module == missing), None)
@@ -100,6 +106,30 @@ def load(file: IO[bytes], requirements: Sequence[Requirement] = ()) -> Any:
         ) from error
     except (pickle.UnpicklingError, EOFError) as error:
         raise UserError(f"the artifact is no pickle: {error}", code="not-a-pickle") from error
+
+
+@contextlib.contextmanager
+def with_classes(classes: Mapping[str, type]) -> Iterator[None]:
+    """Have classes travel beside the objects that are pickled as long as this lasts: those that a method's arguments are made of.
+
+    Args:
+        classes: The classes, by `mlem.data_types.classes.name_of_class`.
+    """
+    token = _beside.set(dict(classes) or None)
+    try:
+        yield
+    finally:
+        _beside.reset(token)
+
+
+def _take_classes(unpickler: pickle.Unpickler) -> None:
+    """Read the classes that came beside an object, if any did."""
+    try:
+        found = unpickler.load()
+    except EOFError:
+        return
+    if isinstance(found, dict):
+        register_classes({name: cls for name, cls in found.items() if isinstance(name, str) and isinstance(cls, type)})
 
 
 def has_code(path: Path) -> bool:
@@ -156,13 +186,13 @@ def _has_code(file: IO[bytes]) -> bool:
             return False
         file.seek(start)
         seen: set[str] = set()
-        for _, argument, _ in pickletools.genops(file):
-            if isinstance(argument, str):
-                seen |= (_CODE_MAKERS | _MODULES_OF_MAKERS).intersection(argument.split(" "))
-                if not (seen.isdisjoint(_CODE_MAKERS) or seen.isdisjoint(_MODULES_OF_MAKERS)):
-                    return True
-        return False
-    except ValueError:  # no pickle: loading says so
+        while True:  # the classes that came beside an object are a pickle of their own
+            for _, argument, _ in pickletools.genops(file):
+                if isinstance(argument, str):
+                    seen |= (_CODE_MAKERS | _MODULES_OF_MAKERS).intersection(argument.split(" "))
+                    if not (seen.isdisjoint(_CODE_MAKERS) or seen.isdisjoint(_MODULES_OF_MAKERS)):
+                        return True
+    except ValueError:  # the end of the file, or no pickle: loading says so
         return False
     finally:
         file.seek(start)

@@ -4,7 +4,6 @@
 body                                           who sends it
 =============================================  ================================================================================
 ``{"X": [...]}``                               ours: values by the names of the arguments
-``[...]``                                      the value alone
 ``{"dataframe_split": {...}}``                 MLflow 2; ``{"dataframe_records": [...]}`` too
 ``{"inputs": ...}``, ``{"instances": [...]}``  MLflow 2 and TensorFlow Serving
 ``{"columns": [...], "data": [...]}``          ``DataFrame.to_json(orient="split")``, where the argument is a frame
@@ -21,7 +20,6 @@ from typing import Any
 
 from mlem.data import ClassType, DataFrameType, DataType, DictType, MappingType, OptionalType, PolarsType, SeriesType, StructuredType
 from mlem.data_types.base import Json
-from mlem.data_types.union import kinds_of
 
 NOTHING: Any = object()
 """What `value_of_body` returns for a body that has no value."""
@@ -38,7 +36,7 @@ def value_of_body(payload: Json, data_type: DataType) -> Json:
         data_type: What the argument takes.
     """
     if not isinstance(payload, dict):
-        return payload if _may_be_bare(payload, data_type) else NOTHING
+        return NOTHING
     wrapper = next((word for word in _WRAPPERS if word in payload), None)
     if wrapper is not None and payload.keys() - {wrapper} <= _BESIDE and not payload.get("params"):
         return payload[wrapper]
@@ -47,12 +45,6 @@ def value_of_body(payload: Json, data_type: DataType) -> Json:
     if isinstance(table, _OBJECTS) and payload:
         return payload if _has_names(payload, table) else NOTHING
     return NOTHING
-
-
-def _may_be_bare(payload: Json, data_type: DataType) -> bool:
-    """Whether a body that is not an object may be a value: a list may be where the argument is a list, an array or a table."""
-    inner = data_type.dtype if isinstance(data_type, OptionalType) else data_type
-    return isinstance(payload, list) and "array" in kinds_of(inner)
 
 
 def _has_names(payload: dict[str, Any], table: Any) -> bool:

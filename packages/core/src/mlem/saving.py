@@ -12,8 +12,8 @@ from typing import Any
 from mlem import artifacts, pickling
 from mlem.arguments import Signature
 from mlem.artifacts import Opener, open_artifact
-from mlem.data import equal, infer
-from mlem.datasets import Dataset, load_data, save_data
+from mlem.data import ClassType, DataType, difference, equal, infer
+from mlem.datasets import Dataset, load_data, parse_data, save_data, serialize_data
 from mlem.destination import Destination, destination
 from mlem.errors import DataError, DeclarationError, PluginError, UserError
 from mlem.files import write_atomic
@@ -21,15 +21,19 @@ from mlem.model import Method, Model, Sample
 from mlem.model_types.base import ModelType
 from mlem.objects import EXTENSION
 from mlem.requirements import complaints, resolve
+from mlem.samples import all_samples, divide
 from mlem.signatures import Described, describe
-from mlem.trust import Trust
+from mlem.trust import SAMPLES, Trust
 from mlem.validation import did_you_mean
+from mlem.wire import is_table
 from mlem.yaml_file import dump
 
 __all__ = ["DATA", "Dataset", "copy_model", "load_data", "load_model", "save", "save_data", "verify"]
 
 _log = logging.getLogger(__name__)
 
+CSV_ROWS = 100
+"""So many rows of the sample are tried as CSV."""
 DATA = "data"
 """The key of a model's only artifact."""
 
@@ -90,6 +94,7 @@ def save(
     described, samples = describe(obj, _how(obj, kind, methods, signature or {}, batch), sample_data)
     if not described:
         raise UserError(f"a {type(obj).__qualname__} has no method that {kind.type} models can serve", code="no-methods")
+    _tell_of_csv(described, sample_data)
     with target.staging() as folder:
         model = _write(obj, kind, folder / target.file_name, described, samples, params)
         model = model.model_copy(update={"public_sample": public_sample})
@@ -106,7 +111,8 @@ def _write(
     samples: dict[str, Sample],
     params: Mapping[str, Any] | None,
 ) -> Model:
-    artifact, modules = artifacts.write_artifact(path, lambda file: kind.dump(obj, file), kind.format)
+    with pickling.with_classes(_classes_of(methods, kind)):
+        artifact, modules = artifacts.write_artifact(path, lambda file: kind.dump(obj, file), kind.format)
     if artifact.format == "pickle" and pickling.has_code(path):
         artifact = artifact.model_copy(update={"code": pickling.PYTHON})
     if artifact.format != "pickle":
@@ -114,11 +120,12 @@ def _write(
     types = [data_type for method in methods.values() for data_type in (method.returns, *(argument.data_type for argument in method.args))]
     needed = set().union(*(data_type.requirements() for data_type in types))
     _tell_of_requirements(modules | needed)
+    small, beside = divide(samples, path.with_name(f"{path.name}.samples.json"))
     model = Model(
         model_type=kind.type,
-        artifacts={DATA: artifact},
+        artifacts={DATA: artifact, **beside},
         methods=methods,
-        samples=samples,
+        samples=small,
         requirements=resolve(modules | needed),
         python=platform.python_version(),
         params=dict(params or {}),
@@ -126,6 +133,43 @@ def _write(
     if kind.converts:
         _expect_same_answers(model, path.parent, kind)
     return model
+
+
+def _tell_of_csv(methods: Mapping[str, Method], sample_data: Any) -> None:
+    """Say what CSV would make of the sample where that is another value: it has less to say than JSON and Arrow."""
+    first = next(iter(methods.values()))
+    if len(first.args) != 1 or not is_table(first.args[0].data_type):
+        return
+    data_type = first.args[0].data_type
+    try:
+        count = data_type.rows(sample_data)
+        value = data_type.accept(sample_data if count is None else data_type.part(sample_data, 0, min(count, CSV_ROWS)))
+        back = parse_data(serialize_data(value, data_type, "csv"), "csv", "the sample", data_type)
+    except (UserError, DataError, ImportError, TypeError):
+        return  # CSV can't hold it, and says so
+    found = difference(value, back, first.args[0].name)
+    if found:
+        _log.warning("sent as CSV, %s: send such values as JSON or Arrow", found)
+
+
+def _classes_of(methods: Mapping[str, Method], kind: type[ModelType]) -> dict[str, type]:
+    """Return the user's classes that the arguments of methods are made of.
+
+    Raises:
+        UserError: The format can't take them along.
+    """
+    found: dict[str, type] = {}
+    types: list[DataType] = [argument.data_type for method in methods.values() for argument in method.args]
+    while types:
+        data_type = types.pop()
+        types += data_type.parts()
+        cls = data_type.find() if isinstance(data_type, ClassType) else None
+        if isinstance(data_type, ClassType) and cls is not None:
+            found[data_type.name] = cls
+    if found and kind.format != "pickle":
+        message = f"a model saved as {kind.format} can't take the class {next(iter(found))} along"
+        raise UserError(message, code="no-classes", hint="let the method take a dict instead, or save it as a pickle")
+    return found
 
 
 def _how(obj: Any, kind: type[ModelType], names: Sequence[str] | None, signature: Signature, batch: bool | None) -> Described:
@@ -162,7 +206,7 @@ def _expect_same_answers(model: Model, folder: Path, kind: type[ModelType]) -> N
     """Load what the object was converted to, and ask it the sample rows: a conversion may round, and may not know all."""
     with artifacts.verified(model.artifacts[DATA], folder, open_artifact) as file:
         loaded = kind.load(file, model.requirements)
-    for name, sample in model.samples.items():
+    for name, sample in all_samples(model, folder).items():
         method = model.methods[name]
         answer = method.returns.encode(method.call(loaded, method.decode_args(dict(sample.args))))
         if not equal(answer, sample.returns):
@@ -214,7 +258,7 @@ def load_model(
         UserError: Its format, or a class that it has, is not trusted.
     """
     artifact = model.artifacts.get(DATA)
-    if artifact is None or len(model.artifacts) > 1:
+    if artifact is None or model.artifacts.keys() - {DATA, SAMPLES}:
         raise DeclarationError(f'expected one artifact, "{DATA}", got {", ".join(model.artifacts) or "none"}')
     trust.check(model, artifacts.join(folder, artifact.uri))
     kind = next((kind for kind in model_types if kind.type == model.model_type), None)

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from mlem.answering import encode_answer
 from mlem.arguments import RETURNS, Signature, arguments_of, match_sample, types_of
 from mlem.calling import finish
 from mlem.data import DataFrameType, DataType, SeriesType, UnspecifiedType, equal, first_row, infer
@@ -191,36 +192,44 @@ class _Trial:
 
     def _record(self, types: Mapping[str, DataType], values: Mapping[str, Any], returns: DataType) -> tuple[DataType, Sample | None]:
         """Ask the model rows as they are and as they travel; return the answer's type and the first row with its answer."""
-        found: tuple[DataType, Sample] | None = None
-        for number, rows in enumerate(self._single_rows(types, values)):
+        found: tuple[dict[str, Any], Any] | None = None
+        for rows in self._single_rows(types, values):
             try:
                 local = self.ask(rows)
             except Exception as error:  # the user's code raises what it likes; a row that can't be asked alone shows nothing
                 _log.debug("%s can't be asked for one row: %s", self._name, error)
                 continue
-            returns = _widened(returns, local)
             encoded = {name: types[name].encode(value, name) for name, value in rows.items()}
             answer = self.ask({name: types[name].decode(item, name) for name, item in encoded.items()})
-            returns = _widened(returns, answer)
-            if not equal(returns.encode(local), returns.encode(answer)):
-                if not equal(returns.encode(local), returns.encode(self.ask(rows))):
+            returns = self._widened(returns, local)
+            here, there = encode_answer(returns, local), encode_answer(returns, answer)
+            if not _same(here, there):
+                if not _same(here, encode_answer(returns, self.ask(rows))):
                     _log.warning("%s answers the same row otherwise each time: deployments do not compare its answers", self._name)
                     return returns, None
                 raise DataError(
                     self._name,
                     "the same answer to the sample as it is and as it travels",
-                    f"{_short(returns.encode(local))} and {_short(returns.encode(answer))}",
+                    f"{_short(here[0])} and {_short(there[0])}",
                     hint="the method looks at something that does not travel; convert the sample, or what the method looks at",
                 )
-            found = found or (returns, Sample(args=encoded, returns=returns.encode(answer)))
-            if number == 0 and len(values) > 1:
+            found = found or (encoded, answer)
+            if len(values) > 1:
                 break
         if found is None:
             raise UserError(f"{self._name} answers the sample data as a whole, and no row of it alone", code="sample-failed")
-        sample = found[1]
-        return returns, sample.model_copy(update={"returns": returns.encode(found[0].decode(sample.returns))}) if returns != found[
-            0
-        ] else sample
+        return returns, Sample(args=found[0], returns=encode_answer(returns, found[1])[0])
+
+    def _widened(self, returns: DataType, answer: Any) -> DataType:
+        """Return a type that an answer is of too: one row may be answered in another shape than many."""
+        try:
+            returns.encode(answer, "the answer")
+        except DataError as error:
+            if RETURNS in self._said:
+                raise UserError(f"signature: {RETURNS} does not fit the answer: {error}", code="bad-signature") from error
+            wider = unify([returns, infer(answer, "the answer")])
+            return UnspecifiedType() if isinstance(wider, UnionType) else wider
+        return returns
 
     def _single_rows(self, types: Mapping[str, DataType], values: Mapping[str, Any]) -> list[dict[str, Any]]:
         """Return what to record, the likely best first: the first row of everything, then other rows of an only argument."""
@@ -278,14 +287,9 @@ def _rows_with_missing(value: Any) -> set[int]:
     return {int(column.to_numpy().argmax()) for column in columns[:ROWS_TRIED] if column.any()}
 
 
-def _widened(returns: DataType, answer: Any) -> DataType:
-    """Return a type that an answer is of too: one row may be answered in another shape than many."""
-    try:
-        returns.encode(answer, "the answer")
-    except DataError:
-        wider = unify([returns, infer(answer, "the answer")])
-        return UnspecifiedType() if isinstance(wider, UnionType) else wider
-    return returns
+def _same(one: tuple[Any, DataType], other: tuple[Any, DataType]) -> bool:
+    """Whether two answers are of one type, and equal."""
+    return one[1] == other[1] and equal(one[0], other[0])
 
 
 def _short(value: Any) -> str:

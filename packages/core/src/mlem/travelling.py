@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 from mlem.data import DataType, difference
 from mlem.errors import DataError
 from mlem.wire import JPEG_LIKE, JSON, dump, formats_of, load
 
+_log = logging.getLogger(__name__)
 HINT = "convert the sample to what travels, for instance with df.astype(...), or save with signature= to say the type"
 
 
@@ -18,10 +21,11 @@ def ways(data_type: DataType) -> Iterator[tuple[str, Callable[[Any], Any]]]:
     yield JSON, lambda value: data_type.decode(json.loads(json.dumps(data_type.encode(value))))
     for media_type in formats_of(data_type):
         if media_type not in JPEG_LIKE:
-            yield (
-                media_type,
-                lambda value, form=media_type: load(data_type, bytearray(dump(data_type, data_type.accept(value), form)), form),
-            )  # type: ignore[misc]
+            yield media_type, partial(_there_and_back, data_type, media_type)
+
+
+def _there_and_back(data_type: DataType, media_type: str, value: Any) -> Any:
+    return load(data_type, bytearray(dump(data_type, data_type.accept(value), media_type)), media_type)
 
 
 def lost_on_the_way(data_type: DataType, value: Any, name: str) -> str | None:
@@ -46,7 +50,11 @@ def expect_same(data_type: DataType, value: Any, name: str) -> None:
         DataError: It comes back as another one.
     """
     for media_type, there_and_back in ways(data_type):
-        found = difference(value, there_and_back(value), name)
+        try:
+            found = difference(value, there_and_back(value), name)
+        except ImportError as error:  # a package that is there, and of a version that does not fit
+            _log.warning("%s can't be tried: %s", media_type, error)
+            continue
         if found:
             path, _, words = found.partition(": ")
             raise DataError(path, "a value that travels", f"one that does not, as {media_type}: {words}", hint=HINT)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib.util
 import io
 import math
+import re
 from typing import TYPE_CHECKING, Any
 
 from mlem.data_types.arrays import NdarrayType
@@ -33,6 +34,8 @@ PNG = "image/png"
 JPEG_LIKE = frozenset(MEDIA_TYPES) - {PNG}
 """Media types that are read and never written: some lose what they are given."""
 
+_LEVEL = re.compile(r"__index_level_\d+__")
+"""Source: https://arrow.apache.org/docs/python/pandas.html, section "Handling pandas Indexes" (read 2026-11)."""
 _IN_ARROW = frozenset({"int", "float", "bool", "str", "nullable", "datetime"})
 """Families of columns that come back from Arrow as they were."""
 
@@ -203,6 +206,14 @@ def _flattened(data_type: DataFrameType, value: Any) -> Any:
     return pd.DataFrame(data_type.flatten(value))
 
 
+def _with_own_names(frame: Any, data_type: DataType) -> Any:
+    """Name the levels of an index that Arrow has written as columns of its own, ``__index_level_0__``; leave out what only counts rows."""
+    index_cols = getattr(data_type, "index_cols", ())
+    levels = [name for name in frame.columns if _LEVEL.fullmatch(str(name))]
+    named = dict(zip(levels, map(str, index_cols), strict=False)) if not set(map(str, index_cols)) & set(frame.columns) else {}
+    return frame.rename(columns=named).drop(columns=[name for name in levels if name not in named])
+
+
 def _read_arrow(data_type: DataType, body: bytes | bytearray) -> Any:
     import pyarrow as pa
 
@@ -215,6 +226,7 @@ def _read_arrow(data_type: DataType, body: bytes | bytearray) -> Any:
         return np.column_stack([column.to_numpy() for column in table.columns])
     exact = any(family_of(dtype) == "nullable" for dtype in getattr(data_type, "dtypes", (getattr(data_type, "dtype", ""),)))
     frame = table.replace_schema_metadata().to_pandas(types_mapper=_nullable().get if exact else None)
+    frame = _with_own_names(frame, data_type)
     if isinstance(data_type, SeriesType):
         if frame.shape[1] != 1:
             raise DataError("data", "one column", f"{frame.shape[1]} columns")

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncIterator, Awaitable, Coroutine, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from mlem.answering import NOTES_HEADER, TYPE_HEADER, encode_answer, hides_index, notes_header, type_header, type_of_header
+from mlem.answer_headers import NOTES_HEADER, TYPE_HEADER, notes_header
+from mlem.answering import encode_answer, is_on_record, type_header, type_of_header
 from mlem.calling import finished, is_awaited, is_complete
+from mlem.column_names import by_names
 from mlem.data import DataType, UnspecifiedType, infer
 from mlem.data_types.notes import collecting
 from mlem.errors import DataError, MlemError
@@ -74,6 +76,7 @@ class Endpoint:
         self.method = method
         self._strict = strict
         self._told: set[str] = set()
+        self._untyped = frozenset(argument.name for argument in method.args if isinstance(argument.data_type, UnspecifiedType))
         required = [argument for argument in method.args if argument.required]
         self.argument: Argument | None = required[0] if len(required) == 1 else None
         self.formats = formats_of(self.argument.data_type) if self.argument else ()
@@ -104,6 +107,10 @@ class Endpoint:
     def call_with(self, payload: Any, accept: bytes = b"") -> Call:
         """Check and decode parsed JSON, ``{argument: value}``; see `call`."""
         return self._guarded(lambda: self.method.decode_args(payload), accept)
+
+    def call_by(self, decode: Callable[[], Values], accept: bytes = b"") -> Call:
+        """Return the call of what a function decodes, whose errors are refusals; see `call`."""
+        return self._guarded(decode, accept)
 
     def call_of(self, values: Values, accept: bytes = b"") -> Call:
         """Return the call of values that are decoded and checked."""
@@ -158,7 +165,7 @@ class Endpoint:
         """
         try:
             return self._now_or_later(call, self._asked(model, call))
-        except ModelFailedError:
+        except (ModelFailedError, HttpError):
             raise
         except Exception as error:
             raise ModelFailedError(self.name) from error
@@ -167,14 +174,15 @@ class Endpoint:
         """Call the method of the model, and wait for all of its answer; see `answer`. For the model's thread, before it serves."""
         try:
             return self._response(call, finished(self._asked(model, call)))
-        except ModelFailedError:
+        except (ModelFailedError, HttpError):
             raise
         except Exception as error:
             raise ModelFailedError(self.name) from error
 
     def _asked(self, model: Any, call: Call) -> Any:
+        values = self._in_order(model, call.values) if self._untyped else call.values
         try:
-            return self.method.begin(model, call.values)
+            return self.method.begin(model, values)
         except Exception as error:
             raise failure(self.name, error, call.values) from error
 
@@ -209,6 +217,13 @@ class Endpoint:
         except Exception as error:
             raise ModelFailedError(self.name) from error
 
+    def _in_order(self, model: Any, values: Values) -> Values:
+        """Give a model that was saved without a sample its columns in the order in which it learned them."""
+        try:
+            return {name: by_names(model, value, name) if name in self._untyped else value for name, value in values.items()}
+        except DataError as error:
+            raise refusal(error) from error
+
     def answers(self, model: Any, calls: Sequence[Call]) -> list[Response]:
         """Call the method of the model once for several callers, and give each its rows of the answer, in their order.
 
@@ -231,7 +246,7 @@ class Endpoint:
         if returns.rows(value) != sum(counts):
             raise ModelFailedError(self.name)
         encoded, own = encode_answer(returns, value) if any(call.answer_as == JSON for call in calls) else ([], returns)
-        if own is not returns or hides_index(returns, value):
+        if own is not returns or not is_on_record(returns, value):
             raise ModelFailedError(self.name)  # asked for alone, each gets an answer of its own type
         responses, start = [], 0
         for call, count in zip(calls, counts, strict=True):
@@ -250,8 +265,8 @@ class Endpoint:
             encoded, own = encode_answer(returns, value)
             return Response(200, to_json(encoded), headers=self._headers_of(call, own))
         try:
-            if hides_index(returns, value):
-                raise DataError("the answer", "a default index", "another one")
+            if not is_on_record(returns, value):
+                raise DataError("the answer", "the type on record", "another one")
             with collecting(strict=True):
                 return self._binary_answer(call, returns, returns.accept(value))
         except DataError:

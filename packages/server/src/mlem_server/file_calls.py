@@ -5,46 +5,54 @@ from __future__ import annotations
 import io
 import json
 
-from mlem.csv_table import CsvReader
-from mlem.datasets import parse_data, serialize_data
-from mlem.errors import MlemError, UserError
+from mlem.errors import UserError
 from mlem.wire import JSON
+from mlem_server.codec import Values
 from mlem_server.content import CSV, FILES, csv_form
 from mlem_server.endpoint import Call, Endpoint, type_of_answer
-from mlem_server.errors import HttpError, refusal
+from mlem_server.errors import HttpError
 from mlem_server.request import Request
 from mlem_server.responses import Response
 
 _UNREADABLE = ("bad-csv", "bad-encoding", "empty-data")
 
 
-def call_of_file(endpoint: Endpoint, request: Request, *, header_needed: bool = True) -> Call:
+def call_of_file(endpoint: Endpoint, request: Request) -> Call:
     """Decode a call whose body is the only required argument's value.
 
     Args:
         endpoint: The method that it is for.
-        request: Its media type is one of `FILES`.
-        header_needed: Whether the columns of a table in CSV have to be named.
+        request: Its media type is one of `FILES`; a table in CSV has a row of names or not.
 
     Raises:
         HttpError: 400 when it can't be read, 415 when the server lacks a package that reads it, 422 when it does not fit.
     """
+    # late: most servers read no tables
+    from mlem.csv_table import CsvReader
+    from mlem.csv_text import CsvForm
+    from mlem.datasets import parse_data
+
     media_type, accept = request.media_type, request.headers.get(b"accept", b"")
     argument = endpoint.argument
     if argument is None:
         raise HttpError(415, "bad-content-type", f"{endpoint.name} has several arguments: {media_type} is for one", known=[JSON])
-    try:
+    form = csv_form(request.headers) if media_type == CSV else CsvForm()
+
+    def decode() -> Values:
         if media_type == CSV:
-            reader = CsvReader(argument.data_type, csv_form(request.headers), "the body", argument.name, header_needed)
-            return endpoint.call_with({argument.name: reader.read(io.BytesIO(request.body))}, accept)
+            reader = CsvReader(argument.data_type, form, "the body", argument.name, header_needed=False)
+            return {argument.name: argument.data_type.decode(reader.read(io.BytesIO(request.body)), argument.name)}
         value = parse_data(bytes(request.body), FILES[media_type], "the body", argument.data_type, argument=argument.name)
-    except MlemError as error:
+        return {argument.name: value}
+
+    try:
+        return endpoint.call_by(decode, accept)
+    except HttpError as error:
         if error.code == "not-installed":
             raise HttpError(415, "bad-content-type", error.message, hint="send JSON") from error
         if error.code in _UNREADABLE:
             raise HttpError(400, error.code, error.message, hint=error.hint, known=error.known) from error
-        raise refusal(error) from error
-    return endpoint.call_of({argument.name: value}, accept)
+        raise
 
 
 def answer_as_file(endpoint: Endpoint, request: Request, response: Response) -> Response:
@@ -55,6 +63,8 @@ def answer_as_file(endpoint: Endpoint, request: Request, response: Response) -> 
         media_type = accepted.partition(";")[0].strip()
         if media_type not in FILES:
             return response
+        from mlem.datasets import serialize_data  # late: most servers write no tables
+
         returns = type_of_answer(endpoint, response)
         try:
             content = serialize_data(returns.decode(json.loads(response.body)), returns, FILES[media_type])

@@ -5,18 +5,19 @@ from __future__ import annotations
 import importlib.metadata
 import json
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from mlem.data import equal
 from mlem.errors import GateError, MlemError
-from mlem.model import Model
+from mlem.model import Model, Sample
 from mlem.model_types.base import ModelType
 from mlem.objects import EXTENSION
 from mlem.plugins import registry
+from mlem.samples import all_samples
 from mlem.saving import load_model
-from mlem.trust import Trust
+from mlem.trust import SAMPLES, Trust
 from mlem.yaml_file import read_mapping
 from mlem_server.endpoint import Endpoint
 from mlem_server.errors import ModelFailedError
@@ -57,17 +58,22 @@ def load(model: Model, folder: Path, trust: Trust) -> Any:
     """
     warn_of_versions(model)
     obj = load_model(model, folder, _model_types(model), trust=trust)
-    check_samples(model, obj)
+    check_samples(model, obj, all_samples(model, folder))
     return obj
 
 
-def check_samples(model: Model, obj: Any) -> None:
+def check_samples(model: Model, obj: Any, samples: Mapping[str, Sample] | None = None) -> None:
     """Ask the model its sample rows.
+
+    Args:
+        model: The metadata.
+        obj: The loaded object.
+        samples: The rows by method; those in the metadata when None.
 
     Raises:
         GateError: An answer differs from the saved one, or the model raises.
     """
-    for name, sample in model.samples.items():
+    for name, sample in (model.samples if samples is None else samples).items():
         method = model.methods[name]
         try:
             endpoint = Endpoint(name, method)
@@ -103,7 +109,7 @@ def warn_of_versions(model: Model) -> None:
 
 def _model_types(model: Model) -> Sequence[type[ModelType]]:
     """Look for the plugin of a model only when it has a format of its own: a pickle needs none, and starts sooner."""
-    if all(artifact.format == "pickle" for artifact in model.artifacts.values()):
+    if all(artifact.format == "pickle" for name, artifact in model.artifacts.items() if name != SAMPLES):
         return ()
     return [registry().get("model_type", model.model_type)]
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from mlem.call_reader import arguments_of
+from mlem.call_arguments import arguments_of
 from mlem.model import Method
 from mlem.wire import JSON
 from mlem_server.codec import parse_json
@@ -77,7 +77,7 @@ def call_of(endpoint: Endpoint, request: Request) -> Call:
         HttpError: See `Endpoint.call` and `call_of_file`.
     """
     if request.media_type in FILES:
-        return call_of_file(endpoint, request, header_needed=False)
+        return call_of_file(endpoint, request)
     accept = request.headers.get(b"accept", b"")
     if request.media_type == JSON:
         return endpoint.call_with(arguments_of(parse_json(request.body), endpoint.method), accept)

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from typing import TYPE_CHECKING, Any, Protocol
 
+from mlem.answer_headers import NOTES_HEADER, notes_header
 from mlem.answering import encode_answer
 from mlem.calling import MOST_ITEMS
 from mlem.data import ListType, UnspecifiedType
@@ -105,6 +106,10 @@ class Items:
         call: The call.
         iterator: What the method returned.
         form: How items are written.
+
+    Attributes:
+        form: The same.
+        headers: What is told before them.
     """
 
     def __init__(self, call: Call, iterator: Any, form: Form) -> None:
@@ -114,6 +119,7 @@ class Items:
         returns = call.endpoint.method.returns
         self._type = returns.dtype if isinstance(returns, ListType) else UnspecifiedType()
         self.form = form
+        self.headers = {**_HEADERS, NOTES_HEADER: notes_header(call.notes)} if call.notes else _HEADERS
 
     def take(self) -> Piece | Coroutine[Any, Any, Piece]:
         """Ask for the next item.
@@ -231,9 +237,8 @@ class Stream:
                 return
             if outcome.kind is Kind.END:
                 self._end()
-                reply(Response(200, outcome.data, self._items.form.media_type.encode(), _HEADERS))
-                return
-            reply(Response(200, outcome.data, self._items.form.media_type.encode(), _HEADERS, self))
+            stream = self if outcome.kind is Kind.ITEM else None
+            reply(Response(200, outcome.data, self._items.form.media_type.encode(), self._items.headers, stream))
 
         self._step(begun)
 

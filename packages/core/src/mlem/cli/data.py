@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -82,6 +83,7 @@ def data_options(command: CommandT) -> CommandT:
         ),
         click.option("--decimal", metavar="SIGN", default=None, help="CSV: what is before the decimals of a number.  [default: .]"),
         click.option("--empty", type=click.Choice(["text", "missing"]), default=None, help='CSV: what "" is in a column of texts.'),
+        click.option("--strict", is_flag=True, help="Refuse data with columns or categories that the model does not know."),
         click.option("--save", "-o", "target", metavar="FILE", default=None, help="Write the answer to a file, in the format of its name."),
         project_option,
         output_option,
@@ -110,11 +112,23 @@ def reader_of(ctx: click.Context, method: Method, called: str, format_: str | No
     return CallReader(method, called, format_, form, words)
 
 
+@contextmanager
+def noted(*, strict: bool) -> Iterator[None]:
+    """Tell what was made of data that does not fit to the letter; refuse it where that is asked for."""
+    from mlem.data_types.notes import collecting
+
+    with collecting(strict=strict) as notes:
+        yield
+    for line in notes.lines:
+        click.echo(f"note: {line}", err=True)
+
+
 def print_answer(method: Method, answer: Any, target: str | None) -> None:
     """Print an answer as JSON on one line, or write it to a file; of a deployed stream, print each item when it is there."""
+    from mlem.answering import encode_answer
+
     if method.streams and not isinstance(answer, list):
         if target is None:
-            from mlem.answering import encode_answer
             from mlem.data import ListType, UnspecifiedType
 
             item_type = method.returns.dtype if isinstance(method.returns, ListType) else UnspecifiedType()
@@ -128,4 +142,4 @@ def print_answer(method: Method, answer: Any, target: str | None) -> None:
         write_data(answer, target)
         click.echo(f"saved {target}", err=True)
         return
-    click.echo(json.dumps(method.returns.encode(answer), ensure_ascii=False))
+    click.echo(json.dumps(encode_answer(method.returns, answer)[0], ensure_ascii=False))

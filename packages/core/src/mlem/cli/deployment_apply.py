@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from mlem.cli.data import EPILOG, CallCommand, data_options, form_of, print_answer, reader_of
+from mlem.cli.data import EPILOG, CallCommand, data_options, form_of, noted, print_answer, reader_of
 from mlem.cli.deployment import handle
 from mlem.cli.output import progress
 
@@ -39,6 +39,7 @@ def apply(
     encoding: str | None,
     decimal: str | None,
     empty: str | None,
+    strict: bool,
     target: str | None,
     project: str | None,
     output: str,
@@ -54,9 +55,12 @@ def apply(
         described = client.interface.method(method)
         reader = reader_of(ctx, described, method, format_, form)
         if target is not None and data is not None and not given and described.rowwise and reader.is_file(data):
-            _apply_in_parts(client, reader, data, Path(target), batch_rows)
+            with noted(strict=strict):
+                _apply_in_parts(client, reader, data, Path(target), batch_rows)
             return
-        print_answer(described, client.call(method, **reader.read(data, given)), target)
+        with noted(strict=strict):
+            values = reader.read(data, given)
+        print_answer(described, client.call(method, **values), target)
 
 
 def _apply_in_parts(client: Client, reader: CallReader, data: str, target: Path, batch_rows: int) -> None:

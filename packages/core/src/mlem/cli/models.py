@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from mlem.cli.data import EPILOG, CallCommand, data_options, form_of, print_answer, reader_of
+from mlem.cli.data import EPILOG, CallCommand, data_options, form_of, noted, print_answer, reader_of
 from mlem.cli.output import project_option
 from mlem.errors import PluginError
 
@@ -33,6 +33,7 @@ def apply(
     encoding: str | None,
     decimal: str | None,
     empty: str | None,
+    strict: bool,
     target: str | None,
     project: str | None,
     output: str,
@@ -51,7 +52,8 @@ def apply(
     expect_object(place.read(), "model", place)
     described = api.load_meta(model, project).method(method)
     form = form_of(header=header, separator=separator, encoding=encoding, decimal=decimal, empty=empty)
-    values = reader_of(ctx, described, method, format_, form).read(data, given)
+    with noted(strict=strict):
+        values = reader_of(ctx, described, method, format_, form).read(data, given)
     answer = _call(described, method, api.load(model, project), values, show=traceback)
     print_answer(described, answer, target)
 

@@ -12,6 +12,7 @@ from urllib.parse import quote, urlsplit
 
 from pydantic import Field, PrivateAttr, field_validator, model_validator
 
+from mlem.answer_headers import hear
 from mlem.client import Client
 from mlem.clients.answers import Answer, check, not_a_server
 from mlem.clients.lines import MEDIA_TYPE, Lines
@@ -163,6 +164,7 @@ class HttpClient(Client):
             response = self._pool.get().request(
                 verb, f"{self.url}{path}", body=body, headers=headers, timeout=timeout, retries=False, redirect=False, preload_content=whole
             )
+            hear(response.headers)
             content_type, retry_after = response.headers.get("content-type", ""), response.headers.get("retry-after")
             if not whole and response.status == 200 and content_type.partition(";")[0].strip() == MEDIA_TYPE:
                 return Answer(response.status, content_type, retry_after, b"", response)

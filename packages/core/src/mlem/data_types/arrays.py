@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 _SUPPORTED = "an array of integers, floats, booleans, strings, bytes, times or durations"
 
 
-def _name(dtype: Any) -> str:
+def dtype_name(dtype: Any) -> str:
     """Name a dtype without its byte order; the length of strings is left free."""
     return {"U": "str", "S": "bytes"}.get(dtype.kind) or str(dtype.name)
 
@@ -66,9 +66,9 @@ class NumberType(DataType):
             return None
         if value.dtype.kind in "US":
             return None
-        if scalars.kind_of(_name(value.dtype)) is None:
+        if scalars.kind_of(dtype_name(value.dtype)) is None:
             raise DataError("data", "a number that is no complex one, or a time", f"numpy.{value.dtype}")
-        return cls(dtype=_name(value.dtype))
+        return cls(dtype=dtype_name(value.dtype))
 
     def json_schema(self) -> dict[str, Any]:
         """See `DataType.json_schema`."""
@@ -79,7 +79,11 @@ class NumberType(DataType):
         import numpy as np
 
         array = np.asarray(value)
-        if array.shape != () or not _same_kind(scalars.kind_of(_name(array.dtype)), scalars.kind_of(self.dtype)) or array.dtype.kind == "O":
+        if (
+            array.shape != ()
+            or not _same_kind(scalars.kind_of(dtype_name(array.dtype)), scalars.kind_of(self.dtype))
+            or array.dtype.kind == "O"
+        ):
             raise mismatch(path, self.dtype, value)
         return scalars.encode_array(array.astype(self.dtype), path)
 
@@ -122,11 +126,11 @@ class NdarrayType(DataType):
         """See `DataType.of`."""
         if module_of(value) != "numpy" or not _is_array(value):
             return None
-        if scalars.kind_of(_name(value.dtype)) is None:
+        if scalars.kind_of(dtype_name(value.dtype)) is None:
             raise DataError("data", _SUPPORTED, f"an array of {value.dtype}")
         items = type_of_items(value.ravel().tolist(), infer) if value.dtype.kind == "O" else None
         masked = type(value).__name__ == "MaskedArray"
-        return cls(shape=(None, *value.shape[1:])[: value.ndim], dtype=_name(value.dtype), items=items, masked=masked)
+        return cls(shape=(None, *value.shape[1:])[: value.ndim], dtype=dtype_name(value.dtype), items=items, masked=masked)
 
     def merge(self, others: Sequence[Any]) -> DataType | None:
         """See `DataType.merge`; lengths that differ are left free."""
@@ -165,7 +169,7 @@ class NdarrayType(DataType):
             raise DataError(path, self._words(), f"an array of shape {_shape(value.shape)}")
         if scalars.kind_of(self.dtype) == "int":
             value = _whole(value)
-        if not _same_kind(scalars.kind_of(_name(value.dtype)), scalars.kind_of(self.dtype)):
+        if not _same_kind(scalars.kind_of(dtype_name(value.dtype)), scalars.kind_of(self.dtype)):
             raise DataError(path, self._words(), f"an array of {value.dtype}")
         if self.items is not None:
             return self._encode_items(value, path)
@@ -221,7 +225,7 @@ class NdarrayType(DataType):
         if value.dtype == self.dtype:
             return value
         # integers may be out of range, times of another unit: those go the long way
-        exact = scalars.kind_of(_name(value.dtype)) == "float" and self.dtype == "float64"
+        exact = scalars.kind_of(dtype_name(value.dtype)) == "float" and self.dtype == "float64"
         return value.astype(self.dtype) if exact else super().accept(value, path)
 
     def rows(self, value: Any) -> int | None:

@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from typing import Any, ClassVar, Self
 
-from pydantic import SerializerFunctionWrapHandler, model_serializer, model_validator
+from pydantic import ConfigDict, SerializerFunctionWrapHandler, model_serializer, model_validator
 
 from mlem.errors import DataError
 from mlem.objects import Value
@@ -23,6 +23,8 @@ class DataType(Value, ABC):
         later_fields: Fields that came after the first release: they are written only where they differ from their default, so that
             the digest of a model that was saved before stays.
     """
+
+    model_config = ConfigDict(defer_build=True)
 
     type: ClassVar[str] = ""
     later_fields: ClassVar[frozenset[str]] = frozenset()

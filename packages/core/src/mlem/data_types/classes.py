@@ -81,7 +81,7 @@ class ClassType(DataType):
         return cls.of_class(type(value), {name: infer(getattr(value, name)) for name in field_names(type(value)) if hasattr(value, name)})
 
     @classmethod
-    def of_class(cls, described: type, fields: Mapping[str, DataType]) -> Self:
+    def of_class(cls, described: Any, fields: Mapping[str, DataType]) -> Self:
         """Describe a class.
 
         Args:
@@ -146,7 +146,7 @@ class ClassType(DataType):
             text = " ".join(str(error).split())[:300]
             raise DataError(path, f"fields that {self._word} takes", text or type(error).__name__) from error
 
-    def find(self) -> type | None:
+    def find(self) -> Any:
         """Return the class; None where it is not known, and no loaded module has it."""
         if self.name in _known:
             return _known[self.name]

@@ -76,7 +76,7 @@ def _kind(value: Any) -> str:
         if isinstance(value, bases):
             return name
     if module_of(value) == "numpy":
-        return {"i": "number", "u": "number", "f": "number", "b": "bool", "U": "text"}.get(value.dtype.kind, value.dtype.name)
+        return {"i": "number", "u": "number", "f": "number", "b": "bool", "U": "text"}.get(value.dtype.kind, str(value.dtype.name))
     return type(value).__qualname__
 
 
@@ -91,7 +91,7 @@ def _words(path: str, given: Any, back: Any) -> str:
 
 
 def _short(value: Any) -> str:
-    text = repr(value)
+    text = repr(_item(value))
     return f"{text if len(text) <= 60 else text[:60] + '...'} ({type(value).__name__})"
 
 

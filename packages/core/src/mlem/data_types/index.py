@@ -45,7 +45,7 @@ def make_index(levels: Sequence[Any], names: Sequence[Any], freq: str | None = N
 
     if len(levels) > 1:
         return pd.MultiIndex.from_arrays(list(levels), names=list(names))
-    index = pd.Index(levels[0], name=names[0])
+    index = pd.Index(levels[0], dtype=levels[0].dtype, name=names[0])
     if freq and hasattr(index, "freq"):
         try:
             index.freq = freq

@@ -117,7 +117,9 @@ class PolarsType(DataType):
         return {"polars"}
 
     def _encode(self, part: Any, at: int, path: str) -> list[Json]:
-        where = (lambda row: child(path, row)) if self.series else (lambda row: child(child(path, row), self.columns[at]))
+        def where(row: int) -> str:
+            return child(path, row) if self.series else child(child(path, row), self.columns[at])
+
         return [self.items[at].encode(item, where(row)) for row, item in enumerate(part.to_list())]
 
     def _decode(self, payload: Sequence[Json], at: int, path_of: Callable[[int], str]) -> Any:

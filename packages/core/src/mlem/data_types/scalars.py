@@ -121,17 +121,17 @@ def decode_bytes(payload: Json, path: str) -> bytes:
 def _decode_timedelta(payload: Json, path: str, dtype: str) -> Any:
     import numpy as np
 
-    if payload is None or payload == NOT_A_TIME:
-        return np.timedelta64("NaT", np.datetime_data(dtype)[0])
-    return np.timedelta64(decode_int(payload, path, f"a whole number ({dtype})", -(2**63) + 1, 2**63 - 1), np.datetime_data(dtype))
+    low, high = -(2**63) + 1, 2**63 - 1  # the least integer stands for NaT
+    missing = payload is None or payload == NOT_A_TIME
+    count = -(2**63) if missing else decode_int(payload, path, f"a whole number ({dtype})", low, high)
+    return np.array(count).astype("int64").view(dtype)[()]
 
 
 def _decode_datetime(payload: Json, path: str, dtype: str) -> Any:
     import numpy as np
 
     if payload is None or payload == NOT_A_TIME:
-        unit, count = np.datetime_data(dtype)
-        return np.datetime64("NaT", "s" if unit == "generic" else (unit, count))
+        return np.array(-(2**63)).view("datetime64[s]" if np.datetime_data(dtype)[0] == "generic" else dtype)[()]
     if type(payload) is not str:
         raise mismatch(path, "a time in ISO 8601", payload)
     try:

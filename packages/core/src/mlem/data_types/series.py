@@ -99,7 +99,7 @@ class SeriesType(DataType):
         if not isinstance(payload, list):
             raise mismatch(path, "a list of values", payload)
         if payload and all(isinstance(item, dict) and item.keys() == {str(self.name)} for item in payload) and self.items is None:
-            payload = list(split(payload, [str(self.name)], (), path)[0].values())[0]
+            payload = next(iter(split(payload, [str(self.name)], (), path)[0].values()))
         return pd.Series(columns.decode(payload, self.dtype, self.categories, self.items, lambda row: child(path, row)), name=self.name)
 
     def rows(self, value: Any) -> int | None:

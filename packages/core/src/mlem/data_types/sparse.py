@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 from typing import Any, ClassVar, Literal, Self
 
 from pydantic import field_validator
@@ -70,7 +71,7 @@ class SparseType(DataType):
         values = scalars.encode_array(rows.data.astype(self.dtype, casting="same_kind"), path)
         bounds = np.asarray(rows.indptr).tolist()
         names = list(map(str, np.asarray(rows.indices).tolist()))
-        return [dict(zip(names[start:stop], values[start:stop], strict=True)) for start, stop in zip(bounds[:-1], bounds[1:], strict=True)]
+        return [dict(zip(names[start:stop], values[start:stop], strict=True)) for start, stop in pairwise(bounds)]
 
     def decode(self, payload: Json, path: str = "data") -> Any:
         """See `DataType.decode`; a row may be a list of all its values."""

@@ -1,7 +1,8 @@
 """`UnionType`: a value of one of several types; and `unify`, which finds the type of several values.
 
-A value travels as its own type has it wherever JSON tells the types apart: a number from a string, a list from an object. Where two types
-look alike in JSON (text and bytes, text and a date), all but the plain values of JSON go under the name of their type: ``{"bytes": "YWI="}``.
+A value travels as its own type has it wherever JSON tells the types apart: a number from a string, a list from an object. Where two
+types look alike in JSON (text and bytes, text and a date), all but the plain values of JSON go under the name of their type:
+``{"bytes": "YWI="}``.
 """
 
 from __future__ import annotations

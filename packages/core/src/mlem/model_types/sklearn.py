@@ -28,11 +28,13 @@ _NO_ANSWERS = (
     "gibbs",
     "generate",
     "build_",
-    "score_features",
+    "perplexity",
     "densify",
     "sparsify",
 )
-"""Methods that change the estimator, read or set its parameters, draw at random, or answer bit by bit."""
+"""Methods that change the estimator, read or set its parameters, draw at random, or answer bit by bit.
+
+Source: scikit-learn 1.9, ``LatentDirichletAllocation.perplexity`` sets ``n_features_in_`` anew (``sklearn/decomposition/_lda.py``)."""
 _TOGETHER = frozenset({"FunctionTransformer", "NMF", "MiniBatchNMF", "LatentDirichletAllocation", "IterativeImputer"})
 """Classes of scikit-learn whose answer to a row depends on others: by what the user wrote, or by when an iteration ends.
 
