@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mlem.calling import finished
 from mlem.config import load_config
 from mlem.data_types.notes import collecting
 from mlem.deployment import Deployment
@@ -160,7 +161,7 @@ def load(path: Name, project: Name | None = None) -> Any:
 
 
 def apply(model: Name | Any, data: Any, method: str = "predict", project: Name | None = None) -> Any:
-    """Call a method of a saved model in this process.
+    """Call a method of a saved model in this process; an async function is awaited, and what a generator yields becomes a list.
 
     Args:
         model: The model's name, or a loaded model.
@@ -169,7 +170,7 @@ def apply(model: Name | Any, data: Any, method: str = "predict", project: Name |
         project: Folder that a relative name starts from.
     """
     if not isinstance(model, str | os.PathLike):
-        return getattr(model, method)(data) if hasattr(model, method) else model(data)
+        return finished(getattr(model, method)(data) if hasattr(model, method) else model(data))
     meta, obj = load_meta(model, project), load(model, project)
     described = meta.method(method)
     with collecting() as notes:

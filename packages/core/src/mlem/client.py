@@ -9,7 +9,7 @@ import inspect
 import json
 import logging
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
@@ -80,6 +80,22 @@ class Client(MlemObject, ABC):
             MlemError: The call failed.
         """
 
+    def call_stream(self, method: str, payload: Mapping[str, Any]) -> Iterator[Any]:
+        """Call a method that answers item by item, with encoded arguments.
+
+        Args:
+            method: The method's public name.
+            payload: Encoded values by argument name.
+
+        Returns:
+            The encoded items, as they arrive; where a platform gives answers as a whole, all of them then.
+
+        Raises:
+            MlemError: The call failed.
+        """
+        answer = self.call_encoded(method, payload)
+        return iter(answer if isinstance(answer, list) else [answer])
+
     def call_binary(self, method: str, body: bytes, media_type: str, accept: str) -> tuple[bytes, str]:
         """Call a method with its only argument in a binary format; only asked of clients with `formats`.
 
@@ -141,7 +157,8 @@ class Client(MlemObject, ABC):
             **kwargs: Arguments by name.
 
         Returns:
-            The method's answer, of the type that the signature says.
+            The method's answer, of the type that the signature says; of a method that answers item by item an iterator, which yields
+            items as they arrive. To leave it earlier than at its end, close it.
 
         Raises:
             UnknownMethodError: The model has no such method.
@@ -153,6 +170,8 @@ class Client(MlemObject, ABC):
         self._check(method)
         described = self.interface.methods[method]
         values = described.match(args, kwargs, called=method)
+        if described.streams:
+            return _items(method, described, self.call_stream(method, described.encode_args(values)))
         try:
             return self._call(method, described, values)
         except UserError as error:
@@ -163,10 +182,15 @@ class Client(MlemObject, ABC):
             return described.returns.join([self.call(method, **half) for half in halves])
 
     async def call_async(self, method: str, /, *args: Any, **kwargs: Any) -> Any:
-        """Call a method without blocking the event loop; see `call`. Connections are those of the client, shared by all calls."""
+        """Call a method without blocking the event loop; see `call`. Connections are those of the client, shared by all calls.
+
+        Returns:
+            The method's answer; of a method that answers item by item an iterator for ``async for``.
+        """
         import asyncio
 
-        return await asyncio.to_thread(self.call, method, *args, **kwargs)
+        answer = await asyncio.to_thread(self.call, method, *args, **kwargs)
+        return _items_later(answer) if self.interface.methods[method].streams else answer
 
     def call_in_parts(self, method: str, parts: Iterable[Any]) -> Iterator[Any]:
         """Call a method for parts of one table, and yield the answer of each: so much data as never fits into one request.
@@ -254,6 +278,37 @@ class Client(MlemObject, ABC):
         function.__name__ = name
         function.__signature__ = inspect.Signature(parameters, return_annotation=returns)  # type: ignore[attr-defined]
         return function
+
+
+def _items(method: str, described: Method, encoded: Iterator[Any]) -> Iterator[Any]:
+    """Decode the items of a stream; one that is not of the type on record is what JSON has."""
+    from mlem.data import ListType
+
+    item_type = described.returns.dtype if isinstance(described.returns, ListType) else None
+    try:
+        for item in encoded:
+            try:
+                value = item if item_type is None else item_type.decode(item, f"an item of {method}")
+            except UserError:
+                value = item
+            yield value
+    finally:
+        close = getattr(encoded, "close", None)
+        if close is not None:
+            close()
+
+
+async def _items_later(items: Iterator[Any]) -> AsyncIterator[Any]:
+    import asyncio
+
+    end = object()
+    try:
+        while (item := await asyncio.to_thread(next, items, end)) is not end:
+            yield item
+    finally:
+        close = getattr(items, "close", None)
+        if close is not None:
+            close()
 
 
 def _checked(method: str, decode: Callable[[], Any]) -> Any:

@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Literal, Self
 
 from pydantic import Field, SerializerFunctionWrapHandler, model_serializer
 
+from mlem.calling import finished
 from mlem.data import AnyDataType, Json, wrong_key
 from mlem.data_types.base import name_of
 from mlem.errors import DataError, UserError
@@ -78,7 +79,7 @@ class Argument(Value):
     kind: Literal["positional_or_keyword", "positional_only", "keyword_only"] = "positional_or_keyword"
 
 
-class Method(Value):
+class Method(_Grown):
     """A method of a model.
 
     Attributes:
@@ -87,12 +88,16 @@ class Method(Value):
         returns: What it answers.
         rowwise: Whether each row of the answer depends on the same row of the only argument alone, as a call of several rows and
             calls of single ones showed when the model was saved: calls of several callers may then be joined into one.
+        streams: Whether it answers item by item, as a generator does; ``returns`` describes all items together.
     """
+
+    _LATER: ClassVar[frozenset[str]] = frozenset({"streams"})
 
     name: str
     args: tuple[Argument, ...] = ()
     returns: AnyDataType
     rowwise: bool = False
+    streams: bool = False
 
     def bind(self, args: Sequence[Any], kwargs: Mapping[str, Any], *, called: str = PREDICT) -> dict[str, Json]:
         """Match the arguments of a call with the signature, and encode them; see `match`.
@@ -175,14 +180,23 @@ class Method(Value):
         }
 
     def call(self, obj: Any, values: Mapping[str, Any]) -> Any:
-        """Call the method of a loaded object.
+        """Call the method of a loaded object, and wait for its answer.
 
         Args:
             obj: The object.
             values: What `decode_args` returned.
 
         Returns:
-            The answer, not encoded.
+            The answer, complete and not encoded; that of a stream is a list.
+        """
+        return finished(self.begin(obj, values))
+
+    def begin(self, obj: Any, values: Mapping[str, Any]) -> Any:
+        """Call the method of a loaded object; its answer may have to be awaited, or come item by item. See `mlem.calling`.
+
+        Args:
+            obj: The object.
+            values: What `decode_args` returned.
         """
         function = obj if self.name == "__call__" else getattr(obj, self.name)
         positional = [values[argument.name] for argument in self.args if argument.kind == "positional_only" and argument.name in values]

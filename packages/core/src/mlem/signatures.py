@@ -11,6 +11,7 @@ from typing import Any
 
 from mlem.answering import encode_answer
 from mlem.arguments import RETURNS, Signature, arguments_of, match_sample, types_of
+from mlem.calling import finish
 from mlem.data import DataFrameType, DataType, SeriesType, UnspecifiedType, equal, first_row, infer
 from mlem.data_types.loosening import free_dimensions, loosened
 from mlem.data_types.union import UnionType, unify
@@ -126,6 +127,7 @@ class _Trial:
         self._how = how
         self._said = types_of(how.signature, name)
         self._method = Method(name=attribute, args=tuple(arguments), returns=UnspecifiedType())
+        self._streams = False
 
     def ask(self, values: Mapping[str, Any]) -> Any:
         """Call the method on values of its own: what it writes into them is nobody else's. Nobody asked for these calls' warnings."""
@@ -156,12 +158,15 @@ class _Trial:
             types[only] = free_dimensions(types[only], values[only], returns, whole, lambda value: self.ask({only: value}))
         method = self._method.model_copy(update={"args": self._taken(types), "returns": returns})
         rowwise = self._is_rowwise(method, types, values, whole)
-        return method.model_copy(update={"rowwise": rowwise}), sample
+        return method.model_copy(update={"rowwise": rowwise, "streams": self._streams}), sample
 
     def _first_answer(self, values: Mapping[str, Any]) -> Any:
-        if self._name not in self._how.required:
-            return self.ask(values)
-        return self._method.call(self._obj, {name: _own(value) for name, value in values.items()})
+        own = {name: _own(value) for name, value in values.items()}
+        with warnings.catch_warnings():
+            if self._name not in self._how.required:
+                warnings.simplefilter("ignore")
+            answer, self._streams = finish(self._method.begin(self._obj, own))
+        return answer
 
     def _taken(self, types: Mapping[str, DataType]) -> tuple[Argument, ...]:
         chosen = [self._said.get(argument.name) or types.get(argument.name, argument.data_type) for argument in self._arguments]
@@ -234,6 +239,8 @@ class _Trial:
         return [{name: _first(value)}, *({name: part} for part in _rows_tried(types[name], value)[1:])]
 
     def _is_rowwise(self, method: Method, types: Mapping[str, DataType], values: Mapping[str, Any], whole: Any) -> bool:
+        if self._streams:  # its items come one by one, and are not the rows of others
+            return False
         if self._how.batch is not None:
             return _batch_of_one(self._how, self._name, list(method.args), method.returns)
         if len(types) != 1 or len(method.args) != 1:

@@ -35,6 +35,7 @@ from mlem_server.request import Request
 from mlem_server.responses import HTML, Response, error_response, json_response, to_json
 from mlem_server.sagemaker import answer_as_file, answer_headers, call_of, method_of, question_of
 from mlem_server.settings import Settings
+from mlem_server.streaming import Items, Stream, form_of
 
 if TYPE_CHECKING:
     from mlem_server.traces import Traces
@@ -261,7 +262,10 @@ class App:
             reply(Response(503, to_json({**body, "reason": self.readiness.reason}), headers={"retry-after": "1"}))
 
     def _call(self, endpoint: Endpoint, request: Request, reply: Reply) -> None:
-        call = endpoint.call(request.body, request.media_type, request.headers.get(b"accept", b""))
+        accept = request.headers.get(b"accept", b"")
+        call = endpoint.call(request.body, request.media_type, accept)
+        if endpoint.method.streams:
+            call.form = form_of(accept)
         self._dispatch(call, request, reply)
 
     def _invocations(self, request: Request, reply: Reply) -> None:
@@ -319,9 +323,18 @@ class App:
     def _dispatch(self, call: Call, request: Request, reply: Reply, shape: Shape | None = None) -> None:
         """Give a call to the model; its answer gets another shape where a protocol has one."""
 
-        def done(outcome: Outcome) -> None:
+        def ended() -> None:
             self._metrics.ended()
             request.cancel = None
+
+        def done(outcome: Outcome) -> None:
+            if isinstance(outcome, Items):
+                stream = Stream(self.dispatcher, outcome, partial(self._failed, request), ended)
+                request.cancel = stream.close
+                request.ends_early = lambda: True
+                stream.begin(reply)
+                return
+            ended()
             response = outcome if isinstance(outcome, Response) else self._failed(request, outcome)
             if shape is not None:
                 try:
@@ -334,10 +347,11 @@ class App:
         self._metrics.began()
 
         def cancel() -> None:
-            job.cancelled = True
+            job.cancel()
             self._metrics.ended()
 
         request.cancel = cancel
+        request.ends_early = lambda: job.stop is not None
 
     def _observe(self, jobs: Sequence[Job], now: float) -> None:
         self._metrics.called([now - job.submitted for job in jobs])

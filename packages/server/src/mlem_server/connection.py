@@ -17,6 +17,7 @@ import httptools
 from mlem_server.errors import HttpError
 from mlem_server.request import Request, too_large
 from mlem_server.responses import Response, error_response
+from mlem_server.streaming import Kind, Piece, Stream
 
 if TYPE_CHECKING:
     from mlem_server.connections import Connections
@@ -69,6 +70,7 @@ class Connection(asyncio.Protocol):
         self._pipeline: deque[Request] = deque()
         self._drained = True
         self._closing = False
+        self._streamed: tuple[Request, Stream] | None = None  # the one that waits until its caller has read
         self.deadline = 0.0
 
     # The transport
@@ -92,8 +94,13 @@ class Connection(asyncio.Protocol):
         self._parts.clear()
 
     def eof_received(self) -> bool:
-        """See `asyncio.Protocol`; a caller that has sent all may still read its answer, where there is no TLS."""
+        """See `asyncio.Protocol`; a caller that has sent all may still read its answer, where there is no TLS.
+
+        One that says so when a stream or an awaited call has begun is most likely gone: that work can be spared.
+        """
         self._closing = True
+        if self._current is not None and self._current.ends_early():
+            return False
         return self.busy and self._transport.get_extra_info("sslcontext") is None
 
     def pause_writing(self) -> None:
@@ -104,6 +111,9 @@ class Connection(asyncio.Protocol):
     def resume_writing(self) -> None:
         """See `asyncio.BaseProtocol`."""
         self._drained = True
+        if self._streamed is not None:
+            self._pull(*self._streamed)
+            return
         self._rest()
         self._next()
 
@@ -153,6 +163,7 @@ class Connection(asyncio.Protocol):
         parser = self._parser
         keep_alive = parser.should_keep_alive() and parser.get_http_version() != "1.0"
         request = Request(parser.get_method().decode("latin-1"), self._target, self._headers, keep_alive, self._owner.now())
+        request.chunks = parser.get_http_version() != "1.0"
         self._request = request
         too_long = self._head_bytes > MAX_HEAD_BYTES and sum(map(len, [*self._headers, *self._headers.values()])) > MAX_HEAD_BYTES
         self._phase, self._head_bytes, self._body_bytes = Phase.BODY, 0, 0
@@ -247,9 +258,16 @@ class Connection(asyncio.Protocol):
     def _reply(self, request: Request, response: Response) -> None:
         if request is not self._current:
             return  # it was answered because it took too long, or the caller is gone
-        self._current = None
         request.response = response
+        if response.stream is not None:
+            self._begin(request, response, response.stream)
+            return
+        self._current = None
         self._send(request, response)
+        self._go_on(request)
+
+    def _go_on(self, request: Request) -> None:
+        """Take the next request, unless the answer was the last."""
         if not request.keep_alive or self._closing or self._owner.stopping:
             self._end()
         else:
@@ -268,6 +286,55 @@ class Connection(asyncio.Protocol):
             self._transport.write(head)
             self._transport.write(response.body)
         self._owner.answered(request, response)
+
+    def _begin(self, request: Request, response: Response, stream: Stream) -> None:
+        """Answer with a stream: what is there of it, and then piece by piece, as the caller reads."""
+        request.sent = True
+        close = not request.keep_alive or not request.chunks or self._closing or self._owner.stopping
+        self._transport.write(response.head(request.id, self._owner.date, close=close, chunked=request.chunks))
+        self._write_piece(request, response.body)
+        self._pull(request, stream)
+
+    def _pull(self, request: Request, stream: Stream) -> None:
+        self._streamed = None
+        self.deadline = self._owner.now() + self._settings.request_timeout_s
+        if self._drained:
+            stream.pull(partial(self._take, request, stream))
+        else:
+            self._streamed = (request, stream)
+
+    def _take(self, request: Request, stream: Stream, piece: Piece) -> None:
+        if request is not self._current:
+            return  # it took too long, or the caller is gone
+        self._write_piece(request, piece.data)
+        if piece.kind is Kind.ITEM:
+            self._pull(request, stream)
+            return
+        self._end_stream(request, whole=piece.kind is Kind.END)
+
+    def _end_stream(self, request: Request, *, whole: bool) -> None:
+        """End a stream; one that is not whole lacks the mark of its end, so that the caller sees that."""
+        self._current, self._streamed = None, None
+        if whole and request.chunks:
+            self._transport.write(b"0\r\n\r\n")
+        request.keep_alive = request.keep_alive and whole and request.chunks
+        if request.response is not None:
+            self._owner.answered(request, request.response)
+        self._go_on(request)
+
+    def _write_piece(self, request: Request, data: bytes) -> None:
+        if data:
+            self._transport.write(b"%x\r\n%s\r\n" % (len(data), data) if request.chunks else data)
+
+    def _break_off(self, request: Request, refusal: Response) -> None:
+        """Answer a request that takes too long: with the refusal, which of a stream is its last piece."""
+        stream = request.response.stream if request.response is not None else None
+        self._owner.forget(request)
+        if stream is None:
+            self._reply(request, refusal)
+            return
+        self._write_piece(request, stream.broken(refusal).data)
+        self._end_stream(request, whole=False)
 
     def _rest(self) -> None:
         """Give the caller time for its next request, or for the rest of this one."""
@@ -309,9 +376,8 @@ class Connection(asyncio.Protocol):
         if not self._drained or (self._phase is Phase.ENDED and self._current is None):
             self._transport.abort()
         elif self._current is not None:
-            self._owner.forget(self._current)
             error = HttpError(503, "timed-out", f"no answer within {limit_s:g} s", headers={"retry-after": "1"})
-            self._reply(self._current, error_response(error))
+            self._break_off(self._current, error_response(error))
         elif self._phase is Phase.HEAD:
             limit_s = self._settings.header_timeout_s
             self._fail(HttpError(408, "head-timeout", f"the request's head was not complete after {limit_s:g} s"))
@@ -323,8 +389,7 @@ class Connection(asyncio.Protocol):
     def cut_off(self, response: Response) -> None:
         """Answer what is in flight with a refusal, and close: the time for stopping is over."""
         if self._current is not None:
-            self._owner.forget(self._current)
-            self._reply(self._current, response)
+            self._break_off(self._current, response)
         self._transport.close()
 
 

@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import math
-import queue
-import threading
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from mlem_server.endpoint import Call
 from mlem_server.errors import HttpError, ModelFailedError
 from mlem_server.gathering import Gathering
+from mlem_server.model_thread import ModelThread
 from mlem_server.responses import Response
+from mlem_server.streaming import Items
 
-Outcome = Response | BaseException
+Outcome = Response | Items | BaseException
+_LATER = object()
 _LONGEST_PAUSE_S = 60
 Observe = Callable[["Sequence[Job]", float], None]
 """Called on the event loop before calls go to the model: the jobs, and the monotonic time."""
@@ -25,19 +26,44 @@ Observe = Callable[["Sequence[Job]", float], None]
 
 @dataclass(slots=True, eq=False)
 class Job:
-    """A call on its way.
+    """A call on its way, or a step of a stream.
 
     Attributes:
-        call: The call; None for loading.
+        call: What to ask.
         done: Called on the event loop with the answer, or with what was raised.
         submitted: When it came, in seconds of the monotonic clock.
         cancelled: Whether nobody waits for it any more.
+        stop: Ends what is awaited; None where nothing is.
     """
 
-    call: Call
-    done: Callable[[Outcome], None]
+    call: Call | Step
+    done: Callable[[Any], None]
     submitted: float
     cancelled: bool = False
+    stop: Callable[[], None] | None = None
+
+    def cancel(self) -> None:
+        """Say that nobody waits for it any more."""
+        self.cancelled = True
+        if self.stop is not None:
+            self.stop()
+
+
+@dataclass(slots=True, eq=False)
+class Step:
+    """Something for the model's thread that is no call of its own.
+
+    Attributes:
+        take: What to do.
+        rows: None: it is joined with nothing.
+    """
+
+    take: Callable[[], Any]
+    rows: int | None = None
+
+    def ask(self, model: Any) -> Any:
+        """Do it."""
+        return self.take()
 
 
 class Dispatcher:
@@ -46,6 +72,8 @@ class Dispatcher:
     A model is called from one thread only, the one that loaded it: few models are safe to call from several, and NumPy and
     scikit-learn use the cores inside one call. While it works, calls queue up; those that follow each other and may be joined
     go to the model as one. A lone call waits for nothing; see `Gathering`.
+
+    A call that is awaited leaves the thread to others meanwhile. Such calls count as waiting ones do.
 
     A call that has begun can't be taken back. When it takes longer than any caller may wait, nobody waits for it any more, and whoever
     comes next would wait in vain: calls are refused, with an honest reason, until it ends.
@@ -74,9 +102,8 @@ class Dispatcher:
         self._scheduled: asyncio.Handle | None = None
         self._gathering = Gathering()
         self.alone = False
-        self._work: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
-        # daemon: a model that does not return must not keep a stopped server alive
-        threading.Thread(target=self._run, name="mlem-model", daemon=True).start()
+        self._awaited = 0
+        self._thread = ModelThread()
 
     def expect_room(self) -> None:
         """Refuse the next call where it would have to wait in vain.
@@ -86,7 +113,7 @@ class Dispatcher:
         """
         if self._busy and time.monotonic() - self._began > self._limit_s:
             raise self._held_up()
-        if len(self._waiting) + self._busy > self._max_queue:
+        if len(self._waiting) + self._busy + self._awaited > self._max_queue:
             raise overloaded()
 
     def look(self) -> None:
@@ -124,7 +151,7 @@ class Dispatcher:
                 failure = error
             _tell(loop, _settle, loaded, (found, failure))
 
-        self._work.put(work)
+        self._thread.put(work)
         self._model, failure = await loaded
         if failure is not None:
             raise failure
@@ -141,7 +168,21 @@ class Dispatcher:
             HttpError: See `expect_room`.
         """
         self.expect_room()
-        job = Job(call, done, time.monotonic())
+        return self._add(Job(call, done, time.monotonic()))
+
+    def step(self, take: Callable[[], Any], done: Callable[[Any], None]) -> Callable[[], None]:
+        """Do something on the model's thread, in turn with calls; to be called on the event loop.
+
+        Args:
+            take: What to do; a coroutine that it returns is awaited.
+            done: Called on the event loop with what came of it, or what was raised.
+
+        Returns:
+            What says that nobody waits for it any more.
+        """
+        return self._add(Job(Step(take), done, time.monotonic())).cancel
+
+    def _add(self, job: Job) -> Job:
         self._waiting.append(job)
         if self.alone and not self._busy and self._scheduled is None:
             self._feed()
@@ -173,9 +214,10 @@ class Dispatcher:
             return
         self._busy = True
         self._began = started = time.monotonic()
-        self._observe(batch, started)
+        if isinstance(batch[0].call, Call):
+            self._observe(batch, started)
         loop = asyncio.get_running_loop()
-        self._work.put(lambda: _tell(loop, self._deliver, batch, self._outcomes(batch), started))
+        self._thread.put(lambda: _tell(loop, self._deliver, batch, self._outcomes(batch, loop), started))
 
     def _next_batch(self) -> list[Job]:
         """Take the first call that somebody waits for, and those after it that may be joined with it."""
@@ -186,51 +228,82 @@ class Dispatcher:
             if job.cancelled:
                 self._waiting.popleft()
                 continue
-            if batch:
-                first = batch[0].call
-                joins = job.call.endpoint is first.endpoint and first.rows is not None and job.call.rows is not None
-                if not joins or rows + (job.call.rows or 0) > self._max_batch_rows:
-                    break
+            if batch and (not _join(batch[0].call, job.call) or rows + (job.call.rows or 0) > self._max_batch_rows):
+                break
             batch.append(self._waiting.popleft())
             rows += job.call.rows or 0
         return batch
 
-    def _deliver(self, batch: Sequence[Job], outcomes: Sequence[Outcome], started: float) -> None:
+    def _deliver(self, batch: Sequence[Job], outcomes: Sequence[Any], started: float) -> None:
         self._busy = False
         now = time.monotonic()
         self._gathering.answered(now, now - started, len(batch), len(self._waiting))
         for job, outcome in zip(batch, outcomes, strict=True):
-            if not job.cancelled:
+            if outcome is _LATER:
+                self._awaited += 1
+            elif not job.cancelled:
                 job.done(outcome)
         if self._waiting:
             self._schedule(time.monotonic())
 
-    def _outcomes(self, batch: Sequence[Job]) -> list[Outcome]:
+    def _deliver_later(self, job: Job, outcome: Any) -> None:
+        self._awaited -= 1
+        if not job.cancelled:
+            job.done(outcome)
+
+    def _outcomes(self, batch: Sequence[Job], loop: asyncio.AbstractEventLoop) -> list[Any]:
         """Ask the model, on its thread."""
         if len(batch) > 1:
-            calls = [job.call for job in batch]
+            calls = [job.call for job in batch if isinstance(job.call, Call)]
             try:
                 return list(calls[0].endpoint.answers(self._model, calls))
             except Exception:  # noqa: S110  # one of them is to blame: asked alone, each gets its own answer
                 pass
-        return [self._outcome(job) for job in batch]
+        return [self._outcome(job, loop) for job in batch]
 
-    def _outcome(self, job: Job) -> Outcome:
+    def _outcome(self, job: Job, loop: asyncio.AbstractEventLoop) -> Any:
         self._began = time.monotonic()
         if job.cancelled:  # meanwhile
             return asyncio.CancelledError()
         try:
-            return job.call.endpoint.answer(self._model, job.call)
-        except Exception as error:
-            return error
-        except BaseException as error:  # SystemExit of a model must neither end the thread nor pass for an exit of ours
-            failure = ModelFailedError(repr(error))
-            failure.__cause__ = error
-            return failure
+            outcome = job.call.ask(self._model)
+        except BaseException as error:
+            return _failure(error)
+        if not asyncio.iscoroutine(outcome):
+            return outcome
 
-    def _run(self) -> None:
-        while True:
-            self._work.get()()
+        def ended(task: asyncio.Task[Any]) -> None:
+            _tell(loop, self._deliver_later, job, ModelFailedError("cancelled") if task.cancelled() else task.result())
+
+        job.stop = self._thread.spawn(_guarded(outcome), ended)
+        if job.cancelled:  # meanwhile
+            job.stop()
+        return _LATER
+
+
+def _join(first: Call | Step, other: Call | Step) -> bool:
+    """Whether two calls may be joined."""
+    if not isinstance(first, Call) or not isinstance(other, Call):
+        return False
+    return other.endpoint is first.endpoint and first.rows is not None and other.rows is not None
+
+
+async def _guarded(coroutine: Coroutine[Any, Any, Any]) -> Any:
+    try:
+        return await coroutine
+    except asyncio.CancelledError:
+        raise
+    except BaseException as error:
+        return _failure(error)
+
+
+def _failure(error: BaseException) -> BaseException:
+    """Return an error as an outcome: SystemExit of a model must neither end the thread nor pass for an exit of ours."""
+    if isinstance(error, Exception):
+        return error
+    failure = ModelFailedError(repr(error))
+    failure.__cause__ = error
+    return failure
 
 
 def overloaded() -> HttpError:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 from mlem.answer_headers import NOTES_HEADER, TYPE_HEADER, notes_header
 from mlem.answering import encode_answer, is_on_record, type_header, type_of_header
+from mlem.calling import finished, is_awaited, is_complete
 from mlem.column_names import by_names
 from mlem.data import DataType, UnspecifiedType, infer
 from mlem.data_types.notes import collecting
@@ -19,6 +21,7 @@ from mlem_server.codec import Values, compiled, parse_json
 from mlem_server.errors import HttpError, ModelFailedError, refusal
 from mlem_server.model_errors import failure
 from mlem_server.responses import Response, to_json
+from mlem_server.streaming import Form, Items, gathered, gathered_later
 
 log = logging.getLogger("mlem.server")
 
@@ -37,6 +40,7 @@ class Call:
         answer_as: Media type of the answer.
         rows: How many rows its only argument has, where it may be joined with other calls; None where not.
         notes: What was made of the caller's data; see `mlem.data_types.notes`.
+        form: How an answer that comes item by item is written; None as a whole.
     """
 
     endpoint: Endpoint
@@ -44,6 +48,11 @@ class Call:
     answer_as: str = JSON
     rows: int | None = None
     notes: list[str] = field(default_factory=list)
+    form: Form | None = None
+
+    def ask(self, model: Any) -> Any:
+        """Ask the model; see `Endpoint.answer`."""
+        return self.endpoint.answer(model, self)
 
 
 class Endpoint:
@@ -140,19 +149,31 @@ class Endpoint:
             return next((media_type for media_type in self.answer_formats if media_type in words), JSON)
         return JSON
 
-    def answer(self, model: Any, call: Call) -> Response:
+    def answer(self, model: Any, call: Call) -> Response | Items | Coroutine[Any, Any, Response | Items]:
         """Call the method of the model for one caller.
 
         Args:
             model: The loaded object.
             call: What `call` returned.
 
+        Returns:
+            The answer; what has to be awaited for it; or its items, where it comes one by one and the caller takes it so.
+
         Raises:
             ModelRefusedError: The model raised what is about the data.
             ModelFailedError: It raised something else, or returned what its signature does not have.
         """
         try:
-            return self._response(call, self._asked(model, call))
+            return self._now_or_later(call, self._asked(model, call))
+        except (ModelFailedError, HttpError):
+            raise
+        except Exception as error:
+            raise ModelFailedError(self.name) from error
+
+    def answer_whole(self, model: Any, call: Call) -> Response:
+        """Call the method of the model, and wait for all of its answer; see `answer`. For the model's thread, before it serves."""
+        try:
+            return self._response(call, finished(self._asked(model, call)))
         except (ModelFailedError, HttpError):
             raise
         except Exception as error:
@@ -161,9 +182,40 @@ class Endpoint:
     def _asked(self, model: Any, call: Call) -> Any:
         values = self._in_order(model, call.values) if self._untyped else call.values
         try:
-            return self.method.call(model, values)
+            return self.method.begin(model, values)
         except Exception as error:
             raise failure(self.name, error, call.values) from error
+
+    @contextmanager
+    def _blaming(self, call: Call) -> Iterator[None]:
+        try:
+            yield
+        except Exception as error:
+            raise failure(self.name, error, call.values) from error
+
+    def _now_or_later(self, call: Call, value: Any) -> Response | Items | Coroutine[Any, Any, Response | Items]:
+        if is_complete(value):
+            return self._response(call, value)
+        if is_awaited(value):
+            return self._later(call, value)
+        if call.form is not None:
+            return Items(call, value, call.form)
+        if isinstance(value, AsyncIterator):
+            return self._later(call, gathered_later(value, self.name))
+        with self._blaming(call):
+            items = gathered(value, self.name)
+        return self._response(call, items)
+
+    async def _later(self, call: Call, awaited: Awaitable[Any]) -> Response | Items:
+        with self._blaming(call):
+            value = await awaited
+        try:
+            found = self._now_or_later(call, value)
+            return await found if isinstance(found, Coroutine) else found
+        except ModelFailedError:
+            raise
+        except Exception as error:
+            raise ModelFailedError(self.name) from error
 
     def _in_order(self, model: Any, values: Values) -> Values:
         """Give a model that was saved without a sample its columns in the order in which it learned them."""
@@ -185,7 +237,11 @@ class Endpoint:
         if self.argument is None:
             raise AssertionError("only calls that may be joined get here")
         name, takes, returns = self.argument.name, self.argument.data_type, self.method.returns
-        value = self.method.call(model, {name: takes.join([call.values[name] for call in calls])})
+        value = self.method.begin(model, {name: takes.join([call.values[name] for call in calls])})
+        if not is_complete(value):
+            self._joins = False  # callers that are awaited are so together anyway
+            getattr(value, "close", lambda: None)()
+            raise ModelFailedError(self.name)
         counts = [call.rows or 0 for call in calls]
         if returns.rows(value) != sum(counts):
             raise ModelFailedError(self.name)

@@ -77,7 +77,7 @@ def check_samples(model: Model, obj: Any, samples: Mapping[str, Sample] | None =
         method = model.methods[name]
         try:
             endpoint = Endpoint(name, method)
-            got = json.loads(endpoint.answer(obj, endpoint.call_with(dict(sample.args))).body)
+            got = json.loads(endpoint.answer_whole(obj, endpoint.call_with(dict(sample.args))).body)
         except ModelFailedError as error:
             cause = error.__cause__
             raise GateError(

@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from mlem_server.streaming import EVENTS, LINES
+
 Formats = tuple[Sequence[str], Sequence[str]]
 """Media types besides JSON that a method takes, and that it answers in."""
 
@@ -101,6 +103,9 @@ def _operation(
         request["example"] = sample["args"]
         answer["example"] = sample["returns"]
     binary: dict[str, Any] = {"schema": {"type": "string", "format": "binary"}}
+    lines: dict[str, Any] = {"schema": {"type": "string", "description": "an item in each line; an error is the last line"}}
+    events: dict[str, Any] = {"schema": {"type": "string", "description": "an item in each event; then the event end, or error"}}
+    streams = {LINES: lines, EVENTS: events} if method.get("streams") else {}
     operation: dict[str, Any] = {
         "operationId": name,
         "summary": f"Call {name}",
@@ -108,7 +113,7 @@ def _operation(
         "responses": {
             "200": {
                 "description": "what the method returns; in a binary format where Accept names one",
-                "content": {"application/json": answer, **dict.fromkeys(formats[1], binary)},
+                "content": {"application/json": answer, **dict.fromkeys(formats[1], binary), **streams},
             },
             **failures,
         },

@@ -34,6 +34,7 @@ class Request:
         keep_alive: Whether the connection may live on after the answer.
         id: The caller's ``X-Request-Id`` when it has a form that is safe in a log, otherwise a new one.
         started: When its head was complete, in seconds of the monotonic clock.
+        chunks: Whether the caller takes an answer in chunks, as HTTP/1.0 does not.
         body: The body, once it is there.
         route: A name for what answers it, for metrics.
         handler: What answers it, once it is admitted.
@@ -42,6 +43,7 @@ class Request:
         sent: Whether it was sent.
         reserved_bytes: What its body counts for among all bodies in memory.
         cancel: Tells whoever works on it that nobody waits any more.
+        ends_early: Whether work on it ends when its caller is gone, as that of an awaited call or a stream does.
     """
 
     method: str
@@ -49,6 +51,7 @@ class Request:
     headers: dict[bytes, bytes]
     keep_alive: bool
     started: float
+    chunks: bool = True
     body: bytes | bytearray = b""
     route: str = ""
     handler: Handler | None = None
@@ -57,6 +60,7 @@ class Request:
     sent: bool = False
     reserved_bytes: int = 0
     cancel: Callable[[], None] | None = None
+    ends_early: Callable[[], bool] = lambda: False
     _id: str = field(default="", repr=False)
 
     @property

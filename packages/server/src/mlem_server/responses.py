@@ -6,11 +6,14 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from mlem_server.errors import HttpError
+
+if TYPE_CHECKING:
+    from mlem_server.streaming import Stream
 
 JSON = b"application/json"
 HTML = b"text/html; charset=utf-8"
@@ -19,7 +22,8 @@ _encode = msgspec.json.Encoder().encode
 _encode_slowly = json.JSONEncoder(separators=(",", ":"), allow_nan=False).encode
 _STATUS_LINES = {status.value: b"HTTP/1.1 %d %s\r\n" % (status.value, status.phrase.encode()) for status in HTTPStatus}
 _ALWAYS = b"server: mlem-server\r\nx-content-type-options: nosniff\r\n"
-_CONTENT_TYPE = b"content-type: %s\r\ncontent-length: %d\r\nx-request-id: %s\r\n"
+_CONTENT_TYPE = b"content-type: %s\r\n%sx-request-id: %s\r\n"
+_CHUNKED = b"transfer-encoding: chunked\r\n"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,22 +35,26 @@ class Response:
         body: The whole body.
         content_type: Media type of the body.
         headers: Further headers, names in lower case.
+        stream: What follows the body, piece by piece; None where it is the whole.
     """
 
     status: int
     body: bytes
     content_type: bytes = JSON
     headers: Mapping[str, str] = field(default_factory=dict)
+    stream: Stream | None = None
 
-    def head(self, request_id: str, date: bytes, *, close: bool) -> bytes:
+    def head(self, request_id: str, date: bytes, *, close: bool, chunked: bool = False) -> bytes:
         """Write status line and headers, with the empty line that ends them.
 
         Args:
             request_id: What the answer is found by in the log.
             date: The header ``date``, whole.
             close: Whether the connection ends with this answer.
+            chunked: Whether a stream is written in chunks; else it ends with the connection.
         """
-        parts = [_STATUS_LINES[self.status], _ALWAYS, date, _CONTENT_TYPE % (self.content_type, len(self.body), request_id.encode())]
+        length = b"content-length: %d\r\n" % len(self.body) if self.stream is None else _CHUNKED if chunked else b""
+        parts = [_STATUS_LINES[self.status], _ALWAYS, date, _CONTENT_TYPE % (self.content_type, length, request_id.encode())]
         if self.headers:
             parts += [f"{name}: {value}\r\n".encode("latin-1") for name, value in self.headers.items()]
         parts.append(b"connection: close\r\n\r\n" if close else b"\r\n")

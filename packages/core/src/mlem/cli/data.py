@@ -124,9 +124,18 @@ def noted(*, strict: bool) -> Iterator[None]:
 
 
 def print_answer(method: Method, answer: Any, target: str | None) -> None:
-    """Print an answer as JSON on one line, or write it to a file."""
+    """Print an answer as JSON on one line, or write it to a file; of a deployed stream, print each item when it is there."""
     from mlem.answering import encode_answer
 
+    if method.streams and not isinstance(answer, list):
+        if target is None:
+            from mlem.data import ListType, UnspecifiedType
+
+            item_type = method.returns.dtype if isinstance(method.returns, ListType) else UnspecifiedType()
+            for item in answer:
+                click.echo(json.dumps(encode_answer(item_type, item)[0], ensure_ascii=False))
+            return
+        answer = list(answer)
     if target is not None:
         from mlem.datasets import write_data
 

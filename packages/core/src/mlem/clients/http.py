@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 from urllib.parse import quote, urlsplit
 
@@ -14,6 +15,7 @@ from pydantic import Field, PrivateAttr, field_validator, model_validator
 from mlem.answer_headers import hear
 from mlem.client import Client
 from mlem.clients.answers import Answer, check, not_a_server
+from mlem.clients.lines import MEDIA_TYPE, Lines
 from mlem.errors import CredentialsError, PlatformError, WaitTimeoutError
 from mlem.fields import Unit
 from mlem.process_local import ProcessLocal
@@ -96,6 +98,19 @@ class HttpClient(Client):
         body = json.dumps(payload, separators=(",", ":")).encode()
         return check(self._request("POST", f"/{quote(method, safe='')}", body), self.url)
 
+    def call_stream(self, method: str, payload: Mapping[str, Any]) -> Iterator[Any]:
+        """Call a method that answers item by item; see `Client.call_stream`. ``timeout_s`` is for the first item, and again for each next.
+
+        Raises:
+            MlemError: See `mlem.clients.answers.check`.
+        """
+        body = json.dumps(payload, separators=(",", ":")).encode()
+        answer = self._request("POST", f"/{quote(method, safe='')}", body, accept=f"{MEDIA_TYPE}, {JSON};q=0.5", whole=False)
+        if answer.response is not None:
+            return Lines(answer.response, self.url, lambda: self._translated(self.timeout_s))
+        found = check(answer, self.url)  # of a server or a proxy that gives everything at once
+        return iter(found if isinstance(found, list) else [found])
+
     def call_binary(self, method: str, body: bytes, media_type: str, accept: str) -> tuple[bytes, str]:
         """Call a method with its only argument in a binary format; see `Client.call_binary`.
 
@@ -120,14 +135,16 @@ class HttpClient(Client):
         if pool is not None:
             pool.clear()
 
-    def _request(self, verb: str, path: str, body: bytes | None, media_type: str = JSON, accept: str = JSON) -> Answer:
+    def _request(
+        self, verb: str, path: str, body: bytes | None, media_type: str = JSON, accept: str = JSON, *, whole: bool = True
+    ) -> Answer:
         deadline = time.monotonic() + self.timeout_s
         attempt = 0
         while True:
             attempt += 1
             pause_s: float | None
             try:
-                answer = self._once(verb, path, body, _headers(body, media_type, accept), deadline - time.monotonic())
+                answer = self._once(verb, path, body, _headers(body, media_type, accept), deadline - time.monotonic(), whole=whole)
             except PlatformError as error:
                 pause_s = PAUSE_S if error.code == "unreachable" or (verb == "GET" and error.code == "connection-lost") else None
                 if pause_s is None or attempt == ATTEMPTS or time.monotonic() + pause_s >= deadline:
@@ -139,15 +156,27 @@ class HttpClient(Client):
                     return answer
             time.sleep(pause_s)
 
-    def _once(self, verb: str, path: str, body: bytes | None, headers: dict[str, str], timeout_s: float) -> Answer:
+    def _once(self, verb: str, path: str, body: bytes | None, headers: dict[str, str], timeout_s: float, *, whole: bool) -> Answer:
         import urllib3
-        from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionError, SSLError, TimeoutError
 
         timeout = urllib3.Timeout(connect=min(CONNECT_TIMEOUT_S, timeout_s), total=timeout_s)
-        try:
+        with self._translated(timeout_s):
             response = self._pool.get().request(
-                verb, f"{self.url}{path}", body=body, headers=headers, timeout=timeout, retries=False, redirect=False
+                verb, f"{self.url}{path}", body=body, headers=headers, timeout=timeout, retries=False, redirect=False, preload_content=whole
             )
+            hear(response.headers)
+            content_type, retry_after = response.headers.get("content-type", ""), response.headers.get("retry-after")
+            if not whole and response.status == 200 and content_type.partition(";")[0].strip() == MEDIA_TYPE:
+                return Answer(response.status, content_type, retry_after, b"", response)
+            return Answer(response.status, content_type, retry_after, response.data)
+
+    @contextmanager
+    def _translated(self, timeout_s: float) -> Iterator[None]:
+        """Raise our errors for those of urllib3."""
+        from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionError, SSLError, TimeoutError
+
+        try:
+            yield
         except NewConnectionError as error:
             message = f"{self.url} can't be reached: {_reason(error)}"
             raise PlatformError(message, code="unreachable", hint="mlem deployment status NAME") from error
@@ -158,8 +187,6 @@ class HttpClient(Client):
             raise PlatformError(f"{self.url}: the TLS connection failed: {_reason(error)}", code="tls") from error
         except HTTPError as error:
             raise PlatformError(f"{self.url}: the connection was lost: {_reason(error)}", code="connection-lost") from error
-        hear(response.headers)
-        return Answer(response.status, response.headers.get("content-type", ""), response.headers.get("retry-after"), response.data)
 
 
 def _connections() -> urllib3.PoolManager:

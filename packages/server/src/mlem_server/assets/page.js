@@ -195,7 +195,7 @@ async function ask(event) {
     const started = performance.now();
     const reply = await fetch(`/${encodeURIComponent(name)}`, {
       method: "POST",
-      headers: { ...headers(), "Content-Type": "application/json" },
+      headers: { ...headers(), "Content-Type": "application/json", Accept: "application/json" },
       body: JSON.stringify(body()),
     });
     const document_ = await reply.json();
