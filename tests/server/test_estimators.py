@@ -22,11 +22,13 @@ from mlem.model_types.sklearn import SklearnModel
 from mlem.saving import save
 
 SERVED = [
-    "AdaBoostClassifier", "BayesianGaussianMixture", "CalibratedClassifierCV", "DecisionTreeRegressor",
-    "FastICA", "GaussianMixture", "GaussianNB", "GaussianProcessRegressor", "GradientBoostingClassifier",
-    "HistGradientBoostingRegressor", "IsolationForest", "KBinsDiscretizer", "KMeans", "KNeighborsClassifier",     "LinearDiscriminantAnalysis", "LinearSVC", "LogisticRegression", "MLPClassifier",     "NearestNeighbors", "OneClassSVM", "PCA", "PowerTransformer", "QuantileTransformer", "RandomForestClassifier",
-    "RandomTreesEmbedding", "Ridge", "SGDClassifier", "SplineTransformer", "StandardScaler", "TruncatedSVD",
-    ]  # fmt: skip
+    "AdaBoostClassifier", "BayesianGaussianMixture", "CalibratedClassifierCV", "DecisionTreeRegressor", "FastICA",
+    "GaussianMixture", "GaussianNB", "GaussianProcessRegressor", "GradientBoostingClassifier", "HistGradientBoostingRegressor",
+    "IsolationForest", "KBinsDiscretizer", "KMeans", "KNeighborsClassifier", "LinearDiscriminantAnalysis", "LinearSVC",
+    "LogisticRegression", "MLPClassifier", "NearestNeighbors", "OneClassSVM", "PCA", "PowerTransformer", "QuantileTransformer",
+    "RandomForestClassifier", "RandomTreesEmbedding", "Ridge", "SGDClassifier", "SplineTransformer", "StandardScaler",
+    "TruncatedSVD",
+]  # fmt: skip
 """Thirty that are asked over HTTP; all others that fit on iris or on the diabetes data are saved and asked in this process."""
 NOT_SAVED = {
     "DBSCAN": "clusters the rows that it is fitted on, and has no method for others",
