@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import enum
+import functools
 import json
 from collections.abc import Callable, Iterator
 from datetime import date
@@ -368,3 +369,31 @@ def test_a_signature_of_an_argument_that_is_not_there_is_refused(tmp_path: Path)
 def test_data_that_can_not_be_saved_says_what_of_it(tmp_path: Path) -> None:
     with pytest.raises(DataError, match='two columns of the name "a"'):
         save(pd.DataFrame([[1, 2]], columns=["a", "a"]), tmp_path / "m", model_types=TYPES)
+
+
+def wrapped(function: Any) -> Any:
+    @functools.wraps(function)
+    def inner(X: Any) -> Any:
+        return function(X)
+
+    return inner
+
+
+@wrapped
+def plus_one(rows: list[int]) -> list[int]:
+    return [row + 1 for row in rows]
+
+
+def test_a_function_that_is_wrapped_under_other_names_is_called(deploy: Deploy) -> None:
+    assert deploy(plus_one, [1, 2]).predict([5]) == [6]
+
+
+def test_a_missing_value_of_another_kind_is_noted(deploy: Deploy, caplog: pytest.LogCaptureFixture) -> None:
+    client = deploy(kinds, pd.DataFrame({"f": pd.Series(["a", None], dtype=object)}))
+    assert client.predict(pd.DataFrame({"f": pd.Series([float("nan"), "b"], dtype=object)})) == ["NoneType", "str"]
+    assert caplog.messages == ["predict: data[].f: a missing value that is NaN reaches the model as None"]
+
+
+def test_a_column_of_mixed_categories_is_carried(deploy: Deploy) -> None:
+    frame = pd.DataFrame({"c": pd.Categorical([1, "a", None])})
+    assert deploy(lambda data: [str(item) for item in data["c"]], frame).predict(frame) == ["1", "a", "nan"]

@@ -199,11 +199,11 @@ class Method(_Grown):
             values: What `decode_args` returned.
         """
         function = obj if self.name == "__call__" else getattr(obj, self.name)
-        positional = [values[argument.name] for argument in self.args if argument.kind == "positional_only" and argument.name in values]
-        named = {
-            argument.name: values[argument.name] for argument in self.args if argument.kind != "positional_only" and argument.name in values
-        }
-        return function(*positional, **named)
+        given = [argument for argument in self.args if argument.name in values]
+        # by position where that is sure: what is wrapped may call its arguments otherwise than its signature says
+        first = [argument for argument in given if _is_by_position(argument)]
+        named = {argument.name: values[argument.name] for argument in given if not _is_by_position(argument)}
+        return function(*(values[argument.name] for argument in first), **named)
 
     @property
     def _names(self) -> list[str]:
@@ -240,6 +240,11 @@ class Method(_Grown):
     def _bad_arguments(self, message: str, called: str, hint: str | None = None) -> UserError:
         signature = f"{called}({', '.join(a.name if a.required else f'{a.name}={a.default!r}' for a in self.args)})"
         return UserError(message, code="bad-arguments", known=self._names, hint=hint or f"its signature is {signature}")
+
+
+def _is_by_position(argument: Argument) -> bool:
+    """Whether an argument is given by position: required ones are in front of all others, those without a place in a request too."""
+    return argument.kind == "positional_only" or (argument.required and argument.kind == "positional_or_keyword")
 
 
 def _count(arguments: Sequence[Argument]) -> str:

@@ -154,7 +154,7 @@ def complaints(modules: Iterable[str]) -> tuple[str, ...]:
             if origin_of(name).kind == "folder":
                 found[name] = f"{name} was installed from this machine, and has compiled parts: servers ask their index of packages for it"
         loaded = sys.modules.get(module) or sys.modules.get(top)
-        if not owners and loaded is not None:
+        if not owners and loaded is not None and _file(loaded) is not None:  # compiled modules make some without a file, as Cython does
             owner = _owner_of(_file(loaded))
             what = f"{top} of {owner}, which was installed from this machine" if owner else f"the module {top}, which no package has"
             found[what] = f"the model needs {what}: a server without it can't load the model"

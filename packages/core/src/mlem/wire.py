@@ -67,7 +67,7 @@ def _in_arrow(data_type: DataFrameType, at: int) -> bool:
 def _fits_arrow(dtype: str, items: DataType | None, categories: Categories | None) -> bool:
     family = family_of(dtype)
     if family == "category":
-        return categories is not None and categories.dtype is None
+        return categories is not None and categories.dtype is None and len(set(map(type, categories.values))) == 1
     plain = items.dtype if isinstance(items, OptionalType) and items.missing == "None" else items
     texts = isinstance(plain, PrimitiveType) and plain.ptype in ("str", "bytes")
     return family in _IN_ARROW or (family == "object" and texts)

@@ -120,7 +120,14 @@ def _of_items(annotation: Any, build: Callable[[Any], DataType]) -> DataType | N
 def _typed_dict(cls: Any) -> DataType:
     hints = hints_of(cls)
     items = {name: of_annotation(hint) or UnspecifiedType() for name, hint in hints.items()}
-    return DictType(items=items, optional=tuple(name for name in items if name in cls.__optional_keys__))
+    origins = {name: typing.get_origin(hint) for name, hint in hints.items()}
+    optional = [
+        name
+        for name in items
+        # the class does not see these words where its annotations are strings
+        if origins[name] is typing.NotRequired or (name in cls.__optional_keys__ and origins[name] is not typing.Required)
+    ]
+    return DictType(items=items, optional=tuple(optional))
 
 
 def _class(cls: type) -> DataType:

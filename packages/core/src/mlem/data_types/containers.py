@@ -239,7 +239,9 @@ class DictType(DataType):
             value.keys() - self.items.keys() or self.items.keys() - value.keys() - set(self.optional)
         ):
             required = [key for key in self.items if key not in self.optional]
-            raise wrong_key(path, list(self.items) if value.keys() - self.items.keys() else required, list(value), "key")
+            unknown = bool(value.keys() - self.items.keys())
+            got = list(value) if unknown else [key for key in value if key in required]
+            raise wrong_key(path, list(self.items) if unknown else required, got, "key")
 
 
 def wrong_key(path: str, expected: Sequence[Any], got: Sequence[Any], noun: str) -> DataError:

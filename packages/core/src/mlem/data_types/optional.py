@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 from mlem.data_types.base import DataType, Json
+from mlem.data_types.notes import note
 from mlem.data_types.unspecified import UnspecifiedType
 from mlem.errors import DataError
 
@@ -24,6 +26,11 @@ def missing_of(value: Any) -> Missing | None:
         return "NaN" if math.isnan(value) else None
     names: dict[str, Missing] = {"NaTType": "NaT", "NAType": "NA"}
     return names.get(type(value).__name__)
+
+
+def _place(path: str) -> str:
+    """Return a path without the numbers of rows: each column is noted once."""
+    return re.sub(r"\[\d+\]", "[]", path)
 
 
 class OptionalType(DataType):
@@ -54,8 +61,9 @@ class OptionalType(DataType):
             return None
         try:
             return self.dtype.encode(value, path)
-        except DataError:
+        except DataError as error:
             if missing:
+                note(f"{_place(path)}: a missing value that is {missing} reaches the model as {self.missing}", error)
                 return None
             raise
 

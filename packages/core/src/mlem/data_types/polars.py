@@ -141,4 +141,5 @@ def _dtype(name: str) -> Any:
     found = _TIME.fullmatch(name)
     if not found:
         return None
-    return pl.Datetime(found[2], found[3]) if found[1] == "Datetime" else pl.Duration(found[2])  # type: ignore[arg-type]  # the pattern has looked
+    unit: Any = found[2]
+    return pl.Datetime(unit, found[3]) if found[1] == "Datetime" else pl.Duration(unit)
