@@ -68,6 +68,18 @@ def test_a_function_that_looks_at_other_rows_is_found_out(tmp_path: Path, functi
         (lambda texts: [text.ljust(max(map(len, texts))) for text in texts], ["a", "b", "c"]),
         (lambda texts: [texts.count(text) for text in texts], ["a", "b", "c"]),
         (lambda numbers: [number > sum(numbers) / len(numbers) for number in numbers], [1.0, 2.0, 3.0]),
+        (lambda d: d["c"].astype("category").cat.codes.tolist(), pd.DataFrame({"c": ["x", "x", "x"]})),
+        (lambda d: pd.factorize(d["c"])[0].tolist(), pd.DataFrame({"c": ["x", "x", "x"]})),
+        (lambda d: d["c"].str.pad(d["c"].str.len().max()).tolist(), pd.DataFrame({"c": ["x", "y", "z"]})),
+        (lambda rows: [row["a"] - min(other["a"] for other in rows) for row in rows], [{"a": 1}] * 3),
+        (lambda rows: [row[0] - max(other[0] for other in rows) for row in rows], [[1.0, 2.0], [1.0, 3.0]]),
+        (lambda d: (d["f"] | d["f"].any()).tolist(), pd.DataFrame({"f": [False] * 4})),
+        (lambda d: [(d["c"] == "b").any()] * len(d), pd.DataFrame({"c": pd.Categorical(["a"] * 4, ["a", "b"])})),
+        (lambda d: (d["t"] - d["t"].min()).dt.days.tolist(), pd.DataFrame({"t": pd.to_datetime(["2024-01-01"] * 3)})),
+        (lambda items: items[::-1], [1, 1, 1]),
+        (lambda d: (d["a"] * (2 if (d["a"] < 0).any() else 1)).tolist(), pd.DataFrame({"a": [1, 2, 3]})),
+        (lambda X: [1.0 if len(X) > 64 else 0.0] * len(X), np.zeros((20, 2))),
+        (lambda items: [len(str(items)) for _ in items], [{1}, {2}]),
     ],
 )
 def test_a_function_of_arrays_and_lists_that_looks_at_other_rows_is_found_out(tmp_path: Path, function: Any, sample: Any) -> None:

@@ -19,7 +19,7 @@ from scipy import sparse
 
 from mlem.clients.http import HttpClient
 from mlem.data import difference
-from mlem.errors import DataError
+from mlem.errors import DataError, UserError
 from mlem.model import Model
 from mlem.model_types.callable import CallableModel, ObjectModel
 from mlem.model_types.sklearn import SklearnModel
@@ -334,3 +334,37 @@ def test_without_a_sample_columns_go_by_their_names_or_not_at_all(starter: Any, 
     served = starter.start(tmp_path / "m")
     reply = served.post("/predict", {"X": [{"b": 4, "a": 5}]})
     assert (reply.status, reply.json["error"]["got"]) == (422, "the columns b, a")
+
+
+def twice(x: float) -> float:
+    return x * 2
+
+
+@pytest.mark.parametrize(
+    ("function", "sample", "others"),
+    [
+        (twice, 3, [4.5, 2.0]),
+        (lambda x: x, 1, [2.0, -0.0]),
+        (lambda x: [x], 1, [2.0]),
+        (lambda x: {"s": x}, 1, [2.0]),
+        (lambda d: pd.get_dummies(d["c"]), pd.DataFrame({"c": ["x", "y"]}), [pd.DataFrame({"c": ["z"]})]),
+        (lambda d: d.T, pd.DataFrame({"a": [1.0, 2.0], "b": [3.0, 4.0]}), [pd.DataFrame({"a": [1.0], "b": [float("nan")]})]),
+        (lambda d: d.dropna(axis=1), pd.DataFrame({"a": [1.0, None], "b": [1.0, 2.0]}), [pd.DataFrame({"a": [2.0], "b": [1.0]})]),
+    ],
+)
+def test_a_number_keeps_its_class_and_a_frame_its_columns(deploy: Deploy, function: Any, sample: Any, others: list[Any]) -> None:
+    client = deploy(function, sample, **({} if function is twice else {"signature": {"x": Any}} if isinstance(sample, int) else {}))
+    for value in others:
+        here, there = function(value), client.predict(value)
+        assert difference(here, there) is None
+        assert json.dumps(here, default=str) == json.dumps(there, default=str) or isinstance(here, pd.DataFrame)
+
+
+def test_a_signature_of_an_argument_that_is_not_there_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match='predict has no argument "y"'):
+        save(lambda x: x, tmp_path / "m", sample_data=1, signature={"y": float}, model_types=TYPES)
+
+
+def test_data_that_can_not_be_saved_says_what_of_it(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match='two columns of the name "a"'):
+        save(pd.DataFrame([[1, 2]], columns=["a", "a"]), tmp_path / "m", model_types=TYPES)

@@ -21,6 +21,7 @@ from mlem.data import (
     NdarrayType,
     SeriesType,
     TupleType,
+    UnspecifiedType,
     infer,
     parse_type,
 )
@@ -46,12 +47,10 @@ def encode_answer(returns: DataType, value: Any, path: str = "the answer") -> tu
     Raises:
         DataError: No data type describes the value.
     """
-    if is_on_record(returns, value):
-        with contextlib.suppress(DataError):
-            if not isinstance(returns, DataFrameType | SeriesType):
-                return returns.encode(value, path), returns
-            with collecting(strict=True):  # a column too many is not left out of an answer
-                return returns.encode(value, path), returns
+    if not isinstance(returns, UnspecifiedType) and is_on_record(returns, value):
+        # a column too many is not left out of an answer, and a whole float is no integer
+        with contextlib.suppress(DataError), collecting(strict=True, exact=True):
+            return returns.encode(value, path), returns
     own = infer(value, path)
     return own.encode(value, path), own
 

@@ -217,6 +217,8 @@ def _save_data(obj: Any, target: Destination, model_types: Sequence[type[ModelTy
     try:
         infer(obj)
     except DataError as error:
+        if type(obj).__module__.partition(".")[0] in ("pandas", "numpy", "polars", "scipy", "PIL", "builtins") and type(obj) is not object:
+            raise  # it is data, and the error says what of it can't be saved
         known = [kind.type for kind in model_types]
         raise UserError(
             f"a {type(obj).__module__}.{type(obj).__qualname__} is neither a model nor data", code="unknown-object", known=known

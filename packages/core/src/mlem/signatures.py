@@ -14,12 +14,14 @@ from mlem.arguments import RETURNS, Signature, arguments_of, match_sample, types
 from mlem.calling import finish
 from mlem.data import DataFrameType, DataType, SeriesType, UnspecifiedType, equal, first_row, infer
 from mlem.data_types.loosening import free_dimensions, loosened
+from mlem.data_types.notes import collecting
 from mlem.data_types.union import UnionType, unify
 from mlem.errors import DataError, UserError
 from mlem.index_use import Trimmed, trim_index
 from mlem.model import Argument, Method, Sample
 from mlem.rowwise import answers_row_by_row
 from mlem.travelling import expect_same, lost_on_the_way
+from mlem.validation import did_you_mean
 
 _log = logging.getLogger(__name__)
 ROWS_TRIED = 100
@@ -87,8 +89,8 @@ def describe(obj: Any, how: Described, sample_data: Any) -> tuple[dict[str, Meth
 
 
 def _without_sample(obj: Any, name: str, attribute: str, how: Described) -> Method:
-    said = types_of(how.signature, name)
     arguments = next(arguments_of(obj, attribute, None, first_only=how.first_only))
+    said = _said_of(how.signature, name, arguments)
     taken = [argument.model_copy(update={"data_type": said.get(argument.name, argument.data_type)}) for argument in arguments]
     returns = said.get(RETURNS, UnspecifiedType())
     return Method(name=attribute, args=tuple(taken), returns=returns, rowwise=_batch_of_one(how, name, taken, returns))
@@ -125,7 +127,7 @@ class _Trial:
         self._name = name
         self._arguments = arguments
         self._how = how
-        self._said = types_of(how.signature, name)
+        self._said = _said_of(how.signature, name, arguments)
         self._method = Method(name=attribute, args=tuple(arguments), returns=UnspecifiedType())
         self._streams = False
 
@@ -223,7 +225,8 @@ class _Trial:
     def _widened(self, returns: DataType, answer: Any) -> DataType:
         """Return a type that an answer is of too: one row may be answered in another shape than many."""
         try:
-            returns.encode(answer, "the answer")
+            with collecting(strict=True, exact=True):
+                returns.encode(answer, "the answer")
         except DataError as error:
             if RETURNS in self._said:
                 raise UserError(f"signature: {RETURNS} does not fit the answer: {error}", code="bad-signature") from error
@@ -248,6 +251,21 @@ class _Trial:
         ((name, value),) = values.items()
         known = self._how.rowwise(self._name)
         return answers_row_by_row(lambda rows: self.ask({name: rows}), types[name], method.returns, value, whole, known=known)
+
+
+def _said_of(signature: Signature, name: str, arguments: list[Argument]) -> dict[str, DataType]:
+    """Return what the user says of a method.
+
+    Raises:
+        UserError: It has no such argument.
+    """
+    said = types_of(signature, name)
+    known = [*(argument.name for argument in arguments), RETURNS]
+    unknown = next((word for word in said if word not in known), None)
+    if unknown is not None:
+        hint = did_you_mean(unknown, known)
+        raise UserError(f'signature: {name} has no argument "{unknown}"', code="bad-signature", known=known, hint=hint)
+    return said
 
 
 def _own(value: Any) -> Any:
@@ -288,8 +306,8 @@ def _rows_with_missing(value: Any) -> set[int]:
 
 
 def _same(one: tuple[Any, DataType], other: tuple[Any, DataType]) -> bool:
-    """Whether two answers are of one type, and equal."""
-    return one[1] == other[1] and equal(one[0], other[0])
+    """Whether two answers are equal, and of one type; a whole float counts as an integer, as the sample may be either."""
+    return equal(one[0], other[0]) and (one[1] == other[1] or not isinstance(unify([one[1], other[1]]), UnionType))
 
 
 def _short(value: Any) -> str:

@@ -22,10 +22,12 @@ class Notes:
 
     Attributes:
         strict: Whether such data is refused.
+        exact: Whether a number of another class is refused where it would convert without loss: 2.0 for an integer, 2 for a float.
         lines: What was noted, in plain words.
     """
 
     strict: bool = False
+    exact: bool = False
     lines: list[str] = field(default_factory=list)
 
 
@@ -33,18 +35,25 @@ _notes: ContextVar[Notes | None] = ContextVar("mlem_data_notes", default=None)
 
 
 @contextlib.contextmanager
-def collecting(*, strict: bool = False) -> Iterator[Notes]:
+def collecting(*, strict: bool = False, exact: bool = False) -> Iterator[Notes]:
     """Collect notes as long as this lasts.
 
     Args:
         strict: Refuse data that would be noted.
+        exact: Refuse numbers of another class.
     """
-    notes = Notes(strict)
+    notes = Notes(strict, exact)
     token = _notes.set(notes)
     try:
         yield notes
     finally:
         _notes.reset(token)
+
+
+def is_exact() -> bool:
+    """Whether numbers of another class are refused."""
+    notes = _notes.get()
+    return notes is not None and notes.exact
 
 
 def note(line: str, refusal: DataError) -> None:

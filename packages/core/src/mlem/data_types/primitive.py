@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any, ClassVar, Literal, Self
 
 from mlem.data_types.base import DataType, Json, mismatch, module_of
+from mlem.data_types.notes import is_exact
 from mlem.data_types.numbers import FLOAT_SCHEMA, decode_float, decode_int, encode_float
 from mlem.data_types.scalars import decode_bytes
 
@@ -67,6 +68,8 @@ class PrimitiveType(DataType):
         if self.ptype == "str" and isinstance(value, str):
             return str(value)
         if self.ptype in ("int", "float") and isinstance(value, int | float) and not isinstance(value, bool):
+            if isinstance(value, float) is not (self.ptype == "float") and is_exact():
+                raise mismatch(path, _EXPECTED[self.ptype], value)
             if self.ptype == "float":
                 return encode_float(float(value)) if isinstance(value, float) else int(value)
             if isinstance(value, int) or value.is_integer():
