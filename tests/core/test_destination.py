@@ -200,6 +200,21 @@ def test_a_model_is_not_replaced_by_data(folder: Path) -> None:
     assert (api.load("x"), names(folder)) == ([1], ["x", "x.mlem"])
 
 
+@pytest.mark.parametrize("base", ["", "memory://bucket/"])
+def test_files_beside_the_artifact_are_placed_as_carefully(memory: MemoryFileSystem, folder: Path, base: str) -> None:
+    large = ["x" * 100_000]
+    fs, path = fsspec.core.url_to_fs(f"{base}m" if base else str(folder / "m"))
+    fs.pipe_file(f"{path}.samples.json", b"mine")
+    with pytest.raises(ConflictError, match=r"m\.samples\.json is there, and was not saved by mlem"):
+        api.save(len, f"{base}m", sample_data=large)
+    assert (fs.cat_file(f"{path}.samples.json"), fs.exists(path), fs.exists(f"{path}.mlem")) == (b"mine", False, False)
+    fs.rm_file(f"{path}.samples.json")
+    for sample, count in ((large, 3), (large, 3), (["x"], 2)):  # what is ours comes and goes with the object
+        api.save(len, f"{base}m", sample_data=sample)
+        assert api.apply(f"{base}m", ["a", "b"]) == 2
+        assert len([name for name in fs.find(path.rpartition("/")[0]) if "/m" in name]) == count
+
+
 def test_a_folder_is_never_replaced(folder: Path) -> None:
     for name in ("m", "n.mlem"):
         (folder / name).mkdir()

@@ -56,6 +56,7 @@ class Destination(ABC):
     def __init__(self, name: str) -> None:
         self.name = name
         self.file_name = name
+        self._overwrite = False
 
     @property
     def metadata_name(self) -> str:
@@ -72,6 +73,7 @@ class Destination(ABC):
         Raises:
             ConflictError: Something else is there.
         """
+        self._overwrite = overwrite
         found = {name: self._found(name) for name in (self.file_name, self.metadata_name)}
         folder = next((name for name, what in found.items() if what == "folder"), None)
         if folder is not None:
@@ -84,6 +86,14 @@ class Destination(ABC):
             why = "does not list it" if metadata is not None else "is not there"
             message = f"{self._shown(self.file_name)} is there, and was not saved by mlem: {self.metadata_name} {why}"
             raise ConflictError(message, code="exists", hint=_REPLACE)
+
+    def _expect_room(self, artifacts: Sequence[str], metadata: bytes | None) -> None:
+        """Refuse to replace a file that became an artifact's only when the object was written: a large sample's."""
+        for name in set(artifacts) - {self.file_name} - _artifacts(metadata):
+            found = self._found(name)
+            if found == "folder" or (found and not self._overwrite):
+                message = f"{self._shown(name)} is there, and was not saved by mlem: the object has a file of that name as well"
+                raise ConflictError(message, code="exists", hint=_REPLACE)
 
     @abstractmethod
     def staging(self) -> contextlib.AbstractContextManager[Path]:
@@ -135,7 +145,8 @@ class LocalDestination(Destination):
 
     def take(self, folder: Path, artifacts: Sequence[str]) -> None:
         """Move the files over; see `Destination.take`."""
-        before = _artifacts(self._metadata())
+        metadata = self._metadata()
+        self._expect_room(artifacts, metadata)
         target = self._folder / self.metadata_name
         try:
             with contextlib.suppress(FileNotFoundError):
@@ -145,7 +156,7 @@ class LocalDestination(Destination):
             sync_folder(self._folder)
         except OSError as error:
             raise unusable(self._folder / self.name, error, "write") from error
-        for name in before - set(artifacts):
+        for name in _artifacts(metadata) - set(artifacts):
             with contextlib.suppress(OSError):
                 (self._folder / name).unlink()
 
@@ -202,6 +213,7 @@ class RemoteDestination(Destination):
     def take(self, folder: Path, artifacts: Sequence[str]) -> None:
         """Upload the files; see `Destination.take`."""
         metadata = self._metadata()
+        self._expect_room(artifacts, metadata)
         begun = []
         try:
             for name in artifacts:
