@@ -10,6 +10,7 @@ from pathlib import Path
 from random import Random
 
 import cloudpickle
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -334,3 +335,28 @@ def test_sets_that_were_made_in_another_order_are_the_same_bytes(items: list[obj
     other = list(items)
     random.shuffle(other)
     assert pickling.dumps([set(items), frozenset(items)]) == pickling.dumps([set(other), frozenset(other)])
+
+
+def test_empty_and_tiny_arrays_beside_a_set_are_pickled() -> None:
+    arrays = [np.array([]), np.array([]), np.zeros(1, dtype="int8"), np.zeros(1, dtype="int8"), np.frombuffer(b"", dtype="int8")]
+    words, *loaded = pickling.load(io.BytesIO(pickling.dumps([{"x", "y"}, *arrays])))
+    assert words == {"x", "y"}
+    assert [array.tolist() for array in loaded] == [[], [], [0], [0], []]
+
+
+def test_what_pickles_as_its_name_in_the_script_travels_by_value(tmp_path: Path) -> None:
+    script = tmp_path / "train.py"
+    script.write_text(
+        "import functools, sys\n"
+        "from typing import NewType\n"
+        "from mlem import pickling\n"
+        "Row = NewType('Row', int)\n"
+        "@functools.lru_cache(maxsize=7)\n"
+        "def ten(x): return x * 10\n"
+        "def predict(x: Row) -> int: return ten(Row(x)) + 1\n"
+        "with open(sys.argv[1], 'wb') as file: pickling.dump((predict, ten), file)\n"
+    )
+    subprocess.run([sys.executable, str(script), str(tmp_path / "m")], check=True)
+    with (tmp_path / "m").open("rb") as file:
+        predict, ten = pickling.load(file)
+    assert (predict(3), ten(4), ten.cache_info().maxsize, predict.__annotations__["x"].__supertype__) == (31, 40, 7, int)

@@ -14,7 +14,8 @@ import os
 import pickle
 import sys
 import types
-from collections.abc import Collection, Iterator
+import typing
+from collections.abc import Callable, Collection, Iterator
 from typing import IO, Any
 
 from mlem.errors import UserError
@@ -91,6 +92,27 @@ class _Sorted(frozenset[Any]):
         return frozenset, (sorted(self, key=repr),)
 
 
+def is_users(module: Any) -> bool:
+    """Whether a module is the running script, or another one that no package has."""
+    return isinstance(module, str) and (module in ("__main__", "__mp_main__") or is_local(module))
+
+
+def _cached(obj: Any) -> tuple[Any, ...]:
+    """Reduce a function with a cache, which pickles as its name alone, to the function; its cache begins empty."""
+    parameters = obj.cache_parameters()
+    named: Any = functools
+    return named._lru_cache_wrapper, (obj.__wrapped__, parameters["maxsize"], parameters["typed"], named._CacheInfo), dict(vars(obj))
+
+
+def _new_type(obj: Any) -> tuple[Any, ...]:
+    """Reduce a `typing.NewType`, which pickles as its name alone, to what it is made of."""
+    return typing.NewType, (obj.__name__, obj.__supertype__)
+
+
+_NAMED: dict[type, Callable[[Any], tuple[Any, ...]]] = {type(functools.lru_cache(len)): _cached, typing.NewType: _new_type}
+"""Kinds of objects that pickle as their name in a module: nobody else has the user's."""
+
+
 def _stable_code(code: types.CodeType) -> types.CodeType:
     """Leave out of a code object where it was written; its nested ones come here by themselves."""
     constants = tuple(_Sorted(constant) if type(constant) is frozenset else constant for constant in code.co_consts)
@@ -142,6 +164,8 @@ def _classes() -> tuple[type[Any], type[Any]]:
                 # The content goes into the state, not into the arguments: a package refers to itself through its submodules.
                 state = {key: value for key, value in vars(obj).items() if key not in _NOT_CONTENT}
                 return types.ModuleType, (obj.__name__,), state
+            if kind in _NAMED and is_users(getattr(obj, "__module__", None)):
+                return _NAMED[kind](obj)
             if isinstance(obj, set | frozenset) and kind not in self.dispatch_table:
                 return self._ordered_items(obj)
             return _stable_class(internals.Pickler.reducer_override(self, obj), internals)
@@ -223,9 +247,14 @@ def _classes() -> tuple[type[Any], type[Any]]:
             self.write(pickle.FROZENSET)
             self.memoize(obj)
 
+        def _save_buffer(self, obj: pickle.PickleBuffer) -> None:
+            with obj.raw() as content:
+                # Python has one object for all that is empty or one byte long: save, not save_bytes, looks whether it was written
+                self.save(content.tobytes() if content.readonly else bytearray(content))
+
         _function_reduce = internals.Pickler._function_reduce
         _dynamic_function_reduce = internals.Pickler._dynamic_function_reduce
-        dispatch = {**written_in_python.dispatch, set: _save_set, frozenset: _save_frozenset}
+        dispatch = {**written_in_python.dispatch, set: _save_set, frozenset: _save_frozenset, pickle.PickleBuffer: _save_buffer}
 
     def _ordered(items: Collection[Any], modules: set[str], within: frozenset[int]) -> list[Any]:
         """Return the items of a set in an order that depends on what they are alone."""
