@@ -5,7 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, ClassVar, Self
 
-from mlem.data_types.base import DataType, Json
+from mlem.data_types.base import DataType, Json, name_of
+from mlem.data_types.notes import note
+from mlem.errors import DataError
+
+
+_OF_JSON = (str, int, float, bool, type(None), list, dict)
 
 
 class UnspecifiedType(DataType):
@@ -26,6 +31,10 @@ class UnspecifiedType(DataType):
         """See `DataType.encode`; the value's own type says how."""
         from mlem.data import infer  # late: infer knows every type, this one too
 
+        if type(value) not in _OF_JSON:
+            got = name_of(value)
+            hint = "save the model with sample_data=, or with an annotation, so that it comes as it is"
+            note(f"{got} reaches the model as JSON has it; {hint}", DataError(path, "a value that JSON has", got, hint=hint))
         return infer(value, path).encode(value, path)
 
     def decode(self, payload: Json, path: str = "data") -> Any:
