@@ -397,3 +397,23 @@ def test_a_missing_value_of_another_kind_is_noted(deploy: Deploy, caplog: pytest
 def test_a_column_of_mixed_categories_is_carried(deploy: Deploy) -> None:
     frame = pd.DataFrame({"c": pd.Categorical([1, "a", None])})
     assert deploy(lambda data: [str(item) for item in data["c"]], frame).predict(frame) == ["1", "a", "nan"]
+
+
+@pytest.mark.parametrize(
+    "function",
+    [lambda data: data["a"] * 2, lambda data: data[["a"]] + 1.0, lambda data: data.assign(b=data["a"].astype(str))],
+)
+def test_an_index_that_the_model_hands_on_is_the_callers_again(deploy: Deploy, function: Any) -> None:
+    client = deploy(function, pd.DataFrame({"a": [1.0, 2.0, 3.0]}))
+    rows = pd.DataFrame({"a": [1.0, 2.0, 3.0]}, index=["x", "y", "z"]).iloc[1:]
+    for value in (rows, rows.reset_index(drop=True), pd.DataFrame({"a": [1.0]}, index=[7])):
+        assert difference(function(value), client.predict(value)) is None
+
+
+def test_an_answer_with_an_index_of_its_own_keeps_it(deploy: Deploy) -> None:
+    def fresh(data: Any) -> Any:
+        return pd.Series([1.0] * len(data))
+
+    rows = pd.DataFrame({"a": [1.0, 2.0]}, index=["x", "y"])
+    client = deploy(fresh, pd.DataFrame({"a": [1.0, 2.0]}))
+    assert difference(fresh(rows), client.predict(rows)) is None

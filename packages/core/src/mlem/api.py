@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from mlem.calling import finished
 from mlem.config import load_config
+from mlem.data_types.index import hand_on_index
 from mlem.data_types.notes import collecting
 from mlem.deployment import Deployment
 from mlem.engine import Lock
@@ -177,7 +178,8 @@ def apply(model: Name | Any, data: Any, method: str = "predict", project: Name |
         values = described.decode_args(described.bind((data,), {}, called=method))
     for line in notes.lines:
         _log.warning("%s: %s", method, line)
-    return described.call(obj, values)
+    answer = described.call(obj, values)
+    return hand_on_index(data, answer) if described.keeps_index else answer
 
 
 def declare_env(type_: str, name: Name, values: Mapping[str, Any], project: Name | None = None) -> Location:

@@ -17,6 +17,7 @@ from pydantic import PrivateAttr
 
 from mlem.answer_headers import listening
 from mlem.data_types.base import module_of
+from mlem.data_types.index import hand_on_index
 from mlem.data_types.notes import collecting
 from mlem.errors import MlemError, PlatformError, UserError
 from mlem.objects import MlemObject
@@ -172,6 +173,10 @@ class Client(MlemObject, ABC):
         values = described.match(args, kwargs, called=method)
         if described.streams:
             return _items(method, described, self.call_stream(method, described.encode_args(values)))
+        answer = self._whole_or_in_halves(method, described, values)
+        return hand_on_index(next(iter(values.values())), answer) if described.keeps_index and len(values) == 1 else answer
+
+    def _whole_or_in_halves(self, method: str, described: Method, values: Mapping[str, Any]) -> Any:
         try:
             return self._call(method, described, values)
         except UserError as error:

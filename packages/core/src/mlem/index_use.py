@@ -54,6 +54,25 @@ def trim_index(given: Trimmed, ask: Callable[[Any], Any]) -> Trimmed:
     return replace(given, data_type=optional)
 
 
+def keeps_index(value: Any, answer: Any, ask: Callable[[Any], Any]) -> bool:
+    """Whether a method answers a frame or a series with its index, and looks at it for nothing else.
+
+    Args:
+        value: The sample, with an index that only counts rows.
+        answer: The method's answer to it.
+        ask: Calls the method.
+    """
+    if type(answer).__name__ not in ("DataFrame", "Series") or len(answer) != len(value) or not len(value):
+        return False
+    other = value.copy()
+    other.index = range(10, 10 + len(value))
+    try:
+        answered = ask(other)
+    except Exception:  # the user's code raises what it likes
+        return False
+    return type(answered) is type(answer) and answered.index.equals(other.index) and _same(answered, other.index, answer, value.index)
+
+
 def _without(given: Trimmed, plain: Any, answer: Any) -> Trimmed:
     if isinstance(given.data_type, DataFrameType | SeriesType):
         return Trimmed(given.data_type.without_index(), plain, answer)

@@ -132,8 +132,8 @@ def _describe(name: str, method: Method) -> dict[str, Json]:
         for argument in method.args
     ]
     returns = {"data_type": method.returns.model_dump(mode="json"), "schema": method.returns.json_schema()}
-    streams: dict[str, Json] = {"streams": True} if method.streams else {}
-    return {"name": name, "attribute": method.name, "args": arguments, "returns": returns, "rowwise": method.rowwise, **streams}
+    later: dict[str, Json] = {name: True for name in ("streams", "keeps_index") if getattr(method, name)}
+    return {"name": name, "attribute": method.name, "args": arguments, "returns": returns, "rowwise": method.rowwise, **later}
 
 
 def _method(name: str, data: Any) -> Method:
@@ -148,4 +148,11 @@ def _method(name: str, data: Any) -> Method:
         for item in data["args"]
     ]
     fields = {"name": data.get("attribute", name), "args": arguments, "returns": data["returns"]["data_type"]}
-    return Method.model_validate({**fields, "rowwise": data.get("rowwise", False), "streams": data.get("streams", False)})
+    return Method.model_validate(
+        {
+            **fields,
+            "rowwise": data.get("rowwise", False),
+            "streams": data.get("streams", False),
+            "keeps_index": data.get("keeps_index", False),
+        }
+    )

@@ -89,15 +89,18 @@ class Method(_Grown):
         rowwise: Whether each row of the answer depends on the same row of the only argument alone, as a call of several rows and
             calls of single ones showed when the model was saved: calls of several callers may then be joined into one.
         streams: Whether it answers item by item, as a generator does; ``returns`` describes all items together.
+        keeps_index: Whether it answers a frame or a series with its index, which it does not look at: then the index does not travel, and
+            who calls gives it to the answer.
     """
 
-    _LATER: ClassVar[frozenset[str]] = frozenset({"streams"})
+    _LATER: ClassVar[frozenset[str]] = frozenset({"streams", "keeps_index"})
 
     name: str
     args: tuple[Argument, ...] = ()
     returns: AnyDataType
     rowwise: bool = False
     streams: bool = False
+    keeps_index: bool = False
 
     def bind(self, args: Sequence[Any], kwargs: Mapping[str, Any], *, called: str = PREDICT) -> dict[str, Json]:
         """Match the arguments of a call with the signature, and encode them; see `match`.

@@ -13,11 +13,12 @@ from mlem.answering import encode_answer
 from mlem.arguments import RETURNS, Signature, arguments_of, match_sample, types_of
 from mlem.calling import finish
 from mlem.data import DataFrameType, DataType, SeriesType, UnspecifiedType, equal, first_row, infer
+from mlem.data_types.index import is_default
 from mlem.data_types.loosening import free_dimensions, loosened
 from mlem.data_types.notes import collecting
 from mlem.data_types.union import UnionType, unify
 from mlem.errors import DataError, UserError
-from mlem.index_use import Trimmed, trim_index
+from mlem.index_use import Trimmed, keeps_index, trim_index
 from mlem.model import Argument, Method, Sample
 from mlem.rowwise import answers_row_by_row
 from mlem.travelling import expect_same, lost_on_the_way
@@ -159,6 +160,8 @@ class _Trial:
         if only is not None and only not in self._said:
             types[only] = free_dimensions(types[only], values[only], returns, whole, lambda value: self.ask({only: value}))
         method = self._method.model_copy(update={"args": self._taken(types), "returns": returns})
+        if only is not None and isinstance(types[only], DataFrameType | SeriesType) and is_default(values[only].index):
+            method = method.model_copy(update={"keeps_index": keeps_index(values[only], whole, lambda value: self.ask({only: value}))})
         rowwise = self._is_rowwise(method, types, values, whole)
         return method.model_copy(update={"rowwise": rowwise, "streams": self._streams}), sample
 

@@ -58,3 +58,13 @@ def freq_of(index: Any) -> str | None:
     """Return the frequency of an index of times; None where it has none."""
     found = getattr(index, "freqstr", None) if type(index).__name__ in ("DatetimeIndex", "TimedeltaIndex") else None
     return found if isinstance(found, str) else None
+
+
+def hand_on_index(value: Any, answer: Any) -> Any:
+    """Give an answer the index of what was asked, where both are of pandas and of one length, and the answer has none of its own."""
+    tables = ("DataFrame", "Series")
+    if type(value).__name__ not in tables or type(answer).__name__ not in tables or len(value) != len(answer) or is_default(value.index):
+        return answer
+    if is_default(answer.index):
+        answer.index = value.index
+    return answer

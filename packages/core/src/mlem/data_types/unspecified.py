@@ -9,7 +9,6 @@ from mlem.data_types.base import DataType, Json, name_of
 from mlem.data_types.notes import note
 from mlem.errors import DataError
 
-
 _OF_JSON = (str, int, float, bool, type(None), list, dict)
 
 
