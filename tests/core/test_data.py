@@ -389,3 +389,9 @@ def test_the_first_row_keeps_its_container() -> None:
 
 def test_types_name_the_modules_that_decoding_needs() -> None:
     assert infer({"a": [np.float64(1)], "b": (frame(),)}).requirements() == {"numpy", "pandas"}
+
+
+def test_a_dict_with_very_many_keys_is_described_by_the_kind_of_its_keys() -> None:
+    value = {f"user {number}": number for number in range(1000)}
+    assert infer(value) == MappingType(key=PrimitiveType(ptype="str"), value=PrimitiveType(ptype="int"))
+    assert infer(value).decode(infer(value).encode(value)) == value

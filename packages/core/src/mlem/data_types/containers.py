@@ -175,6 +175,10 @@ class TupleType(DataType):
         return items
 
 
+MOST_KEYS = 200
+"""A dict with more keys is a table of its own: its keys are data, and not names that every other has too."""
+
+
 class DictType(DataType):
     """A dict with known keys, each with a type of its own.
 
@@ -194,8 +198,8 @@ class DictType(DataType):
 
     @classmethod
     def of(cls, value: Any, infer: Callable[[Any], DataType]) -> Self | None:
-        """See `DataType.of`; a dict that is empty or has keys that are not strings is of type ``d_dict``."""
-        if not isinstance(value, dict) or not value or not all(isinstance(key, str) for key in value):
+        """See `DataType.of`; a dict that is empty, has keys that are not strings, or has very many, is of type ``d_dict``."""
+        if not isinstance(value, dict) or not 0 < len(value) <= MOST_KEYS or not all(isinstance(key, str) for key in value):
             return None
         return cls(items={str(key): infer(item) for key, item in value.items()})
 
