@@ -97,8 +97,9 @@ class DockerDirBuilder(ImageOptions, Builder):
         from mlem_provider_docker import context, image, versions
 
         recipe = Recipe.of(self, model)
-        versions.expect_python(model, recipe.python)
-        if not self.accept_version_differences:
+        if self.accept_version_differences:
+            versions.expect_python(model, recipe.python)
+        else:
             versions.check(model, recipe.python, self.packages)
         context.write(self.target, recipe, self, image.labels_of(recipe, model, image.BUILT, ""), model, model_location)
         report(f"wrote {self.target}")

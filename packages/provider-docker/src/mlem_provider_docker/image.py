@@ -120,8 +120,9 @@ def build(
         PluginError: The model has code that the image's Python can't run.
         PlatformError: The build failed; the message has the step and the last lines.
     """
-    versions.expect_python(model, recipe.python)
-    if not options.accept_version_differences:
+    if options.accept_version_differences:
+        versions.expect_python(model, recipe.python)
+    else:
         versions.check(model, recipe.python, options.packages)
     with tempfile.TemporaryDirectory(prefix="mlem-build-") as folder:
         path = Path(folder)

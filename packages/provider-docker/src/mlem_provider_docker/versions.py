@@ -75,7 +75,7 @@ def check(model: Model, python: str, packages: Sequence[str]) -> None:
 
 
 def expect_python(model: Model, python: str) -> None:
-    """Refuse an image whose Python can't run the model's code, also where differences are accepted.
+    """Refuse an image whose Python can't run the model's code, where other differences are accepted.
 
     Args:
         model: The metadata.
