@@ -225,12 +225,12 @@ class DictType(DataType):
     def encode(self, value: Any, path: str = "data") -> Json:
         """See `DataType.encode`."""
         self._check_keys(value, path)
-        return {key: item.encode(value[key], child(path, key)) for key, item in self.items.items() if key in value}
+        return {str(key): self.items[key].encode(item, child(path, key)) for key, item in value.items()}  # in its own order
 
     def decode(self, payload: Json, path: str = "data") -> Any:
         """See `DataType.decode`."""
         self._check_keys(payload, path)
-        return {key: item.decode(payload[key], child(path, key)) for key, item in self.items.items() if key in payload}
+        return {key: self.items[key].decode(item, child(path, key)) for key, item in payload.items()}
 
     def requirements(self) -> set[str]:
         """See `DataType.requirements`."""
