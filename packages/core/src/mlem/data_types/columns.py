@@ -13,6 +13,7 @@ from mlem.data_types.intervals import decode_intervals, encode_intervals
 from mlem.data_types.items import type_of_items
 from mlem.data_types.numbers import encode_float
 from mlem.data_types.optional import OptionalType
+from mlem.data_types.primitive import PrimitiveType
 from mlem.data_types.standard import iso_of
 from mlem.data_types.times import decode_texts, decode_times
 from mlem.data_types.unspecified import UnspecifiedType
@@ -21,6 +22,7 @@ from mlem.errors import DataError
 __all__ = ["Categories", "check_dtype", "decode", "describe", "encode", "family_of", "name_of_dtype", "schema"]
 
 PathOf = Callable[[int], str]
+_TEXT = PrimitiveType(ptype="str")
 
 
 def describe(series: Any, path: str, infer: Callable[[Any], DataType]) -> tuple[str, Categories | None, DataType | None]:
@@ -47,7 +49,9 @@ def describe(series: Any, path: str, infer: Callable[[Any], DataType]) -> tuple[
     if family == "interval":
         check_dtype(dtype)
     if family in ("object", "arrow"):
-        return dtype, None, type_of_items(series.tolist(), lambda item: _described(item, path, infer))
+        items = type_of_items(series.tolist(), lambda item: _described(item, path, infer))
+        # a column of texts may have missing ones another time, as one of pandas' own dtype for texts may
+        return dtype, None, OptionalType(dtype=items) if family == "object" and items == _TEXT else items
     return dtype, None, None
 
 

@@ -134,6 +134,8 @@ def _decode_datetime(payload: Json, path: str, dtype: str) -> Any:
         return np.array(-(2**63)).view("datetime64[s]" if np.datetime_data(dtype)[0] == "generic" else dtype)[()]
     if type(payload) is not str:
         raise mismatch(path, "a time in ISO 8601", payload)
+    if not re.match(r"\s*[+-]?\d", payload):  # numpy knows words too: today, now
+        raise DataError(path, "a time in ISO 8601", "a string that is none")
     try:
         if re.search(r"(Z|[+-]\d\d:?\d\d)$", payload.partition("T")[2]):
             raise DataError(path, "a time in ISO 8601 without a time zone", "one with a time zone")
