@@ -9,15 +9,11 @@ from typing import Any
 from pydantic import SerializerFunctionWrapHandler, model_serializer
 
 from mlem.data_types.base import Json, child, mismatch
-from mlem.data_types.dtypes import family_of, name_of_dtype
+from mlem.data_types.dtypes import Convert, PathOf, family_of, name_of_dtype
 from mlem.data_types.notes import note
 from mlem.errors import DataError
 from mlem.objects import Value
 from mlem.validation import did_you_mean
-
-PathOf = Callable[[int], str]
-Convert = Callable[[Any, str, PathOf], Any]
-"""Encodes or decodes a column of a dtype that has nothing but its name."""
 
 
 class Categories(Value):

@@ -8,7 +8,7 @@ from typing import Any
 from mlem.data_types import scalars
 from mlem.data_types.base import DataType, Json, mismatch
 from mlem.data_types.categories import Categories, decode_categories, describe_categories, encode_categories, schema_of_categories
-from mlem.data_types.dtypes import INTERVAL, NULLABLE, SUPPORTED, arrow_dtype, check_dtype, family_of, is_zoned, name_of_dtype
+from mlem.data_types.dtypes import INTERVAL, NULLABLE, SUPPORTED, PathOf, arrow_dtype, check_dtype, family_of, is_zoned, name_of_dtype
 from mlem.data_types.intervals import decode_intervals, encode_intervals
 from mlem.data_types.items import type_of_items
 from mlem.data_types.numbers import encode_float
@@ -21,7 +21,6 @@ from mlem.errors import DataError
 
 __all__ = ["Categories", "check_dtype", "decode", "describe", "encode", "family_of", "name_of_dtype", "schema"]
 
-PathOf = Callable[[int], str]
 _TEXT = PrimitiveType(ptype="str")
 
 

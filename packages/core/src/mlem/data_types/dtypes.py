@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import Any
 
 from mlem.data_types import scalars
 
+PathOf = Callable[[int], str]
+"""Says where a row of a column is."""
+Convert = Callable[[Any, str, PathOf], Any]
+"""Encodes or decodes a column of a dtype that has nothing but its name."""
 NULLABLE = {f"{sign}Int{bits}": f"{sign.lower()}int{bits}" for sign in ("", "U") for bits in (8, 16, 32, 64)} | {
     "Float32": "float32", "Float64": "float64", "boolean": "bool",
 }  # fmt: skip

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from mlem.data_types.base import Json, child, mismatch
-from mlem.data_types.dtypes import INTERVAL
+from mlem.data_types.dtypes import INTERVAL, Convert, PathOf
 from mlem.errors import DataError
-
-PathOf = Callable[[int], str]
-Convert = Callable[[Any, str, PathOf], Any]
-"""Encodes or decodes a column of a dtype that has nothing but its name."""
 
 
 def encode_intervals(series: Any, dtype: str, path_of: PathOf, encode: Convert) -> list[Json]:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from mlem.data_types.base import Json, mismatch
-from mlem.data_types.dtypes import DATETIME, PERIOD
+from mlem.data_types.dtypes import DATETIME, PERIOD, PathOf
 from mlem.errors import DataError
-
-PathOf = Callable[[int], str]
 
 
 def decode_times(payload: Sequence[Json], dtype: str, path_of: PathOf) -> Any:
