@@ -136,8 +136,9 @@ class DataFrameType(DataType):
         Raises:
             DataError: A column is missing.
         """
-        found: dict[str, Any] = {name: at if not isinstance(at, int) else value.iloc[:, at] for name, at in self._flat(value, path).items()}
-        return {name: part.reset_index(drop=True) for name, part in found.items()}
+        found = self._flat(value, path)
+        parts = {name: value.iloc[:, at] if isinstance(at, int) else at for name, at in found.items()}
+        return {name: part.reset_index(drop=True) for name, part in parts.items()}
 
     def decode(self, payload: Json, path: str = "data") -> Any:
         """See `DataType.decode`.

@@ -107,10 +107,11 @@ def _split_orient(payload: Mapping[str, Any], names: Sequence[str], optional: Se
     wrong = next((row for row, items in enumerate(data) if not isinstance(items, list) or len(items) != len(labels)), None)
     if wrong is not None:
         raise DataError(child(where, wrong), f"a list of {len(labels)} values, one for each of the columns", "something else")
-    _check_names(dict.fromkeys(labels), names, [*optional, *labels_of_index(payload, names, labels)], path)
+    of_index = labels_of_index(payload, names, labels)
+    _check_names(dict.fromkeys(labels), names, [*optional, *of_index], path)
     parts: Columns = {label: part for label, part in zip(labels, zip(*data, strict=True), strict=True) if label in names} if data else {}
     index = payload.get("index")
-    for name in labels_of_index(payload, names, labels):
+    for name in of_index:
         parts[name] = index if isinstance(index, list) and len(index) == len(data) else []
     return parts or {name: [] for name in names}, lambda row, name: child(child(where, row), name), len(data)
 
