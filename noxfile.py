@@ -101,18 +101,18 @@ def tests(session: nox.Session, package: str) -> None:
 @nox.session
 @nox.parametrize("python", list(PYTHONS.values()) or [None], ids=list(PYTHONS) or ["none"])
 def pythons(session: nox.Session) -> None:
-    """Run the tests of what saves, loads and serves with every other Python that this machine has."""
+    """Run the tests of what saves, loads and serves, or those given, with every other Python that this machine has."""
     if not PYTHONS:
         session.skip("this machine has no other Python that we name")
     install(session, EVERYWHERE, *group("test", "example", "values", "formats", "kserve"))
-    _pytest(session, *(f"tests/{package.replace('-', '_')}" for package in EVERYWHERE))
+    _pytest(session, *([] if session.posargs else (f"tests/{package.replace('-', '_')}" for package in EVERYWHERE)))
 
 
 @nox.session
 def oldest(session: nox.Session) -> None:
-    """Run the tests of what saves, loads and serves with the oldest pandas, NumPy and scikit-learn that we name."""
+    """Run the tests of what saves, loads and serves, or those given, with the oldest pandas, NumPy and scikit-learn that we name."""
     install(session, ["core", "server"], *group("test", "example", "values", "kserve"), *OLDEST)
-    _pytest(session, "tests/core", "tests/server")
+    _pytest(session, *([] if session.posargs else ("tests/core", "tests/server")))
 
 
 @nox.session

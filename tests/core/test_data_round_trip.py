@@ -240,7 +240,7 @@ def test_any_frame_comes_back_as_it_was(parts: list[pd.Series], data: Any) -> No
     frame.columns = pd.MultiIndex.from_tuples(names_) if tuples else pd.Index(names_)
     index = data.draw(st.none() | columns.filter(lambda column: len(column) >= length))
     if index is not None:
-        frame.index = pd.Index(index.iloc[:length], name=data.draw(st.none() | st.text(max_size=3)))
+        frame.index = pd.Index(index.iloc[:length], dtype=index.dtype, name=data.draw(st.none() | st.text(max_size=3)))
     check(frame)
 
 
@@ -315,7 +315,8 @@ def test_a_frame_or_series_comes_back_from_every_binary_format_that_its_type_lis
     length = min(map(len, parts))
     frame = pd.DataFrame({f"c{at}": part.iloc[:length].reset_index(drop=True) for at, part in enumerate(parts)})
     if indexed:
-        frame = frame.set_index("c0")
+        names = frame.pop("c0")
+        frame.index = pd.Index(names, dtype=names.dtype, name="c0")
     for value in (frame, *(frame.iloc[:, at] for at in range(frame.shape[1]))):
         data_type = infer(value)
         for media_type in formats_of(data_type):

@@ -125,7 +125,8 @@ def decode_categories(payload: Sequence[Json], categories: Categories | None, pa
 
     unhashable = next((row for row, item in enumerate(payload) if isinstance(item, list | dict)), None)
     if categories is not None and _needs_decoding(categories):
-        known = pd.Index(decode(categories.values, str(categories.dtype), path_of))
+        decoded = decode(categories.values, str(categories.dtype), path_of)
+        known = pd.Index(decoded, dtype=decoded.dtype)  # pandas 2 looks for another dtype by itself where none is given
         there = [item for item in payload if item is not None]
         found = iter(decode(there, str(categories.dtype), path_of).tolist() if there else [])
         values = [None if item is None else next(found) for item in payload]
