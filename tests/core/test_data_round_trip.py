@@ -42,6 +42,11 @@ class Level(enum.IntEnum):
     HIGH = 2
 
 
+class Right(enum.Flag):
+    READ = enum.auto()
+    WRITE = enum.auto()
+
+
 @dataclasses.dataclass
 class Point:
     x: float
@@ -87,7 +92,7 @@ plain = (
     )
     | st.decimals()
     | st.uuids()
-    | st.sampled_from(list(Color) + list(Level))
+    | st.sampled_from([*Color, *Level, Right.READ | Right.WRITE, Right(0)])
     | st.builds(Person, name=st.text(), age=st.integers())
     | st.builds(Point, x=st.floats(allow_nan=False), tags=st.lists(st.text(), max_size=2), at=st.none() | st.dates())
 )

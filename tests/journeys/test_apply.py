@@ -11,7 +11,9 @@ import pytest
 from mlem.testing import Project
 
 MODELS = """
+from __future__ import annotations
 import datetime
+import pydantic
 import numpy as np
 import pandas as pd
 import mlem.api
@@ -28,8 +30,19 @@ def score(X, threshold=0.5, unit="m", flags=None):
 def area(width: float, height: float, double: bool = False):
     return width * height * (2 if double else 1)
 
+class Room(pydantic.BaseModel):
+    area: float
+    name: str = "?"
+
+class House(pydantic.BaseModel):
+    rooms: list[Room]
+
+def total(house: House) -> float:
+    return sum(room.area for room in house.rooms)
+
 frame = pd.DataFrame({"name": ["a", "b"], "value": [1.5, 2.5]})
 mlem.api.save(score, "score", sample_data=frame)
+mlem.api.save(total, "total", sample_data=House(rooms=[Room(area=2.0)]))
 mlem.api.save(area, "area", sample_data={"width": 1.0, "height": 2.0})
 mlem.api.save(lambda texts: [text.upper() for text in texts], "texts", sample_data=["a", "b"])
 mlem.api.save(lambda content: len(content), "size", sample_data=b"ab")
@@ -75,6 +88,10 @@ def error(project: Project, *arguments: str) -> dict[str, Any]:
     found: dict[str, Any] = json.loads(done.stdout)["error"]
     assert (done.returncode, "Traceback" in done.stderr) == (found["exit_code"], False)
     return found
+
+
+def test_data_is_read_into_the_classes_that_a_model_brings(applied: Project) -> None:
+    assert answer(applied, "apply", "total", '{"rooms": [{"area": 2.5}, {"area": 1, "name": "b"}]}') == 3.5
 
 
 def test_arguments_are_a_file_options_or_json(applied: Project) -> None:

@@ -17,6 +17,9 @@ import polars as pl
 import pytest
 from PIL import Image
 from scipy import sparse
+from sklearn.feature_extraction import DictVectorizer
+from sklearn.linear_model import LinearRegression
+from sklearn.pipeline import make_pipeline
 
 from mlem.clients.http import HttpClient
 from mlem.data import difference
@@ -51,6 +54,11 @@ def deploy(starter: Any, tmp_path: Path) -> Iterator[Deploy]:
 class Color(enum.Enum):
     RED = "red"
     BLUE = "blue"
+
+
+class Right(enum.Flag):
+    READ = enum.auto()
+    WRITE = enum.auto()
 
 
 @dataclasses.dataclass
@@ -94,6 +102,8 @@ SHOP = pd.DataFrame({"v": [1.0, 2.0]}, index=[100, 200])
         (lambda data: data.columns.tolist(), pd.DataFrame([[1, 2]], columns=pd.MultiIndex.from_tuples([("a", "x"), ("a", "y")])), []),
         (lambda data: list(data.columns), pd.DataFrame({'a"b': [1.0], "c\nd": [2.0], "e\\f": [3.0], "g\th": [4.0]}), []),
         (lambda item: type(item).__name__, Color.RED, [Color.BLUE]),
+        (lambda rights: rights | Right.READ, Right.WRITE, [Right.READ | Right.WRITE, Right(0)]),
+        (lambda rows: rows.shape, np.zeros((0, 8, 6, 3)), [np.zeros((2, 8, 6, 3))]),
         (lambda item: (type(item).__name__, item.x), Point(1.5, "a"), [Point(2)]),
         (lambda items: [type(item).__name__ for item in items], [Point(1.5), Color.RED, None], []),
         (lambda items: sorted(items), {"b", "a"}, [set(), {"c"}]),
@@ -231,6 +241,18 @@ def test_a_column_too_many_is_left_out_with_a_note_or_refused(deploy: Deploy, ca
     strict = deploy(total, frame, "--strict")
     with pytest.raises(DataError, match="more: expected one of the columns v, got an unknown column"):
         HttpClient(url=strict.url).call_encoded("predict", {"data": [{"v": 1.0, "more": 1}]})
+
+
+def test_records_may_have_other_keys_where_the_model_takes_them(deploy: Deploy, caplog: pytest.LogCaptureFixture) -> None:
+    records = [{"city": "Bonn", "rooms": 2}, {"city": "Ulm"}, {"rooms": 1}]
+    model = make_pipeline(DictVectorizer(), LinearRegression()).fit(records, [1.0, 2.0, 3.0])
+    client = deploy(model, records)
+    for rows in (records, [{"city": "Ulm", "pool": True}], [{"rooms": 3}, {}]):
+        assert client.call("predict", rows) == pytest.approx(model.predict(rows))
+    assert 'the key "pool" is not one of those that the model was saved with' in caplog.text
+    careful = deploy(lambda rows: [dict(row, mlem=1) if set(row) <= {"a"} else 1 / 0 for row in rows], [{"a": 1}, {"a": 2}])
+    with pytest.raises(DataError, match="an unknown key"):
+        careful.call("predict", [{"b": 1}])
 
 
 def test_a_category_that_was_never_seen_is_what_the_model_makes_of_it(deploy: Deploy) -> None:

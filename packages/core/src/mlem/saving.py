@@ -12,7 +12,8 @@ from typing import Any
 from mlem import artifacts, pickling
 from mlem.arguments import Signature
 from mlem.artifacts import Opener, open_artifact
-from mlem.data import ClassType, DataType, difference, equal, infer
+from mlem.data import difference, equal, infer
+from mlem.data_types.classes import class_types
 from mlem.datasets import Dataset, load_data, parse_data, save_data, serialize_data
 from mlem.destination import Destination, destination
 from mlem.errors import DataError, DeclarationError, PluginError, UserError
@@ -158,14 +159,8 @@ def _classes_of(methods: Mapping[str, Method], kind: type[ModelType]) -> dict[st
     Raises:
         UserError: The format can't take them along.
     """
-    found: dict[str, type] = {}
-    types: list[DataType] = [argument.data_type for method in methods.values() for argument in method.args]
-    while types:
-        data_type = types.pop()
-        types += data_type.parts()
-        cls = data_type.find() if isinstance(data_type, ClassType) else None
-        if isinstance(data_type, ClassType) and cls is not None:
-            found[data_type.name] = cls
+    taken = class_types(argument.data_type for method in methods.values() for argument in method.args)
+    found = {data_type.name: cls for data_type in taken if (cls := data_type.find()) is not None}
     if found and kind.format != "pickle":
         message = f"a model saved as {kind.format} can't take the class {next(iter(found))} along"
         raise UserError(message, code="no-classes", hint="let the method take a dict instead, or save it as a pickle")

@@ -14,7 +14,7 @@ from mlem.arguments import RETURNS, Signature, arguments_of, match_sample, types
 from mlem.calling import finish
 from mlem.data import DataFrameType, DataType, SeriesType, UnspecifiedType, equal, first_row, infer
 from mlem.data_types.index import is_default
-from mlem.data_types.loosening import free_dimensions, loosened
+from mlem.data_types.loosening import free_dimensions, free_keys, loosened
 from mlem.data_types.notes import collecting
 from mlem.data_types.union import UnionType, unify
 from mlem.errors import DataError, UserError
@@ -159,6 +159,8 @@ class _Trial:
         returns, sample = self._record(types, values, returns)
         if only is not None and only not in self._said:
             types[only] = free_dimensions(types[only], values[only], returns, whole, lambda value: self.ask({only: value}))
+            if not any(argument.data_type == types[only] for argument in self._arguments):  # no annotation says it
+                types[only] = free_keys(types[only], values[only], lambda value: self.ask({only: value}))
         method = self._method.model_copy(update={"args": self._taken(types), "returns": returns})
         if only is not None and isinstance(types[only], DataFrameType | SeriesType) and is_default(values[only].index):
             method = method.model_copy(update={"keeps_index": keeps_index(values[only], whole, lambda value: self.ask({only: value}))})

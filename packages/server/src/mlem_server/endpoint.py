@@ -17,6 +17,7 @@ from mlem.data_types.notes import collecting
 from mlem.errors import DataError, MlemError
 from mlem.model import Argument, Method
 from mlem.wire import JSON, dump, formats_of, load, written_as
+from mlem_server.accept import preferred
 from mlem_server.codec import Values, compiled, parse_json
 from mlem_server.errors import HttpError, ModelFailedError, refusal
 from mlem_server.model_errors import failure
@@ -145,8 +146,7 @@ class Endpoint:
 
     def _answer_as(self, accept: bytes) -> str:
         if self.answer_formats and accept and accept != b"*/*":
-            words = accept.decode("latin-1").lower()
-            return next((media_type for media_type in self.answer_formats if media_type in words), JSON)
+            return preferred(accept, (JSON, *self.answer_formats), JSON)
         return JSON
 
     def answer(self, model: Any, call: Call) -> Response | Items | Coroutine[Any, Any, Response | Items]:

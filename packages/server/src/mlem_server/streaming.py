@@ -19,6 +19,8 @@ from mlem.answer_headers import NOTES_HEADER, notes_header
 from mlem.answering import encode_answer
 from mlem.calling import MOST_ITEMS
 from mlem.data import ListType, UnspecifiedType
+from mlem.wire import JSON
+from mlem_server.accept import preferred
 from mlem_server.errors import ModelFailedError
 from mlem_server.model_errors import failure
 from mlem_server.responses import Response, to_json
@@ -93,10 +95,7 @@ def form_of(accept: bytes) -> Form | None:
     Args:
         accept: The request's header of this name.
     """
-    words = accept.decode("latin-1").lower()
-    if EVENTS in words:
-        return AS_EVENTS
-    return None if "application/json" in words and "ndjson" not in words else AS_LINES
+    return {EVENTS: AS_EVENTS, JSON: None}.get(preferred(accept, (LINES, EVENTS, JSON), LINES), AS_LINES)
 
 
 class Items:

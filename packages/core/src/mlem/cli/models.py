@@ -45,6 +45,7 @@ def apply(
     images as they are), a saved data object, - for stdin, or JSON itself.
     """
     from mlem import api
+    from mlem.data_types.classes import class_types
     from mlem.project import locate
     from mlem.target import expect_object
 
@@ -52,9 +53,11 @@ def apply(
     expect_object(place.read(), "model", place)
     described = api.load_meta(model, project).method(method)
     form = form_of(header=header, separator=separator, encoding=encoding, decimal=decimal, empty=empty)
+    # Wrong data is told before a model is loaded that takes its time, but where it brings the classes that data is read into.
+    loaded = api.load(model, project) if any(class_types(argument.data_type for argument in described.args)) else None
     with noted(strict=strict):
         values = reader_of(ctx, described, method, format_, form).read(data, given)
-    answer = _call(described, method, api.load(model, project), values, show=traceback)
+    answer = _call(described, method, api.load(model, project) if loaded is None else loaded, values, show=traceback)
     print_answer(described, answer, target)
 
 

@@ -194,6 +194,10 @@ class NdarrayType(DataType):
             if len(found) > 1 or (expected is not None and found - {expected}):
                 self._find(payload, path, 0)
             lengths.append(found.pop() if found else expected or 0)
+            if not lengths[-1]:  # nothing is in there that could say how long it is
+                lengths += [length or 0 for length in self.shape[depth + 1 :]]
+                rows = []
+                break
             rows = list(chain.from_iterable(rows)) if depth or len(rows) > 1 else rows[0]
         flat = rows if self.shape else [payload]
 

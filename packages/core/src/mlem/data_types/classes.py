@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import enum
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 from pydantic import BaseModel, Field
@@ -22,7 +22,7 @@ from mlem.validation import did_you_mean
 if TYPE_CHECKING:
     from mlem.data import AnyDataType  # at run time mlem.data puts it into these classes, see there
 
-Form = Literal["enum", "dataclass", "namedtuple", "pydantic"]
+Form = Literal["enum", "flag", "dataclass", "namedtuple", "pydantic"]
 
 _known: dict[str, type] = {}
 
@@ -41,12 +41,22 @@ def name_of_class(cls: type) -> str:
     return f"{cls.__module__}:{cls.__qualname__}"
 
 
+def class_types(types: Iterable[DataType]) -> Iterator[ClassType]:
+    """Yield the types of classes among some types and in their parts."""
+    waiting = list(types)
+    while waiting:
+        data_type = waiting.pop()
+        waiting += data_type.parts()
+        if isinstance(data_type, ClassType):
+            yield data_type
+
+
 def form_of(cls: Any) -> Form | None:
     """Say which form a class has; None when objects of it are not described by `ClassType`."""
     if not isinstance(cls, type):
         return None
     if issubclass(cls, enum.Enum):
-        return "enum"
+        return "flag" if issubclass(cls, enum.Flag) else "enum"
     if issubclass(cls, tuple) and hasattr(cls, "_fields"):
         return "namedtuple"
     if issubclass(cls, BaseModel):
@@ -62,7 +72,8 @@ class ClassType(DataType):
         form: What kind of class it is.
         fields: The type of each field that is given to make an object; none of an enum.
         optional: Fields that have a default.
-        members: Of an enum, what each member is in JSON: its value where that is a string or an integer, else its name.
+        members: Of an enum, what each member is in JSON: its value where that is a string or an integer, else its name. Of flags,
+            the bit of each: several together are the sum.
     """
 
     type: ClassVar[str] = "class"
@@ -92,6 +103,8 @@ class ClassType(DataType):
         if form is None:
             raise AssertionError("the caller has looked")
         register_classes({name_of_class(described): described})
+        if form == "flag":
+            return cls(name=name_of_class(described), form=form, members={member.name: int(member.value) for member in described})
         if issubclass(described, enum.Enum):
             plain = all(type(member.value) in (str, int) or isinstance(member, str | int) for member in described)
             members = {member.name: (_plain(member.value) if plain else member.name) for member in described}
@@ -112,6 +125,8 @@ class ClassType(DataType):
 
     def json_schema(self) -> dict[str, Any]:
         """See `DataType.json_schema`."""
+        if self.form == "flag":
+            return {"type": "integer", "description": ", ".join(f"{value}: {name}" for name, value in self.members.items())}
         return {"enum": list(self.members.values())} if self.form == "enum" else self._as_dict.json_schema()
 
     def encode(self, value: Any, path: str = "data") -> Json:
@@ -121,6 +136,8 @@ class ClassType(DataType):
                 return self.members[value.name]
             self._member(value, path)
             return value
+        if self.form == "flag":
+            return self._flags(value.value if isinstance(value, enum.Flag) else value, path)
         if isinstance(value, dict):
             return self._as_dict.encode(value, path)
         if form_of(type(value)) != self.form:
@@ -137,6 +154,9 @@ class ClassType(DataType):
         if self.form == "enum":
             member = self._member(payload, path)
             return found[member] if found is not None and issubclass(found, enum.Enum) else payload
+        if self.form == "flag":
+            flags = self._flags(payload, path)
+            return flags if found is None else found(flags)
         values = self._as_dict.decode(payload, path)
         if found is None:
             return tuple(values.values()) if self.form == "namedtuple" else values
@@ -167,6 +187,14 @@ class ClassType(DataType):
     @property
     def _word(self) -> str:
         return self.name.rpartition(":")[2].rpartition(".")[2]
+
+    def _flags(self, payload: Any, path: str) -> int:
+        known = 0
+        for value in self.members.values():
+            known |= int(value)
+        if type(payload) is not int or payload < 0 or payload & ~known:
+            raise DataError(path, f"a sum of {', '.join(map(str, self.members.values()))}", repr(payload)[:100])
+        return payload
 
     def _member(self, payload: Any, path: str) -> str:
         for name, value in self.members.items():

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
 from itertools import chain
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from mlem.data_types.base import DataType, Json, child, mismatch, module_of
+from mlem.data_types.notes import note
 from mlem.data_types.primitive import PrimitiveType
 from mlem.data_types.union import unify
 from mlem.data_types.unspecified import UnspecifiedType
@@ -185,12 +187,14 @@ class DictType(DataType):
     Attributes:
         items: The type of the value of each key.
         optional: Keys that need not be there.
+        more: Whether there may be other keys: they are noted, and their values come as JSON has them.
     """
 
     type: ClassVar[str] = "dict"
-    later_fields: ClassVar[frozenset[str]] = frozenset({"optional"})
+    later_fields: ClassVar[frozenset[str]] = frozenset({"optional", "more"})
     items: dict[str, AnyDataType]
     optional: tuple[str, ...] = ()
+    more: bool = False
 
     @classmethod
     def _from_04(cls, data: dict[str, Any]) -> dict[str, Any]:
@@ -209,7 +213,9 @@ class DictType(DataType):
         names = list(dict.fromkeys(key for item in every for key in item.items))
         optional = [key for key in names if any(key not in item.items or key in item.optional for item in every)]
         return DictType(
-            items={key: unify([item.items[key] for item in every if key in item.items]) for key in names}, optional=tuple(optional)
+            items={key: unify([item.items[key] for item in every if key in item.items]) for key in names},
+            optional=tuple(optional),
+            more=any(item.more for item in every),
         )
 
     def parts(self) -> Sequence[DataType]:
@@ -220,32 +226,42 @@ class DictType(DataType):
         """See `DataType.json_schema`."""
         properties = {key: item.json_schema() for key, item in self.items.items()}
         required = [key for key in self.items if key not in self.optional]
-        return {"type": "object", "properties": properties, "required": required, "additionalProperties": False}
+        return {"type": "object", "properties": properties, "required": required, "additionalProperties": self.more}
 
     def encode(self, value: Any, path: str = "data") -> Json:
         """See `DataType.encode`."""
         self._check_keys(value, path)
-        return {str(key): self.items[key].encode(item, child(path, key)) for key, item in value.items()}  # in its own order
+        return {str(key): self._type_of(key).encode(item, child(path, key)) for key, item in value.items()}  # in its own order
 
     def decode(self, payload: Json, path: str = "data") -> Any:
         """See `DataType.decode`."""
         self._check_keys(payload, path)
-        return {key: self.items[key].decode(item, child(path, key)) for key, item in payload.items()}
+        return {key: self._type_of(key).decode(item, child(path, key)) for key, item in payload.items()}
 
     def requirements(self) -> set[str]:
         """See `DataType.requirements`."""
         return set().union(*(item.requirements() for item in self.items.values()))
 
+    def _type_of(self, key: str) -> DataType:
+        return self.items.get(key) or UnspecifiedType()
+
     def _check_keys(self, value: Any, path: str) -> None:
         if not isinstance(value, dict):
             raise mismatch(path, f"an object with the keys {', '.join(self.items)}", value)
-        if value.keys() != self.items.keys() and (
-            value.keys() - self.items.keys() or self.items.keys() - value.keys() - set(self.optional)
-        ):
-            required = [key for key in self.items if key not in self.optional]
-            unknown = bool(value.keys() - self.items.keys())
-            got = list(value) if unknown else [key for key in value if key in required]
-            raise wrong_key(path, list(self.items) if unknown else required, got, "key")
+        if value.keys() == self.items.keys():
+            return
+        required = [key for key in self.items if key not in self.optional]
+        unknown = value.keys() - self.items.keys()
+        if not value.keys() >= set(required) and (self.more or not unknown):
+            raise wrong_key(path, required, [key for key in value if key in required], "key")
+        if unknown:
+            refusal = wrong_key(path, list(self.items), list(value), "key")
+            if not self.more:
+                raise refusal
+            note(
+                f"the key {json.dumps(min(map(str, unknown)), ensure_ascii=False)[:80]} is not one of those that the model was saved with",
+                refusal,
+            )
 
 
 def wrong_key(path: str, expected: Sequence[Any], got: Sequence[Any], noun: str) -> DataError:

@@ -11,6 +11,8 @@ from mlem.data_types.containers import DictType, ListType, MappingType, TupleTyp
 from mlem.data_types.primitive import PrimitiveType
 from mlem.data_types.unspecified import UnspecifiedType
 
+_OTHER_KEY = "mlem-other-key"
+
 
 def loosened(data_type: DataType) -> DataType:
     """Return a type that says nothing of a value that is None in the sample: another time it may be anything."""
@@ -48,6 +50,23 @@ def free_dimensions(data_type: DataType, value: Any, returns: DataType, answer: 
         if _takes_other_length(value, axis, ask):
             shape[axis] = None
     return data_type.model_copy(update={"shape": tuple(shape)})
+
+
+def free_keys(data_type: DataType, value: Any, ask: Callable[[Any], Any]) -> DataType:
+    """Let records of a list have keys that the sample does not have, where the method takes such a record: it may pick what it knows.
+
+    Args:
+        data_type: The argument's type.
+        value: The sample.
+        ask: Calls the method.
+    """
+    if not isinstance(data_type, ListType) or not isinstance(data_type.dtype, DictType) or not value:
+        return data_type
+    try:
+        ask([*value[:-1], {**value[-1], _OTHER_KEY: 0}])
+    except Exception:  # the user's code raises what it likes: it insists on its keys
+        return data_type
+    return data_type.model_copy(update={"dtype": data_type.dtype.model_copy(update={"more": True})})
 
 
 def _takes_other_length(value: Any, axis: int, ask: Callable[[Any], Any]) -> bool:
