@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
+import second_engine
 from filelock import FileLock
 
 from mlem import api
@@ -30,6 +32,16 @@ def warm(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> None:
     builder = registry().get("builder", "docker").from_data({"image_name": CACHE}, "the tests")
     with one_at_a_time(tmp_path_factory):
         builder.build(api.load_meta("double", str(project.folder)), str(project.folder / "double.mlem"), lambda _line: None)
+
+
+@pytest.fixture(scope="session")
+def other_engine(lacking: Callable[[str], NoReturn], tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a second Engine on this machine."""
+    try:
+        with second_engine.running(tmp_path_factory.mktemp("second")) as host:
+            yield host
+    except second_engine.CannotStartError as error:
+        lacking(str(error))
 
 
 @pytest.fixture

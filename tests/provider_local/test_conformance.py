@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import psutil
+import pytest
 
 from mlem.handle import DeploymentHandle
-from mlem.testing import CrashSafetySuite, LifeCycleSuite
+from mlem.testing import CrashSafetySuite, LifeCycleSuite, Project
 from mlem.testing.life_cycle import DeploymentFixtures
 from mlem_provider_local.process import find
 
@@ -31,6 +34,17 @@ class LocalFixtures(DeploymentFixtures):
 
     def leftovers(self, lineage: str) -> list[str]:
         return [*self.running(lineage), *map(str, self.state_home.rglob(lineage))]
+
+    def elsewhere(self, project: Project) -> Project | None:
+        # another process namespace under another name is another computer, as far as processes can tell
+        command = ("unshare", "--uts", "--pid", "--fork", "--mount-proc", "sh", "-c", 'hostname elsewhere && exec "$@"', "sh")
+        if os.geteuid() or shutil.which("unshare") is None:
+            self.lacking("another process namespace takes root and unshare")
+        return replace(project, prefix=command)
+
+    @pytest.fixture(autouse=True)
+    def _lacking(self, lacking: Callable[[str], NoReturn]) -> None:
+        self.lacking = lacking
 
     def kill(self, handle: DeploymentHandle) -> None:
         state = handle.state()

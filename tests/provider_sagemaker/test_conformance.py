@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from mlem.handle import DeploymentHandle
-from mlem.testing import CrashSafetySuite, LifeCycleSuite
+from mlem.testing import CrashSafetySuite, LifeCycleSuite, Project
 from mlem.testing.life_cycle import DeploymentFixtures
 from mlem_provider_sagemaker.aws import connect
 
@@ -43,6 +44,13 @@ class SagemakerFixtures(DeploymentFixtures):
     def leftovers(self, lineage: str) -> list[str]:
         found: list[str] = self.aws.tagged(lineage)
         return found + self.aws.containers(lineage)
+
+    def elsewhere(self, project: Project) -> Project | None:
+        # Source: moto, docs/multi_account.rst: whoever assumes a role of another account is in that account (read 2026-11)
+        role = "arn:aws:iam::222233334444:role/elsewhere"
+        made = connect(None, None).call("assume", "sts", "assume_role", RoleArn=role, RoleSessionName="elsewhere")["Credentials"]
+        keys = {"AWS_ACCESS_KEY_ID": made["AccessKeyId"], "AWS_SECRET_ACCESS_KEY": made["SecretAccessKey"]}
+        return replace(project, environment={**project.environment, **keys, "AWS_SESSION_TOKEN": made["SessionToken"]})
 
     def kill(self, handle: DeploymentHandle) -> None:
         # SageMaker starts what dies there anew; what can happen behind our back is that somebody deletes the endpoint

@@ -12,6 +12,7 @@ from pydantic import Field
 
 from mlem.fields import Unit
 from mlem.objects import MlemObject
+from mlem.place import Place
 from mlem.step import Context, Step
 
 if TYPE_CHECKING:
@@ -94,6 +95,21 @@ class Deployment(MlemObject, ABC):
     def address(self, ctx: Context, state: State) -> str | None:
         """Return the URL under which the deployment answers; None when it has none."""
         return None
+
+    def place(self, ctx: Context) -> Place | None:
+        """Say where the deployment is: the engine compares it with the place on record before it concludes anything.
+
+        Ask the platform, and not the settings: the same settings lead another computer, or another account, elsewhere. The records of the
+        context may name where to look; without records it is where a run would deploy.
+
+        Returns:
+            The place; None where there is but one: a service that the whole world reaches under one address.
+        """
+        return None
+
+    def is_same_place(self, ctx: Context, recorded: Place, here: Place) -> bool:
+        """Say whether the place on record and the one that is reached from here are one; the context has the records."""
+        return recorded.id == here.id
 
     def pauses(self) -> Iterator[float]:
         """Yield the seconds between looks at the platform while something is awaited; a platform that counts calls yields longer ones."""

@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from mlem.deployment import Condition, DeploymentStatus
-from mlem.errors import GateError, LockedError, MlemError, NotFoundError, StateUnknownError, UserError
+from mlem.elsewhere import can_be_asked, declared_place, expect_here, expect_place, has_public_address
+from mlem.errors import ConflictError, GateError, LockedError, MlemError, NotFoundError, StateUnknownError, UserError
 from mlem.holder import now
 from mlem.journal import apply_changes, changes_of, finish, prune, remove_obsolete, remove_step, restore, state_of
 from mlem.locking import Lock, Report, expect_ours, hold, new_state, release_lock, session_of
@@ -45,6 +46,7 @@ def plan(target: Target, model: Model, model_location: str) -> tuple[Change, ...
     """Say what a run would do, without doing it and without a lock."""
     state = target.read_state() or State(type=target.deployment.type)
     expect_ours(target, state)
+    expect_place(target, state, declared_place(target))
     ctx = _with_model(target.context(state), model, model_location)
     return tuple(changes_of(target.deployment.steps(ctx), ctx, state))
 
@@ -56,8 +58,12 @@ def run(target: Target, model: Model, model_location: str, *, report: Report, lo
         GateError: The new release does not answer rightly. The last good one serves again, where there was one.
         MlemError: A step failed. The last good release serves again; the state says what is there.
     """
-    with session_of(target, "run", lock, report, new_state(target)) as session:
+    place = declared_place(target)
+    with session_of(target, "run", lock, report, new_state(target, place)) as session:
         state = state_of(session)
+        expect_place(target, state, place)
+        if state.place is None and place is not None:
+            state = session.save(state.model_copy(update={"place": place}))
         ctx = _with_model(target.context(state, report), model, model_location)
         ctx = replace(ctx, guard=session.guard)
         steps = target.deployment.steps(ctx)
@@ -103,6 +109,7 @@ def rollback(target: Target, number: int | None, *, report: Report, lock: Lock =
         state = session.state
         if state is None or not state.releases:
             raise _not_deployed(target)
+        expect_here(target, state)
         release = _find_release(state, number)
         ctx = replace(target.context(state, report), guard=session.guard)
         steps = target.deployment.steps(ctx)
@@ -130,6 +137,7 @@ def remove(target: Target, *, report: Report, lock: Lock = Lock()) -> bool:
         state = session.state
         if state is None:
             return False
+        expect_here(target, state)
         ctx = replace(target.context(state, report), guard=session.guard)
         for step in reversed(target.deployment.steps(ctx)):
             ctx = remove_step(session, step, ctx)
@@ -143,6 +151,7 @@ def condition(target: Target) -> tuple[Condition, State | None]:
     if state is None or state.empty:
         return Condition(DeploymentStatus.NOT_DEPLOYED), state
     expect_ours(target, state)
+    expect_here(target, state)
     seen = target.deployment.condition(target.context(state), state)
     released = bool(state.releases) and state.releases[0].records == state.records
     if seen.status is DeploymentStatus.RUNNING and not released:
@@ -213,17 +222,49 @@ def _not_deployed(target: Target) -> UserError | NotFoundError:
     return NotFoundError(f'"{target.name}" is not deployed', code="not-deployed", hint=f"mlem deployment run --load {target.name}")
 
 
-def expect_deployed(target: Target) -> State:
-    """Return the state of a deployment that has something on record.
+def expect_deployed(target: Target, *, to_call: bool = False) -> State:
+    """Return the state of a deployment that has something on record, and is here.
+
+    Args:
+        target: The deployment.
+        to_call: Whether it is only to be called: one with an address of its own is so from anywhere.
 
     Raises:
         NotFoundError: Nothing is deployed.
+        ConflictError: It is elsewhere.
     """
     state = target.read_state()
     if state is None or state.empty:
         raise _not_deployed(target)
     expect_ours(target, state)
+    if not (to_call and has_public_address(target, state)):
+        expect_here(target, state)
     return state
+
+
+def forget(target: Target, *, lock: Lock = Lock()) -> State | None:
+    """Erase the state of a deployment whose place is gone for good, or out of reach: whatever is there stays as it is.
+
+    Returns:
+        What was on record; None where nothing was.
+
+    Raises:
+        ConflictError: The place is right here: it can be removed.
+    """
+    if target.read_state() is None:
+        return None
+    with session_of(target, "forget", lock, lambda _line: None) as session:
+        state = session.state
+        if state is None:
+            return None
+        if can_be_asked(target, state):
+            raise ConflictError(
+                f'"{target.name}" is on {state.place.words if state.place else "a platform"} that can be asked from here',
+                code="reachable",
+                hint=f"mlem deployment remove {target.name}",
+            )
+        session.erase()
+        return state
 
 
 __all__ = [
@@ -232,6 +273,7 @@ __all__ = [
     "Report",
     "condition",
     "expect_deployed",
+    "forget",
     "hold",
     "plan",
     "release_lock",

@@ -94,6 +94,10 @@ class DeploymentHandle:
         """Remove everything that was deployed; return whether there was anything."""
         return engine.remove(self.target, report=self.report, lock=self.lock)
 
+    def forget(self) -> State | None:
+        """Erase the record of a deployment whose machine or account is gone for good; return what was on record."""
+        return engine.forget(self.target, lock=self.lock)
+
     def state(self) -> State | None:
         """Read the state; None when nothing is deployed."""
         return self.target.read_state()
@@ -141,7 +145,7 @@ class DeploymentHandle:
 
     def get_client(self) -> Client:
         """Return a client whose methods are the model's: of the release that serves, also while a run replaces it."""
-        state = _served(engine.expect_deployed(self.target))
+        state = _served(engine.expect_deployed(self.target, to_call=True))
         return self.deployment.client(self.target.context(state), state)
 
     def holder(self) -> LockInfo | None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from mlem.errors import ConflictError, LockedError, UserError
 from mlem.holder import is_dead, new_lock
 from mlem.journal import state_of
+from mlem.place import Place
 from mlem.session import Session
 from mlem.state import LockInfo, State
 from mlem.target import Target
@@ -147,9 +148,10 @@ def expect_ours(target: Target, state: State) -> None:
         )
 
 
-def new_state(target: Target) -> State:
-    """Return the first state of a deployment, with a lineage of its own."""
+def new_state(target: Target, place: Place | None = None) -> State:
+    """Return the first state of a deployment, with a lineage of its own, and where its first run makes something."""
     return State(
+        place=place,
         type=target.deployment.type,
         project=target.config.project.id,
         declaration=target.deployment.to_declaration(target.env.to_data()),

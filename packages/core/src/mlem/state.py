@@ -11,6 +11,7 @@ from pydantic import Field
 
 from mlem.errors import ConflictError, DeclarationError
 from mlem.objects import Value
+from mlem.place import Place
 from mlem.step import Record
 from mlem.validation import validate
 from mlem.yaml_file import dump, parse_mapping
@@ -84,6 +85,7 @@ class State(Value):
         lineage: 32 hex digits, set once: a state of another lineage is never overwritten.
         serial: One more at each write.
         project: The id of the project it belongs to; empty outside projects.
+        place: Where everything on record is; None where the platform is one for all, or nothing was made yet.
         model_hash: The digest of the model that serves; None before the first release.
         declaration: As deployed, without secrets.
         records: The record of each step, in the order in which they were made.
@@ -99,6 +101,7 @@ class State(Value):
     lineage: str = Field(default_factory=lambda: os.urandom(16).hex())
     serial: int = 0
     project: str = ""
+    place: Place | None = None
     model_hash: str | None = None
     declaration: dict[str, Any] = {}
     records: dict[str, dict[str, Any]] = {}

@@ -11,6 +11,7 @@ from pydantic import Field, field_validator
 from mlem.deployment import Condition, Deployment, DeploymentStatus
 from mlem.errors import NotFoundError
 from mlem.fields import Unit
+from mlem.place import Place
 from mlem.step import Context, Record, Step
 from mlem_provider_docker.options import ImageOptions
 from mlem_provider_docker.steps import ContainerStep, ImageStep
@@ -99,6 +100,18 @@ class DockerContainer(ImageOptions, Deployment):
         """Return the image, then the container."""
         return [ImageStep(), ContainerStep()]
 
+    def place(self, ctx: Context) -> Place | None:
+        """Return the Engine on record, else the env's."""
+        record = ctx.records.get(ContainerStep.name) or ctx.records.get(ImageStep.name)
+        return _engine(ctx, record).place()
+
+    def is_same_place(self, ctx: Context, recorded: Place, here: Place) -> bool:
+        """See `Deployment.is_same_place`; an Engine's machine may get another name, and a copy of it has the same ID under another one."""
+        if recorded.id.rpartition(" ")[0] != here.id.rpartition(" ")[0]:
+            return False
+        record = ctx.records.get(ContainerStep.name)
+        return recorded.id == here.id or (record is not None and _engine(ctx, record).container(record["id"]) is not None)
+
     def condition(self, ctx: Context, state: State) -> Condition:
         """Inspect the container, then ask the server whether it is ready."""
         from mlem.clients.probe import ready
@@ -153,7 +166,8 @@ class DockerContainer(ImageOptions, Deployment):
         yield from engine.logs(id_, follow=follow, tail=tail)
 
 
-def _engine(ctx: Context, record: Record) -> Engine:
+def _engine(ctx: Context, record: Record | None) -> Engine:
     from mlem_provider_docker.sdk import engine_of
 
-    return engine_of(cast("DockerEnv", ctx.env), record["engine"])
+    env = cast("DockerEnv", ctx.env)
+    return engine_of(env, record["engine"] if record else env.where)

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import IO, TYPE_CHECKING, Any, cast
 
 from mlem.errors import CredentialsError, MlemError
+from mlem.place import Place
 from mlem_provider_docker.errors import text_of, translate
 
 if TYPE_CHECKING:
@@ -112,6 +113,12 @@ class Engine:
         self._client = client
         self._api = client.api
         self.endpoint = endpoint
+
+    def place(self) -> Place:
+        """Return which Engine this is, whatever the way to it."""
+        with _translated(f"ask the Docker Engine at {self.endpoint.host} who it is"):
+            info: dict[str, Any] = self._api.info()
+        return place_of(info, self.endpoint.host)
 
     # Containers
 
@@ -258,6 +265,20 @@ class Engine:
         except MlemError as error:
             if not isinstance(error.__cause__, NotFound) or _SANDBOX_GONE in str(error.__cause__):
                 raise
+
+
+def place_of(info: Mapping[str, Any], host: str) -> Place:
+    """Return an Engine as a place.
+
+    Args:
+        info: What it says of itself: ``ID``, ``Name``, ``DockerRootDir``.
+        host: The address that it was asked under.
+    """
+    name, folder = str(info.get("Name") or "?"), str(info.get("DockerRootDir") or "?")
+    # Podman answers with another ID each time. Source: containers/podman, pkg/api/handlers/compat/info.go (read 2026-11)
+    id_ = "podman" if folder.endswith("containers/storage") else str(info.get("ID") or "none")
+    # Up to Engine 20.10 the ID is of a key in /etc/docker: two Engines on one machine have the same. Seen with 20.10.24.
+    return Place(id=f"{id_} {folder} {name}", words=f"the Docker Engine {name} at {host} (ID {id_}, data in {folder})")
 
 
 def split_name(name: str) -> tuple[str, str]:

@@ -13,6 +13,7 @@ from pydantic import Field
 from mlem.deployment import Condition, Deployment, DeploymentStatus
 from mlem.errors import NotFoundError
 from mlem.fields import Unit
+from mlem.place import Place
 from mlem.step import Context, Step
 from mlem_provider_local.steps import LOG_FILE, ModelStep, ProcessStep, home_of
 
@@ -41,6 +42,18 @@ class LocalProcess(Deployment):
     def steps(self, ctx: Context) -> Sequence[Step]:
         """Return the model's copy, then the process."""
         return [ModelStep(), ProcessStep()]
+
+    def place(self, ctx: Context) -> Place | None:
+        """Return this machine."""
+        from mlem_provider_local.machine import here
+
+        return here()
+
+    def is_same_place(self, ctx: Context, recorded: Place, here: Place) -> bool:
+        """See `Deployment.is_same_place`; a machine that was started again is the same."""
+        from mlem_provider_local.machine import is_same
+
+        return is_same(recorded, here)
 
     def condition(self, ctx: Context, state: State) -> Condition:
         """Look for the process, then ask it whether it is ready."""

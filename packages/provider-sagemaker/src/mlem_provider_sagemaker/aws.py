@@ -69,6 +69,11 @@ class Account:
         self._making = threading.Lock()  # boto3 makes clients for one thread at a time
         self._seen: dict[str, tuple[float, Mapping[str, Any]]] = {}
 
+    @functools.cached_property
+    def identity(self) -> Mapping[str, Any]:
+        """Whose the credentials are: ``Account``, 12 digits, and ``Arn``; asked once."""
+        return self.call("find out whose account this is", "sts", "get_caller_identity")
+
     def call(self, what: str, service: str, operation: str, /, **arguments: Any) -> dict[str, Any]:
         """Call an operation of AWS's API.
 

@@ -10,6 +10,7 @@ from pydantic import Field, model_validator
 from mlem.deployment import Condition, Deployment, DeploymentStatus
 from mlem.errors import NotFoundError
 from mlem.fields import Unit
+from mlem.place import Place
 from mlem.step import Context, Record, Step
 from mlem_provider_docker import ImageOptions
 from mlem_provider_sagemaker.declared import account_of, env_of
@@ -89,6 +90,13 @@ class SagemakerDeployment(ImageOptions, Deployment):
     def steps(self, ctx: Context) -> Sequence[Step]:
         """Return the repository, the image, the model, its configuration, the endpoint, and how it scales."""
         return steps()
+
+    def place(self, ctx: Context) -> Place | None:
+        """Return the AWS account that the credentials are of, in the region on record, else the env's."""
+        record = next((record for record in ctx.records.values() if "region" in record), None)
+        account = account_of(ctx, record)
+        number = account.identity["Account"]
+        return Place(id=f"aws {number} {account.region}", words=f"the AWS account {number} in {account.region}")
 
     def condition(self, ctx: Context, state: State) -> Condition:
         """Describe the endpoint."""

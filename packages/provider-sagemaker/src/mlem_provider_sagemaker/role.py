@@ -66,7 +66,7 @@ def _own(account: Account) -> str:
 
     Source: IAM user guide, "IAM identifiers": ``arn:aws:sts::account:assumed-role/role-name/session-name`` (read 2026-11).
     """
-    identity = str(account.call("find out who this is", "sts", "get_caller_identity")["Arn"])
+    identity = str(account.identity["Arn"])
     kind, _, rest = identity.rpartition(":")[2].partition("/")
     name = rest.partition("/")[0]
     if kind != "assumed-role" or name.startswith("AWSReservedSSO_"):  # SageMaker can't assume what SSO gives to people

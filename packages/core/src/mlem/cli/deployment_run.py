@@ -212,11 +212,19 @@ def rollback(name: str, number: int | None, project: str | None, lock_timeout: f
 
 @click.command()
 @click.argument("name")
+@click.option("--forget", is_flag=True, help="Of a machine or an account that is gone for good: erase the record, and touch nothing.")
 @project_option
 @lock_options
 @output_option
-def remove(name: str, project: str | None, lock_timeout: float | None, lock_id: str | None, output: str) -> None:
+def remove(name: str, forget: bool, project: str | None, lock_timeout: float | None, lock_id: str | None, output: str) -> None:
     """Remove what is deployed; the declaration stays. Removing twice is fine."""
     with progress() as report:
-        removed = handle(name, project, report=report, lock=_lock(lock_timeout, lock_id)).remove()
+        one = handle(name, project, report=report, lock=_lock(lock_timeout, lock_id))
+        if forget:
+            forgotten = one.forget()
+            where = forgotten.place.words if forgotten and forgotten.place else "its platform"
+            text = f"{name} is forgotten: what is on {where} stays as it is" if forgotten else f"{name} is not deployed"
+            print_result(output, {"name": name, "removed": False, "forgotten": forgotten is not None}, text)
+            return
+        removed = one.remove()
     print_result(output, {"name": name, "removed": removed}, f"{name} is removed" if removed else f"{name} is not deployed")

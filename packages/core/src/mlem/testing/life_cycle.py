@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from mlem.deployment import Condition, DeploymentStatus
-from mlem.errors import DataError, GateError, NotFoundError, UserError
+from mlem.errors import ConflictError, DataError, GateError, NotFoundError, UserError
 from mlem.handle import DeploymentHandle
 from mlem.testing.projects import SAMPLE, Project
 
@@ -46,6 +46,13 @@ class DeploymentFixtures(ABC):
     @abstractmethod
     def kill(self, handle: DeploymentHandle) -> None:
         """Kill the deployment's server behind our back, as a crash would, and return when it is gone."""
+
+    def elsewhere(self, project: Project) -> Project | None:
+        """Return the same project as another machine, Engine or account sees it, where the deployment is not.
+
+        None when the platform is one for all, and `Deployment.place` is None.
+        """
+        return None
 
     @pytest.fixture
     def project(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Project]:
@@ -169,6 +176,42 @@ class LifeCycleSuite(DeploymentFixtures):
         assert self.leftovers(lineage) == []
         assert handle.status() == Condition(DeploymentStatus.NOT_DEPLOYED)
         assert handle.remove() is False
+
+    def test_seen_from_elsewhere_it_is_not_taken_for_gone(self, project: Project) -> None:
+        elsewhere = self.elsewhere(project)
+        if elsewhere is None:
+            pytest.skip("this provider's platform is one for all")
+        handle = self.deploy(project)
+        state = handle.state()
+        assert state is not None
+        for words in ("status NAME", "plan NAME", "run --load NAME", "rollback NAME", "logs NAME", "wait NAME", "remove NAME"):
+            done = elsewhere.mlem("deployment", *words.replace("NAME", NAME).split())
+            assert (done.returncode, "error[elsewhere]" in done.stderr) == (ConflictError.exit_code, True), (
+                words,
+                done.stdout,
+                done.stderr,
+            )
+        there = handle.state()
+        assert there is not None
+        assert (there.records, there.releases, handle.status()) == (state.records, state.releases, Condition(DeploymentStatus.RUNNING))
+        assert len(self.running(state.lineage)) == 1
+        with handle.get_client() as client:
+            assert client.predict(SAMPLE) == [2.0, 4.0, 6.0]
+
+    def test_what_is_elsewhere_is_forgotten_only_where_it_is_asked_for(self, project: Project) -> None:
+        elsewhere = self.elsewhere(project)
+        if elsewhere is None:
+            pytest.skip("this provider's platform is one for all")
+        handle = self.deploy(project)
+        here = project.mlem("deployment", "remove", NAME, "--forget")
+        assert (here.returncode, "error[reachable]" in here.stderr) == (ConflictError.exit_code, True), here.stderr
+        state = project.folder / f"{NAME}.mlem.state"
+        content, lineage = state.read_bytes(), _lineage(handle)
+        done = elsewhere.mlem("deployment", "remove", NAME, "--forget")
+        assert done.returncode == 0, done.stderr
+        assert (state.exists(), len(self.running(lineage))) == (False, 1)
+        state.write_bytes(content)  # else nobody could remove it
+        assert handle.remove() is True
 
     def test_the_client_knows_the_methods_and_checks_arguments(self, project: Project) -> None:
         with self.deploy(project).get_client() as client:

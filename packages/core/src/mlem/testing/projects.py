@@ -25,10 +25,12 @@ class Project:
     Attributes:
         folder: The folder.
         environment: Variables for the commands, beside the process's own.
+        prefix: What each command is started by: ``("unshare", "--pid", ...)``.
     """
 
     folder: Path
     environment: Mapping[str, str] = field(default_factory=dict)
+    prefix: Sequence[str] = ()
 
     @classmethod
     def make(cls, folder: Path, environment: Mapping[str, str] | None = None) -> Project:
@@ -65,7 +67,7 @@ class Project:
     def python(self, *arguments: str, stdin: str | None = None, timeout_s: float = 300.0) -> subprocess.CompletedProcess[str]:
         """Run Python in the project's folder."""
         return subprocess.run(  # noqa: S603  # the arguments are the test's own
-            [sys.executable, *arguments],
+            [*self.prefix, sys.executable, *arguments],
             cwd=self.folder,
             env={**os.environ, **self.environment},
             input=stdin,
