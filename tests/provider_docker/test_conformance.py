@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+import subprocess
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,7 +15,8 @@ import pytest
 from mlem.handle import DeploymentHandle
 from mlem.testing import CrashSafetySuite, LifeCycleSuite, Project
 from mlem.testing.life_cycle import DeploymentFixtures
-from mlem_provider_docker.sdk import LINEAGE_LABEL, Engine
+from mlem_provider_docker.image import made_for
+from mlem_provider_docker.sdk import Engine
 
 
 @pytest.mark.usefixtures("warm")
@@ -38,8 +41,35 @@ class DockerFixtures(DeploymentFixtures):
         return [found["Id"] for found in self.engine.containers(lineage) if found["State"] == "running"]
 
     def leftovers(self, lineage: str) -> list[str]:
-        images = [found["Id"] for found in self.engine.images(f"{LINEAGE_LABEL}={lineage}")]
+        images = [found["Id"] for found, _ in made_for(self.engine, lineage)]
         return [found["Id"] for found in self.engine.containers(lineage)] + images
+
+    @contextmanager
+    def copies(self, handle: DeploymentHandle) -> Iterator[Callable[[], Sequence[str]]]:
+        state = handle.state()
+        assert state is not None
+        ours, name = state.records["container"], f"{self.container_name}-copy"
+        sleep = ["--entrypoint", "sleep"]
+        commands = [
+            ["run", "-d", "--name", f"{name}-1", *sleep, ours["image"], "3600"],
+            ["commit", f"{name}-1", f"{name}:first"],
+            ["commit", f"{name}-1"],
+            ["commit", ours["id"], f"{name}:second"],
+            ["tag", ours["image"], f"{name}:third"],
+            ["run", "-d", "--name", f"{name}-2", *sleep, f"{name}:second", "3600"],
+        ]
+        made = [subprocess.run(["docker", *command], check=True, capture_output=True, text=True).stdout.strip() for command in commands]
+        images = [*(f"{name}:{tag}" for tag in ("first", "second", "third")), made[2]]
+        try:
+            yield (
+                lambda: (
+                    [there for there in (made[0], made[5]) if self.engine.container(there)]
+                    + [image for image in images if self.engine.image(image)]
+                )
+            )
+        finally:
+            subprocess.run(["docker", "rm", "-f", made[0], made[5]], check=True, capture_output=True)
+            subprocess.run(["docker", "rmi", *images], check=True, capture_output=True)
 
     def elsewhere(self, project: Project) -> Project | None:
         return replace(project, environment={**project.environment, "DOCKER_HOST": self.request.getfixturevalue("other_engine")})

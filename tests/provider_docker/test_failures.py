@@ -13,7 +13,8 @@ import pytest
 
 from mlem.deployment import DeploymentStatus
 from mlem.testing import Project
-from mlem_provider_docker.sdk import LINEAGE_LABEL, Engine
+from mlem_provider_docker.ownership import LINEAGE_LABEL
+from mlem_provider_docker.sdk import Engine
 
 APP = "app"
 

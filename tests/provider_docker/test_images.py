@@ -21,7 +21,8 @@ from mlem.testing import Project
 from mlem.testing.projects import SAMPLE
 from mlem_provider_docker import image
 from mlem_provider_docker.builders import DockerBuilder, DockerDirBuilder
-from mlem_provider_docker.sdk import LINEAGE_LABEL, Engine
+from mlem_provider_docker.ownership import LINEAGE_LABEL
+from mlem_provider_docker.sdk import Engine
 
 APP = "app"
 

@@ -16,7 +16,8 @@ import pytest
 from mlem.deployment import Condition, DeploymentStatus
 from mlem.testing import Project
 from mlem.testing.projects import SAMPLE
-from mlem_provider_docker.sdk import LINEAGE_LABEL, Engine
+from mlem_provider_docker.ownership import LINEAGE_LABEL
+from mlem_provider_docker.sdk import Engine
 
 APP = "app"
 FOLLOW = ["deployment", "logs", APP, "--follow"]

@@ -209,6 +209,20 @@ def test_secrets_reach_the_app_and_no_file(project: Project, heroku: HerokuSimul
     assert heroku.app(name).config_vars == {"MLEM_LINEAGE": lineage(project)}
 
 
+def test_an_app_whose_mark_was_taken_away_is_not_deleted(project: Project, heroku: HerokuSimulator, name: str) -> None:
+    assert run(project, name).returncode == 0
+    app, mark = heroku.app(name), lineage(project)
+    with heroku.platform.lock:
+        heroku.platform.set_config_vars(app, {"MLEM_LINEAGE": None})
+    refused = project.mlem("deployment", "remove", "app")
+    assert (refused.returncode, "error[not-ours]" in refused.stderr, f"MLEM_LINEAGE={mark}" in refused.stderr) == (4, True, True)
+    assert (heroku.app(name).name, lineage(project)) == (name, mark)
+    with heroku.platform.lock:
+        heroku.platform.set_config_vars(app, {"MLEM_LINEAGE": mark})
+    assert project.mlem("deployment", "remove", "app").returncode == 0
+    assert heroku.apps_of(mark) == []
+
+
 def test_a_strangers_app_is_left_alone(project: Project, heroku: HerokuSimulator, name: str) -> None:
     heroku.platform.strangers.add(name)
     heroku.platform.reserved.add(f"{name}-unseen")

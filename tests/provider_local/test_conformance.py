@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import shutil
 import signal
-from collections.abc import Callable, Mapping
+import subprocess
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NoReturn
@@ -34,6 +36,16 @@ class LocalFixtures(DeploymentFixtures):
 
     def leftovers(self, lineage: str) -> list[str]:
         return [*self.running(lineage), *map(str, self.state_home.rglob(lineage))]
+
+    @contextmanager
+    def copies(self, handle: DeploymentHandle) -> Iterator[Callable[[], Sequence[str]]]:
+        state = handle.state()
+        assert state is not None
+        arguments = psutil.Process(state.records["process"]["pid"]).cmdline()
+        arguments[arguments.index("--fd") : arguments.index("--fd") + 2] = ["--port", "0"]
+        with subprocess.Popen(arguments, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+            yield lambda: [str(process.pid)] if process.poll() is None else []
+            process.kill()
 
     def elsewhere(self, project: Project) -> Project | None:
         # another process namespace under another name is another computer, as far as processes can tell

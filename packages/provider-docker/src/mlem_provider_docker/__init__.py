@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from mlem_provider_docker.address import EngineAddress
     from mlem_provider_docker.options import ImageOptions
+    from mlem_provider_docker.ownership import LINEAGE_LABEL
     from mlem_provider_docker.pushed_image import PushedImageStep
-    from mlem_provider_docker.sdk import LINEAGE_LABEL, Engine, connect
+    from mlem_provider_docker.sdk import Engine, connect
 
 _HOMES = {
-    "LINEAGE_LABEL": "sdk",
+    "LINEAGE_LABEL": "ownership",
     "Engine": "sdk",
     "EngineAddress": "address",
     "ImageOptions": "options",

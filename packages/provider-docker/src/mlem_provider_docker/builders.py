@@ -57,7 +57,7 @@ class DockerBuilder(ImageOptions, Builder):
         engine = connect(self.env.endpoint())
         image.expect_ours(engine.image(self.reference), self.reference, image.BUILT)
         recipe = Recipe.of(self, model)
-        labels = image.labels_of(recipe, model, image.BUILT, "")
+        labels = image.labels_of(recipe, model, image.BUILT, "", self.reference)
         image.build(engine, self.reference, recipe, self, labels, model, model_location, report)
         made = engine.image(self.reference) or {}
         result = {"image": self.reference, "image_id": made.get("Id"), "size_bytes": made.get("Size"), "model_hash": model.digest}
@@ -101,7 +101,7 @@ class DockerDirBuilder(ImageOptions, Builder):
             versions.expect_python(model, recipe.python)
         else:
             versions.check(model, recipe.python, self.packages)
-        context.write(self.target, recipe, self, image.labels_of(recipe, model, image.BUILT, ""), model, model_location)
+        context.write(self.target, recipe, self, image.labels_of(recipe, model, image.BUILT, "", None), model, model_location)
         report(f"wrote {self.target}")
         return {"folder": str(self.target), "model_hash": model.digest}
 

@@ -13,7 +13,7 @@ from mlem.deployment import Condition, DeploymentStatus
 from mlem.errors import ConflictError, DeclarationError, UserError
 from mlem.step import Record
 from mlem_provider_docker.image import DEPLOYMENT_LABEL, MODEL_LABEL, owner
-from mlem_provider_docker.sdk import LINEAGE_LABEL
+from mlem_provider_docker.ownership import LINEAGE_LABEL, MADE_FROM_LABEL, is_our_container
 
 if TYPE_CHECKING:
     from mlem_provider_docker.endpoint import Endpoint
@@ -34,7 +34,7 @@ def config_digest(wanted: Record) -> str:
     return hashlib.sha256(json.dumps(content, sort_keys=True, default=str).encode()).hexdigest()[:32]
 
 
-def settings(wanted: Record, host_port: int, lineage: str, deployment: str) -> dict[str, Any]:
+def settings(wanted: Record, host_port: int, lineage: str, deployment: str, image_id: str) -> dict[str, Any]:
     """Return what the SDK's ``containers.create`` takes.
 
     Args:
@@ -42,6 +42,7 @@ def settings(wanted: Record, host_port: int, lineage: str, deployment: str) -> d
         host_port: The port on the Engine's machine.
         lineage: Whose container it is.
         deployment: The deployment's name.
+        image_id: The image that it is made from.
 
     Raises:
         UserError: A run argument has an option of its own, or a variable to pass on is not set.
@@ -55,6 +56,7 @@ def settings(wanted: Record, host_port: int, lineage: str, deployment: str) -> d
         "labels": {
             **wanted["labels"],
             LINEAGE_LABEL: lineage,
+            MADE_FROM_LABEL: image_id,
             DEPLOYMENT_LABEL: deployment,
             MODEL_LABEL: wanted["model_hash"],
             CONFIG_LABEL: config_digest(wanted),
@@ -103,10 +105,14 @@ def expect_ours(found: Mapping[str, Any] | None, name: str, lineage: str) -> Non
     Raises:
         ConflictError: It is somebody else's; the message says whose.
     """
-    labels = found["Config"].get("Labels") if found else None
-    if found is not None and (labels or {}).get(LINEAGE_LABEL) != lineage:
+    if found is None:
+        return
+    labels = found["Config"].get("Labels") or {}
+    made = is_our_container(labels, str(found.get("Image")))
+    if labels.get(LINEAGE_LABEL) != lineage or not made:
+        what = f"{found['Id'][:12]}, image {found['Config'].get('Image')}"
         raise ConflictError(
-            f"the container {name} ({found['Id'][:12]}, image {found['Config'].get('Image')}) is there already, and {owner(labels)}",
+            f"the container {name} ({what}) is there already, and {owner(labels, made=made)}",
             code="not-ours",
             hint="choose another name: --container_name NAME",
         )

@@ -7,7 +7,7 @@ import os
 import re
 import tempfile
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,8 +17,8 @@ from mlem.model import Model
 from mlem_provider_docker import context, dockerfile, versions, wheels
 from mlem_provider_docker.errors import translate
 from mlem_provider_docker.options import ImageOptions
+from mlem_provider_docker.ownership import IMAGE_LABEL, LINEAGE_LABEL, is_our_image, own_names
 from mlem_provider_docker.recipe import Recipe, arguments
-from mlem_provider_docker.sdk import LINEAGE_LABEL
 
 if TYPE_CHECKING:
     from mlem_provider_docker.sdk import Engine
@@ -47,9 +47,18 @@ _NO_VERSION = re.compile(r"Could not find a version that satisfies the requireme
 Report = Callable[[str], None]
 
 
-def labels_of(recipe: Recipe, model: Model, lineage: str, deployment: str) -> dict[str, str]:
-    """Return the labels of a final image."""
+def labels_of(recipe: Recipe, model: Model, lineage: str, deployment: str, name: str | None) -> dict[str, str]:
+    """Return the labels of a final image.
+
+    Args:
+        recipe: What it is made from.
+        model: What is in it.
+        lineage: Whose it is.
+        deployment: The deployment's name.
+        name: The name that it gets, with tag; None where somebody else gives it one.
+    """
     return {
+        **({IMAGE_LABEL: name} if name else {}),
         MODEL_LABEL: model.digest,
         RECIPE_LABEL: recipe.digest,
         VERSIONS_LABEL: f"mlem {recipe.server}" if recipe.published else wheels.versions(),
@@ -64,11 +73,18 @@ def tag_of(recipe: Recipe, model: Model, lineage: str) -> str:
     return f"{model.digest[:12]}-{identity[:12]}"
 
 
-def owner(labels: Mapping[str, str] | None) -> str:
-    """Say whose an image or a container is, by its labels."""
+def owner(labels: Mapping[str, str] | None, *, made: bool) -> str:
+    """Say whose an image or a container is.
+
+    Args:
+        labels: Its labels.
+        made: Whether mlem made it: labels are inherited.
+    """
     labels = labels or {}
     if labels.get(LINEAGE_LABEL) == BUILT:
         return "was made by mlem build"
+    if LINEAGE_LABEL in labels and not made:
+        return "was made by hand from what mlem made"
     if LINEAGE_LABEL in labels:
         return f'belongs to the mlem deployment "{labels.get(DEPLOYMENT_LABEL, "?")}" of lineage {labels[LINEAGE_LABEL]}'
     if "com.docker.compose.project" in labels:
@@ -82,10 +98,13 @@ def expect_ours(found: Mapping[str, Any] | None, name: str, lineage: str) -> Non
     Raises:
         ConflictError: An image with the name is somebody else's.
     """
-    labels = (found["Config"].get("Labels") or {}) if found else {}
-    if found is not None and labels.get(LINEAGE_LABEL) != lineage:
+    if found is None:
+        return
+    labels = found["Config"].get("Labels") or {}
+    made = is_our_image(labels, found.get("RepoTags"))
+    if labels.get(LINEAGE_LABEL) != lineage or not (made or lineage == BUILT):
         raise ConflictError(
-            f"the image {name} is there already, and {owner(labels)}",
+            f"the image {name} is there already, and {owner(labels, made=made)}",
             code="not-ours",
             hint="choose another name: --image_name; or take its name off: docker rmi " + name,
         )
@@ -260,23 +279,36 @@ def _transfer(messages: Iterable[Mapping[str, Any]], what: str, done: str, repor
     return digest
 
 
-def remove_old(engine: Engine, lineage: str, keep: Iterable[str]) -> None:
+def made_for(engine: Engine, lineage: str) -> Iterator[tuple[Mapping[str, Any], list[str]]]:
+    """Yield the images that were made for a deployment, each with the names that it got from us; others inherit their labels."""
+    for found in engine.images(f"{LINEAGE_LABEL}={lineage}"):
+        names = own_names(found.get("Labels") or {}, found.get("RepoTags"))
+        if names:
+            yield found, names
+
+
+def remove_old(engine: Engine, lineage: str, keep: Iterable[str], nameless: Iterable[str] = ()) -> None:
     """Remove a deployment's images but some, and the build stages that no image needs any more.
 
     Args:
         engine: Where.
         lineage: Whose.
         keep: Names of images that stay.
+        nameless: Ids of images that are known to be the deployment's, and go when somebody took their names.
     """
     kept = set(keep)
     stages = set()
-    for found in engine.images(f"{LINEAGE_LABEL}={lineage}"):
-        names = [name for name in found.get("RepoTags") or [] if name != "<none>:<none>"]
+    for found, names in made_for(engine, lineage):
         if kept & set(names):
             continue
         stages.add((found.get("Labels") or {}).get(dockerfile.BUILDER_LABEL, ""))
-        for name in names or [found["Id"]]:
+        for name in names:
             engine.remove_image(name)
+    for id_ in nameless:
+        there = engine.image(id_)
+        if there is not None and not there.get("RepoTags"):
+            stages.add((there["Config"].get("Labels") or {}).get(dockerfile.BUILDER_LABEL, ""))
+            engine.remove_image(id_)
     _remove_stages(engine, stages - {""})
 
 
@@ -285,7 +317,7 @@ def _remove_stages(engine: Engine, digests: Iterable[str]) -> None:
         label = f"{dockerfile.BUILDER_LABEL}={digest}"
         used = {_stage(found) for found in engine.images(label, dangling=False)}
         for found in engine.images(label, dangling=True):
-            if _stage(found) not in used:
+            if _stage(found) not in used and LINEAGE_LABEL not in (found.get("Labels") or {}):  # else somebody's copy of a container
                 engine.remove_image(found["Id"])
 
 

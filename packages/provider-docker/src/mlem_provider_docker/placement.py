@@ -96,9 +96,9 @@ class Placement:
             if port in taken and not requested:
                 continue
             self.ctx.guard()
-            id_ = self.engine.create(
-                self.wanted["image"], self.name, container.settings(self.wanted, port, self.ctx.lineage, self.ctx.name)
-            )
+            image = self.engine.image(self.wanted["image"]) or {}
+            settings = container.settings(self.wanted, port, self.ctx.lineage, self.ctx.name, str(image.get("Id")))
+            id_ = self.engine.create(self.wanted["image"], self.name, settings)
             began = self._make_way(port, others)
             try:
                 self.engine.start(id_, self.name)

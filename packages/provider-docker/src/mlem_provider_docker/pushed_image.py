@@ -81,7 +81,7 @@ class PushedImageStep(Step):
         image.expect_ours(found, name, ctx.lineage)
         if found is None:
             recipe = Recipe.of(_options(ctx), ctx.model)
-            labels = image.labels_of(recipe, ctx.model, ctx.lineage, ctx.name)
+            labels = image.labels_of(recipe, ctx.model, ctx.lineage, ctx.name, name)
             image.build(engine, name, recipe, _options(ctx), labels, ctx.model, ctx.model_location, ctx.report, ctx.guard)
         made = engine.image(name)
         if made is None:

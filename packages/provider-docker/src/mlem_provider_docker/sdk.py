@@ -10,6 +10,7 @@ from typing import IO, TYPE_CHECKING, Any, cast
 from mlem.errors import CredentialsError, MlemError
 from mlem.place import Place
 from mlem_provider_docker.errors import text_of, translate
+from mlem_provider_docker.ownership import LINEAGE_LABEL, is_our_container
 
 if TYPE_CHECKING:
     from docker import DockerClient
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
     from mlem_provider_docker.address import EngineAddress
     from mlem_provider_docker.endpoint import Endpoint
 
-LINEAGE_LABEL = "mlem.lineage"
 _TIMEOUT_S = 120
 
 
@@ -123,10 +123,10 @@ class Engine:
     # Containers
 
     def containers(self, lineage: str) -> list[dict[str, Any]]:
-        """List a deployment's containers, running or not: ``Id``, ``Names``, ``State``, ``Labels``."""
+        """List the containers that were made for a deployment, running or not: ``Id``, ``Names``, ``State``, ``Labels``."""
         with _translated("list containers"):
             found: list[dict[str, Any]] = self._api.containers(all=True, filters={"label": [f"{LINEAGE_LABEL}={lineage}"]})
-            return found
+        return [item for item in found if is_our_container(item.get("Labels"), str(item.get("ImageID")))]
 
     def container(self, id_or_name: str) -> dict[str, Any] | None:
         """Inspect a container; None when there is none."""

@@ -118,7 +118,7 @@ class ImageStep(Step):
 
         name, recipe = wanted["image"], _recipe(ctx)
         if ctx.model is not None and ctx.model_location is not None and recipe is not None:
-            labels = image.labels_of(recipe, ctx.model, ctx.lineage, ctx.name)
+            labels = image.labels_of(recipe, ctx.model, ctx.lineage, ctx.name, name)
             image.build(engine, name, recipe, _deployment(ctx), labels, ctx.model, ctx.model_location, ctx.report, ctx.guard)
         elif _env(ctx).registry is not None:
             image.pull(engine, name, ctx.report)
@@ -136,7 +136,7 @@ class ImageStep(Step):
         """Remove every image of this deployment."""
         from mlem_provider_docker import image
 
-        image.remove_old(_engine(ctx, recorded), ctx.lineage, ())
+        image.remove_old(_engine(ctx, recorded), ctx.lineage, (), [recorded["image_id"]] if recorded else ())
 
     def prune(self, ctx: Context, keep: Sequence[Record]) -> None:
         """Remove the images that no kept release needs."""

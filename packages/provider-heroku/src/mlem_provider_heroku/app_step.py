@@ -171,17 +171,23 @@ class AppStep(Step):
         """Delete the app, and what a killed run made or left aside."""
         heroku = self._look.heroku(recorded)
         known = [recorded["app_id"], recorded.get("replaced")] if recorded else []
-        names = [new_name(ctx.lineage), parked_name(ctx.lineage)]
+        unmarked, parked = new_name(ctx.lineage), parked_name(ctx.lineage)
         for id_ in filter(None, known):
             values = heroku.config_vars(id_)
-            if values is not None and values.get(LINEAGE_VAR) not in (None, ctx.lineage):
+            if values is not None and values.get(LINEAGE_VAR) is None:
+                raise ConflictError(
+                    f"the app {id_} has no {LINEAGE_VAR} any more: somebody took away the mark that says whose it is",
+                    code="not-ours",
+                    hint=f"if it is to go: heroku config:set {LINEAGE_VAR}={ctx.lineage} --app {id_}, then repeat the command",
+                )
+            if values is not None and values[LINEAGE_VAR] != ctx.lineage:
                 raise _not_ours(id_, f"and belongs to the mlem deployment of lineage {values[LINEAGE_VAR]}")
             self._delete(ctx, heroku, id_)
-        for name in names if recorded else [*names, app_name(ctx)]:
+        for name in (unmarked, parked) if recorded else (unmarked, parked, app_name(ctx)):
             try:
-                app = heroku.app(name) if name in names else self._ours(ctx, heroku, name)
+                app = heroku.app(name) if name == unmarked else self._ours(ctx, heroku, name)
             except (ConflictError, CredentialsError) as error:
-                if error.code not in ("not-ours", "heroku-forbidden"):
+                if name == parked or error.code not in ("not-ours", "heroku-forbidden"):
                     raise
                 continue  # a stranger's: nothing of ours has the name
             if app is not None:

@@ -15,7 +15,7 @@ from mlem.errors import NotFoundError
 from mlem.fields import Unit
 from mlem.place import Place
 from mlem.step import Context, Step
-from mlem_provider_local.steps import LOG_FILE, ModelStep, ProcessStep, home_of
+from mlem_provider_local.steps import ModelStep, ProcessStep, home_of
 
 if TYPE_CHECKING:
     from mlem.client import Client
@@ -84,7 +84,7 @@ class LocalProcess(Deployment):
 
     def logs(self, ctx: Context, state: State, *, follow: bool, tail: int | None) -> Iterator[str]:
         """Yield the lines of the server's log file."""
-        from mlem_provider_local.process import lookup
+        from mlem_provider_local.process import LOG_FILE, lookup
 
         record = state.records.get(ProcessStep.name) or state.records.get(ModelStep.name)
         path = home_of(ctx, record) / LOG_FILE

@@ -15,6 +15,7 @@ import psutil
 from mlem.errors import PlatformError
 from mlem.files import unusable
 
+LOG_FILE = "server.log"
 _SAME_START_S = 2.0
 """Two readings of a process's start may differ by this much: the kernel counts from a boot time that follows the clock."""
 
@@ -82,9 +83,19 @@ def _server(process: psutil.Process) -> Server | None:
         if "--deployment" not in arguments[:-1] or process.status() == psutil.STATUS_ZOMBIE:
             return None
         label = Label.parse(arguments[arguments.index("--deployment") + 1])
-        return Server(process.pid, process.create_time(), label) if label else None
+        ours = label is not None and _writes_log(process.pid, label.lineage)
+        return Server(process.pid, process.create_time(), label) if label and ours else None
     except psutil.Error:  # it ended meanwhile, or is another user's
         return None
+
+
+def _writes_log(pid: int, lineage: str) -> bool:
+    """Say whether a process writes the log of a deployment: what somebody starts with copied arguments does not."""
+    try:
+        output = os.readlink(f"/proc/{pid}/fd/1")
+    except OSError:  # another user's, or a system without /proc: its arguments have to do
+        return True
+    return output.removesuffix(" (deleted)").endswith(f"/{lineage}/{LOG_FILE}")
 
 
 def listen(host: str, port: int) -> socket.socket:

@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from mlem_provider_local.env import LocalEnv
 
 MODEL_FILE = "model.mlem"
-LOG_FILE = "server.log"
 
 
 def home_of(ctx: Context, recorded: Record | None = None) -> Path:
@@ -135,7 +134,7 @@ class ProcessStep(Step):
 
             for line in environment.differences(ctx.model):
                 ctx.report(f"note: {line}")
-        log = Path(wanted["home"]) / LOG_FILE
+        log = Path(wanted["home"]) / process.LOG_FILE
         listener = self._listen(wanted, recorded, ours, stop_timeout_s)
         try:
             process.stop(ours, stop_timeout_s)

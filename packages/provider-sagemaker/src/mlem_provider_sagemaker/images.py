@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from mlem.errors import ConflictError, MlemError
 from mlem.step import Change, Context, Record, Step, differences
-from mlem_provider_docker import LINEAGE_LABEL, EngineAddress, PushedImageStep
+from mlem_provider_docker import EngineAddress, PushedImageStep
 from mlem_provider_sagemaker.declared import account_of, env_of, repository_name
 from mlem_provider_sagemaker.errors import denied
 from mlem_provider_sagemaker.findings import Findings
@@ -107,11 +107,13 @@ class ImageStep(PushedImageStep):
 
     def prune(self, ctx: Context, keep: Sequence[Record]) -> None:
         """Remove the images that were built here and that no kept release needs, also those that no model was made of."""
+        from mlem_provider_docker import image
+
         engine = self._engine_if_there(ctx)
         if engine is None or not keep:
             return
         kept = {record["image"] for record in keep}
-        built = [name for found in engine.images(f"{LINEAGE_LABEL}={ctx.lineage}") for name in found.get("RepoTags") or []]
-        tags = [name.rpartition(":")[2] for name in built if name not in kept and name != "<none>:<none>"]
+        built = [name for _, names in image.made_for(engine, ctx.lineage) for name in names]
+        tags = [name.rpartition(":")[2] for name in built if name not in kept]
         self._findings.leftovers.prune_images(ctx, account_of(ctx, ctx.records.get(RepositoryStep.name)), keep[0]["repository"], tags)
         super().prune(ctx, keep)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +47,15 @@ class DeploymentFixtures(ABC):
     @abstractmethod
     def kill(self, handle: DeploymentHandle) -> None:
         """Kill the deployment's server behind our back, as a crash would, and return when it is gone."""
+
+    @contextmanager
+    def copies(self, handle: DeploymentHandle) -> Iterator[Callable[[], Sequence[str]] | None]:
+        """Make by hand what inherits the marks of the deployment's resources: a container from its image, a copy of a process.
+
+        Yields:
+            A function that lists what is there of it; None where nothing inherits.
+        """
+        yield None
 
     def elsewhere(self, project: Project) -> Project | None:
         """Return the same project as another machine, Engine or account sees it, where the deployment is not.
@@ -176,6 +186,20 @@ class LifeCycleSuite(DeploymentFixtures):
         assert self.leftovers(lineage) == []
         assert handle.status() == Condition(DeploymentStatus.NOT_DEPLOYED)
         assert handle.remove() is False
+
+    def test_what_somebody_made_from_it_by_hand_is_left_alone(self, project: Project) -> None:
+        handle = self.deploy(project)
+        lineage = _lineage(handle)
+        with self.copies(handle) as copies:
+            if copies is None:
+                pytest.skip("nothing inherits this provider's marks")
+            made = copies()
+            assert made
+            self.deploy(project, "triple")
+            handle.rollback()
+            assert (len(self.running(lineage)), copies()) == (1, made)
+            assert handle.remove() is True
+            assert (self.leftovers(lineage), copies()) == ([], made)
 
     def test_seen_from_elsewhere_it_is_not_taken_for_gone(self, project: Project) -> None:
         elsewhere = self.elsewhere(project)
