@@ -11,7 +11,7 @@ import pytest
 from mlem import api
 from mlem.deployment import Condition, DeploymentStatus
 from mlem.engine import Lock
-from mlem.errors import ConflictError, GateError, LockedError, MlemError, NotFoundError, PlatformError
+from mlem.errors import ConflictError, CredentialsError, GateError, LockedError, MlemError, NotFoundError, PlatformError
 from mlem.handle import DeploymentHandle
 from mlem.state import State
 from mlem.step import Change
@@ -258,3 +258,45 @@ def test_an_error_while_the_lock_is_held_frees_it(declare: Declare, platform: Fa
         handle.run()
     assert handle.holder() is None
     handle.run()
+
+
+def test_an_exception_of_a_callers_report_puts_the_last_good_release_back(
+    declare: Declare, platform: FakePlatform, project: Project
+) -> None:
+    declare().run()
+
+    def report(line: str) -> None:
+        if line.startswith(("waiting", "failed")):
+            raise ZeroDivisionError(line)
+
+    handle = replace(declare("triple"), report=report)
+    with pytest.raises(ZeroDivisionError) as caught:
+        handle.run()
+    assert f"release 1 (model {digest(project, 'double')}) serves again" in caught.value.__notes__
+    state = state_of(handle)
+    assert (state.model_hash, state.lock, platform.served[state.lineage].digest) == (digest(project, "double"), None, state.model_hash)
+    with pytest.raises(ZeroDivisionError):
+        replace(handle, report=report).rollback(1)
+    assert declare("triple").run().changed
+
+
+def test_credentials_that_expire_while_a_step_is_recorded_say_what_may_serve(
+    declare: Declare, platform: FakePlatform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    declare().run()
+    handle = declare("triple")
+    write, refused = handle.target.store.write, CredentialsError("the token has expired", hint="log in")
+
+    def expire(name: str, data: bytes, expect: str) -> str:
+        if "apply server" in platform.calls:
+            raise refused
+        return write(name, data, expect)
+
+    platform.calls.clear()
+    monkeypatch.setattr(type(handle.target.store), "write", lambda _self, *arguments: expire(*arguments))
+    with pytest.raises(CredentialsError, match="the token has expired") as caught:
+        handle.run()
+    message = caught.value.message
+    assert "release 1 could not be put back either: the token has expired" in message
+    assert "may serve already, and has not passed the gate" in message
+    assert "when that is put right, repeat the command; or put the release back: mlem deployment rollback app --to 1" in message

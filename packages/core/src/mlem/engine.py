@@ -77,10 +77,13 @@ def run(target: Target, model: Model, model_location: str, *, report: Report, lo
         try:
             ctx = apply_changes(session, steps, ctx, changes)
             _gate(target, ctx, state_of(session), model.digest)
-        except (LockedError, StateUnknownError):
-            raise  # whoever has the lock now acts: putting back is not ours any more
+        except (LockedError, StateUnknownError) as error:
+            raise _left(target, model.digest, error) from error
         except MlemError as error:
-            raise _put_back(target, session, steps, ctx, served, error) from error
+            raise _put_back(target, session, steps, ctx, served, model.digest, error) from error
+        except Exception as error:  # a caller's report, for instance: it stays the caller's own
+            _put_back_and_note(target, session, steps, ctx, served, model.digest, error)
+            raise
         ctx = remove_obsolete(session, steps, ctx, changes)
         state = finish(session, steps, ctx, _released(target, state_of(session), model.digest))
         return _outcome(changes, state, changed=True)
@@ -117,10 +120,13 @@ def rollback(target: Target, number: int | None, *, report: Report, lock: Lock =
         try:
             ctx = restore(session, steps, ctx, release)
             _gate(target, ctx, state_of(session), release.model_hash)
-        except (LockedError, StateUnknownError):
-            raise  # whoever has the lock now acts: putting back is not ours any more
+        except (LockedError, StateUnknownError) as error:
+            raise _left(target, release.model_hash, error) from error
         except MlemError as error:
-            raise _put_back(target, session, steps, ctx, served, error) from error
+            raise _put_back(target, session, steps, ctx, served, release.model_hash, error) from error
+        except Exception as error:
+            _put_back_and_note(target, session, steps, ctx, served, release.model_hash, error)
+            raise
         state = finish(session, steps, ctx, _released(target, state_of(session), release.model_hash, release))
         return state.releases[0]
 
@@ -163,7 +169,30 @@ def _with_model(ctx: Context, model: Model, model_location: str) -> Context:
     return replace(ctx, model=model, model_location=model_location)
 
 
-def _put_back(target: Target, session: Session, steps: Sequence[Step], ctx: Context, served: Release | None, error: MlemError) -> MlemError:
+def _left(target: Target, model_hash: str, error: MlemError) -> MlemError:
+    """Say how things were left when the lock or the store was lost: putting back is not ours any more, but of whoever has the lock now."""
+    again = f"then repeat the command, which goes on from there: mlem deployment run --load {target.name}"
+    return _extended(error, _may_serve(model_hash), f"{error.hint}; {again}" if error.hint else again)
+
+
+def _may_serve(model_hash: str) -> str:
+    return f"the new release (model {model_hash}) may serve already, and has not passed the gate"
+
+
+def _put_back_and_note(
+    target: Target, session: Session, steps: Sequence[Step], ctx: Context, served: Release | None, model_hash: str, error: Exception
+) -> None:
+    """Put the last good release back after an exception that is not ours, and note in it what came of that."""
+    silent = replace(ctx, report=lambda _line: None)  # the report may be what raised
+    failed = MlemError(f"{type(error).__name__}: {error}")
+    outcome = _put_back(target, session, steps, silent, served, model_hash, failed)
+    for line in (*outcome.message.splitlines()[1:], *([f"hint: {outcome.hint}"] if outcome.hint else [])):
+        error.add_note(line)
+
+
+def _put_back(
+    target: Target, session: Session, steps: Sequence[Step], ctx: Context, served: Release | None, model_hash: str, error: MlemError
+) -> MlemError:
     """Put the last good release back after a failure, and say so in the error that is raised."""
     name = target.name
     if served is None:
@@ -179,7 +208,9 @@ def _put_back(target: Target, session: Session, steps: Sequence[Step], ctx: Cont
         state = session.save(state_of(session).model_copy(update={"releases": (current, *state_of(session).releases[1:])}))
         prune(steps, ctx, state)
     except MlemError as second:
-        return _extended(error, f"release {served.number} could not be put back either: {second.message}", f"mlem deployment status {name}")
+        words = f"release {served.number} could not be put back either: {second.message}\n{_may_serve(model_hash)}"
+        what = f"when that is put right, repeat the command; or put the release back: mlem deployment rollback {name} --to {served.number}"
+        return _extended(error, f"{words}\n{what}", f"mlem deployment status {name}")
     return _extended(error, f"release {served.number} (model {served.model_hash}) serves again", error.hint)
 
 

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from mlem.clock import Clock
-from mlem.errors import ConflictError, LockedError, MlemError, PlatformError, StateUnknownError
+from mlem.errors import ConflictError, LockedError, MlemError
 from mlem.holder import is_dead, locked_by
 from mlem.session import Session
 from mlem.settled import pause_s
@@ -93,8 +93,6 @@ class Lease(Session):
             try:
                 if self._lost is None and (self._open or self._unheard is not None):
                     super().release()
-            except (LockedError, PlatformError):
-                pass  # all that this run did is on record: nothing is lost with the lock
             finally:
                 self._open = False
 
@@ -239,7 +237,7 @@ def leased(
                 lease.renew()
             except LockedError:
                 return  # the run finds out by its next guard or write
-            except StateUnknownError:
+            except MlemError:
                 continue  # the store may answer next time; the guard knows how old the last renewal is
 
     if lease.state is not None:

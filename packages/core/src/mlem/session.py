@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -10,6 +11,8 @@ from mlem.errors import ConflictError, MlemError, StateUnknownError
 from mlem.files import write_atomic
 from mlem.state import LockInfo, State
 from mlem.state_manager import ABSENT, Store
+
+_log = logging.getLogger(__name__)
 
 
 class Session:
@@ -84,13 +87,16 @@ class Session:
         self._manual = None
 
     def release(self) -> None:
-        """Take the holder out of the state.
+        """Take the holder out of the state, unless the store refuses: a lock whose holder is dead goes by itself.
 
         A state without records stays too: its lineage finds what an interrupted first step may have made.
         """
-        self._catch_up()
-        if self.state is not None and self.state.lock != self._manual:
-            self._write(self.state, self._manual)
+        try:
+            self._catch_up()
+            if self.state is not None and self.state.lock != self._manual:
+                self._write(self.state, self._manual)
+        except MlemError as error:  # nothing is lost with the lock, and it must not hide how the run ended
+            _log.debug("the lock was not released: %s", error)
 
     def _save(self, state: State, lock: LockInfo | None) -> State:
         if self.state is not None and state.lineage != self.state.lineage:

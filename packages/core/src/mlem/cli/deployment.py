@@ -8,6 +8,7 @@ import click
 
 from mlem.cli.main import LazyGroup
 from mlem.cli.output import output_option, print_result, progress, project_option, table
+from mlem.cli.streams import reader_is_gone
 
 if TYPE_CHECKING:
     from mlem.handle import DeploymentHandle
@@ -106,6 +107,8 @@ def logs(name: str, follow: bool, tail: int | None, project: str | None) -> None
     """Show the log of a deployment."""
     for line in handle(name, project).logs(follow=follow, tail=tail):
         click.echo(line)
+        if reader_is_gone():
+            return
 
 
 @click.command()

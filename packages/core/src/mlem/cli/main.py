@@ -11,7 +11,8 @@ from typing import Any, NoReturn
 
 import click
 
-from mlem.errors import MlemError, UserError
+from mlem.cli.streams import lost, reader_is_gone, steady
+from mlem.errors import MlemError, PlatformError, UserError
 
 COMMANDS: dict[str, tuple[str, str]] = {
     "init": ("mlem.cli.init:init", "Make a folder a project."),
@@ -95,17 +96,20 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     Args:
         arguments: What follows ``mlem``; the process's own when None.
     """
-    signal.signal(signal.SIGTERM, _terminate)
+    steady()
+    for name in ("SIGTERM", "SIGHUP"):
+        number = getattr(signal, name, None)
+        if number is not None and signal.getsignal(number) is not signal.SIG_IGN:  # else nohup was asked to let it live
+            signal.signal(number, _terminate)
     given = list(sys.argv[1:] if arguments is None else arguments)
     sys.exit(_run(given))
 
 
 def _run(arguments: list[str]) -> int:
-    stdout = sys.stdout
     try:
         code = cli.main(arguments, prog_name="mlem", standalone_mode=False)
         sys.stdout.flush()
-        return code if isinstance(code, int) else 0
+        return (code if isinstance(code, int) else 0) or _output_lost()
     except MlemError as error:
         return _report(error, arguments)
     except click.UsageError as error:
@@ -117,9 +121,6 @@ def _run(arguments: list[str]) -> int:
         click.echo("interrupted: what was done is on record; the same command goes on from there", err=True)
         return 130
     except SystemExit as end:
-        # click replaces stdout and leaves when the reader of our output is gone, as in `mlem ... | head`: that is no failure.
-        if sys.stdout is not stdout:
-            return 0
         return end.code if isinstance(end.code, int) else 1
 
 
@@ -130,6 +131,19 @@ def _report(error: MlemError, arguments: Sequence[str]) -> int:
     return error.exit_code
 
 
-def _terminate(_signal: int, _frame: FrameType | None) -> None:
-    """Leave by an exception on SIGTERM, so that the lock is released on the way."""
-    raise SystemExit(128 + signal.SIGTERM)
+def _output_lost() -> int:
+    """Say that a result could not be written, and return the exit code for it; a reader that has seen enough is fine."""
+    error = lost(sys.stdout)
+    if error is None or reader_is_gone():
+        return 0
+    from mlem.cli.output import print_error
+
+    hint = "what the command did is done, and on record"
+    refused = PlatformError(f"the result can't be written: {error.strerror}", code="output-lost", hint=hint)
+    print_error(refused, as_json=False)
+    return refused.exit_code
+
+
+def _terminate(number: int, _frame: FrameType | None) -> None:
+    """Leave by an exception on SIGTERM and SIGHUP, so that the lock is released on the way."""
+    raise SystemExit(128 + number)

@@ -1,0 +1,70 @@
+"""Standard streams whose end decides about nothing: a reader that is gone, a full disk, a closed terminal.
+
+A line that can't be written is dropped, and the work goes on; its exit code is its own. What was lost of a result can be asked for.
+"""
+
+from __future__ import annotations
+
+import errno
+import io
+import os
+import sys
+from typing import Any, TextIO
+
+
+class _Output(io.FileIO):
+    """A file descriptor that takes everything; what could not be written is noted."""
+
+    lost: OSError | None = None
+
+    def write(self, data: Any) -> int:
+        """Write what can be written; say that all was."""
+        if self.lost is None:
+            try:
+                return super().write(data) or 0
+            except OSError as error:
+                self.lost = error
+        return memoryview(data).nbytes
+
+
+def steady() -> None:
+    """Put streams that never raise in the place of stdout and stderr, and open those that are closed.
+
+    A closed descriptor would be the next file's: a state's, for instance, which then gets our error messages.
+    """
+    for descriptor in range(3):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)
+    sys.stdout = _steady(sys.stdout, 1)
+    sys.stderr = _steady(sys.stderr, 2)
+
+
+def _steady(stream: TextIO | None, descriptor: int) -> TextIO:
+    if stream is not None and _descriptor(stream) != descriptor:
+        return stream  # somebody's own, as in a test or a notebook
+    encoding, errors = (stream.encoding, stream.errors) if stream is not None else ("utf-8", "backslashreplace")
+    if stream is not None:
+        stream.flush()
+    output = _Output(descriptor, "w", closefd=False)
+    return io.TextIOWrapper(io.BufferedWriter(output), encoding=encoding, errors=errors, line_buffering=descriptor == 2 or output.isatty())
+
+
+def _descriptor(stream: TextIO) -> int | None:
+    try:
+        return stream.fileno()
+    except (OSError, ValueError, AttributeError):
+        return None
+
+
+def lost(stream: TextIO) -> OSError | None:
+    """Return why something of a stream was lost; None when nothing was, as far as it is known."""
+    raw = getattr(getattr(stream, "buffer", None), "raw", None)
+    return raw.lost if isinstance(raw, _Output) else None
+
+
+def reader_is_gone() -> bool:
+    """Whether nobody reads what is printed any more, as behind ``mlem ... | head``."""
+    error = lost(sys.stdout)
+    return error is not None and error.errno in (errno.EPIPE, errno.EIO)
