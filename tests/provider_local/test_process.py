@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import IO
 
 import psutil
 import pytest
 
 from mlem.errors import PlatformError
-from mlem_provider_local.process import Label, Server, find, listen, lookup, start, stop
+from mlem_provider_local.process import LOG_FILE, Label, Server, find, listen, lookup, start, stop
 
 LABEL = Label("0" * 32, "1" * 32, "127.0.0.1", 4321)
 
@@ -33,8 +36,19 @@ def test_a_reused_pid_is_not_taken_for_ours() -> None:
         stranger.communicate(b"\n")
 
 
-def test_the_same_pid_with_another_start_is_another_process() -> None:
-    ours = subprocess.Popen([sys.executable, "-c", "input()", "--deployment", str(LABEL)], stdin=subprocess.PIPE)
+@pytest.fixture
+def log(tmp_path: Path) -> Iterator[IO[bytes]]:
+    """The log of the deployment: what writes it is ours."""
+    path = tmp_path / LABEL.lineage / LOG_FILE
+    path.parent.mkdir()
+    with path.open("w+b") as file:
+        yield file
+
+
+def test_the_same_pid_with_another_start_is_another_process(log: IO[bytes]) -> None:
+    arguments = [sys.executable, "-c", "input()", "--deployment", str(LABEL)]
+    ours = subprocess.Popen(arguments, stdin=subprocess.PIPE, stdout=log)
+    copy = subprocess.Popen(arguments, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL)
     try:
         started = psutil.Process(ours.pid).create_time()
         assert lookup(ours.pid, started) == Server(ours.pid, started, LABEL)
@@ -42,17 +56,18 @@ def test_the_same_pid_with_another_start_is_another_process() -> None:
         assert [server.pid for server in find(LABEL.lineage)] == [ours.pid]
     finally:
         ours.communicate(b"\n")
+        copy.communicate(b"\n")
 
 
-def test_a_server_that_does_not_stop_is_killed() -> None:
+def test_a_server_that_does_not_stop_is_killed(log: IO[bytes]) -> None:
     stubborn = "import signal\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\nprint('ready', flush=True)\nsignal.pause()"
-    process = subprocess.Popen([sys.executable, "-c", stubborn, "--deployment", str(LABEL)], stdout=subprocess.PIPE)
-    assert process.stdout is not None
-    process.stdout.readline()
+    process = subprocess.Popen([sys.executable, "-c", stubborn, "--deployment", str(LABEL)], stdout=log)
+    while not log.tell():
+        log.seek(0, os.SEEK_END)
+        assert process.poll() is None
     stop(find(LABEL.lineage), timeout_s=0.2)
     assert find(LABEL.lineage) == []
-    process.stdout.close()
-    process.wait(10)
+    assert process.wait(10) == -signal.SIGKILL
 
 
 def test_a_taken_port_and_a_foreign_address_are_platform_errors() -> None:

@@ -10,7 +10,18 @@ from mlem.deployment import Condition, DeploymentStatus
 from mlem.elsewhere import can_be_asked, declared_place, expect_here, expect_place, has_public_address
 from mlem.errors import ConflictError, GateError, LockedError, MlemError, NotFoundError, StateUnknownError, UserError
 from mlem.holder import now
-from mlem.journal import apply_changes, changes_of, finish, prune, remove_obsolete, remove_step, restore, state_of
+from mlem.journal import (
+    apply_changes,
+    changes_of,
+    check_changes,
+    finish,
+    prune,
+    remove_obsolete,
+    remove_step,
+    restart_steps,
+    restore,
+    state_of,
+)
 from mlem.locking import Lock, Report, expect_ours, hold, new_state, release_lock, session_of
 from mlem.session import Session
 from mlem.state import Release, State
@@ -44,11 +55,14 @@ def _gate(target: Target, ctx: Context, state: State, model_hash: str) -> None:
 
 def plan(target: Target, model: Model, model_location: str) -> tuple[Change, ...]:
     """Say what a run would do, without doing it and without a lock."""
-    state = target.read_state() or State(type=target.deployment.type)
+    state, place = target.read_state() or new_state(target), declared_place(target)
     expect_ours(target, state)
-    expect_place(target, state, declared_place(target))
+    expect_place(target, state, place)
     ctx = _with_model(target.context(state), model, model_location)
-    return tuple(changes_of(target.deployment.steps(ctx), ctx, state))
+    steps = target.deployment.steps(ctx)
+    changes = tuple(changes_of(steps, ctx, state))
+    check_changes(steps, ctx, state, changes)
+    return changes
 
 
 def run(target: Target, model: Model, model_location: str, *, report: Report, lock: Lock = Lock()) -> Outcome:
@@ -70,10 +84,9 @@ def run(target: Target, model: Model, model_location: str, *, report: Report, lo
         changes = tuple(changes_of(steps, ctx, state))
         served = state.releases[0] if state.releases else None
         settled = served is not None and served.records == state.records and served.model_hash == model.digest
-        if settled and all(change.action == "keep" for change in changes):
-            _gate(target, ctx, state, model.digest)
-            prune(steps, ctx, state)  # what a run left that was killed after its gate
-            return _outcome(changes, state, changed=False)
+        if served is not None and settled and all(change.action == "keep" for change in changes):
+            return _kept(target, session, steps, ctx, served, changes)
+        check_changes(steps, ctx, state, changes)
         try:
             ctx = apply_changes(session, steps, ctx, changes)
             _gate(target, ctx, state_of(session), model.digest)
@@ -87,6 +100,58 @@ def run(target: Target, model: Model, model_location: str, *, report: Report, lo
         ctx = remove_obsolete(session, steps, ctx, changes)
         state = finish(session, steps, ctx, _released(target, state_of(session), model.digest))
         return _outcome(changes, state, changed=True)
+
+
+def _kept(target: Target, session: Session, steps: Sequence[Step], ctx: Context, served: Release, changes: tuple[Change, ...]) -> Outcome:
+    """Let what is as it should be pass the gate once more; start it again where it does not answer."""
+    state = state_of(session)
+    try:
+        _gate(target, ctx, state, served.model_hash)
+    except GateError as error:
+        ctx.report(f"{error.message.splitlines()[0]}; starting it again")
+        state = _restarted(target, session, steps, ctx, served, error)
+        return _outcome(changes, state, changed=True)
+    prune(steps, ctx, state)  # what a run left that was killed after its gate
+    return _outcome(changes, state, changed=False)
+
+
+def restart(target: Target, *, report: Report, lock: Lock = Lock()) -> Release:
+    """Start again what runs, with the present values of what is passed on to it, and let it pass the gate.
+
+    Returns:
+        The release that serves: the same one.
+
+    Raises:
+        NotFoundError: Nothing has passed the gate yet.
+        UserError: The platform has nothing that can be started again.
+        GateError: It does not answer rightly.
+    """
+    with session_of(target, "restart", lock, report) as session:
+        state = session.state
+        if state is None or not state.releases:
+            raise _not_deployed(target)
+        expect_here(target, state)
+        ctx = replace(target.context(state, report), guard=session.guard)
+        served = state.releases[0]
+        if served.records != state.records:
+            raise ConflictError(
+                f'"{target.name}" was left half-way by a command that was interrupted',
+                code="unfinished",
+                hint=f"finish it: mlem deployment run --load {target.name}",
+            )
+        nothing = UserError(f"a {target.deployment.type} deployment has nothing that can be started again", code="no-restart")
+        return _restarted(target, session, target.deployment.steps(ctx), ctx, served, nothing).releases[0]
+
+
+def _restarted(target: Target, session: Session, steps: Sequence[Step], ctx: Context, served: Release, unable: MlemError) -> State:
+    """Start again what serves, and return the state with its new records; raise an error where nothing can be started again."""
+    after = restart_steps(session, steps, ctx)
+    if after is None:
+        raise unable
+    _gate(target, after, state_of(session), served.model_hash)
+    current = served.model_copy(update={"records": state_of(session).records})
+    releases = (current, *state_of(session).releases[1:])
+    return finish(session, steps, after, state_of(session).model_copy(update={"releases": releases}))
 
 
 def _outcome(changes: tuple[Change, ...], state: State, *, changed: bool) -> Outcome:
@@ -309,6 +374,7 @@ __all__ = [
     "plan",
     "release_lock",
     "remove",
+    "restart",
     "rollback",
     "run",
 ]

@@ -94,6 +94,10 @@ class DeploymentHandle:
         """Remove everything that was deployed; return whether there was anything."""
         return engine.remove(self.target, report=self.report, lock=self.lock)
 
+    def restart(self) -> Release:
+        """Start again what serves, with the present values of what is passed on to it; return its release."""
+        return engine.restart(self.target, report=self.report, lock=self.lock)
+
     def forget(self) -> State | None:
         """Erase the record of a deployment whose machine or account is gone for good; return what was on record."""
         return engine.forget(self.target, lock=self.lock)

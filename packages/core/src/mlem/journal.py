@@ -8,7 +8,7 @@ from dataclasses import replace
 from mlem.errors import ConflictError
 from mlem.session import Session
 from mlem.state import Release, State
-from mlem.step import Action, Change, Context, Record, Step
+from mlem.step import Action, Change, Context, Record, Step, fields_of
 
 _GERUNDS: Mapping[Action, str] = {"create": "creating", "update": "updating", "replace": "replacing"}
 
@@ -30,13 +30,38 @@ def _change(step: Step, wanted: Record | None, ctx: Context, recorded: Record | 
     if wanted is None:
         return Change(step.name, "keep") if recorded is None else Change(step.name, "remove", "not declared any more")
     if recorded is None:
-        return Change(step.name, "create", "not there yet")
+        return Change(step.name, "create", "not there yet", fields=fields_of({}, wanted))
     observed = step.observe(ctx, recorded)
     if observed is None:
-        return Change(step.name, "create", "gone from the platform")
-    if all(observed.get(key) == value for key, value in wanted.items()):
-        return Change(step.name, "keep")
-    return step.change(observed, wanted)
+        return Change(step.name, "create", "gone from the platform", fields=fields_of({}, wanted))
+    fields = fields_of(observed, wanted)
+    return replace(step.change(observed, wanted), fields=fields) if fields else Change(step.name, "keep")
+
+
+def check_changes(steps: Sequence[Step], ctx: Context, state: State, changes: Sequence[Change]) -> None:
+    """Let every step that differs say what is in its way, before the first one is changed.
+
+    Raises:
+        MlemError: What a step would fail with.
+    """
+    for step, change in zip(steps, changes, strict=True):
+        wanted = step.wanted(ctx) if change.action in _GERUNDS else None
+        if wanted is not None:
+            step.check(ctx, wanted, state.records.get(step.name))
+
+
+def restart_steps(session: Session, steps: Sequence[Step], ctx: Context) -> Context | None:
+    """Start again what runs; None when nothing of any step does."""
+    restarted = False
+    for step in steps:
+        recorded = state_of(session).records.get(step.name)
+        if recorded is None:
+            continue
+        session.guard()
+        record = step.restart(ctx, recorded)
+        if record is not None:
+            ctx, restarted = _recorded(session, step, ctx, record), True
+    return ctx if restarted else None
 
 
 def apply_changes(session: Session, steps: Sequence[Step], ctx: Context, changes: Sequence[Change]) -> Context:

@@ -15,7 +15,23 @@ if TYPE_CHECKING:
 Record = Mapping[str, Any]
 """Plain JSON data: what a step wants, and what it found or made, in one flat mapping."""
 
+_SHOWN = 24
+"""So many characters of a value are shown in words; the fields of a change have all of it."""
+
 Action = Literal["create", "update", "replace", "keep", "remove"]
+
+
+@dataclass(frozen=True)
+class Difference:
+    """What differs of one field.
+
+    Attributes:
+        old: What there is; None when nothing is known.
+        new: What there should be.
+    """
+
+    old: Any
+    new: Any
 
 
 @dataclass(frozen=True)
@@ -27,12 +43,14 @@ class Change:
         action: The verb.
         reason: Why, in words; empty for ``keep``.
         downtime: What a caller of the deployment would notice, in words; empty when nothing.
+        fields: What differs: what there is and what there should be, by field.
     """
 
     step: str
     action: Action
     reason: str = ""
     downtime: str = ""
+    fields: Mapping[str, Difference] = field(default_factory=dict, compare=False)
 
 
 @dataclass(frozen=True)
@@ -107,6 +125,25 @@ class Step(ABC):
         """Say how a difference is put right; the default is an update in place."""
         return Change(self.name, "update", differences(recorded, wanted))
 
+    def check(self, ctx: Context, wanted: Record, recorded: Record | None) -> None:
+        """Raise for what would make `apply` fail and can be known before anything is changed; the default knows nothing.
+
+        Called for every step that differs before the first one is applied, and by ``plan``. It changes nothing.
+
+        Args:
+            ctx: The context of the run, with its model.
+            wanted: What `wanted` said.
+            recorded: What is on record; None when nothing is.
+        """
+
+    def restart(self, ctx: Context, recorded: Record) -> Record | None:
+        """Start again what runs, as it is on record, with the present values of what is passed on; return its new record.
+
+        None, the default, when nothing of this step runs. The engine calls it when a user asks for it, and when everything is as it
+        should be and the deployment does not answer.
+        """
+        return None
+
     def prune(self, ctx: Context, keep: Sequence[Record]) -> None:
         """Remove what no kept release needs any more: a predecessor that `apply` left serving, a successor that failed.
 
@@ -119,16 +156,29 @@ class Step(ABC):
         """
 
 
+def fields_of(recorded: Record, wanted: Record) -> dict[str, Difference]:
+    """Return the fields that differ."""
+    return {key: Difference(recorded.get(key), value) for key, value in wanted.items() if recorded.get(key) != value}
+
+
 def differences(recorded: Record, wanted: Record) -> str:
-    """Put the fields that differ into words: ``port 8080 -> 9090, memory_mib 512 -> 1024``."""
-    words = []
-    for key, value in wanted.items():
-        old = recorded.get(key)
-        if old != value:
-            words.append(f"{key} {_short(old)} -> {_short(value)}")
-    return ", ".join(words)
+    """Put the fields that differ into words: ``port 8080 -> 9090, environment.DEBUG none -> 1``."""
+    return ", ".join(_words(key, one.old, one.new) for key, one in fields_of(recorded, wanted).items())
 
 
-def _short(value: Any) -> str:
-    text = "none" if value is None else str(value)
-    return text if len(text) <= 24 else f"{text[:12]}..."
+def _words(key: str, old: Any, new: Any) -> str:
+    if isinstance(old, Mapping) and isinstance(new, Mapping):
+        names = [name for name in {**old, **new} if old.get(name) != new.get(name)]
+        return ", ".join(_words(f"{key}.{name}", old.get(name), new.get(name)) for name in names)
+    before, after = ("none" if value is None else str(value) for value in (old, new))
+    alike = next((at for at, (one, other) in enumerate(zip(before, after, strict=False)) if one != other), min(len(before), len(after)))
+    start = alike if alike > _SHOWN // 2 and max(len(before), len(after)) > _SHOWN else 0
+    return f"{key} {_short(before, start)} -> {_short(after, start)}"
+
+
+def _short(text: str, start: int) -> str:
+    """Cut a text: the part that differs is the one to show."""
+    if len(text) <= _SHOWN:
+        return text
+    shown = text[start : start + _SHOWN // 2]
+    return f"{'...' if start else ''}{shown}{'...' if start + _SHOWN // 2 < len(text) else ''}"

@@ -94,13 +94,10 @@ class DockerDirBuilder(ImageOptions, Builder):
             ConflictError: The folder has other files; the versions differ.
             PluginError: The model has code that the image's Python can't run.
         """
-        from mlem_provider_docker import context, image, versions
+        from mlem_provider_docker import context, image
 
         recipe = Recipe.of(self, model)
-        if self.accept_version_differences:
-            versions.expect_python(model, recipe.python)
-        else:
-            versions.check(model, recipe.python, self.packages)
+        image.expect_versions(recipe, self, model)
         context.write(self.target, recipe, self, image.labels_of(recipe, model, image.BUILT, "", None), model, model_location)
         report(f"wrote {self.target}")
         return {"folder": str(self.target), "model_hash": model.digest}

@@ -110,6 +110,19 @@ def expect_ours(found: Mapping[str, Any] | None, name: str, lineage: str) -> Non
         )
 
 
+def expect_versions(recipe: Recipe, options: ImageOptions, model: Model) -> None:
+    """Check that an image would have the versions that a model was saved with, as far as they matter.
+
+    Raises:
+        ConflictError: They differ.
+        PluginError: The model has code that the image's Python can't run.
+    """
+    if options.accept_version_differences:
+        versions.expect_python(model, recipe.python)
+    else:
+        versions.check(model, recipe.python, options.packages)
+
+
 def build(
     engine: Engine,
     name: str,
@@ -139,10 +152,7 @@ def build(
         PluginError: The model has code that the image's Python can't run.
         PlatformError: The build failed; the message has the step and the last lines.
     """
-    if options.accept_version_differences:
-        versions.expect_python(model, recipe.python)
-    else:
-        versions.check(model, recipe.python, options.packages)
+    expect_versions(recipe, options, model)
     with tempfile.TemporaryDirectory(prefix="mlem-build-") as folder:
         path = Path(folder)
         context.write(path, recipe, options, labels, model, model_location)

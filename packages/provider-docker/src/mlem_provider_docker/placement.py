@@ -11,7 +11,7 @@ from mlem.clients.probe import ready
 from mlem.deployment import DeploymentStatus
 from mlem.errors import MlemError, PlatformError
 from mlem.step import Context, Record
-from mlem_provider_docker import container
+from mlem_provider_docker import container, drift
 from mlem_provider_docker.sdk import Engine
 
 _READY_POLL_S = 0.05
@@ -28,6 +28,7 @@ class Placement:
         wanted: What the container is to be.
         stop_timeout_s: How long a container may take to stop.
         ready_timeout_s: How long a server may take until it is ready; what then is, the gate finds out.
+        unfit: The id of a container that has the right label, and is not to be adopted: somebody changed it, or it is to start again.
     """
 
     ctx: Context
@@ -35,6 +36,7 @@ class Placement:
     wanted: Record
     stop_timeout_s: float
     ready_timeout_s: float
+    unfit: str | None = None
 
     @property
     def name(self) -> str:
@@ -60,13 +62,17 @@ class Placement:
         digest = container.config_digest(self.wanted)
         listed = self.engine.containers(self.ctx.lineage)
         ours = [found for item in listed if (found := self.engine.container(item["Id"])) is not None]
-        fitting = next((found for found in ours if found["Config"]["Labels"].get(container.CONFIG_LABEL) == digest), None)
+        fitting = next((found for found in ours if self._fits(found, digest)), None)
         others = [found for found in ours if found is not fitting]
         for other in others:
             if other["Name"].lstrip("/") == self.name:
                 self.engine.rename(other["Id"], container.parked_name(self.name, other["Id"]))
         adopted = self._adopt(fitting, others) if fitting is not None else None
         return adopted or self._start_new(port_before, others)
+
+    def _fits(self, found: dict[str, Any], digest: str) -> bool:
+        labelled = found["Config"]["Labels"].get(container.CONFIG_LABEL) == digest
+        return labelled and found["Id"] != self.unfit and not drift.stale_names(found, self.wanted["pass_environment"])
 
     def _adopt(self, fitting: dict[str, Any], others: Sequence[dict[str, Any]]) -> Record | None:
         """Bring a container of the right settings into place; None when its port is taken, and any other will do."""
@@ -131,6 +137,7 @@ class Placement:
             "id": id_,
             "port": port,
             "url": container.url_of(self.engine.endpoint, self.wanted["bind_address"], port or 0),
+            drift.AS_MADE: drift.as_made(found) if found else None,
         }
         return {**made, "start_s": None if began is None else self._await_ready(made, began)}
 

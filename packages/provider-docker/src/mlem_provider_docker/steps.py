@@ -113,6 +113,18 @@ class ImageStep(Step):
             raise ConflictError(f"the image {name} was removed while it was made", hint="repeat the command")
         return {**wanted, "image_id": made["Id"]}
 
+    def check(self, ctx: Context, wanted: Record, recorded: Record | None) -> None:
+        """Look for strangers' images of the names, and for versions that differ."""
+        from mlem_provider_docker import image
+
+        _expect_same_engine(ctx, wanted, recorded)
+        engine = _engine(ctx, wanted)
+        for name in filter(None, (wanted["image"], self._extra_name(ctx, wanted))):
+            image.expect_ours(engine.image(name), name, ctx.lineage)
+        recipe = _recipe(ctx)
+        if ctx.model is not None and recipe is not None and engine.image(wanted["image"]) is None:
+            image.expect_versions(recipe, _deployment(ctx), ctx.model)
+
     def _make(self, engine: Engine, ctx: Context, wanted: Record) -> None:
         from mlem_provider_docker import image
 
@@ -181,9 +193,10 @@ class ContainerStep(Step):
     def observe(self, ctx: Context, recorded: Record) -> Record | None:
         """Look whether the very container on record is there and runs, under its name and on its port."""
         from mlem_provider_docker.container import situation
+        from mlem_provider_docker.drift import observed
 
         found = _engine(ctx, recorded).container(recorded["id"])
-        return None if found is None else {**recorded, "situation": situation(found, recorded)}
+        return None if found is None else {**recorded, **observed(found, recorded), "situation": situation(found, recorded)}
 
     def change(self, recorded: Record, wanted: Record) -> Change:
         """A container can't be changed: another takes its place, without a gap where the ports allow it."""
@@ -192,7 +205,9 @@ class ContainerStep(Step):
         others = {key: value for key, value in wanted.items() if key != "situation"}
         if all(recorded.get(key) == value for key, value in others.items()):
             return Change(self.name, "update", f"the container is {recorded['situation']}")
-        reason = differences(recorded, others)
+        secrets = sorted(set(wanted["pass_environment"]) - set(recorded["pass_environment"]))
+        plain = {key: value for key, value in others.items() if key != "pass_environment" or not secrets}
+        reason = ", ".join(filter(None, [differences(recorded, plain), *(f"the value of {name}" for name in secrets)]))
         if recorded["situation"] != IN_PLACE or wanted["requested_port"] != recorded["port"]:
             return Change(self.name, "replace", reason)
         start_s = recorded.get("start_s")
@@ -209,12 +224,33 @@ class ContainerStep(Step):
         The other containers of the deployment stay for `prune`, which the engine calls when the gate has decided: running where
         the ports allow it, and stopped where they do not.
         """
-        from mlem_provider_docker.placement import Placement
+        from mlem_provider_docker.drift import observed
 
         _expect_same_engine(ctx, wanted, recorded)
+        there = _engine(ctx, recorded).container(recorded["id"]) if recorded else None
+        changed = recorded is not None and there is not None and bool(observed(there, recorded))
+        return self._place(ctx, wanted, recorded, unfit=recorded["id"] if recorded and changed else None)
+
+    def _place(self, ctx: Context, wanted: Record, recorded: Record | None, unfit: str | None) -> Record:
+        from mlem_provider_docker.placement import Placement
+
         deployment = _deployment(ctx)
-        placement = Placement(ctx, _engine(ctx, wanted), wanted, deployment.stop_timeout_s, deployment.gate_timeout_s)
+        placement = Placement(ctx, _engine(ctx, wanted), wanted, deployment.stop_timeout_s, deployment.gate_timeout_s, unfit)
         return placement.place(recorded["port"] if recorded else None)
+
+    def check(self, ctx: Context, wanted: Record, recorded: Record | None) -> None:
+        """Look for a stranger's container of the name, for variables that are not set, and for an address that can't be reached."""
+        from mlem_provider_docker import container
+
+        engine = _engine(ctx, wanted)
+        container.expect_ours(engine.container(wanted["container_name"]), wanted["container_name"], ctx.lineage)
+        container.settings(wanted, 1, ctx.lineage, ctx.name, "")
+        container.url_of(engine.endpoint, wanted["bind_address"], 1)
+
+    def restart(self, ctx: Context, recorded: Record) -> Record:
+        """Put a new container of the same settings in the place of the one that serves."""
+        wanted = {key: recorded[key] for key in self.wanted(ctx) if key in recorded}
+        return self._place(ctx, wanted, recorded, unfit=recorded["id"])
 
     def remove(self, ctx: Context, recorded: Record | None) -> None:
         """Stop and remove every container of this deployment."""

@@ -38,12 +38,15 @@ class ModelStep(Step):
         """Look whether the copy is there."""
         return recorded if _copy(recorded).is_file() else None
 
+    def check(self, ctx: Context, wanted: Record, recorded: Record | None) -> None:
+        """Look whether this Python can run the model's code."""
+        from mlem_provider_local import environment
+
+        if ctx.model is not None:
+            environment.expect_python(ctx.model)
+
     def apply(self, ctx: Context, wanted: Record, recorded: Record | None) -> Record:
         """Copy the model, unless the copy is there: it appears whole or not at all."""
-        if ctx.model is not None:
-            from mlem_provider_local import environment
-
-            environment.expect_python(ctx.model)
         target = _copy(wanted).parent
         if not target.is_dir():
             if ctx.model is None or ctx.model_location is None:
@@ -115,13 +118,32 @@ class ProcessStep(Step):
         """Adopt a fitting process that a killed run left; else stop ours and start one."""
         from mlem_provider_local import process
 
-        ours = process.find(ctx.lineage)
+        return self._serve(ctx, wanted, recorded, process.find(ctx.lineage), adopt=True)
+
+    def restart(self, ctx: Context, recorded: Record) -> Record:
+        """Stop the server, and start another on its port."""
+        from mlem_provider_local import process
+
+        return self._serve(ctx, recorded, recorded, process.find(ctx.lineage), adopt=False)
+
+    def check(self, ctx: Context, wanted: Record, recorded: Record | None) -> None:
+        """Look whether a port that is asked for is free, or ours."""
+        from mlem_provider_local import process
+
+        port = wanted["requested_port"]
+        if port and port not in [server.label.port for server in process.find(ctx.lineage)]:
+            process.listen(wanted["host"], port).close()
+
+    def _serve(self, ctx: Context, wanted: Record, recorded: Record | None, ours: Sequence[process.Server], *, adopt: bool) -> Record:
+        from mlem_provider_local import process
+
         variables = wanted.get("variables")
         told = recorded is None or recorded.get("variables") == variables
         fitting = [
             server
             for server in ours
-            if told
+            if adopt
+            and told
             and (server.label.model_hash, server.label.host) == (wanted["model_hash"], wanted["host"])
             and wanted["requested_port"] in (None, server.label.port)
         ]

@@ -22,6 +22,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "apply": ("mlem.cli.deployment_apply:apply", "Call a method of a deployed model with data from a file."),
     "releases": ("mlem.cli.deployment:releases", "List the releases that can be put back."),
     "rollback": ("mlem.cli.deployment_run:rollback", "Put an earlier release back."),
+    "restart": ("mlem.cli.deployment_restart:restart", "Start again what serves."),
     "remove": ("mlem.cli.deployment_run:remove", "Remove what is deployed; the declaration stays."),
     "list": ("mlem.cli.deployment:list_", "List the project's deployments."),
     "state": ("mlem.cli.deployment_state:state", "Move the state of a deployment, or push one that was kept."),

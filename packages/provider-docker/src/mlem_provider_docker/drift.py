@@ -1,0 +1,42 @@
+"""What somebody changed of a container behind our back, by ``docker update`` or ``docker network``; and secrets that have changed since.
+
+A container is compared with what it was when it was made: an Engine may not do all that it is asked for, and then that is no change.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Any
+
+from mlem.step import Record
+
+AS_MADE = "as_made"
+"""In a record: what the Engine made of the settings that can be changed later."""
+
+
+def as_made(found: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the settings of an inspected container that can be changed while it runs."""
+    host = found.get("HostConfig") or {}
+    memory, cpus = host.get("Memory") or 0, host.get("NanoCpus") or 0
+    return {
+        "memory_mib": memory // 2**20 or None,
+        "cpus": cpus / 1e9 or None,
+        "restart_policy": (host.get("RestartPolicy") or {}).get("Name") or "no",
+        "network": " and ".join(sorted((found.get("NetworkSettings") or {}).get("Networks") or {})) or "none",
+    }
+
+
+def observed(found: Mapping[str, Any], recorded: Record) -> dict[str, Any]:
+    """Return the fields of a record that are not as they were made, with what they are now."""
+    made = recorded.get(AS_MADE)
+    changed = {key: value for key, value in as_made(found).items() if made and made.get(key) != value}
+    stale = stale_names(found, recorded["pass_environment"])
+    return {**changed, **({"pass_environment": [name for name in recorded["pass_environment"] if name not in stale]} if stale else {})}
+
+
+def stale_names(found: Mapping[str, Any], names: list[str]) -> list[str]:
+    """Return the variables that a container has with another value than here; where they are not set, nobody can tell."""
+    pairs = (item.partition("=") for item in (found.get("Config") or {}).get("Env") or [])
+    there = {name: value for name, _, value in pairs}
+    return [name for name in names if name in os.environ and there.get(name) != os.environ[name]]
