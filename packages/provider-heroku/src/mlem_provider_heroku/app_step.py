@@ -30,6 +30,7 @@ class AppStep(Step):
 
     def __init__(self, look: Look) -> None:
         self._look = look
+        self._checked: dict[str, App | None] = {}
 
     def wanted(self, ctx: Context) -> Record:
         """Want an app of this name, in this region, of this team, with our mark."""
@@ -61,6 +62,12 @@ class AppStep(Step):
         if recorded["app_name"] != wanted["app_name"]:
             return Change(self.name, "update", reason, f"the address changes: nothing answers for {recorded['app_name']} any more")
         return Change(self.name, "update", reason)
+
+    def check(self, ctx: Context, wanted: Record, recorded: Record | None) -> None:
+        """Look whether somebody else has the name."""
+        if recorded is None or recorded["app_name"] != wanted["app_name"]:
+            name = wanted["app_name"]
+            self._checked[name] = self._ours(ctx, self._look.heroku(recorded), name)
 
     def apply(self, ctx: Context, wanted: Record, recorded: Record | None) -> Record:
         """Find the app, or make it; rename it; or put another in its place, and keep it aside until the gate has decided."""
@@ -99,7 +106,7 @@ class AppStep(Step):
     def _other(self, ctx: Context, heroku: Heroku, wanted: Record, current: App | None, aside: App | None) -> App:
         """Adopt the app that a killed run made, or make one; put the current one aside, unless the last good one is there already."""
         name = wanted["app_name"]
-        holder = self._ours(ctx, heroku, name)
+        holder = self._checked.pop(name) if name in self._checked else self._ours(ctx, heroku, name)
         if holder is not None and (current is None or holder["id"] != current["id"]):
             if _lives(_place(holder), wanted):
                 return holder

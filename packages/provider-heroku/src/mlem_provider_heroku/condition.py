@@ -14,8 +14,10 @@ from mlem_provider_heroku.api import Heroku
 from mlem_provider_heroku.codes import explain, last_code, last_exit
 from mlem_provider_heroku.logs import read
 from mlem_provider_heroku.look import UP
+from mlem_provider_heroku.place import LINEAGE_VAR
 
 PROBE_TIMEOUT_S = 2.0
+ASLEEP = "asleep: the next request wakes it"
 _CRASH_LINES = 100
 _FIRST_PAUSE_S, _LAST_PAUSE_S, _LEAST_PAUSE_S = 2.0, 16.0, 0.5
 _FEW_CALLS = 500
@@ -64,7 +66,7 @@ def condition(heroku: Heroku, app: Record, release: Record, url: str) -> Conditi
     watch.at = time.monotonic()
     slow = heroku.remaining is not None and heroku.remaining < _FEW_CALLS
     watch.pause_s = _LAST_PAUSE_S if slow else min(_LAST_PAUSE_S, watch.pause_s * 2 if waiting else _FIRST_PAUSE_S)
-    if watch.seen != Condition(DeploymentStatus.RUNNING):
+    if watch.seen.status is not DeploymentStatus.RUNNING or watch.seen.reason == ASLEEP:
         return watch.seen
     is_ready, reason = ready(url, PROBE_TIMEOUT_S)
     if not is_ready:
@@ -80,7 +82,7 @@ def _of_dynos(heroku: Heroku, app: Record, dynos: Sequence[Mapping[str, Any]] | 
     for dyno in dynos:
         state, runs = dyno["state"], dyno["release"]["version"]
         if runs > version:
-            return Condition(DeploymentStatus.UNKNOWN, f"{dyno['name']} runs release v{runs}, on record is v{version}: run again")
+            return _of_other_release(heroku, app, runs, version)
         if runs < version:
             return Condition(DeploymentStatus.STARTING, f"{dyno['name']} still runs release v{runs}")
         if state == "crashed":
@@ -91,8 +93,20 @@ def _of_dynos(heroku: Heroku, app: Record, dynos: Sequence[Mapping[str, Any]] | 
         if dyno["state"] not in UP:
             return Condition(DeploymentStatus.STARTING, f"{dyno['name']} is {dyno['state']}")
     if all(dyno["state"] == "idle" for dyno in dynos):
-        return Condition(DeploymentStatus.RUNNING, "asleep: the next request wakes it")
+        return Condition(DeploymentStatus.RUNNING, ASLEEP)
     return Condition(DeploymentStatus.RUNNING)
+
+
+def _of_other_release(heroku: Heroku, app: Record, runs: int, version: int) -> Condition:
+    """Say what somebody released since: other config vars leave the model that is on record."""
+    release = heroku.newest_release(app["app_id"])
+    who = (release.get("user") or {}).get("email")
+    what = f'"{release.get("description")}"{f" by {who}" if who else ""}'
+    hint = "mlem deployment plan shows what differs, a run puts it right"
+    mark = (heroku.config_vars(app["app_id"]) or {}).get(LINEAGE_VAR)
+    same_model = mark == app["lineage"] and str(release.get("description")).endswith("config vars")
+    status = DeploymentStatus.RUNNING if same_model else DeploymentStatus.UNKNOWN
+    return Condition(status, f"release v{runs} is not ours: {what}; on record is v{version}: {hint}")
 
 
 def _why(heroku: Heroku, app: Record) -> str:

@@ -68,6 +68,10 @@ class ConfigVarsStep(OfApp):
         names += sorted(set(recorded["pass_environment"]) ^ set(wanted["pass_environment"]))
         return Change(self.name, "update", ", ".join(names) or differences(recorded, wanted), GAP)
 
+    def check(self, ctx: Context, wanted: Record, recorded: Record | None) -> None:
+        """Look for variables that are not set here."""
+        _passed(wanted["pass_environment"])
+
     def apply(self, ctx: Context, wanted: Record, recorded: Record | None) -> Record:
         """Set what differs, in one change; a rollback of Heroku's brings them back by itself."""
         if "release" in ctx.put_back:
@@ -192,6 +196,13 @@ class ReleaseStep(OfApp):
         words = [differences(recorded, {key: value for key, value in wanted.items() if key not in (*config, "situation")})]
         words += ["config vars"] if any(recorded.get(key) != wanted[key] for key in config) else []
         return Change(self.name, "update", ", ".join(filter(None, words)) or str(recorded["situation"]), GAP)
+
+    def restart(self, ctx: Context, recorded: Record) -> Record | None:
+        """Start the dynos again."""
+        app = ctx.records[APP]
+        self._look.heroku(app).restart(app["app_id"])
+        self._look.forget(app["app_id"])
+        return recorded
 
     def apply(self, ctx: Context, wanted: Record, recorded: Record | None) -> Record:
         """Release the image, which Heroku ignores where it runs already; or roll back to the release that is put back."""
