@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -177,9 +178,65 @@ def test_a_secret_is_passed_and_written_nowhere(project: Project, engine: Engine
     assert found is not None
     assert f"SERVICE_TOKEN={canary}" in found["Config"]["Env"]
     assert [path for path in project.folder.rglob("*") if path.is_file() and canary.encode() in path.read_bytes()] == []
+    assert {change.action for change in project.handle(APP).plan()} == {"keep"}
+    monkeypatch.setenv("SERVICE_TOKEN", "canary-rotated")
+    [rotated] = [change for change in project.handle(APP).plan() if change.action != "keep"]
+    assert (rotated.step, rotated.reason, "canary" in repr(rotated)) == ("container", "the value of SERVICE_TOKEN", False)
+    deploy(project, name, "double", "--pass_environment", "SERVICE_TOKEN")
+    found = engine.container(name)
+    assert found is not None
+    assert "SERVICE_TOKEN=canary-rotated" in found["Config"]["Env"]
+    assert [release.number for release in project.handle(APP).releases()] == [1]
     monkeypatch.delenv("SERVICE_TOKEN")
-    done = project.run("docker", APP, "triple")
-    assert (done.returncode, "export SERVICE_TOKEN=" in done.stderr, answers(project)) == (2, True, [2.0, 4.0, 6.0])
+    before = record(project)
+    for command in (["plan", APP, "--model", "triple"], ["run", "docker", APP, "--model", "triple"], ["restart", APP]):
+        done = project.mlem("deployment", *command)
+        assert (done.returncode, "export SERVICE_TOKEN=" in done.stderr) == (2, True), (command, done.stderr)
+    assert (record(project), engine.container(name), answers(project)) == (before, found, [2.0, 4.0, 6.0])
+
+
+@pytest.mark.parametrize("deed", ["memory", "restart policy", "network"])
+def test_what_somebody_changes_of_the_container_is_seen_and_put_right(project: Project, engine: Engine, name: str, deed: str) -> None:
+    deploy(project, name, "double", "--memory_mib", "256")
+    before = record(project)["id"]
+    deeds = {
+        "memory": ["update", "--memory", "512m", "--memory-swap", "512m", before],
+        "restart policy": ["update", "--restart", "no", before],
+        "network": ["network", "disconnect", "bridge", before],
+    }
+    subprocess.run(["docker", *deeds[deed]], check=True, capture_output=True)
+    fields = {
+        "memory": "memory_mib 512 -> 256",
+        "restart policy": "restart_policy no -> unless-stopped",
+        "network": "network none -> bridge",
+    }
+    [change] = [change for change in project.handle(APP).plan() if change.action != "keep"]
+    assert (change.action, change.reason) == ("replace", fields[deed])
+    assert project.mlem("deployment", "run", "--load", APP).returncode == 0
+    assert (record(project)["id"] != before, answers(project)) == (True, [2.0, 4.0, 6.0])
+    assert {change.action for change in project.handle(APP).plan()} == {"keep"}
+    assert len(engine.containers(lineage(project))) == 1
+
+
+def test_a_restart_puts_a_new_container_in_the_place_of_the_one_that_serves(project: Project, engine: Engine, name: str) -> None:
+    port = free_port()
+    deploy(project, name, "double", "--port", str(port))
+    before = record(project)["id"]
+    done = project.mlem("deployment", "restart", APP)
+    assert done.returncode == 0, done.stderr
+    assert (record(project)["id"] != before, record(project)["port"], answers(project)) == (True, port, [2.0, 4.0, 6.0])
+    assert ([release.number for release in project.handle(APP).releases()], engine.container(before)) == ([1], None)
+    assert len(engine.containers(lineage(project))) == 1
+
+
+def test_what_is_as_it_should_be_and_does_not_answer_is_started_again(project: Project, engine: Engine, name: str) -> None:
+    deploy(project, name, "double", "--gate_timeout_s", "5")
+    before = record(project)["id"]
+    [server] = engine._api.top(before)["Processes"]
+    os.kill(int(server[1]), signal.SIGSTOP)
+    assert {change.action for change in project.handle(APP).plan()} == {"keep"}
+    assert project.handle(APP).run().changed is True
+    assert (record(project)["id"] != before, answers(project)) == (True, [2.0, 4.0, 6.0])
 
 
 @pytest.mark.parametrize("deed", ["stop", "remove", "restart", "pause", "rename", "replace"])
@@ -208,11 +265,12 @@ def test_what_happens_behind_our_back_is_found_and_put_right(project: Project, e
             return
         if deed != "rename":
             assert handle.status().status is not DeploymentStatus.RUNNING
-        assert [change.action for change in handle.plan()] == ["keep", "create" if deed in ("remove", "replace") else "update"]
         if replacement:
-            done = project.mlem("deployment", "run", "--load", APP)
-            assert (done.returncode, "was not made by mlem" in done.stderr) == (4, True), done.stderr
+            for command in (["plan", APP], ["run", "--load", APP]):
+                done = project.mlem("deployment", *command)
+                assert (done.returncode, "was not made by mlem" in done.stderr) == (4, True), done.stderr
             engine.remove_container(replacement)
+        assert [change.action for change in handle.plan()] == ["keep", "create" if deed in ("remove", "replace") else "update"]
         done = project.mlem("deployment", "run", "--load", APP)
         assert done.returncode == 0, done.stderr
     finally:

@@ -23,7 +23,7 @@ def as_made(found: Mapping[str, Any]) -> dict[str, Any]:
         "memory_mib": memory // 2**20 or None,
         "cpus": cpus / 1e9 or None,
         "restart_policy": (host.get("RestartPolicy") or {}).get("Name") or "no",
-        "network": " and ".join(sorted((found.get("NetworkSettings") or {}).get("Networks") or {})) or "none",
+        "network": " and ".join(sorted((found.get("NetworkSettings") or {}).get("Networks") or {})) or "disconnected",
     }
 
 

@@ -58,6 +58,7 @@ class Placement:
             PlatformError: The port is taken.
         """
         container.url_of(self.engine.endpoint, self.wanted["bind_address"], 1)
+        container.settings(self.wanted, 1, self.ctx.lineage, self.ctx.name, "")  # what is wrong with them is said before anything gives way
         container.expect_ours(self.engine.container(self.name), self.name, self.ctx.lineage)
         digest = container.config_digest(self.wanted)
         listed = self.engine.containers(self.ctx.lineage)
