@@ -208,7 +208,7 @@ def test_what_somebody_changes_of_the_container_is_seen_and_put_right(project: P
     fields = {
         "memory": "memory_mib 512 -> 256",
         "restart policy": "restart_policy no -> unless-stopped",
-        "network": "network none -> bridge",
+        "network": "network disconnected -> none",
     }
     [change] = [change for change in project.handle(APP).plan() if change.action != "keep"]
     assert (change.action, change.reason) == ("replace", fields[deed])
