@@ -28,6 +28,20 @@ def shared(project: Project, seaweedfs: Any, monkeypatch: pytest.MonkeyPatch) ->
     return project
 
 
+def test_a_plan_says_create_where_nothing_is_deployed(shared: Project) -> None:
+    def planned() -> set[str]:
+        return {change["action"] for change in shared.json("deployment", "plan", "app")["changes"]}
+
+    declared = shared.mlem("declare", "deployment", "local", "app", "--model", "iris")
+    assert (declared.returncode, planned()) == (0, {"create"})
+    done = shared.mlem("deployment", "plan", "app", "--detailed-exitcode")
+    assert done.returncode == 10, done.stderr
+    assert shared.mlem("deployment", "run", "--load", "app").returncode == 0
+    assert planned() == {"keep"}
+    assert shared.mlem("deployment", "remove", "app").returncode == 0
+    assert planned() == {"create"}
+
+
 def begin(project: Project, *arguments: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [sys.executable, "-m", "mlem.cli", "deployment", *arguments],
