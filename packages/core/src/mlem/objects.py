@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, ClassVar, Self
 
-from pydantic import BaseModel, ConfigDict, SecretStr
+from pydantic import BaseModel, ConfigDict, PrivateAttr, SecretStr
 
 from mlem.validation import validate
 
@@ -16,6 +18,19 @@ class Value(BaseModel):
     """A frozen value that accepts no field it does not know."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=())
+    _folder: Path | None = PrivateAttr(default=None)
+
+    def located(self, folder: Path) -> Self:
+        """Return the value as one that is declared in a file of a folder: its relative paths start there, wherever a command runs."""
+        parts = {name: part.located(folder) for name, part in self if isinstance(part, Value)}
+        made = self.model_copy(update=parts)
+        made._folder = folder
+        return made
+
+    def path(self, declared: str | Path) -> Path:
+        """Return the absolute path that a field of this value means."""
+        expanded = Path(os.path.expanduser(declared))
+        return Path(os.path.abspath((self._folder or Path()) / expanded))
 
 
 class MlemObject(Value):

@@ -119,7 +119,7 @@ def resolve(location: Location, deployment: Deployment | None = None) -> Target:
         location: Where the declaration is, or will be.
         deployment: The declaration; read from its file when None.
     """
-    deployment = deployment or load_deployment(location)
+    deployment = (deployment or load_deployment(location)).located(location.path.parent)
     config = load_config(location.root)
     manager = state_manager(deployment, config, str(location))
     return Target(location, deployment, resolve_env(deployment, location), config, manager, manager.store(location.root))
@@ -133,20 +133,20 @@ def resolve_env(deployment: Deployment, location: Location) -> Env:
         DeclarationError: It is of another type than the deployment needs.
     """
     wanted = registry().get("env", deployment.env_type)
-    declared = deployment.env
+    declared, folder = deployment.env, location.path.parent
     if declared is None:
-        return wanted.from_data({}, str(location), prefix="env.")
+        return wanted.from_data({}, str(location), prefix="env.").located(folder)
     if isinstance(declared, str):
         place = near(declared, location)
         if place is None:
             if declared.replace("-", "_") in (wanted.type, wanted.deployment_type):
-                return wanted.from_data({}, str(location), prefix="env.")
+                return wanted.from_data({}, str(location), prefix="env.").located(folder)
             raise NotFoundError(
                 f'{location}: env: no env "{declared}"',
                 known=[name for name, path in objects_below(location.root) if b"object_type: env" in path.read_bytes()],
                 hint=f"mlem declare env {wanted.type} {declared}",
             )
-        data, source, prefix = place.read(), str(place), ""
+        data, source, prefix, folder = place.read(), str(place), "", place.path.parent
         expect_object(data, "env", place)
     else:
         data, source, prefix = declared, str(location), "env."
@@ -155,7 +155,7 @@ def resolve_env(deployment: Deployment, location: Location) -> Env:
         raise DeclarationError(
             f"{source}: {prefix}type: a {deployment.type} deployment needs an env of type {wanted.type}, got {type_}", code="wrong-env"
         )
-    return wanted.from_data(data, source, prefix=prefix)
+    return wanted.from_data(data, source, prefix=prefix).located(folder)
 
 
 def resolve_model(name: str, location: Location) -> tuple[Model, Location]:

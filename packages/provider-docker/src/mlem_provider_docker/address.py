@@ -60,4 +60,5 @@ class EngineAddress(Value):
         """
         from mlem_provider_docker.endpoint import resolve
 
-        return resolve(self.host, self.context, self.cert_path, os.environ, Path.home())
+        folder = None if self.cert_path is None else self.path(self.cert_path)
+        return resolve(self.host, self.context, folder, os.environ, Path(os.path.expanduser("~")))

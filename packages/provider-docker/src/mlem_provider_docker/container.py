@@ -30,7 +30,7 @@ _OURS = ("image", "name", "labels", "ports", "detach", "auto_remove", "remove")
 
 def config_digest(wanted: Record) -> str:
     """Return the label by which a container is recognised as the wanted one."""
-    content = {key: value for key, value in wanted.items() if key != "situation"}
+    content = {key: value for key, value in wanted.items() if key not in ("situation", "address_host")}
     return hashlib.sha256(json.dumps(content, sort_keys=True, default=str).encode()).hexdigest()[:32]
 
 
@@ -135,13 +135,21 @@ def free_ports(seed: str, before: int | None) -> Iterator[int]:
     yield from random.Random(seed).sample(_FREE_PORTS, 20)  # noqa: S311  # no secret
 
 
-def url_of(endpoint: Endpoint, bind_address: str, port: int) -> str:
+def url_of(endpoint: Endpoint, bind_address: str, port: int, address_host: str | None = None) -> str:
     """Return the address that a published port has from here.
+
+    Args:
+        endpoint: The Engine's address.
+        bind_address: The address on its machine that the port is published on.
+        port: The port.
+        address_host: The host that clients are to use, where it is declared.
 
     Raises:
         UserError: The port is on another machine's loopback.
     """
     remote = endpoint.remote_name
+    if address_host:
+        return f"http://{f'[{address_host}]' if ':' in address_host else address_host}:{port}"
     if remote is not None:
         if bind_address in ("127.0.0.1", "::1", "localhost"):
             raise UserError(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self, cast
 
 from pydantic import Field, field_validator
@@ -59,6 +60,12 @@ class DockerContainer(ImageOptions, Deployment):
     cpus: Annotated[float, Field(gt=0), Unit("CPUs")] | None = Field(default=None, description="CPU limit, for example 1.5 (default: none)")
     restart_policy: Literal["no", "on-failure", "always", "unless-stopped"] = Field(
         default="unless-stopped", description="when the Engine restarts the container by itself"
+    )
+    address_host: str | None = Field(
+        default=None,
+        pattern=r"^[a-zA-Z0-9._:-]+$",
+        description="name or address under which clients reach the published port (default: that of the Engine's machine, or this one); "
+        "for a command that runs in a container beside those of the Engine: host.docker.internal",
     )
     network: str | None = Field(default=None, description="network to join (default: the Engine's bridge)")
     volumes: list[str] = Field(default=[], description="volumes and folders to mount, as SOURCE:TARGET or SOURCE:TARGET:ro")
@@ -134,6 +141,8 @@ class DockerContainer(ImageOptions, Deployment):
         if restarts:
             times = "once" if restarts == 1 else f"{restarts} times"
             return Condition(DeploymentStatus.CRASHED, f"the server ended {times}, and the Engine started it again")
+        if Path("/.dockerenv").exists() and "//127.0.0.1:" in record["url"]:
+            reason += "; this command runs in a container itself: --address_host host.docker.internal"
         return Condition(DeploymentStatus.STARTING, reason)
 
     def address(self, ctx: Context, state: State) -> str | None:

@@ -78,7 +78,7 @@ def resolve(
 
 def _tls(host: str, certificates: Path | None, environment: Mapping[str, str], config: Path) -> tuple[Path | None, bool]:
     if certificates is not None:
-        return certificates.expanduser(), True
+        return certificates, True
     wanted = bool(environment.get("DOCKER_TLS_VERIFY")) or bool(environment.get("DOCKER_TLS"))
     if not wanted or urlsplit(host).scheme not in ("tcp", "http", "https"):
         return None, True

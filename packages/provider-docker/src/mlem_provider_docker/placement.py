@@ -57,7 +57,7 @@ class Placement:
             ConflictError: A container of somebody else has the name.
             PlatformError: The port is taken.
         """
-        container.url_of(self.engine.endpoint, self.wanted["bind_address"], 1)
+        container.url_of(self.engine.endpoint, self.wanted["bind_address"], 1, self.wanted["address_host"])
         container.settings(self.wanted, 1, self.ctx.lineage, self.ctx.name, "")  # what is wrong with them is said before anything gives way
         container.expect_ours(self.engine.container(self.name), self.name, self.ctx.lineage)
         digest = container.config_digest(self.wanted)
@@ -137,7 +137,7 @@ class Placement:
             **self.wanted,
             "id": id_,
             "port": port,
-            "url": container.url_of(self.engine.endpoint, self.wanted["bind_address"], port or 0),
+            "url": container.url_of(self.engine.endpoint, self.wanted["bind_address"], port or 0, self.wanted["address_host"]),
             drift.AS_MADE: drift.as_made(found) if found else None,
         }
         return {**made, "start_s": None if began is None else self._await_ready(made, began)}

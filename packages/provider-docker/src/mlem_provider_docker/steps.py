@@ -52,6 +52,12 @@ def _image(ctx: Context, recipe: Recipe | None) -> str | None:
     return reference(name, tag_of(recipe, ctx.model, ctx.lineage), _env(ctx).registry)
 
 
+def _mount(deployment: DockerContainer, volume: str) -> str:
+    """Return a volume as the Engine takes it: a relative folder starts from the declaration's."""
+    source, separator, rest = volume.partition(":")
+    return f"{deployment.path(source)}{separator}{rest}" if source.startswith((".", "~")) else volume
+
+
 def _expect_same_engine(ctx: Context, wanted: Record, recorded: Record | None) -> None:
     if recorded is not None and recorded["engine"] != wanted["engine"]:
         before, now = (record["engine"] or "the default Engine" for record in (recorded, wanted))
@@ -174,6 +180,7 @@ class ContainerStep(Step):
             "container_name": deployment.container_name or _slug(ctx.name),
             "requested_port": deployment.port,
             "bind_address": deployment.bind_address,
+            "address_host": deployment.address_host,
             "container_port": deployment.container_port,
             "environment": {**ctx.variables, **deployment.environment},
             "pass_environment": list(deployment.pass_environment),
@@ -182,7 +189,7 @@ class ContainerStep(Step):
             "cpus": deployment.cpus,
             "restart_policy": deployment.restart_policy,
             "network": deployment.network,
-            "volumes": list(deployment.volumes),
+            "volumes": [_mount(deployment, volume) for volume in deployment.volumes],
             "read_only": deployment.read_only,
             "run_arguments": dict(deployment.run_arguments),
             "platform": deployment.platform,
@@ -203,8 +210,10 @@ class ContainerStep(Step):
         from mlem_provider_docker.container import IN_PLACE
 
         others = {key: value for key, value in wanted.items() if key != "situation"}
-        if all(recorded.get(key) == value for key, value in others.items()):
-            return Change(self.name, "update", f"the container is {recorded['situation']}")
+        differing = {key for key, value in others.items() if recorded.get(key) != value}
+        if differing <= {"address_host"}:
+            why = differences(recorded, others) or f"the container is {recorded['situation']}"
+            return Change(self.name, "update", why)
         secrets = sorted(set(wanted["pass_environment"]) - set(recorded["pass_environment"]))
         plain = {key: value for key, value in others.items() if key != "pass_environment" or not secrets}
         reason = ", ".join(filter(None, [differences(recorded, plain), *(f"the value of {name}" for name in secrets)]))
@@ -245,7 +254,7 @@ class ContainerStep(Step):
         engine = _engine(ctx, wanted)
         container.expect_ours(engine.container(wanted["container_name"]), wanted["container_name"], ctx.lineage)
         container.settings(wanted, 1, ctx.lineage, ctx.name, "")
-        container.url_of(engine.endpoint, wanted["bind_address"], 1)
+        container.url_of(engine.endpoint, wanted["bind_address"], 1, wanted["address_host"])
 
     def restart(self, ctx: Context, recorded: Record) -> Record:
         """Put a new container of the same settings in the place of the one that serves."""

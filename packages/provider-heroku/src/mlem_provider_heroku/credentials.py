@@ -31,9 +31,10 @@ def api_key(api_url: str) -> str:
 def _from_netrc(host: str) -> str:
     import netrc
 
-    path = Path.home() / ".netrc"
+    home = Path(os.path.expanduser("~"))
+    path = home / ".netrc"
     if not path.is_file():
-        path = Path.home() / "_netrc"  # as the Heroku command names it on Windows
+        path = home / "_netrc"  # as the Heroku command names it on Windows
     try:
         found = netrc.netrc(str(path)).authenticators(host)
     except FileNotFoundError:

@@ -8,6 +8,7 @@ from typing import ClassVar
 from pydantic import Field
 
 from mlem.env import Env
+from mlem.errors import UserError
 
 
 class LocalEnv(Env):
@@ -26,7 +27,24 @@ class LocalEnv(Env):
 
         Args:
             lineage: The deployment's identity.
-        """
-        import platformdirs
 
-        return (self.folder or platformdirs.user_state_path("mlem", appauthor=False)).expanduser().resolve() / "local" / lineage
+        Raises:
+            UserError: No folder is named, and the user has no home.
+        """
+        return self.path(self.folder or _state_folder()).resolve() / "local" / lineage
+
+
+def _state_folder() -> Path:
+    import platformdirs
+
+    try:
+        folder = platformdirs.user_state_path("mlem", appauthor=False)
+    except RuntimeError:  # newer versions say so
+        folder = Path("~")
+    if str(folder).startswith("~"):
+        raise UserError(
+            "there is no home folder here for deployed models and logs",
+            code="no-home",
+            hint="name a folder: --env.folder DIR, or export XDG_STATE_HOME=DIR",
+        )
+    return folder

@@ -140,7 +140,8 @@ def start(model: Path, listener: socket.socket, label: Label, log: Path, variabl
     Raises:
         PlatformError: The process can't be started.
     """
-    arguments = [sys.executable, "-m", "mlem_server", str(model), "--fd", "3", "--deployment", str(label)]
+    # -P: a file random.py in the folder that the command runs in is no module of the server's
+    arguments = [sys.executable, "-P", "-m", "mlem_server", str(model), "--fd", "3", "--deployment", str(label)]
     try:
         log.parent.mkdir(parents=True, exist_ok=True)
         pid = os.posix_spawn(
