@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
 import socket
 import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -68,6 +70,27 @@ except MlemError as error: print(error.exit_code, error.code, error.hint)
 def test_certificates_that_are_not_there(plain: Project, tmp_path: Path) -> None:
     code, name, said = failure(plain, "--env.host", "tcp://127.0.0.1:1", "--env.cert_path", str(tmp_path))
     assert (code, name) == (6, "engine-tls"), said
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        {"credsStore": "is-not-installed"},
+        {"credHelpers": {"registry.example.com": "is-not-installed"}},
+        {"auths": {"registry.example.com": {"auth": "%%%"}}},
+        {"auths": {"registry.example.com": {"auth": "bm8tY29sb24="}, "other.example.com": {"auth": 5}}},
+        {"auths": {"registry.example.com": 5}},
+        {"auths": [], "credHelpers": 5, "credsStore": {}, "HttpHeaders": 5, "proxies": 5},
+        {"proxies": {"default": 5}},
+    ],
+)
+def test_what_is_wrong_with_other_registries_is_nobodys_business(
+    project: Project, name: str, config: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path))
+    done = project.run("docker", APP, "double", ["--container_name", name])
+    assert done.returncode == 0, done.stderr
 
 
 def test_a_base_image_that_is_not_there(project: Project, name: str) -> None:

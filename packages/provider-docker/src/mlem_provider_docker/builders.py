@@ -57,7 +57,7 @@ class DockerBuilder(ImageOptions, Builder):
         engine = connect(self.env.endpoint())
         image.expect_ours(engine.image(self.reference), self.reference, image.BUILT)
         recipe = Recipe.of(self, model)
-        labels = image.labels_of(recipe, model, image.BUILT, "", self.reference)
+        labels = image.labels_of(recipe, model, image.BUILT, "", None)
         image.build(engine, self.reference, recipe, self, labels, model, model_location, report)
         made = engine.image(self.reference) or {}
         result = {"image": self.reference, "image_id": made.get("Id"), "size_bytes": made.get("Size"), "model_hash": model.digest}

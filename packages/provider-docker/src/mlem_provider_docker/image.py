@@ -7,7 +7,7 @@ import os
 import re
 import tempfile
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -161,7 +161,7 @@ def build(
             settings["platform"] = recipe.platform
         for attempt in range(1, ATTEMPTS + 1):
             try:
-                _build_once(engine, name, path, settings, report, guard)
+                _build_once(engine, name, path, (recipe.builder_image, recipe.base_image), settings, report, guard)
                 return
             except MlemError as error:
                 if attempt == ATTEMPTS or not _TAKEN_AWAY.search(error.message):
@@ -169,8 +169,16 @@ def build(
                 report("another command removed a layer that this build used: building again")
 
 
-def _build_once(engine: Engine, name: str, folder: Path, settings: Mapping[str, Any], report: Report, guard: Callable[[], None]) -> None:
-    messages = engine.build(context.stream(folder), name, **settings)
+def _build_once(
+    engine: Engine,
+    name: str,
+    folder: Path,
+    images: Sequence[str],
+    settings: Mapping[str, Any],
+    report: Report,
+    guard: Callable[[], None],
+) -> None:
+    messages = engine.build(context.stream(folder), name, images, **settings)
     with closing(messages):  # type: ignore[type-var]  # a generator: closing it ends the build
         _follow(messages, name, report, guard)
 

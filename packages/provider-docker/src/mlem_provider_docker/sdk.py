@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import IO, TYPE_CHECKING, Any, cast
 
 from mlem.errors import CredentialsError, MlemError
 from mlem.place import Place
+from mlem_provider_docker import docker_config
 from mlem_provider_docker.errors import text_of, translate
 from mlem_provider_docker.ownership import LINEAGE_LABEL, is_our_container
 
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     from mlem_provider_docker.endpoint import Endpoint
 
 _TIMEOUT_S = 120
+_built_on: ContextVar[tuple[str, ...]] = ContextVar("mlem_docker_built_on", default=())
 
 
 @functools.cache
@@ -53,10 +56,17 @@ def _client(host: str, tls: Any) -> DockerClient:
     class Client(docker.APIClient):
         def __init__(self, *args: Any, **kwargs: Any) -> None:
             try:
-                super().__init__(*args, **kwargs)
+                with docker_config.readable_by_sdk():
+                    super().__init__(*args, **kwargs)
             except BaseException:
                 self.close()
                 raise
+
+        def _set_auth_headers(self, headers: dict[str, Any]) -> None:
+            # The SDK's own asks every credential store, and sends all that it knows.
+            found = docker_config.logins(self._auth_configs, _built_on.get())  # type: ignore[attr-defined]  # the stubs leave it out
+            if found:
+                headers["X-Registry-Config"] = docker.auth.encode_header(found)
 
         def merge_environment_settings(self, url: Any, proxies: Any, stream: Any, verify: Any, cert: Any) -> Any:
             # REQUESTS_CA_BUNDLE would win over the Engine's own CA. Source: https://github.com/psf/requests/issues/3829
@@ -90,11 +100,9 @@ def _translated(what: str) -> Iterator[None]:
         raise
     except (DockerException, RequestException, HTTPError, OSError) as error:
         raise translate(what, text_of(error)) from error
-    except Exception as error:
-        # ssh:// raises what paramiko has, which is there only where it is used
-        if not type(error).__module__.startswith("paramiko"):
-            raise
-        raise translate(what, f"paramiko: {error}") from error
+    except Exception as error:  # ssh:// raises what paramiko has; and the SDK what it stumbles over
+        origin = "paramiko" if type(error).__module__.startswith("paramiko") else type(error).__name__
+        raise translate(what, f"{origin}: {error}") from error
 
 
 _SANDBOX_GONE = "sandbox "
@@ -225,12 +233,24 @@ class Engine:
             if error.code not in ("conflict", "image-not-found"):
                 raise
 
-    def build(self, context: Iterator[bytes], name: str, **options: Any) -> Iterator[dict[str, Any]]:
-        """Build an image and yield the Engine's messages; closing the iterator ends the build."""
+    def build(self, context: Iterator[bytes], name: str, images: Sequence[str], **options: Any) -> Iterator[dict[str, Any]]:
+        """Build an image and yield the Engine's messages; closing the iterator ends the build.
+
+        Args:
+            context: The tar stream of the files.
+            name: The image's name with tag.
+            images: The images that it is built on: their registries get credentials.
+            **options: Further arguments of the SDK's ``build``.
+        """
         with _translated(f"build the image {name}"):
-            yield from self._api.build(
-                fileobj=cast("IO[bytes]", context), custom_context=True, tag=name, rm=True, forcerm=True, decode=True, **options
-            )
+            token = _built_on.set(tuple(images))
+            try:
+                messages = self._api.build(
+                    fileobj=cast("IO[bytes]", context), custom_context=True, tag=name, rm=True, forcerm=True, decode=True, **options
+                )
+            finally:
+                _built_on.reset(token)
+            yield from messages
 
     def push(self, name: str, credentials: Mapping[str, str] | None = None) -> Iterator[dict[str, Any]]:
         """Push an image and yield the messages.

@@ -64,7 +64,7 @@ class Registry:
         labels[SIMULATOR_LABEL] = self._simulator
         copy = f"mlem-heroku-simulator/{self._simulator}:{image_id.removeprefix('sha256:')[:24]}"
         text = f"FROM {name}\nLABEL " + " ".join(f"{json.dumps(key)}={json.dumps(value)}" for key, value in labels.items()) + "\n"
-        _finish(self._engine.build(_context(text), copy))
+        _finish(self._engine.build(_context(text), copy, [name]))
         if before is None:
             self._engine.remove_image(name)
         return copy
