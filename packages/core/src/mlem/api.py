@@ -19,7 +19,7 @@ from mlem.errors import ConflictError, DeclarationError, UserError
 from mlem.handle import DeploymentHandle, _silent
 from mlem.plugins import registry
 from mlem.project import Location, Name, init_project, locate, objects_below, spelt
-from mlem.target import deployment_class, expect_object, folder_of, load_deployment, model_reference, resolve_env
+from mlem.target import deployment_class, expect_object, folder_of, load_deployment, maker_of, model_reference, resolve_env
 from mlem.yaml_file import update_file
 
 if TYPE_CHECKING:
@@ -126,7 +126,7 @@ def load_meta(path: Name, project: Name | None = None) -> Any:
     if kind == "deployment":
         return load_deployment(place)
     if kind == "env":
-        return registry().get("env", str(data.get("type"))).from_data(data, str(place))
+        return registry().get("env", str(data.get("type")), maker_of(data)).from_data(data, str(place))
     if kind == "data":
         from mlem.datasets import Dataset
 

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from mlem.deployment import Condition, DeploymentStatus
+from mlem.edge import failure_of, plugin_edge
 from mlem.errors import GateError, LockedError, MlemError, NotFoundError, StateUnknownError, UserError
 from mlem.holder import now
 from mlem.journal import apply_changes, changes_of, finish, prune, remove_obsolete, remove_step, restore, state_of
 from mlem.locking import Lock, Report, expect_ours, hold, new_state, release_lock, session_of
+from mlem.raised import in_words
 from mlem.session import Session
 from mlem.state import Release, State
 from mlem.step import Change, Context, Step
@@ -41,6 +44,7 @@ def _gate(target: Target, ctx: Context, state: State, model_hash: str) -> None:
     pass_gate(target.deployment, ctx, state, model_hash)
 
 
+@plugin_edge()
 def plan(target: Target, model: Model, model_location: str) -> tuple[Change, ...]:
     """Say what a run would do, without doing it and without a lock."""
     state = target.read_state() or State(type=target.deployment.type)
@@ -49,6 +53,7 @@ def plan(target: Target, model: Model, model_location: str) -> tuple[Change, ...
     return tuple(changes_of(target.deployment.steps(ctx), ctx, state))
 
 
+@plugin_edge()
 def run(target: Target, model: Model, model_location: str, *, report: Report, lock: Lock = Lock()) -> Outcome:
     """Deploy: make what the declaration wants, pass the gate, record the release.
 
@@ -73,8 +78,11 @@ def run(target: Target, model: Model, model_location: str, *, report: Report, lo
             _gate(target, ctx, state_of(session), model.digest)
         except (LockedError, StateUnknownError):
             raise  # whoever has the lock now acts: putting back is not ours any more
-        except MlemError as error:
-            raise _put_back(target, session, steps, ctx, served, error) from error
+        except BaseException as error:
+            ended = _put_back(target, session, steps, ctx, served, error)
+            if ended is error:
+                raise
+            raise ended from error
         ctx = remove_obsolete(session, steps, ctx, changes)
         state = finish(session, steps, ctx, _released(target, state_of(session), model.digest))
         return _outcome(changes, state, changed=True)
@@ -84,6 +92,7 @@ def _outcome(changes: tuple[Change, ...], state: State, *, changed: bool) -> Out
     return Outcome(changes, state.model_copy(update={"lock": None}), changed)
 
 
+@plugin_edge()
 def rollback(target: Target, number: int | None, *, report: Report, lock: Lock = Lock()) -> Release:
     """Put an earlier release back.
 
@@ -112,12 +121,16 @@ def rollback(target: Target, number: int | None, *, report: Report, lock: Lock =
             _gate(target, ctx, state_of(session), release.model_hash)
         except (LockedError, StateUnknownError):
             raise  # whoever has the lock now acts: putting back is not ours any more
-        except MlemError as error:
-            raise _put_back(target, session, steps, ctx, served, error) from error
+        except BaseException as error:
+            ended = _put_back(target, session, steps, ctx, served, error)
+            if ended is error:
+                raise
+            raise ended from error
         state = finish(session, steps, ctx, _released(target, state_of(session), release.model_hash, release))
         return state.releases[0]
 
 
+@plugin_edge()
 def remove(target: Target, *, report: Report, lock: Lock = Lock()) -> bool:
     """Remove everything that belongs to a deployment, in the reverse order of its making, and then its state.
 
@@ -137,6 +150,7 @@ def remove(target: Target, *, report: Report, lock: Lock = Lock()) -> bool:
         return True
 
 
+@plugin_edge()
 def condition(target: Target) -> tuple[Condition, State | None]:
     """Say what a deployment is doing: one read of the state, one look at the platform."""
     state = target.read_state()
@@ -154,13 +168,18 @@ def _with_model(ctx: Context, model: Model, model_location: str) -> Context:
     return replace(ctx, model=model, model_location=model_location)
 
 
-def _put_back(target: Target, session: Session, steps: Sequence[Step], ctx: Context, served: Release | None, error: MlemError) -> MlemError:
-    """Put the last good release back after a failure, and say so in the error that is raised."""
-    name = target.name
+def _put_back(
+    target: Target, session: Session, steps: Sequence[Step], ctx: Context, served: Release | None, raised: BaseException
+) -> BaseException:
+    """Put the last good release back after a failure, and say so in the error that is returned, to be raised."""
+    name, error = target.name, failure_of(raised) or raised
+    if not isinstance(error, Exception):
+        return error  # an interrupt: the journal stands, and the next run goes on from it
     if served is None:
         hint = f"look: mlem deployment logs {name}; clean up: mlem deployment remove {name}"
         sentence = "there is no earlier release to put back" if isinstance(error, GateError) else ""
-        return _extended(error, sentence, error.hint or hint)
+        return _extended(error, sentence, hint)
+    ctx = replace(ctx, report=_careless(ctx.report))
     ctx.report(f"failed; putting release {served.number} back")
     try:
         ctx = restore(session, steps, ctx, served)
@@ -169,12 +188,33 @@ def _put_back(target: Target, session: Session, steps: Sequence[Step], ctx: Cont
         current = served.model_copy(update={"records": state_of(session).records})
         state = session.save(state_of(session).model_copy(update={"releases": (current, *state_of(session).releases[1:])}))
         prune(steps, ctx, state)
-    except MlemError as second:
-        return _extended(error, f"release {served.number} could not be put back either: {second.message}", f"mlem deployment status {name}")
-    return _extended(error, f"release {served.number} (model {served.model_hash}) serves again", error.hint)
+    except BaseException as second:
+        failure = failure_of(second)
+        if failure is None and not isinstance(second, Exception):
+            raise
+        words = failure.message if failure else in_words(second)
+        return _extended(
+            error, f"release {served.number} could not be put back either: {words}", f"mlem deployment status {name}", last=True
+        )
+    return _extended(error, f"release {served.number} (model {served.model_hash}) serves again", None)
 
 
-def _extended(error: MlemError, sentence: str, hint: str | None) -> MlemError:
+def _careless(report: Report) -> Report:
+    """Return a report whose failures end nothing: it may be what made the run fail."""
+
+    def careless(line: str) -> None:
+        with contextlib.suppress(Exception):
+            report(line)
+
+    return careless
+
+
+def _extended(error: Exception, sentence: str, hint: str | None, *, last: bool = False) -> Exception:
+    """Add to an error what was done about it; the hint is for one that has none, or the last word."""
+    if not isinstance(error, MlemError):
+        error.add_note(sentence)
+        return error
+    hint = hint if last else error.hint or hint
     extended: MlemError = type(error).__new__(type(error))
     MlemError.__init__(extended, f"{error.message}\n{sentence}".rstrip(), hint=hint, known=error.known, code=error.code)
     return extended

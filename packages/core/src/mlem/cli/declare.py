@@ -24,7 +24,7 @@ class EnvTypes(click.Group):
         """Return the installed env types."""
         from mlem.plugins import registry
 
-        return sorted(registry().all("env"))
+        return registry().words("env")
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Make the command of a type."""
@@ -37,7 +37,7 @@ class EnvTypes(click.Group):
         def command(name: str, values: dict[str, Any], project: str | None, output: str) -> None:
             from mlem.api import declare_env
 
-            path = declare_env(cls.type, name, values, project).path
+            path = declare_env(registry().word_of(cls), name, values, project).path
             print_result(output, {"path": str(path)}, f"saved {shown(path)}")
 
         return _fields_command(command, cmd_name, f"Declare an env of type {cls.type}: {_first_line(cls)}", fields=cls)
@@ -50,10 +50,11 @@ class DeploymentTypes(click.Group):
         """Return the installed deployment types."""
         from mlem.plugins import registry
 
-        return sorted(registry().all("deployment"))
+        return registry().words("deployment")
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Make the command of a type."""
+        from mlem.plugins import registry
         from mlem.target import deployment_class
 
         cls = deployment_class(cmd_name)
@@ -63,7 +64,7 @@ class DeploymentTypes(click.Group):
         def command(name: str, values: dict[str, Any], project: str | None, output: str) -> None:
             from mlem.api import declare_deployment
 
-            path = declare_deployment(cls.type, name, values, project).path
+            path = declare_deployment(registry().word_of(cls), name, values, project).path
             print_result(output, {"path": str(path)}, f"saved {shown(path)}")
 
         return _fields_command(command, cmd_name, f"Declare a deployment of type {cls.type}: {_first_line(cls)}", **deployment_fields(cls))
@@ -91,7 +92,7 @@ def deployment_fields(cls: Any) -> dict[str, Any]:
     """Return what `FieldsCommand` needs for a deployment class: its fields, and those of its env."""
     from mlem.plugins import registry
 
-    return {"fields": cls, "nested": {"env": registry().get("env", cls.env_type)}}
+    return {"fields": cls, "nested": {"env": registry().beside(cls, "env", cls.env_type)}}
 
 
 def _value_of(args: list[str], option: str) -> str | None:
@@ -109,10 +110,10 @@ def _deployment_type_of(env: str, project: str | None) -> str:
     from mlem.plugins import registry
 
     try:
-        declared = load_meta(env, project)
+        declared = type(load_meta(env, project))
     except NotFoundError:
-        return registry().get("env", env).deployment_type
-    return str(declared.deployment_type)
+        declared = registry().get("env", env)
+    return registry().word_of(registry().beside(declared, "deployment", declared.deployment_type))
 
 
 def _fields_command(callback: Any, name: str, text: str, **fields: Any) -> click.Command:
