@@ -65,7 +65,9 @@ def _problem_of_fields(cls: Any) -> str | None:
     try:
         for field in describe_fields(cls):
             str(field.default)
-    except Exception as error:
+    except INTERRUPTS:
+        raise
+    except BaseException as error:
         return f"{_name(cls)}: a default can't be made: {in_words(error)}"
     return None
 
@@ -73,7 +75,9 @@ def _problem_of_fields(cls: Any) -> str | None:
 def _problem_of_matches(cls: Any) -> str | None:
     try:
         cls.matches(object())
-    except Exception as error:
+    except INTERRUPTS:
+        raise
+    except BaseException as error:
         return f"{_name(cls)}: matches raises for an object that is not its own: {in_words(error)}"
     return None
 

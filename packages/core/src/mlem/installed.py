@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from importlib.metadata import Distribution, distributions
-from typing import Any, NoReturn
+from typing import Any
 
-from mlem.errors import PluginError
 from mlem.own_types import CORE, normal_name
 from mlem.plugin import Plugin
-from mlem.raised import in_words
 
 GROUP = "mlem"
 DISABLE = "MLEM_DISABLE_PLUGINS"
@@ -23,13 +21,14 @@ def installed_plugins() -> list[Plugin]:
     found = []
     off = {normal_name(word.strip()) for word in os.environ.get(DISABLE, "").split(",") if word.strip()}
     for distribution in distributions():
-        if f"[{GROUP}]" not in _text(distribution):
+        if f"[{GROUP}]" not in (distribution.read_text("entry_points.txt") or ""):  # cheaper than to parse them all
             continue
         name, version = _identity(distribution)
         if normal_name(name) in seen:  # the first on the path is the one that is imported
             continue
         seen.add(normal_name(name))
-        for plugin in _plugins(distribution, f"{name} {version}".strip()):
+        for entry in distribution.entry_points.select(group=GROUP):
+            plugin = Plugin(entry.name, f"{name} {version}".strip(), entry.load)
             plugin.off = is_off(plugin, off)
             found.append(plugin)
     return found
@@ -45,37 +44,6 @@ def is_off(plugin: Plugin, off: Collection[str]) -> bool:
     if plugin.distribution_name == CORE:
         return False
     return bool({normal_name(plugin.name), plugin.distribution_name} & {*off}) or (not plugin.ours and bool({"*", "all"} & {*off}))
-
-
-def _plugins(distribution: Distribution, told: str) -> Iterator[Plugin]:
-    try:
-        entries = list(distribution.entry_points.select(group=GROUP))
-    except Exception as error:  # a file that a stranger's build wrote: the parser has no errors of its own
-        yield Plugin("unknown", told, _Unreadable(error))
-        return
-    for entry in entries:
-        yield Plugin(entry.name, told, entry.load)
-
-
-class _Unreadable:
-    """Stands for the plugins of a distribution whose entry points can't be read.
-
-    Args:
-        error: Why.
-    """
-
-    def __init__(self, error: Exception) -> None:
-        self._error = error
-
-    def __call__(self) -> NoReturn:
-        raise PluginError(f"its entry points can't be read: {in_words(self._error)}") from self._error
-
-
-def _text(distribution: Distribution) -> str:
-    try:
-        return distribution.read_text("entry_points.txt") or ""
-    except (OSError, UnicodeDecodeError):
-        return ""
 
 
 def _identity(distribution: Distribution) -> tuple[str, str]:
