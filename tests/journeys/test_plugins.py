@@ -57,7 +57,9 @@ IN_HOOK = {
         "mlem_envs: mlem_envs.<locals>.E: a default can't be made: SystemExit"
     ),
     f"{ENV}type: ClassVar = 'e'\n        object_type: str = 'x'\n    return [E]": "mlem_envs: mlem_envs.<locals>.E has a field object_type",
-    f"{ENV}type: ClassVar = 'e'\n    class F(Env): type: ClassVar = 'e'\n    return [E, F]": 'mlem_envs: two of its classes have the type "e"',
+    f"{ENV}type: ClassVar = 'e'\n    class F(Env): type: ClassVar = 'e'\n    return [E, F]": (
+        'mlem_envs: two of its classes have the type "e"'
+    ),
 }
 """What a hook may do, and how its problem begins."""
 
