@@ -194,6 +194,7 @@ def hanging(folder: Path) -> str:
         ["deployment", "run", "good_app", "--help"],
         ["declare", "env", "good", "place"],
         ["declare", "deployment", "local", "app", "--model", "double"],
+        ["declare", "deployment", "app", "--env", "local", "--model", "double"],
         ["types", "env", "heroku"],
         ["types", "deployment", "docker"],
         ["types", "builder", "docker_dir"],

@@ -71,21 +71,33 @@ class DeploymentTypes(click.Group):
 
     def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
         """Take the type from the first word, else from the env that is named."""
+        env = _value_of(args, "env")
+        second_is_a_name = len(args) > 1 and not args[1].startswith("-")
+        if env is not None and not second_is_a_name and not _is_likely_a_type(args[0]):
+            return self._by_env(ctx, env, args)
         try:
             return args[0], self.get_command(ctx, args[0]), args[1:]
         except PluginError as error:
-            env = _value_of(args, "env")
-            second_is_a_name = len(args) > 1 and not args[1].startswith("-")
             if second_is_a_name:
                 raise
-            if env is None:
-                raise UserError(
-                    f'no deployment type for "{args[0]}"',
-                    known=error.known,
-                    hint=f"mlem declare deployment TYPE {args[0]}, or name an env that has one: --env NAME",
-                ) from error
-            type_ = _deployment_type_of(env, _value_of(args, "project"))
-            return type_, self.get_command(ctx, type_), args
+            if env is not None:
+                return self._by_env(ctx, env, args)
+            raise UserError(
+                f'no deployment type for "{args[0]}"',
+                known=error.known,
+                hint=f"mlem declare deployment TYPE {args[0]}, or name an env that has one: --env NAME",
+            ) from error
+
+    def _by_env(self, ctx: click.Context, env: str, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
+        type_ = _deployment_type_of(env, _value_of(args, "project"))
+        return type_, self.get_command(ctx, type_), args
+
+
+def _is_likely_a_type(word: str) -> bool:
+    """Whether a word is a type of a plugin that is named for it: to find a deployment's name in no other, nobody else is asked."""
+    from mlem.plugins import registry
+
+    return registry().find(("deployment", "env"), word, guess=False) is not None
 
 
 def deployment_fields(cls: Any) -> dict[str, Any]:
