@@ -193,6 +193,24 @@ def test_what_a_provider_raises_when_it_is_asked_is_an_error_of_ours(deployed: C
     assert (len(caught.value.message) < 500, "\n" in caught.value.message) == (True, False)
 
 
+@pytest.mark.parametrize(
+    ("function", "answer", "told"),
+    [
+        ("steps", None, "gave what can't be used by changes_of: TypeError: 'NoneType' object is not iterable"),
+        ("steps", [object()], "gave what can't be used by changes_of: AttributeError: 'object' object has no attribute 'wanted'"),
+        ("condition", "running", "gave what can't be used by await_status: AttributeError: 'str' object has no attribute 'status'"),
+    ],
+)
+def test_an_answer_that_is_not_what_the_contract_says_is_the_providers_fault(
+    deployed: Callable[[str], DeploymentHandle], monkeypatch: pytest.MonkeyPatch, function: str, answer: Any, told: str
+) -> None:
+    handle = deployed("triple")
+    monkeypatch.setattr(TheirDeployment, function, lambda *_args: answer)
+    with pytest.raises(PluginError) as caught:
+        handle.run()
+    assert caught.value.message.splitlines()[0] == f'deployment type "their_app" {told} ({DISTRIBUTION})'
+
+
 def test_a_defect_of_ours_is_left_alone() -> None:
     def defect() -> None:
         with plugin_edge():

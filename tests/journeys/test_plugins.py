@@ -170,6 +170,48 @@ def test_what_plugins_print_while_they_are_imported_goes_to_stderr(site: Plants)
     assert all(word in noisy.stderr for word in ("printed", "of a program", "written"))
 
 
+def test_what_a_provider_prints_in_a_run_goes_to_stderr(site: Plants) -> None:
+    head = "def failing(ctx: Any, where: str) -> None:\n"
+    loud = PROVIDER.replace("TYPE", "loud").replace(head, f"{head}    print('printed in', where)\n")
+    site.install("mlem-provider-loud", PLUGIN, things=loud)
+    site.project.mlem("declare", "deployment", "loud", "app", "--model", "double")
+    plan = site.project.mlem("deployment", "plan", "app", "--output", "json")
+    assert (plan.returncode, json.loads(plan.stdout) is not None, "printed in wanted" in plan.stderr) == (0, True, True), plan.stderr
+    run = site.project.mlem("deployment", "run", "--load", "app", "--output", "json")
+    assert (json.loads(run.stdout)["error"]["code"], "printed in apply" in run.stderr) == ("gate-failed", True), run.stderr
+    status = site.project.mlem("deployment", "status", "app", "--output", "json")
+    assert (json.loads(status.stdout)["status"], "printed in condition" in status.stderr) == ("crashed", True)
+
+
+@pytest.mark.parametrize("how", ["KeyError('x')", "SystemExit(3)"])
+def test_a_validator_that_raises_is_the_plugins_fault(site: Plants, how: str) -> None:
+    check = f"""
+    port: int = 1
+
+    @field_validator("port")
+    @classmethod
+    def check(cls, value):
+        raise {how}
+"""
+    things = "from pydantic import field_validator\n" + PROVIDER.replace(
+        'deployment_type: ClassVar[str] = "TYPE_app"', 'deployment_type: ClassVar[str] = "TYPE_app"' + check
+    ).replace("TYPE", "thing")
+    site.install("mlem-provider-thing", PLUGIN, things=things)
+    done = site.project.mlem("declare", "env", "thing", "t", "--port", "5")
+    assert (done.returncode, 'error[plugin-failed]: env type "thing" failed in ' in done.stderr) == (3, True), done.stderr
+    assert not (site.project.folder / "t.mlem").exists()
+
+
+def test_a_schema_that_can_not_be_made_is_the_plugins_fault(site: Plants) -> None:
+    line = 'deployment_type: ClassVar[str] = "TYPE_app"'
+    odd = f"{line}\n    model_config = ConfigDict(arbitrary_types_allowed=True)\n    odd: HttpClient.__class__ | None = None"
+    things = "from pydantic import ConfigDict\n" + PROVIDER.replace(line, odd).replace("TYPE", "thing")
+    site.install("mlem-provider-thing", PLUGIN, things=things)
+    assert site.project.mlem("types", "env", "thing").returncode == 0
+    done = site.project.mlem("types", "env", "thing", "--schema")
+    assert (done.returncode, "error[plugin-failed]: env type" in done.stderr) == (3, True), done.stderr
+
+
 def test_plugins_are_told_with_the_time_that_they_take(site: Plants) -> None:
     site.install("mlem-provider-slow", "import time\ntime.sleep(0.3)\n")
     times = {row["name"]: row["import_s"] for row in site.project.json("plugins")}

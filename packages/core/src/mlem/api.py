@@ -13,6 +13,7 @@ from mlem.config import load_config
 from mlem.data_types.index import hand_on_index
 from mlem.data_types.notes import collecting
 from mlem.deployment import Deployment
+from mlem.edge import plugin_edge
 from mlem.engine import Lock
 from mlem.env import Env
 from mlem.errors import ConflictError, DeclarationError, UserError
@@ -182,6 +183,7 @@ def apply(model: Name | Any, data: Any, method: str = "predict", project: Name |
     return hand_on_index(data, answer) if described.keeps_index else answer
 
 
+@plugin_edge()
 def declare_env(type_: str, name: Name, values: Mapping[str, Any], project: Name | None = None) -> Location:
     """Write the declaration of an env; return where.
 
@@ -196,6 +198,7 @@ def declare_env(type_: str, name: Name, values: Mapping[str, Any], project: Name
     return place
 
 
+@plugin_edge()
 def declare_deployment(type_: str, name: Name, values: Mapping[str, Any], project: Name | None = None) -> Location:
     """Write the declaration of a deployment; return where.
 

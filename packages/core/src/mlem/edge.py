@@ -9,17 +9,20 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from types import FrameType, TracebackType
+from types import FrameType
 from typing import Any, TypeVar
 
 from mlem import plugins
 from mlem.errors import MlemError, PluginError
 from mlem.interrupts import INTERRUPTS
-from mlem.own_types import KINDS
+from mlem.own_types import KINDS, is_own_package
 from mlem.plugin import Plugin
+from mlem.plugin_output import aside
 from mlem.raised import in_words
 
 ItemT = TypeVar("ItemT")
+_UNUSABLE = (TypeError, AttributeError, LookupError, ValueError)
+"""What the core raises when it is given something of another type than the contract says."""
 
 
 @dataclass(frozen=True)
@@ -27,25 +30,41 @@ class _Place:
     """Where a plugin's code began to run.
 
     Attributes:
-        function: The function that the core called.
+        function: The function that the core called; the core's own one where it could not use what a plugin had given it.
         subject: The object or class whose method it is; None for a bare function.
         module: The module.
         deployment: The deployment that it worked for, where one is in sight.
+        unusable: Whether the plugin raised nothing itself, but gave what the core can't use: no list of steps, a status of text.
     """
 
     function: str
     subject: Any
     module: str
     deployment: Any
+    unusable: bool = False
 
 
 @contextmanager
 def plugin_edge() -> Iterator[None]:
-    """Turn what a plugin raises into a `PluginError`; what is nobody's but ours stays as it is.
+    """Turn what a plugin raises into a `PluginError`, and keep what it prints out of the command line's results.
+
+    What is nobody's but ours stays as it is.
 
     Raises:
         PluginError: With the code ``plugin-failed``.
     """
+    with _net(), aside():
+        yield
+
+
+def under_edge(items: Iterable[ItemT]) -> Iterator[ItemT]:
+    """Yield what a plugin yields; what it raises on the way is turned as by `plugin_edge`."""
+    with _net():
+        yield from items
+
+
+@contextmanager
+def _net() -> Iterator[None]:
     try:
         yield
     except BaseException as error:
@@ -53,12 +72,6 @@ def plugin_edge() -> Iterator[None]:
         if failure is None or failure is error:
             raise
         raise failure from error
-
-
-def under_edge(items: Iterable[ItemT]) -> Iterator[ItemT]:
-    """Yield what a plugin yields, with its code under `plugin_edge`."""
-    with plugin_edge():
-        yield from items
 
 
 def failure_of(error: BaseException) -> MlemError | None:
@@ -75,15 +88,16 @@ def failure_of(error: BaseException) -> MlemError | None:
         return error
     if isinstance(error, (*INTERRUPTS, GeneratorExit)):
         return None
-    place = _place_of(error.__traceback__)
+    place = _place_of(error)
     return None if place is None else _plugin_failed(place, error)
 
 
 def _plugin_failed(place: _Place, error: BaseException) -> PluginError:
     plugin = _brought_by(place)
     distribution = plugin.distribution if plugin else f"the package {place.module.partition('.')[0]}"
+    failed = "gave what can't be used by" if place.unusable else "failed in"
     return PluginError(
-        f"{_subject(place)} failed in {place.function}: {in_words(error)} ({distribution})",
+        f"{_subject(place)} {failed} {place.function}: {in_words(error)} ({distribution})",
         code="plugin-failed",
         hint=f"a fault of {plugin.distribution_name if plugin else distribution}, for its authors: --traceback shows where",
     )
@@ -104,11 +118,12 @@ def _subject(place: _Place) -> str:
     return " of ".join(words) or "a plugin"
 
 
-def _place_of(trace: TracebackType | None) -> _Place | None:
+def _place_of(error: BaseException) -> _Place | None:
     """Find the outermost frame that is a plugin's: what it calls in its turn is its own business."""
+    trace, frame = error.__traceback__, None
     contracts = _contracts()
     packages = {plugin.package for plugin in plugins.registry().known() if plugin.package}
-    deployment = None
+    deployment, module = None, ""
     while trace is not None:
         frame = trace.tb_frame
         module = str(frame.f_globals.get("__name__", ""))
@@ -118,7 +133,9 @@ def _place_of(trace: TracebackType | None) -> _Place | None:
             owner = module if subject is None else (subject if isinstance(subject, type) else type(subject)).__module__
             return _Place(frame.f_code.co_name, subject, owner, deployment)
         trace = trace.tb_next
-    return None
+    if frame is None or deployment is None or not isinstance(error, _UNUSABLE) or is_own_package(type(deployment).__module__):
+        return None
+    return _Place(frame.f_code.co_name, None, type(deployment).__module__, deployment, unusable=True) if _is_core(module) else None
 
 
 def _subject_of(frame: FrameType, contracts: tuple[type[Any], ...]) -> Any:

@@ -18,6 +18,8 @@ from mlem.own_types import DISTRIBUTIONS, KINDS, Kind, is_own_package, normal_na
 from mlem.plugin_output import aside
 from mlem.raised import in_words
 
+_thread = threading.local()
+
 
 @dataclass
 class Plugin:
@@ -81,17 +83,23 @@ class Plugin:
 
         Nothing is kept of a call that an interrupt ended: the next one asks anew.
         """
-        with self._lock:
-            if kind in self.classes:
-                return self.classes[kind]
-            if self.off or self._asking:  # it uses the registry while it is imported itself
-                return ()
-            self._asking = True
+        if kind in self.classes:
+            return self.classes[kind]
+        # A plugin that uses the registry while it is imported waits for no other: two that do so would wait for each other.
+        if self.off or not self._lock.acquire(blocking=not getattr(_thread, "importing", False)):
+            return ()
+        try:
+            if kind in self.classes or self._asking:
+                return self.classes.get(kind, ())
+            self._asking, outer = True, getattr(_thread, "importing", False)
+            _thread.importing = True
             try:
                 self._ask(kind)
             finally:
-                self._asking = False
+                self._asking, _thread.importing = False, outer
             return self.classes[kind]
+        finally:
+            self._lock.release()
 
     def _ask(self, kind: Kind) -> None:
         started = time.perf_counter()
