@@ -100,7 +100,7 @@ def test_the_plugin_that_is_named_for_a_word_has_it() -> None:
     registry = Registry([plugin("a", Other, "one 1"), plugin("fake", Fake, "two 2")])
     assert registry.get("env", "fake") is FakeEnv
     assert registry.all("env") == {"fake": FakeEnv}
-    assert [str(clash) for clash in registry.clashes()] == ['env type "fake" of one 1: the word means two 2\'s; say one:fake']
+    assert [str(clash) for clash in registry.clashes()] == ['env type "fake" of one 1: the word means two 2\'s, theirs is one:fake']
 
 
 def test_one_class_under_two_entry_points_is_one_class() -> None:

@@ -237,6 +237,7 @@ def hanging(folder: Path) -> str:
         ["declare", "env", "good", "place"],
         ["declare", "deployment", "local", "app", "--model", "double"],
         ["declare", "deployment", "app", "--env", "local", "--model", "double"],
+        ["apply", "double", "[1.0]"],
         ["types", "env", "heroku"],
         ["types", "deployment", "docker"],
         ["types", "builder", "docker_dir"],
@@ -472,6 +473,28 @@ print(sorted(found) == sorted(word for _, word in wanted))
     site.install(GOOD, slow + PLUGIN, things=slow + PROVIDER.replace("TYPE", "good"))
     done = site.project.python("-c", script)
     assert (done.stdout, done.stderr) == ("True\n", "")
+
+
+def test_threads_save_and_deploy_first_thing_in_a_process(site: Plants) -> None:
+    script = """
+import threading
+import mlem.api
+start, done = threading.Barrier(6), []
+def work(number):
+    start.wait()
+    if number % 2:
+        done.append(mlem.api.save(lambda x: x, f"m{number}", sample_data=[1.0]).model_type)
+    else:
+        handle = mlem.api.deploy("local", f"app{number}", model="double")
+        done.append(handle.status().status.value)
+        handle.remove()
+threads = [threading.Thread(target=work, args=(number,)) for number in range(6)]
+[thread.start() for thread in threads]
+[thread.join() for thread in threads]
+print(sorted(done))
+"""
+    done = site.project.python("-c", script)
+    assert done.stdout == f"{sorted(['callable', 'running'] * 3)}\n", done.stderr
 
 
 def test_an_interrupt_while_a_plugin_is_imported_leaves_it_to_be_asked_again(site: Plants) -> None:

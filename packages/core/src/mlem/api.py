@@ -159,7 +159,8 @@ def load(path: Name, project: Name | None = None) -> Any:
 
     if isinstance(meta, Dataset):
         return load_data(meta, folder_of(place))
-    return load_model(meta, folder_of(place), model_types=model_types(), trust=load_config(place.root).core.trust)
+    kind = registry().find(("model_type",), meta.model_type)
+    return load_model(meta, folder_of(place), model_types=[] if kind is None else [kind], trust=load_config(place.root).core.trust)
 
 
 def apply(model: Name | Any, data: Any, method: str = "predict", project: Name | None = None) -> Any:

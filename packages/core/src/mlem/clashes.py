@@ -55,7 +55,7 @@ class Clash:
         owner = self.winner.plugin.distribution if self.winner else owner_of(self.kinds, self.word)
         if owner is None:
             return f"{what} is of {names}: say which, {qualified}"
-        return f"{what} of {' and '.join(plugin.distribution for plugin in losers)}: the word means {owner}'s; say {qualified}"
+        return f"{what} of {' and '.join(plugin.distribution for plugin in losers)}: the word means {owner}'s, theirs is {qualified}"
 
 
 def winner_of(kinds: Sequence[Kind], word: str, bearers: Sequence[Bearer]) -> Bearer | None:
