@@ -96,3 +96,11 @@ def plain(tmp_path: Path) -> Any:
     made.save("triple", 3.0)
     made.save_wrong("wrong")
     return made
+
+
+@pytest.fixture
+def plants(tmp_path: Path) -> Any:
+    """A folder on the path for distributions of strangers, and a project that sees them."""
+    from plants import plants_for
+
+    return plants_for(tmp_path / "plants")

@@ -265,18 +265,17 @@ def test_an_exception_of_a_callers_report_puts_the_last_good_release_back(
 ) -> None:
     declare().run()
 
-    def report(line: str) -> None:
-        if line.startswith(("waiting", "failed")):
-            raise ZeroDivisionError(line)
-
-    handle = replace(declare("triple"), report=report)
+    # a program's own function: this file is of the package that has the plugin in memory
+    program: dict[str, Any] = {"__name__": "program"}
+    exec("def report(line):\n    return 1 / (not line.startswith(('waiting', 'failed')))", program)
+    handle = replace(declare("triple"), report=program["report"])
     with pytest.raises(ZeroDivisionError) as caught:
         handle.run()
     assert f"release 1 (model {digest(project, 'double')}) serves again" in caught.value.__notes__
     state = state_of(handle)
     assert (state.model_hash, state.lock, platform.served[state.lineage].digest) == (digest(project, "double"), None, state.model_hash)
     with pytest.raises(ZeroDivisionError):
-        replace(handle, report=report).rollback(1)
+        handle.rollback(1)
     assert declare("triple").run().changed
 
 

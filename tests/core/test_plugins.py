@@ -9,7 +9,8 @@ import pytest
 
 from mlem.errors import PluginError
 from mlem.hookspecs import hookimpl
-from mlem.plugins import Plugin, Registry, installed_plugins
+from mlem.own_types import CORE, OWN
+from mlem.plugins import KINDS, Plugin, Registry, installed_plugins
 from mlem.testing.fake import FakeDeployment, FakeEnv
 
 
@@ -75,11 +76,69 @@ def test_an_unknown_type_suggests_the_nearest_published_one() -> None:
     assert (caught.value.code, caught.value.hint) == ("unknown-type", 'did you mean "heroku"?')
 
 
-def test_two_plugins_with_the_same_type_are_refused() -> None:
-    registry = Registry([plugin("a", Fake, "one 1"), plugin("b", Fake, "two 2")])
+class OtherEnv(FakeEnv):
+    """Another class with the same word."""
+
+
+class Other:
+    @hookimpl
+    def mlem_envs(self) -> list[type[FakeEnv]]:
+        return [OtherEnv]
+
+
+def test_two_plugins_with_the_same_type_are_refused_where_it_is_meant_and_told() -> None:
+    registry = Registry([plugin("a", Fake, "one 1"), plugin("b", Other, "two 2")])
     with pytest.raises(PluginError, match="one 1 and two 2") as caught:
-        registry.all("env")
-    assert caught.value.code == "duplicate-type"
+        registry.get("env", "fake")
+    assert (caught.value.code, caught.value.known) == ("duplicate-type", ("one:fake", "two:fake"))
+    assert (registry.all("env"), registry.words("env")) == ({}, ["one:fake", "two:fake"])
+    assert [str(clash) for clash in registry.clashes()] == ['env type "fake" is of one 1 and two 2: say which, one:fake or two:fake']
+    assert [registry.get("env", "one:fake"), registry.get("env", "fake", "two 1.9")] == [FakeEnv, OtherEnv]
+
+
+def test_the_plugin_that_is_named_for_a_word_has_it() -> None:
+    registry = Registry([plugin("a", Other, "one 1"), plugin("fake", Fake, "two 2")])
+    assert registry.get("env", "fake") is FakeEnv
+    assert registry.all("env") == {"fake": FakeEnv}
+    assert [str(clash) for clash in registry.clashes()] == ['env type "fake" of one 1: the word means two 2\'s, theirs is one:fake']
+
+
+def test_one_class_under_two_entry_points_is_one_class() -> None:
+    registry = Registry([plugin("a", Fake), plugin("b", Fake)])
+    assert (registry.get("env", "fake"), registry.words("env"), registry.clashes()) == (FakeEnv, ["fake"], [])
+
+
+def test_a_word_is_looked_for_where_it_was_made() -> None:
+    registry = Registry([plugin("fake", Fake, "one 1")])
+    with pytest.raises(PluginError) as caught:
+        registry.get("env", "fake", "mlem-provider-gone 2.0")
+    assert (caught.value.code, caught.value.hint) == ("not-installed", "pip install mlem-provider-gone")
+    assert "written by mlem-provider-gone 2.0" in caught.value.message
+
+
+@pytest.mark.parametrize("made_by", ["", "  ", "$(reboot) 1", "a;b"])
+def test_what_is_no_distribution_is_no_maker(made_by: str) -> None:
+    assert Registry([plugin("fake", Fake, "one 1")]).get("env", "fake", made_by) is FakeEnv
+
+
+def test_a_plugin_that_uses_the_registry_while_it_is_imported_gets_the_others() -> None:
+    registries: list[Registry] = []
+
+    def nosy() -> Any:
+        assert registries[0].all("env") == {"fake": FakeEnv}
+        return SimpleNamespace()
+
+    registries.append(Registry([plugin("aaa", nosy), plugin("fake", Fake)]))
+    assert registries[0].all("env") == {"fake": FakeEnv}
+    assert [one.problem for one in registries[0].plugins()] == ["", ""]
+
+
+def test_every_type_of_ours_is_reserved_for_its_distribution() -> None:
+    ours = [one for one in installed_plugins() if one.ours and one.distribution_name != CORE]
+    registry = Registry(ours)
+    found = {(kind, cls.type): one.distribution_name for one in registry.plugins() for kind in KINDS for cls in one.ask(kind)}
+    assert found == {(kind, word): owner for kind in KINDS for word, owner in OWN[kind].items() if owner in set(found.values())}
+    assert registry.clashes() == []
 
 
 def test_a_misspelt_hook_is_a_problem_of_its_plugin() -> None:

@@ -13,13 +13,14 @@ from mlem.config import load_config
 from mlem.data_types.index import hand_on_index
 from mlem.data_types.notes import collecting
 from mlem.deployment import Deployment
+from mlem.edge import plugin_edge
 from mlem.engine import Lock
 from mlem.env import Env
 from mlem.errors import ConflictError, DeclarationError, UserError
 from mlem.handle import DeploymentHandle, _silent
 from mlem.plugins import registry
 from mlem.project import Location, Name, init_project, locate, objects_below, spelt
-from mlem.target import deployment_class, expect_object, folder_of, load_deployment, model_reference, resolve_env
+from mlem.target import deployment_class, expect_object, folder_of, load_deployment, maker_of, model_reference, resolve_env
 from mlem.yaml_file import update_file
 
 if TYPE_CHECKING:
@@ -126,7 +127,7 @@ def load_meta(path: Name, project: Name | None = None) -> Any:
     if kind == "deployment":
         return load_deployment(place)
     if kind == "env":
-        return registry().get("env", str(data.get("type"))).from_data(data, str(place))
+        return registry().get("env", str(data.get("type")), maker_of(data)).from_data(data, str(place))
     if kind == "data":
         from mlem.datasets import Dataset
 
@@ -158,7 +159,8 @@ def load(path: Name, project: Name | None = None) -> Any:
 
     if isinstance(meta, Dataset):
         return load_data(meta, folder_of(place))
-    return load_model(meta, folder_of(place), model_types=model_types(), trust=load_config(place.root).core.trust)
+    kind = registry().find(("model_type",), meta.model_type)
+    return load_model(meta, folder_of(place), model_types=[] if kind is None else [kind], trust=load_config(place.root).core.trust)
 
 
 def apply(model: Name | Any, data: Any, method: str = "predict", project: Name | None = None) -> Any:
@@ -182,6 +184,7 @@ def apply(model: Name | Any, data: Any, method: str = "predict", project: Name |
     return hand_on_index(data, answer) if described.keeps_index else answer
 
 
+@plugin_edge()
 def declare_env(type_: str, name: Name, values: Mapping[str, Any], project: Name | None = None) -> Location:
     """Write the declaration of an env; return where.
 
@@ -196,6 +199,7 @@ def declare_env(type_: str, name: Name, values: Mapping[str, Any], project: Name
     return place
 
 
+@plugin_edge()
 def declare_deployment(type_: str, name: Name, values: Mapping[str, Any], project: Name | None = None) -> Location:
     """Write the declaration of a deployment; return where.
 

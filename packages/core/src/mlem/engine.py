@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from mlem.deployment import Condition, DeploymentStatus
+from mlem.edge import failure_of, plugin_edge
 from mlem.elsewhere import can_be_asked, declared_place, expect_here, expect_place, has_public_address
 from mlem.errors import ConflictError, GateError, LockedError, MlemError, NotFoundError, StateUnknownError, UserError
 from mlem.holder import now
@@ -23,6 +25,7 @@ from mlem.journal import (
     state_of,
 )
 from mlem.locking import Lock, Report, expect_ours, hold, new_state, release_lock, session_of
+from mlem.raised import in_words
 from mlem.session import Session
 from mlem.state import Release, State
 from mlem.step import Change, Context, Step
@@ -53,6 +56,7 @@ def _gate(target: Target, ctx: Context, state: State, model_hash: str) -> None:
     pass_gate(target.deployment, ctx, state, model_hash)
 
 
+@plugin_edge()
 def plan(target: Target, model: Model, model_location: str) -> tuple[Change, ...]:
     """Say what a run would do, without doing it and without a lock."""
     state, place = target.read_state() or new_state(target), declared_place(target)
@@ -65,6 +69,7 @@ def plan(target: Target, model: Model, model_location: str) -> tuple[Change, ...
     return changes
 
 
+@plugin_edge()
 def run(target: Target, model: Model, model_location: str, *, report: Report, lock: Lock = Lock()) -> Outcome:
     """Deploy: make what the declaration wants, pass the gate, record the release.
 
@@ -92,11 +97,11 @@ def run(target: Target, model: Model, model_location: str, *, report: Report, lo
             _gate(target, ctx, state_of(session), model.digest)
         except (LockedError, StateUnknownError) as error:
             raise _left(target, model.digest, error) from error
-        except MlemError as error:
-            raise _put_back(target, session, steps, ctx, served, model.digest, error) from error
-        except Exception as error:  # a caller's report, for instance: it stays the caller's own
-            _put_back_and_note(target, session, steps, ctx, served, model.digest, error)
-            raise
+        except BaseException as error:
+            ended = _put_back(target, session, steps, ctx, served, model.digest, error)
+            if ended is error:
+                raise
+            raise ended from error
         ctx = remove_obsolete(session, steps, ctx, changes)
         state = finish(session, steps, ctx, _released(target, state_of(session), model.digest))
         return _outcome(changes, state, changed=True)
@@ -115,6 +120,7 @@ def _kept(target: Target, session: Session, steps: Sequence[Step], ctx: Context,
     return _outcome(changes, state, changed=False)
 
 
+@plugin_edge()
 def restart(target: Target, *, report: Report, lock: Lock = Lock()) -> Release:
     """Start again what runs, with the present values of what is passed on to it, and let it pass the gate.
 
@@ -158,6 +164,7 @@ def _outcome(changes: tuple[Change, ...], state: State, *, changed: bool) -> Out
     return Outcome(changes, state.model_copy(update={"lock": None}), changed)
 
 
+@plugin_edge()
 def rollback(target: Target, number: int | None, *, report: Report, lock: Lock = Lock()) -> Release:
     """Put an earlier release back.
 
@@ -187,15 +194,16 @@ def rollback(target: Target, number: int | None, *, report: Report, lock: Lock =
             _gate(target, ctx, state_of(session), release.model_hash)
         except (LockedError, StateUnknownError) as error:
             raise _left(target, release.model_hash, error) from error
-        except MlemError as error:
-            raise _put_back(target, session, steps, ctx, served, release.model_hash, error) from error
-        except Exception as error:
-            _put_back_and_note(target, session, steps, ctx, served, release.model_hash, error)
-            raise
+        except BaseException as error:
+            ended = _put_back(target, session, steps, ctx, served, release.model_hash, error)
+            if ended is error:
+                raise
+            raise ended from error
         state = finish(session, steps, ctx, _released(target, state_of(session), release.model_hash, release))
         return state.releases[0]
 
 
+@plugin_edge()
 def remove(target: Target, *, report: Report, lock: Lock = Lock()) -> bool:
     """Remove everything that belongs to a deployment, in the reverse order of its making, and then its state.
 
@@ -216,6 +224,7 @@ def remove(target: Target, *, report: Report, lock: Lock = Lock()) -> bool:
         return True
 
 
+@plugin_edge()
 def condition(target: Target) -> tuple[Condition, State | None]:
     """Say what a deployment is doing: one read of the state, one look at the platform."""
     state = target.read_state()
@@ -234,36 +243,28 @@ def _with_model(ctx: Context, model: Model, model_location: str) -> Context:
     return replace(ctx, model=model, model_location=model_location)
 
 
-def _left(target: Target, model_hash: str, error: MlemError) -> MlemError:
+def _left(target: Target, model_hash: str, error: MlemError) -> Exception:
     """Say how things were left when the lock or the store was lost: putting back is not ours any more, but of whoever has the lock now."""
     again = f"then repeat the command, which goes on from there: mlem deployment run --load {target.name}"
-    return _extended(error, _may_serve(model_hash), f"{error.hint}; {again}" if error.hint else again)
+    return _extended(error, _may_serve(model_hash), f"{error.hint}; {again}" if error.hint else again, last=True)
 
 
 def _may_serve(model_hash: str) -> str:
     return f"the new release (model {model_hash}) may serve already, and has not passed the gate"
 
 
-def _put_back_and_note(
-    target: Target, session: Session, steps: Sequence[Step], ctx: Context, served: Release | None, model_hash: str, error: Exception
-) -> None:
-    """Put the last good release back after an exception that is not ours, and note in it what came of that."""
-    silent = replace(ctx, report=lambda _line: None)  # the report may be what raised
-    failed = MlemError(f"{type(error).__name__}: {error}")
-    outcome = _put_back(target, session, steps, silent, served, model_hash, failed)
-    for line in (*outcome.message.splitlines()[1:], *([f"hint: {outcome.hint}"] if outcome.hint else [])):
-        error.add_note(line)
-
-
 def _put_back(
-    target: Target, session: Session, steps: Sequence[Step], ctx: Context, served: Release | None, model_hash: str, error: MlemError
-) -> MlemError:
-    """Put the last good release back after a failure, and say so in the error that is raised."""
-    name = target.name
+    target: Target, session: Session, steps: Sequence[Step], ctx: Context, served: Release | None, model_hash: str, raised: BaseException
+) -> BaseException:
+    """Put the last good release back after a failure, and say so in the error that is returned, to be raised."""
+    name, error = target.name, failure_of(raised) or raised
+    if not isinstance(error, Exception):
+        return error  # an interrupt: the journal stands, and the next run goes on from it
     if served is None:
         hint = f"look: mlem deployment logs {name}; clean up: mlem deployment remove {name}"
         sentence = "there is no earlier release to put back" if isinstance(error, GateError) else ""
-        return _extended(error, sentence, error.hint or hint)
+        return _extended(error, sentence, hint)
+    ctx = replace(ctx, report=_careless(ctx.report))
     ctx.report(f"failed; putting release {served.number} back")
     try:
         ctx = restore(session, steps, ctx, served)
@@ -272,14 +273,33 @@ def _put_back(
         current = served.model_copy(update={"records": state_of(session).records})
         state = session.save(state_of(session).model_copy(update={"releases": (current, *state_of(session).releases[1:])}))
         prune(steps, ctx, state)
-    except MlemError as second:
-        words = f"release {served.number} could not be put back either: {second.message}\n{_may_serve(model_hash)}"
+    except BaseException as second:
+        failure = failure_of(second)
+        if failure is None and not isinstance(second, Exception):
+            raise
+        why = failure.message if failure else in_words(second)
+        words = f"release {served.number} could not be put back either: {why}\n{_may_serve(model_hash)}"
         what = f"when that is put right, repeat the command; or put the release back: mlem deployment rollback {name} --to {served.number}"
-        return _extended(error, f"{words}\n{what}", f"mlem deployment status {name}")
-    return _extended(error, f"release {served.number} (model {served.model_hash}) serves again", error.hint)
+        return _extended(error, f"{words}\n{what}", f"mlem deployment status {name}", last=True)
+    return _extended(error, f"release {served.number} (model {served.model_hash}) serves again", None)
 
 
-def _extended(error: MlemError, sentence: str, hint: str | None) -> MlemError:
+def _careless(report: Report) -> Report:
+    """Return a report whose failures end nothing: it may be what made the run fail."""
+
+    def careless(line: str) -> None:
+        with contextlib.suppress(Exception):
+            report(line)
+
+    return careless
+
+
+def _extended(error: Exception, sentence: str, hint: str | None, *, last: bool = False) -> Exception:
+    """Add to an error what was done about it; the hint is for one that has none, or the last word."""
+    if not isinstance(error, MlemError):
+        error.add_note(sentence)
+        return error
+    hint = hint if last else error.hint or hint
     extended: MlemError = type(error).__new__(type(error))
     MlemError.__init__(extended, f"{error.message}\n{sentence}".rstrip(), hint=hint, known=error.known, code=error.code)
     return extended
@@ -338,6 +358,7 @@ def expect_deployed(target: Target, *, to_call: bool = False) -> State:
     return state
 
 
+@plugin_edge()
 def forget(target: Target, *, lock: Lock = Lock()) -> State | None:
     """Erase the state of a deployment whose place is gone for good, or out of reach: whatever is there stays as it is.
 

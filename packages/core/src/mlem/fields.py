@@ -148,8 +148,8 @@ def describe_field(name: str, field: FieldInfo) -> FieldDescription:
     """Describe one field."""
     unit = next((item.symbol for item in _flatten(field.metadata) if isinstance(item, Unit)), None)
     default = None if field.default is PydanticUndefined else field.default
-    if field.default_factory is not None:
-        default = field.default_factory()  # type: ignore[call-arg]  # ours take no validated data
+    if field.default_factory is not None and not field.default_factory_takes_validated_data:
+        default = field.default_factory()  # type: ignore[call-arg]  # it takes none, see the line above
     return FieldDescription(
         name, describe_type(field.annotation, field.metadata), unit, field.is_required(), default, field.description or ""
     )

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mlem.deployment import Condition, Deployment, DeploymentStatus
+from mlem.edge import under_edge
 from mlem.errors import GateError, MlemError
 from mlem.state import State
 from mlem.step import Context
@@ -110,7 +111,7 @@ def last_lines(deployment: Deployment, ctx: Context, state: State) -> str:
     if "logs" not in deployment.capabilities:
         return ""
     try:
-        lines = deque(deployment.logs(ctx, state, follow=False, tail=LOG_LINES), maxlen=LOG_LINES)
+        lines = deque(under_edge(deployment.logs(ctx, state, follow=False, tail=LOG_LINES)), maxlen=LOG_LINES)
     except MlemError:
         return ""
     return "".join(f"\n    | {line}" for line in lines)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from mlem import engine
 from mlem.deployment import Condition, Deployment, DeploymentStatus
+from mlem.edge import plugin_edge, under_edge
 from mlem.engine import Lock, Outcome
 from mlem.errors import UserError, WaitTimeoutError
 from mlem.project import Location
@@ -110,6 +111,7 @@ class DeploymentHandle:
         """Say what the deployment is doing."""
         return engine.condition(self.target)[0]
 
+    @plugin_edge()
     def address(self) -> str | None:
         """Return the URL of a deployed model; None when it has none."""
         state = self.target.read_state()
@@ -118,6 +120,7 @@ class DeploymentHandle:
         state = _served(state)
         return self.deployment.address(self.target.context(state), state)
 
+    @plugin_edge()
     def wait(self, wanted: Sequence[DeploymentStatus] = (DeploymentStatus.RUNNING,), timeout_s: float = 300.0) -> Condition:
         """Wait until the deployment has one of some statuses.
 
@@ -142,11 +145,13 @@ class DeploymentHandle:
         state = self.target.read_state()
         return state.releases if state else ()
 
+    @plugin_edge()
     def logs(self, *, follow: bool = False, tail: int | None = None) -> Iterator[str]:
         """Yield log lines, oldest first."""
         state = engine.expect_deployed(self.target)
-        return self.deployment.logs(self.target.context(state), state, follow=follow, tail=tail)
+        return under_edge(self.deployment.logs(self.target.context(state), state, follow=follow, tail=tail))
 
+    @plugin_edge()
     def get_client(self) -> Client:
         """Return a client whose methods are the model's: of the release that serves, also while a run replaces it."""
         state = _served(engine.expect_deployed(self.target, to_call=True))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from mlem.errors import MlemError, PlatformError, UserError
+from mlem.raised import in_words
 
 MAX_CHARS = 1000
 
@@ -19,16 +20,7 @@ def model_failed(called: str, error: BaseException, *, hint: str | None = None) 
         A `UserError` for a ValueError, TypeError or KeyError, which is how models refuse their input; else a `PlatformError`. A deployment
         answers with the same codes.
     """
-    text = " ".join(_text(error).split())
-    words = f"{type(error).__name__}: {text}" if text else type(error).__name__
-    shown = words if len(words) <= MAX_CHARS else f"{words[:MAX_CHARS]}..."
+    shown = in_words(error, MAX_CHARS)
     if isinstance(error, ValueError | TypeError | KeyError):
         return UserError(f"{called}: the model refused the data: {shown}", code="model-refused", hint=hint)
     return PlatformError(f"{called}: the model failed: {shown}", code="model-failed", hint=hint)
-
-
-def _text(error: BaseException) -> str:
-    try:
-        return str(error)
-    except Exception:  # an error of the user's own, whose text can't be made
-        return ""

@@ -12,6 +12,8 @@ from pydantic import BaseModel, ConfigDict, PrivateAttr, SecretStr
 from mlem.validation import validate
 
 EXTENSION = ".mlem"
+HEAD = ("object_type", "type", "made_by")
+"""What a file says beside the fields: which class they are of."""
 
 
 class Value(BaseModel):
@@ -39,28 +41,31 @@ class MlemObject(Value):
     Attributes:
         object_type: The kind of object: ``model``, ``env``, ``deployment``.
         type: The implementation's word, as the user types it: ``docker``, ``docker_container``.
+        made_by: The distribution that brings the class, with its version, where it is not one of ours. It is set when the class is
+            found, and kept in files beside the type: who reads one without the distribution is told what to install.
     """
 
     object_type: ClassVar[str] = ""
     type: ClassVar[str] = ""
+    made_by: ClassVar[str] = ""
 
     @classmethod
     def from_data(cls, data: Mapping[str, Any], source: str, *, prefix: str = "") -> Self:
         """Build the object from the content of its file.
 
         Args:
-            data: The file's mapping; ``object_type`` and ``type`` may be among it.
+            data: The file's mapping; ``object_type``, ``type`` and ``made_by`` may be among it.
             source: The file's name, for messages.
             prefix: The path of ``data`` inside the file, with its dot.
 
         Raises:
             DeclarationError: A field is unknown, missing, or has a wrong value.
         """
-        fields = {key: value for key, value in data.items() if key not in ("object_type", "type")}
+        fields = {key: value for key, value in data.items() if key not in HEAD}
         return validate(cls, fields, source, prefix=prefix)
 
     def to_data(self) -> dict[str, Any]:
-        """Return the content of the object's file: the fields that differ from their defaults, then the two type words.
+        """Return the content of the object's file: the fields that differ from their defaults, then the words that say what it is.
 
         Secrets are left out: they come from the environment, and never reach a file.
         """
@@ -73,4 +78,6 @@ class MlemObject(Value):
             data["object_type"] = self.object_type
         if self.type:
             data["type"] = self.type
+        if self.made_by:
+            data["made_by"] = self.made_by
         return data

@@ -1,18 +1,18 @@
-"""The registry: finds plugins, loads them late, checks them, and indexes their classes by kind and type."""
+"""The registry: which class a word means, importing no more plugins than it takes to know."""
 
 from __future__ import annotations
 
-import functools
-import importlib.metadata
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+import re
+import threading
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Literal, overload
 
-import pluggy
-
-from mlem import hookspecs
+from mlem.clashes import Bearer, Clash, ambiguous, winner_of
 from mlem.errors import PluginError
-from mlem.validation import did_you_mean
+from mlem.installed import installed_plugins
+from mlem.own_types import CORE, KINDS, Kind, normal_name, owner_of
+from mlem.plugin import Plugin
+from mlem.unknown_types import unknown_type
 
 if TYPE_CHECKING:
     from mlem.builder import Builder
@@ -22,46 +22,14 @@ if TYPE_CHECKING:
     from mlem.model_types.base import ModelType
     from mlem.state_manager import StateManager
 
-Kind = Literal["env", "deployment", "state_manager", "client", "builder", "model_type"]
-KINDS: tuple[Kind, ...] = ("env", "deployment", "state_manager", "client", "builder", "model_type")
-GROUP = "mlem"
-
-PUBLISHED: dict[str, str] = {
-    "local": "mlem-provider-local",
-    "local_process": "mlem-provider-local",
-    "docker": "mlem-provider-docker",
-    "docker_container": "mlem-provider-docker",
-    "docker_dir": "mlem-provider-docker",
-    "heroku": "mlem-provider-heroku",
-    "sagemaker": "mlem-provider-sagemaker",
-    "s3": "mlem-state-s3",
-}
-"""The distribution that has a type, for the hint when it is not installed."""
-
-
-@dataclass
-class Plugin:
-    """An entry point of the group ``mlem``.
-
-    Attributes:
-        name: The plugin's short word.
-        distribution: The distribution that brings it, with its version.
-        load: Imports its module.
-        problem: Why it can't be used; empty when it can.
-        module: The module, once it is imported.
-        classes: Its classes by kind, once it was asked for them.
-    """
-
-    name: str
-    distribution: str
-    load: Callable[[], Any]
-    problem: str = ""
-    module: Any = None
-    classes: dict[Kind, list[type[Any]]] = field(default_factory=dict)
+__all__ = ["KINDS", "Kind", "Plugin", "Registry", "installed_plugins", "registry"]
 
 
 class Registry:
     """The installed types.
+
+    A word is looked for where it is known to be: one of ours in our distribution alone, any other first in the plugins that are named
+    for it, and only when these do not have it in the rest. ``mlem-provider-x:word`` is the word as that distribution means it.
 
     Args:
         plugins: The plugins to manage; sorted by name, so that nothing depends on the order of installation.
@@ -71,121 +39,171 @@ class Registry:
         self._plugins = sorted(plugins, key=lambda plugin: (plugin.name, plugin.distribution))
 
     @overload
-    def get(self, kind: Literal["env"], type_: str) -> type[Env]: ...
+    def get(self, kind: Literal["env"], type_: str, made_by: str = "") -> type[Env]: ...
     @overload
-    def get(self, kind: Literal["deployment"], type_: str) -> type[Deployment]: ...
+    def get(self, kind: Literal["deployment"], type_: str, made_by: str = "") -> type[Deployment]: ...
     @overload
-    def get(self, kind: Literal["state_manager"], type_: str) -> type[StateManager]: ...
+    def get(self, kind: Literal["state_manager"], type_: str, made_by: str = "") -> type[StateManager]: ...
     @overload
-    def get(self, kind: Literal["client"], type_: str) -> type[Client]: ...
+    def get(self, kind: Literal["client"], type_: str, made_by: str = "") -> type[Client]: ...
     @overload
-    def get(self, kind: Literal["builder"], type_: str) -> type[Builder]: ...
+    def get(self, kind: Literal["builder"], type_: str, made_by: str = "") -> type[Builder]: ...
     @overload
-    def get(self, kind: Literal["model_type"], type_: str) -> type[ModelType]: ...
-    def get(self, kind: Kind, type_: str) -> type[Any]:
-        """Return the class of a type, importing as few plugins as it takes.
+    def get(self, kind: Literal["model_type"], type_: str, made_by: str = "") -> type[ModelType]: ...
+    def get(self, kind: Kind, type_: str, made_by: str = "") -> type[Any]:
+        """Return the class of a type.
 
         Args:
             kind: The kind of class.
-            type_: The word that users type.
+            type_: The word that users type, ``mlem-provider-x:word`` for that of one distribution.
+            made_by: The distribution that wrote the file with the word, with its version; empty when the file does not say.
 
         Raises:
-            PluginError: No installed plugin has it, or the one that should have it is broken.
+            PluginError: No installed plugin has it, the one that should have it is broken, or two have it.
         """
-        word = type_.replace("-", "_")
-        # A plugin's name is most often the first word of its types: docker for docker_container.
-        likely_first = sorted(self._plugins, key=lambda plugin: not word.startswith(plugin.name))
-        for plugin in likely_first:
-            for cls in self._classes(plugin, kind):
-                if cls.type == word:
-                    return cls
-        raise self._unknown(kind, type_, word)
+        found = self.find((kind,), type_, made_by)
+        if found is None:
+            raise self.unknown((kind,), type_, made_by)
+        return found
+
+    def find(self, kinds: Sequence[Kind], type_: str, made_by: str = "", *, guess: bool = True) -> type[Any] | None:
+        """Return the class of a type, None when there is none; see `get`.
+
+        Args:
+            kinds: The kinds that it may be of, the best first: plugins that are no likely place are asked only after all of them.
+            type_: The word.
+            made_by: The distribution that wrote it.
+            guess: Whether plugins are asked that nothing makes a likely place.
+        """
+        word, of = _split(type_, made_by)
+        for stage in self._stages(kinds, word, of, guess=guess):
+            for kind in kinds:
+                bearers = [*self._bearers(kind, word, stage)]
+                if not bearers:
+                    continue
+                winner = bearers[0] if of else winner_of((kind,), word, bearers)
+                if winner is None:
+                    raise ambiguous(kind, word, bearers)
+                cls: type[Any] = winner.cls
+                return cls
+        return None
+
+    def beside(self, cls: type[Any], kind: Kind, type_: str) -> type[Any]:
+        """Return the class that another one names: as its own distribution has it, else as a user would mean the word.
+
+        Raises:
+            PluginError: No installed plugin has it.
+        """
+        made_by = getattr(cls, "made_by", "")
+        found = self.find((kind,), type_, made_by) if made_by else None
+        return found or self.get(kind, type_)
 
     def all(self, kind: Kind) -> dict[str, type[Any]]:
-        """Return every installed class of a kind by its type, in the order of the plugins.
-
-        Raises:
-            PluginError: Two plugins have the same type.
-        """
-        found: dict[str, type[Any]] = {}
-        owner: dict[str, Plugin] = {}
-        for plugin in self._plugins:
-            for cls in self._classes(plugin, kind):
-                if cls.type in found:
-                    raise PluginError(
-                        f'two plugins have the {kind} type "{cls.type}": {owner[cls.type].distribution} and {plugin.distribution}',
-                        code="duplicate-type",
-                        hint=f"uninstall one of them: pip uninstall {plugin.distribution.split()[0]}",
-                    )
-                found[cls.type], owner[cls.type] = cls, plugin
+        """Return every class of a kind that its word alone means, in the order of the plugins."""
+        found = {}
+        for word, bearers in self._by_word(kind).items():
+            winner = winner_of((kind,), word, bearers)
+            if winner is not None:
+                found[word] = winner.cls
         return found
+
+    def words(self, kind: Kind) -> list[str]:
+        """Return what can be typed for a kind, sorted; a class that its word alone does not mean comes with its distribution."""
+        plain = self.all(kind)
+        others = [
+            f"{bearer.plugin.distribution_name}:{word}"
+            for word, bearers in self._by_word(kind).items()
+            for bearer in bearers
+            if plain.get(word) is not bearer.cls
+        ]
+        return [*sorted(plain), *sorted(others)]
+
+    def word_of(self, cls: type[Any]) -> str:
+        """Return the word that means a class and no other."""
+        return f"{normal_name(cls.made_by.split()[0])}:{cls.type}" if getattr(cls, "made_by", "") else str(cls.type)
+
+    def clashes(self) -> list[Clash]:
+        """Return the words and names that more than one plugin claims; asks every plugin."""
+        found = [
+            Clash((kind,), word, tuple(bearers), winner_of((kind,), word, bearers))
+            for kind in KINDS
+            for word, bearers in self._by_word(kind).items()
+            if len(bearers) > 1 or winner_of((kind,), word, bearers) is None
+        ]
+        return [*found, *self._clashes_of_names()]
 
     def plugins(self) -> Sequence[Plugin]:
         """Return all plugins, each asked for everything it has."""
         for plugin in self._plugins:
             for kind in KINDS:
-                self._classes(plugin, kind)
+                plugin.ask(kind)
         return self._plugins
 
-    def _classes(self, plugin: Plugin, kind: Kind) -> Sequence[type[Any]]:
-        if kind in plugin.classes:
-            return plugin.classes[kind]
-        plugin.classes[kind] = []
-        if plugin.problem:
-            return ()
-        try:
-            manager = _manager_of(plugin)
-            implementations = getattr(manager.hook, f"mlem_{kind}s").get_hookimpls()
-            plugin.classes[kind] = [cls for implementation in implementations for cls in implementation.function()]
-        # Importing a stranger's module may raise anything; it must not take the other plugins with it.
-        except Exception as error:
-            plugin.problem = f"{type(error).__name__}: {error}"
-        return plugin.classes[kind]
+    def known(self) -> Sequence[Plugin]:
+        """Return all plugins as they are, asked or not."""
+        return self._plugins
 
-    def _unknown(self, kind: Kind, type_: str, word: str) -> PluginError:
-        known = sorted(self.all(kind))
-        broken = [plugin for plugin in self._plugins if plugin.problem]
-        suspect = next((plugin for plugin in broken if word.startswith(plugin.name)), None)
-        label = kind.replace("_", " ")
-        if suspect is not None:
-            owner = f'plugin "{suspect.name}" of {suspect.distribution}'
-            return PluginError(
-                f'the {label} type "{type_}" can\'t be used: {owner} is broken: {suspect.problem}',
-                code="broken-plugin",
-                hint=f"pip install --upgrade --force-reinstall {suspect.distribution.split()[0]}",
-            )
-        if word in PUBLISHED:
-            return PluginError(f'{label} type "{type_}" is not installed', known=known, hint=f"pip install {PUBLISHED[word]}")
-        hint = did_you_mean(word, [*known, *PUBLISHED])
-        if hint is None and broken:
-            hint = f"broken plugins: {', '.join(plugin.name for plugin in broken)}; see mlem plugins"
-        return PluginError(f'no {label} type "{type_}"', code="unknown-type", known=known, hint=hint)
+    def unknown(self, kinds: Sequence[Kind], type_: str, made_by: str = "") -> PluginError:
+        """Return the error for a word that no class has; asks every plugin, to say what there is.
 
+        Args:
+            kinds: The kinds that it could have been of, the one to name first.
+            type_: The word.
+            made_by: The distribution that wrote it.
+        """
+        word, of = _split(type_, made_by)
+        known = sorted({known for kind in kinds for known in self.words(kind)})
+        return unknown_type(kinds, word, of, made_by, known, self._plugins)
 
-def _manager_of(plugin: Plugin) -> pluggy.PluginManager:
-    """Register a plugin's module with a manager of its own: isolation is per plugin."""
-    module = plugin.load() if plugin.module is None else plugin.module
-    plugin.module = module
-    version = getattr(module, "api_version", hookspecs.API_VERSION)
-    if version != hookspecs.API_VERSION:
-        raise PluginError(f"written for version {version} of the plugin interface, this mlem-core has {hookspecs.API_VERSION}")
-    manager = pluggy.PluginManager("mlem")
-    manager.add_hookspecs(hookspecs)
-    manager.register(module, plugin.name)
-    manager.check_pending()
-    return manager
+    def _stages(self, kinds: Sequence[Kind], word: str, of: str, *, guess: bool) -> Iterator[list[Plugin]]:
+        """Yield the plugins to ask together, the likeliest first."""
+        if of:
+            yield [plugin for plugin in self._plugins if plugin.distribution_name == of]
+            return
+        yield [plugin for plugin in self._plugins if plugin.distribution_name == CORE]
+        owner = owner_of(kinds, word)
+        if owner is not None:
+            yield [plugin for plugin in self._plugins if plugin.distribution_name == owner]
+            return
+        others = [plugin for plugin in self._plugins if plugin.distribution_name != CORE]
+        yield [plugin for plugin in others if plugin.is_named_for(word)]
+        if guess:
+            yield [plugin for plugin in others if not plugin.is_named_for(word)]
 
+    def _bearers(self, kind: Kind, word: str, plugins: Sequence[Plugin]) -> Iterator[Bearer]:
+        seen: list[type[Any]] = []
+        for plugin in plugins:
+            for cls in plugin.ask(kind):
+                if cls.type == word and not any(cls is other for other in seen):
+                    seen.append(cls)
+                    yield Bearer(plugin, cls)
 
-def installed_plugins() -> list[Plugin]:
-    """Find the installed plugins without importing any."""
-    plugins = []
-    for entry in importlib.metadata.entry_points(group=GROUP):
-        distribution = f"{entry.dist.name} {entry.dist.version}" if entry.dist else "unknown"
-        plugins.append(Plugin(entry.name, distribution, entry.load))
-    return plugins
+    def _by_word(self, kind: Kind) -> dict[str, list[Bearer]]:
+        words = dict.fromkeys(cls.type for plugin in self._plugins for cls in plugin.ask(kind))
+        return {word: [*self._bearers(kind, word, self._plugins)] for word in words}
+
+    def _clashes_of_names(self) -> Iterator[Clash]:
+        for name in dict.fromkeys(plugin.name for plugin in self._plugins):
+            of = [plugin for plugin in self._plugins if plugin.name == name]
+            if len({plugin.distribution_name for plugin in of}) > 1:
+                yield Clash((), name, tuple(Bearer(plugin, None) for plugin in of), None)
 
 
-@functools.cache
+def _split(type_: str, made_by: str) -> tuple[str, str]:
+    """Return the word and the distribution that it is of, empty for any; what is no distribution's name says nothing."""
+    of, _, word = type_.rpartition(":")
+    name = normal_name(of or (made_by.split() or [""])[0])
+    return word.replace("-", "_"), name if re.fullmatch("[a-z0-9-]+", name) else ""
+
+
+_made: Registry | None = None
+_making = threading.Lock()
+
+
 def registry() -> Registry:
     """Return the registry of what is installed; made at the first call."""
-    return Registry(installed_plugins())
+    global _made
+    with _making:
+        if _made is None:
+            _made = Registry(installed_plugins())
+        return _made

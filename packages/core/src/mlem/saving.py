@@ -18,6 +18,7 @@ from mlem.datasets import Dataset, load_data, parse_data, save_data, serialize_d
 from mlem.destination import Destination, destination
 from mlem.errors import DataError, DeclarationError, PluginError, UserError
 from mlem.files import write_atomic
+from mlem.matching import kinds_of
 from mlem.model import Method, Model, Sample
 from mlem.model_types.base import ModelType
 from mlem.objects import EXTENSION
@@ -79,7 +80,7 @@ def save(
         MlemError: It can't be written.
     """
     target = destination(path)
-    kinds = [kind for kind in model_types if kind.matches(obj)]
+    kinds = kinds_of(obj, model_types)
     kind = next((kind for kind in kinds if format in (None, kind.format)), None)
     if kinds and kind is None:
         known = sorted({kind.format for kind in kinds})

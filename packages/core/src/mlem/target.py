@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from mlem.config import Config, load_config
 from mlem.deployment import Deployment
+from mlem.edge import plugin_edge
 from mlem.env import Env
-from mlem.errors import DeclarationError, NotFoundError, PluginError, UserError
+from mlem.errors import DeclarationError, MlemError, NotFoundError, PluginError
 from mlem.plugins import registry
 from mlem.project import Location, Name, locate, objects_below
 from mlem.state import State
@@ -66,6 +67,7 @@ class Target:
         return Context(self.name, state.lineage, self.deployment, self.env, records=state.records, variables=variables, report=report)
 
 
+@plugin_edge()
 def load_deployment(location: Location) -> Deployment:
     """Read a declaration.
 
@@ -78,8 +80,35 @@ def load_deployment(location: Location) -> Deployment:
     expect_object(data, "deployment", location)
     type_ = data.get("type")
     if not isinstance(type_, str):
-        raise DeclarationError(f"{location}: type: required field is missing", known=sorted(registry().all("deployment")))
-    return deployment_class(type_).from_data(data, str(location))
+        raise DeclarationError(f"{location}: type: required field is missing", known=registry().words("deployment"))
+    try:
+        cls = deployment_class(type_, maker_of(data))
+    except PluginError as error:
+        made_by = "" if maker_of(data) else _maker_on_record(data, location)
+        if not made_by:
+            raise
+        raise registry().unknown(("deployment", "env"), type_, made_by) from error
+    return cls.from_data(data, str(location))
+
+
+def maker_of(data: Mapping[str, Any]) -> str:
+    """Return the distribution that wrote a file, with its version, where the file says it: ours do not."""
+    return str(data.get("made_by") or "")
+
+
+def _maker_on_record(data: Mapping[str, Any], location: Location) -> str:
+    """Look into the state of a declaration that was written by hand; empty when that says nothing either."""
+    try:
+        declared = data.get("state_manager")
+        if isinstance(declared, str | dict):
+            manager = _manager(_state_fields(declared), str(location), "state_manager.")
+        else:
+            manager = configured_manager(load_config(location.root))
+        store = manager.store(location.root)
+        found = store.read(location.key)
+        return "" if found is None else maker_of(State.from_bytes(found.data, store.where(location.key)).declaration)
+    except MlemError:
+        return ""
 
 
 def expect_object(data: Mapping[str, Any], kind: str, location: Location) -> None:
@@ -95,23 +124,25 @@ def expect_object(data: Mapping[str, Any], kind: str, location: Location) -> Non
         )
 
 
-def deployment_class(word: str) -> type[Deployment]:
+def deployment_class(word: str, made_by: str = "") -> type[Deployment]:
     """Return the deployment class of a deployment type, or the default one of an env type.
+
+    Args:
+        word: The type.
+        made_by: The distribution that wrote it, see `maker_of`.
 
     Raises:
         PluginError: No such type is installed.
     """
-    try:
-        return registry().get("deployment", word)
-    except PluginError as error:
-        try:
-            env = registry().get("env", word)
-        except PluginError:
-            words = sorted({*error.known, *registry().all("env")})
-            raise PluginError(error.message, code=error.code, known=words, hint=error.hint) from error
-        return registry().get("deployment", env.deployment_type)
+    found = registry().find(("deployment", "env"), word, made_by)
+    if found is None:
+        raise registry().unknown(("deployment", "env"), word, made_by)
+    if not issubclass(found, Env):
+        return found
+    return registry().beside(found, "deployment", found.deployment_type)
 
 
+@plugin_edge()
 def resolve(location: Location, deployment: Deployment | None = None) -> Target:
     """Find everything that a deployment names, but its model.
 
@@ -132,7 +163,7 @@ def resolve_env(deployment: Deployment, location: Location) -> Env:
         NotFoundError: No env has the name.
         DeclarationError: It is of another type than the deployment needs.
     """
-    wanted = registry().get("env", deployment.env_type)
+    wanted: type[Env] = registry().beside(type(deployment), "env", deployment.env_type)
     declared, folder = deployment.env, location.path.parent
     if declared is None:
         return wanted.from_data({}, str(location), prefix="env.").located(folder)
@@ -251,12 +282,8 @@ def _type_of_uri(uri: Any) -> str:
     if not uri:
         return "local"
     scheme = str(uri).partition("://")[0]
-    installed = registry().all("state_manager")
-    if scheme in installed:
-        return scheme
-    if "fsspec" in installed:
-        return "fsspec"
-    raise UserError(f"nothing installed keeps states under {uri}", code="unknown-scheme", hint=f"pip install mlem-state-{scheme}")
+    # A plugin that keeps states under a scheme of its own is named for it: the others are not imported to ask.
+    return scheme if registry().find(("state_manager",), scheme, guess=False) is not None else "fsspec"
 
 
 def folder_of(location: Location) -> str:

@@ -98,8 +98,9 @@ def _others(manager: StateManager, root: Path, name: str) -> list[StateManager]:
     path = trace_path(root, name)
     if path.exists():
         noted: Mapping[str, Any] = {key: value for key, value in read_mapping(path).items() if key != "about"}
-        if noted != _fields(manager):
-            others.append(registry().get("state_manager", str(noted.get("type"))).from_data(noted, str(path)))
+        if {**noted, "made_by": ""} != {**_fields(manager), "made_by": ""}:  # a later version of it is the same manager
+            cls = registry().get("state_manager", str(noted.get("type")), str(noted.get("made_by") or ""))
+            others.append(cls.from_data(noted, str(path)))
     if manager.shared and (root / f"{name}{EXTENSION}").is_file():
         others.append(registry().get("state_manager", "local").from_data({}, "local"))
     return others
@@ -108,4 +109,4 @@ def _others(manager: StateManager, root: Path, name: str) -> list[StateManager]:
 def _fields(manager: StateManager) -> dict[str, Any]:
     """Return what finds the store again; options that may have credentials in them stay out of the note."""
     fields = {key: value for key, value in manager.to_data().items() if not isinstance(value, dict)}
-    return {key: fields[key] for key in ("type", "uri", "endpoint_url", "region", "profile", "path_style") if key in fields}
+    return {key: fields[key] for key in ("type", "uri", "endpoint_url", "region", "profile", "path_style", "made_by") if key in fields}

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from mlem_provider_docker.address import EngineAddress
+    from mlem_provider_docker.image import made_for
     from mlem_provider_docker.options import ImageOptions
     from mlem_provider_docker.ownership import LINEAGE_LABEL
     from mlem_provider_docker.pushed_image import PushedImageStep
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "LINEAGE_LABEL": "ownership",
+    "made_for": "image",
     "Engine": "sdk",
     "EngineAddress": "address",
     "ImageOptions": "options",
@@ -24,7 +26,7 @@ _HOMES = {
     "connect": "sdk",
 }
 
-__all__ = ["LINEAGE_LABEL", "Engine", "EngineAddress", "ImageOptions", "PushedImageStep", "connect"]
+__all__ = ["LINEAGE_LABEL", "Engine", "EngineAddress", "ImageOptions", "PushedImageStep", "connect", "made_for"]
 
 
 def __getattr__(name: str) -> Any:

@@ -62,10 +62,12 @@ def _is_login(entry: Any) -> bool:
 
 
 @contextmanager
-def readable_by_sdk() -> Iterator[None]:
-    """Let the SDK read the configuration without what it can't read; it has no other way to be given one."""
-    from docker.utils import config
+def readable_by_sdk(config: Any) -> Iterator[None]:
+    """Let the SDK read the configuration without what it can't read; it has no other way to be given one.
 
+    Args:
+        config: The SDK's module that reads it.
+    """
     path = folder(os.environ, Path(os.path.expanduser("~"))) / "config.json"
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
@@ -78,30 +80,28 @@ def readable_by_sdk() -> Iterator[None]:
     with _patching:
         load = config.load_general_config
         # with nothing in it, the SDK would read the file after all
-        config.load_general_config = lambda _path=None: {"auths": {}, **kept}  # type: ignore[assignment]
+        config.load_general_config = lambda _path=None: {"auths": {}, **kept}
         try:
             yield
         finally:
             config.load_general_config = load
 
 
-def logins(auths: Any, images: Iterable[str]) -> dict[str, Any]:
+def logins(sdk: Any, auths: Any, images: Iterable[str]) -> dict[str, Any]:
     """Return the credentials for the registries that images come from, and for no other.
 
     Args:
-        auths: The SDK's configuration of credentials.
+        sdk: The SDK.
+        auths: Its configuration of credentials.
         images: The images' names.
     """
-    from docker.auth import INDEX_NAME, INDEX_URL, resolve_repository_name
-    from docker.errors import DockerException
-
     found = {}
     for image in images:
-        registry = resolve_repository_name(image)[0]
+        registry = sdk.auth.resolve_repository_name(image)[0]
         try:
             login = auths.resolve_authconfig(registry)
-        except DockerException:  # a helper that does not work: the image may be anybody's, and if not the registry says so
+        except sdk.errors.DockerException:  # a helper that does not work: the image may be anybody's, and if not the registry says so
             continue
         if login:
-            found[INDEX_URL if registry == INDEX_NAME else registry] = login
+            found[sdk.auth.INDEX_URL if registry == sdk.auth.INDEX_NAME else registry] = login
     return found

@@ -51,12 +51,13 @@ def connect(endpoint: Endpoint) -> Engine:
 
 
 def _client(host: str, tls: Any) -> DockerClient:
-    import docker
+    import docker.auth
+    import docker.utils.config
 
     class Client(docker.APIClient):
         def __init__(self, *args: Any, **kwargs: Any) -> None:
             try:
-                with docker_config.readable_by_sdk():
+                with docker_config.readable_by_sdk(docker.utils.config):
                     super().__init__(*args, **kwargs)
             except BaseException:
                 self.close()
@@ -64,7 +65,7 @@ def _client(host: str, tls: Any) -> DockerClient:
 
         def _set_auth_headers(self, headers: dict[str, Any]) -> None:
             # The SDK's own asks every credential store, and sends all that it knows.
-            found = docker_config.logins(self._auth_configs, _built_on.get())  # type: ignore[attr-defined]  # the stubs leave it out
+            found = docker_config.logins(docker, self._auth_configs, _built_on.get())  # type: ignore[attr-defined]  # the stubs leave it out
             if found:
                 headers["X-Registry-Config"] = docker.auth.encode_header(found)
 

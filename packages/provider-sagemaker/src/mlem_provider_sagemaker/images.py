@@ -107,13 +107,13 @@ class ImageStep(PushedImageStep):
 
     def prune(self, ctx: Context, keep: Sequence[Record]) -> None:
         """Remove the images that were built here and that no kept release needs, also those that no model was made of."""
-        from mlem_provider_docker import image
+        from mlem_provider_docker import made_for
 
         engine = self._engine_if_there(ctx)
         if engine is None or not keep:
             return
         kept = {record["image"] for record in keep}
-        built = [name for _, names in image.made_for(engine, ctx.lineage) for name in names]
+        built = [name for _, names in made_for(engine, ctx.lineage) for name in names]
         tags = [name.rpartition(":")[2] for name in built if name not in kept]
         self._findings.leftovers.prune_images(ctx, account_of(ctx, ctx.records.get(RepositoryStep.name)), keep[0]["repository"], tags)
         super().prune(ctx, keep)

@@ -18,7 +18,7 @@ class BuilderTypes(click.Group):
         """Return the installed builder types."""
         from mlem.plugins import registry
 
-        return sorted(registry().all("builder"))
+        return registry().words("builder")
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Make the command of a type."""

@@ -24,7 +24,7 @@ class EnvTypes(click.Group):
         """Return the installed env types."""
         from mlem.plugins import registry
 
-        return sorted(registry().all("env"))
+        return registry().words("env")
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Make the command of a type."""
@@ -37,7 +37,7 @@ class EnvTypes(click.Group):
         def command(name: str, values: dict[str, Any], project: str | None, output: str) -> None:
             from mlem.api import declare_env
 
-            path = declare_env(cls.type, name, values, project).path
+            path = declare_env(registry().word_of(cls), name, values, project).path
             print_result(output, {"path": str(path)}, f"saved {shown(path)}")
 
         return _fields_command(command, cmd_name, f"Declare an env of type {cls.type}: {_first_line(cls)}", fields=cls)
@@ -50,10 +50,11 @@ class DeploymentTypes(click.Group):
         """Return the installed deployment types."""
         from mlem.plugins import registry
 
-        return sorted(registry().all("deployment"))
+        return registry().words("deployment")
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Make the command of a type."""
+        from mlem.plugins import registry
         from mlem.target import deployment_class
 
         cls = deployment_class(cmd_name)
@@ -63,35 +64,47 @@ class DeploymentTypes(click.Group):
         def command(name: str, values: dict[str, Any], project: str | None, output: str) -> None:
             from mlem.api import declare_deployment
 
-            path = declare_deployment(cls.type, name, values, project).path
+            path = declare_deployment(registry().word_of(cls), name, values, project).path
             print_result(output, {"path": str(path)}, f"saved {shown(path)}")
 
         return _fields_command(command, cmd_name, f"Declare a deployment of type {cls.type}: {_first_line(cls)}", **deployment_fields(cls))
 
     def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
         """Take the type from the first word, else from the env that is named."""
+        env = _value_of(args, "env")
+        second_is_a_name = len(args) > 1 and not args[1].startswith("-")
+        if env is not None and not second_is_a_name and not _is_likely_a_type(args[0]):
+            return self._by_env(ctx, env, args)
         try:
             return args[0], self.get_command(ctx, args[0]), args[1:]
         except PluginError as error:
-            env = _value_of(args, "env")
-            second_is_a_name = len(args) > 1 and not args[1].startswith("-")
             if second_is_a_name:
                 raise
-            if env is None:
-                raise UserError(
-                    f'no deployment type for "{args[0]}"',
-                    known=error.known,
-                    hint=f"mlem declare deployment TYPE {args[0]}, or name an env that has one: --env NAME",
-                ) from error
-            type_ = _deployment_type_of(env, _value_of(args, "project"))
-            return type_, self.get_command(ctx, type_), args
+            if env is not None:
+                return self._by_env(ctx, env, args)
+            raise UserError(
+                f'no deployment type for "{args[0]}"',
+                known=error.known,
+                hint=f"mlem declare deployment TYPE {args[0]}, or name an env that has one: --env NAME",
+            ) from error
+
+    def _by_env(self, ctx: click.Context, env: str, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
+        type_ = _deployment_type_of(env, _value_of(args, "project"))
+        return type_, self.get_command(ctx, type_), args
+
+
+def _is_likely_a_type(word: str) -> bool:
+    """Whether a word is a type of a plugin that is named for it: to find a deployment's name in no other, nobody else is asked."""
+    from mlem.plugins import registry
+
+    return registry().find(("deployment", "env"), word, guess=False) is not None
 
 
 def deployment_fields(cls: Any) -> dict[str, Any]:
     """Return what `FieldsCommand` needs for a deployment class: its fields, and those of its env."""
     from mlem.plugins import registry
 
-    return {"fields": cls, "nested": {"env": registry().get("env", cls.env_type)}}
+    return {"fields": cls, "nested": {"env": registry().beside(cls, "env", cls.env_type)}}
 
 
 def _value_of(args: list[str], option: str) -> str | None:
@@ -109,10 +122,10 @@ def _deployment_type_of(env: str, project: str | None) -> str:
     from mlem.plugins import registry
 
     try:
-        declared = load_meta(env, project)
+        declared = type(load_meta(env, project))
     except NotFoundError:
-        return registry().get("env", env).deployment_type
-    return str(declared.deployment_type)
+        declared = registry().get("env", env)
+    return registry().word_of(registry().beside(declared, "deployment", declared.deployment_type))
 
 
 def _fields_command(callback: Any, name: str, text: str, **fields: Any) -> click.Command:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from mlem.cli import traces
 from mlem.cli.main import LazyGroup
 from mlem.cli.output import output_option, print_result, progress, project_option, table
 from mlem.cli.streams import reader_is_gone
@@ -139,6 +140,7 @@ def list_(project: str | None, output: str) -> None:
             one = handle(str(path), None)
             row = {"name": name, "type": one.deployment.type, "status": engine.condition(one.target)[0].status.value, "error": None}
         except MlemError as error:  # one broken declaration must not hide the others
+            traces.show(error)
             row = {"name": name, "type": None, "status": "unknown", "error": error.message}
         data.append(row)
     rows = [[row["name"] or "", row["type"] or "", row["status"] or "", row["error"] or ""] for row in data]

@@ -46,7 +46,7 @@ class RunTypes(click.Group):
         """Return the installed env and deployment types."""
         from mlem.plugins import registry
 
-        return sorted({*registry().all("deployment"), *registry().all("env")})
+        return sorted({*registry().words("deployment"), *registry().words("env")})
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Make the command of a type."""
@@ -103,15 +103,17 @@ def _run_declared(cls: type[Deployment] | None, name: str, values: Mapping[str, 
     """Lay the given values over the declaration, deploy it, and write the declaration where it is new or changed."""
     from mlem.api import declare_deployment
     from mlem.handle import DeploymentHandle
+    from mlem.objects import HEAD
+    from mlem.plugins import registry
     from mlem.project import locate
-    from mlem.target import deployment_class, expect_object, model_reference
+    from mlem.target import deployment_class, expect_object, maker_of, model_reference
 
     place = locate(name, project)
     data: dict[str, Any] = {}
     if cls is None or place.path.exists():
         data = place.read()
         expect_object(data, "deployment", place)
-    declared = deployment_class(str(data["type"])) if "type" in data else cls
+    declared = deployment_class(str(data["type"]), maker_of(data)) if "type" in data else cls
     if declared is None:
         raise UserError(f"{place}: type: required field is missing", code="bad-declaration")
     if cls is not None and declared is not cls:
@@ -121,17 +123,17 @@ def _run_declared(cls: type[Deployment] | None, name: str, values: Mapping[str, 
     given = dict(values)
     if "model" in given:
         given["model"] = model_reference(str(given["model"]), project, place)
-    merged = {key: value for key, value in merge(data, given).items() if key not in ("object_type", "type")}
+    merged = {key: value for key, value in merge(data, given).items() if key not in HEAD}
     deployment = declared.from_data(merged, str(place))
     if deployment.model is None:
         raise UserError("no model is named", code="no-model", hint="add --model MODEL")
     with progress() as report:
         one = DeploymentHandle.of(place, deployment, report=report, lock=lock)
         one._model()  # a model that can't be deployed must not leave a declaration behind
-        if merged != {key: value for key, value in data.items() if key not in ("object_type", "type")}:
+        if merged != {key: value for key, value in data.items() if key not in HEAD}:
             absolute = {**merged, "model": str(place.root / deployment.model)} if "://" not in deployment.model else merged
             if place.url is None:
-                declare_deployment(declared.type, str(place.path), absolute)
+                declare_deployment(registry().word_of(declared), str(place.path), absolute)
         outcome = one.run()
     _print_outcome(one, outcome.changed, outcome.changes, output)
 

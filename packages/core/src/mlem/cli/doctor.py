@@ -31,9 +31,12 @@ def doctor(project: str | None, output: str) -> int:
     def plugins() -> str:
         found = registry().plugins()
         broken = [f"{plugin.name} of {plugin.distribution}: {plugin.problem}" for plugin in found if plugin.problem]
-        if broken:
-            raise PluginError("; ".join(broken), code="broken-plugin")
-        return ", ".join(plugin.distribution for plugin in found)
+        clashes = registry().clashes()
+        told = [*broken, *map(str, clashes)]
+        if broken or any(clash.harmful for clash in clashes):
+            hint = "mlem plugins shows each; MLEM_DISABLE_PLUGINS=NAME switches one off"
+            raise PluginError("; ".join(told), code="broken-plugin" if broken else "duplicate-type", hint=hint)
+        return "; ".join([", ".join(plugin.distribution for plugin in found if not plugin.off), *told])
 
     def store() -> str:
         manager = configured_store(place.root)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 import signal
 import sys
 from collections.abc import Sequence
@@ -11,8 +12,11 @@ from typing import Any, NoReturn
 
 import click
 
+from mlem.cli import traces
 from mlem.cli.streams import lost, reader_is_gone, steady
 from mlem.errors import MlemError, PlatformError, UserError
+from mlem.interrupts import Terminated
+from mlem.plugin_output import keep_stdout_for_results
 
 COMMANDS: dict[str, tuple[str, str]] = {
     "init": ("mlem.cli.init:init", "Make a folder a project."),
@@ -85,6 +89,7 @@ def _print_version(ctx: click.Context, _param: click.Parameter, value: bool) -> 
 
 
 @click.group(cls=LazyGroup, lazy=COMMANDS, context_settings=CONTEXT_SETTINGS)
+@click.option("--traceback", is_flag=True, expose_value=False, help="With an error, print where it came up. Also after a command.")
 @click.option("--version", is_flag=True, is_eager=True, expose_value=False, callback=_print_version, help="Show the version and exit.")
 def cli() -> None:
     """Deploy a saved model to any platform with one command, and keep track of it there."""
@@ -101,7 +106,11 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         number = getattr(signal, name, None)
         if number is not None and signal.getsignal(number) is not signal.SIG_IGN:  # else nohup was asked to let it live
             signal.signal(number, _terminate)
+    keep_stdout_for_results()
     given = list(sys.argv[1:] if arguments is None else arguments)
+    traces.wanted = "--traceback" in given or bool(os.environ.get("MLEM_TRACEBACK"))
+    if given[:1] != ["apply"]:  # it has an option of this name itself, for what a model raises
+        given = [argument for argument in given if argument != "--traceback"]
     sys.exit(_run(given))
 
 
@@ -120,13 +129,22 @@ def _run(arguments: list[str]) -> int:
     except (click.Abort, KeyboardInterrupt):
         click.echo("interrupted: what was done is on record; the same command goes on from there", err=True)
         return 130
-    except SystemExit as end:
+    except BaseException as error:
+        from mlem.edge import failure_of
+
+        failure = failure_of(error)
+        if failure is not None:
+            return _report(failure, arguments, error)
+        if not isinstance(error, SystemExit):
+            raise
+        end = error
         return end.code if isinstance(end.code, int) else 1
 
 
-def _report(error: MlemError, arguments: Sequence[str]) -> int:
+def _report(error: MlemError, arguments: Sequence[str], cause: BaseException | None = None) -> int:
     from mlem.cli.output import print_error, wants_json
 
+    traces.show(cause or error)
     print_error(error, as_json=wants_json(arguments))
     return error.exit_code
 
@@ -146,4 +164,4 @@ def _output_lost() -> int:
 
 def _terminate(number: int, _frame: FrameType | None) -> None:
     """Leave by an exception on SIGTERM and SIGHUP, so that the lock is released on the way."""
-    raise SystemExit(128 + number)
+    raise Terminated(128 + number)

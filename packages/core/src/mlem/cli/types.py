@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from mlem.cli import traces
 from mlem.cli.output import output_option, print_result, table
 from mlem.errors import UserError
 
@@ -30,7 +31,10 @@ def types(kind: str | None, type_: str | None, as_json: bool, schema: bool, outp
         return
     if schema:
         raise UserError("--schema needs a kind and a type", hint="mlem types env local --schema")
-    found = {name: sorted(registry().all(name)) for name in KINDS if kind in (None, name)}
+    found = {name: registry().words(name) for name in KINDS if kind in (None, name)}
+    for clash in registry().clashes():
+        if clash.kinds and set(clash.kinds) & found.keys():
+            click.echo(f"note: {clash}", err=True)
     text = "\n".join(found[kind]) if kind else table([[name, " ".join(names)] for name, names in found.items()], ["kind", "types"])
     print_result(output, found[kind] if kind else found, text)
 
@@ -85,13 +89,31 @@ def _shown(default: Any) -> str:
 @click.option("--json", "as_json", is_flag=True, help="The same as --output json.")
 @output_option
 def plugins(as_json: bool, output: str) -> None:
-    """List the installed plugins: what each brings, and what is wrong with a broken one."""
+    """List the installed plugins: what each brings, how long its import takes, and what is wrong with a broken one."""
+    from mlem.installed import DISABLE
     from mlem.plugins import registry
 
     data, rows = [], []
-    for plugin in registry().plugins():
+    found, clashes = registry().plugins(), registry().clashes()
+    for plugin in found:
         types_ = {kind: [str(cls.type) for cls in classes] for kind, classes in plugin.classes.items() if classes}
-        data.append({"name": plugin.name, "distribution": plugin.distribution, "types": types_, "problem": plugin.problem or None})
-        brings = ", ".join(f"{kind}: {' '.join(names)}" for kind, names in types_.items())
-        rows.append([plugin.name, plugin.distribution, f"broken: {plugin.problem}" if plugin.problem else brings])
-    print_result("json" if as_json else output, data, table(rows, ["plugin", "distribution", "types"]))
+        told = [str(clash) for clash in clashes if any(bearer.plugin is plugin for bearer in clash.bearers)]
+        data.append(
+            {
+                "name": plugin.name,
+                "distribution": plugin.distribution,
+                "types": types_,
+                "problem": plugin.problem or None,
+                "clashes": told,
+                "off": plugin.off,
+                "import_s": round(plugin.import_s, 4),
+            }
+        )
+        brings = [f"{kind}: {' '.join(names)}" for kind, names in types_.items()]
+        broken = [f"broken: {plugin.problem}"] if plugin.problem else []
+        off = [f"switched off by {DISABLE}"] if plugin.off else []
+        rows.append([plugin.name, plugin.distribution, f"{plugin.import_s * 1000:.0f} ms", ", ".join([*off, *broken, *brings])])
+        for trace in plugin.traces:
+            traces.show_text(trace)
+    notes = "".join(f"\nnote: {clash}" for clash in clashes)
+    print_result("json" if as_json else output, data, table(rows, ["plugin", "distribution", "import", "types"]) + notes)

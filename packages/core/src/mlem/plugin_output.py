@@ -1,0 +1,56 @@
+"""Where what plugins print goes while they are imported: the command line's stdout is for results alone."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+
+_aside: Callable[[], AbstractContextManager[None]] = contextlib.nullcontext
+
+
+def aside() -> AbstractContextManager[None]:
+    """Return the context to import plugins in.
+
+    A program that uses mlem keeps its own stdout: only `keep_stdout_for_results`, of the command line, makes this do anything.
+    """
+    return _aside()
+
+
+def keep_stdout_for_results() -> None:
+    """Send to stderr from now on what plugins print while they are imported."""
+    global _aside
+    _aside = _stdout_to_stderr
+
+
+@contextlib.contextmanager
+def _stdout_to_stderr() -> Iterator[None]:
+    # The descriptor too: what a plugin starts (a compiled library, another program) knows nothing of sys.stdout.
+    with _descriptor_to_stderr(), contextlib.redirect_stdout(sys.stderr):
+        yield
+
+
+@contextlib.contextmanager
+def _descriptor_to_stderr() -> Iterator[None]:
+    try:
+        _flush()
+        kept = os.dup(1)
+    except (OSError, ValueError):  # there is no stdout
+        yield
+        return
+    try:
+        with contextlib.suppress(OSError):
+            os.dup2(2, 1)
+        yield
+    finally:
+        with contextlib.suppress(OSError, ValueError):
+            _flush()
+        os.dup2(kept, 1)
+        os.close(kept)
+
+
+def _flush() -> None:
+    if sys.stdout is not None:
+        sys.stdout.flush()
