@@ -11,16 +11,18 @@ import logging
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar
 
 from pydantic import PrivateAttr
 
 from mlem.answer_headers import listening
+from mlem.course import Ask, Course, follow
 from mlem.data_types.base import module_of
 from mlem.data_types.index import hand_on_index
 from mlem.data_types.notes import collecting
 from mlem.errors import MlemError, PlatformError, UserError
 from mlem.objects import MlemObject
+from mlem.own_thread import in_own_thread
 from mlem.process_local import ProcessLocal
 from mlem.validation import did_you_mean
 
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
     from mlem.model import Method
 
 _log = logging.getLogger("mlem.client")
+ResultT = TypeVar("ResultT")
 BINARY_FROM_BYTES = 4096
 """Arrays and frames that take so much memory are sent in a binary format, where the server has one."""
 
@@ -168,33 +171,18 @@ class Client(MlemObject, ABC):
             PlatformError: The answer does not fit the signature.
             MlemError: The call failed.
         """
-        self._check(method)
-        described = self.interface.methods[method]
-        values = described.match(args, kwargs, called=method)
-        if described.streams:
-            return _items(method, described, self.call_stream(method, described.encode_args(values)))
-        answer = self._whole_or_in_halves(method, described, values)
-        return hand_on_index(next(iter(values.values())), answer) if described.keeps_index and len(values) == 1 else answer
-
-    def _whole_or_in_halves(self, method: str, described: Method, values: Mapping[str, Any]) -> Any:
-        try:
-            return self._call(method, described, values)
-        except UserError as error:
-            halves = _halves(described, values) if error.code == "body-too-large" else None
-            if halves is None:
-                raise
-            # more than the server takes at once: each row is answered by itself, so the answers are joined again
-            return described.returns.join([self.call(method, **half) for half in halves])
+        described, answer = follow(self._course(method, args, kwargs), lambda need: getattr(self, need.name)(*need.args))
+        return _items(method, described, answer) if described.streams else answer
 
     async def call_async(self, method: str, /, *args: Any, **kwargs: Any) -> Any:
-        """Call a method without blocking the event loop; see `call`. Connections are those of the client, shared by all calls.
+        """Call a method without blocking the event loop; see `call`.
+
+        Here it is made in a thread of its own, which a call that is cancelled leaves to itself; a client that can do without a thread does.
 
         Returns:
             The method's answer; of a method that answers item by item an iterator for ``async for``.
         """
-        import asyncio
-
-        answer = await asyncio.to_thread(self.call, method, *args, **kwargs)
+        answer = await _in_own_thread(functools.partial(self.call, method, *args, **kwargs))
         return _items_later(answer) if self.interface.methods[method].streams else answer
 
     def call_in_parts(self, method: str, parts: Iterable[Any]) -> Iterator[Any]:
@@ -213,7 +201,33 @@ class Client(MlemObject, ABC):
         for part in parts:
             yield self.call(method, part)
 
-    def _call(self, method: str, described: Method, values: Mapping[str, Any]) -> Any:
+    def _course(self, method: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Course[tuple[Method, Any]]:
+        """Call a method, whoever sends the requests: each `Ask` names a method of this class. Returns the encoded items of a stream."""
+        if self._interface is None:
+            self._interface = yield Ask("fetch_interface")
+        self._check(method)
+        described = self.interface.methods[method]
+        values = described.match(args, kwargs, called=method)
+        if described.streams:
+            return described, (yield Ask("call_stream", (method, described.encode_args(values))))
+        answer = yield from self._whole_or_in_halves(method, described, values)
+        return described, hand_on_index(next(iter(values.values())), answer) if described.keeps_index and len(values) == 1 else answer
+
+    def _whole_or_in_halves(self, method: str, described: Method, values: Mapping[str, Any]) -> Course[Any]:
+        try:
+            return (yield from self._call(method, described, values))
+        except UserError as error:
+            halves = _halves(described, values) if error.code == "body-too-large" else None
+            if halves is None:
+                raise
+        # more than the server takes at once: each row is answered by itself, so the answers are joined again
+        answers = []
+        for half in halves:
+            _, answer = yield from self._course(method, (), half)
+            answers.append(answer)
+        return described.returns.join(answers)
+
+    def _call(self, method: str, described: Method, values: Mapping[str, Any]) -> Course[Any]:
         # late: most of those who import clients call nothing
         from mlem import wire
         from mlem.answering import type_of_header
@@ -222,13 +236,14 @@ class Client(MlemObject, ABC):
         media_type = _binary_format(described, values, self.formats)
         with collecting() as notes, listening() as heard:
             if media_type is None:
-                content, answered_as = self.call_encoded(method, described.encode_args(values)), wire.JSON
+                content, answered_as = (yield Ask("call_encoded", (method, described.encode_args(values)))), wire.JSON
             else:
                 ((name, value),) = values.items()
                 data_type = next(argument.data_type for argument in described.args if argument.name == name)
                 body = wire.dump(data_type, data_type.accept(value, name), media_type)
                 accept = [form for form in wire.formats_of(described.returns) if form in self.formats]
-                content, answered_as = self.call_binary(method, body, media_type, ", ".join([*accept, f"{wire.JSON};q=0.5"]))
+                accepted = ", ".join([*accept, f"{wire.JSON};q=0.5"])
+                content, answered_as = yield Ask("call_binary", (method, body, media_type, accepted))
                 content = json.loads(content) if answered_as == wire.JSON else content
         for line in dict.fromkeys((*notes.lines, *heard.notes)):
             _log.warning("%s: %s", method, line)
@@ -286,34 +301,59 @@ class Client(MlemObject, ABC):
 
 
 def _items(method: str, described: Method, encoded: Iterator[Any]) -> Iterator[Any]:
-    """Decode the items of a stream; one that is not of the type on record is what JSON has."""
-    from mlem.data import ListType
-
-    item_type = described.returns.dtype if isinstance(described.returns, ListType) else None
+    """Decode the items of a stream."""
     try:
         for item in encoded:
-            try:
-                value = item if item_type is None else item_type.decode(item, f"an item of {method}")
-            except UserError:
-                value = item
-            yield value
+            yield _item(method, described, item)
     finally:
         close = getattr(encoded, "close", None)
         if close is not None:
             close()
 
 
-async def _items_later(items: Iterator[Any]) -> AsyncIterator[Any]:
-    import asyncio
+async def items_async(method: str, described: Method, encoded: AsyncIterator[Any]) -> AsyncIterator[Any]:
+    """Decode the items of a stream as they arrive, for ``async for``.
 
+    Args:
+        method: The method's public name.
+        described: The method.
+        encoded: The items; closed at the end, and when the caller leaves.
+    """
+    try:
+        async for item in encoded:
+            yield _item(method, described, item)
+    finally:
+        close = getattr(encoded, "aclose", None)
+        if close is not None:
+            await close()
+
+
+def _item(method: str, described: Method, item: Any) -> Any:
+    """Decode an item; one that is not of the type on record is what JSON has."""
+    from mlem.data import ListType
+
+    item_type = described.returns.dtype if isinstance(described.returns, ListType) else None
+    try:
+        return item if item_type is None else item_type.decode(item, f"an item of {method}")
+    except UserError:
+        return item
+
+
+async def _items_later(items: Iterator[Any]) -> AsyncIterator[Any]:
     end = object()
     try:
-        while (item := await asyncio.to_thread(next, items, end)) is not end:
+        while (item := await _in_own_thread(functools.partial(next, items, end))) is not end:
             yield item
     finally:
         close = getattr(items, "close", None)
         if close is not None:
             close()
+
+
+async def _in_own_thread(function: Callable[[], ResultT]) -> ResultT:
+    import asyncio
+
+    return await asyncio.wrap_future(in_own_thread(function))
 
 
 def _checked(method: str, decode: Callable[[], Any]) -> Any:
