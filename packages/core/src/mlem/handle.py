@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from mlem import engine
 from mlem.deployment import Condition, Deployment, DeploymentStatus
 from mlem.engine import Lock, Outcome
-from mlem.errors import UserError, WaitTimeoutError
+from mlem.errors import PlatformError, UserError, WaitTimeoutError
+from mlem.holder import is_dead
 from mlem.project import Location
 from mlem.state import LockInfo, Release, State
 from mlem.step import Change
@@ -20,6 +22,12 @@ if TYPE_CHECKING:
     from mlem.model import Model
 
 
+_ENDED = frozenset({DeploymentStatus.CRASHED, DeploymentStatus.STOPPED, DeploymentStatus.NOT_DEPLOYED})
+"""What does not become running by itself."""
+_PAUSE_S = 0.2
+_LOOK_S = 1.0
+
+
 def _silent(_line: str) -> None:
     """Report progress to nobody."""
 
@@ -27,6 +35,28 @@ def _silent(_line: str) -> None:
 def _served(state: State) -> State:
     """Return a state as callers may see it: a release that has not passed the gate gets no calls but the gate's."""
     return state.model_copy(update={"records": state.releases[0].records}) if state.releases else state
+
+
+def _statuses(wanted: DeploymentStatus | str | Iterable[DeploymentStatus | str]) -> frozenset[DeploymentStatus]:
+    """Return the statuses that are named.
+
+    Raises:
+        UserError: There is no such status.
+    """
+    named = [wanted] if isinstance(wanted, str) else wanted
+    words = [str(word) for word in named] if isinstance(named, Iterable) else [str(named)]
+    known = [status.value for status in DeploymentStatus]
+    wrong = next((word for word in words if word not in known), None)
+    if wrong is not None or not words:
+        raise UserError("no status to wait for is named" if wrong is None else f'no status "{wrong}"', known=known, code="unknown-status")
+    return frozenset(map(DeploymentStatus, words))
+
+
+def _may_change(before: State, now: State | None) -> bool:
+    """Say whether a deployment that has crashed may get on by itself: a command has changed it meanwhile, or is at work."""
+    if now is None or now.records != before.records:
+        return True
+    return now.lock is not None and not now.lock.manual and not is_dead(now.lock)
 
 
 @dataclass(frozen=True)
@@ -110,24 +140,50 @@ class DeploymentHandle:
         state = _served(state)
         return self.deployment.address(self.target.context(state), state)
 
-    def wait(self, wanted: Sequence[DeploymentStatus] = (DeploymentStatus.RUNNING,), timeout_s: float = 300.0) -> Condition:
-        """Wait until the deployment has one of some statuses.
+    def wait(
+        self,
+        wanted: DeploymentStatus | str | Iterable[DeploymentStatus | str] = DeploymentStatus.RUNNING,
+        timeout_s: float = 300.0,
+    ) -> Condition:
+        """Wait until the deployment has a status.
+
+        Args:
+            wanted: A status, or several: ``"running"``, ``DeploymentStatus.STOPPED``.
+            timeout_s: How long at most, in seconds.
+
+        Returns:
+            The status, with its reason.
 
         Raises:
+            UserError: There is no such status.
+            NotFoundError: Nothing is deployed.
+            PlatformError: It should be running, but has crashed or was stopped, and no run is at work that would change that.
             WaitTimeoutError: It did not get there in time.
         """
         from mlem.gate import await_status
 
-        state = engine.expect_deployed(self.target) if DeploymentStatus.NOT_DEPLOYED not in wanted else self.target.read_state()
-        if state is None or state.empty:
-            return Condition(DeploymentStatus.NOT_DEPLOYED)
-        seen = await_status(self.deployment, self.target.context(state), state, frozenset(wanted), timeout_s)
-        if seen.status not in wanted:
-            words = f": {seen.reason}" if seen.reason else ""
-            raise WaitTimeoutError(
-                f'"{self.name}" is still {seen.status} after {timeout_s:g} s{words}', hint=f"mlem deployment logs {self.name}"
+        statuses = _statuses(wanted)
+        over = (_ENDED if DeploymentStatus.RUNNING in statuses else frozenset[DeploymentStatus]()) - statuses
+        state = engine.expect_deployed(self.target) if DeploymentStatus.NOT_DEPLOYED not in statuses else self.target.read_state()
+        deadline = time.monotonic() + timeout_s
+        while True:
+            if state is None or state.empty:
+                return Condition(DeploymentStatus.NOT_DEPLOYED)
+            left_s = max(0.0, deadline - time.monotonic())
+            look_s = min(left_s, _LOOK_S) if DeploymentStatus.NOT_DEPLOYED in statuses else left_s  # the state says so, not the platform
+            seen = await_status(
+                self.deployment, self.target.context(state), state, statuses, look_s, give_up=lambda found: found.status in over
             )
-        return seen
+            if seen.status in statuses:
+                return seen
+            words = f": {seen.reason}" if seen.reason else ""
+            hint = f"mlem deployment logs {self.name}"
+            if time.monotonic() >= deadline and seen.status not in over:
+                raise WaitTimeoutError(f'"{self.name}" is still {seen.status} after {timeout_s:g} s{words}', hint=hint)
+            before, state = state, self.target.read_state()
+            if seen.status in over and (time.monotonic() >= deadline or not _may_change(before, state)):
+                raise PlatformError(f'"{self.name}" is {seen.status}{words}', code=seen.status.value.replace("_", "-"), hint=hint)
+            time.sleep(min(_PAUSE_S, max(0.0, deadline - time.monotonic())))
 
     def releases(self) -> Sequence[Release]:
         """Return the kept releases, newest first."""
