@@ -147,8 +147,17 @@ def load(path: Name, project: Name | None = None) -> Any:
         NotFoundError: There is no such object.
         ConflictError: An artifact is not the one that was saved.
     """
-    place = locate(path, project)
-    meta = load_meta(path, project)
+    return _with_object(path, project)[1]
+
+
+def _with_object(path: Name, project: Name | None) -> tuple[Any, Any]:
+    """Return the metadata of an object, and the object: of one time, also while it is saved again."""
+    from mlem.artifacts import use_current
+
+    return use_current(lambda: load_meta(path, project), lambda meta: _object_of(locate(path, project), meta))
+
+
+def _object_of(place: Location, meta: Any) -> Any:
     if isinstance(meta, Deployment):
         return DeploymentHandle.of(place, meta)
     if isinstance(meta, Env):
@@ -172,7 +181,7 @@ def apply(model: Name | Any, data: Any, method: str = "predict", project: Name |
     """
     if not isinstance(model, str | os.PathLike):
         return finished(getattr(model, method)(data) if hasattr(model, method) else model(data))
-    meta, obj = load_meta(model, project), load(model, project)
+    meta, obj = _with_object(model, project)
     described = meta.method(method)
     with collecting() as notes:
         values = described.decode_args(described.bind((data,), {}, called=method))
