@@ -12,13 +12,15 @@ from mlem.calling import finished
 from mlem.config import load_config
 from mlem.data_types.index import hand_on_index
 from mlem.data_types.notes import collecting
+from mlem.deploying import deploy as run_deploy
+from mlem.deploying import model_name, plain
 from mlem.deployment import Deployment
 from mlem.engine import Lock
 from mlem.env import Env
 from mlem.errors import ConflictError, DeclarationError, UserError
 from mlem.handle import DeploymentHandle, _silent
 from mlem.plugins import registry
-from mlem.project import Location, Name, init_project, locate, objects_below, spelt
+from mlem.project import Location, Name, init_project, locate, objects_below
 from mlem.target import deployment_class, expect_object, folder_of, load_deployment, model_reference, resolve_env
 from mlem.yaml_file import update_file
 
@@ -96,11 +98,13 @@ def save(
         ConflictError: Something else is there.
         MlemError: It can't be written.
     """
+    from mlem.model import Model
     from mlem.saving import save as save_model
 
-    return save_model(
+    place = locate(path, project)
+    saved = save_model(
         obj,
-        locate(path, project).source,
+        place.source,
         sample_data=sample_data,
         params=params,
         format=format,
@@ -111,6 +115,7 @@ def save(
         overwrite=overwrite,
         model_types=model_types(),
     )
+    return saved.at(place.source) if isinstance(saved, Model) else saved
 
 
 def load_meta(path: Name, project: Name | None = None) -> Any:
@@ -134,7 +139,7 @@ def load_meta(path: Name, project: Name | None = None) -> Any:
     expect_object(data, "model", place)
     from mlem.model import Model
 
-    return Model.from_data(data, str(place))
+    return Model.from_data(data, str(place)).at(place.source)
 
 
 def load(path: Name, project: Name | None = None) -> Any:
@@ -197,32 +202,34 @@ def declare_env(type_: str, name: Name, values: Mapping[str, Any], project: Name
     Raises:
         PluginError: The type is not installed.
         DeclarationError: A field does not fit; nothing is written.
+        ConflictError: Another kind of object has the name.
     """
     place = locate(name, project)
-    env = registry().get("env", type_).from_data(values, str(place))
+    env = registry().get("env", type_).from_data(plain(values), str(place))
     _expect_kind_or_nothing(place, "env")
     update_file(place.path, env.to_data())
     return place
 
 
 def declare_deployment(type_: str, name: Name, values: Mapping[str, Any], project: Name | None = None) -> Location:
-    """Write the declaration of a deployment; return where.
+    """Write the declaration of a deployment, whole; return where. `deploy` lays options over the one that is there.
 
     Args:
         type_: A deployment type, or an env type that stands for its default deployment type.
         name: The deployment's name.
-        values: The declaration's fields; ``model`` as typed in the current folder.
+        values: The declaration's fields; ``model`` as typed in the current folder, or what saving it returned.
         project: Folder that relative names start from.
 
     Raises:
         PluginError: The type is not installed.
         DeclarationError: A field does not fit; nothing is written.
+        ConflictError: Another kind of object has the name.
     """
     place = locate(name, project)
-    declared = {key: spelt(value) if isinstance(value, os.PathLike) else value for key, value in values.items()}
-    if "model" in declared:
-        declared["model"] = model_reference(str(declared["model"]), project, place)
-    deployment = deployment_class(type_).from_data(declared, str(place))
+    fields = plain(values)
+    if fields.get("model") is not None:
+        fields["model"] = model_reference(model_name(values["model"]), project, place)
+    deployment = deployment_class(type_).from_data(fields, str(place))
     if not isinstance(deployment.env, str):
         resolve_env(deployment, place)
     _expect_kind_or_nothing(place, "deployment")
@@ -247,21 +254,39 @@ def deploy(
     type_: str,
     name: Name,
     *,
-    model: Name,
+    model: Name | Model | None = None,
     project: Name | None = None,
     report: Callable[[str], None] = _silent,
     lock: Lock = Lock(),
     **fields: Any,
 ) -> DeploymentHandle:
-    """Declare a deployment and deploy it: ``deploy("local", "iris-app", model="iris", port=8080)``.
+    """Deploy a model: ``deploy("local", "iris-app", model="iris", port=8080)``, as ``mlem deployment run`` does.
+
+    What is given is laid over the declaration that is there, field by field; the declaration is written when everything that can be known
+    before is known to be right, and the lock is ours.
+
+    Args:
+        type_: A deployment type, or an env type that stands for its default deployment type.
+        name: The deployment's name.
+        model: The model's name, or what `save` returned; the declared one when None.
+        project: Folder that relative names start from.
+        report: Called with lines of progress.
+        lock: How to lock.
+        **fields: Fields of the declaration; None takes one back to its default.
 
     Returns:
         A handle of what runs now.
+
+    Raises:
+        DeclarationError: A field does not fit.
+        NotFoundError: There is no such model or env.
+        ConflictError: The name is declared as another type, or as another kind of object.
+        LockedError: Another command is at work on it.
+        GateError: The new release does not answer rightly. The last good one serves again, where there was one.
+        MlemError: A step failed. The last good release serves again.
     """
-    place = declare_deployment(type_, name, {**fields, "model": model}, project)
-    handle = DeploymentHandle.of(place, report=report, lock=lock)
-    handle.run()
-    return handle
+    values = fields if model is None else {**fields, "model": model}
+    return run_deploy(deployment_class(type_), name, values, project=project, report=report, lock=lock)[0]
 
 
 def deployments(project: Name | None = None) -> Sequence[tuple[str, Path]]:
