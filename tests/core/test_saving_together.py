@@ -18,6 +18,7 @@ import pytest
 from fsspec.implementations.memory import MemoryFileSystem
 
 from mlem import api
+from mlem.api.objects import with_object
 from mlem.destination_rules import content_name
 from mlem.errors import ConflictError, PlatformError
 from mlem.folder_lock import FolderLock
@@ -57,7 +58,7 @@ def save(folder: Path | str, number: int, *, large: bool = False) -> Any:
 
 def numbers(folder: Path | str) -> tuple[int, int]:
     """Load the model, and return the numbers of its metadata and of its content, which have to be the same."""
-    meta, obj = api._with_object(f"{folder}/m", None)
+    meta, obj = with_object(f"{folder}/m", None)
     return meta.params["number"], obj(["x"])
 
 

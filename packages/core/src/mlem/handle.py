@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from mlem import engine
+from mlem import engine, moving
 from mlem.deployment import Condition, Deployment, DeploymentStatus
 from mlem.engine import Lock, Outcome
 from mlem.errors import PlatformError, UserError, WaitTimeoutError
 from mlem.holder import is_dead
-from mlem.project import Location
+from mlem.objects import one_line
+from mlem.project import Location, Name, spelt
 from mlem.state import LockInfo, Release, State
 from mlem.step import Change
 from mlem.target import Target, resolve, resolve_model
@@ -59,7 +60,7 @@ def _may_change(before: State, now: State | None) -> bool:
     return now.lock is not None and not now.lock.manual and not is_dead(now.lock)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class DeploymentHandle:
     """A declared deployment.
 
@@ -195,10 +196,56 @@ class DeploymentHandle:
         state = engine.expect_deployed(self.target)
         return self.deployment.logs(self.target.context(state), state, follow=follow, tail=tail)
 
-    def get_client(self) -> Client:
-        """Return a client whose methods are the model's: of the release that serves, also while a run replaces it."""
+    def get_client(
+        self,
+        *,
+        timeout_s: float | None = None,
+        token: str | None = None,
+        ca_file: Name | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Client:
+        """Return a client whose methods are the model's: of the release that serves, also while a run replaces it.
+
+        Args:
+            timeout_s: How long a whole call may take; the platform's default when None.
+            token: The bearer token of this client alone; the variable ``MLEM_TOKEN`` when None.
+            ca_file: PEM file with the certificates to trust instead of the system's.
+            headers: Headers that every request has; they are never shown.
+
+        Raises:
+            NotFoundError: Nothing is deployed.
+            UserError: The platform's client has no such option, or it does not accept the value.
+        """
         state = _served(engine.expect_deployed(self.target))
-        return self.deployment.client(self.target.context(state), state)
+        client = self.deployment.client(self.target.context(state), state)
+        given = {"timeout_s": timeout_s, "token": token, "ca_file": ca_file, "headers": None if headers is None else dict(headers)}
+        options = {name: value for name, value in given.items() if value is not None}
+        return client.with_options(**options) if options else client
+
+    def move_state(self, uri: Name) -> tuple[str, str]:
+        """Take the state to another state manager: a URI, or ``local`` for files beside the declarations.
+
+        Returns:
+            The old place and the new one.
+
+        Raises:
+            NotFoundError: There is no state.
+            ConflictError: The new place has a state of another deployment.
+            LockedError: A command is at work on it.
+        """
+        return moving.move(self.target, spelt(uri), self.lock)
+
+    def push_state(self) -> tuple[State, bool]:
+        """Write the state that was kept when the store did not answer; return it, and whether it had not landed after all.
+
+        Raises:
+            NotFoundError: Nothing is kept.
+            ConflictError: The state in the store is another deployment's, or newer.
+        """
+        return moving.push(self.target, self.lock)
+
+    def __repr__(self) -> str:
+        return one_line("DeploymentHandle", f'"{self.name}"', self.deployment.type, str(self.target.location))
 
     def holder(self) -> LockInfo | None:
         """Return who holds the lock."""

@@ -13,7 +13,7 @@ from mlem.calling import finished
 from mlem.data import AnyDataType, Json, wrong_key
 from mlem.data_types.base import name_of
 from mlem.errors import DataError, UserError
-from mlem.objects import MlemObject, Value
+from mlem.objects import MlemObject, Value, one_line
 from mlem.requests import NOTHING, value_of_body
 from mlem.validation import did_you_mean
 
@@ -336,6 +336,12 @@ class Model(MlemObject):
     public_sample: bool = True
 
     _saved_at: _SavedAt = PrivateAttr(default_factory=_SavedAt)
+
+    def __repr__(self) -> str:
+        source = self._saved_at.source
+        return one_line("Model", self.model_type, f"methods: {' '.join(self.methods)}", f"digest: {self.digest}", source or "")
+
+    __str__ = __repr__
 
     def at(self, source: str) -> Self:
         """Return the metadata, which knows from now on where it is: a program may name the model by it.

@@ -12,7 +12,7 @@ from mlem.deployment import Deployment
 from mlem.env import Env
 from mlem.errors import DeclarationError, NotFoundError, PluginError, UserError
 from mlem.plugins import registry
-from mlem.project import Location, Name, locate, objects_below
+from mlem.project import Location, Name, locate, objects_of_kind
 from mlem.state import State
 from mlem.state_manager import StateManager, Store
 from mlem.step import Context
@@ -143,7 +143,7 @@ def resolve_env(deployment: Deployment, location: Location) -> Env:
                 return wanted.from_data({}, str(location), prefix="env.")
             raise NotFoundError(
                 f'{location}: env: no env "{declared}"',
-                known=[name for name, path in objects_below(location.root) if b"object_type: env" in path.read_bytes()],
+                known=[name for name, _ in objects_of_kind(location.root, "env")],
                 hint=f"mlem declare env {wanted.type} {declared}",
             )
         data, source, prefix = place.read(), str(place), ""

@@ -13,7 +13,7 @@ from urllib.parse import quote, urlsplit
 
 from pydantic import Field, PrivateAttr, SecretStr, field_validator, model_validator
 
-from mlem.client import Client, items_async
+from mlem.client import Client
 from mlem.clients.answers import Answer, check, not_a_server
 from mlem.clients.deadline import Deadline
 from mlem.clients.lines import MEDIA_TYPE, AsyncLines, Lines
@@ -22,6 +22,7 @@ from mlem.course import Ask, Course, follow, follow_async
 from mlem.errors import CredentialsError, PlatformError
 from mlem.fields import Unit
 from mlem.process_local import ProcessLocal
+from mlem.streamed import items_async
 
 if TYPE_CHECKING:
     from mlem.clients.pools import Pools, Route
@@ -241,7 +242,7 @@ class HttpClient(Client):
     def _route(self) -> Route:
         from mlem.clients.pools import Route
 
-        return Route(self.ca_file, proxy_for(self.url))
+        return Route(self.ca_file, proxy_for(self.url), self.url.startswith("https:"))
 
     def _headers(self, body: bytes | None, media_type: str, accept: str) -> dict[str, str]:
         headers = {name: value.get_secret_value() for name, value in self.headers.items()}

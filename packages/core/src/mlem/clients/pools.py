@@ -32,10 +32,12 @@ class Route:
     Attributes:
         ca_file: Certificates that are trusted instead of the system's.
         proxy: The URL of the proxy.
+        secure: Whether it speaks TLS.
     """
 
     ca_file: str | None = None
     proxy: str | None = None
+    secure: bool = True
 
     def context(self) -> ssl.SSLContext:
         """Return what verifies certificates.
@@ -57,7 +59,7 @@ class Route:
             auth = (unquote(parts.username).encode(), unquote(parts.password or "").encode()) if parts.username else None
             proxy = httpcore2.Proxy(f"http://{parts.netloc.rpartition('@')[2]}", auth=auth)
         return {
-            "ssl_context": self.context(),
+            "ssl_context": self.context() if self.secure else None,  # reading the system's certificates takes its time
             "proxy": proxy,
             "max_connections": None,
             "max_keepalive_connections": MOST_IDLE,
