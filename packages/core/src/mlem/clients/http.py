@@ -242,7 +242,7 @@ class HttpClient(Client):
     def _route(self) -> Route:
         from mlem.clients.pools import Route
 
-        return Route(self.ca_file, proxy_for(self.url), self.url.startswith("https:"))
+        return Route(self.ca_file, proxy_for(self.url), urlsplit(self.url).scheme == "https")
 
     def _headers(self, body: bytes | None, media_type: str, accept: str) -> dict[str, str]:
         headers = {name: value.get_secret_value() for name, value in self.headers.items()}
