@@ -314,3 +314,24 @@ def test_a_store_that_fails_does_not_undo_what_somebody_else_has_saved(memory: M
         save("memory://bucket", 3)
     assert numbers("memory://bucket") == (2, 2)
     assert len(memory.find("bucket")) == 2
+
+
+UMASK = """
+import os, sys, threading
+import mlem.api
+os.umask(0o077)
+def answer(words: list[str]) -> int:
+    return 1
+answer.__module__ = "__main__"
+threads = [threading.Thread(target=mlem.api.save, args=(answer, f"m{number}"), kwargs={"sample_data": ["x"]}) for number in range(8)]
+for thread in threads:
+    thread.start()
+for thread in threads:
+    thread.join()
+print(oct(os.umask(0o077)), sorted({oct(os.stat(name).st_mode & 0o777) for name in os.listdir()}))
+"""
+
+
+def test_threads_that_save_leave_the_umask_alone_and_keep_to_it(tmp_path: Path) -> None:
+    done = subprocess.run([sys.executable, "-c", UMASK], cwd=tmp_path, capture_output=True, text=True, check=False, timeout=120)
+    assert done.stdout == "0o77 ['0o600']\n", done.stderr
