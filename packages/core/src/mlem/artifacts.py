@@ -168,7 +168,11 @@ def check(artifact: Artifact, address: str, file: IO[bytes], copy_to: IO[bytes] 
 
 
 def _changed(message: str) -> ConflictError:
-    return ConflictError(message, code="artifact-changed", hint="copy the object again, with its .mlem file, from where it was saved")
+    return ConflictError(
+        message,
+        code="artifact-changed",
+        hint="was it saved again just now? then repeat; else copy it again, with its .mlem file, from where it was saved",
+    )
 
 
 @contextlib.contextmanager

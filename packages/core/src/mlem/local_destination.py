@@ -79,6 +79,7 @@ class LocalDestination(Destination):
                     self._clear(listed(before).keys() | plain)
                 names = self._place(folder, saved, sure=sure)
                 old = self._keep(before) if sure else set()
+                sync_folder(self._folder)  # the metadata must not be on the disk before what it names
                 placed = located(saved, names)
                 self._write(folder, placed)
                 if sure and self._rename(folder, names):
