@@ -77,7 +77,7 @@ def test_help_and_status_load_no_sdk(tmp_path: Path) -> None:
     script = (
         "import sys\nfrom mlem.cli.main import main\n"
         "try:\n    main(['deployment', 'status', 'nothing'])\nexcept SystemExit:\n    pass\n"
-        "slow = {'docker', 'heroku3', 'boto3', 'botocore', 'sagemaker', 'fsspec', 'urllib3', 'uvicorn', 'rich', 'numpy'}\n"
+        "slow = {'docker', 'heroku3', 'boto3', 'botocore', 'sagemaker', 'fsspec', 'httpcore2', 'urllib3', 'uvicorn', 'rich', 'numpy'}\n"
         "print(*sorted(set(sys.modules) & slow))"
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, cwd=tmp_path)

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+import mlem.errors
 from mlem import api
-from mlem.errors import UserError
+from mlem.api import HttpClient
+from mlem.errors import DeclarationError, NotFoundError, UserError
+from mlem.handle import DeploymentHandle
 from mlem.testing import Project
 from mlem.testing.fake import FakePlatform
 
@@ -51,3 +56,231 @@ def test_a_path_that_is_no_name_is_refused(folder: Path, name: Any) -> None:
         with pytest.raises(UserError):
             attempt()
     assert [path.name for path in folder.iterdir()] == [".mlem.yaml"]
+
+
+OURS = {
+    'object_type: "deployment"\ntype: fake\n': True,
+    "object_type:  'deployment'  # what it is\ntype: fake\n": True,
+    '"object_type": deployment\ntype: fake\n': True,
+    "{object_type: deployment, type: fake}\n": True,
+    "  object_type: deployment\n  type: fake\n": True,
+    "object_type:\n  deployment\ntype: fake\n": True,
+    "%YAML 1.1\n---\nobject_type: deployment\ntype: fake\n": True,
+    "object_type: deployment\n\tbroken: [\n": True,  # told by who opens it
+    "# object_type: deployment\nobject_type: env\ntype: fake\n": False,
+    "object_type: env\nabout: \"a note on object_type: deployment\"\n": False,
+    "object_type: model\nparams:\n  object_type: deployment\n": False,
+    "object_type: deployments\n": False,
+    "object_type: [deployment]\n": False,
+    "": False,
+    "- deployment\n- object_type\n": True,
+    "\x00\x01": False,
+}  # fmt: skip
+
+
+def test_deployments_are_found_by_what_their_yaml_says(project: Project, platform: FakePlatform) -> None:
+    for number, content in enumerate(OURS):
+        (project.folder / f"d{number:02}.mlem").write_text(content)
+    (project.folder / "nobody.mlem").symlink_to("nowhere")
+    (project.folder / "folder.mlem").mkdir()
+    found = {name for name, _ in api.deployments(project.folder)}
+    assert found == {f"d{number:02}" for number, is_one in enumerate(OURS.values()) if is_one}
+    for number, (content, is_one) in enumerate(OURS.items()):
+        if is_one and "broken" not in content and not content.startswith("- "):
+            handle = api.load(f"d{number:02}", project.folder, kind="deployment")
+            assert isinstance(handle, DeploymentHandle)
+
+
+def test_an_object_of_another_kind_than_asked_for_is_refused(project: Project, platform: FakePlatform) -> None:
+    api.save([1, 2], "rows", project=project.folder)
+    with pytest.raises(DeclarationError, match="expected a deployment, got a model") as caught:
+        api.load("double", project.folder, kind="deployment")
+    assert caught.value.code == "wrong-object"
+    assert api.load_meta("double", project.folder, kind="model").model_type == "callable"
+    assert (api.load("rows", project.folder, kind="data"), api.load("double", project.folder, kind="model")([2.0])) == ([1, 2], [4.0])
+
+
+def test_every_public_name_is_there() -> None:
+    assert sorted(api.__all__) == api.__all__ or {name: getattr(api, name) for name in api.__all__}
+    errors = {name for name in vars(mlem.errors) if name.endswith("Error")}
+    assert errors <= set(api.__all__)
+    for name in api.__all__:
+        assert getattr(api, name).__doc__, name
+    with pytest.raises(AttributeError, match="nothing"):
+        _ = api.nothing
+
+
+def test_settings_are_read_and_written_as_by_the_command_line(project: Project) -> None:
+    api.set_config("core.state.lock_timeout_s", 5, project.folder)
+    api.set_config("core.trust.formats", ["pickle", "skops"], project.folder)
+    assert (api.get_config("core.state.lock_timeout_s", project.folder), api.get_config("core.trust.formats", project.folder)) == (
+        5.0,
+        ["pickle", "skops"],
+    )
+    assert {setting.key: setting.origin for setting in api.list_config(project.folder)}["core.trust.formats"] == "project"
+    states = project.folder / "states"
+    api.set_config("core.state.uri", states.as_uri(), project.folder)
+    assert api.get_config("core.state.uri", project.folder) == states.as_uri()
+    assert (api.unset_config("core.state.uri", project.folder), api.unset_config("core.state.uri", project.folder)) == (True, False)
+    with pytest.raises(NotFoundError):
+        api.get_config("core.nothing", project.folder)
+    with pytest.raises(UserError):
+        api.set_config("core.state.lock_timeout_s", "soon", project.folder)
+
+
+def test_a_state_is_moved_as_by_the_command_line(project: Project, platform: FakePlatform, tmp_path: Path) -> None:
+    handle = api.deploy("fake", "app", model="double", project=project.folder)
+    uri = (tmp_path / "states").as_uri()
+    assert handle.move_state(uri)[1].startswith(uri)
+    api.set_config("core.state.uri", uri, project.folder)
+    assert api.load("app", project.folder, kind="deployment").status().status == "running"
+
+
+def test_types_and_their_fields_are_listed(platform: FakePlatform) -> None:
+    assert (list(api.types()["env"]), list(api.types()["deployment"])) == (["fake"], ["fake_deployment"])
+    assert [field.name for field in api.fields("env", "fake")] == ["region"]
+    assert "size" in [field.name for field in api.fields("deployment", "fake")]
+    with pytest.raises(UserError) as caught:
+        api.fields("envs", "fake")
+    assert (caught.value.code, "env" in caught.value.known) == ("unknown-kind", True)
+
+
+def test_a_client_gets_options_of_its_own(project: Project, platform: FakePlatform) -> None:
+    handle = api.deploy("fake", "app", model="double", project=project.folder)
+    with pytest.raises(UserError) as caught:
+        handle.get_client(token="s3cret")
+    assert (caught.value.message, caught.value.code) == ('a client of type fake has no "token"', "unknown-option")
+    given = {"timeout_s": 3.0, "token": "s3cret", "ca_file": Path("ca.pem"), "headers": {"x-key": "hidden"}}
+    client = HttpClient(url="http://127.0.0.1:1").with_options(**given)
+    assert (client.timeout_s, client.ca_file) == (3.0, str(Path("ca.pem").absolute()))
+    assert client._headers(None, "", "*/*") == {"x-key": "hidden", "accept": "*/*", "authorization": "Bearer s3cret"}
+    shown = [repr(client), str(client), str(client.to_data()), client.model_dump_json()]
+    assert not any(word in text for text in shown for word in ("s3cret", "hidden"))
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"url": "http://h", "timeout": 3}, "HttpClient: timeout: unknown field"),
+        ({"url": "h:8080"}, 'HttpClient: url: expected a URL like "http://host:8080"'),
+        ({}, "HttpClient: url: required field is missing"),
+        ({"url": "http://h", "timeout_s": -1}, "HttpClient: timeout_s: expected a number"),
+        ({"url": "http://h", "token": "s3cret\n"}, "HttpClient: token: expected one token"),
+        ({"url": "http://h", "headers": {"Host": "x"}}, "HttpClient: headers: expected names of headers"),
+        ({"url": "http://h", "headers": {"x-key": "s3cret\r\nx: y"}}, "HttpClient: headers: x-key has a character"),
+        ({"url": "http://h", "headers": {"x-key": 3}}, "HttpClient: headers.x-key: "),
+    ],
+)
+def test_a_wrong_argument_of_a_client_is_our_error(fields: Any, message: str) -> None:
+    for make in (
+        lambda: HttpClient(**fields),
+        lambda: HttpClient(url="http://h").with_options(**{**fields, "url": fields.get("url", "h")}),
+    ):
+        with pytest.raises(UserError) as caught:
+            make()
+        assert "s3cret" not in str(caught.value)
+    with pytest.raises(DeclarationError) as first:
+        HttpClient(**fields)
+    assert first.value.message.startswith(message)
+    with pytest.raises(UserError, match="takes its fields by name"):
+        HttpClient("http://h")
+
+
+def test_what_is_shown_of_an_object_fits_on_a_line(project: Project, platform: FakePlatform) -> None:
+    handle = api.deploy("fake", "app", model="double", project=project.folder)
+    shown = [
+        handle,
+        api.load_meta("double", project.folder),
+        handle.get_client(),
+        HttpClient(url="http://h/" + "p" * 200),
+        HttpClient(url="http://h", token="s3cret", headers={"x-key": "s3cret"}),
+    ]
+    for one in shown:
+        for text in (repr(one), str(one)):
+            assert (len(text) <= 120, "\n" in text, "s3cret" in text) == (True, False, False), text
+    assert repr(handle).startswith('DeploymentHandle("app", fake_deployment, ')
+    assert repr(shown[1]).startswith("Model(callable, methods: predict, digest: ")
+
+
+SILENT = """
+import gc, io, json, logging, os, signal, sys, threading, warnings
+sys.path.insert(0, os.getcwd())
+
+def seen():
+    return {
+        "signals": [repr(signal.getsignal(number)) for number in sorted(signal.valid_signals())],
+        "handlers": [repr(h) for h in logging.getLogger().handlers] + [
+            name for name, log in logging.root.manager.loggerDict.items() if getattr(log, "handlers", None)],
+        "levels": [logging.getLogger().level, logging.getLogger("mlem").level, logging.root.manager.disable],
+        "warnings": [repr(one) for one in warnings.filters],
+        "showwarning": repr(warnings.showwarning),
+        "hooks": [repr(sys.excepthook), repr(threading.excepthook), repr(sys.unraisablehook)],
+        "environment": dict(os.environ),
+        "folder": os.getcwd(),
+        "streams": [id(sys.stdout), id(sys.stderr), id(sys.stdin)],
+        "path": list(sys.path),
+        "recursion": sys.getrecursionlimit(),
+        "umask": open("/proc/self/status").read().split("Umask:")[1].split()[0],
+        "threads": sorted(thread.name for thread in threading.enumerate()),
+    }
+
+def descriptors():
+    gc.collect()
+    found = [os.readlink(f"/proc/self/fd/{fd}") for fd in os.listdir("/proc/self/fd") if os.path.exists(f"/proc/self/fd/{fd}")]
+    return sorted(found)
+
+before = seen()
+import mlem.api
+from mlem.api import HttpClient, Lock, DeploymentStatus, MlemError
+after_import = seen()
+
+def double(x: int) -> int:
+    return 2 * x
+
+mlem.api.init(".")
+model = mlem.api.save(double, "double", sample_data=1)
+mlem.api.save([1, 2], "rows")
+assert mlem.api.load("double")(4) == 8
+descriptors_before = descriptors()
+handle = mlem.api.deploy("local", "app", model=model, lock=Lock(timeout_s=60))
+handle.wait(DeploymentStatus.RUNNING)
+with handle.get_client(timeout_s=60) as client:
+    assert client.predict(4) == 8
+import asyncio
+async def ask():
+    with handle.get_client() as client:
+        return await client.call_async("predict", 5)
+assert asyncio.run(ask()) == 10
+try:
+    mlem.api.load("nothing")
+except MlemError:
+    pass
+assert [name for name, _ in mlem.api.deployments()] == ["app"]
+handle.remove()
+del handle, client
+print(json.dumps([before == after_import, [name for name, value in seen().items() if value != before[name]],
+                  [name for name in descriptors() if name not in descriptors_before]]))
+"""
+
+
+def test_a_program_that_uses_the_api_finds_everything_as_it_was(tmp_path: Path) -> None:
+    done = subprocess.run([sys.executable, "-c", SILENT], cwd=tmp_path, capture_output=True, text=True, timeout=300, check=False)
+    assert (done.stdout, done.stderr) == ("[true, [], []]\n", "")
+
+
+def test_the_types_that_a_checker_sees(tmp_path: Path) -> None:
+    (tmp_path / "program.py").write_text(
+        "from mlem.api import DeploymentHandle, Lock, Model, Dataset, deploy, load, load_meta, save\n"
+        "def double(x: int) -> int:\n    return 2 * x\n"
+        "model: Model = save(double, 'double', sample_data=1)\n"
+        "rows: Dataset = save([1, 2], 'rows')\n"
+        "handle: DeploymentHandle = load('app', kind='deployment')\n"
+        "digest: str = load_meta('double', kind='model').digest\n"
+        "other: DeploymentHandle = deploy('local', 'app', model=model, lock=Lock(timeout_s=1), port=8080)\n"
+        "answer: int = load('double')(3)\n"
+    )
+    command = [sys.executable, "-m", "mypy", "--strict", "--cache-dir", str(tmp_path / "cache"), "program.py"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    if "No module named mypy" in done.stderr:
+        pytest.skip("mypy is in the environment of the linters")
+    assert done.returncode == 0, done.stdout

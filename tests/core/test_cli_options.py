@@ -10,7 +10,8 @@ from click.testing import CliRunner
 from pydantic import Field
 
 from mlem.cli.main import CONTEXT_SETTINGS
-from mlem.cli.options import FieldsCommand, merge
+from mlem.cli.options import FieldsCommand
+from mlem.deploying import merge
 from mlem.fields import Unit
 from mlem.objects import Value
 

@@ -7,11 +7,13 @@ import hashlib
 import io
 import re
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO, Any, TypeVar
 
-from mlem.errors import ConflictError, NotFoundError
+from mlem.destination_rules import plain_name
+from mlem.errors import ConflictError, MlemError, NotFoundError
 from mlem.file_systems import file_system, translated
 from mlem.files import replacing, unusable
 from mlem.model import Artifact
@@ -20,7 +22,10 @@ CHUNK_BYTES = 1 << 20
 _ROOT = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):/{1,2}")
 """What is left of the URL of a file without a folder: ``memory://iris``."""
 Opener = Callable[[str], IO[bytes]]
+ObjectT = TypeVar("ObjectT")
 ResultT = TypeVar("ResultT")
+_LOOKS = 5
+_PAUSE_S = 0.005
 
 
 class _Hashing(io.RawIOBase):
@@ -106,6 +111,35 @@ def open_artifact(address: str) -> IO[bytes]:
         raise unusable(address, error, "read") from error
 
 
+def open_content(artifact: Artifact, folder: Path | str, opener: Opener = open_artifact) -> tuple[IO[bytes], str]:
+    """Open an artifact's file, under its plain name where that of its content is gone: saving gives it that name at last.
+
+    Args:
+        artifact: The record.
+        folder: The folder, or URL, of the ``.mlem`` file.
+        opener: Opens an address.
+
+    Returns:
+        The open file, not verified yet, and its address.
+
+    Raises:
+        NotFoundError: It is not there.
+    """
+    address = join(folder, artifact.uri)
+    plain = plain_name(artifact.uri)
+    try:
+        return opener(address), address
+    except NotFoundError:
+        if plain is None:
+            raise
+        try:
+            address = join(folder, plain)
+            return opener(address), address
+        except NotFoundError:
+            pass
+        raise
+
+
 def check(artifact: Artifact, address: str, file: IO[bytes], copy_to: IO[bytes] | None = None) -> None:
     """Read a file to its end, and compare it with what was recorded.
 
@@ -134,7 +168,11 @@ def check(artifact: Artifact, address: str, file: IO[bytes], copy_to: IO[bytes] 
 
 
 def _changed(message: str) -> ConflictError:
-    return ConflictError(message, code="artifact-changed", hint="copy the object again, with its .mlem file, from where it was saved")
+    return ConflictError(
+        message,
+        code="artifact-changed",
+        hint="was it saved again just now? then repeat; else copy it again, with its .mlem file, from where it was saved",
+    )
 
 
 @contextlib.contextmanager
@@ -153,9 +191,9 @@ def verified(artifact: Artifact, folder: Path | str, opener: Opener = open_artif
         ConflictError: The file changed.
         NotFoundError: It is not there.
     """
-    address = join(folder, artifact.uri)
+    opened, address = open_content(artifact, folder, opener)
     with contextlib.ExitStack() as stack:
-        file = stack.enter_context(opener(address))
+        file = stack.enter_context(opened)
         if "://" in address:
             local = stack.enter_context(tempfile.TemporaryFile())
             check(artifact, address, file, local)
@@ -178,7 +216,34 @@ def copy(artifact: Artifact, folder: Path | str, target: Path, opener: Opener = 
     Returns:
         The record of the copy; the digests stay as recorded, so that the model keeps its own.
     """
-    address = join(folder, artifact.uri)
-    with opener(address) as file:
+    file, address = open_content(artifact, folder, opener)
+    with file:
         copied, _ = write_artifact(target, lambda out: check(artifact, address, file, out), artifact.format)
     return artifact.model_copy(update={"uri": copied.uri})
+
+
+def use_current(read: Callable[[], ObjectT], use: Callable[[ObjectT], ResultT]) -> tuple[ObjectT, ResultT]:
+    """Use an object with its files, also while it is saved again: whoever finds a file gone or replaced reads the metadata again.
+
+    Args:
+        read: Reads the metadata.
+        use: Uses the object's files.
+
+    Returns:
+        The metadata, and what ``use`` returned for it.
+
+    Raises:
+        NotFoundError: An artifact is not there, and the metadata stays the same.
+        ConflictError: An artifact is not what was saved, and the metadata stays the same.
+    """
+    found, same = read(), 0
+    while True:
+        try:
+            return found, use(found)
+        except MlemError as error:
+            if error.code not in ("artifact-missing", "artifact-changed") or same == _LOOKS:
+                raise
+            time.sleep(same * _PAUSE_S)
+            again = read()
+            same = same + 1 if again == found else 0
+            found = again

@@ -11,26 +11,28 @@ import logging
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar
 
-from pydantic import PrivateAttr
+from pydantic import PrivateAttr, SecretStr, ValidationError
 
 from mlem.answer_headers import listening
-from mlem.data_types.base import module_of
+from mlem.course import Ask, Course, follow
 from mlem.data_types.index import hand_on_index
 from mlem.data_types.notes import collecting
 from mlem.errors import MlemError, PlatformError, UserError
-from mlem.objects import MlemObject
+from mlem.objects import MlemObject, one_line
+from mlem.own_thread import in_own_thread
 from mlem.process_local import ProcessLocal
-from mlem.validation import did_you_mean
+from mlem.sending import binary_format, halves_of
+from mlem.streamed import items
+from mlem.validation import did_you_mean, translated
 
 if TYPE_CHECKING:
     from mlem.interface import Interface
     from mlem.model import Method
 
 _log = logging.getLogger("mlem.client")
-BINARY_FROM_BYTES = 4096
-"""Arrays and frames that take so much memory are sent in a binary format, where the server has one."""
+ResultT = TypeVar("ResultT")
 
 
 class UnknownMethodError(UserError, AttributeError):
@@ -57,6 +59,47 @@ class Client(MlemObject, ABC):
     object_type: ClassVar[str] = "client"
 
     _interface: Interface | None = PrivateAttr(default=None)
+
+    def __init__(self, *args: Any, **fields: Any) -> None:
+        """Make a client from its fields.
+
+        Raises:
+            DeclarationError: A field is unknown, missing, or has a wrong value.
+        """
+        name = type(self).__name__
+        if args:
+            known = list(type(self).model_fields)
+            raise UserError(f"{name} takes its fields by name", known=known, hint=f"{name}({known[0]}=...)" if known else None)
+        try:
+            super().__init__(**fields)
+        except ValidationError as error:
+            raise translated(type(self), error, name) from None  # the cause would repeat the value, which may be secret
+
+    __init__.__pydantic_base_init__ = True  # type: ignore[attr-defined]  # so that what reads a file names the file in its errors
+
+    def with_options(self, **options: Any) -> Self:
+        """Return a client of the same deployment with other values for some fields, and connections of its own.
+
+        Args:
+            **options: Values by field.
+
+        Raises:
+            UserError: This kind of client has no such field, or it does not accept the value.
+        """
+        unknown = next((name for name in options if name not in type(self).model_fields), None)
+        if unknown is not None:
+            known = list(type(self).model_fields)
+            raise UserError(f'a client of type {self.type} has no "{unknown}"', code="unknown-option", known=known)
+        made = type(self)(**{name: getattr(self, name) for name in type(self).model_fields} | options)
+        return self.model_copy(update={name: getattr(made, name) for name in options})
+
+    def __repr__(self) -> str:
+        # also of one that could not be made, which has no fields: a debugger shows it
+        fields = {name: self.__dict__.get(name) for name, field in type(self).model_fields.items() if not field.exclude}
+        shown = {name: value for name, value in fields.items() if value is not None and not isinstance(value, SecretStr)}
+        return one_line(type(self).__name__, *(f"{name}={value!r}" for name, value in shown.items()))
+
+    __str__ = __repr__
 
     @abstractmethod
     def fetch_interface(self) -> Interface:
@@ -168,33 +211,18 @@ class Client(MlemObject, ABC):
             PlatformError: The answer does not fit the signature.
             MlemError: The call failed.
         """
-        self._check(method)
-        described = self.interface.methods[method]
-        values = described.match(args, kwargs, called=method)
-        if described.streams:
-            return _items(method, described, self.call_stream(method, described.encode_args(values)))
-        answer = self._whole_or_in_halves(method, described, values)
-        return hand_on_index(next(iter(values.values())), answer) if described.keeps_index and len(values) == 1 else answer
-
-    def _whole_or_in_halves(self, method: str, described: Method, values: Mapping[str, Any]) -> Any:
-        try:
-            return self._call(method, described, values)
-        except UserError as error:
-            halves = _halves(described, values) if error.code == "body-too-large" else None
-            if halves is None:
-                raise
-            # more than the server takes at once: each row is answered by itself, so the answers are joined again
-            return described.returns.join([self.call(method, **half) for half in halves])
+        described, answer = follow(self._course(method, args, kwargs), lambda need: getattr(self, need.name)(*need.args))
+        return items(method, described, answer) if described.streams else answer
 
     async def call_async(self, method: str, /, *args: Any, **kwargs: Any) -> Any:
-        """Call a method without blocking the event loop; see `call`. Connections are those of the client, shared by all calls.
+        """Call a method without blocking the event loop; see `call`.
+
+        Here it is made in a thread of its own, which a call that is cancelled leaves to itself; a client that can do without a thread does.
 
         Returns:
             The method's answer; of a method that answers item by item an iterator for ``async for``.
         """
-        import asyncio
-
-        answer = await asyncio.to_thread(self.call, method, *args, **kwargs)
+        answer = await _in_own_thread(functools.partial(self.call, method, *args, **kwargs))
         return _items_later(answer) if self.interface.methods[method].streams else answer
 
     def call_in_parts(self, method: str, parts: Iterable[Any]) -> Iterator[Any]:
@@ -213,22 +241,49 @@ class Client(MlemObject, ABC):
         for part in parts:
             yield self.call(method, part)
 
-    def _call(self, method: str, described: Method, values: Mapping[str, Any]) -> Any:
+    def _course(self, method: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Course[tuple[Method, Any]]:
+        """Call a method, whoever sends the requests: each `Ask` names a method of this class. Returns the encoded items of a stream."""
+        if self._interface is None:
+            self._interface = yield Ask("fetch_interface")
+        self._check(method)
+        described = self.interface.methods[method]
+        values = described.match(args, kwargs, called=method)
+        if described.streams:
+            return described, (yield Ask("call_stream", (method, described.encode_args(values))))
+        answer = yield from self._whole_or_inhalves_of(method, described, values)
+        return described, hand_on_index(next(iter(values.values())), answer) if described.keeps_index and len(values) == 1 else answer
+
+    def _whole_or_inhalves_of(self, method: str, described: Method, values: Mapping[str, Any]) -> Course[Any]:
+        try:
+            return (yield from self._call(method, described, values))
+        except UserError as error:
+            halves = halves_of(described, values) if error.code == "body-too-large" else None
+            if halves is None:
+                raise
+        # more than the server takes at once: each row is answered by itself, so the answers are joined again
+        answers = []
+        for half in halves:
+            _, answer = yield from self._course(method, (), half)
+            answers.append(answer)
+        return described.returns.join(answers)
+
+    def _call(self, method: str, described: Method, values: Mapping[str, Any]) -> Course[Any]:
         # late: most of those who import clients call nothing
         from mlem import wire
         from mlem.answering import type_of_header
         from mlem.data import UnspecifiedType
 
-        media_type = _binary_format(described, values, self.formats)
+        media_type = binary_format(described, values, self.formats)
         with collecting() as notes, listening() as heard:
             if media_type is None:
-                content, answered_as = self.call_encoded(method, described.encode_args(values)), wire.JSON
+                content, answered_as = (yield Ask("call_encoded", (method, described.encode_args(values)))), wire.JSON
             else:
                 ((name, value),) = values.items()
                 data_type = next(argument.data_type for argument in described.args if argument.name == name)
                 body = wire.dump(data_type, data_type.accept(value, name), media_type)
                 accept = [form for form in wire.formats_of(described.returns) if form in self.formats]
-                content, answered_as = self.call_binary(method, body, media_type, ", ".join([*accept, f"{wire.JSON};q=0.5"]))
+                accepted = ", ".join([*accept, f"{wire.JSON};q=0.5"])
+                content, answered_as = yield Ask("call_binary", (method, body, media_type, accepted))
                 content = json.loads(content) if answered_as == wire.JSON else content
         for line in dict.fromkeys((*notes.lines, *heard.notes)):
             _log.warning("%s: %s", method, line)
@@ -285,30 +340,10 @@ class Client(MlemObject, ABC):
         return function
 
 
-def _items(method: str, described: Method, encoded: Iterator[Any]) -> Iterator[Any]:
-    """Decode the items of a stream; one that is not of the type on record is what JSON has."""
-    from mlem.data import ListType
-
-    item_type = described.returns.dtype if isinstance(described.returns, ListType) else None
-    try:
-        for item in encoded:
-            try:
-                value = item if item_type is None else item_type.decode(item, f"an item of {method}")
-            except UserError:
-                value = item
-            yield value
-    finally:
-        close = getattr(encoded, "close", None)
-        if close is not None:
-            close()
-
-
 async def _items_later(items: Iterator[Any]) -> AsyncIterator[Any]:
-    import asyncio
-
     end = object()
     try:
-        while (item := await asyncio.to_thread(next, items, end)) is not end:
+        while (item := await _in_own_thread(functools.partial(next, items, end))) is not end:
             yield item
     finally:
         close = getattr(items, "close", None)
@@ -316,44 +351,14 @@ async def _items_later(items: Iterator[Any]) -> AsyncIterator[Any]:
             close()
 
 
+async def _in_own_thread(function: Callable[[], ResultT]) -> ResultT:
+    import asyncio
+
+    return await asyncio.wrap_future(in_own_thread(function))
+
+
 def _checked(method: str, decode: Callable[[], Any]) -> Any:
     try:
         return decode()
     except UserError as error:
         raise PlatformError(f"{method} answered what its signature does not have: {error.message}", code="bad-answer") from error
-
-
-def _binary_format(method: Method, values: Mapping[str, Any], formats: Sequence[str]) -> str | None:
-    """Return the media type to send the only argument in; None where JSON does as well, or nothing else is spoken."""
-    if not formats or len(values) != 1:
-        return None
-    from mlem import wire
-
-    ((name, value),) = values.items()
-    data_type = next(argument.data_type for argument in method.args if argument.name == name)
-    if sum(argument.required for argument in method.args) > 1 or _size_bytes(value) < BINARY_FROM_BYTES:
-        return None
-    return next((form for form in wire.formats_of(data_type) if form in formats), None)
-
-
-def _size_bytes(value: Any) -> int:
-    """Return what an array, a frame or a series takes in memory; 0 for anything else."""
-    if module_of(value) == "numpy":
-        return int(getattr(value, "nbytes", 0))
-    if module_of(value) == "pandas" and hasattr(value, "memory_usage"):
-        used = value.memory_usage(index=False)
-        return int(used if isinstance(used, int) else used.sum())
-    return 0
-
-
-def _halves(method: Method, values: Mapping[str, Any]) -> list[dict[str, Any]] | None:
-    """Split the only argument of a call in two; None where that would change the answer, or can't be done."""
-    if not method.rowwise or len(values) != 1:
-        return None
-    ((name, value),) = values.items()
-    data_type = next(argument.data_type for argument in method.args if argument.name == name)
-    value = data_type.accept(value, name)
-    rows = data_type.rows(value) or 0
-    if rows < 2:
-        return None
-    return [{name: data_type.part(value, start, stop)} for start, stop in ((0, rows // 2), (rows // 2, rows))]

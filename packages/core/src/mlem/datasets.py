@@ -9,7 +9,7 @@ from typing import IO, Any, ClassVar, Self
 
 from pydantic import ConfigDict
 
-from mlem.artifacts import verified, write_artifact
+from mlem.artifacts import use_current, verified, write_artifact
 from mlem.csv_layout import Named, layout_of
 from mlem.csv_text import CsvForm
 from mlem.data import AnyDataType, DataFrameType, DataType, NdarrayType, difference, infer
@@ -158,7 +158,9 @@ def read_data(
         file = Path(path)
         saved = file if file.suffix == EXTENSION else file.with_name(file.name + EXTENSION)
         if saved.is_file():
-            value = load_data(Dataset.from_data(_data_object(saved), str(saved)), saved.parent)
+            _, value = use_current(
+                lambda: Dataset.from_data(_data_object(saved), str(saved)), lambda dataset: load_data(dataset, saved.parent)
+            )
             return value if data_type is None else fit(value, data_type, argument)
         if not raw:
             kind, _ = format_of(name)

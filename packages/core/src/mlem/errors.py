@@ -17,13 +17,14 @@
     └── WaitTimeoutError         9          wait longer, or look at the logs
 
 An error has a kebab-case ``code`` that scripts can compare, a message that says what and where, the values that would have
-been right (``known``), and a ``hint``: the next thing to type. ``mlem.cli`` alone turns errors into text and exit codes.
+been right (``known``), and a ``hint``: the next thing to type. A traceback shows them as notes. ``mlem.cli`` alone turns errors into
+text and exit codes. Every error may be pickled: it comes out of a pool of processes with its fields.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import ClassVar
+from typing import Any, ClassVar
 
 
 class MlemError(Exception):
@@ -52,9 +53,23 @@ class MlemError(Exception):
         self.hint = hint
         self.known = tuple(known)
         self.code = code or self.default_code
+        # Notes are shown below the message in a traceback, and nowhere else: who prints an error prints its fields.
+        if self.known:
+            self.add_note(f"known: {', '.join(self.known)}")
+        if hint:
+            self.add_note(f"hint: {hint}")
 
     def __str__(self) -> str:
         return self.message
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Travel between processes with every field, whatever the class takes to be made."""
+        return _unmade, (type(self), self.args), self.__dict__
+
+
+def _unmade(kind: type[MlemError], args: tuple[Any, ...]) -> MlemError:
+    """Return an error whose fields are set next; its class need not take ``args``."""
+    return kind.__new__(kind, *args)
 
 
 class UserError(MlemError):

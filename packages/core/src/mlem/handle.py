@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from mlem import engine
+from mlem import engine, moving
 from mlem.deployment import Condition, Deployment, DeploymentStatus
 from mlem.edge import plugin_edge, under_edge
 from mlem.engine import Lock, Outcome
-from mlem.errors import UserError, WaitTimeoutError
-from mlem.project import Location
+from mlem.errors import PlatformError, UserError, WaitTimeoutError
+from mlem.holder import is_dead
+from mlem.objects import one_line
+from mlem.project import Location, Name, spelt
 from mlem.state import LockInfo, Release, State
 from mlem.step import Change
 from mlem.target import Target, resolve, resolve_model
@@ -19,6 +22,12 @@ from mlem.target import Target, resolve, resolve_model
 if TYPE_CHECKING:
     from mlem.client import Client
     from mlem.model import Model
+
+
+_ENDED = frozenset({DeploymentStatus.CRASHED, DeploymentStatus.STOPPED, DeploymentStatus.NOT_DEPLOYED})
+"""What does not become running by itself."""
+_PAUSE_S = 0.2
+_LOOK_S = 1.0
 
 
 def _silent(_line: str) -> None:
@@ -30,7 +39,29 @@ def _served(state: State) -> State:
     return state.model_copy(update={"records": state.releases[0].records}) if state.releases else state
 
 
-@dataclass(frozen=True)
+def _statuses(wanted: DeploymentStatus | str | Iterable[DeploymentStatus | str]) -> frozenset[DeploymentStatus]:
+    """Return the statuses that are named.
+
+    Raises:
+        UserError: There is no such status.
+    """
+    named = [wanted] if isinstance(wanted, str) else wanted
+    words = [str(word) for word in named] if isinstance(named, Iterable) else [str(named)]
+    known = [status.value for status in DeploymentStatus]
+    wrong = next((word for word in words if word not in known), None)
+    if wrong is not None or not words:
+        raise UserError("no status to wait for is named" if wrong is None else f'no status "{wrong}"', known=known, code="unknown-status")
+    return frozenset(map(DeploymentStatus, words))
+
+
+def _may_change(before: State, now: State | None) -> bool:
+    """Say whether a deployment that has crashed may get on by itself: a command has changed it meanwhile, or is at work."""
+    if now is None or now.records != before.records:
+        return True
+    return now.lock is not None and not now.lock.manual and not is_dead(now.lock)
+
+
+@dataclass(frozen=True, repr=False)
 class DeploymentHandle:
     """A declared deployment.
 
@@ -121,24 +152,50 @@ class DeploymentHandle:
         return self.deployment.address(self.target.context(state), state)
 
     @plugin_edge()
-    def wait(self, wanted: Sequence[DeploymentStatus] = (DeploymentStatus.RUNNING,), timeout_s: float = 300.0) -> Condition:
-        """Wait until the deployment has one of some statuses.
+    def wait(
+        self,
+        wanted: DeploymentStatus | str | Iterable[DeploymentStatus | str] = DeploymentStatus.RUNNING,
+        timeout_s: float = 300.0,
+    ) -> Condition:
+        """Wait until the deployment has a status.
+
+        Args:
+            wanted: A status, or several: ``"running"``, ``DeploymentStatus.STOPPED``.
+            timeout_s: How long at most, in seconds.
+
+        Returns:
+            The status, with its reason.
 
         Raises:
+            UserError: There is no such status.
+            NotFoundError: Nothing is deployed.
+            PlatformError: It should be running, but has crashed or was stopped, and no run is at work that would change that.
             WaitTimeoutError: It did not get there in time.
         """
         from mlem.gate import await_status
 
-        state = engine.expect_deployed(self.target) if DeploymentStatus.NOT_DEPLOYED not in wanted else self.target.read_state()
-        if state is None or state.empty:
-            return Condition(DeploymentStatus.NOT_DEPLOYED)
-        seen = await_status(self.deployment, self.target.context(state), state, frozenset(wanted), timeout_s)
-        if seen.status not in wanted:
-            words = f": {seen.reason}" if seen.reason else ""
-            raise WaitTimeoutError(
-                f'"{self.name}" is still {seen.status} after {timeout_s:g} s{words}', hint=f"mlem deployment logs {self.name}"
+        statuses = _statuses(wanted)
+        over = (_ENDED if DeploymentStatus.RUNNING in statuses else frozenset[DeploymentStatus]()) - statuses
+        state = engine.expect_deployed(self.target) if DeploymentStatus.NOT_DEPLOYED not in statuses else self.target.read_state()
+        deadline = time.monotonic() + timeout_s
+        while True:
+            if state is None or state.empty:
+                return Condition(DeploymentStatus.NOT_DEPLOYED)
+            left_s = max(0.0, deadline - time.monotonic())
+            look_s = min(left_s, _LOOK_S) if DeploymentStatus.NOT_DEPLOYED in statuses else left_s  # the state says so, not the platform
+            seen = await_status(
+                self.deployment, self.target.context(state), state, statuses, look_s, give_up=lambda found: found.status in over
             )
-        return seen
+            if seen.status in statuses:
+                return seen
+            words = f": {seen.reason}" if seen.reason else ""
+            hint = f"mlem deployment logs {self.name}"
+            if time.monotonic() >= deadline and seen.status not in over:
+                raise WaitTimeoutError(f'"{self.name}" is still {seen.status} after {timeout_s:g} s{words}', hint=hint)
+            before, state = state, self.target.read_state()
+            if seen.status in over and (time.monotonic() >= deadline or not _may_change(before, state)):
+                raise PlatformError(f'"{self.name}" is {seen.status}{words}', code=seen.status.value.replace("_", "-"), hint=hint)
+            time.sleep(min(_PAUSE_S, max(0.0, deadline - time.monotonic())))
 
     def releases(self) -> Sequence[Release]:
         """Return the kept releases, newest first."""
@@ -152,10 +209,56 @@ class DeploymentHandle:
         return under_edge(self.deployment.logs(self.target.context(state), state, follow=follow, tail=tail))
 
     @plugin_edge()
-    def get_client(self) -> Client:
-        """Return a client whose methods are the model's: of the release that serves, also while a run replaces it."""
+    def get_client(
+        self,
+        *,
+        timeout_s: float | None = None,
+        token: str | None = None,
+        ca_file: Name | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Client:
+        """Return a client whose methods are the model's: of the release that serves, also while a run replaces it.
+
+        Args:
+            timeout_s: How long a whole call may take; the platform's default when None.
+            token: The bearer token of this client alone; the variable ``MLEM_TOKEN`` when None.
+            ca_file: PEM file with the certificates to trust instead of the system's.
+            headers: Headers that every request has; they are never shown.
+
+        Raises:
+            NotFoundError: Nothing is deployed.
+            UserError: The platform's client has no such option, or it does not accept the value.
+        """
         state = _served(engine.expect_deployed(self.target, to_call=True))
-        return self.deployment.client(self.target.context(state), state)
+        client = self.deployment.client(self.target.context(state), state)
+        given = {"timeout_s": timeout_s, "token": token, "ca_file": ca_file, "headers": None if headers is None else dict(headers)}
+        options = {name: value for name, value in given.items() if value is not None}
+        return client.with_options(**options) if options else client
+
+    def move_state(self, uri: Name) -> tuple[str, str]:
+        """Take the state to another state manager: a URI, or ``local`` for files beside the declarations.
+
+        Returns:
+            The old place and the new one.
+
+        Raises:
+            NotFoundError: There is no state.
+            ConflictError: The new place has a state of another deployment.
+            LockedError: A command is at work on it.
+        """
+        return moving.move(self.target, spelt(uri), self.lock)
+
+    def push_state(self) -> tuple[State, bool]:
+        """Write the state that was kept when the store did not answer; return it, and whether it had not landed after all.
+
+        Raises:
+            NotFoundError: Nothing is kept.
+            ConflictError: The state in the store is another deployment's, or newer.
+        """
+        return moving.push(self.target, self.lock)
+
+    def __repr__(self) -> str:
+        return one_line("DeploymentHandle", f'"{self.name}"', self.deployment.type, str(self.target.location))
 
     def holder(self) -> LockInfo | None:
         """Return who holds the lock."""

@@ -7,13 +7,13 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Literal, Self
 
-from pydantic import Field, SerializerFunctionWrapHandler, model_serializer
+from pydantic import Field, PrivateAttr, SerializerFunctionWrapHandler, model_serializer
 
 from mlem.calling import finished
 from mlem.data import AnyDataType, Json, wrong_key
 from mlem.data_types.base import name_of
 from mlem.errors import DataError, UserError
-from mlem.objects import MlemObject, Value
+from mlem.objects import MlemObject, Value, one_line
 from mlem.requests import NOTHING, value_of_body
 from mlem.validation import did_you_mean
 
@@ -297,6 +297,19 @@ class Requirement(_Grown):
         return f"{self.package_name} @ {self.url}" if self.url else f"{self.package_name}=={self.public_version}"
 
 
+class _SavedAt:
+    """Where metadata was written to or read from: no part of its content, so models are equal wherever they are."""
+
+    def __init__(self, source: str | None = None) -> None:
+        self.source = source
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _SavedAt)
+
+    def __hash__(self) -> int:
+        return 0
+
+
 class Model(MlemObject):
     """The metadata of a saved model.
 
@@ -321,6 +334,23 @@ class Model(MlemObject):
     python: str = ""
     params: dict[str, Any] = Field(default_factory=dict)
     public_sample: bool = True
+
+    _saved_at: _SavedAt = PrivateAttr(default_factory=_SavedAt)
+
+    def __repr__(self) -> str:
+        source = self._saved_at.source
+        return one_line("Model", self.model_type, f"methods: {' '.join(self.methods)}", f"digest: {self.digest}", source or "")
+
+    __str__ = __repr__
+
+    def at(self, source: str) -> Self:
+        """Return the metadata, which knows from now on where it is: a program may name the model by it.
+
+        Args:
+            source: Path or URL of the ``.mlem`` file.
+        """
+        self._saved_at.source = source
+        return self
 
     @classmethod
     def from_data(cls, data: Mapping[str, Any], source: str, *, prefix: str = "") -> Self:

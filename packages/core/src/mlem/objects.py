@@ -16,6 +16,20 @@ HEAD = ("object_type", "type", "made_by")
 """What a file says beside the fields: which class they are of."""
 
 
+MOST_CHARACTERS = 120
+
+
+def one_line(name: str, *parts: str) -> str:
+    """Return how an object is shown, so that it fits on a line: ``Name(part, part)``.
+
+    Args:
+        name: The class's name.
+        parts: What identifies the object, the most important first.
+    """
+    text = " ".join(f"{name}({', '.join(part for part in parts if part)})".split())
+    return text if len(text) <= MOST_CHARACTERS else f"{text[: MOST_CHARACTERS - 4]}...)"
+
+
 class Value(BaseModel):
     """A frozen value that accepts no field it does not know."""
 

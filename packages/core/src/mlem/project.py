@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from mlem.errors import NotFoundError, UserError
+from mlem.errors import DeclarationError, NotFoundError, UserError
 from mlem.file_systems import file_system, translated
 from mlem.files import unusable, write_atomic
 from mlem.objects import EXTENSION
@@ -155,6 +155,34 @@ def objects_below(root: Path) -> Iterator[tuple[str, Path]]:
         inside = path.relative_to(root)
         if path.is_file() and not any(part.startswith(".") for part in inside.parts):
             yield inside.as_posix().removesuffix(EXTENSION), path
+
+
+def objects_of_kind(root: Path, kind: str) -> Iterator[tuple[str, Path]]:
+    """Yield name and file of the objects of a kind below a folder, sorted.
+
+    What can't be read, or is no YAML although it has the words, is among them: who opens it hears why.
+
+    Args:
+        root: The folder.
+        kind: The ``object_type``.
+    """
+    for name, path in objects_below(root):
+        if _may_be(path, kind):
+            yield name, path
+
+
+def _may_be(path: Path, kind: str) -> bool:
+    try:
+        content = path.read_bytes()
+    except OSError:
+        return True
+    # Most files, and all that are long, are models: looking for the words is a thousand times faster than parsing.
+    if not content.startswith((b"\xff\xfe", b"\xfe\xff")) and not (b"object_type" in content and kind.encode() in content):
+        return False
+    try:
+        return parse_mapping(content, str(path)).get("object_type") == kind
+    except DeclarationError:
+        return True
 
 
 def init_project(folder: Path) -> tuple[Path, bool]:

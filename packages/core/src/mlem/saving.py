@@ -15,7 +15,8 @@ from mlem.artifacts import Opener, open_artifact
 from mlem.data import difference, equal, infer
 from mlem.data_types.classes import class_types
 from mlem.datasets import Dataset, load_data, parse_data, save_data, serialize_data
-from mlem.destination import Destination, destination
+from mlem.destination import destination
+from mlem.destination_rules import Destination, samples_name
 from mlem.errors import DataError, DeclarationError, PluginError, UserError
 from mlem.files import write_atomic
 from mlem.matching import kinds_of
@@ -100,9 +101,7 @@ def save(
     with target.staging() as folder:
         model = _write(obj, kind, folder / target.file_name, described, samples, params)
         model = model.model_copy(update={"public_sample": public_sample})
-        write_metadata(model, folder / target.name)
-        target.take(folder, [artifact.uri for artifact in model.artifacts.values()])
-    return model
+        return target.take(folder, model)
 
 
 def _write(
@@ -122,7 +121,7 @@ def _write(
     types = [data_type for method in methods.values() for data_type in (method.returns, *(argument.data_type for argument in method.args))]
     needed = set().union(*(data_type.requirements() for data_type in types))
     _tell_of_requirements(modules | needed)
-    small, beside = divide(samples, path.with_name(f"{path.name}.samples.json"))
+    small, beside = divide(samples, path.with_name(samples_name(path.name)))
     model = Model(
         model_type=kind.type,
         artifacts={DATA: artifact, **beside},
@@ -221,10 +220,7 @@ def _save_data(obj: Any, target: Destination, model_types: Sequence[type[ModelTy
         ) from error
     target.expect_ours(Dataset.object_type, overwrite=overwrite)
     with target.staging() as folder:
-        dataset = save_data(obj, folder / target.file_name)
-        (folder / f"{target.file_name}{EXTENSION}").rename(folder / target.metadata_name)
-        target.take(folder, [dataset.artifact.uri])
-    return dataset
+        return target.take(folder, save_data(obj, folder / target.file_name))
 
 
 def write_metadata(model: Model, target: Path) -> None:
@@ -281,8 +277,8 @@ def verify(model: Model | Dataset, folder: Path | str, *, opener: Opener = open_
         NotFoundError: An artifact is not there.
     """
     for artifact in model.artifacts.values():
-        address = artifacts.join(folder, artifact.uri)
-        with opener(address) as file:
+        file, address = artifacts.open_content(artifact, folder, opener)
+        with file:
             artifacts.check(artifact, address, file)
 
 

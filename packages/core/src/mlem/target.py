@@ -13,7 +13,7 @@ from mlem.edge import plugin_edge
 from mlem.env import Env
 from mlem.errors import DeclarationError, MlemError, NotFoundError, PluginError
 from mlem.plugins import registry
-from mlem.project import Location, Name, locate, objects_below
+from mlem.project import Location, Name, locate, objects_of_kind
 from mlem.state import State
 from mlem.state_manager import StateManager, Store
 from mlem.step import Context
@@ -174,7 +174,7 @@ def resolve_env(deployment: Deployment, location: Location) -> Env:
                 return wanted.from_data({}, str(location), prefix="env.").located(folder)
             raise NotFoundError(
                 f'{location}: env: no env "{declared}"',
-                known=[name for name, path in objects_below(location.root) if b"object_type: env" in path.read_bytes()],
+                known=[name for name, _ in objects_of_kind(location.root, "env")],
                 hint=f"mlem declare env {wanted.type} {declared}",
             )
         data, source, prefix, folder = place.read(), str(place), "", place.path.parent

@@ -30,7 +30,7 @@ def validate(cls: type[ModelT], data: Mapping[str, Any], source: str, *, prefix:
     try:
         return cls.model_validate(dict(data))
     except ValidationError as error:
-        raise _translate(cls, error, source, prefix) from None  # the cause would repeat the value, which may be secret
+        raise translated(cls, error, source, prefix) from None  # the cause would repeat the value, which may be secret
 
 
 def did_you_mean(word: str, known: Sequence[str]) -> str | None:
@@ -39,7 +39,15 @@ def did_you_mean(word: str, known: Sequence[str]) -> str | None:
     return f'did you mean "{near[0]}"?' if near else None
 
 
-def _translate(cls: type[BaseModel], error: ValidationError, source: str, prefix: str) -> MlemError:
+def translated(cls: type[BaseModel], error: ValidationError, source: str, prefix: str = "") -> MlemError:
+    """Return our error for one of pydantic's.
+
+    Args:
+        cls: The class that was to be built.
+        error: What pydantic says.
+        source: Where the data is from; see `validate`.
+        prefix: The path of the data inside ``source``, with its dot.
+    """
     lines: list[str] = []
     hint: str | None = None
     known: Sequence[str] = ()

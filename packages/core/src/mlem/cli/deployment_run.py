@@ -12,9 +12,8 @@ from click.core import ParameterSource
 
 from mlem.cli.declare import _fields_command, _first_line, deployment_fields
 from mlem.cli.deployment import handle
-from mlem.cli.options import merge
 from mlem.cli.output import output_option, print_result, progress, project_option, table
-from mlem.errors import ConflictError, UserError
+from mlem.errors import UserError
 
 if TYPE_CHECKING:
     from mlem.deployment import Deployment
@@ -100,41 +99,10 @@ def run(
 
 
 def _run_declared(cls: type[Deployment] | None, name: str, values: Mapping[str, Any], project: str | None, output: str, lock: Lock) -> None:
-    """Lay the given values over the declaration, deploy it, and write the declaration where it is new or changed."""
-    from mlem.api import declare_deployment
-    from mlem.handle import DeploymentHandle
-    from mlem.objects import HEAD
-    from mlem.plugins import registry
-    from mlem.project import locate
-    from mlem.target import deployment_class, expect_object, maker_of, model_reference
+    from mlem.deploying import deploy
 
-    place = locate(name, project)
-    data: dict[str, Any] = {}
-    if cls is None or place.path.exists():
-        data = place.read()
-        expect_object(data, "deployment", place)
-    declared = deployment_class(str(data["type"]), maker_of(data)) if "type" in data else cls
-    if declared is None:
-        raise UserError(f"{place}: type: required field is missing", code="bad-declaration")
-    if cls is not None and declared is not cls:
-        raise ConflictError(
-            f"{place} declares a {declared.type}, not a {cls.type}", code="other-type", hint="choose another name, or edit that file"
-        )
-    given = dict(values)
-    if "model" in given:
-        given["model"] = model_reference(str(given["model"]), project, place)
-    merged = {key: value for key, value in merge(data, given).items() if key not in HEAD}
-    deployment = declared.from_data(merged, str(place))
-    if deployment.model is None:
-        raise UserError("no model is named", code="no-model", hint="add --model MODEL")
     with progress() as report:
-        one = DeploymentHandle.of(place, deployment, report=report, lock=lock)
-        one._model()  # a model that can't be deployed must not leave a declaration behind
-        if merged != {key: value for key, value in data.items() if key not in HEAD}:
-            absolute = {**merged, "model": str(place.root / deployment.model)} if "://" not in deployment.model else merged
-            if place.url is None:
-                declare_deployment(registry().word_of(declared), str(place.path), absolute)
-        outcome = one.run()
+        one, outcome = deploy(cls, name, values, project=project, report=report, lock=lock)
     _print_outcome(one, outcome.changed, outcome.changes, output)
 
 

@@ -164,12 +164,3 @@ def _parsed(cls: type[BaseModel], name: str, value: Any) -> Any:
     if isinstance(value, str) and get_origin(annotation) is dict:
         return parse_mapping(value, f"--{name}")
     return value
-
-
-def merge(base: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
-    """Lay given values over declared ones, mapping by mapping."""
-    merged = dict(base)
-    for key, value in values.items():
-        inner = merged.get(key)
-        merged[key] = merge(inner, value) if isinstance(inner, Mapping) and isinstance(value, Mapping) else value
-    return merged

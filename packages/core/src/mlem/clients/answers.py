@@ -18,12 +18,9 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from mlem.errors import CredentialsError, DataError, MlemError, PlatformError, UserError
-
-if TYPE_CHECKING:
-    from urllib3 import BaseHTTPResponse
 
 
 @dataclass(frozen=True)
@@ -35,14 +32,14 @@ class Answer:
         content_type: The header, empty when absent.
         retry_after: The header, as it is.
         body: The whole body.
-        response: What the rest is read from, of an answer that comes item by item.
+        items: What the rest is read from, of an answer that comes item by item; see `mlem.clients.lines`.
     """
 
     status: int
     content_type: str
     retry_after: str | None
     body: bytes
-    response: BaseHTTPResponse | None = None
+    items: Any = None
 
     @property
     def retry_after_s(self) -> float | None:

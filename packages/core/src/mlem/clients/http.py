@@ -4,54 +4,66 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 from urllib.parse import quote, urlsplit
 
-from pydantic import Field, PrivateAttr, field_validator, model_validator
+from pydantic import Field, PrivateAttr, SecretStr, field_validator, model_validator
 
-from mlem.answer_headers import hear
 from mlem.client import Client
 from mlem.clients.answers import Answer, check, not_a_server
-from mlem.clients.lines import MEDIA_TYPE, Lines
-from mlem.errors import CredentialsError, PlatformError, WaitTimeoutError
+from mlem.clients.deadline import Deadline
+from mlem.clients.lines import MEDIA_TYPE, AsyncLines, Lines
+from mlem.clients.proxy import proxy_for
+from mlem.course import Ask, Course, follow, follow_async
+from mlem.errors import CredentialsError, PlatformError
 from mlem.fields import Unit
 from mlem.process_local import ProcessLocal
+from mlem.streamed import items_async
 
 if TYPE_CHECKING:
-    import urllib3
-
+    from mlem.clients.pools import Pools, Route
+    from mlem.clients.wire import Request
     from mlem.interface import Interface
 
 TOKEN_VARIABLE = "MLEM_TOKEN"  # noqa: S105  # the name of a variable
 JSON = "application/json"
-CONNECT_TIMEOUT_S = 5.0
 ATTEMPTS = 3
 PAUSE_S = 0.2
 _SEEN = ("timed-out", "stopping")
 """Refusals of calls that the model may be at: the same again would only keep it longer."""
+_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_OURS = frozenset({"accept", "accept-encoding", "connection", "content-length", "content-type", "host", "transfer-encoding"})
+_STREAM = f"{MEDIA_TYPE}, {JSON};q=0.5"
 
 
 class HttpClient(Client):
     """Calls a model over HTTP; certificates are verified where the URL is https.
 
-    A bearer token is read from the environment variable ``MLEM_TOKEN`` at each call; it is no field, so it reaches no file and no
-    message. A call is repeated only where the model can't have seen it: the connection was not established, or the server
-    answered 503 with ``Retry-After`` before the model was asked.
+    Without a token of its own, it reads the bearer token from the environment variable ``MLEM_TOKEN`` at each call. Neither that nor what
+    is given as ``token`` and ``headers`` reaches a file or a message. ``http_proxy``, ``https_proxy`` and ``no_proxy`` count, but for
+    this machine's own addresses. A call is repeated only where the model can't have seen it: the connection was not established, or
+    the server answered 503 with ``Retry-After`` before the model was asked.
 
-    Threads share its connections. A process that was forked opens its own, and so does a copy, or what a pickle brings back.
+    Threads share its connections, and so do the tasks of an event loop. A process that was forked opens its own, and so does a copy, or
+    what a pickle brings back.
     """
 
     type: ClassVar[str] = "http"
 
     url: str = Field(description="where the server is: http://host:8080")
     timeout_s: Annotated[float, Field(gt=0, le=86400), Unit("s")] = Field(
-        default=30.0, description="how long a call may take, repeats included"
+        default=30.0,
+        description="how long a whole call may take: connecting, sending, waiting, reading and repeats; of a stream, until each next item",
     )
+    token: SecretStr | None = Field(default=None, description="bearer token (default: MLEM_TOKEN at each call)")
+    ca_file: str | None = Field(default=None, description="PEM file with the certificates to trust instead of the system's")
+    headers: dict[str, SecretStr] = Field(default={}, exclude=True, description="headers that every request has")
 
-    _pool: ProcessLocal[urllib3.PoolManager] = PrivateAttr(default_factory=lambda: ProcessLocal(_connections))
+    _pools: ProcessLocal[Pools] = PrivateAttr(default_factory=lambda: ProcessLocal(_pools))
 
     @model_validator(mode="before")
     @classmethod
@@ -70,7 +82,7 @@ class HttpClient(Client):
         try:
             parts = urlsplit(url)
             usable = parts.scheme in ("http", "https") and bool(parts.hostname) and not parts.query and not parts.fragment
-            _ = parts.port  # raises where it is no number
+            _ = parts.port, (parts.hostname or "").encode("idna")  # raise where it is no number, or no host's name
         except ValueError:
             usable = False
         if not usable:
@@ -79,15 +91,36 @@ class HttpClient(Client):
             raise ValueError(f"expected a URL without credentials; set {TOKEN_VARIABLE} instead")
         return url.rstrip("/")
 
+    @field_validator("token")
+    @classmethod
+    def _check_token(cls, token: SecretStr | None) -> SecretStr | None:
+        if token is not None and not _fits_header(token.get_secret_value()):
+            raise ValueError("expected one token, without spaces around it and without characters that do not fit into a header")
+        return token
+
+    @field_validator("headers")
+    @classmethod
+    def _check_headers(cls, headers: dict[str, SecretStr]) -> dict[str, SecretStr]:
+        for name, value in headers.items():
+            if not _NAME.fullmatch(name) or name.lower() in _OURS:
+                raise ValueError(f'expected names of headers, and none of {", ".join(sorted(_OURS))}; got "{name}"')
+            if not _fits_header(value.get_secret_value()):
+                raise ValueError(f"{name} has a character that does not fit into a header, or spaces around it")
+        return headers
+
+    @field_validator("ca_file", mode="before")
+    @classmethod
+    def _whole_path(cls, path: Any) -> Any:
+        return str(Path(path).expanduser().absolute()) if isinstance(path, str | os.PathLike) else path
+
     def fetch_interface(self) -> Interface:
         """Ask the server for its interface.
 
         Raises:
             MlemError: See `mlem.clients.answers.check`.
         """
-        from mlem.interface import Interface
-
-        return Interface.parse(check(self._request("GET", "/interface.json", None), self.url), self.url)
+        found: Interface = follow(self._fetch_interface(), self._get)
+        return found
 
     def call_encoded(self, method: str, payload: Mapping[str, Any]) -> Any:
         """Call a method with encoded arguments.
@@ -95,8 +128,7 @@ class HttpClient(Client):
         Raises:
             MlemError: See `mlem.clients.answers.check`.
         """
-        body = json.dumps(payload, separators=(",", ":")).encode()
-        return check(self._request("POST", f"/{quote(method, safe='')}", body), self.url)
+        return follow(self._call_encoded(method, payload), self._get)
 
     def call_stream(self, method: str, payload: Mapping[str, Any]) -> Iterator[Any]:
         """Call a method that answers item by item; see `Client.call_stream`. ``timeout_s`` is for the first item, and again for each next.
@@ -104,12 +136,8 @@ class HttpClient(Client):
         Raises:
             MlemError: See `mlem.clients.answers.check`.
         """
-        body = json.dumps(payload, separators=(",", ":")).encode()
-        answer = self._request("POST", f"/{quote(method, safe='')}", body, accept=f"{MEDIA_TYPE}, {JSON};q=0.5", whole=False)
-        if answer.response is not None:
-            return Lines(answer.response, self.url, lambda: self._translated(self.timeout_s))
-        found = check(answer, self.url)  # of a server or a proxy that gives everything at once
-        return iter(found if isinstance(found, list) else [found])
+        answer = follow(self._call_stream(method, payload), self._get)
+        return Lines(answer.items, self.url) if answer.items is not None else iter(_listed(check(answer, self.url)))
 
     def call_binary(self, method: str, body: bytes, media_type: str, accept: str) -> tuple[bytes, str]:
         """Call a method with its only argument in a binary format; see `Client.call_binary`.
@@ -117,12 +145,19 @@ class HttpClient(Client):
         Raises:
             MlemError: See `mlem.clients.answers.check`.
         """
-        answer = self._request("POST", f"/{quote(method, safe='')}", body, media_type, accept)
-        answered_as = answer.content_type.partition(";")[0].strip()
-        if answer.status != 200 or answered_as not in (JSON, *self.formats):
-            check(answer, self.url)
-            raise not_a_server(self.url, f"it answers with {answered_as or 'no content type'}")
-        return answer.body, answered_as
+        found: tuple[bytes, str] = follow(self._call_binary(method, body, media_type, accept), self._get)
+        return found
+
+    async def call_async(self, method: str, /, *args: Any, **kwargs: Any) -> Any:
+        """Call a method without blocking the event loop and without a thread; see `Client.call`.
+
+        Calls of one event loop share connections. A call that is cancelled closes its connection: the server does not begin with it then.
+
+        Returns:
+            The method's answer; of a method that answers item by item an iterator for ``async for``, to be closed by ``aclose``.
+        """
+        described, answer = await follow_async(self._course(method, args, kwargs), self._get_async)
+        return items_async(method, described, answer) if described.streams else answer
 
     @property
     def formats(self) -> tuple[str, ...]:
@@ -130,85 +165,114 @@ class HttpClient(Client):
         return self.interface.formats
 
     def close(self) -> None:
-        """Close the connections; the next call opens new ones."""
-        pool = self._pool.take()
-        if pool is not None:
-            pool.clear()
+        """Close the connections that nobody uses; the next call opens new ones."""
+        pools = self._pools.take()
+        if pools is not None:
+            pools.close()
 
-    def _request(
+    def _fetch_interface(self) -> Course[Interface]:
+        from mlem.interface import Interface
+
+        return Interface.parse(check((yield from self._exchange("GET", "/interface.json", None)), self.url), self.url)
+
+    def _call_encoded(self, method: str, payload: Mapping[str, Any]) -> Course[Any]:
+        body = json.dumps(payload, separators=(",", ":")).encode()
+        return check((yield from self._exchange("POST", f"/{quote(method, safe='')}", body)), self.url)
+
+    def _call_stream(self, method: str, payload: Mapping[str, Any]) -> Course[Answer]:
+        body = json.dumps(payload, separators=(",", ":")).encode()
+        return (yield from self._exchange("POST", f"/{quote(method, safe='')}", body, accept=_STREAM, whole=False))
+
+    def _call_binary(self, method: str, body: bytes, media_type: str, accept: str) -> Course[tuple[bytes, str]]:
+        answer = yield from self._exchange("POST", f"/{quote(method, safe='')}", body, media_type, accept)
+        answered_as = answer.content_type.partition(";")[0].strip()
+        if answer.status != 200 or answered_as not in (JSON, *self.formats):
+            check(answer, self.url)
+            raise not_a_server(self.url, f"it answers with {answered_as or 'no content type'}")
+        return answer.body, answered_as
+
+    def _exchange(
         self, verb: str, path: str, body: bytes | None, media_type: str = JSON, accept: str = JSON, *, whole: bool = True
-    ) -> Answer:
-        deadline = time.monotonic() + self.timeout_s
+    ) -> Course[Answer]:
+        """Send a request, again where the model can't have seen it."""
+        from mlem.clients.wire import Request
+
+        deadline = Deadline(self.timeout_s)
         attempt = 0
         while True:
             attempt += 1
             pause_s: float | None
             try:
-                answer = self._once(verb, path, body, _headers(body, media_type, accept), deadline - time.monotonic(), whole=whole)
+                headers = self._headers(body, media_type, accept)
+                answer: Answer = yield Request(verb, self.url, path, headers, body, deadline, whole)
             except PlatformError as error:
                 pause_s = PAUSE_S if error.code == "unreachable" or (verb == "GET" and error.code == "connection-lost") else None
-                if pause_s is None or attempt == ATTEMPTS or time.monotonic() + pause_s >= deadline:
+                if pause_s is None or attempt == ATTEMPTS or pause_s >= deadline.left_s():
                     raise
             else:
                 unseen = answer.status == 503 and answer.error().get("code") not in _SEEN
                 pause_s = answer.retry_after_s if unseen else None
-                if pause_s is None or attempt == ATTEMPTS or time.monotonic() + pause_s >= deadline:
+                if pause_s is None or attempt == ATTEMPTS or pause_s >= deadline.left_s():
                     return answer
-            time.sleep(pause_s)
+            yield pause_s
 
-    def _once(self, verb: str, path: str, body: bytes | None, headers: dict[str, str], timeout_s: float, *, whole: bool) -> Answer:
-        import urllib3
+    def _get(self, need: Request | float) -> Answer | None:
+        """Do what a course needs: send a request, or pause."""
+        from mlem.clients.wire import send
 
-        timeout = urllib3.Timeout(connect=min(CONNECT_TIMEOUT_S, timeout_s), total=timeout_s)
-        with self._translated(timeout_s):
-            response = self._pool.get().request(
-                verb, f"{self.url}{path}", body=body, headers=headers, timeout=timeout, retries=False, redirect=False, preload_content=whole
-            )
-            hear(response.headers)
-            content_type, retry_after = response.headers.get("content-type", ""), response.headers.get("retry-after")
-            if not whole and response.status == 200 and content_type.partition(";")[0].strip() == MEDIA_TYPE:
-                return Answer(response.status, content_type, retry_after, b"", response)
-            return Answer(response.status, content_type, retry_after, response.data)
+        if isinstance(need, float):
+            time.sleep(need)
+            return None
+        return send(self._pools.get(), self._route(), need)
 
-    @contextmanager
-    def _translated(self, timeout_s: float) -> Iterator[None]:
-        """Raise our errors for those of urllib3."""
-        from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionError, SSLError, TimeoutError
+    async def _get_async(self, need: Request | float | Ask) -> Any:
+        from mlem.clients.wire import send_async
 
-        try:
-            yield
-        except NewConnectionError as error:
-            message = f"{self.url} can't be reached: {_reason(error)}"
-            raise PlatformError(message, code="unreachable", hint="mlem deployment status NAME") from error
-        except (ConnectTimeoutError, TimeoutError) as error:
-            where = "no connection to" if isinstance(error, ConnectTimeoutError) else "no answer from"
-            raise WaitTimeoutError(f"{where} {self.url} within {timeout_s:.3g} s", hint="give it more time: timeout_s") from error
-        except SSLError as error:
-            raise PlatformError(f"{self.url}: the TLS connection failed: {_reason(error)}", code="tls") from error
-        except HTTPError as error:
-            raise PlatformError(f"{self.url}: the connection was lost: {_reason(error)}", code="connection-lost") from error
+        if isinstance(need, float):
+            import asyncio
 
+            return await asyncio.sleep(need)
+        if not isinstance(need, Ask):
+            return await send_async(self._pools.get(), self._route(), need)
+        found = await follow_async(getattr(self, f"_{need.name}")(*need.args), self._get_async)
+        if need.name != "call_stream":
+            return found
+        return AsyncLines(found.items, self.url) if found.items is not None else _later(_listed(check(found, self.url)))
 
-def _connections() -> urllib3.PoolManager:
-    import urllib3
+    def _route(self) -> Route:
+        from mlem.clients.pools import Route
 
-    return urllib3.PoolManager(num_pools=1, maxsize=10)
+        return Route(self.ca_file, proxy_for(self.url), urlsplit(self.url).scheme == "https")
 
-
-def _headers(body: bytes | None, media_type: str, accept: str) -> dict[str, str]:
-    headers = {"accept": accept}
-    if body is not None:
-        headers["content-type"] = media_type
-    token = os.environ.get(TOKEN_VARIABLE, "").strip()
-    if token and not (token.isascii() and token.isprintable()):
-        message = f"{TOKEN_VARIABLE} has a character that does not fit into a header"
-        raise CredentialsError(message, hint=f"set {TOKEN_VARIABLE} to one token")
-    if token:
-        headers["authorization"] = f"Bearer {token}"
-    return headers
+    def _headers(self, body: bytes | None, media_type: str, accept: str) -> dict[str, str]:
+        headers = {name: value.get_secret_value() for name, value in self.headers.items()}
+        headers["accept"] = accept
+        if body is not None:
+            headers["content-type"] = media_type
+        token = self.token.get_secret_value() if self.token is not None else os.environ.get(TOKEN_VARIABLE, "").strip()
+        if not _fits_header(token):
+            message = f"{TOKEN_VARIABLE} has a character that does not fit into a header"
+            raise CredentialsError(message, hint=f"set {TOKEN_VARIABLE} to one token")
+        if token and not any(name.lower() == "authorization" for name in headers):
+            headers["authorization"] = f"Bearer {token}"
+        return headers
 
 
-def _reason(error: BaseException) -> str:
-    """Return what the operating system or the TLS library said: urllib3 wraps it into a text with addresses of objects."""
-    cause = error.__cause__ or error.__context__ or error
-    return getattr(cause, "strerror", None) or str(cause)
+def _pools() -> Pools:
+    from mlem.clients.pools import Pools
+
+    return Pools()
+
+
+def _fits_header(text: str) -> bool:
+    return text.isascii() and (text.isprintable() or not text) and text == text.strip()
+
+
+def _listed(found: Any) -> list[Any]:
+    """Return the items of an answer of a server or a proxy that gives everything at once."""
+    return found if isinstance(found, list) else [found]
+
+
+async def _later(items: list[Any]) -> AsyncIterator[Any]:
+    for item in items:
+        yield item

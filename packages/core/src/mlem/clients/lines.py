@@ -4,85 +4,85 @@ from __future__ import annotations
 
 import json
 from collections import deque
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
-from typing import TYPE_CHECKING, Any, Self
+from collections.abc import AsyncIterator, Iterator
+from typing import Any, Protocol, Self
 
 from mlem.clients.answers import Answer, not_a_server, translate
+from mlem.course import Course, follow, follow_async
 from mlem.errors import MlemError, PlatformError
 
-if TYPE_CHECKING:
-    from urllib3 import BaseHTTPResponse
-
 MEDIA_TYPE = "application/x-ndjson"
-_READ_BYTES = 1 << 16
+_END = object()
+_READ = "read"
 
 
-class Lines(Iterator[Any]):
-    """The items of an answer, as they arrive. To leave earlier than at the end, close it: the server then asks the model for no more.
+class Body(Protocol):
+    """What comes after the head of an answer, for a thread."""
 
-    A server that fails on the way says so in a last line, and closes the connection without the mark of an end. So a line that looks
-    like an error is one only where that follows.
+    def begin_item(self) -> None:
+        """Give the next item its time."""
 
-    Args:
-        response: What the server sends, its head read.
-        url: The server's address, for messages.
-        translated: Raises our errors for those of reading.
-    """
-
-    def __init__(self, response: BaseHTTPResponse, url: str, translated: Callable[[], AbstractContextManager[None]]) -> None:
-        self._response = response
-        self._url = url
-        self._translated = translated
-        self._lines: deque[bytes] = deque()
-        self._rest = b""
-        self._ended = False
-
-    def __iter__(self) -> Self:
-        return self
-
-    def __next__(self) -> Any:
-        while not self._lines and self._read():
-            pass
-        if not self._lines:
-            raise StopIteration
-        item = self._parsed(self._lines.popleft())
-        error = item.get("error") if isinstance(item, dict) and item.keys() == {"error"} else None
-        if isinstance(error, dict) and isinstance(error.get("message"), str) and not self._lines:
-            self._expect_more(item, error)
-        return item
+    def read(self) -> bytes:
+        """Return what has come; nothing at the end. Our errors are raised."""
 
     def close(self) -> None:
         """Read no more."""
-        if not self._ended:
-            self._ended = True
-            self._response.close()
 
-    def __del__(self) -> None:
-        self.close()
 
-    def _read(self) -> bool:
+class AsyncBody(Protocol):
+    """What comes after the head of an answer, for an event loop."""
+
+    def begin_item(self) -> None:
+        """Give the next item its time."""
+
+    async def read(self) -> bytes:
+        """Return what has come; nothing at the end. Our errors are raised."""
+
+    async def aclose(self) -> None:
+        """Read no more."""
+
+
+class _Parser:
+    """Tells items from bytes.
+
+    A server that fails on the way says so in a last line, and closes the connection without the mark of an end. So a line that looks
+    like an error is one only where that follows.
+    """
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._lines: deque[bytes] = deque()
+        self._rest = b""
+        self.ended = False
+
+    def next(self) -> Course[Any]:
+        """Return the next item, or `_END`; a course that needs to read."""
+        while not self._lines and (yield from self._more()):
+            pass
+        if not self._lines:
+            return _END
+        item = self._parsed(self._lines.popleft())
+        error = item.get("error") if isinstance(item, dict) and item.keys() == {"error"} else None
+        if isinstance(error, dict) and isinstance(error.get("message"), str) and not self._lines:
+            yield from self._expect_more(item, error)
+        return item
+
+    def _more(self) -> Course[bool]:
         """Read what has arrived; return whether there may be more."""
-        if self._ended:
+        if self.ended:
             return False
-        try:
-            with self._translated():
-                data = self._response.read1(_READ_BYTES)
-        except MlemError:
-            self.close()
-            raise
+        data = yield _READ
         if data:
             *lines, self._rest = (self._rest + data).split(b"\n")
             self._lines += filter(None, lines)
             return True
-        self._ended = True
-        self._response.release_conn()
+        self.ended = True
         self._lines += filter(None, [self._rest])
         return False
 
-    def _expect_more(self, item: Any, error: dict[str, Any]) -> None:
+    def _expect_more(self, item: Any, error: dict[str, Any]) -> Course[None]:
         try:
-            while not self._lines and self._read():
+            while not self._lines and (yield from self._more()):
                 pass
         except PlatformError as lost:
             status = error.get("status")
@@ -93,5 +93,73 @@ class Lines(Iterator[Any]):
         try:
             return json.loads(line)
         except (ValueError, RecursionError) as error:
-            self.close()
             raise not_a_server(self._url, "a line of its answer is not JSON") from error
+
+
+class Lines(Iterator[Any]):
+    """The items of an answer, as they arrive. To leave earlier than at the end, close it: the server then asks the model for no more.
+
+    Args:
+        body: What the server sends, its head read.
+        url: The server's address, for messages.
+    """
+
+    def __init__(self, body: Body, url: str) -> None:
+        self._body = body
+        self._parser = _Parser(url)
+
+    def __iter__(self) -> Self:
+        return self
+
+    def __next__(self) -> Any:
+        self._body.begin_item()
+        try:
+            item = follow(self._parser.next(), lambda _need: self._body.read())
+        except MlemError:
+            self.close()
+            raise
+        if item is _END:
+            self.close()
+            raise StopIteration
+        return item
+
+    def close(self) -> None:
+        """Read no more."""
+        self._parser.ended = True
+        self._body.close()
+
+    def __del__(self) -> None:
+        self.close()
+
+
+class AsyncLines(AsyncIterator[Any]):
+    """The items of an answer for ``async for``; see `Lines`.
+
+    Args:
+        body: What the server sends, its head read.
+        url: The server's address, for messages.
+    """
+
+    def __init__(self, body: AsyncBody, url: str) -> None:
+        self._body = body
+        self._parser = _Parser(url)
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> Any:
+        self._body.begin_item()
+        try:
+            item = await follow_async(self._parser.next(), lambda _need: self._body.read())
+        except MlemError:
+            await self.aclose()
+            raise
+        if item is _END:
+            await self.aclose()
+            raise StopAsyncIteration
+        return item
+
+    async def aclose(self) -> None:
+        """Read no more."""
+        self._parser.ended = True
+        await self._body.aclose()

@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+import base64
 import http.client
+import io
 import json
 import socket
-from urllib.parse import urlsplit
+import ssl
+from typing import Any
+from urllib.parse import SplitResult, unquote, urlsplit
+
+from mlem.clients.connecting import connect
+from mlem.clients.deadline import Deadline
+from mlem.clients.proxy import proxy_for
 
 MAX_BYTES = 65536
 
@@ -15,19 +23,15 @@ def ready(url: str, timeout_s: float) -> tuple[bool, str]:
 
     Args:
         url: The server's address, ``http://host:8080``.
-        timeout_s: Seconds for connecting, and again for the answer.
+        timeout_s: Seconds for everything together.
 
     Returns:
         Whether it is ready, and why not; the reason is empty when it is.
     """
     parts = urlsplit(url)
-    place = f"{parts.hostname}:{parts.port or (443 if parts.scheme == 'https' else 80)}"
-    connection_class = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
-    connection = connection_class(parts.hostname or "", parts.port, timeout=timeout_s)
+    place = f"{parts.hostname}:{_port(parts)}"
     try:
-        connection.request("GET", f"{parts.path.rstrip('/')}/readyz")
-        response = connection.getresponse()
-        status, body = response.status, response.read(MAX_BYTES)
+        status, body = _ask(parts, proxy_for(url), Deadline(timeout_s))
     except TimeoutError:
         return False, f"no answer from {place} within {timeout_s:g} s"
     except socket.gaierror as error:
@@ -36,9 +40,92 @@ def ready(url: str, timeout_s: float) -> tuple[bool, str]:
         return False, f"{place} does not speak HTTP: {type(error).__name__}"
     except OSError as error:
         return False, f"no connection to {place}: {error.strerror or error}"
-    finally:
-        connection.close()
     return _judge(status, body, place)
+
+
+def _ask(parts: SplitResult, proxy: str | None, deadline: Deadline) -> tuple[int, bytes]:
+    path = f"{parts.path.rstrip('/')}/readyz"
+    if proxy is None:
+        made = connect(parts.hostname or "", _port(parts), deadline)
+        return _get(parts, _secured(parts, made, deadline), path, {}, deadline)
+    through = urlsplit(proxy)
+    made = connect(through.hostname or "", _port(through), deadline)
+    headers = {}
+    if through.username:
+        words = f"{unquote(through.username)}:{unquote(through.password or '')}"
+        headers["Proxy-Authorization"] = f"Basic {base64.b64encode(words.encode()).decode()}"
+    if parts.scheme == "http":
+        return _get(parts, made, f"http://{parts.netloc}{path}", headers, deadline)
+    connection = http.client.HTTPConnection(parts.hostname or "", _port(parts))
+    connection.sock = _Timed(made, deadline)
+    try:
+        connection.request("CONNECT", f"{parts.hostname}:{_port(parts)}", headers=headers)
+        status = connection.getresponse().status
+    except BaseException:
+        made.close()
+        raise
+    if not 200 <= status < 300:
+        made.close()
+        raise OSError(f"the proxy says {status}")
+    return _get(parts, _secured(parts, made, deadline), path, {}, deadline)
+
+
+def _secured(parts: SplitResult, made: socket.socket, deadline: Deadline) -> socket.socket:
+    if parts.scheme != "https":
+        return made
+    try:
+        made.settimeout(deadline.expect_time())
+        return ssl.create_default_context().wrap_socket(made, server_hostname=parts.hostname)
+    except BaseException:
+        made.close()
+        raise
+
+
+def _get(parts: SplitResult, made: socket.socket, path: str, headers: dict[str, str], deadline: Deadline) -> tuple[int, bytes]:
+    connection = http.client.HTTPConnection(parts.hostname or "", _port(parts))
+    connection.default_port = 443 if parts.scheme == "https" else 80  # so that the header Host has the port where it needs it
+    connection.sock = _Timed(made, deadline)
+    try:
+        connection.request("GET", path, headers=headers)
+        response = connection.getresponse()
+        return response.status, response.read(MAX_BYTES)
+    finally:
+        made.close()
+
+
+def _port(parts: SplitResult) -> int:
+    return parts.port or (443 if parts.scheme == "https" else 80)
+
+
+class _Timed:
+    """What `http.client` needs of a socket; every step keeps to the deadline."""
+
+    def __init__(self, sock: socket.socket, deadline: Deadline) -> None:
+        self._sock = sock
+        self._deadline = deadline
+
+    def sendall(self, data: Any) -> None:
+        self._sock.settimeout(self._deadline.expect_time())
+        self._sock.sendall(data)
+
+    def makefile(self, _mode: str) -> io.BufferedReader:
+        return io.BufferedReader(_Reader(self._sock, self._deadline))
+
+    def close(self) -> None:
+        """Leave the socket to who made it: after CONNECT it goes on."""
+
+
+class _Reader(io.RawIOBase):
+    def __init__(self, sock: socket.socket, deadline: Deadline) -> None:
+        self._sock = sock
+        self._deadline = deadline
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        self._sock.settimeout(self._deadline.expect_time())
+        return self._sock.recv_into(buffer)
 
 
 def _judge(status: int, body: bytes, place: str) -> tuple[bool, str]:

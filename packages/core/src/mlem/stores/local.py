@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, ClassVar
 from mlem.errors import ConflictError, DeclarationError, LockedError
 from mlem.files import sync_folder, unusable, write_atomic
 from mlem.holder import locked_by
+from mlem.mounts import network_mount
 from mlem.session import Session
 from mlem.state import ERRORED, EXTENSION, LockInfo, State
 from mlem.state_manager import ABSENT, Check, StateManager, Store, Versioned, Waiting
-from mlem.stores.mounts import network_mount
 
 if TYPE_CHECKING:
     from filelock import BaseFileLock

@@ -8,11 +8,11 @@ import pytest
 
 from mlem.errors import LockedError
 from mlem.holder import new_lock
+from mlem.mounts import network_mount
 from mlem.state import State
 from mlem.state_manager import ABSENT
 from mlem.stores import local
 from mlem.stores.local import LocalStateManager, LocalStore
-from mlem.stores.mounts import network_mount
 from mlem.testing.store_suite import StateManagerSuite
 
 TABLE = """\

@@ -1,0 +1,112 @@
+"""The Python API: what a program does with models and deployments. Every name that a program needs is here.
+
+It prints nothing, and leaves signals, logging, warnings and threads to the program; what it has to tell goes to loggers below ``mlem``, to
+``report=`` and into errors, which all are `MlemError`.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from mlem.api.declarations import declare_deployment, declare_env, deploy, deployments, init
+from mlem.api.installed import fields, types
+from mlem.api.models import apply, build, serve
+from mlem.api.objects import load, load_meta, model_types, save
+from mlem.api.settings import get_config, list_config, set_config, unset_config
+from mlem.config import Setting
+from mlem.deployment import Condition, Deployment, DeploymentStatus
+from mlem.engine import Outcome
+from mlem.env import Env
+from mlem.errors import (
+    ConflictError,
+    CredentialsError,
+    DataError,
+    DeclarationError,
+    GateError,
+    LockedError,
+    MlemError,
+    NotFoundError,
+    PlatformError,
+    PluginError,
+    StateUnknownError,
+    UserError,
+    WaitTimeoutError,
+)
+from mlem.handle import DeploymentHandle
+from mlem.locking import Lock
+from mlem.state import LockInfo, Release, State
+from mlem.step import Change
+
+if TYPE_CHECKING:
+    from mlem.client import Client, UnknownMethodError
+    from mlem.clients.http import HttpClient
+    from mlem.datasets import Dataset
+    from mlem.model import Model
+
+_LATE = {
+    "Client": "client",
+    "Dataset": "datasets",
+    "HttpClient": "clients.http",
+    "Model": "model",
+    "UnknownMethodError": "client",
+}
+"""What costs time to import, and is seldom named: by its module."""
+
+__all__ = [
+    "Change",
+    "Client",
+    "Condition",
+    "ConflictError",
+    "CredentialsError",
+    "DataError",
+    "Dataset",
+    "DeclarationError",
+    "Deployment",
+    "DeploymentHandle",
+    "DeploymentStatus",
+    "Env",
+    "GateError",
+    "HttpClient",
+    "Lock",
+    "LockInfo",
+    "LockedError",
+    "MlemError",
+    "Model",
+    "NotFoundError",
+    "Outcome",
+    "PlatformError",
+    "PluginError",
+    "Release",
+    "Setting",
+    "State",
+    "StateUnknownError",
+    "UnknownMethodError",
+    "UserError",
+    "WaitTimeoutError",
+    "apply",
+    "build",
+    "declare_deployment",
+    "declare_env",
+    "deploy",
+    "deployments",
+    "fields",
+    "get_config",
+    "init",
+    "list_config",
+    "load",
+    "load_meta",
+    "model_types",
+    "save",
+    "serve",
+    "set_config",
+    "types",
+    "unset_config",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Import a name at its first use."""
+    if name not in _LATE:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f"mlem.{_LATE[name]}"), name)

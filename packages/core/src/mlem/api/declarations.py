@@ -1,0 +1,129 @@
+"""Projects and what is declared in them: envs and deployments; and deploying, which declares."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mlem.deploying import deploy as run_deploy
+from mlem.deploying import model_name, plain
+from mlem.edge import plugin_edge
+from mlem.errors import ConflictError, DeclarationError, UserError
+from mlem.handle import DeploymentHandle, _silent
+from mlem.locking import Lock
+from mlem.plugins import registry
+from mlem.project import Location, Name, init_project, locate, objects_of_kind
+from mlem.target import deployment_class, expect_object, model_reference, resolve_env
+from mlem.yaml_file import update_file
+
+if TYPE_CHECKING:
+    from mlem.model import Model
+
+
+def init(folder: Name = ".") -> Path:
+    """Make a folder a project; return its configuration file."""
+    return init_project(Path(folder).resolve())[0]
+
+
+@plugin_edge()
+def declare_env(type_: str, name: Name, values: Mapping[str, Any], project: Name | None = None) -> Location:
+    """Write the declaration of an env; return where.
+
+    Raises:
+        PluginError: The type is not installed.
+        DeclarationError: A field does not fit; nothing is written.
+        ConflictError: Another kind of object has the name.
+    """
+    place = locate(name, project)
+    env = registry().get("env", type_).from_data(plain(values), str(place))
+    _expect_kind_or_nothing(place, "env")
+    update_file(place.path, env.to_data())
+    return place
+
+
+@plugin_edge()
+def declare_deployment(type_: str, name: Name, values: Mapping[str, Any], project: Name | None = None) -> Location:
+    """Write the declaration of a deployment, whole; return where. `deploy` lays options over the one that is there.
+
+    Args:
+        type_: A deployment type, or an env type that stands for its default deployment type.
+        name: The deployment's name.
+        values: The declaration's fields; ``model`` as typed in the current folder, or what saving it returned.
+        project: Folder that relative names start from.
+
+    Raises:
+        PluginError: The type is not installed.
+        DeclarationError: A field does not fit; nothing is written.
+        ConflictError: Another kind of object has the name.
+    """
+    place = locate(name, project)
+    fields = plain(values)
+    if fields.get("model") is not None:
+        fields["model"] = model_reference(model_name(values["model"]), project, place)
+    deployment = deployment_class(type_).from_data(fields, str(place))
+    if not isinstance(deployment.env, str):
+        resolve_env(deployment, place)
+    _expect_kind_or_nothing(place, "deployment")
+    update_file(place.path, deployment.to_data())
+    return place
+
+
+def _expect_kind_or_nothing(place: Location, kind: str) -> None:
+    if place.url is not None:
+        raise UserError(f"can't write to {place.url}: declarations are written to local files")
+    if not place.path.exists():
+        return
+    try:
+        expect_object(place.read(), kind, place)
+    except DeclarationError as error:
+        raise ConflictError(
+            f"{place} exists and is no {kind}", code="exists", hint="choose another name, or move that file away"
+        ) from error
+
+
+def deploy(
+    type_: str,
+    name: Name,
+    *,
+    model: Name | Model | None = None,
+    project: Name | None = None,
+    report: Callable[[str], None] = _silent,
+    lock: Lock = Lock(),
+    **fields: Any,
+) -> DeploymentHandle:
+    """Deploy a model: ``deploy("local", "iris-app", model="iris", port=8080)``, as ``mlem deployment run`` does.
+
+    What is given is laid over the declaration that is there, field by field; the declaration is written when everything that can be known
+    before is known to be right, and the lock is ours.
+
+    Args:
+        type_: A deployment type, or an env type that stands for its default deployment type.
+        name: The deployment's name.
+        model: The model's name, or what `save` returned; the declared one when None.
+        project: Folder that relative names start from.
+        report: Called with lines of progress.
+        lock: How to lock.
+        **fields: Fields of the declaration; None takes one back to its default.
+
+    Returns:
+        A handle of what runs now.
+
+    Raises:
+        DeclarationError: A field does not fit.
+        NotFoundError: There is no such model or env.
+        ConflictError: The name is declared as another type, or as another kind of object.
+        LockedError: Another command is at work on it.
+        GateError: The new release does not answer rightly. The last good one serves again, where there was one.
+        MlemError: A step failed. The last good release serves again.
+    """
+    values = fields if model is None else {**fields, "model": model}
+    return run_deploy(deployment_class(type_), name, values, project=project, report=report, lock=lock)[0]
+
+
+def deployments(project: Name | None = None) -> Sequence[tuple[str, Path]]:
+    """Return name and file of every deployment that is declared in a project, sorted.
+
+    A file that can't be read, or is no YAML although it has the words of a deployment, is among them: `load` says what is wrong with it.
+    """
+    return list(objects_of_kind(locate("x", project).root, "deployment"))

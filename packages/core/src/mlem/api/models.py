@@ -1,0 +1,105 @@
+"""Saved models, put to use in this process: called, served, built into something."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from mlem.api.objects import load_meta, with_object
+from mlem.calling import finished
+from mlem.config import load_config
+from mlem.data_types.index import hand_on_index
+from mlem.data_types.notes import collecting
+from mlem.deploying import model_name, plain
+from mlem.errors import PluginError
+from mlem.handle import _silent
+from mlem.plugins import registry
+from mlem.project import Name, locate
+
+if TYPE_CHECKING:
+    from mlem.model import Model
+
+_log = logging.getLogger("mlem.api")
+
+
+def apply(model: Name | Any, data: Any, method: str = "predict", project: Name | None = None) -> Any:
+    """Call a method of a saved model in this process; an async function is awaited, and what a generator yields becomes a list.
+
+    Args:
+        model: The model's name, or a loaded model.
+        data: The method's only argument.
+        method: The method's public name.
+        project: Folder that a relative name starts from.
+    """
+    if not isinstance(model, str | os.PathLike):
+        return finished(getattr(model, method)(data) if hasattr(model, method) else model(data))
+    meta, obj = with_object(model, project)
+    described = meta.method(method)
+    with collecting() as notes:
+        values = described.decode_args(described.bind((data,), {}, called=method))
+    for line in notes.lines:
+        _log.warning("%s: %s", method, line)
+    answer = described.call(obj, values)
+    return hand_on_index(data, answer) if described.keeps_index else answer
+
+
+def build(
+    type_: str,
+    model: Name | Model,
+    *,
+    project: Name | None = None,
+    report: Callable[[str], None] = _silent,
+    **fields: Any,
+) -> Mapping[str, Any]:
+    """Make an artifact from a model, as ``mlem build`` does: ``build("docker_dir", "iris", target="context")``.
+
+    Args:
+        type_: A builder's type: ``docker``, ``docker_dir``.
+        model: The model's name, or what `save` returned.
+        project: Folder that a relative name starts from.
+        report: Called with lines of progress.
+        **fields: The builder's fields.
+
+    Returns:
+        What was made: ids, names, folders.
+
+    Raises:
+        PluginError: The type is not installed.
+        DeclarationError: A field does not fit.
+        UserError: The project does not trust the model's format.
+        MlemError: It can't be built.
+    """
+    place = locate(model_name(model), project)
+    builder = registry().get("builder", type_).from_data(plain(fields), f"build {type_}")
+    meta = load_meta(place.source, kind="model")
+    load_config(place.root).core.trust.check(meta, place.source)
+    return builder.build(meta, place.source, report)
+
+
+def serve(model: Name | Model, *, host: str = "127.0.0.1", port: int = 8080, project: Name | None = None) -> None:
+    """Serve a saved model over HTTP in this process, until SIGTERM or SIGINT, as ``mlem serve`` does.
+
+    This is a program of its own: it handles these signals and sets up its log. Call it in the main thread.
+
+    Args:
+        model: The model's name, or what `save` returned.
+        host: Address to listen on; ``0.0.0.0`` lets other machines in.
+        port: Port to listen on; 0 for any free one.
+        project: Folder that a relative name starts from.
+
+    Raises:
+        PluginError: The server is not installed.
+        MlemError: The model can't be loaded, or the address can't be used.
+    """
+    place = locate(model_name(model), project)
+    load_meta(place.source, kind="model")
+    try:
+        from mlem_server import Settings
+        from mlem_server import serve as run_server
+    except ModuleNotFoundError as error:
+        if error.name != "mlem_server":
+            raise
+        raise PluginError("the server is not installed", hint="pip install mlem-server") from error
+    run_server(place.path, Settings(host=host, port=port, trust=load_config(place.root).core.trust))

@@ -1,0 +1,253 @@
+"""Objects: saved, and loaded with their metadata."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Literal, overload
+
+from mlem.config import load_config
+from mlem.deployment import Deployment
+from mlem.env import Env
+from mlem.handle import DeploymentHandle
+from mlem.plugins import registry
+from mlem.project import Location, Name, locate
+from mlem.target import expect_object, folder_of, load_deployment, maker_of
+
+if TYPE_CHECKING:
+    from mlem.datasets import Dataset
+    from mlem.model import Model
+    from mlem.model_types.base import ModelType
+
+Kind = Literal["model", "data", "env", "deployment"]
+
+
+def model_types() -> list[type[ModelType]]:
+    """Return the installed model types in the order in which they are asked: those of plugins before the core's."""
+    return sorted(registry().all("model_type").values(), key=lambda cls: cls.__module__.startswith("mlem."))
+
+
+_Plain = None | bool | int | float | str | bytes | list[Any] | tuple[Any, ...] | dict[Any, Any] | set[Any] | frozenset[Any]
+"""Data that no model type takes for a model."""
+
+
+@overload
+def save(
+    obj: Callable[..., Any],
+    path: Name,
+    *,
+    sample_data: Any = ...,
+    params: Mapping[str, Any] | None = ...,
+    format: str | None = ...,
+    methods: Sequence[str] | None = ...,
+    signature: Mapping[str, Any] | None = ...,
+    batch: bool | None = ...,
+    public_sample: bool = ...,
+    overwrite: bool = ...,
+    project: Name | None = ...,
+) -> Model: ...
+
+
+@overload
+def save(
+    obj: _Plain,
+    path: Name,
+    *,
+    sample_data: Any = ...,
+    params: Mapping[str, Any] | None = ...,
+    format: str | None = ...,
+    methods: Sequence[str] | None = ...,
+    signature: Mapping[str, Any] | None = ...,
+    batch: bool | None = ...,
+    public_sample: bool = ...,
+    overwrite: bool = ...,
+    project: Name | None = ...,
+) -> Dataset: ...
+
+
+@overload
+def save(
+    obj: Any,
+    path: Name,
+    *,
+    sample_data: Any = ...,
+    params: Mapping[str, Any] | None = ...,
+    format: str | None = ...,
+    methods: Sequence[str] | None = ...,
+    signature: Mapping[str, Any] | None = ...,
+    batch: bool | None = ...,
+    public_sample: bool = ...,
+    overwrite: bool = ...,
+    project: Name | None = ...,
+) -> Any: ...
+
+
+def save(
+    obj: Any,
+    path: Name,
+    *,
+    sample_data: Any = None,
+    params: Mapping[str, Any] | None = None,
+    format: str | None = None,
+    methods: Sequence[str] | None = None,
+    signature: Mapping[str, Any] | None = None,
+    batch: bool | None = None,
+    public_sample: bool = True,
+    overwrite: bool = False,
+    project: Name | None = None,
+) -> Model | Dataset:
+    """Save a model (or a data set), so that it can be deployed without importing it.
+
+    Args:
+        obj: A scikit-learn estimator or pipeline, any callable, or what an installed plugin knows.
+        path: Its name: ``iris`` makes ``iris.mlem`` and the artifact ``iris``; or a URL that fsspec knows: ``s3://bucket/iris``.
+        sample_data: Input as the model gets it, shape (rows, ...) for arrays and frames: the signature is inferred from all of
+            it, and its first row with the model's answer becomes the gate of every deployment.
+        params: Anything worth keeping with the model.
+        format: How the artifact is written: ``skops`` and ``onnx`` are formats of scikit-learn's objects whose loading runs no code of
+            the file; the default is pickle, which every object has.
+        methods: The names of the methods that can be called; those that the object's kind has when None.
+        signature: What the sample does not say of the types: an annotation by the name of an argument, or under ``return``:
+            ``{"x": float, "mode": Literal["fast", "exact"]}``; the same by the name of each method where they differ. It is checked
+            against the sample.
+        batch: True where each row of the answer depends on the same row of the argument alone, so that the server may call the model once
+            for several callers; False where it does not; None to find out.
+        public_sample: False where callers of a deployment must not see the sample row.
+        overwrite: Whether files that are there may be replaced, whatever they are. Those of an object of the same kind always are.
+        project: Folder that a relative name starts from.
+
+    Returns:
+        The metadata that was written.
+
+    Raises:
+        UserError: No model type knows the object, or it fails on the sample.
+        ConflictError: Something else is there.
+        MlemError: It can't be written.
+    """
+    from mlem.model import Model
+    from mlem.saving import save as save_model
+
+    place = locate(path, project)
+    saved = save_model(
+        obj,
+        place.source,
+        sample_data=sample_data,
+        params=params,
+        format=format,
+        methods=methods,
+        signature=signature,
+        batch=batch,
+        public_sample=public_sample,
+        overwrite=overwrite,
+        model_types=model_types(),
+    )
+    return saved.at(place.source) if isinstance(saved, Model) else saved
+
+
+@overload
+def load_meta(path: Name, project: Name | None = ..., *, kind: Literal["model"]) -> Model: ...
+
+
+@overload
+def load_meta(path: Name, project: Name | None = ..., *, kind: Literal["data"]) -> Dataset: ...
+
+
+@overload
+def load_meta(path: Name, project: Name | None = ..., *, kind: Literal["env"]) -> Env: ...
+
+
+@overload
+def load_meta(path: Name, project: Name | None = ..., *, kind: Literal["deployment"]) -> Deployment: ...
+
+
+@overload
+def load_meta(path: Name, project: Name | None = ..., *, kind: None = ...) -> Any: ...
+
+
+def load_meta(path: Name, project: Name | None = None, *, kind: Kind | None = None) -> Any:
+    """Read an object's metadata: a `Model`, a `Deployment`, an `Env` or a `Dataset`.
+
+    Args:
+        path: The object's name, path or URL.
+        project: Folder that a relative name starts from.
+        kind: What it has to be: ``model``, ``data``, ``env``, ``deployment``; any when None.
+
+    Raises:
+        NotFoundError: There is no such object.
+        DeclarationError: Its file is wrong, or it is of another kind.
+    """
+    place = locate(path, project)
+    data = place.read()
+    if kind is not None:
+        expect_object({**data, "object_type": _kind_of(data)}, kind, place)
+    found = _kind_of(data)
+    if found == "deployment":
+        return load_deployment(place)
+    if found == "env":
+        return registry().get("env", str(data.get("type")), maker_of(data)).from_data(data, str(place))
+    if found == "data":
+        from mlem.datasets import Dataset
+
+        return Dataset.from_data(data, str(place))
+    expect_object(data, "model", place)
+    from mlem.model import Model
+
+    return Model.from_data(data, str(place)).at(place.source)
+
+
+def _kind_of(data: Mapping[str, Any]) -> Any:
+    found = data.get("object_type")
+    return "data" if found == "dataset" else found  # MLEM 0.4's word
+
+
+@overload
+def load(path: Name, project: Name | None = ..., *, kind: Literal["deployment"]) -> DeploymentHandle: ...
+
+
+@overload
+def load(path: Name, project: Name | None = ..., *, kind: Literal["env"]) -> Env: ...
+
+
+@overload
+def load(path: Name, project: Name | None = ..., *, kind: Literal["model", "data"] | None = ...) -> Any: ...
+
+
+def load(path: Name, project: Name | None = None, *, kind: Kind | None = None) -> Any:
+    """Load an object: a model as the Python object that was saved, a data set as its data, a deployment as a handle.
+
+    The SHA-256 of every artifact is verified before it is unpickled. Unpickling runs code: load only what you trust. The project's
+    setting ``core.trust.formats`` says which formats may be loaded. While others save under the name, one object or the other is loaded.
+
+    Args:
+        path: The object's name, path or URL.
+        project: Folder that a relative name starts from.
+        kind: What it has to be: ``model``, ``data``, ``env``, ``deployment``; any when None.
+
+    Raises:
+        NotFoundError: There is no such object.
+        DeclarationError: Its file is wrong, or it is of another kind.
+        ConflictError: An artifact is not the one that was saved.
+    """
+    return with_object(path, project, kind)[1]
+
+
+def with_object(path: Name, project: Name | None, kind: Kind | None = None) -> tuple[Any, Any]:
+    """Return the metadata of an object, and the object: of one time, also while it is saved again; see `load`."""
+    from mlem.artifacts import use_current
+
+    read: Callable[[], Any] = functools.partial(load_meta, path, project, kind=kind)
+    return use_current(read, lambda meta: _object_of(locate(path, project), meta))
+
+
+def _object_of(place: Location, meta: Any) -> Any:
+    if isinstance(meta, Deployment):
+        return DeploymentHandle.of(place, meta)
+    if isinstance(meta, Env):
+        return meta
+    from mlem.datasets import Dataset, load_data
+    from mlem.saving import load_model
+
+    if isinstance(meta, Dataset):
+        return load_data(meta, folder_of(place))
+    kind = registry().find(("model_type",), meta.model_type)
+    return load_model(meta, folder_of(place), model_types=[] if kind is None else [kind], trust=load_config(place.root).core.trust)
