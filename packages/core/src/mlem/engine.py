@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from mlem.deployment import Condition, DeploymentStatus
-from mlem.edge import failure_of, plugin_edge
+from mlem.edge import plugin_edge
 from mlem.elsewhere import can_be_asked, declared_place, expect_here, expect_place, has_public_address
 from mlem.errors import ConflictError, GateError, LockedError, MlemError, NotFoundError, StateUnknownError, UserError
 from mlem.holder import now
@@ -25,7 +24,7 @@ from mlem.journal import (
     state_of,
 )
 from mlem.locking import Lock, Report, expect_ours, hold, new_state, release_lock, session_of
-from mlem.raised import in_words
+from mlem.recovery import gate, left, put_back
 from mlem.session import Session
 from mlem.state import Release, State
 from mlem.step import Change, Context, Step
@@ -48,12 +47,6 @@ class Outcome:
     changes: tuple[Change, ...]
     state: State
     changed: bool
-
-
-def _gate(target: Target, ctx: Context, state: State, model_hash: str) -> None:
-    from mlem.gate import pass_gate  # late: only what deploys asks the model
-
-    pass_gate(target.deployment, ctx, state, model_hash)
 
 
 @plugin_edge()
@@ -94,11 +87,11 @@ def run(target: Target, model: Model, model_location: str, *, report: Report, lo
         check_changes(steps, ctx, state, changes)
         try:
             ctx = apply_changes(session, steps, ctx, changes)
-            _gate(target, ctx, state_of(session), model.digest)
+            gate(target, ctx, state_of(session), model.digest)
         except (LockedError, StateUnknownError) as error:
-            raise _left(target, model.digest, error) from error
+            raise left(target, model.digest, error) from error
         except BaseException as error:
-            ended = _put_back(target, session, steps, ctx, served, model.digest, error)
+            ended = put_back(target, session, steps, ctx, served, model.digest, error)
             if ended is error:
                 raise
             raise ended from error
@@ -111,7 +104,7 @@ def _kept(target: Target, session: Session, steps: Sequence[Step], ctx: Context,
     """Let what is as it should be pass the gate once more; start it again where it does not answer."""
     state = state_of(session)
     try:
-        _gate(target, ctx, state, served.model_hash)
+        gate(target, ctx, state, served.model_hash)
     except GateError as error:
         ctx.report(f"{error.message.splitlines()[0]}; starting it again")
         state = _restarted(target, session, steps, ctx, served, error)
@@ -154,7 +147,7 @@ def _restarted(target: Target, session: Session, steps: Sequence[Step], ctx: Con
     after = restart_steps(session, steps, ctx)
     if after is None:
         raise unable
-    _gate(target, after, state_of(session), served.model_hash)
+    gate(target, after, state_of(session), served.model_hash)
     current = served.model_copy(update={"records": state_of(session).records})
     releases = (current, *state_of(session).releases[1:])
     return finish(session, steps, after, state_of(session).model_copy(update={"releases": releases}))
@@ -191,11 +184,11 @@ def rollback(target: Target, number: int | None, *, report: Report, lock: Lock =
         served = state.releases[0]
         try:
             ctx = restore(session, steps, ctx, release)
-            _gate(target, ctx, state_of(session), release.model_hash)
+            gate(target, ctx, state_of(session), release.model_hash)
         except (LockedError, StateUnknownError) as error:
-            raise _left(target, release.model_hash, error) from error
+            raise left(target, release.model_hash, error) from error
         except BaseException as error:
-            ended = _put_back(target, session, steps, ctx, served, release.model_hash, error)
+            ended = put_back(target, session, steps, ctx, served, release.model_hash, error)
             if ended is error:
                 raise
             raise ended from error
@@ -241,68 +234,6 @@ def condition(target: Target) -> tuple[Condition, State | None]:
 
 def _with_model(ctx: Context, model: Model, model_location: str) -> Context:
     return replace(ctx, model=model, model_location=model_location)
-
-
-def _left(target: Target, model_hash: str, error: MlemError) -> Exception:
-    """Say how things were left when the lock or the store was lost: putting back is not ours any more, but of whoever has the lock now."""
-    again = f"then repeat the command, which goes on from there: mlem deployment run --load {target.name}"
-    return _extended(error, _may_serve(model_hash), f"{error.hint}; {again}" if error.hint else again, last=True)
-
-
-def _may_serve(model_hash: str) -> str:
-    return f"the new release (model {model_hash}) may serve already, and has not passed the gate"
-
-
-def _put_back(
-    target: Target, session: Session, steps: Sequence[Step], ctx: Context, served: Release | None, model_hash: str, raised: BaseException
-) -> BaseException:
-    """Put the last good release back after a failure, and say so in the error that is returned, to be raised."""
-    name, error = target.name, failure_of(raised) or raised
-    if not isinstance(error, Exception):
-        return error  # an interrupt: the journal stands, and the next run goes on from it
-    if served is None:
-        hint = f"look: mlem deployment logs {name}; clean up: mlem deployment remove {name}"
-        sentence = "there is no earlier release to put back" if isinstance(error, GateError) else ""
-        return _extended(error, sentence, hint)
-    ctx = replace(ctx, report=_careless(ctx.report))
-    ctx.report(f"failed; putting release {served.number} back")
-    try:
-        ctx = restore(session, steps, ctx, served)
-        _gate(target, ctx, state_of(session), served.model_hash)
-        # The same release, of new resources: a process put back has another pid.
-        current = served.model_copy(update={"records": state_of(session).records})
-        state = session.save(state_of(session).model_copy(update={"releases": (current, *state_of(session).releases[1:])}))
-        prune(steps, ctx, state)
-    except BaseException as second:
-        failure = failure_of(second)
-        if failure is None and not isinstance(second, Exception):
-            raise
-        why = failure.message if failure else in_words(second)
-        words = f"release {served.number} could not be put back either: {why}\n{_may_serve(model_hash)}"
-        what = f"when that is put right, repeat the command; or put the release back: mlem deployment rollback {name} --to {served.number}"
-        return _extended(error, f"{words}\n{what}", f"mlem deployment status {name}", last=True)
-    return _extended(error, f"release {served.number} (model {served.model_hash}) serves again", None)
-
-
-def _careless(report: Report) -> Report:
-    """Return a report whose failures end nothing: it may be what made the run fail."""
-
-    def careless(line: str) -> None:
-        with contextlib.suppress(Exception):
-            report(line)
-
-    return careless
-
-
-def _extended(error: Exception, sentence: str, hint: str | None, *, last: bool = False) -> Exception:
-    """Add to an error what was done about it; the hint is for one that has none, or the last word."""
-    if not isinstance(error, MlemError):
-        error.add_note(sentence)
-        return error
-    hint = hint if last else error.hint or hint
-    extended: MlemError = type(error).__new__(type(error))
-    MlemError.__init__(extended, f"{error.message}\n{sentence}".rstrip(), hint=hint, known=error.known, code=error.code)
-    return extended
 
 
 def _released(target: Target, state: State, model_hash: str, source: Release | None = None) -> State:

@@ -36,6 +36,10 @@ class Value(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=())
     _folder: Path | None = PrivateAttr(default=None)
 
+    def __eq__(self, other: object) -> bool:
+        """Compare the fields: where a value was declared is no part of it."""
+        return type(self) is type(other) and self.__dict__ == other.__dict__
+
     def located(self, folder: Path) -> Self:
         """Return the value as one that is declared in a file of a folder: its relative paths start there, wherever a command runs."""
         parts = {name: part.located(folder) for name, part in self if isinstance(part, Value)}
