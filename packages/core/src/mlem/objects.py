@@ -40,14 +40,14 @@ class Value(BaseModel):
         """Compare the fields: where a value was declared is no part of it."""
         return type(self) is type(other) and self.__dict__ == other.__dict__
 
-    def located(self, folder: Path) -> Self:
+    def declared_in(self, folder: Path) -> Self:
         """Return the value as one that is declared in a file of a folder: its relative paths start there, wherever a command runs."""
-        parts = {name: part.located(folder) for name, part in self if isinstance(part, Value)}
+        parts = {name: part.declared_in(folder) for name, part in self if isinstance(part, Value)}
         made = self.model_copy(update=parts)
         made._folder = folder
         return made
 
-    def path(self, declared: str | Path) -> Path:
+    def declared_path(self, declared: str | Path) -> Path:
         """Return the absolute path that a field of this value means."""
         expanded = Path(os.path.expanduser(declared))
         return Path(os.path.abspath((self._folder or Path()) / expanded))

@@ -150,7 +150,7 @@ def resolve(location: Location, deployment: Deployment | None = None) -> Target:
         location: Where the declaration is, or will be.
         deployment: The declaration; read from its file when None.
     """
-    deployment = (deployment or load_deployment(location)).located(location.path.parent)
+    deployment = (deployment or load_deployment(location)).declared_in(location.path.parent)
     config = load_config(location.root)
     manager = state_manager(deployment, config, str(location))
     return Target(location, deployment, resolve_env(deployment, location), config, manager, manager.store(location.root))
@@ -166,12 +166,12 @@ def resolve_env(deployment: Deployment, location: Location) -> Env:
     wanted: type[Env] = registry().beside(type(deployment), "env", deployment.env_type)
     declared, folder = deployment.env, location.path.parent
     if declared is None:
-        return wanted.from_data({}, str(location), prefix="env.").located(folder)
+        return wanted.from_data({}, str(location), prefix="env.").declared_in(folder)
     if isinstance(declared, str):
         place = near(declared, location)
         if place is None:
             if declared.replace("-", "_") in (wanted.type, wanted.deployment_type):
-                return wanted.from_data({}, str(location), prefix="env.").located(folder)
+                return wanted.from_data({}, str(location), prefix="env.").declared_in(folder)
             raise NotFoundError(
                 f'{location}: env: no env "{declared}"',
                 known=[name for name, _ in objects_of_kind(location.root, "env")],
@@ -186,7 +186,7 @@ def resolve_env(deployment: Deployment, location: Location) -> Env:
         raise DeclarationError(
             f"{source}: {prefix}type: a {deployment.type} deployment needs an env of type {wanted.type}, got {type_}", code="wrong-env"
         )
-    return wanted.from_data(data, source, prefix=prefix).located(folder)
+    return wanted.from_data(data, source, prefix=prefix).declared_in(folder)
 
 
 def resolve_model(name: str, location: Location) -> tuple[Model, Location]:

@@ -60,5 +60,5 @@ class EngineAddress(Value):
         """
         from mlem_provider_docker.endpoint import resolve
 
-        folder = None if self.cert_path is None else self.path(self.cert_path)
+        folder = None if self.cert_path is None else self.declared_path(self.cert_path)
         return resolve(self.host, self.context, folder, os.environ, Path(os.path.expanduser("~")))

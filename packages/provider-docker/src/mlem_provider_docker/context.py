@@ -46,7 +46,7 @@ def write(folder: Path, recipe: Recipe, options: ImageOptions, labels: Mapping[s
         if recipe.constraints:
             _write_lines(folder / "constraints.txt", recipe.constraints)
         if recipe.ca_digest and options.ca_file:
-            (folder / "ca.pem").write_bytes(read_ca(options.path(options.ca_file)))
+            (folder / "ca.pem").write_bytes(read_ca(options.declared_path(options.ca_file)))
         if not recipe.published:
             (folder / "wheels").mkdir()
             for wheel in wheels.pack():

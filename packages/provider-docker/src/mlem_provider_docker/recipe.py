@@ -90,7 +90,7 @@ class Recipe:
             pip_arguments=tuple(options.pip_arguments),
             build_arguments=tuple(sorted(options.build_arguments.items())),
             passed=tuple(sorted(pip_environment(os.environ))) if options.pass_pip_environment else (),
-            ca_digest=hashlib.sha256(read_ca(options.path(options.ca_file))).hexdigest() if options.ca_file else "",
+            ca_digest=hashlib.sha256(read_ca(options.declared_path(options.ca_file))).hexdigest() if options.ca_file else "",
             platform=options.platform or "",
             server=options.mlem_version or wheels.digest(),
             published=options.mlem_version is not None,

@@ -55,7 +55,7 @@ def _image(ctx: Context, recipe: Recipe | None) -> str | None:
 def _mount(deployment: DockerContainer, volume: str) -> str:
     """Return a volume as the Engine takes it: a relative folder starts from the declaration's."""
     source, separator, rest = volume.partition(":")
-    return f"{deployment.path(source)}{separator}{rest}" if source.startswith((".", "~")) else volume
+    return f"{deployment.declared_path(source)}{separator}{rest}" if source.startswith((".", "~")) else volume
 
 
 def _expect_same_engine(ctx: Context, wanted: Record, recorded: Record | None) -> None:

@@ -31,7 +31,7 @@ class LocalEnv(Env):
         Raises:
             UserError: No folder is named, and the user has no home.
         """
-        return self.path(self.folder or _state_folder()).resolve() / "local" / lineage
+        return self.declared_path(self.folder or _state_folder()).resolve() / "local" / lineage
 
 
 def _state_folder() -> Path:
