@@ -18,7 +18,21 @@ import time
 from pathlib import Path
 
 RUNS = 21
-SDKS = ("docker", "boto3", "botocore", "sagemaker", "heroku3", "sklearn", "numpy", "pandas", "fsspec", "httpcore2", "urllib3", "uvicorn", "rich")
+SDKS = (
+    "docker",
+    "boto3",
+    "botocore",
+    "sagemaker",
+    "heroku3",
+    "sklearn",
+    "numpy",
+    "pandas",
+    "fsspec",
+    "httpcore2",
+    "urllib3",
+    "uvicorn",
+    "rich",
+)
 MODEL = "import mlem.api\ndef double(x: float) -> float:\n    return x * 2\nmlem.api.save(double, 'double', sample_data=1.0)\n"
 LOADED = """
 import sys
