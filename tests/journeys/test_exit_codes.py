@@ -223,7 +223,8 @@ def test_a_read_only_folder_is_told(project: Project) -> None:
         done = project.run("local", "app", "iris")
     finally:
         subprocess.run([*free, str(project.folder)], check=True)
-    assert (done.returncode, "can't write app.mlem" in done.stderr.replace(str(project.folder) + "/", "")) == (2, True), done.stderr
+    said = done.stderr.replace(str(project.folder) + "/", "")
+    assert (done.returncode, "error[permission-denied]: can't lock app.mlem.state" in said) == (2, True), done.stderr
     assert NO_TRACEBACK not in done.stderr
 
 
