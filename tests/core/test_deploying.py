@@ -128,19 +128,3 @@ def test_a_model_is_named_by_what_saving_it_or_reading_it_returned(
     data = api.save([1, 2], "rows", project=project.folder)
     with pytest.raises(UserError, match="got a Dataset"):
         api.deploy("fake", project.folder / "apps" / "one", model=data)
-
-
-def test_the_command_line_does_the_same(project: Project) -> None:
-    assert project.run("local", "app", "double", ["--keep_releases=5"]).returncode == 0
-    before = (project.folder / "app.mlem").read_text()
-    try:
-        done = project.mlem("deployment", "run", "local", "app", "--model", "tripel")
-        assert (done.returncode, (project.folder / "app.mlem").read_text()) == (3, before)
-        with pytest.raises(ConflictError, match="declares a local_process, not a docker_container"):
-            api.deploy("docker", "app", model="double", project=project.folder)
-        assert (project.folder / "app.mlem").read_text() == before
-        assert project.run("local", "app", "triple").returncode == 0
-        found = api.load_meta("app", project.folder)
-        assert (found.model, found.keep_releases) == ("triple", 5)
-    finally:
-        project.mlem("deployment", "remove", "app")

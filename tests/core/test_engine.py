@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,12 +13,12 @@ import pytest
 from mlem import api
 from mlem.deployment import Condition, DeploymentStatus
 from mlem.engine import Lock
-from mlem.errors import ConflictError, CredentialsError, GateError, LockedError, MlemError, NotFoundError, PlatformError
+from mlem.errors import ConflictError, CredentialsError, GateError, LockedError, MlemError, NotFoundError, PlatformError, PluginError
 from mlem.handle import DeploymentHandle
 from mlem.state import State
 from mlem.step import Change
 from mlem.testing import Project
-from mlem.testing.fake import FakePlatform, Killed
+from mlem.testing.fake import DiskStep, FakePlatform, Killed
 
 Declare = Callable[..., DeploymentHandle]
 
@@ -299,3 +301,33 @@ def test_credentials_that_expire_while_a_step_is_recorded_say_what_may_serve(
     assert "release 1 could not be put back either: the token has expired" in message
     assert "may serve already, and has not passed the gate" in message
     assert "when that is put right, repeat the command; or put the release back: mlem deployment rollback app --to 1" in message
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        (Path("/data"), "disk.folder is a PosixPath"),
+        ({1: "a"}, "disk.folder has the key 1"),
+        ([1, {2}], "disk.folder[1] is a set"),
+        (float("nan"), "disk.folder is nan"),
+        (b"x", "disk.folder is a bytes"),
+        (DeploymentStatus.RUNNING, "disk.folder is a DeploymentStatus"),
+    ],
+)
+def test_a_record_that_a_state_can_not_keep_is_told_before_anything_is_made(
+    declare: Declare, platform: FakePlatform, monkeypatch: pytest.MonkeyPatch, value: Any, words: str
+) -> None:
+    handle = declare()
+    wanted, apply = DiskStep.wanted, DiskStep.apply
+    with monkeypatch.context() as patch:
+        patch.setattr(DiskStep, "wanted", lambda *given: {**(wanted(*given) or {}), "disk": {"folder": value}})
+        for command in (handle.plan, handle.run):
+            with pytest.raises(PluginError, match=re.escape(f'step "disk" returned from wanted what a state can\'t keep: {words}')):
+                command()
+    assert platform.calls == []
+    handle.run()
+    monkeypatch.setattr(DiskStep, "apply", lambda *given: {**apply(*given), "disk": {"folder": value}})
+    changed = declare("triple")
+    with pytest.raises(PluginError, match=re.escape(f'step "disk" returned from apply what a state can\'t keep: {words}')):
+        changed.run()
+    assert state_of(changed).lock is None

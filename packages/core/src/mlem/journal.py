@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
-from mlem.errors import ConflictError
+from mlem.errors import ConflictError, PluginError
 from mlem.session import Session
 from mlem.state import Release, State
 from mlem.step import Action, Change, Context, Record, Step, fields_of
@@ -47,7 +49,42 @@ def check_changes(steps: Sequence[Step], ctx: Context, state: State, changes: Se
     for step, change in zip(steps, changes, strict=True):
         wanted = step.wanted(ctx) if change.action in _GERUNDS else None
         if wanted is not None:
+            expect_plain(step, wanted, "wanted")
             step.check(ctx, wanted, state.records.get(step.name))
+
+
+def expect_plain(step: Step, record: Any, source: str) -> None:
+    """Check that a record is what a state can keep: plain JSON data under names.
+
+    Args:
+        step: Whose it is.
+        record: The record.
+        source: The method that returned it.
+
+    Raises:
+        PluginError: It is not; the message names the key.
+    """
+    found = _not_plain(record, "") if isinstance(record, Mapping) else f"a {type(record).__name__}"
+    if found is not None:
+        raise PluginError(
+            f'step "{step.name}" returned from {source} what a state can\'t keep: {found}',
+            code="plugin-failed",
+            hint=f"a fault of {type(step).__module__.partition('.')[0]}, for its authors: records are plain JSON data",
+        )
+
+
+def _not_plain(value: Any, place: str) -> str | None:
+    """Say what of a value is not plain JSON data; None when all is."""
+    if value is None or type(value) in (bool, int, str) or (type(value) is float and math.isfinite(value)):
+        return None
+    if isinstance(value, Mapping):
+        key = next((key for key in value if type(key) is not str), None)
+        if key is not None:
+            return f"{place or 'the record'} has the key {key!r:.60}"
+        return next((found for key, item in value.items() if (found := _not_plain(item, f"{place}.{key}".lstrip("."))) is not None), None)
+    if type(value) in (list, tuple):
+        return next((found for at, item in enumerate(value) if (found := _not_plain(item, f"{place}[{at}]")) is not None), None)
+    return f"{place} is a {type(value).__qualname__}" if type(value) is not float else f"{place} is {value}"
 
 
 def restart_steps(session: Session, steps: Sequence[Step], ctx: Context) -> Context | None:
@@ -74,6 +111,7 @@ def apply_changes(session: Session, steps: Sequence[Step], ctx: Context, changes
 
 
 def _apply_step(session: Session, step: Step, ctx: Context, wanted: Record, change: Change) -> Context:
+    expect_plain(step, wanted, "wanted")
     session.guard()
     ctx.report(f"{_GERUNDS[change.action]} {step.name}" + (f" ({change.reason})" if change.reason else ""))
     return _recorded(session, step, ctx, step.apply(ctx, wanted, state_of(session).records.get(step.name)))
@@ -89,6 +127,8 @@ def remove_step(session: Session, step: Step, ctx: Context) -> Context:
 
 
 def _recorded(session: Session, step: Step, ctx: Context, record: Record | None) -> Context:
+    if record is not None:
+        expect_plain(step, record, "apply")
     return replace(ctx, records=session.save(state_of(session).with_record(step.name, record)).records)
 
 

@@ -38,7 +38,7 @@ class Value(BaseModel):
 
     def __eq__(self, other: object) -> bool:
         """Compare the fields: where a value was declared is no part of it."""
-        return type(self) is type(other) and self.__dict__ == other.__dict__
+        return type(self) is type(other) and all(getattr(self, name) == getattr(other, name) for name in type(self).model_fields)
 
     def declared_in(self, folder: Path) -> Self:
         """Return the value as one that is declared in a file of a folder: its relative paths start there, wherever a command runs."""
