@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import http.server
 import json
+import threading
 from pathlib import Path
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from mlem.config import load_config
 from mlem.errors import PlatformError
 from mlem.stores.probe import probe
 from mlem.testing import Project
+from mlem_state_s3.errors import translate
 from mlem_state_s3.state_manager import S3StateManager
 
 
@@ -120,3 +124,41 @@ def test_one_locked_write_costs_three_requests_counted_on_the_wire(seaweedfs: An
 def test_the_probe_tells_the_fault_of_a_proxy_that_drops_conditions(tmp_path: Path, rclone: Any) -> None:
     with pytest.raises(PlatformError, match="creates what is there already"):
         probe(S3StateManager(uri="s3://states/p", endpoint_url=rclone.url), tmp_path)
+
+
+class Page(http.server.BaseHTTPRequestHandler):
+    """What a proxy in between answers to everything."""
+
+    def _answer(self) -> None:
+        self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        body = b"<html><body>log in first</body></html>"
+        self.send_response(200)
+        self.send_header("Content-Type", "text/html")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(b"" if self.command == "HEAD" else body)
+
+    do_GET = do_PUT = do_POST = do_DELETE = do_HEAD = _answer
+
+    def log_message(self, *_arguments: Any) -> None:
+        """Say nothing."""
+
+
+def test_an_address_that_is_no_s3_is_told(moto: Any, tmp_path: Path) -> None:
+    project = Project.make(tmp_path / "project", dict(moto.environment))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Page) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        for endpoint, words, exit_code in (
+            (f"http://127.0.0.1:{server.server_port}", "what answered is no S3", 7),
+            ("minio:9000", "an address has a scheme", 2),
+        ):
+            assert project.mlem("config", "set", "core.state.endpoint_url", endpoint).returncode == 0
+            done = project.mlem("config", "set", "core.state.uri", "s3://states/x")
+            assert (done.returncode, words in done.stderr, "Traceback" in done.stderr) == (exit_code, True, False), done.stderr
+        server.shutdown()
+
+
+def test_a_clock_that_is_wrong_is_not_taken_for_a_wrong_profile() -> None:
+    error = ClientError({"Error": {"Code": "RequestTimeTooSkewed", "Message": "too far"}}, "PutObject")
+    told = translate(error, "s3://states/x", "write")
+    assert (told.code, told.exit_code, "clock" in str(told.hint), "AWS_PROFILE" in str(told.hint)) == ("wrong-clock", 6, True, False)

@@ -18,7 +18,6 @@ CREDENTIALS_CODES = {
     "InvalidAccessKeyId",
     "InvalidToken",
     "NotSignedUp",
-    "RequestTimeTooSkewed",
     "SignatureDoesNotMatch",
     "TokenRefreshRequired",
 }
@@ -64,11 +63,22 @@ def translate(error: Exception, where: str, action: str) -> MlemError:
         return NotFoundError(f"{where} is not there", code="no-object")
     if name in CREDENTIALS_CLASSES or code in CREDENTIALS_CODES or status == 403:
         return CredentialsError(words, hint="check AWS_PROFILE, AWS_ACCESS_KEY_ID and the permissions: aws sts get-caller-identity")
+    if code == "RequestTimeTooSkewed":
+        return CredentialsError(words, code="wrong-clock", hint="set this machine's clock: a request is signed with the time")
     if code in REGION_CODES or status == 301:
         return UserError(words, code="other-region", hint="set the bucket's region: mlem config set core.state.region REGION")
     if status == 501 or code == "NotImplemented":
         return PlatformError(words, code="unsafe-store", hint="this server has no conditional writes: choose another")
-    if name in USAGE_CLASSES or (name == "ValueError" and "endpoint" in str(error)):
+    if name == "ValueError" and "endpoint" in str(error):
+        hint = "an address has a scheme: mlem config set core.state.endpoint_url https://HOST"
+        return UserError(words, code="bad-declaration", hint=hint)
+    if name in USAGE_CLASSES:
         return UserError(words, code="bad-declaration", hint="mlem types state_manager s3")
     # 409, 429, 5xx, a timeout, a cut connection: it may have been done, or may still be.
     return StateUnknownError(words)
+
+
+def no_s3(where: str, action: str) -> MlemError:
+    """Return the error for an answer that no S3 gives: a proxy's page, another service under the address."""
+    message = f"can't {action} {where}: what answered is no S3, since its answer has no ETag"
+    return StateUnknownError(message, code="no-s3", hint="check core.state.endpoint_url, and what is between here and there: a proxy?")

@@ -37,7 +37,7 @@ def make_client(manager: S3StateManager) -> Any:
         # A server of one's own has no regions, but signatures need one.
         region = session.region_name or "us-east-1"
         return session.client("s3", endpoint_url=manager.endpoint_url, region_name=region, config=config)
-    except botocore.exceptions.BotoCoreError as error:
+    except (botocore.exceptions.BotoCoreError, ValueError) as error:  # a ValueError is botocore's for an address without a scheme
         raise translate(error, manager.uri, "open") from error
 
 
@@ -61,5 +61,5 @@ def call(client: Any, operation: str, where: str, action: str, arguments: Mappin
         return answer
     except (botocore.exceptions.BotoCoreError, botocore.exceptions.ClientError, botocore.exceptions.HTTPClientError) as error:
         raise translate(error, where, action) from error
-    except OSError as error:  # a connection that is cut while the body is read
+    except Exception as error:  # a connection that is cut while the body is read; an answer that botocore stumbles over
         raise translate(error, where, action) from error

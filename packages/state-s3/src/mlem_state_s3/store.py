@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from mlem.errors import ConflictError, NotFoundError
 from mlem.state import EXTENSION
 from mlem.state_manager import ABSENT, Store, Versioned
+from mlem_state_s3.errors import no_s3
 
 if TYPE_CHECKING:
     from mlem_state_s3.state_manager import S3StateManager
@@ -42,7 +43,7 @@ class S3Store(Store):
             if error.code == "no-object":
                 return None
             raise
-        return Versioned(answer["Body"], _version(answer))
+        return Versioned(answer["Body"], _version(answer, self.where(name), "read"))
 
     def write(self, name: str, data: bytes, expect: str) -> str:
         """Put the object under a condition; see `Store.write`."""
@@ -56,7 +57,8 @@ class S3Store(Store):
             arguments["ServerSideEncryption"] = self._manager.sse
         if self._manager.kms_key_id is not None:
             arguments["SSEKMSKeyId"] = self._manager.kms_key_id
-        return _version(self._call("put_object", name, "write", {**arguments, **self._condition(expect)}, changes=True))
+        answer = self._call("put_object", name, "write", {**arguments, **self._condition(expect)}, changes=True)
+        return _version(answer, self.where(name), "write")
 
     def delete(self, name: str, expect: str) -> None:
         """Delete the object under a condition; see `Store.delete`."""
@@ -105,5 +107,7 @@ class S3Store(Store):
         return f"{self._prefix}{name}{EXTENSION}"
 
 
-def _version(answer: Any) -> str:
+def _version(answer: Any, where: str, action: str) -> str:
+    if not answer.get("ETag"):
+        raise no_s3(where, action)
     return str(answer["ETag"]).strip('"')
