@@ -58,12 +58,12 @@ class LocalProcess(Deployment):
     def condition(self, ctx: Context, state: State) -> Condition:
         """Look for the process, then ask it whether it is ready."""
         from mlem.clients.probe import ready
-        from mlem_provider_local.process import lookup
+        from mlem_provider_local.process import lookup_recorded
 
         record = state.records.get(ProcessStep.name)
         if record is None:
             return Condition(DeploymentStatus.STOPPED, "no process was started")
-        if lookup(record["pid"], record["started"]) is None:
+        if lookup_recorded(record) is None:
             return Condition(DeploymentStatus.CRASHED, f"process {record['pid']} is gone")
         is_ready, reason = ready(record["url"], _PROBE_TIMEOUT_S)
         return Condition(DeploymentStatus.RUNNING) if is_ready else Condition(DeploymentStatus.STARTING, reason)
@@ -84,7 +84,7 @@ class LocalProcess(Deployment):
 
     def logs(self, ctx: Context, state: State, *, follow: bool, tail: int | None) -> Iterator[str]:
         """Yield the lines of the server's log file."""
-        from mlem_provider_local.process import LOG_FILE, lookup
+        from mlem_provider_local.process import LOG_FILE, lookup_recorded
 
         record = state.records.get(ProcessStep.name) or state.records.get(ModelStep.name)
         path = home_of(ctx, record) / LOG_FILE
@@ -100,7 +100,7 @@ class LocalProcess(Deployment):
                     yield _text(part)
                     part = b""
                     continue
-                if record is None or "pid" not in record or lookup(record["pid"], record["started"]) is None:
+                if record is None or "pid" not in record or lookup_recorded(record) is None:
                     return
                 time.sleep(_FOLLOW_POLL_S)
 

@@ -9,10 +9,11 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import psutil
 
-from mlem.errors import PlatformError
+from mlem.errors import DeclarationError, PlatformError
 from mlem.files import unusable
 
 LOG_FILE = "server.log"
@@ -75,6 +76,22 @@ def lookup(pid: int, started: float) -> Server | None:
     except psutil.NoSuchProcess:
         return None
     return server if server is not None and abs(server.started - started) < _SAME_START_S else None
+
+
+def lookup_recorded(record: Mapping[str, Any]) -> Server | None:
+    """Return the server of a record; see `lookup`.
+
+    Raises:
+        DeclarationError: The record was edited, and says of no process what it has to.
+    """
+    pid, started = record.get("pid"), record.get("started")
+    if type(pid) is not int or not 0 < pid < 2**31 or not isinstance(started, int | float) or not isinstance(record.get("url"), str):
+        raise DeclarationError(
+            f"the state can't be read: process: pid {pid!r}, started {started!r} and url {record.get('url')!r} name no process",
+            code="bad-state",
+            hint="restore the file from a backup or from version control",
+        )
+    return lookup(pid, started)
 
 
 def _server(process: psutil.Process) -> Server | None:

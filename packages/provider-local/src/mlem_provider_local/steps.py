@@ -101,9 +101,9 @@ class ProcessStep(Step):
 
     def observe(self, ctx: Context, recorded: Record) -> Record | None:
         """Look whether the very process on record runs."""
-        from mlem_provider_local.process import lookup
+        from mlem_provider_local.process import lookup_recorded
 
-        return recorded if lookup(recorded["pid"], recorded["started"]) else None
+        return recorded if lookup_recorded(recorded) else None
 
     def change(self, recorded: Record, wanted: Record) -> Change:
         """A process can't be changed: it is stopped, and another takes its port."""
