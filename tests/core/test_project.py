@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from mlem import api
 from mlem.errors import NotFoundError, UserError
 from mlem.project import Location, init_project, locate, objects_below
+from mlem.testing import Project
 
 
 @pytest.fixture
@@ -73,3 +75,28 @@ def test_a_project_keeps_its_id(tmp_path: Path) -> None:
     path, made = init_project(tmp_path)
     text = path.read_text()
     assert (made, init_project(tmp_path), path.read_text()) == (True, (path, False), text)
+
+
+@pytest.mark.parametrize(
+    "name", [".hidden", "apps/.hidden", ".mlem", "new\nline", "tab\tbed", "esc\x1b[31m", "right\u202eleft", "n" * 201, "ü" * 101]
+)
+def test_a_name_that_makes_no_names_of_files_is_refused(tmp_path: Path, name: str) -> None:
+    with pytest.raises(UserError) as caught:
+        locate(name, tmp_path)
+    assert caught.value.code == "bad-name"
+    assert len(caught.value.message) < 150
+    assert "\n" not in caught.value.message
+
+
+def test_the_longest_name_has_room_for_all_that_is_made_of_it(tmp_path: Path) -> None:
+    project = Project.make(tmp_path)
+    project.save("n" * 200, 2.0)
+    assert api.load("n" * 200, project=tmp_path)([1.0]) == [2.0]
+    assert locate("ü" * 100, tmp_path).path.name == f"{'ü' * 100}.mlem"
+
+
+def test_a_link_has_one_name(tmp_path: Path) -> None:
+    (tmp_path / "real.mlem").write_text("object_type: deployment\n")
+    (tmp_path / "app.mlem").symlink_to("real.mlem")
+    assert locate("app", tmp_path) == locate("app.mlem", tmp_path)
+    assert locate("app", tmp_path).key == "app"

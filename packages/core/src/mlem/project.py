@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import unicodedata
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -20,6 +21,10 @@ from mlem.yaml_file import dump, parse_mapping, read_mapping, update_file
 CONFIG_NAME = ".mlem.yaml"
 Name = str | os.PathLike[str]
 """What a program names an object or a folder by."""
+LONGEST_NAME = 200
+"""Bytes of a file's name without its extension: most file systems take 255, of which the longest that is made of a name needs its part."""
+_TURNS = ("LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI")
+"""Signs that change the direction of what follows: a name with them looks like another."""
 _BROKEN_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/(?!/)")
 
 
@@ -111,7 +116,7 @@ def locate(name: Name, project: Name | None = None) -> Location:
 
     Raises:
         NotFoundError: The project folder does not exist.
-        UserError: The name is empty or leaves the project.
+        UserError: The name is empty, leaves the project, or makes no names of files.
     """
     name = spelt(name)
     if project is not None and not Path(project).is_dir():
@@ -123,11 +128,28 @@ def locate(name: Name, project: Name | None = None) -> Location:
         return Location(root or base, root is not None, stem, (base / stem).with_name(stem + EXTENSION), _with_extension(name))
     if name.endswith("/") or PurePosixPath(name).name in ("", ".."):
         raise UserError(f"{name!r} is not a name of an object", hint="a name is a path without extension, for example iris or apps/iris")
-    path = (base / name).resolve()
-    path = path.with_name(path.name.removesuffix(EXTENSION) + EXTENSION)
+    typed = base / name
+    stem = typed.name.removesuffix(EXTENSION)
+    _expect_usable(stem, name)
+    # A link stays under its own name, whether it is typed with the extension or without.
+    path = typed.parent.resolve() / f"{stem}{EXTENSION}"
     root = find_root(path.parent) or (find_root(base) if project is not None else None)
     home = root if root is not None and path.is_relative_to(root) else path.parent
     return Location(home, home == root, path.relative_to(home).as_posix().removesuffix(EXTENSION), path)
+
+
+def _expect_usable(stem: str, name: str) -> None:
+    """Refuse a name that is hidden from lists, breaks lines, or leaves no room for the names that are made of it: a state's, its lock's."""
+    why = None
+    if not stem or stem.startswith("."):
+        why = "is hidden: lists pass over it"
+    elif any(unicodedata.category(sign) in ("Cc", "Cs", "Zl", "Zp") or unicodedata.bidirectional(sign) in _TURNS for sign in name):
+        why = "has a sign that is none to read"
+    elif len(os.fsencode(stem)) > LONGEST_NAME:
+        why = f"has {len(os.fsencode(stem))} bytes, and {LONGEST_NAME} are the most"
+    if why is not None:
+        shown_name = name if len(name) <= 60 else f"{name[:60]}..."
+        raise UserError(f"{shown_name!r} {why}", code="bad-name", hint="a name is a path without extension, for example iris or apps/iris")
 
 
 def _with_extension(url: str) -> str:
