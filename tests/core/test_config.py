@@ -76,3 +76,15 @@ def test_comments_in_the_file_survive(tmp_path: Path) -> None:
 def test_the_empty_file_of_mlem_04_is_a_project_with_defaults(tmp_path: Path) -> None:
     (tmp_path / ".mlem.yaml").touch()
     assert load_config(tmp_path).core.state.uri is None
+
+
+@pytest.mark.parametrize("content", ["", "\n", "# nothing yet\n", "---\n"])
+def test_an_empty_file_has_no_settings(tmp_path: Path, content: str) -> None:
+    (tmp_path / ".mlem.yaml").write_text(content)
+    assert load_config(tmp_path) == load_config(tmp_path / "nowhere")
+
+
+def test_an_empty_variable_is_no_setting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / ".mlem.yaml").write_text("core:\n  state:\n    uri: s3://states/x\n")
+    monkeypatch.setenv("MLEM_CORE__STATE__URI", "")
+    assert load_config(tmp_path).core.state.uri == "s3://states/x"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -75,3 +76,15 @@ def test_a_kill_in_the_middle_of_writes_leaves_a_whole_file(tmp_path: Path) -> N
         process.stdout.close()
         assert set(path.read_bytes()) in ({ord("a")}, {ord("b")})
         assert path.stat().st_size == 100_000
+
+
+@pytest.mark.parametrize(
+    ("text", "place"), [("a: 1\nb: 2\na: 3\n", "x.mlem:3:1"), ("a:\n  b: 1\n  'b': 2\n", "x.mlem:3:3"), ("{a: 1, a: 1}", "x.mlem:1:8")]
+)
+def test_a_key_that_is_there_twice_is_refused_with_its_line(text: str, place: str) -> None:
+    with pytest.raises(DeclarationError, match=re.escape(f"{place}: not valid YAML: the key '")):
+        parse_mapping(text, "x.mlem")
+
+
+def test_keys_of_one_spelling_and_other_types_are_two() -> None:
+    assert parse_mapping("a: {1: x, '1': y}", "x.mlem") == {"a": {1: "x", "1": "y"}}

@@ -182,10 +182,10 @@ def unset_setting(root: Path, key: str) -> bool:
 
 
 def _from_environment() -> Iterator[tuple[str, tuple[str, str]]]:
-    """Yield dotted key, variable and text of the settings in the environment: ``MLEM_CORE__STATE__URI``."""
+    """Yield dotted key, variable and text of the settings in the environment: ``MLEM_CORE__STATE__URI``; an empty one is none."""
     sections = {f"{ENVIRONMENT_PREFIX}{name.upper()}__" for name in Config.model_fields}
     for variable, text in sorted(os.environ.items()):
-        if any(variable.startswith(section) for section in sections):
+        if text and any(variable.startswith(section) for section in sections):
             yield variable.removeprefix(ENVIRONMENT_PREFIX).lower().replace("__", "."), (variable, text)
 
 

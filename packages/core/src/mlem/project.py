@@ -230,4 +230,4 @@ def read_config_file(root: Path) -> dict[str, Any]:
     path = root / CONFIG_NAME
     if not path.exists() or not path.stat().st_size:
         return {}
-    return read_mapping(path)
+    return read_mapping(path, may_be_empty=True)

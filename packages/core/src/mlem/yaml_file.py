@@ -17,6 +17,20 @@ _Loader: type[yaml.SafeLoader] = cast("type[yaml.SafeLoader]", getattr(yaml, "CS
 _BaseDumper: type[yaml.SafeDumper] = cast("type[yaml.SafeDumper]", getattr(yaml, "CSafeDumper", yaml.SafeDumper))
 
 
+class _Strict(_Loader):  # type: ignore[valid-type,misc]  # the base is chosen at run time, see above
+    """Refuses a key that is there twice: YAML forbids it, and PyYAML takes the last."""
+
+    def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
+        seen = set()
+        for key, _ in getattr(node, "value", ()):
+            if isinstance(key, yaml.ScalarNode):
+                if (key.tag, key.value) in seen:
+                    raise yaml.MarkedYAMLError(problem=f"the key {key.value!r} is there twice", problem_mark=key.start_mark)
+                seen.add((key.tag, key.value))
+        made: dict[Any, Any] = super().construct_mapping(node, deep=deep)
+        return made
+
+
 class _Dumper(_BaseDumper):  # type: ignore[valid-type,misc]  # the base is chosen at run time, see above
     """Writes no anchors: a file is read by people."""
 
@@ -24,18 +38,19 @@ class _Dumper(_BaseDumper):  # type: ignore[valid-type,misc]  # the base is chos
         return True
 
 
-def parse_mapping(text: str | bytes, source: str) -> dict[str, Any]:
+def parse_mapping(text: str | bytes, source: str, *, may_be_empty: bool = False) -> dict[str, Any]:
     """Parse a YAML document whose root is a mapping.
 
     Args:
         text: The document.
         source: Its file name or URL, for messages.
+        may_be_empty: Whether a document with nothing in it is an empty mapping.
 
     Raises:
         DeclarationError: It is empty, no valid YAML (the message has line and column), or not a mapping.
     """
     try:
-        data = yaml.load(text, Loader=_Loader)  # noqa: S506  # a SafeLoader, see above
+        data = yaml.load(text, Loader=_Strict)  # noqa: S506  # a SafeLoader, see above
     except UnicodeDecodeError as error:
         raise DeclarationError(f"{source}: not a text file: {error.reason} at byte {error.start}") from error
     except yaml.MarkedYAMLError as error:
@@ -44,6 +59,8 @@ def parse_mapping(text: str | bytes, source: str) -> dict[str, Any]:
         raise DeclarationError(f"{source}{where}: not valid YAML: {error.problem or error.context}") from error
     except yaml.YAMLError as error:
         raise DeclarationError(f"{source}: not valid YAML: {' '.join(str(error).split())}") from error
+    if data is None and may_be_empty:
+        return {}
     if data is None:
         raise DeclarationError(f"{source}: the file is empty")
     if not isinstance(data, dict):
@@ -54,8 +71,8 @@ def parse_mapping(text: str | bytes, source: str) -> dict[str, Any]:
     return data
 
 
-def read_mapping(path: Path) -> dict[str, Any]:
-    """Read a YAML file whose root is a mapping.
+def read_mapping(path: Path, *, may_be_empty: bool = False) -> dict[str, Any]:
+    """Read a YAML file whose root is a mapping; see `parse_mapping`.
 
     Raises:
         NotFoundError: There is no such file.
@@ -66,7 +83,7 @@ def read_mapping(path: Path) -> dict[str, Any]:
         data = path.read_bytes()
     except OSError as error:
         raise unusable(path, error, "read") from error
-    return parse_mapping(data, str(path))
+    return parse_mapping(data, str(path), may_be_empty=may_be_empty)
 
 
 def dump(data: Mapping[str, Any]) -> bytes:
