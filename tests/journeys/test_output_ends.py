@@ -120,3 +120,15 @@ def test_nohup_is_respected(deployed: Project) -> None:
             process.wait(1)
         process.terminate()
         assert process.wait(30) == 128 + signal.SIGTERM
+
+
+def test_a_terminal_without_colours_or_all_signs_is_respected(tmp_path: Path) -> None:
+    project = Project.make(tmp_path / "project", {"PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0"})
+    project.save("größe", 2.0)
+    assert project.mlem("declare", "deployment", "local", "bär", "--model", "größe").returncode == 0
+    assert [one["name"] for one in project.json("deployment", "list")] == ["bär"]
+    asked = ["script", "-qec", f"{MLEM} deployment status nothing", "/dev/null"]
+    for variable, coloured in (({}, True), ({"NO_COLOR": "1"}, False)):
+        environment = {**os.environ, **variable}
+        done = subprocess.run(asked, cwd=project.folder, env=environment, capture_output=True, text=True, timeout=60, check=False)
+        assert (done.returncode, "error[not-found]" in done.stdout, "\x1b[31m" in done.stdout) == (3, True, coloured), done.stdout

@@ -247,7 +247,7 @@ def _released(target: Target, state: State, model_hash: str, source: Release | N
         model_hash=model_hash,
         declaration=declaration,
         records=state.records,
-        created=now(),
+        created=served.created if repaired and served else now(),
         rollback_of=source.number if source else None,
     )
     kept = (release, *earlier)[: target.deployment.keep_releases]

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from mlem.cli.output import output_option, project_option
+from mlem.cli.output import output_option, project_option, to_json
 
 if TYPE_CHECKING:
     from mlem.call_reader import CallReader
@@ -133,7 +132,7 @@ def print_answer(method: Method, answer: Any, target: str | None) -> None:
 
             item_type = method.returns.dtype if isinstance(method.returns, ListType) else UnspecifiedType()
             for item in answer:
-                click.echo(json.dumps(encode_answer(item_type, item)[0], ensure_ascii=False))
+                click.echo(to_json(encode_answer(item_type, item)[0]))
             return
         answer = list(answer)
     if target is not None:
@@ -142,4 +141,4 @@ def print_answer(method: Method, answer: Any, target: str | None) -> None:
         write_data(answer, target)
         click.echo(f"saved {target}", err=True)
         return
-    click.echo(json.dumps(encode_answer(method.returns, answer)[0], ensure_ascii=False))
+    click.echo(to_json(encode_answer(method.returns, answer)[0]))

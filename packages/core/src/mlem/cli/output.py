@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -25,6 +26,12 @@ def project_option(command: CommandT) -> CommandT:
     return click.option("--project", metavar="DIR", default=None, help="Folder that names start from.  [default: the current one]")(command)
 
 
+def to_json(data: Any) -> str:
+    """Write plain data as JSON, with escapes where the terminal's encoding does not have all signs."""
+    encoding = (sys.stdout.encoding or "").lower().replace("-", "") if sys.stdout else ""
+    return json.dumps(data, ensure_ascii=not encoding.startswith("utf"), default=str)
+
+
 def print_result(output: str, data: Any, text: str) -> None:
     """Print a command's result.
 
@@ -34,7 +41,7 @@ def print_result(output: str, data: Any, text: str) -> None:
         text: The result for a person.
     """
     if output == "json":
-        click.echo(json.dumps(data, ensure_ascii=False, default=str))
+        click.echo(to_json(data))
     elif text:
         click.echo(text)
 
@@ -53,7 +60,10 @@ def wants_json(arguments: Sequence[str]) -> bool:
 
 def print_error(error: MlemError, *, as_json: bool) -> None:
     """Print an error for a person on stderr and, where JSON was asked for, as JSON on stdout."""
-    click.echo(f"{click.style(f'error[{error.code}]', fg='red', bold=True)}: {error.message}", err=True)
+    label = f"error[{error.code}]"
+    if not os.environ.get("NO_COLOR"):  # Source: https://no-color.org (read 2026-11)
+        label = click.style(label, fg="red", bold=True)
+    click.echo(f"{label}: {error.message}", err=True)
     if error.known:
         click.echo(f"known: {', '.join(error.known)}", err=True)
     if error.hint:
@@ -66,7 +76,7 @@ def print_error(error: MlemError, *, as_json: bool) -> None:
             "hint": error.hint,
             "exit_code": error.exit_code,
         }
-        click.echo(json.dumps({"error": data}, ensure_ascii=False))
+        click.echo(to_json({"error": data}))
 
 
 @contextmanager
