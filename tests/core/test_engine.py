@@ -331,3 +331,16 @@ def test_a_record_that_a_state_can_not_keep_is_told_before_anything_is_made(
     with pytest.raises(PluginError, match=re.escape(f'step "disk" returned from apply what a state can\'t keep: {words}')):
         changed.run()
     assert state_of(changed).lock is None
+
+
+def test_a_first_run_that_is_refused_leaves_no_state(declare: Declare, platform: FakePlatform, monkeypatch: pytest.MonkeyPatch) -> None:
+    handle = declare()
+    with monkeypatch.context() as patch:
+        patch.setattr(DiskStep, "wanted", lambda *_given: {"disk": object()})
+        with pytest.raises(PluginError):
+            handle.run()
+    assert (handle.state(), platform.calls) == (None, [])
+    platform.faults["apply disk"] = PlatformError("no capacity")
+    with pytest.raises(PlatformError):
+        handle.run()
+    assert handle.state() is not None, "it may have made something"

@@ -23,7 +23,7 @@ from mlem.journal import (
     restore,
     state_of,
 )
-from mlem.locking import Lock, Report, expect_ours, hold, new_state, release_lock, session_of
+from mlem.locking import Lock, Report, expect_ours, hold, new_state, nothing_left_of, release_lock, session_of
 from mlem.recovery import gate, left, put_back
 from mlem.session import Session
 from mlem.state import Release, State
@@ -71,20 +71,22 @@ def run(target: Target, model: Model, model_location: str, *, report: Report, lo
         MlemError: A step failed. The last good release serves again; the state says what is there.
     """
     place = declared_place(target)
-    with session_of(target, "run", lock, report, new_state(target, place)) as session:
-        state = state_of(session)
-        expect_place(target, state, place)
-        if state.place is None and place is not None:
-            state = session.save(state.model_copy(update={"place": place}))
-        ctx = _with_model(target.context(state, report), model, model_location)
-        ctx = replace(ctx, guard=session.guard)
-        steps = target.deployment.steps(ctx)
-        changes = tuple(changes_of(steps, ctx, state))
+    initial = new_state(target, place)
+    with session_of(target, "run", lock, report, initial) as session:
+        with nothing_left_of(session, initial):
+            state = state_of(session)
+            expect_place(target, state, place)
+            if state.place is None and place is not None:
+                state = session.save(state.model_copy(update={"place": place}))
+            ctx = _with_model(target.context(state, report), model, model_location)
+            ctx = replace(ctx, guard=session.guard)
+            steps = target.deployment.steps(ctx)
+            changes = tuple(changes_of(steps, ctx, state))
+            check_changes(steps, ctx, state, changes)
         served = state.releases[0] if state.releases else None
         settled = served is not None and served.records == state.records and served.model_hash == model.digest
         if served is not None and settled and all(change.action == "keep" for change in changes):
             return _kept(target, session, steps, ctx, served, changes)
-        check_changes(steps, ctx, state, changes)
         try:
             ctx = apply_changes(session, steps, ctx, changes)
             gate(target, ctx, state_of(session), model.digest)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
-from mlem.errors import ConflictError, LockedError, UserError
+from mlem.errors import ConflictError, LockedError, MlemError, UserError
 from mlem.holder import is_dead, new_lock
 from mlem.journal import state_of
 from mlem.place import Place
@@ -110,9 +110,24 @@ def session_of(target: Target, operation: str, lock: Lock, report: Report, initi
     ) as session:
         if session.state is not None:
             leave_trace(target.manager, root, target.name)
-        yield session
-        if session.state is None:
-            trace_path(root, target.name).unlink(missing_ok=True)
+        try:
+            yield session
+        finally:
+            if session.state is None:
+                trace_path(root, target.name).unlink(missing_ok=True)
+
+
+@contextmanager
+def nothing_left_of(session: Session, initial: State) -> Iterator[None]:
+    """Erase a state again that this session began with, when it is refused before anything was made."""
+    try:
+        yield
+    except BaseException:
+        state = session.state
+        if state is not None and state.lineage == initial.lineage and state.empty:
+            with suppress(MlemError):  # it says nothing, and the refusal counts
+                session.erase()
+        raise
 
 
 def _expect_identity(target: Target) -> None:
