@@ -100,3 +100,13 @@ def test_a_link_has_one_name(tmp_path: Path) -> None:
     (tmp_path / "app.mlem").symlink_to("real.mlem")
     assert locate("app", tmp_path) == locate("app.mlem", tmp_path)
     assert locate("app", tmp_path).key == "app"
+
+
+def test_who_looks_for_a_model_is_told_the_names_of_models(tmp_path: Path) -> None:
+    project = Project.make(tmp_path)
+    project.save("iris", 2.0)
+    project.save("irid", 2.0)
+    (tmp_path / "iriz.mlem").write_text("object_type: deployment\ntype: any\n")
+    with pytest.raises(NotFoundError) as caught:
+        locate("irix", tmp_path).read("model")
+    assert caught.value.known == ("irid", "iris")

@@ -54,8 +54,11 @@ class Location:
         """The path or URL to read."""
         return self.url or str(self.path)
 
-    def read(self) -> dict[str, Any]:
+    def read(self, kind: str | None = None) -> dict[str, Any]:
         """Read the object's file.
+
+        Args:
+            kind: The kind of object that is looked for: where there is none, others of this kind are named.
 
         Raises:
             NotFoundError: There is none; the hint has the nearest name.
@@ -64,7 +67,8 @@ class Location:
         if self.url is not None:
             return parse_mapping(read_url(self.url), self.url)
         if not self.path.exists():
-            names = [name for name, _ in objects_below(self.root)] if self.root.is_dir() else []
+            found = objects_below(self.root) if kind is None else objects_of_kind(self.root, kind)
+            names = [name for name, _ in found] if self.root.is_dir() else []
             raise NotFoundError(
                 f"no object {self.key!r}: {shown(self.path)} does not exist",
                 known=names[:20],

@@ -76,7 +76,7 @@ def load_deployment(location: Location) -> Deployment:
         DeclarationError: It is not a deployment, or has a wrong field.
         PluginError: Its type is not installed.
     """
-    data = location.read()
+    data = location.read("deployment")
     expect_object(data, "deployment", location)
     type_ = data.get("type")
     if not isinstance(type_, str):
@@ -203,7 +203,7 @@ def resolve_model(name: str, location: Location) -> tuple[Model, Location]:
     from mlem.model import Model  # late: the data types cost what a status command takes in all
 
     place = near(name, location) or locate(name, str(location.root))
-    data = place.read()
+    data = place.read("model")
     expect_object(data, "model", place)
     return Model.from_data(data, str(place)), place
 

@@ -37,7 +37,7 @@ class BuilderTypes(click.Group):
 
             place = locate(model, project)
             builder = cls.from_data(values, f"mlem build {cmd_name}")
-            expect_object(place.read(), "model", place)
+            expect_object(place.read("model"), "model", place)
             meta: Model = load_meta(model, project)
             load_config(place.root).core.trust.check(meta, place.source)
             with progress() as report:

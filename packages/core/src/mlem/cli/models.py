@@ -50,7 +50,7 @@ def apply(
     from mlem.target import expect_object
 
     place = locate(model, project)
-    expect_object(place.read(), "model", place)
+    expect_object(place.read("model"), "model", place)
     described = api.load_meta(model, project).method(method)
     form = form_of(header=header, separator=separator, encoding=encoding, decimal=decimal, empty=empty)
     # Wrong data is told before a model is loaded that takes its time, but where it brings the classes that data is read into.
@@ -91,7 +91,7 @@ def serve(model: str, host: str, port: int, project: str | None) -> None:
     from mlem.target import expect_object
 
     place = locate(model, project)
-    expect_object(place.read(), "model", place)
+    expect_object(place.read("model"), "model", place)
     try:
         from mlem_server import Settings
         from mlem_server import serve as run_server
