@@ -179,6 +179,18 @@ class LifeCycleSuite(DeploymentFixtures):
         assert [release.number for release in handle.releases()] == [1]
         assert len(self.running(_lineage(handle))) == 1
 
+    def test_a_restart_serves_the_same_release(self, project: Project) -> None:
+        handle = self.deploy(project)
+        try:
+            release = handle.restart()
+        except UserError as error:
+            assert error.code == "no-restart"
+            pytest.skip("this provider has nothing that is started again")
+        assert (release.number, [one.number for one in handle.releases()], len(self.running(_lineage(handle)))) == (1, [1], 1)
+        assert {change.action for change in handle.plan()} == {"keep"}
+        with handle.get_client() as client:
+            assert client.predict(SAMPLE) == [2.0, 4.0, 6.0]
+
     def test_remove_leaves_nothing_and_twice_is_fine(self, project: Project) -> None:
         handle = self.deploy(project)
         lineage = _lineage(handle)
