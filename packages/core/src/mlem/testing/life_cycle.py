@@ -184,7 +184,8 @@ class LifeCycleSuite(DeploymentFixtures):
         try:
             release = handle.restart()
         except UserError as error:
-            assert error.code == "no-restart"
+            if error.code != "no-restart":
+                raise
             pytest.skip("this provider has nothing that is started again")
         assert (release.number, [one.number for one in handle.releases()], len(self.running(_lineage(handle)))) == (1, [1], 1)
         assert {change.action for change in handle.plan()} == {"keep"}
