@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from mlem.deployment import Condition, DeploymentStatus
 from mlem.edge import plugin_edge
 from mlem.elsewhere import can_be_asked, declared_place, expect_here, expect_place, has_public_address
-from mlem.errors import ConflictError, GateError, LockedError, MlemError, NotFoundError, StateUnknownError, UserError
+from mlem.errors import ConflictError, GateError, MlemError, NotFoundError, UserError
 from mlem.holder import now
 from mlem.journal import (
     apply_changes,
@@ -24,7 +24,7 @@ from mlem.journal import (
     state_of,
 )
 from mlem.locking import Lock, Report, expect_ours, hold, new_state, nothing_left_of, release_lock, session_of
-from mlem.recovery import gate, left, put_back
+from mlem.recovery import gate, putting_back, same_release
 from mlem.session import Session
 from mlem.state import Release, State
 from mlem.step import Change, Context, Step
@@ -87,16 +87,9 @@ def run(target: Target, model: Model, model_location: str, *, report: Report, lo
         settled = served is not None and served.records == state.records and served.model_hash == model.digest
         if served is not None and settled and all(change.action == "keep" for change in changes):
             return _kept(target, session, steps, ctx, served, changes)
-        try:
+        with putting_back(target, session, steps, ctx, served, model.digest):
             ctx = apply_changes(session, steps, ctx, changes)
             gate(target, ctx, state_of(session), model.digest)
-        except (LockedError, StateUnknownError) as error:
-            raise left(target, model.digest, error) from error
-        except BaseException as error:
-            ended = put_back(target, session, steps, ctx, served, model.digest, error)
-            if ended is error:
-                raise
-            raise ended from error
         ctx = remove_obsolete(session, steps, ctx, changes)
         state = finish(session, steps, ctx, _released(target, state_of(session), model.digest))
         return _outcome(changes, state, changed=True)
@@ -150,9 +143,7 @@ def _restarted(target: Target, session: Session, steps: Sequence[Step], ctx: Con
     if after is None:
         raise unable
     gate(target, after, state_of(session), served.model_hash)
-    current = served.model_copy(update={"records": state_of(session).records})
-    releases = (current, *state_of(session).releases[1:])
-    return finish(session, steps, after, state_of(session).model_copy(update={"releases": releases}))
+    return finish(session, steps, after, same_release(state_of(session), served))
 
 
 def _outcome(changes: tuple[Change, ...], state: State, *, changed: bool) -> Outcome:
@@ -184,16 +175,9 @@ def rollback(target: Target, number: int | None, *, report: Report, lock: Lock =
         ctx = replace(target.context(state, report), guard=session.guard)
         steps = target.deployment.steps(ctx)
         served = state.releases[0]
-        try:
+        with putting_back(target, session, steps, ctx, served, release.model_hash):
             ctx = restore(session, steps, ctx, release)
             gate(target, ctx, state_of(session), release.model_hash)
-        except (LockedError, StateUnknownError) as error:
-            raise left(target, release.model_hash, error) from error
-        except BaseException as error:
-            ended = put_back(target, session, steps, ctx, served, release.model_hash, error)
-            if ended is error:
-                raise
-            raise ended from error
         state = finish(session, steps, ctx, _released(target, state_of(session), release.model_hash, release))
         return state.releases[0]
 

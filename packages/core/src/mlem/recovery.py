@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from mlem.edge import failure_of
-from mlem.errors import GateError, MlemError
+from mlem.errors import GateError, LockedError, MlemError, StateUnknownError
 from mlem.journal import prune, restore, state_of
 from mlem.locking import Report
 from mlem.raised import in_words
@@ -24,7 +24,37 @@ def gate(target: Target, ctx: Context, state: State, model_hash: str) -> None:
     pass_gate(target.deployment, ctx, state, model_hash)
 
 
-def left(target: Target, model_hash: str, error: MlemError) -> Exception:
+def same_release(state: State, served: Release) -> State:
+    """Return a state whose newest release has its present records: a process that was put back or started again has another pid."""
+    return state.model_copy(update={"releases": (served.model_copy(update={"records": state.records}), *state.releases[1:])})
+
+
+@contextlib.contextmanager
+def putting_back(
+    target: Target, session: Session, steps: Sequence[Step], ctx: Context, served: Release | None, model_hash: str
+) -> Iterator[None]:
+    """Put the last good release back after a failure within, and say so in the error; without the lock or the store, say what was left.
+
+    Args:
+        target: The deployment.
+        session: The lock on it.
+        steps: Its steps.
+        ctx: Their context.
+        served: The last good release; None where there is none.
+        model_hash: The model that is to serve.
+    """
+    try:
+        yield
+    except (LockedError, StateUnknownError) as error:
+        raise _left(target, model_hash, error) from error
+    except BaseException as error:
+        ended = _put_back(target, session, steps, ctx, served, model_hash, error)
+        if ended is error:
+            raise
+        raise ended from error
+
+
+def _left(target: Target, model_hash: str, error: MlemError) -> Exception:
     """Say how things were left when the lock or the store was lost: putting back is not ours any more, but of whoever has the lock now."""
     again = f"then repeat the command, which goes on from there: mlem deployment run --load {target.name}"
     return _extended(error, _may_serve(model_hash), f"{error.hint}; {again}" if error.hint else again, last=True)
@@ -34,7 +64,7 @@ def _may_serve(model_hash: str) -> str:
     return f"the new release (model {model_hash}) may serve already, and has not passed the gate"
 
 
-def put_back(
+def _put_back(
     target: Target, session: Session, steps: Sequence[Step], ctx: Context, served: Release | None, model_hash: str, raised: BaseException
 ) -> BaseException:
     """Put the last good release back after a failure, and say so in the error that is returned, to be raised."""
@@ -50,9 +80,7 @@ def put_back(
     try:
         ctx = restore(session, steps, ctx, served)
         gate(target, ctx, state_of(session), served.model_hash)
-        # The same release, of new resources: a process put back has another pid.
-        current = served.model_copy(update={"records": state_of(session).records})
-        state = session.save(state_of(session).model_copy(update={"releases": (current, *state_of(session).releases[1:])}))
+        state = session.save(same_release(state_of(session), served))
         prune(steps, ctx, state)
     except BaseException as second:
         failure = failure_of(second)

@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 
 from mlem.errors import DeclarationError, NotFoundError
 from mlem.files import unusable
+from mlem_provider_docker import docker_config
 
 DEFAULT_HOST = "npipe:////./pipe/docker_engine" if sys.platform == "win32" else "unix:///var/run/docker.sock"
 _SCHEMES = ("unix", "npipe", "tcp", "http", "https", "ssh", "fd")
@@ -65,7 +66,7 @@ def resolve(
         NotFoundError: The context does not exist.
         DeclarationError: An address or a file of the docker CLI can't be used.
     """
-    config = Path(environment.get("DOCKER_CONFIG") or home / ".docker")
+    config = docker_config.folder(environment, home)
     if host is None and context is None:
         host = environment.get("DOCKER_HOST") or None
     if host is None:
