@@ -55,7 +55,7 @@ def test_a_path_that_is_no_name_is_refused(folder: Path, name: Any) -> None:
     for attempt in (lambda: api.save(double, name, sample_data=1), lambda: api.load(name), lambda: api.declare_env("local", name, {})):
         with pytest.raises(UserError):
             attempt()
-    assert [path.name for path in folder.iterdir()] == [".mlem.yaml"]
+    assert sorted(path.name for path in folder.iterdir()) == [".gitignore", ".mlem.yaml"]
 
 
 OURS = {

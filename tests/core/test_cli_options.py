@@ -67,6 +67,10 @@ def values_of(*arguments: str) -> Any:
         (["--read_only"], {"read_only": True}),
         (["--no-read-only"], {"read_only": False}),
         (["--labels.team", "nlp", "--labels.cost-centre", "7"], {"labels": {"team": "nlp", "cost-centre": "7"}}),
+        (
+            ["--labels.com.example.team", "nlp", "--env.host-tags.a.b=c"],
+            {"labels": {"com.example.team": "nlp"}, "env": {"host_tags": {"a.b": "c"}}},
+        ),
         (["--labels", "{team: nlp}"], {"labels": {"team": "nlp"}}),
         (["--args", "a", "--args", "b"], {"args": ["a", "b"]}),
         (["--args.1", "b", "--args.0", "a"], {"args": ["a", "b"]}),

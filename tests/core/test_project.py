@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -75,6 +76,26 @@ def test_a_project_keeps_its_id(tmp_path: Path) -> None:
     path, made = init_project(tmp_path)
     text = path.read_text()
     assert (made, init_project(tmp_path), path.read_text()) == (True, (path, False), text)
+
+
+@pytest.mark.parametrize(
+    ("before", "after"), [(None, "{}"), ("*.pyc", "*.pyc\n{}"), ("dist\n", "dist\n{}"), ("!*.mlem.state\n", "!*.mlem.state\n")]
+)
+def test_git_is_told_to_leave_states_out(tmp_path: Path, before: str | None, after: str) -> None:
+    ignored = tmp_path / ".gitignore"
+    if before is not None:
+        ignored.write_text(before)
+    for _ in range(2):
+        init_project(tmp_path)
+    lines = ignored.read_text()
+    if "{}" in after:
+        assert lines.startswith(after.removesuffix("{}"))
+        subprocess.run(["git", "init", "-q", tmp_path], check=True)
+        names = ["app.mlem.state", "a/b.mlem.state.lock", "app.mlem.state.at", "app.errored.mlem.state", "app.mlem", "a/b.mlem"]
+        told = subprocess.run(["git", "check-ignore", *names], cwd=tmp_path, capture_output=True, text=True, check=False).stdout
+        assert told.split() == names[:4]
+    else:
+        assert lines == after
 
 
 @pytest.mark.parametrize(

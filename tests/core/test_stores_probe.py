@@ -6,15 +6,17 @@ from pathlib import Path
 from typing import ClassVar
 
 import pytest
+from fsspec.implementations.memory import MemoryFileSystem
 
 from mlem.config import load_config
-from mlem.errors import ConflictError, DeclarationError, PlatformError, PluginError, StateUnknownError
+from mlem.errors import ConflictError, DeclarationError, PlatformError, PluginError, StateUnknownError, UserError
 from mlem.project import init_project
-from mlem.shared_state import concerns_store, set_store
+from mlem.shared_state import concerns_store, configured_store, set_store
 from mlem.state_manager import ABSENT, Store, Versioned
 from mlem.stores.fsspec import FsspecStateManager
 from mlem.stores.leased import LeasedStateManager
 from mlem.stores.probe import probe
+from mlem.target import configured_manager
 from mlem.testing.stores import MemoryStore
 
 
@@ -87,7 +89,9 @@ def test_files_and_memory_pass_and_nothing_is_left(tmp_path: Path) -> None:
     manager = FsspecStateManager(uri=(tmp_path / "states").as_uri())
     probe(manager, tmp_path, races=3)
     assert list(manager.store(tmp_path).names()) == []
+    assert [path for path in tmp_path.rglob("*") if "probe" in path.name] == []
     probe(FsspecStateManager(uri="memory://probe"), tmp_path, races=3)
+    assert MemoryFileSystem().find("/probe") == []
 
 
 def test_a_setting_is_written_once_the_store_has_passed(tmp_path: Path) -> None:
@@ -112,6 +116,23 @@ def test_a_scheme_that_nobody_handles_names_the_package(tmp_path: Path) -> None:
     assert (caught.value.exit_code, caught.value.hint) == (3, "pip install mlem-state-redis")
 
 
+def test_how_to_reach_a_store_waits_for_the_choice_of_one(tmp_path: Path) -> None:
+    init_project(tmp_path)
+    assert set_store(tmp_path, "core.state.ttl_s", "5").value == 5
+    assert configured_store(tmp_path).type == "local"
+    with pytest.raises(UserError, match="tll_s") as caught:
+        set_store(tmp_path, "core.state.tll_s", "5")
+    assert (caught.value.code, "core.state.ttl_s" in caught.value.known) == ("unknown-setting", True)
+    with pytest.raises(PluginError):
+        set_store(tmp_path, "core.state.uri", "redis://cache")
+    assert configured_store(tmp_path).type == "local"
+    uri = (tmp_path / "states").as_uri()
+    moved = configured_manager(load_config(tmp_path), {"uri": uri})
+    assert (moved.model_dump()["ttl_s"], configured_manager(load_config(tmp_path), {"type": "local"}).type) == (5, "local")
+    set_store(tmp_path, "core.state.uri", uri)
+    assert configured_store(tmp_path).model_dump()["ttl_s"] == 5
+
+
 def test_an_unknown_setting_of_the_store_is_refused(tmp_path: Path) -> None:
     init_project(tmp_path)
     set_store(tmp_path, "core.state.uri", (tmp_path / "states").as_uri())
@@ -127,8 +148,6 @@ def test_an_unsafe_store_is_accepted_by_request_and_every_run_says_so(tmp_path: 
     init_project(tmp_path)
     uri = (tmp_path / "states").as_uri()
     set_store(tmp_path, "core.state.uri", uri, unsafe=True)
-    from mlem.shared_state import configured_store
-
     manager = configured_store(tmp_path)
     assert manager.caution(manager.store(tmp_path), "app") == (
         f"{uri}/.mlem.state/app.mlem.state: this store can't exclude two writers (core.state.unsafe is set)"

@@ -42,6 +42,33 @@ def test_a_plan_says_create_where_nothing_is_deployed(shared: Project) -> None:
     assert planned() == {"create"}
 
 
+READ_ONLY = 'mount --bind "$PWD" "$PWD" && mount -o remount,bind,ro "$PWD" && cd "$PWD" && exec "$@"'
+
+
+def test_a_checkout_that_can_not_be_written_is_enough(shared: Project) -> None:
+    shared.mlem("declare", "deployment", "local", "app", "--model", "iris")
+    if subprocess.run(["unshare", "--mount", "true"], check=False).returncode:
+        assert os.environ.get("CI") != "true", "CI must be able to mount"
+        pytest.skip("only root mounts")
+    before = sorted(shared.folder.iterdir())
+    checkout = Project(shared.folder, shared.environment, ("unshare", "--mount", "sh", "-c", READ_ONLY, "sh"))
+    assert checkout.python("-c", "open('x', 'w')").returncode == 1
+    for words, expected in (
+        ("plan app --detailed-exitcode", 10),
+        ("run --load app", 0),
+        ("status app", 0),
+        ("run --load app --model iris", 0),
+        ("list", 0),
+        ("remove app", 0),
+    ):
+        done = checkout.mlem("deployment", *words.split())
+        assert (done.returncode, "rror" in done.stderr) == (expected, False), (words, done.stdout, done.stderr)
+    done = checkout.mlem("deployment", "run", "--load", "app", "--model", "iris-v2")
+    assert (done.returncode, "error[permission-denied]" in done.stderr) == (2, True), done.stderr
+    assert shared.json("deployment", "plan", "app")["changes"][0]["action"] == "create"
+    assert sorted(shared.folder.iterdir()) == before
+
+
 def begin(project: Project, *arguments: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [sys.executable, "-m", "mlem.cli", "deployment", *arguments],

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import io
+import os
 import re
 import tempfile
 import time
@@ -14,6 +15,7 @@ from typing import IO, Any, TypeVar
 
 from mlem.destination_rules import plain_name
 from mlem.errors import ConflictError, MlemError, NotFoundError
+from mlem.fetched_later import LONGEST_POINTER_BYTES, fetch_hint, pull_hint
 from mlem.file_systems import file_system, translated
 from mlem.files import replacing, unusable
 from mlem.model import Artifact
@@ -106,7 +108,8 @@ def open_artifact(address: str) -> IO[bytes]:
             opened: IO[bytes] = fs.open(path, "rb")
             return opened
     except (FileNotFoundError, NotFoundError) as error:
-        raise NotFoundError(f"the artifact {address} does not exist", code="artifact-missing") from error
+        hint = fetch_hint(address) if "://" not in address else None
+        raise NotFoundError(f"the artifact {address} does not exist", code="artifact-missing", hint=hint) from error
     except OSError as error:
         raise unusable(address, error, "read") from error
 
@@ -154,25 +157,48 @@ def check(artifact: Artifact, address: str, file: IO[bytes], copy_to: IO[bytes] 
     """
     name, expected = artifact.checksum
     digest = hashlib.new(name or "sha256", usedforsecurity=False)
-    size_bytes = 0
+    size_bytes, head = 0, b""
     while chunk := file.read(CHUNK_BYTES):
+        head = head or chunk[:LONGEST_POINTER_BYTES]
         digest.update(chunk)
         size_bytes += len(chunk)
         if copy_to is not None:
             copy_to.write(chunk)
+    _expect_size(artifact, address, size_bytes, head)
+    if name and digest.hexdigest() != expected:
+        raise _changed(f"{address} is not the file that was saved: expected {name} {expected}, got {digest.hexdigest()}", head)
+
+
+def expect_there(artifact: Artifact, folder: Path | str) -> None:
+    """Look at an artifact's file without reading it: whether it is there, and as long as what was saved.
+
+    Args:
+        artifact: The record.
+        folder: The folder, or URL, of the ``.mlem`` file.
+
+    Raises:
+        NotFoundError: It is not there.
+        ConflictError: Its length differs.
+    """
+    file, address = open_content(artifact, folder)
+    with file:
+        head = file.read(LONGEST_POINTER_BYTES)
+        try:
+            size_bytes = file.seek(0, os.SEEK_END)
+        except (OSError, ValueError):  # a stream, whose end nobody knows yet
+            return
+    _expect_size(artifact, address, size_bytes, head)
+
+
+def _expect_size(artifact: Artifact, address: str, size_bytes: int, head: bytes) -> None:
     if size_bytes != artifact.size_bytes:
         what = "is truncated" if size_bytes < artifact.size_bytes else "is longer than the file that was saved"
-        raise _changed(f"{address} {what}: expected {artifact.size_bytes} bytes, got {size_bytes}")
-    if name and digest.hexdigest() != expected:
-        raise _changed(f"{address} is not the file that was saved: expected {name} {expected}, got {digest.hexdigest()}")
+        raise _changed(f"{address} {what}: expected {artifact.size_bytes} bytes, got {size_bytes}", head)
 
 
-def _changed(message: str) -> ConflictError:
-    return ConflictError(
-        message,
-        code="artifact-changed",
-        hint="was it saved again just now? then repeat; else copy it again, with its .mlem file, from where it was saved",
-    )
+def _changed(message: str, head: bytes) -> ConflictError:
+    again = "was it saved again just now? then repeat; else copy it again, with its .mlem file, from where it was saved"
+    return ConflictError(message, code="artifact-changed", hint=pull_hint(head) or again)
 
 
 @contextlib.contextmanager

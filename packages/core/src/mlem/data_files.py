@@ -16,6 +16,7 @@ from mlem.csv_layout import Plain, layout_of
 from mlem.csv_text import open_text
 from mlem.data import DataType, PrimitiveType
 from mlem.errors import UserError
+from mlem.fetched_later import LONGEST_POINTER_BYTES, expect_fetched
 from mlem.files import unusable
 
 FORMATS = ("csv", "tsv", "txt", "json", "jsonl", "npy", "npz", "parquet", "arrow")
@@ -78,9 +79,10 @@ def opened(path: str, stdin: IO[bytes] | None = None) -> Iterator[IO[bytes]]:
     source = "standard input" if path == STDIN else path
     try:
         with _opened(path, stdin) as raw:
-            head = raw.read(2) if path == STDIN else raw.peek(2)[:2]  # type: ignore[attr-defined]  # files have it
+            head = raw.read(2) if path == STDIN else raw.peek(LONGEST_POINTER_BYTES)  # type: ignore[attr-defined]  # files have it
+            expect_fetched(head, source)
             stream: IO[bytes] = raw if path != STDIN else _Joined(head, raw)  # type: ignore[assignment]
-            yield gzip.GzipFile(fileobj=stream) if head == _GZIP else stream  # type: ignore[misc]
+            yield gzip.GzipFile(fileobj=stream) if head[:2] == _GZIP else stream  # type: ignore[misc]
     except (gzip.BadGzipFile, EOFError, zlib.error) as error:
         raise UserError(f"{source}: the compressed content is damaged or cut short: {error}", code="bad-format") from error
     except OSError as error:

@@ -17,6 +17,7 @@ from mlem.data_files import FORMATS, STDIN, checked_format, format_of, opened, s
 from mlem.data_reading import csv_reader, decode, fit, parse_data
 from mlem.data_writing import has_arrow, serialize_data, write_data
 from mlem.errors import DeclarationError, UserError
+from mlem.fetched_later import LONGEST_POINTER_BYTES, expect_fetched
 from mlem.files import unusable, write_atomic
 from mlem.model import Artifact, Requirement
 from mlem.objects import EXTENSION, MlemObject
@@ -176,9 +177,11 @@ def read_data(
 
 def _content(path: Path) -> bytes:
     try:
-        return path.read_bytes()
+        content = path.read_bytes()
     except OSError as error:
         raise unusable(path, error, "read") from error
+    expect_fetched(content[:LONGEST_POINTER_BYTES], str(path))
+    return content
 
 
 def _data_object(path: Path) -> Mapping[str, Any]:

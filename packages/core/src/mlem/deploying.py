@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, cast, get_args
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, get_args
 
 from mlem.deployment import Deployment
 from mlem.engine import Lock, Outcome
@@ -15,8 +14,6 @@ from mlem.handle import DeploymentHandle
 from mlem.locking import Report
 from mlem.objects import HEAD
 from mlem.project import Location, Name, locate, spelt
-from mlem.session import Session
-from mlem.state_manager import StateManager
 from mlem.target import deployment_class, expect_object, maker_of, model_reference
 from mlem.yaml_file import update_file
 
@@ -95,11 +92,7 @@ def deploy(
     if declaration.changed and declaration.place.url is not None and cls is not None:
         raise UserError(f"can't write to {declaration.place.url}: declarations are written to local files")
     handle = DeploymentHandle.of(declaration.place, declaration.deployment, report=report, lock=lock)
-    handle._model()  # a model that can't be deployed must not change a declaration
-    manager = cast("StateManager", _Writing(handle.target.manager, declaration))
-    writing = replace(handle, target=replace(handle.target, manager=manager))
-    outcome = writing.run()
-    return handle, outcome
+    return handle, handle.run(accepted=declaration.write)
 
 
 def declared(cls: type[Deployment] | None, name: Name, values: Mapping[str, Any], project: Name | None = None) -> Declaration:
@@ -195,26 +188,3 @@ def _expect_deployment(data: Mapping[str, Any], place: Location, *, exists: bool
         raise ConflictError(
             f"{place} exists and is no deployment", code="exists", hint="choose another name, or move that file away"
         ) from error
-
-
-class _Writing:
-    """A state manager that writes the declaration when it has the lock, before anything else is done.
-
-    Args:
-        manager: The manager.
-        declaration: What to write.
-    """
-
-    def __init__(self, manager: StateManager, declaration: Declaration) -> None:
-        self._manager = manager
-        self._declaration = declaration
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._manager, name)
-
-    @contextmanager
-    def session(self, *args: Any, **options: Any) -> Iterator[Session]:
-        """Lock; see `StateManager.session`."""
-        with self._manager.session(*args, **options) as session:
-            self._declaration.write()
-            yield session

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from mlem.artifacts import expect_there
 from mlem.deployment import Condition, DeploymentStatus
 from mlem.edge import plugin_edge
 from mlem.elsewhere import can_be_asked, declared_place, expect_here, expect_place, has_public_address
@@ -59,12 +60,29 @@ def plan(target: Target, model: Model, model_location: str) -> tuple[Change, ...
     steps = target.deployment.steps(ctx)
     changes = tuple(changes_of(steps, ctx, state))
     check_changes(steps, ctx, state, changes)
+    _expect_artifacts(state, model, model_location)
     return changes
 
 
 @plugin_edge()
-def run(target: Target, model: Model, model_location: str, *, report: Report, lock: Lock = Lock()) -> Outcome:
+def run(
+    target: Target,
+    model: Model,
+    model_location: str,
+    *,
+    report: Report,
+    lock: Lock = Lock(),
+    accepted: Callable[[], None] = lambda: None,
+) -> Outcome:
     """Deploy: make what the declaration wants, pass the gate, record the release.
+
+    Args:
+        target: The deployment.
+        model: The model's metadata.
+        model_location: The path or URL of its file.
+        report: Called with lines of progress.
+        lock: How to lock.
+        accepted: Called under the lock when all that can be known beforehand is right, before anything is done.
 
     Raises:
         GateError: The new release does not answer rightly. The last good one serves again, where there was one.
@@ -83,6 +101,8 @@ def run(target: Target, model: Model, model_location: str, *, report: Report, lo
             steps = target.deployment.steps(ctx)
             changes = tuple(changes_of(steps, ctx, state))
             check_changes(steps, ctx, state, changes)
+            _expect_artifacts(state, model, model_location)
+            accepted()
         served = state.releases[0] if state.releases else None
         settled = served is not None and served.records == state.records and served.model_hash == model.digest
         if served is not None and settled and all(change.action == "keep" for change in changes):
@@ -93,6 +113,13 @@ def run(target: Target, model: Model, model_location: str, *, report: Report, lo
         ctx = remove_obsolete(session, steps, ctx, changes)
         state = finish(session, steps, ctx, _released(target, state_of(session), model.digest))
         return _outcome(changes, state, changed=True)
+
+
+def _expect_artifacts(state: State, model: Model, model_location: str) -> None:
+    """Look whether the files of a model are there that is not served yet: a step would find it out when others are done."""
+    if not state.releases or state.releases[0].model_hash != model.digest:
+        for artifact in model.artifacts.values():
+            expect_there(artifact, model_location.rpartition("/")[0])
 
 
 def _kept(target: Target, session: Session, steps: Sequence[Step], ctx: Context, served: Release, changes: tuple[Change, ...]) -> Outcome:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import IO
 
 from mlem.errors import ConflictError, NotFoundError, PlatformError, UserError
+from mlem.fetched_later import fetch_hint
 
 
 def write_atomic(path: Path, data: bytes, *, mode: int = 0o644) -> None:
@@ -96,7 +97,7 @@ def unusable(path: Path | str, error: OSError, action: str) -> UserError | NotFo
     """
     where = error.filename or path
     if isinstance(error, FileNotFoundError):
-        return NotFoundError(f"can't {action} {path}: {where} does not exist")
+        return NotFoundError(f"can't {action} {path}: {where} does not exist", hint=fetch_hint(path))
     if isinstance(error, PermissionError) or error.errno in {30}:  # 30: EROFS, a file system mounted read-only
         return UserError(
             f"can't {action} {path}: {error.strerror or error}",

@@ -114,9 +114,13 @@ class DeploymentHandle:
         """Say what `run` would do to each resource."""
         return engine.plan(self.target, *self._model())
 
-    def run(self) -> Outcome:
-        """Deploy what is declared."""
-        return engine.run(self.target, *self._model(), report=self.report, lock=self.lock)
+    def run(self, accepted: Callable[[], None] = lambda: None) -> Outcome:
+        """Deploy what is declared.
+
+        Args:
+            accepted: Called under the lock when all that can be known beforehand is right, before anything is done.
+        """
+        return engine.run(self.target, *self._model(), report=self.report, lock=self.lock, accepted=accepted)
 
     def rollback(self, number: int | None = None) -> Release:
         """Put an earlier release back; the one before the current when no number is given."""

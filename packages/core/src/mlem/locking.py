@@ -13,7 +13,7 @@ from mlem.place import Place
 from mlem.session import Session
 from mlem.state import LockInfo, State
 from mlem.target import Target
-from mlem.trace import expect_nowhere_else, leave_trace, trace_path
+from mlem.trace import expect_nowhere_else, leave_trace, wipe_trace
 
 Report = Callable[[str], None]
 
@@ -114,7 +114,7 @@ def session_of(target: Target, operation: str, lock: Lock, report: Report, initi
             yield session
         finally:
             if session.state is None:
-                trace_path(root, target.name).unlink(missing_ok=True)
+                wipe_trace(root, target.name)
 
 
 @contextmanager

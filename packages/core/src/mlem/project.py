@@ -14,6 +14,7 @@ from typing import Any
 from mlem.errors import DeclarationError, NotFoundError, UserError
 from mlem.file_systems import file_system, translated
 from mlem.files import unusable, write_atomic
+from mlem.gitignore import ignore_states
 from mlem.objects import EXTENSION
 from mlem.validation import did_you_mean
 from mlem.yaml_file import dump, parse_mapping, read_mapping, update_file
@@ -219,6 +220,7 @@ def init_project(folder: Path) -> tuple[Path, bool]:
     Returns:
         The configuration file, and whether it was made now.
     """
+    ignore_states(folder)
     path = folder / CONFIG_NAME
     if path.exists():
         data = parse_mapping(path.read_bytes(), str(path)) if path.stat().st_size else {}

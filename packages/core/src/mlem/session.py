@@ -143,7 +143,14 @@ class Session:
         path = self.store.errored(self.name)
         if path is None:
             return error
-        write_atomic(path, state.model_copy(update={"lock": None, "written_by": core_version()}).to_bytes(), mode=0o600)
+        try:
+            write_atomic(path, state.model_copy(update={"lock": None, "written_by": core_version()}).to_bytes(), mode=0o600)
+        except MlemError as full:
+            return StateUnknownError(
+                f"{error.message}\nthe state could not be kept here either: {full.message}",
+                hint="when the store answers again, repeat the command: what was made is found by its marks",
+                code=error.code,
+            )
         return StateUnknownError(
             f"{error.message}\nthe state is kept in {path}",
             hint=f"when the store answers again: mlem deployment state push {self.name}",

@@ -85,6 +85,10 @@ class SettledStore(Store):
 
         self._settle(name, expect, attempt, lambda current: ABSENT if current is None else None)
 
+    def discard(self, name: str) -> None:
+        """Delete a name with all that the store keeps about it; see `Store.discard`."""
+        self._patiently(lambda: self.inner.discard(name))
+
     def _settle(self, name: str, expect: str, attempt: Callable[[], str], landed: Callable[[Versioned | None], str | None]) -> str:
         deadline = self._clock.monotonic() + self._deadline_s
         doubt: Exception | None = None

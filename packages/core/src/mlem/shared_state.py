@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from mlem.config import Config, Setting, load_config, proposed_config, set_setting
+from mlem.errors import UserError
+from mlem.plugins import registry
 from mlem.project import init_project
 from mlem.state_manager import StateManager
 from mlem.stores.leased import LeasedStateManager
@@ -36,6 +38,7 @@ def set_store(root: Path, key: str, text: str, *, unsafe: bool = False) -> Setti
     """
     proposed = proposed_config(root, key, text)
     if proposed.core.state.uri is None and proposed.core.state.type is None:
+        _expect_field(key)
         return set_setting(root, key, text)  # how to reach a store that is not chosen yet
     if unsafe:
         found = {"unsafe": True}
@@ -66,6 +69,14 @@ def try_store(manager: StateManager, root: Path) -> StateManager:
 def configured_store(root: Path) -> StateManager:
     """Return the state manager of a project's settings."""
     return configured_manager(load_config(root))
+
+
+def _expect_field(key: str) -> None:
+    """Refuse a setting that no state manager has."""
+    name = key.removeprefix(SECTION).partition(".")[0]
+    known = sorted({field for manager in registry().all("state_manager").values() for field in manager.model_fields})
+    if name not in known:
+        raise UserError(f'no setting "{key}"', code="unknown-setting", known=[f"{SECTION}{field}" for field in known])
 
 
 def _findings(before: StateManager, after: StateManager) -> dict[str, Any]:

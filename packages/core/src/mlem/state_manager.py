@@ -83,6 +83,16 @@ class Store(ABC):
             StateUnknownError: The deletion may or may not have landed.
         """
 
+    def discard(self, name: str) -> None:
+        """Delete a name with all that the store keeps about it: one that nobody else knows, so without a condition.
+
+        Raises:
+            StateUnknownError: The deletion may or may not have landed.
+        """
+        found = self.read(name)
+        if found is not None:
+            self.delete(name, found.version)
+
     @abstractmethod
     def names(self, prefix: str = "") -> Iterator[str]:
         """Yield the names that begin with a prefix, sorted."""

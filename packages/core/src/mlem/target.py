@@ -260,11 +260,17 @@ def configured_manager(config: Config, fields: Mapping[str, Any] | None = None) 
         PluginError: Its type is not installed.
     """
     settings = config.core.state.model_dump(exclude_unset=True, exclude={"lock_timeout_s"})
+    chosen = settings.get("uri") or settings.get("type")
     if fields is None:
-        return _manager(settings, ".mlem.yaml", "core.state.")
+        # how to reach a store waits for the choice of one
+        return _manager(settings if chosen else {}, ".mlem.yaml", "core.state.")
     type_ = fields.get("type") or _type_of_uri(fields.get("uri"))
-    same = type_ == (settings.get("type") or _type_of_uri(settings.get("uri")))
-    return _manager({**(settings if same else {}), **fields, "type": type_}, "state manager", "")
+    if not chosen:
+        known = registry().get("state_manager", type_).model_fields
+        settings = {name: value for name, value in settings.items() if name in known}
+    elif type_ != (settings.get("type") or _type_of_uri(settings.get("uri"))):
+        settings = {}
+    return _manager({**settings, **fields, "type": type_}, "state manager", "")
 
 
 def _manager(fields: dict[str, Any], source: str, prefix: str) -> StateManager:

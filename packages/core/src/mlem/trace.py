@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mlem.errors import ConflictError, MlemError
-from mlem.files import write_atomic
+from mlem.errors import ConflictError, MlemError, UserError
+from mlem.files import unusable, write_atomic
 from mlem.plugins import registry
 from mlem.state import EXTENSION, State
 from mlem.state_manager import StateManager, Store
@@ -41,14 +41,35 @@ def trace_path(root: Path, name: str) -> Path:
 
 
 def leave_trace(manager: StateManager, root: Path, name: str) -> None:
-    """Note that a manager has a deployment's state; the note is needed for managers that keep it elsewhere."""
+    """Note that a manager has a deployment's state; the note is needed for managers that keep it elsewhere.
+
+    A checkout that can't be written goes without it: the settings that it came with find the state.
+    """
     path = trace_path(root, name)
     if not manager.shared:
-        path.unlink(missing_ok=True)
+        wipe_trace(root, name)
         return
     content = dump({"about": "which state manager has the state; made by mlem", **_fields(manager)})
     if not path.exists() or path.read_bytes() != content:
-        write_atomic(path, content)
+        try:
+            write_atomic(path, content)
+        except UserError as error:
+            if error.code != "permission-denied":
+                raise
+
+
+def wipe_trace(root: Path, name: str) -> None:
+    """Take a deployment's trace away.
+
+    Raises:
+        UserError: The folder can't be written.
+    """
+    path = trace_path(root, name)
+    if path.exists():
+        try:
+            path.unlink(missing_ok=True)
+        except OSError as error:
+            raise unusable(path, error, "delete") from error
 
 
 def expect_nowhere_else(manager: StateManager, root: Path, name: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import difflib
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, TypeVar
@@ -61,6 +62,7 @@ def translated(cls: type[BaseModel], error: ValidationError, source: str, prefix
         elif details["type"] == "missing":
             lines.append(f"{source}: {path}: required field is missing")
         else:
+            hint = hint or _quoting(location, details)
             lines.append(": ".join(part for part in (source, path.rstrip("."), _complaint(cls, location, details)) if part))
     return DeclarationError("\n".join(dict.fromkeys(lines)), hint=hint, known=known)
 
@@ -91,6 +93,14 @@ def _complaint(cls: type[BaseModel], location: tuple[int | str, ...], details: E
     if found is None:
         return details["msg"][:1].lower() + details["msg"][1:]
     return f"expected {describe_type(*found)}, got {_got(details['input'], found[0])}"
+
+
+def _quoting(location: tuple[int | str, ...], details: ErrorDetails) -> str | None:
+    """Say how YAML writes a text that looks like something else: ``DEBUG: true``, ``VERSION: 1.10``."""
+    value = details["input"]
+    if details["type"] != "string_type" or not isinstance(value, bool | int | float | datetime.date):
+        return None
+    return f'in quotes it is a text: {location[-1]}: "{str(value).lower() if isinstance(value, bool) else value}"'
 
 
 def _got(value: Any, annotation: Any) -> str:

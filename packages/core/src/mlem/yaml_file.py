@@ -10,6 +10,7 @@ from typing import Any, cast
 import yaml
 
 from mlem.errors import DeclarationError
+from mlem.fetched_later import expect_fetched
 from mlem.files import unusable, write_atomic
 
 # The C loader and dumper are some ten times faster; a build of PyYAML without libyaml has only the pure ones.
@@ -64,6 +65,7 @@ def parse_mapping(text: str | bytes, source: str, *, may_be_empty: bool = False)
     if data is None:
         raise DeclarationError(f"{source}: the file is empty")
     if not isinstance(data, dict):
+        expect_fetched(text.encode() if isinstance(text, str) else text, source)
         raise DeclarationError(f"{source}: expected a mapping of fields, got {type(data).__name__}")
     wrong = next((key for key in data if not isinstance(key, str)), None)
     if wrong is not None:

@@ -64,6 +64,10 @@ class S3Store(Store):
         """Delete the object under a condition; see `Store.delete`."""
         self._call("delete_object", name, "delete", self._condition(expect), changes=True)
 
+    def discard(self, name: str) -> None:
+        """Delete the object, whatever it is; see `Store.discard`."""
+        self._call("delete_object", name, "delete", {})
+
     def names(self, prefix: str = "") -> Iterator[str]:
         """Yield the names that begin with a prefix, sorted."""
         found: list[str] = []

@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from mlem.cli.declare import _first_line
+from mlem.cli.names import ObjectName
 from mlem.cli.options import FieldsCommand
 from mlem.cli.output import output_option, print_result, progress, project_option
 
@@ -44,7 +45,7 @@ class BuilderTypes(click.Group):
                 made = builder.build(meta, place.source, report)
             print_result(output, dict(made), "\n".join(f"{key}: {value}" for key, value in made.items()))
 
-        params = [click.Argument(["model"]), *getattr(command, "__click_params__", [])[::-1]]
+        params = [click.Argument(["model"], type=ObjectName("model")), *getattr(command, "__click_params__", [])[::-1]]
         return FieldsCommand(cmd_name, callback=command, params=params, help=_first_line(cls), fields=cls)
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from mlem.cli.names import ObjectName, complete_objects
 from mlem.cli.options import FieldsCommand
 from mlem.cli.output import output_option, print_result, project_option
 from mlem.errors import PluginError, UserError
@@ -130,7 +131,10 @@ def _deployment_type_of(env: str, project: str | None) -> str:
 
 def _fields_command(callback: Any, name: str, text: str, **fields: Any) -> click.Command:
     params = [*getattr(callback, "__click_params__", [])[::-1]]
-    return FieldsCommand(name, callback=callback, params=[click.Argument(["name"]), *params], help=text, **fields)
+    kind = "deployment" if "nested" in fields else "env"
+    made = FieldsCommand(name, callback=callback, params=[click.Argument(["name"], type=ObjectName(kind)), *params], help=text, **fields)
+    complete_objects(made, {"--model": "model", "--env": "env"})
+    return made
 
 
 def _first_line(cls: Any) -> str:

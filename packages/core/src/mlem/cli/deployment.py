@@ -8,6 +8,7 @@ import click
 
 from mlem.cli import traces
 from mlem.cli.main import LazyGroup
+from mlem.cli.names import ObjectName
 from mlem.cli.output import output_option, print_result, progress, project_option, table
 from mlem.cli.streams import reader_is_gone
 
@@ -45,7 +46,7 @@ def handle(name: str, project: str | None, **options: Any) -> DeploymentHandle:
 
 
 @click.command()
-@click.argument("name")
+@click.argument("name", type=ObjectName("deployment"))
 @click.option("--check", is_flag=True, help="Exit with 10 unless the deployment is running.")
 @project_option
 @output_option
@@ -80,7 +81,7 @@ def status(name: str, check: bool, project: str | None, output: str) -> int:
 
 
 @click.command()
-@click.argument("name")
+@click.argument("name", type=ObjectName("deployment"))
 @click.option("--status", "-s", "statuses", multiple=True, default=("running",), help="A status to wait for; may be repeated.")
 @click.option("--timeout", "timeout_s", type=click.FloatRange(min=0), default=300.0, help="Seconds to wait at most.")
 @project_option
@@ -101,7 +102,7 @@ def wait(name: str, statuses: tuple[str, ...], timeout_s: float, project: str | 
 
 
 @click.command()
-@click.argument("name")
+@click.argument("name", type=ObjectName("deployment"))
 @click.option("--follow", "-f", is_flag=True, help="Go on with new lines until Ctrl-C.")
 @click.option("--tail", type=click.IntRange(min=0), default=None, help="Begin with this many last lines.  [default: all]")
 @project_option
@@ -114,7 +115,7 @@ def logs(name: str, follow: bool, tail: int | None, project: str | None) -> None
 
 
 @click.command()
-@click.argument("name")
+@click.argument("name", type=ObjectName("deployment"))
 @project_option
 @output_option
 def releases(name: str, project: str | None, output: str) -> None:

@@ -9,6 +9,7 @@ import click
 
 from mlem.cli.data import EPILOG, CallCommand, data_options, form_of, noted, print_answer, reader_of
 from mlem.cli.deployment import handle
+from mlem.cli.names import ObjectName
 from mlem.cli.output import progress
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
 
 @click.command(cls=CallCommand, epilog=EPILOG)
-@click.argument("name")
+@click.argument("name", type=ObjectName("deployment"))
 @click.option(
     "--batch-rows",
     type=click.IntRange(min=1),

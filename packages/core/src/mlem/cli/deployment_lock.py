@@ -6,6 +6,7 @@ import click
 
 from mlem.cli.deployment import handle
 from mlem.cli.deployment_run import _lock, lock_options
+from mlem.cli.names import ObjectName
 from mlem.cli.output import output_option, print_result, project_option
 
 
@@ -15,7 +16,7 @@ def lock() -> None:
 
 
 @lock.command()
-@click.argument("name")
+@click.argument("name", type=ObjectName("deployment"))
 @project_option
 @output_option
 def show(name: str, project: str | None, output: str) -> None:
@@ -40,7 +41,7 @@ def show(name: str, project: str | None, output: str) -> None:
 
 
 @lock.command()
-@click.argument("name")
+@click.argument("name", type=ObjectName("deployment"))
 @click.option("--message", default="", help="Why, for the others.")
 @project_option
 @lock_options
@@ -52,7 +53,7 @@ def hold(name: str, message: str, project: str | None, lock_timeout: float | Non
 
 
 @lock.command()
-@click.argument("name")
+@click.argument("name", type=ObjectName("deployment"))
 @click.option("--id", "id_", default=None, help="Release it only if it has this id.")
 @project_option
 @output_option

@@ -6,11 +6,12 @@ import click
 
 from mlem.cli.deployment import handle
 from mlem.cli.deployment_run import _lock, lock_options
+from mlem.cli.names import ObjectName
 from mlem.cli.output import output_option, print_result, progress, project_option
 
 
 @click.command()
-@click.argument("name")
+@click.argument("name", type=ObjectName("deployment"))
 @project_option
 @lock_options
 @output_option

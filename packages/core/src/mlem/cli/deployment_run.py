@@ -12,6 +12,7 @@ from click.core import ParameterSource
 
 from mlem.cli.declare import _fields_command, _first_line, deployment_fields
 from mlem.cli.deployment import handle
+from mlem.cli.names import ObjectName
 from mlem.cli.output import output_option, print_result, progress, project_option, table
 from mlem.errors import UserError
 
@@ -65,8 +66,13 @@ class RunTypes(click.Group):
 
 
 @click.group(cls=RunTypes, invoke_without_command=True, subcommand_metavar="[TYPE NAME --model MODEL ...]")
-@click.option("--load", metavar="NAME", help="Deploy what is declared under this name.")
-@click.option("--model", metavar="MODEL", help="With --load: another model than the declared one; the declaration is updated.")
+@click.option("--load", metavar="NAME", type=ObjectName("deployment"), help="Deploy what is declared under this name.")
+@click.option(
+    "--model",
+    metavar="MODEL",
+    type=ObjectName("model"),
+    help="With --load: another model than the declared one; the declaration is updated.",
+)
 @project_option
 @lock_options
 @output_option
@@ -145,8 +151,8 @@ def _example(one: DeploymentHandle) -> str | None:
 
 
 @click.command()
-@click.argument("name")
-@click.option("--model", metavar="MODEL", help="Another model than the declared one.")
+@click.argument("name", type=ObjectName("deployment"))
+@click.option("--model", metavar="MODEL", type=ObjectName("model"), help="Another model than the declared one.")
 @click.option("--detailed-exitcode", is_flag=True, help="Exit with 10 when a run would change something.")
 @project_option
 @output_option
@@ -167,7 +173,7 @@ def plan(name: str, model: str | None, detailed_exitcode: bool, project: str | N
 
 
 @click.command()
-@click.argument("name")
+@click.argument("name", type=ObjectName("deployment"))
 @click.option("--to", "number", type=int, default=None, help="The release to put back.  [default: the one before the current]")
 @project_option
 @lock_options
@@ -181,7 +187,7 @@ def rollback(name: str, number: int | None, project: str | None, lock_timeout: f
 
 
 @click.command()
-@click.argument("name")
+@click.argument("name", type=ObjectName("deployment"))
 @click.option("--forget", is_flag=True, help="Of a machine or an account that is gone for good: erase the record, and touch nothing.")
 @project_option
 @lock_options

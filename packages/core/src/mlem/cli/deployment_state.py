@@ -6,6 +6,7 @@ import click
 
 from mlem.cli.deployment import handle
 from mlem.cli.deployment_run import _lock, lock_options
+from mlem.cli.names import ObjectName
 from mlem.cli.output import output_option, print_result, project_option
 
 
@@ -15,7 +16,7 @@ def state() -> None:
 
 
 @state.command()
-@click.argument("name")
+@click.argument("name", type=ObjectName("deployment"))
 @click.argument("uri")
 @project_option
 @lock_options
@@ -35,7 +36,7 @@ def move(name: str, uri: str, project: str | None, lock_timeout: float | None, l
 
 
 @state.command()
-@click.argument("name")
+@click.argument("name", type=ObjectName("deployment"))
 @project_option
 @lock_options
 @output_option

@@ -13,7 +13,7 @@ from mlem.cli.output import output_option, print_result
 @click.argument("folder", metavar="[DIR]", default=".")
 @output_option
 def init(folder: str, output: str) -> None:
-    """Make a folder (the current one when none is given) a project, by a file .mlem.yaml."""
+    """Make a folder (the current one when none is given) a project, by a file .mlem.yaml; its .gitignore leaves states out."""
     from mlem.project import init_project, shown
 
     path, made = init_project(Path(folder).resolve())

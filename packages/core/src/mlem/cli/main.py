@@ -40,6 +40,10 @@ CONTEXT_SETTINGS: dict[str, Any] = {
 }
 
 
+COMPLETION = "_MLEM_COMPLETE"
+"""The variable by which a shell asks click to complete a word."""
+
+
 class LazyGroup(click.Group):
     """A group whose commands are imported when they are called.
 
@@ -142,6 +146,8 @@ def _run(arguments: list[str]) -> int:
 
 
 def _report(error: MlemError, arguments: Sequence[str], cause: BaseException | None = None) -> int:
+    if COMPLETION in os.environ:
+        return error.exit_code  # a shell that completes a word has no room for errors
     from mlem.cli.output import print_error, wants_json
 
     traces.show(cause or error)

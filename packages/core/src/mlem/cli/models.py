@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mlem.cli.data import EPILOG, CallCommand, data_options, form_of, noted, print_answer, reader_of
+from mlem.cli.names import ObjectName
 from mlem.cli.output import project_option
 from mlem.errors import PluginError
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
 
 @click.command(cls=CallCommand, epilog=EPILOG)
-@click.argument("model")
+@click.argument("model", type=ObjectName("model"))
 @data_options
 @click.option("--traceback", is_flag=True, help="When the model fails, print where.")
 @click.pass_context
@@ -80,7 +81,7 @@ def _call(described: Method, called: str, obj: Any, values: Mapping[str, Any], *
 
 
 @click.command()
-@click.argument("model")
+@click.argument("model", type=ObjectName("model"))
 @click.option("--host", default="127.0.0.1", help="Address to listen on; 0.0.0.0 lets other machines in.")
 @click.option("--port", type=click.IntRange(0, 65535), default=8080, help="Port to listen on; 0 for any free one.")
 @project_option

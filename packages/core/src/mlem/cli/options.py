@@ -27,11 +27,11 @@ class FieldsCommand(click.Command):
         super().__init__(*args, **kwargs)
         self._class = fields
         self._nested = dict(nested or {})
-        self._paths: dict[str, str] = {}
+        self._paths: dict[str, tuple[str, ...]] = {}
         own = {option.lstrip("-").replace("-", "_") for param in self.params for option in param.opts}
         for path, option in _options(fields, self._nested):
             if path not in own:
-                self._paths[str(option.name)] = path
+                self._paths[str(option.name)] = tuple(path.split("."))
                 self.params.append(option)
 
     def get_params(self, ctx: click.Context) -> list[click.Parameter]:
@@ -45,7 +45,7 @@ class FieldsCommand(click.Command):
         options: list[click.Option] = []
         for path in paths:
             normal = _open_path(self._class, self._nested, path)
-            if normal is not None and normal.replace("-", "_") not in known:
+            if normal is not None and ".".join(normal).replace("-", "_") not in known:
                 option = click.Option([f"--{path}", f"open_{len(options)}"], hidden=True)
                 options.append(option)
                 self._paths[str(option.name)] = normal
@@ -113,8 +113,11 @@ def _metavar(annotation: Any) -> str:
     return {int: "INTEGER", float: "NUMBER", str: "TEXT"}.get(inner, "TEXT")
 
 
-def _open_path(cls: type[BaseModel], nested: Mapping[str, type[BaseModel]], path: str) -> str | None:
-    """Return a path below a field that takes keys or indexes, with the fields' own names; None when it leads to no such field."""
+def _open_path(cls: type[BaseModel], nested: Mapping[str, type[BaseModel]], path: str) -> tuple[str, ...] | None:
+    """Return a path below a field that takes keys or indexes, with the fields' own names; None when it leads to no such field.
+
+    Below a field whose keys have plain values, all that follows is one key: ``--labels.com.example.team``.
+    """
     names: list[str] = []
     rest = path.split(".")
     while len(rest) > 1:
@@ -127,8 +130,16 @@ def _open_path(cls: type[BaseModel], nested: Mapping[str, type[BaseModel]], path
         if isinstance(inner, type) and issubclass(inner, BaseModel):
             cls = inner
             continue
-        return ".".join([*names, *rest]) if field is not None and _is_open(field.annotation) else None
+        if field is None or not _is_open(field.annotation):
+            return None
+        return (*names, ".".join(rest)) if _is_flat(field.annotation) else (*names, *rest)
     return None
+
+
+def _is_flat(annotation: Any) -> bool:
+    """Say whether a field takes keys with texts or numbers, nothing nested."""
+    inner = inner_type(annotation)
+    return get_origin(inner) is dict and inner_type(get_args(inner)[1]) in (str, int, float, bool)
 
 
 def _is_open(annotation: Any) -> bool:
@@ -136,12 +147,12 @@ def _is_open(annotation: Any) -> bool:
     return any(get_origin(inner_type(member)) in (dict, list, tuple) for member in [annotation, *get_args(annotation)])
 
 
-def _put(values: dict[str, Any], path: str, value: Any) -> None:
-    *parents, last = path.split(".")
+def _put(values: dict[str, Any], path: tuple[str, ...], value: Any) -> None:
+    *parents, last = path
     for parent in parents:
         inner = values.setdefault(parent, {})
         if not isinstance(inner, dict):
-            raise UserError(f"--{path}: --{parent} was given as a whole already")
+            raise UserError(f"--{'.'.join(path)}: --{parent} was given as a whole already")
         values = inner
     if isinstance(values.get(last), dict):
         raise UserError(f"--{last}: a part of it was given already, as --{last}.{next(iter(values[last]))}")

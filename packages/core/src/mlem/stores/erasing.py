@@ -47,6 +47,10 @@ class ErasingStore(Store):
         """Overwrite the value if it is still at a version; see `Store.delete`."""
         self.inner.write(name, MARK + os.urandom(8).hex().encode() + b"\n", expect)
 
+    def discard(self, name: str) -> None:
+        """Delete a name, its mark included; see `Store.discard`."""
+        self.inner.discard(name)
+
     def names(self, prefix: str = "") -> Iterator[str]:
         """Yield the names that begin with a prefix, sorted."""
         for name in self.inner.names(prefix):

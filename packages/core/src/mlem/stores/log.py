@@ -63,6 +63,14 @@ class LogStore(Store):
         """Make a last version that says that there is none; see `Store.delete`."""
         self.write(name, ERASED, expect)
 
+    def discard(self, name: str) -> None:
+        """Delete a name with all its versions; see `Store.discard`."""
+        with translated(self.where(name), "delete"):
+            self._fs.invalidate_cache()
+            for path in (self._folder(name), f"{self._base}/{name}{EXTENSION}"):
+                if self._fs.exists(path):
+                    self._fs.rm(path, recursive=True)
+
     def names(self, prefix: str = "") -> Iterator[str]:
         """Yield the names that begin with a prefix, sorted."""
         newest: dict[str, tuple[int, int]] = {}

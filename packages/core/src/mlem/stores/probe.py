@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -127,10 +128,6 @@ def _answered(ask: Callable[[], AnswerT]) -> AnswerT:
 
 
 def _clean(store: Store, name: str) -> None:
-    """Delete what is left; a store that fails here has told its reason before."""
-    try:
-        found = store.read(name)
-        if found is not None:
-            store.delete(name, found.version)
-    except MlemError:
-        pass
+    """Delete what is there of a name, traces of a deletion included; a store that fails here has told its reason before."""
+    with contextlib.suppress(MlemError):
+        store.discard(name)

@@ -1,0 +1,50 @@
+"""Names of objects on the command line, which a shell completes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+from click.shell_completion import CompletionItem
+
+MOST = 500
+"""Names that are offered at once."""
+
+
+class ObjectName(click.types.StringParamType):
+    """The name of a saved model, an env or a deployment.
+
+    Args:
+        kind: The object's kind: ``model``.
+    """
+
+    def __init__(self, kind: str) -> None:
+        self.kind = kind
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        """Return the names that begin with what is typed, as seen from the folder that names start from."""
+        from itertools import islice
+
+        from mlem.project import objects_of_kind
+
+        folder = incomplete.rpartition("/")[0]
+        prefix = f"{folder}/" if folder else ""
+        base = Path(ctx.params.get("project") or ".") / folder
+        if "://" in incomplete or incomplete.startswith("/") or not base.is_dir():
+            return [CompletionItem(incomplete, type="file")]
+        fitting = (f"{prefix}{name}" for name, _ in objects_of_kind(base.resolve(), self.kind))
+        return [CompletionItem(name) for name in islice((name for name in fitting if name.startswith(incomplete)), MOST)]
+
+
+def complete_objects(command: click.Command, kinds: dict[str, str]) -> None:
+    """Have a shell complete options that name objects.
+
+    Args:
+        command: The command.
+        kinds: Option -> kind: ``{"--model": "model"}``.
+    """
+    for parameter in command.params:
+        kind: Any = next((kinds[option] for option in parameter.opts if option in kinds), None)
+        if kind is not None:
+            parameter.type = ObjectName(kind)

@@ -1,0 +1,32 @@
+"""The lines of a project's ``.gitignore``: states and locks change with every run, and git neither locks nor merges them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from mlem.files import unusable, write_atomic
+from mlem.objects import EXTENSION
+
+NAME = ".gitignore"
+LINES = (
+    "# states and locks of deployments: made by every run, for one machine or kept in a shared store",
+    f"*{EXTENSION}.state",
+    f"*{EXTENSION}.state.*",
+)
+
+
+def ignore_states(folder: Path) -> None:
+    """Add what git is not to keep to a folder's ``.gitignore``; one that says something about states already is left alone.
+
+    Raises:
+        UserError: The file can't be read or written.
+    """
+    path = folder / NAME
+    try:
+        content = path.read_bytes() if path.exists() else b""
+        if f"{EXTENSION}.state".encode() in content:
+            return
+        separator = b"" if not content or content.endswith(b"\n") else b"\n"
+        write_atomic(path, content + separator + "\n".join(LINES).encode() + b"\n")
+    except OSError as error:
+        raise unusable(path, error, "write") from error
