@@ -41,7 +41,7 @@ def triple(x: int) -> int:
 
 
 def names(folder: Path) -> list[str]:
-    return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.name != ".mlem.yaml")
+    return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.name not in (".mlem.yaml", ".gitignore"))
 
 
 @pytest.mark.parametrize(

@@ -42,7 +42,7 @@ def memory() -> Iterator[MemoryFileSystem]:
 
 
 def names(folder: Path) -> list[str]:
-    return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.name != ".mlem.yaml")
+    return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.name not in (".mlem.yaml", ".gitignore"))
 
 
 def save(folder: Path | str, number: int, *, large: bool = False) -> Any:

@@ -36,4 +36,4 @@ def test_a_bucket_has_what_is_saved_to_it_and_the_folder_has_nothing(tmp_path: P
     project = Project.make(tmp_path / "project", {**seaweedfs.environment, "AWS_ENDPOINT_URL": seaweedfs.url})
     done = project.python("-c", SAVE, f"s3://states/{os.urandom(4).hex()}")
     assert done.stdout == "4.0 {'number': 1} [1, 2]\nexists\n4 True True\n", done.stderr
-    assert [path.name for path in project.folder.iterdir()] == [".mlem.yaml"]
+    assert {path.name for path in project.folder.iterdir()} == {".mlem.yaml", ".gitignore"}
