@@ -423,6 +423,11 @@ def test_a_proxy_is_asked_where_the_environment_says_so(peer_of: Any, call: Any,
     here = peer_of(answering(6.0))
     with HttpClient(url=here.url, timeout_s=LONG_S) as client:
         assert call(client) == 6.0
+    with (
+        HttpClient(url="http://model.test:8080", timeout_s=LONG_S, direct=True) as client,
+        pytest.raises(PlatformError, match=r"model\.test"),
+    ):
+        call(client)
     monkeypatch.setenv("no_proxy", "model.test")
     with HttpClient(url="http://model.test:8080", timeout_s=LONG_S) as client, pytest.raises(PlatformError, match=r"model\.test"):
         call(client)

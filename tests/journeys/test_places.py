@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import NoReturn
 
 import pytest
+import yaml
 
 from mlem.testing import Project
 
@@ -24,8 +25,9 @@ def numbers(tmp_path: Path) -> Project:
 
 
 def test_a_relative_folder_is_the_declarations(numbers: Project, tmp_path: Path) -> None:
-    declared = ("declare", "deployment", "local", "apps/app", "--model", "double", "--env.folder", "../out")
+    declared = ("declare", "deployment", "local", "apps/app", "--model", "double", "--env.folder", "out")
     assert numbers.mlem(*declared).returncode == 0
+    assert "folder: ../out" in (numbers.folder / "apps" / "app.mlem").read_text()
     elsewhere = replace(numbers, folder=tmp_path)
     done = elsewhere.mlem("deployment", "run", "--load", "apps/app", "--project", "project")
     assert done.returncode == 0, done.stderr
@@ -33,6 +35,26 @@ def test_a_relative_folder_is_the_declarations(numbers: Project, tmp_path: Path)
     assert (numbers.folder / "out" / "local").is_dir()
     assert {change["action"] for change in numbers.json("deployment", "plan", "apps/app")["changes"]} == {"keep"}
     assert numbers.mlem("deployment", "remove", "apps/app").returncode == 0
+
+
+def test_what_is_typed_in_a_folder_is_meant_there(numbers: Project) -> None:
+    inner = replace(numbers, folder=numbers.folder / "inner")
+    inner.folder.mkdir()
+    assert inner.mlem("declare", "env", "docker", "prod", "--cert_path", "certs").returncode == 0
+    typed = ["--model", "../double", "--env", "prod", "--ca_file", "ca.pem"]
+    typed += ["--volumes", "./data:/data:ro", "--volumes", "named:/cache", "--volumes", "/srv:/srv", "--volumes", "..:/up"]
+    done = inner.mlem("declare", "deployment", "docker", "../apps/app", *typed)
+    assert done.returncode == 0, done.stderr
+    declared = yaml.safe_load((numbers.folder / "apps" / "app.mlem").read_text())
+    assert (declared["model"], declared["env"], declared["ca_file"]) == ("double", "inner/prod", "../inner/ca.pem")
+    assert declared["volumes"] == ["../inner/data:/data:ro", "named:/cache", "/srv:/srv", "..:/up"]
+    assert yaml.safe_load((inner.folder / "prod.mlem").read_text())["cert_path"] == "certs"
+    done = inner.mlem(
+        "declare", "deployment", "docker", "../app", "--model", "../double", "--env.cert_path", "certs", "--volumes", "./data:/data"
+    )
+    assert done.returncode == 0, done.stderr
+    declared = yaml.safe_load((numbers.folder / "app.mlem").read_text())
+    assert (declared["env"]["cert_path"], declared["volumes"]) == ("inner/certs", ["./inner/data:/data"])
 
 
 def test_files_in_the_users_folder_are_no_modules_of_the_server(numbers: Project, tmp_path: Path) -> None:

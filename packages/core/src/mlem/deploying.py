@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, get_args
+from typing import Any, get_args
 
 from mlem.deployment import Deployment
 from mlem.engine import Lock, Outcome
@@ -13,12 +12,10 @@ from mlem.errors import ConflictError, DeclarationError, UserError
 from mlem.handle import DeploymentHandle
 from mlem.locking import Report
 from mlem.objects import HEAD
-from mlem.project import Location, Name, locate, spelt
-from mlem.target import deployment_class, expect_object, maker_of, model_reference
+from mlem.project import Location, Name, locate
+from mlem.references import kept_fields
+from mlem.target import deployment_class, expect_object, maker_of
 from mlem.yaml_file import update_file
-
-if TYPE_CHECKING:
-    from mlem.model import Model
 
 
 @dataclass(frozen=True)
@@ -121,47 +118,11 @@ def declared(cls: type[Deployment] | None, name: Name, values: Mapping[str, Any]
         raise ConflictError(
             f"{place} declares a {found.type}, not a {cls.type}", code="other-type", hint="choose another name, or edit that file"
         )
-    given = plain(values)
-    if given.get("model") is not None:
-        given["model"] = model_reference(model_name(values["model"]), project, place)
+    given = kept_fields(found, values, project, place)
     old = {key: value for key, value in before.items() if key not in HEAD}
     dropped = {key for key, value in given.items() if value is None and not _takes_none(found, key)}
     merged = {key: value for key, value in merge(old, given).items() if key not in dropped}
     return Declaration(place, before, found.from_data(merged, str(place)), merged != old)
-
-
-def model_name(model: Name | Model | Any) -> str:
-    """Return the name of a model as a user types it.
-
-    Args:
-        model: Its name, or what saving it or reading its metadata returned.
-
-    Raises:
-        UserError: It is something else, or metadata that was neither saved nor read by this program.
-    """
-    if isinstance(model, str | os.PathLike):
-        return spelt(model)
-    place = getattr(getattr(model, "_saved_at", None), "source", None)
-    if not isinstance(place, str):
-        raise UserError(
-            f"model: expected a name, or what saving a model returned, got a {type(model).__qualname__}",
-            code="no-model",
-            hint='save it first: model=mlem.api.save(obj, "name", sample_data=...)',
-        )
-    return place
-
-
-def plain(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Return fields as a declaration has them: paths as text, also within."""
-
-    def of(value: Any) -> Any:
-        if isinstance(value, os.PathLike):
-            return spelt(value)
-        if isinstance(value, Mapping):
-            return {str(key): of(inner) for key, inner in value.items()}
-        return [of(inner) for inner in value] if isinstance(value, list | tuple) else value
-
-    return {key: value if key == "model" else of(value) for key, value in values.items()}
 
 
 def merge(base: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:

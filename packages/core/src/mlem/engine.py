@@ -25,7 +25,7 @@ from mlem.journal import (
     state_of,
 )
 from mlem.locking import Lock, Report, expect_ours, hold, new_state, nothing_left_of, release_lock, session_of
-from mlem.recovery import gate, putting_back, same_release
+from mlem.recovery import gate, putting_back, same_release, tell_crash
 from mlem.session import Session
 from mlem.state import Release, State
 from mlem.step import Change, Context, Step
@@ -107,6 +107,8 @@ def run(
         settled = served is not None and served.records == state.records and served.model_hash == model.digest
         if served is not None and settled and all(change.action == "keep" for change in changes):
             return _kept(target, session, steps, ctx, served, changes)
+        if served is not None:
+            tell_crash(target, ctx, state)
         with putting_back(target, session, steps, ctx, served, model.digest):
             ctx = apply_changes(session, steps, ctx, changes)
             gate(target, ctx, state_of(session), model.digest)
@@ -128,7 +130,7 @@ def _kept(target: Target, session: Session, steps: Sequence[Step], ctx: Context,
     try:
         gate(target, ctx, state, served.model_hash)
     except GateError as error:
-        ctx.report(f"{error.message.splitlines()[0]}; starting it again")
+        ctx.report(f"{error.message}\nstarting it again")
         state = _restarted(target, session, steps, ctx, served, error)
         return _outcome(changes, state, changed=True)
     prune(steps, ctx, state)  # what a run left that was killed after its gate
@@ -160,6 +162,7 @@ def restart(target: Target, *, report: Report, lock: Lock = Lock()) -> Release:
                 code="unfinished",
                 hint=f"finish it: mlem deployment run --load {target.name}",
             )
+        tell_crash(target, ctx, state)
         nothing = UserError(f"a {target.deployment.type} deployment has nothing that can be started again", code="no-restart")
         return _restarted(target, session, target.deployment.steps(ctx), ctx, served, nothing).releases[0]
 

@@ -106,6 +106,17 @@ def _samples(ctx: Context) -> Mapping[str, Any]:
     return all_samples(ctx.model, folder)
 
 
+def tell_crash(deployment: Deployment, ctx: Context, state: State) -> None:
+    """Report why something crashed, with its last log lines, before it is replaced: they go with it."""
+    try:
+        condition = deployment.condition(ctx, state)
+    except MlemError:
+        return
+    if condition.status is DeploymentStatus.CRASHED:
+        why = f" ({condition.reason})" if condition.reason else ""
+        ctx.report(f"what is replaced had crashed{why}{last_lines(deployment, ctx, state)}")
+
+
 def last_lines(deployment: Deployment, ctx: Context, state: State) -> str:
     """Return the last log lines, indented, for a message; empty where there are none."""
     if "logs" not in deployment.capabilities:

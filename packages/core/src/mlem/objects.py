@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
 from pydantic import BaseModel, ConfigDict, PrivateAttr, SecretStr
 
+from mlem.fields import inner_type
 from mlem.validation import validate
 
 EXTENSION = ".mlem"
@@ -46,6 +47,24 @@ class Value(BaseModel):
         made = self.model_copy(update=parts)
         made._folder = folder
         return made
+
+    @classmethod
+    def with_paths(cls, values: Mapping[str, Any], moved: Callable[[str], str]) -> dict[str, Any]:
+        """Return the values of fields with their paths as seen from another folder.
+
+        Args:
+            values: Fields and their values, as typed.
+            moved: Says how a path is written there.
+        """
+        found = dict(values)
+        for name, value in values.items():
+            field = cls.model_fields.get(name)
+            inner = inner_type(field.annotation) if field is not None else None
+            if inner is Path and isinstance(value, str):
+                found[name] = moved(value)
+            elif isinstance(inner, type) and issubclass(inner, Value) and isinstance(value, Mapping):
+                found[name] = inner.with_paths(value, moved)
+        return found
 
     def declared_path(self, declared: str | Path) -> Path:
         """Return the absolute path that a field of this value means."""

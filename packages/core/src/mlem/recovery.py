@@ -24,6 +24,13 @@ def gate(target: Target, ctx: Context, state: State, model_hash: str) -> None:
     pass_gate(target.deployment, ctx, state, model_hash)
 
 
+def tell_crash(target: Target, ctx: Context, state: State) -> None:
+    """Report why something crashed before it is replaced; see `mlem.gate.tell_crash`."""
+    from mlem.gate import tell_crash as tell
+
+    tell(target.deployment, ctx, state)
+
+
 def same_release(state: State, served: Release) -> State:
     """Return a state whose newest release has its present records: a process that was put back or started again has another pid."""
     return state.model_copy(update={"releases": (served.model_copy(update={"records": state.records}), *state.releases[1:])})

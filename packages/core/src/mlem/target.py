@@ -13,7 +13,7 @@ from mlem.edge import plugin_edge
 from mlem.env import Env
 from mlem.errors import DeclarationError, MlemError, NotFoundError, PluginError
 from mlem.plugins import registry
-from mlem.project import Location, Name, locate, objects_of_kind
+from mlem.project import Location, locate, objects_of_kind
 from mlem.state import State
 from mlem.state_manager import StateManager, Store
 from mlem.step import Context
@@ -218,21 +218,6 @@ def near(name: str, location: Location) -> Location | None:
             if place.path.is_file():
                 return replace(place, root=location.root)
     return None
-
-
-def model_reference(name: str, project: Name | None, location: Location) -> str:
-    """Write a model's name, as typed in the current folder, as a declaration should keep it.
-
-    Args:
-        name: As typed.
-        project: The folder that typed names start from; the current one when None.
-        location: The declaration that will have it.
-    """
-    if "://" in name:
-        return name
-    place = locate(name, project)
-    stem = place.path.with_suffix("")
-    return stem.relative_to(location.root).as_posix() if stem.is_relative_to(location.root) else str(stem)
 
 
 def state_manager(deployment: Deployment, config: Config, source: str) -> StateManager:

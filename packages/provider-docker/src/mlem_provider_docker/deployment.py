@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self, cast
 
@@ -88,6 +88,14 @@ class DockerContainer(ImageOptions, Deployment):
 
         return super().from_data(translate_deployment(data, source, prefix), source, prefix=prefix)
 
+    @classmethod
+    def with_paths(cls, values: Mapping[str, Any], moved: Callable[[str], str]) -> dict[str, Any]:
+        """See `Value.with_paths`: the folders of volumes are paths too."""
+        found = super().with_paths(values, moved)
+        if isinstance(values.get("volumes"), list):
+            found["volumes"] = [_moved(str(volume), moved) for volume in values["volumes"]]
+        return found
+
     @field_validator("volumes")
     @classmethod
     def _check_volumes(cls, volumes: list[str]) -> list[str]:
@@ -134,7 +142,7 @@ class DockerContainer(ImageOptions, Deployment):
         situation = container.situation(found, record)
         if situation.startswith("on port"):
             return Condition(DeploymentStatus.UNKNOWN, f"the container is {situation}: run again to put it on record")
-        is_ready, reason = ready(record["url"], _PROBE_TIMEOUT_S)
+        is_ready, reason = ready(record["url"], _PROBE_TIMEOUT_S, direct=not record.get("address_host"))
         if is_ready:
             return Condition(DeploymentStatus.RUNNING)
         restarts = found.get("RestartCount", 0)
@@ -157,7 +165,7 @@ class DockerContainer(ImageOptions, Deployment):
         url = self.address(ctx, state)
         if url is None:
             raise NotFoundError(f'"{ctx.name}" has no container', code="not-deployed", hint=f"mlem deployment run --load {ctx.name}")
-        return HttpClient(url=url)
+        return HttpClient(url=url, direct=not state.records[ContainerStep.name].get("address_host"))
 
     def logs(self, ctx: Context, state: State, *, follow: bool, tail: int | None) -> Iterator[str]:
         """Yield what the container wrote; following ends when it stops."""
@@ -180,3 +188,12 @@ def _engine(ctx: Context, record: Record | None) -> Engine:
 
     env = cast("DockerEnv", ctx.env)
     return engine_of(env, record["engine"] if record else env.where)
+
+
+def _moved(volume: str, moved: Callable[[str], str]) -> str:
+    """Return a volume with its folder as seen from elsewhere; a name of a volume has no folder."""
+    source, separator, rest = volume.partition(":")
+    if not source.startswith("."):
+        return volume
+    path = moved(source)
+    return f"{path if path.startswith(('.', '/')) else f'./{path}'}{separator}{rest}"

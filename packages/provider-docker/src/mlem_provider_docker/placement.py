@@ -144,7 +144,7 @@ class Placement:
 
     def _await_ready(self, record: Record, began: float) -> float | None:
         while time.monotonic() < began + self.ready_timeout_s:
-            if ready(record["url"], _PROBE_TIMEOUT_S)[0]:
+            if ready(record["url"], _PROBE_TIMEOUT_S, direct=not record.get("address_host"))[0]:
                 return round(time.monotonic() - began, 2)
             if container.condition(self.engine.container(record["id"]), record).status is not DeploymentStatus.STARTING:
                 return None

@@ -7,14 +7,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mlem.deploying import deploy as run_deploy
-from mlem.deploying import model_name, plain
 from mlem.edge import plugin_edge
 from mlem.errors import ConflictError, DeclarationError, UserError
 from mlem.handle import DeploymentHandle, _silent
 from mlem.locking import Lock
 from mlem.plugins import registry
 from mlem.project import Location, Name, init_project, locate, objects_of_kind
-from mlem.target import deployment_class, expect_object, model_reference, resolve_env
+from mlem.references import kept_fields
+from mlem.target import deployment_class, expect_object, resolve_env
 from mlem.yaml_file import update_file
 
 if TYPE_CHECKING:
@@ -36,7 +36,8 @@ def declare_env(type_: str, name: Name, values: Mapping[str, Any], project: Name
         ConflictError: Another kind of object has the name.
     """
     place = locate(name, project)
-    env = registry().get("env", type_).from_data(plain(values), str(place))
+    cls = registry().get("env", type_)
+    env = cls.from_data(kept_fields(cls, values, project, place), str(place))
     _expect_kind_or_nothing(place, "env")
     update_file(place.path, env.to_data())
     return place
@@ -58,10 +59,8 @@ def declare_deployment(type_: str, name: Name, values: Mapping[str, Any], projec
         ConflictError: Another kind of object has the name.
     """
     place = locate(name, project)
-    fields = plain(values)
-    if fields.get("model") is not None:
-        fields["model"] = model_reference(model_name(values["model"]), project, place)
-    deployment = deployment_class(type_).from_data(fields, str(place))
+    cls = deployment_class(type_)
+    deployment = cls.from_data(kept_fields(cls, values, project, place), str(place))
     if not isinstance(deployment.env, str):
         resolve_env(deployment, place)
     _expect_kind_or_nothing(place, "deployment")

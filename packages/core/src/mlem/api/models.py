@@ -12,11 +12,11 @@ from mlem.calling import finished
 from mlem.config import load_config
 from mlem.data_types.index import hand_on_index
 from mlem.data_types.notes import collecting
-from mlem.deploying import model_name, plain
 from mlem.errors import PluginError
 from mlem.handle import _silent
 from mlem.plugins import registry
 from mlem.project import Name, locate
+from mlem.references import model_name, plain
 
 if TYPE_CHECKING:
     from mlem.model import Model

@@ -158,11 +158,11 @@ def _example(one: DeploymentHandle) -> str | None:
 @output_option
 def plan(name: str, model: str | None, detailed_exitcode: bool, project: str | None, output: str) -> int:
     """Show what a run would create, update, replace or remove, why, and what callers would notice."""
-    from mlem.target import model_reference
+    from mlem.references import object_reference
 
     one = handle(name, project)
     if model is not None:
-        deployment = one.deployment.model_copy(update={"model": model_reference(model, project, one.target.location)})
+        deployment = one.deployment.model_copy(update={"model": object_reference(model, project, one.target.location)})
         one = replace(one, target=replace(one.target, deployment=deployment))
     changes = one.plan()
     differs = any(change.action != "keep" for change in changes)

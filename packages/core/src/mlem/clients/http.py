@@ -45,8 +45,8 @@ class HttpClient(Client):
 
     Without a token of its own, it reads the bearer token from the environment variable ``MLEM_TOKEN`` at each call. Neither that nor what
     is given as ``token`` and ``headers`` reaches a file or a message. ``http_proxy``, ``https_proxy`` and ``no_proxy`` count, but for
-    this machine's own addresses. A call is repeated only where the model can't have seen it: the connection was not established, or
-    the server answered 503 with ``Retry-After`` before the model was asked.
+    this machine's own addresses, and where ``direct`` is set. A call is repeated only where the model can't have seen it: the connection
+    was not established, or the server answered 503 with ``Retry-After`` before the model was asked.
 
     Threads share its connections, and so do the tasks of an event loop. A process that was forked opens its own, and so does a copy, or
     what a pickle brings back.
@@ -61,6 +61,7 @@ class HttpClient(Client):
     )
     token: SecretStr | None = Field(default=None, description="bearer token (default: MLEM_TOKEN at each call)")
     ca_file: str | None = Field(default=None, description="PEM file with the certificates to trust instead of the system's")
+    direct: bool = Field(default=False, description="ask no proxy, whatever the environment says")
     headers: dict[str, SecretStr] = Field(default={}, exclude=True, description="headers that every request has")
 
     _pools: ProcessLocal[Pools] = PrivateAttr(default_factory=lambda: ProcessLocal(_pools))
@@ -242,7 +243,7 @@ class HttpClient(Client):
     def _route(self) -> Route:
         from mlem.clients.pools import Route
 
-        return Route(self.ca_file, proxy_for(self.url), urlsplit(self.url).scheme == "https")
+        return Route(self.ca_file, None if self.direct else proxy_for(self.url), urlsplit(self.url).scheme == "https")
 
     def _headers(self, body: bytes | None, media_type: str, accept: str) -> dict[str, str]:
         headers = {name: value.get_secret_value() for name, value in self.headers.items()}

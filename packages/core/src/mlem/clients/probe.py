@@ -18,12 +18,13 @@ from mlem.clients.proxy import proxy_for
 MAX_BYTES = 65536
 
 
-def ready(url: str, timeout_s: float) -> tuple[bool, str]:
+def ready(url: str, timeout_s: float, *, direct: bool = False) -> tuple[bool, str]:
     """Ask a server whether its model answers.
 
     Args:
         url: The server's address, ``http://host:8080``.
         timeout_s: Seconds for everything together.
+        direct: Whether no proxy is asked, whatever the environment says.
 
     Returns:
         Whether it is ready, and why not; the reason is empty when it is.
@@ -31,7 +32,7 @@ def ready(url: str, timeout_s: float) -> tuple[bool, str]:
     parts = urlsplit(url)
     place = f"{parts.hostname}:{_port(parts)}"
     try:
-        status, body = _ask(parts, proxy_for(url), Deadline(timeout_s))
+        status, body = _ask(parts, None if direct else proxy_for(url), Deadline(timeout_s))
     except TimeoutError:
         return False, f"no answer from {place} within {timeout_s:g} s"
     except socket.gaierror as error:

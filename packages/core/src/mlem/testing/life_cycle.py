@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -174,7 +175,11 @@ class LifeCycleSuite(DeploymentFixtures):
         self.kill(handle)
         assert handle.status().status is not DeploymentStatus.RUNNING
         assert {change.action for change in handle.plan()} != {"keep"}
-        assert handle.run().changed is True
+        crashed = handle.status()
+        logs = list(handle.logs(tail=1)) if crashed.status is DeploymentStatus.CRASHED and "logs" in handle.deployment.capabilities else []
+        told: list[str] = []
+        assert replace(handle, report=told.append).run().changed is True
+        assert all(line in "\n".join(told) for line in logs), told  # they are gone with what was replaced
         assert handle.status() == Condition(DeploymentStatus.RUNNING)
         assert [release.number for release in handle.releases()] == [1]
         assert len(self.running(_lineage(handle))) == 1
