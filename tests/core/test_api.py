@@ -194,6 +194,9 @@ def test_what_is_shown_of_an_object_fits_on_a_line(project: Project, platform: F
         handle.get_client(),
         HttpClient(url="http://h/" + "p" * 200),
         HttpClient(url="http://h", token="s3cret", headers={"x-key": "s3cret"}),
+        handle.run(),
+        handle.state(),
+        *handle.releases(),
     ]
     for one in shown:
         for text in (repr(one), str(one)):

@@ -14,10 +14,10 @@ from mlem.stores.exclusive import exclusive_creation
 from mlem.stores.fsspec import FsspecStateManager
 from mlem.stores.local import LocalStateManager
 from mlem.stores.log import KEPT_VERSIONS, LogStore
-from mlem.testing.store_suite import StateManagerSuite, StoreSuite
+from mlem.testing.store_suite import HistorySuite, StateManagerFixtures, StateManagerSuite, StoreSuite
 
 
-class LocalFixtures:
+class LocalFixtures(StateManagerFixtures):
     def manager(self, tmp_path: Path) -> StateManager:
         return LocalStateManager()
 
@@ -26,13 +26,17 @@ class TestLocal(LocalFixtures, StateManagerSuite):
     pass
 
 
-class FileFixtures:
+class FileFixtures(StateManagerFixtures):
     def manager(self, tmp_path: Path) -> StateManager:
         return FsspecStateManager(uri=(tmp_path / "shared").as_uri(), ttl_s=3)
 
 
 class TestFsspecOnFiles(FileFixtures, StoreSuite):
     pass
+
+
+class TestFsspecOnFilesHistory(FileFixtures, HistorySuite):
+    seconds: ClassVar[float] = 4.0
 
 
 class TestFsspecOnFilesLocks(FileFixtures, StateManagerSuite):

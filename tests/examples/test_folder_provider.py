@@ -10,7 +10,7 @@ import psutil
 from mlem_provider_folder.deployment import processes
 
 from mlem.handle import DeploymentHandle
-from mlem.testing import CrashSafetySuite, LifeCycleSuite
+from mlem.testing import CrashSafetySuite, LifeCycleSuite, OperationSuite
 from mlem.testing.life_cycle import DeploymentFixtures
 
 
@@ -39,6 +39,10 @@ class FolderFixtures(DeploymentFixtures):
 
 
 class TestLifeCycle(FolderFixtures, LifeCycleSuite):
+    pass
+
+
+class TestOperation(FolderFixtures, OperationSuite):
     pass
 
 

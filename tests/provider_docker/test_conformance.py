@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from mlem.handle import DeploymentHandle
-from mlem.testing import CrashSafetySuite, LifeCycleSuite, Project
+from mlem.testing import CrashSafetySuite, LifeCycleSuite, OperationSuite, Project
 from mlem.testing.life_cycle import DeploymentFixtures
 from mlem_provider_docker.image import made_for
 from mlem_provider_docker.sdk import Engine
@@ -33,6 +33,9 @@ class DockerFixtures(DeploymentFixtures):
 
     def fields(self) -> Mapping[str, Any]:
         return {"container_name": self.container_name}
+
+    def passing(self, variable: str) -> Mapping[str, Any]:
+        return {"pass_environment": variable}
 
     def changed_fields(self) -> Mapping[str, Any]:
         return {**self.fields(), "memory_mib": 256}
@@ -83,6 +86,10 @@ class DockerFixtures(DeploymentFixtures):
 
 
 class TestLifeCycle(DockerFixtures, LifeCycleSuite):
+    pass
+
+
+class TestOperation(DockerFixtures, OperationSuite):
     pass
 
 

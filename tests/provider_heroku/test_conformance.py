@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from mlem.handle import DeploymentHandle
-from mlem.testing import CrashSafetySuite, LifeCycleSuite
+from mlem.testing import CrashSafetySuite, LifeCycleSuite, OperationSuite
 from mlem.testing.life_cycle import DeploymentFixtures
 from mlem_provider_docker import LINEAGE_LABEL, Engine
 from mlem_provider_heroku.testing import HerokuSimulator
@@ -30,6 +30,9 @@ class HerokuFixtures(DeploymentFixtures):
     def fields(self) -> Mapping[str, Any]:
         return {"app_name": self.app_name, **{f"env.{key}": value for key, value in self.heroku.fields().items()}}
 
+    def passing(self, variable: str) -> Mapping[str, Any]:
+        return {"pass_environment": variable}
+
     def changed_fields(self) -> Mapping[str, Any]:
         return {**self.fields(), "environment.GREETING": "hello"}
 
@@ -48,6 +51,10 @@ class HerokuFixtures(DeploymentFixtures):
 
 
 class TestLifeCycle(HerokuFixtures, LifeCycleSuite):
+    pass
+
+
+class TestOperation(HerokuFixtures, OperationSuite):
     pass
 
 

@@ -16,7 +16,7 @@ import psutil
 import pytest
 
 from mlem.handle import DeploymentHandle
-from mlem.testing import CrashSafetySuite, LifeCycleSuite, Project
+from mlem.testing import CrashSafetySuite, LifeCycleSuite, OperationSuite, Project
 from mlem.testing.life_cycle import DeploymentFixtures
 from mlem_provider_local.process import find
 
@@ -67,6 +67,10 @@ class LocalFixtures(DeploymentFixtures):
 
 
 class TestLifeCycle(LocalFixtures, LifeCycleSuite):
+    pass
+
+
+class TestOperation(LocalFixtures, OperationSuite):
     pass
 
 

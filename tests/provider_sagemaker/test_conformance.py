@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from mlem.handle import DeploymentHandle
-from mlem.testing import CrashSafetySuite, LifeCycleSuite, Project
+from mlem.testing import CrashSafetySuite, LifeCycleSuite, OperationSuite, Project
 from mlem.testing.life_cycle import DeploymentFixtures
 from mlem_provider_sagemaker.aws import connect
 
@@ -59,6 +59,10 @@ class SagemakerFixtures(DeploymentFixtures):
 
 
 class TestLifeCycle(SagemakerFixtures, LifeCycleSuite):
+    pass
+
+
+class TestOperation(SagemakerFixtures, OperationSuite):
     pass
 
 

@@ -25,6 +25,7 @@ from mlem.journal import (
     state_of,
 )
 from mlem.locking import Lock, Report, expect_ours, hold, new_state, nothing_left_of, release_lock, session_of
+from mlem.objects import one_line
 from mlem.recovery import gate, putting_back, same_release, tell_crash
 from mlem.session import Session
 from mlem.state import Release, State
@@ -48,6 +49,10 @@ class Outcome:
     changes: tuple[Change, ...]
     state: State
     changed: bool
+
+    def __repr__(self) -> str:
+        """Show what was done, in one line."""
+        return one_line("Outcome", *(f"{change.step}: {change.action}" for change in self.changes), repr(self.state))
 
 
 @plugin_edge()

@@ -17,7 +17,9 @@ class Env(MlemObject, ABC):
     Attributes:
         type: The word that users type: ``docker``.
         deployment_type: The deployment type that is meant when only the env's word is given.
+        secret_variables: The environment variables that credentials come from; the conformance kit looks whether one leaks.
     """
 
     object_type: ClassVar[str] = "env"
     deployment_type: ClassVar[str] = ""
+    secret_variables: ClassVar[tuple[str, ...]] = ()

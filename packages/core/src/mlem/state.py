@@ -10,7 +10,7 @@ from typing import Any, Self
 from pydantic import Field
 
 from mlem.errors import ConflictError, DeclarationError
-from mlem.objects import Value
+from mlem.objects import Value, one_line
 from mlem.place import Place
 from mlem.step import Record
 from mlem.validation import validate
@@ -76,6 +76,12 @@ class Release(Value):
     created: str
     rollback_of: int | None = None
 
+    def __repr__(self) -> str:
+        """Show which one it is, in one line."""
+        return one_line("Release", str(self.number), f"model: {self.model_hash}", self.created)
+
+    __str__ = __repr__
+
 
 class State(Value):
     """What is really deployed.
@@ -110,6 +116,13 @@ class State(Value):
     nonce: str = ""
     written_by: str = ""
     schema_version: int = SCHEMA_VERSION
+
+    def __repr__(self) -> str:
+        """Show what it is of, in one line."""
+        newest = f"release {self.releases[0].number}" if self.releases else "no release"
+        return one_line("State", self.type, newest, f"model: {self.model_hash}", f"serial: {self.serial}", f"lineage: {self.lineage}")
+
+    __str__ = __repr__
 
     @property
     def empty(self) -> bool:

@@ -61,6 +61,16 @@ class PushedImageStep(Step):
             "tag": tag_of(recipe, ctx.model, ctx.lineage) if recipe and ctx.model else None,
         }
 
+    def check(self, ctx: Context, wanted: Record, recorded: Record | None) -> None:
+        """Look for an Engine that builds, and for versions that differ."""
+        from mlem_provider_docker import image
+        from mlem_provider_docker.recipe import Recipe
+        from mlem_provider_docker.sdk import connect
+
+        if ctx.model is not None:
+            image.expect_versions(Recipe.of(_options(ctx), ctx.model), _options(ctx), ctx.model)
+            connect(self.engine_address(ctx).endpoint())
+
     def apply(self, ctx: Context, wanted: Record, recorded: Record | None) -> Record:
         """Build the image unless a killed run did, and push it; one that is put back is in the registry already.
 

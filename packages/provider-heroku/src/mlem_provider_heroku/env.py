@@ -20,6 +20,7 @@ class HerokuEnv(Env):
 
     type: ClassVar[str] = "heroku"
     deployment_type: ClassVar[str] = "heroku"
+    secret_variables: ClassVar[tuple[str, ...]] = ("HEROKU_API_KEY",)
 
     team: str | None = Field(default=None, min_length=1, description="team that owns the apps (default: your personal apps)")
     engine: EngineAddress = Field(default=EngineAddress(), description="the Docker Engine that builds the images")

@@ -71,6 +71,20 @@ class EndpointStep(Step):
             return Change(self.name, "replace", reason, f"some minutes, until the new endpoint serves: {why}")
         return Change(self.name, "update", f"{reason}; the old instances serve until the new ones do")
 
+    def check(self, ctx: Context, wanted: Record, recorded: Record | None) -> None:
+        """Look whether somebody else has the name."""
+        name = wanted["endpoint"]
+        if recorded is None or recorded["endpoint"] != name:
+            account = account_of(ctx, wanted)
+            self._expect_ours(ctx, account, name, account.endpoint(name))
+
+    @staticmethod
+    def _expect_ours(ctx: Context, account: Account, name: str, found: Mapping[str, Any] | None) -> None:
+        from mlem_provider_sagemaker import hosting
+
+        if found is not None and mark(ctx.lineage) not in found["EndpointConfigName"]:
+            hosting.expect_ours(account, hosting.ENDPOINT, name, str(found["EndpointArn"]), ctx.lineage)
+
     def apply(self, ctx: Context, wanted: Record, recorded: Record | None) -> Record:
         """Create the endpoint, adopt the one of a killed run, or let SageMaker update it; the gate waits until it serves."""
         from mlem_provider_sagemaker.hosting import IN_PLACE, situation
@@ -98,8 +112,7 @@ class EndpointStep(Step):
             if found is None:
                 return self._create(ctx, account, wanted)
             arn = str(found["EndpointArn"])
-            if mark(ctx.lineage) not in found["EndpointConfigName"]:
-                hosting.expect_ours(account, hosting.ENDPOINT, name, arn, ctx.lineage)
+            self._expect_ours(ctx, account, name, found)
             if found["EndpointStatus"] in hosting.WORKING:
                 found = hosting.settle(ctx, account, name)
                 continue

@@ -23,6 +23,7 @@ class SagemakerEnv(Env):
 
     type: ClassVar[str] = "sagemaker"
     deployment_type: ClassVar[str] = "sagemaker"
+    secret_variables: ClassVar[tuple[str, ...]] = ("AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
 
     region: str | None = Field(
         default=None, description="AWS region: eu-west-1 (default: AWS_REGION, AWS_DEFAULT_REGION, or the profile's)"

@@ -27,10 +27,8 @@ class RepositoryStep(Step):
         """Another repository is made beside the one that has the older images."""
         return Change(self.name, "update", differences(recorded, wanted))
 
-    def apply(self, ctx: Context, wanted: Record, recorded: Record | None) -> Record:
-        """Take the repository that is there, else make one."""
-        from mlem_provider_sagemaker import ecr
-
+    def check(self, ctx: Context, wanted: Record, recorded: Record | None) -> None:
+        """Refuse another region: what is in the first one would be forgotten."""
         if recorded is not None and recorded["region"] != wanted["region"]:
             before, now = (record["region"] or "the default region" for record in (recorded, wanted))
             raise ConflictError(
@@ -38,6 +36,11 @@ class RepositoryStep(Step):
                 code="other-region",
                 hint=f"remove it there first: mlem deployment remove {ctx.name}; then run it again",
             )
+
+    def apply(self, ctx: Context, wanted: Record, recorded: Record | None) -> Record:
+        """Take the repository that is there, else make one."""
+        from mlem_provider_sagemaker import ecr
+
         tags = tags_of(ctx.lineage, ctx.name, env_of(ctx).tags)
         uri, made = ecr.provide(account_of(ctx, wanted), wanted["repository"], ctx.lineage, tags)
         return {**wanted, "uri": uri, "made": made}
@@ -86,9 +89,13 @@ class ImageStep(PushedImageStep):
         found = super().wanted(ctx)
         return {**found, "tag": image_tag(ctx.lineage, found["tag"]) if found["tag"] else None}
 
-    def apply(self, ctx: Context, wanted: Record, recorded: Record | None) -> Record:
-        """See `PushedImageStep.apply`; a role that is not there is found out before anything is built."""
+    def check(self, ctx: Context, wanted: Record, recorded: Record | None) -> None:
+        """See `PushedImageStep.check`; look for the role too, which the model needs."""
+        super().check(ctx, wanted, recorded)
         self._findings.role.arn(ctx)
+
+    def apply(self, ctx: Context, wanted: Record, recorded: Record | None) -> Record:
+        """See `PushedImageStep.apply`."""
         try:
             return super().apply(ctx, wanted, recorded)
         except MlemError as error:

@@ -5,7 +5,8 @@ Install it with ``pip install mlem-core[testing]``; `DeploymentSuite` shows how.
 
 from mlem.testing.crash import CrashSafetySuite
 from mlem.testing.life_cycle import LifeCycleSuite
+from mlem.testing.operation import OperationSuite
 from mlem.testing.projects import Project
-from mlem.testing.store_suite import StateManagerSuite, StoreSuite
+from mlem.testing.store_suite import HistorySuite, StateManagerSuite, StoreSuite
 
-__all__ = ["CrashSafetySuite", "LifeCycleSuite", "Project", "StateManagerSuite", "StoreSuite"]
+__all__ = ["CrashSafetySuite", "HistorySuite", "LifeCycleSuite", "OperationSuite", "Project", "StateManagerSuite", "StoreSuite"]

@@ -2,9 +2,9 @@
 
 The task is JSON: ``manager`` (``module:class``), its ``fields``, ``root``, ``name``, ``worker``, and ``mode``:
 ``swap`` (adds to a number by compare-and-swap), ``count`` (adds to a number under the lock), ``hold`` (keeps the lock until
-its standard input ends). ``log`` is the file for the history, ``seconds`` the time after which it stops, ``times`` the number of
-additions, ``die`` a pair of a point (``before write``, ``after write``) and the number of the write to die at by SIGKILL,
-``cas: false`` switches compare-and-swap off. Prints a report in JSON.
+its standard input ends), ``obey`` (makes the writes that its standard input names). ``log`` is the file for the history, ``seconds``
+the time after which it stops, ``times`` the number of additions, ``die`` a pair of a point (``before write``, ``after write``) and
+the number of the write to die at by SIGKILL, ``cas: false`` switches compare-and-swap off. Prints a report in JSON.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def main(task: Mapping[str, Any]) -> dict[str, Any]:
         store = WithoutSwap(store)
     if "log" in task:
         store = RecordingStore(store, Recorder(Path(task["log"])), task["worker"], task.get("die"))
-    return {"swap": _swap, "count": _count, "hold": _hold}[task["mode"]](manager, store, task)
+    return {"swap": _swap, "count": _count, "hold": _hold, "obey": _obey}[task["mode"]](manager, store, task)
 
 
 def _swap(_manager: StateManager, store: Store, task: Mapping[str, Any]) -> dict[str, Any]:
@@ -92,6 +92,19 @@ def _hold(manager: StateManager, store: Store, task: Mapping[str, Any]) -> dict[
         session.save(session.state.with_record("held", {"by": task["worker"]}))
         print("holding", flush=True)
         sys.stdin.readline()
+    return {}
+
+
+def _obey(_manager: StateManager, store: Store, _task: Mapping[str, Any]) -> dict[str, Any]:
+    """Make the writes that are asked for, one JSON object a line, and say of each whether it was accepted."""
+    for line in sys.stdin:
+        asked = json.loads(line)
+        try:
+            store.write(asked["name"], asked["data"].encode(), asked["expect"])
+            won = True
+        except ConflictError:
+            won = False
+        print(json.dumps({"won": won}), flush=True)
     return {}
 
 

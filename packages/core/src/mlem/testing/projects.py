@@ -60,6 +60,11 @@ class Project:
             raise TypeError(f"{name} is no deployment")
         return loaded
 
+    @property
+    def variables(self) -> dict[str, str]:
+        """The environment of the commands."""
+        return {**os.environ, **self.environment}
+
     def mlem(self, *arguments: str, stdin: str | None = None, timeout_s: float = 300.0) -> subprocess.CompletedProcess[str]:
         """Run ``mlem`` in the project's folder."""
         return self.python("-m", "mlem.cli", *arguments, stdin=stdin, timeout_s=timeout_s)
@@ -69,7 +74,7 @@ class Project:
         return subprocess.run(  # noqa: S603  # the arguments are the test's own
             [*self.prefix, sys.executable, *arguments],
             cwd=self.folder,
-            env={**os.environ, **self.environment},
+            env=self.variables,
             input=stdin,
             stdin=subprocess.DEVNULL if stdin is None else None,
             capture_output=True,

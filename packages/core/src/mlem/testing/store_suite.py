@@ -10,6 +10,7 @@ import sys
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -19,6 +20,8 @@ from mlem.errors import ConflictError, LockedError
 from mlem.holder import new_lock
 from mlem.state import LockInfo, State
 from mlem.state_manager import ABSENT, StateManager, Store
+from mlem.testing.between import Rival, interrupted_at, lines_of
+from mlem.testing.history_fight import Fight
 
 NAMES = ["iris", "apps/iris", "apps/deep/er/iris", "größe", "苗/模型", "with space", "a+b=c&d", "x.y-z_1"]
 LINEAGE = "a" * 32
@@ -152,6 +155,51 @@ class StoreSuite(StateManagerFixtures):
 
         with ThreadPoolExecutor(8) as pool:
             won = list(pool.map(create, range(8 * 10)))
+        assert [sum(won[start : start + 8]) for start in range(0, 80, 8)] == [1] * 10
+
+    @pytest.mark.parametrize("operation", ["create", "swap", "delete"])
+    def test_whoever_comes_between_two_lines_is_noticed(self, managed: StateManager, store: Store, tmp_path: Path, operation: str) -> None:
+        """Another writer comes just before each line of the store's own code in turn: of two who expect one version, one is refused.
+
+        A store that reads, compares and then writes without a condition fails here every time: let the server, or the file system, compare.
+        """
+
+        def call(name: str, version: str) -> bool:
+            try:
+                store.delete(name, version) if operation == "delete" else store.write(name, b"mine", version)
+            except ConflictError:
+                return False
+            return True
+
+        def begun(name: str) -> str:
+            return ABSENT if operation == "create" else store.write(name, b"begun", ABSENT)
+
+        count = lines_of(lambda: call("counted", begun("counted")), store)
+        rival = Rival(store.write, self.worker(managed, tmp_path, mode="obey", name="", worker="rival") if self.processes else None)
+        try:
+            for number in range(0, count, max(1, count // 60)):
+                name = f"between-{number}"
+                version = begun(name)
+                mine = interrupted_at(number, partial(call, name, version), store, partial(rival.write, name, "theirs", version))
+                assert mine != rival.won(), f"line {number} of {count} of {operation}: mine {mine}, the other's {rival.won()}"
+                found = store.read(name)
+                assert (found and found.data) == ((None if operation == "delete" else b"mine") if mine else b"theirs")
+        finally:
+            rival.close()
+
+    def test_of_many_who_swap_one_version_one_wins(self, store: Store) -> None:
+        """Eight at once, ten times: a server that compares and writes in two moves lets more than one of them through."""
+        versions = [store.write(f"race-{number}", b"begun", ABSENT) for number in range(10)]
+
+        def swap(number: int) -> bool:
+            try:
+                store.write(f"race-{number // 8}", str(number).encode(), versions[number // 8])
+            except ConflictError:
+                return False
+            return True
+
+        with ThreadPoolExecutor(8) as pool:
+            won = list(pool.map(swap, range(8 * 10)))
         assert [sum(won[start : start + 8]) for start in range(0, 80, 8)] == [1] * 10
 
     def test_no_swap_gets_lost_between_processes(self, managed: StateManager, store: Store, tmp_path: Path) -> None:
@@ -330,3 +378,30 @@ class StateManagerSuite(StateManagerFixtures):
         assert state is not None
         assert state.records == {"count": {"total": 15, "by": {"w0": 5, "w1": 5, "w2": 5}}}
         assert [(report["done"], report["doubtful"]) for report in reports] == [(5, 0)] * 3
+
+
+class HistorySuite(StateManagerFixtures):
+    """Processes fight over one state while they are killed and paused; what each of them saw is checked for linearizability.
+
+    Fields of the state manager that make it give up a dead holder soon, as ``ttl_s=3``, make the fight fiercer.
+    """
+
+    seconds: ClassVar[float] = 10.0
+    """How long they fight; ten minutes find more."""
+
+    def fight(self, tmp_path: Path, **task: Any) -> Fight:
+        """Prepare a fight."""
+        folder = tmp_path / "histories"
+        folder.mkdir()
+        return Fight(self.manager(tmp_path), folder, self.seconds, environments=(self.environment(),), task=task)
+
+    def test_no_history_is_impossible_and_no_update_is_lost(self, tmp_path: Path) -> None:
+        """A register, one operation at a time, would have given the same answers; `Verdict` says what did not hold."""
+        verdict = self.fight(tmp_path).run()
+        assert verdict.clean, verdict
+        assert verdict.landed > 10, verdict
+
+    def test_the_check_notices_a_store_without_conditions(self, tmp_path: Path) -> None:
+        """The same fight with the conditions taken off: a check that passes this one shows nothing."""
+        verdict = self.fight(tmp_path, cas=False).run()
+        assert not verdict.clean, verdict

@@ -1,0 +1,169 @@
+"""`OperationSuite`: what happens around a run: readers that go away, stores that stop answering, secrets that change or could leak."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from mlem.deployment import Condition, DeploymentStatus
+from mlem.errors import PlatformError
+from mlem.testing.life_cycle import NAME, DeploymentFixtures
+from mlem.testing.projects import SAMPLE, Project
+
+OUTAGES = (2, 4)
+"""Writes of the state at which the store stops answering: after the first, and when something serves already."""
+
+
+class OperationSuite(DeploymentFixtures):
+    """Nothing around a run decides about it, and nothing living is lost sight of.
+
+    Example::
+
+        class TestOperation(MyFixtures, OperationSuite):
+            pass
+    """
+
+    def test_a_plan_before_the_first_run_on_a_shared_store(self, project: Project) -> None:
+        """A pull request that adds a deployment is planned where nobody has deployed it yet: ``plan`` reads a state that is not there."""
+        options = [*_options(self), *_shared(project)]
+        declared = project.mlem("declare", "deployment", self.type, NAME, "--model", "double", *options)
+        assert declared.returncode == 0, declared.stderr
+        for expected in ({"create"}, {"keep"}, {"create"}):
+            plan = project.mlem("deployment", "plan", NAME, "--detailed-exitcode", "--output", "json")
+            assert plan.returncode == (0 if expected == {"keep"} else 10), plan.stderr
+            # a step that the declaration does without is kept as it is: not there
+            assert {change["action"] for change in json.loads(plan.stdout)["changes"]} - {"keep"} == expected - {"keep"}
+            words = ["remove", NAME] if expected == {"keep"} else ["run", "--load", NAME]
+            done = project.mlem("deployment", *words)
+            assert done.returncode == 0, done.stderr
+
+    def test_records_are_plain_data(self, project: Project) -> None:
+        """Each record is JSON data and comes back from the state's file as it was: no paths, dates, sets or objects of an SDK."""
+        done = project.run(self.type, NAME, "double", self.fields())
+        assert done.returncode == 0, done.stderr
+        state = project.handle(NAME).state()
+        assert state is not None
+        assert state.records
+        assert json.loads(json.dumps(state.records)) == state.records
+
+    def test_a_reader_that_goes_away_does_not_end_a_run(self, project: Project) -> None:
+        """``mlem deployment run ... | head -1``: a step must not write to standard output itself, nor die of a line that nobody reads."""
+        assert _read_one_line(project, "run", self.type, NAME, "--model", "double", *_options(self)) == 0
+        handle = project.handle(NAME)
+        state = handle.state()
+        assert state is not None
+        assert (handle.status(), len(self.running(state.lineage))) == (Condition(DeploymentStatus.RUNNING), 1)
+        with handle.get_client() as client:
+            assert client.predict(SAMPLE) == [2.0, 4.0, 6.0]
+        assert _read_one_line(project, "remove", NAME) == 0
+        assert self.leftovers(state.lineage) == []
+
+    @pytest.mark.parametrize("write", OUTAGES)
+    def test_a_store_that_stops_answering_in_a_run_loses_nothing(self, project: Project, write: int) -> None:
+        """Exit 7 and what to do; when the store answers again the same command finishes, with one server and nothing left over."""
+        words = ["deployment", "run", self.type, NAME, "--model", "double", *_options(self), *_shared(project)]
+        done = project.python("-m", "mlem.testing.outage", str(write), *words)
+        assert done.returncode == PlatformError.exit_code, done.stderr
+        assert "repeat the command" in done.stderr or "push" in done.stderr, done.stderr
+        again = project.mlem(*words)
+        assert again.returncode == 0, again.stderr
+        handle = project.handle(NAME)
+        state = handle.state()
+        assert state is not None
+        assert (handle.status(), len(self.running(state.lineage))) == (Condition(DeploymentStatus.RUNNING), 1)
+        assert handle.remove() is True
+        assert self.leftovers(state.lineage) == []
+
+    def test_a_rotated_secret_is_noticed(self, project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A secret that is passed on by the name of its variable: ``plan`` compares with what runs, and ``run`` brings the new one."""
+        variable = "KIT_PASSED_ON"
+        passing = self.passing(variable)
+        if not passing:
+            pytest.skip("this provider passes no variables on")
+        seen = []
+        for value in ("canary-one-31d0f2", "canary-two-b8c4e9"):
+            monkeypatch.setenv(variable, value)
+            done = project.run(self.type, NAME, "double", {**self.fields(), **passing})
+            assert done.returncode == 0, done.stderr
+            seen.append(done.stdout + done.stderr)
+            assert {change.action for change in project.handle(NAME).plan()} == {"keep"}
+            monkeypatch.setenv(variable, "canary-two-b8c4e9")
+            if value == "canary-one-31d0f2":
+                plan = project.mlem("deployment", "plan", NAME, "--detailed-exitcode")
+                assert plan.returncode == 10, plan.stdout
+                seen.append(plan.stdout + plan.stderr)
+        assert "canary-" not in "".join([*seen, *_written(project)])
+
+    def test_the_providers_own_secrets_stay_out_of_everything(self, project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+        """The values of `Env.secret_variables` are in no file, state, message, log or argument list."""
+        secrets = self.secrets(project)
+        for name, value in secrets.items():
+            monkeypatch.setenv(name, value)
+        said = []
+        with _arguments_of_processes() as arguments:
+            for model in ("double", "wrong"):
+                done = project.run(self.type, NAME, model, self.fields())
+                assert done.returncode == (0 if model == "double" else 8), done.stderr
+                said.append(done.stdout + done.stderr)
+            for words in (f"status {NAME}", f"plan {NAME} --output json", f"logs {NAME}", f"releases {NAME} --output json", "list"):
+                done = project.mlem("deployment", *words.split(), "--traceback")
+                said.append(done.stdout + done.stderr)
+        places = {"a message": said, "a file": _written(project), "an argument list": arguments}
+        leaks = [(name, place) for name, value in secrets.items() for place, texts in places.items() if value in "\n".join(texts)]
+        assert leaks == []
+
+
+def _options(fixtures: DeploymentFixtures) -> list[str]:
+    return [f"--{key}={value}" for key, value in fixtures.fields().items()]
+
+
+def _shared(project: Project) -> list[str]:
+    """Return the options that keep the state in a store that others could share; its failures are told soon."""
+    return [f"--state_manager.uri={(project.folder.parent / 'states').as_uri()}", "--state_manager.settle_timeout_s=1"]
+
+
+def _read_one_line(project: Project, *words: str) -> int:
+    """Run a command whose output is read up to its first line; return its exit code."""
+    command = [sys.executable, "-m", "mlem.cli", "deployment", *words]
+    with subprocess.Popen(command, cwd=project.folder, env=project.variables, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as process:  # noqa: S603  # the arguments are the test's own
+        assert process.stdout is not None
+        process.stdout.readline()
+        process.stdout.close()
+        return process.wait(300)
+
+
+def _written(project: Project) -> list[str]:
+    """Return the content of everything that was written beside the project."""
+    return [path.read_bytes().decode("latin-1") for path in project.folder.parent.rglob("*") if path.is_file()]
+
+
+@contextmanager
+def _arguments_of_processes() -> Iterator[Sequence[str]]:
+    """Collect the arguments of all processes as long as the context lasts: whoever is on this machine can read them."""
+    found: set[str] = set()
+    collected: list[str] = []
+    over = threading.Event()
+
+    def collect() -> None:
+        while not over.wait(0.01):
+            for path in Path("/proc").glob("[0-9]*/cmdline"):
+                try:
+                    found.add(path.read_bytes().decode("latin-1"))
+                except OSError:
+                    continue  # it has ended
+
+    thread = threading.Thread(target=collect, daemon=True)
+    thread.start()
+    try:
+        yield collected
+    finally:
+        over.set()
+        thread.join()
+        collected.extend(found)
