@@ -43,7 +43,7 @@ def test_everything_works_under_the_policy_and_needs_all_of_it(project: Project,
     role = next(item for item in options if "role" in item)
     without = project.run("sagemaker", "nobody", "double", [item for item in options if item != role])
     assert "no-role" in without.stderr  # who this is has been asked
-    assert project.mlem("deployment", "remove", "nobody").returncode == 0
+    assert not (project.folder / "nobody.mlem").exists()
     tagged = [*options, "--env.tags.team=nlp", "--keep_releases=1", "--autoscaling.max_instances=2"]
     deploy(project, "double", tagged)
     (project.folder / "data.json").write_text("[1, 2, 3]")

@@ -147,9 +147,13 @@ class DeploymentHandle:
         return engine.condition(self.target)[0]
 
     @plugin_edge()
-    def address(self) -> str | None:
-        """Return the URL of a deployed model; None when it has none."""
-        state = self.target.read_state()
+    def address(self, state: State | None = None) -> str | None:
+        """Return the URL of a deployed model; None when it has none.
+
+        Args:
+            state: The state, where it was just read or written.
+        """
+        state = state or self.target.read_state()
         if state is None or state.empty:
             return None
         state = _served(state)

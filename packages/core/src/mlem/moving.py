@@ -98,7 +98,7 @@ def push(target: Target, lock: Lock) -> tuple[State, bool]:
             written = False
         else:
             session.finish(kept)
-    path.unlink()
+    path.unlink(missing_ok=True)
     return kept, written
 
 

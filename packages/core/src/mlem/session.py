@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import logging
 from collections.abc import Iterator
@@ -54,8 +55,13 @@ class Session:
         return self._save(state, self.lock)
 
     def finish(self, state: State) -> State:
-        """Write the last state and leave the lock with the same write; see `save`."""
-        return self._save(state, self._manual)
+        """Write the last state and leave the lock with the same write; see `save`. One that was kept before is overtaken by it."""
+        written = self._save(state, self._manual)
+        kept = self.store.errored(self.name)
+        if kept is not None:
+            with contextlib.suppress(OSError):
+                kept.unlink(missing_ok=True)
+        return written
 
     def guard(self) -> None:
         """Check that the lock is still ours, before an action on a platform."""

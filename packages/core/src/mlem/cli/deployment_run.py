@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -18,9 +18,8 @@ from mlem.errors import UserError
 
 if TYPE_CHECKING:
     from mlem.deployment import Deployment
-    from mlem.engine import Lock
+    from mlem.engine import Lock, Outcome
     from mlem.handle import DeploymentHandle
-    from mlem.step import Change
 
 CommandT = TypeVar("CommandT", bound=Callable[..., Any])
 
@@ -109,34 +108,32 @@ def _run_declared(cls: type[Deployment] | None, name: str, values: Mapping[str, 
 
     with progress() as report:
         one, outcome = deploy(cls, name, values, project=project, report=report, lock=lock)
-    _print_outcome(one, outcome.changed, outcome.changes, output)
+    _print_outcome(one, outcome, output)
 
 
-def _print_outcome(one: DeploymentHandle, changed: bool, changes: Sequence[Change], output: str) -> None:
-    state = one.state()
-    address = one.address()
-    release = state.releases[0] if state else None
+def _print_outcome(one: DeploymentHandle, outcome: Outcome, output: str) -> None:
+    address, release = one.address(outcome.state), outcome.state.releases[0]
     data = {
         "name": one.name,
         "status": "running",
-        "changed": changed,
+        "changed": outcome.changed,
         "url": address,
-        "model_hash": release.model_hash if release else None,
-        "release": release.number if release else None,
-        "changes": [asdict(change) for change in changes],
+        "model_hash": release.model_hash,
+        "release": release.number,
+        "changes": [asdict(change) for change in outcome.changes],
     }
     if output == "json":
         print_result(output, data, "")
         return
-    click.echo(f"{one.name} is running" + ("" if changed else ": nothing to change"))
+    click.echo(f"{one.name} is running" + ("" if outcome.changed else ": nothing to change"))
     if address:
         click.echo(f"url: {address}")
-        example = _example(one)
+        example = _example(one, address)
         if example:
             click.echo(f"try: {example}")
 
 
-def _example(one: DeploymentHandle) -> str | None:
+def _example(one: DeploymentHandle, address: str) -> str | None:
     """Return a curl line with the model's own sample row."""
     import shlex
 
@@ -147,7 +144,7 @@ def _example(one: DeploymentHandle) -> str | None:
     body = json.dumps(sample.args)
     if len(body) > 2000:
         return None
-    return f"curl -X POST {one.address()}/{method} -H 'Content-Type: application/json' -d {shlex.quote(body)}"
+    return f"curl -X POST {address}/{method} -H 'Content-Type: application/json' -d {shlex.quote(body)}"
 
 
 @click.command()

@@ -17,8 +17,8 @@ from mlem.errors import PlatformError
 from mlem.testing.life_cycle import NAME, DeploymentFixtures
 from mlem.testing.projects import SAMPLE, Project
 
-OUTAGES = (2, 4)
-"""Writes of the state at which the store stops answering: after the first, and when something serves already."""
+OUTAGES = (3, 4)
+"""Writes of the state at which the store stops answering: when something was made, and when more of it was."""
 
 
 class OperationSuite(DeploymentFixtures):
@@ -78,6 +78,7 @@ class OperationSuite(DeploymentFixtures):
         state = handle.state()
         assert state is not None
         assert (handle.status(), len(self.running(state.lineage))) == (Condition(DeploymentStatus.RUNNING), 1)
+        assert not list(project.folder.glob("*.errored.*"))
         assert handle.remove() is True
         assert self.leftovers(state.lineage) == []
 
