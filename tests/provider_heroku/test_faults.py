@@ -16,7 +16,7 @@ from mlem_provider_heroku.testing.faults import Kind
 CALLS_OF_A_FIRST_RUN = 7
 """Until the gate, which only looks."""
 
-CALLS_OF_AN_UPDATE = 4
+CALLS_OF_AN_UPDATE = 5
 CALLS_OF_A_REMOVE = 4
 
 
