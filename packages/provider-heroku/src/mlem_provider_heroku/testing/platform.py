@@ -263,7 +263,7 @@ def host_of(app: AppState) -> str:
 
 def size_name(size: Any) -> str | None:
     """Return a size as the API writes it: ``Standard-1X``; None for none."""
-    given = size.get("name") if isinstance(size, Mapping) else size
+    given = size.get("name") or size.get("id") if isinstance(size, Mapping) else size
     if not given:
         return None
     if str(given).lower() not in DYNO_MEMORY_MIB:

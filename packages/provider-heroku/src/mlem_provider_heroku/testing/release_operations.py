@@ -95,7 +95,7 @@ def _quantity(given: Any, now: int) -> int | None:
         return None
     if not re.fullmatch(r"[+-]?\d{1,4}", str(given)) or isinstance(given, bool):
         raise Refusal(422, "invalid_params", f"Couldn't parse quantity {given}.")
-    found = now + int(given) if str(given)[0] in "+-" else int(given)
+    found = now + int(given) if isinstance(given, str) and given[0] in "+-" else int(given)
     if not 0 <= found <= MOST_DYNOS:
         raise Refusal(422, "invalid_params", f"Cannot scale to {found} dynos.")
     return found

@@ -30,6 +30,8 @@ def taken(schema: Mapping[str, Any], body: Any, definitions: Definitions) -> Any
         known = {name: value for name, value in body.items() if name in properties}
         found = {name: taken(properties[name], value, definitions) for name, value in known.items()}
         return {name: value for name, value in found.items() if value is not None or name in required}
+    if isinstance(body, str) and "identity" in schema:
+        return {"name": body}  # what has an identity may be given by it
     types = schema.get("type", ())
     if isinstance(body, str) and "integer" in types and "string" not in types and re.fullmatch(r"[+-]?\d+", body):
         return int(body)
