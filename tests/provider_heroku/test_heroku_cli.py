@@ -297,6 +297,9 @@ def test_releases_that_somebody_made_are_told_and_put_right(cli: Heroku, app: Ap
     assert settle(handle) == Condition(DeploymentStatus.RUNNING, not_ours(app, recorded))
     cli.out(f"releases:rollback v{good.version} -a {app.name}")
     expect_put_right(handle, (3.0, 6.0, 9.0))
+    cli.out(f"maintenance:on -a {app.name}")
+    handle.rollback()
+    assert (settle(handle), app.maintenance) == (Condition(DeploymentStatus.RUNNING), False)
 
 
 def test_what_somebody_did_to_the_app_is_told_and_put_right(cli: Heroku, app: AppState, project: Project, heroku: HerokuSimulator) -> None:

@@ -85,13 +85,9 @@ class AppStep(Step):
         aside = heroku.app(recorded["replaced"]) if recorded and recorded.get("replaced") else None
         if current is not None and recorded is not None and _lives(recorded, wanted):
             self._mark(ctx, heroku, current["id"])
-            record = _record(wanted, self._renamed(ctx, heroku, current, wanted["app_name"]), aside)
-            if current["maintenance"]:
-                heroku.end_maintenance(current["id"])
-            self._look.forget(current["id"])
-            return record
+            return _record(wanted, self._in_service(heroku, self._renamed(ctx, heroku, current, wanted["app_name"])), aside)
         if aside is not None and _lives(_place(aside), wanted):
-            return _record(wanted, self._renamed(ctx, heroku, aside, wanted["app_name"]), None)
+            return _record(wanted, self._in_service(heroku, self._renamed(ctx, heroku, aside, wanted["app_name"])), None)
         return _record(wanted, self._other(ctx, heroku, wanted, current, aside), aside or current)
 
     def _put_back(self, ctx: Context, heroku: Heroku, wanted: Record, earlier: Record) -> Record:
@@ -104,7 +100,14 @@ class AppStep(Step):
                 hint="deploy that model again: mlem deployment run",
             )
         self._mark(ctx, heroku, app["id"])
-        return _record(wanted, self._renamed(ctx, heroku, app, wanted["app_name"]), None)
+        return _record(wanted, self._in_service(heroku, self._renamed(ctx, heroku, app, wanted["app_name"])), None)
+
+    def _in_service(self, heroku: Heroku, app: App) -> App:
+        """End the maintenance mode of an app, in which nobody is let through to it."""
+        if app["maintenance"]:
+            heroku.end_maintenance(app["id"])
+            self._look.forget(app["id"])
+        return app
 
     def _other(self, ctx: Context, heroku: Heroku, wanted: Record, current: App | None, aside: App | None) -> App:
         """Adopt the app that a killed run made, or make one; put the current one aside, unless the last good one is there already."""
