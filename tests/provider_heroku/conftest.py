@@ -56,6 +56,8 @@ def warm(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> None:
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path | None:
     """A key and a certificate for 127.0.0.1, which signs itself; None on a machine without openssl."""
     if shutil.which("openssl") is None:
+        if os.environ.get("CI") == "true":
+            pytest.fail("no openssl on this machine")
         return None
     folder = tmp_path_factory.mktemp("tls")
     key, signed = folder / "key.pem", folder / "certificate.pem"

@@ -259,8 +259,12 @@ def expect_put_right(handle: DeploymentHandle, answer: Sequence[float] = (2.0, 4
 
 
 def not_ours(app: AppState, recorded: int) -> str:
-    newest = app.current
-    return f'release v{newest.version} is not ours: "{newest.description}" by {EMAIL}; on record is v{recorded}: {HINT}'
+    return f"release v{app.current.version} is not ours: {since(app, recorded)}; on record is v{recorded}: {HINT}"
+
+
+def since(app: AppState, recorded: int) -> str:
+    newer = [release for release in reversed(app.releases) if release.version > recorded]
+    return ", after ".join(f'"{release.description}" by {EMAIL}' for release in newer)
 
 
 def test_releases_that_somebody_made_are_told_and_put_right(cli: Heroku, app: AppState, project: Project) -> None:
@@ -288,11 +292,10 @@ def test_releases_that_somebody_made_are_told_and_put_right(cli: Heroku, app: Ap
     deployed(project, cli.simulator, app.name, "triple")
     handle, recorded = project.handle("app"), app.current.version
     cli.out(f"releases:rollback v{good.version} -a {app.name}")
-    rolled_back = app.current.version
     cli.out(f"config:set FOREIGN=2 -a {app.name}")  # the newest release is of config vars, and serves the other model still
     assert settle(handle) == Condition(DeploymentStatus.UNKNOWN, not_ours(app, recorded))
-    runs = f'release v{rolled_back + 1} runs instead: "Set FOREIGN config vars" by {EMAIL}'
-    assert plan(handle) == {"release": runs}
+    assert f', after "Rollback to v{good.version}" by {EMAIL}' in since(app, recorded)
+    assert plan(handle) == {"release": f"release v{app.current.version} runs instead: {since(app, recorded)}"}
     cli.out(f"releases:rollback v{recorded} -a {app.name}")
     assert settle(handle) == Condition(DeploymentStatus.RUNNING, not_ours(app, recorded))
     cli.out(f"releases:rollback v{good.version} -a {app.name}")

@@ -9,6 +9,8 @@ from typing import Any
 
 _ROLLBACK = re.compile(r"Rollback to v(\d+)")
 
+_MOST_TOLD = 3
+
 
 @dataclass(frozen=True)
 class Foreign:
@@ -16,7 +18,7 @@ class Foreign:
 
     Attributes:
         version: The newest one's version.
-        what: What it was, and by whom, in words.
+        what: What it was, and by whom, in words, and what came before it.
         same_model: Whether it runs the image on record: nothing but config vars changed, or it was rolled back to.
     """
 
@@ -44,7 +46,12 @@ class Foreign:
             earlier = int(back[1]) if back else release["version"] - 1
             if earlier in alike and (back or said.endswith("config vars")):
                 alike.add(release["version"])
-        newest = releases[0]
-        who = (newest.get("user") or {}).get("email")
-        what = f'"{newest.get("description")}"{f" by {who}" if who else ""}'
-        return cls(newest["version"], what, newest["version"] in alike)
+        told = [_told(release) for release in releases[:_MOST_TOLD]]
+        more = len(releases) - len(told)
+        what = ", after ".join(told + ([f"{more} more"] if more else []))
+        return cls(releases[0]["version"], what, releases[0]["version"] in alike)
+
+
+def _told(release: Mapping[str, Any]) -> str:
+    who = (release.get("user") or {}).get("email")
+    return f'"{release.get("description")}"{f" by {who}" if who else ""}'
