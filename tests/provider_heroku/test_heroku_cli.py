@@ -20,7 +20,8 @@ from mlem.handle import DeploymentHandle
 from mlem.testing import Project
 from mlem.testing.projects import SAMPLE
 from mlem_provider_heroku.testing import HerokuSimulator
-from mlem_provider_heroku.testing.platform import EMAIL, AppState
+from mlem_provider_heroku.testing.app_state import AppState
+from mlem_provider_heroku.testing.offers import EMAIL
 
 TIMEOUT_S = 120
 HINT = "mlem deployment plan shows what differs, a run puts it right"

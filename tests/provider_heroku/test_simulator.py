@@ -21,8 +21,8 @@ from mlem_provider_docker import Engine
 from mlem_provider_heroku.api import Heroku
 from mlem_provider_heroku.sdk import Session
 from mlem_provider_heroku.testing import HerokuSimulator
+from mlem_provider_heroku.testing.app_state import AppState, Formation, host_of
 from mlem_provider_heroku.testing.dyno import SIMULATOR_LABEL
-from mlem_provider_heroku.testing.platform import AppState, Formation, host_of
 from mlem_provider_heroku.testing.schema import Schema
 
 

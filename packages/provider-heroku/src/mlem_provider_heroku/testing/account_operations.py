@@ -8,7 +8,9 @@ from typing import Any
 from mlem_provider_heroku.limits import CALLS_PER_HOUR
 from mlem_provider_heroku.testing import documents
 from mlem_provider_heroku.testing.answer import Answer, Refusal
-from mlem_provider_heroku.testing.platform import EMAIL, REGIONS, STACKS, AppState, Platform
+from mlem_provider_heroku.testing.app_state import AppState
+from mlem_provider_heroku.testing.offers import EMAIL, REGIONS, STACKS
+from mlem_provider_heroku.testing.platform import Platform
 from mlem_provider_heroku.testing.ranges import part
 
 _APPS_BY: Mapping[str, Callable[[AppState], str]] = {"name": lambda app: app.name, "id": lambda app: app.id}

@@ -18,10 +18,11 @@ from mlem.errors import MlemError
 from mlem_provider_heroku.limits import CALLS_PER_HOUR
 from mlem_provider_heroku.sdk import AGENT
 from mlem_provider_heroku.testing.answer import Answer, Refusal
+from mlem_provider_heroku.testing.app_state import AppState
 from mlem_provider_heroku.testing.faults import Faults
 from mlem_provider_heroku.testing.log_sessions import PATH, LogSessions
 from mlem_provider_heroku.testing.operations import Operations
-from mlem_provider_heroku.testing.platform import AppState, Platform
+from mlem_provider_heroku.testing.platform import Platform
 from mlem_provider_heroku.testing.serving import Handler, Server
 
 if TYPE_CHECKING:

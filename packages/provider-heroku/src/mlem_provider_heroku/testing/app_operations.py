@@ -11,7 +11,9 @@ from typing import Any
 from mlem_provider_heroku.limits import CONFIG_VAR_NAME
 from mlem_provider_heroku.testing import documents
 from mlem_provider_heroku.testing.answer import Answer, Refusal, text
-from mlem_provider_heroku.testing.platform import AppState, Platform, expect_stack
+from mlem_provider_heroku.testing.app_state import AppState
+from mlem_provider_heroku.testing.offers import expect_stack
+from mlem_provider_heroku.testing.platform import Platform
 
 _EMPTY = ("addons", "addon-attachments", "buildpack-installations", "builds", "features", "log-drains", "sni-endpoints", "webhooks")
 """Lists of what apps of the simulator never have."""

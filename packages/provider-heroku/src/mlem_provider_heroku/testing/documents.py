@@ -5,9 +5,10 @@ from __future__ import annotations
 import uuid
 from typing import Any
 
+from mlem_provider_heroku.testing.app_state import AppState, Release, host_of, now
 from mlem_provider_heroku.testing.dyno import Dyno
+from mlem_provider_heroku.testing.offers import EMAIL
 from mlem_provider_heroku.testing.one_off import OneOff
-from mlem_provider_heroku.testing.platform import EMAIL, AppState, Release, host_of, now
 
 _ACCOUNT = {"email": EMAIL, "id": str(uuid.uuid5(uuid.NAMESPACE_DNS, EMAIL))}
 

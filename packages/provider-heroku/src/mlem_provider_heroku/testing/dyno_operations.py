@@ -10,7 +10,9 @@ from typing import Any
 from mlem_provider_heroku.limits import LOG_LINES
 from mlem_provider_heroku.testing import documents
 from mlem_provider_heroku.testing.answer import Answer, Refusal, text
-from mlem_provider_heroku.testing.platform import AppState, Platform, size_name
+from mlem_provider_heroku.testing.app_state import AppState
+from mlem_provider_heroku.testing.offers import size_name
+from mlem_provider_heroku.testing.platform import Platform
 from mlem_provider_heroku.testing.rendezvous import Rendezvous
 
 

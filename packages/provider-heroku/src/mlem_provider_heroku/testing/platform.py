@@ -3,84 +3,19 @@
 from __future__ import annotations
 
 import random
-import re
 import threading
-import uuid
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from mlem_provider_heroku.limits import APP_NAME, DYNO_MEMORY_MIB
 from mlem_provider_heroku.testing.answer import Refusal
+from mlem_provider_heroku.testing.app_state import AppState, Formation, Release
 from mlem_provider_heroku.testing.dyno import Dyno, Settings
-from mlem_provider_heroku.testing.logplex import LogBuffer
+from mlem_provider_heroku.testing.offers import EMAIL, expect_name, expect_region, expect_stack
 from mlem_provider_heroku.testing.one_off import OneOff
 from mlem_provider_heroku.testing.registry import Registry
 
 if TYPE_CHECKING:
     from mlem_provider_docker import Engine
-
-REGIONS = ("us", "eu")
-STACKS = ("container", "heroku-22", "heroku-24")
-EMAIL = "simulator@example.com"
-
-_NAMES = "must start with a letter, end with a letter or digit and can only contain lowercase letters, digits, and dashes."
-
-
-def now() -> str:
-    """Return the time as the API writes it."""
-    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-@dataclass
-class Release:
-    """One release: an image and the config vars of then."""
-
-    version: int
-    description: str
-    image_id: str | None
-    config_vars: dict[str, str]
-    id: str = field(default_factory=lambda: str(uuid.uuid4()))
-    created: str = field(default_factory=now)
-
-
-@dataclass
-class Formation:
-    """How many web dynos of which size."""
-
-    quantity: int = 1
-    size: str = "Basic"
-    id: str = field(default_factory=lambda: str(uuid.uuid4()))
-    created: str = field(default_factory=now)
-
-
-@dataclass
-class AppState:
-    """One app."""
-
-    name: str
-    region: str
-    team: str | None
-    id: str = field(default_factory=lambda: str(uuid.uuid4()))
-    host_suffix: str = field(default_factory=lambda: uuid.uuid4().hex[:12])
-    created: str = field(default_factory=now)
-    names: list[str] = field(default_factory=list)
-    config_vars: dict[str, str] = field(default_factory=dict)
-    releases: list[Release] = field(default_factory=list)
-    formation: Formation | None = None
-    dynos: list[Dyno] = field(default_factory=list)
-    one_offs: list[OneOff] = field(default_factory=list)
-    stack: str = "container"
-    build_stack: str = "container"
-    maintenance: bool = False
-    copies: dict[str, str] = field(default_factory=dict)
-    log: LogBuffer = field(default_factory=LogBuffer)
-
-    @property
-    def current(self) -> Release:
-        """The newest release."""
-        return self.releases[-1]
 
 
 class Platform:
@@ -118,8 +53,7 @@ class Platform:
     def create(self, name: str, region: str, team: str | None, stack: str = "container") -> AppState:
         """Create an app."""
         self._expect_free(name)
-        if region not in REGIONS:
-            raise Refusal(422, "invalid_params", f"Region {region} is not available")
+        expect_region(region)
         expect_stack(stack)
         app = AppState(name, region, team, names=[name], stack=stack, build_stack=stack)
         app.releases = [Release(1, "Initial release", None, {}), Release(2, "Enable Logplex", None, {})]
@@ -134,8 +68,7 @@ class Platform:
             app.names.append(name)
 
     def _expect_free(self, name: str) -> None:
-        if not re.fullmatch(APP_NAME, name):
-            raise Refusal(422, "invalid_params", f"Name {_NAMES}")
+        expect_name(name)
         if name in self.strangers | self.reserved or any(name == app.name for app in self.apps.values()):
             raise Refusal(422, "invalid_params", f"Name {name} is already taken")
 
@@ -254,25 +187,3 @@ class Platform:
         with self.lock:
             for app in list(self.apps.values()):
                 self.delete(app)
-
-
-def host_of(app: AppState) -> str:
-    """Return an app's host name. Source: Dev Center, "Custom Domain Names": ``<name>-<random>.herokuapp.com`` (read 2026-11)."""
-    return f"{app.name}-{app.host_suffix}.herokuapp.com"
-
-
-def size_name(size: Any) -> str | None:
-    """Return a size as the API writes it: ``Standard-1X``; None for none."""
-    given = size.get("name") or size.get("id") if isinstance(size, Mapping) else size
-    if not given:
-        return None
-    if str(given).lower() not in DYNO_MEMORY_MIB:
-        raise Refusal(422, "invalid_params", f"Couldn't find that dyno size: {given}.")
-    first, *rest = str(given).lower().split("-")
-    return "-".join([first.capitalize(), *(word.upper() for word in rest)])
-
-
-def expect_stack(stack: str) -> None:
-    """Refuse a stack that Heroku does not have."""
-    if stack not in STACKS:
-        raise Refusal(422, "invalid_params", f"Couldn't find that stack: {stack}.")

@@ -9,7 +9,9 @@ from typing import Any
 from mlem_provider_heroku.limits import MOST_DYNOS
 from mlem_provider_heroku.testing import documents
 from mlem_provider_heroku.testing.answer import Answer, Refusal
-from mlem_provider_heroku.testing.platform import AppState, Platform, Release, size_name
+from mlem_provider_heroku.testing.app_state import AppState, Release
+from mlem_provider_heroku.testing.offers import size_name
+from mlem_provider_heroku.testing.platform import Platform
 from mlem_provider_heroku.testing.ranges import part
 
 _BY: Mapping[str, Callable[[Release], Any]] = {"version": lambda release: release.version, "id": lambda release: release.id}

@@ -8,8 +8,9 @@ import time
 from urllib.parse import urlsplit
 
 from mlem_provider_heroku.limits import REQUEST_TIMEOUT_S
+from mlem_provider_heroku.testing.app_state import AppState, host_of
 from mlem_provider_heroku.testing.dyno import Dyno
-from mlem_provider_heroku.testing.platform import AppState, Platform, host_of
+from mlem_provider_heroku.testing.platform import Platform
 from mlem_provider_heroku.testing.serving import Handler, Server
 
 _BOOT_WAIT_S = 75.0

@@ -12,8 +12,9 @@ from mlem.errors import DeclarationError
 from mlem_provider_docker import EngineAddress, connect
 from mlem_provider_heroku.limits import BOOT_TIMEOUT_S
 from mlem_provider_heroku.testing.api_server import ApiServer
+from mlem_provider_heroku.testing.app_state import AppState
 from mlem_provider_heroku.testing.dyno import Settings
-from mlem_provider_heroku.testing.platform import AppState, Platform
+from mlem_provider_heroku.testing.platform import Platform
 from mlem_provider_heroku.testing.registry import Registry
 from mlem_provider_heroku.testing.router import Router
 
