@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import secrets
+import shutil
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -51,10 +53,27 @@ def warm(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> None:
 
 
 @pytest.fixture(scope="session")
-def _simulator(warm: None, push_registry: str) -> Iterator[HerokuSimulator]:
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path | None:
+    """A key and a certificate for 127.0.0.1, which signs itself; None on a machine without openssl."""
+    if shutil.which("openssl") is None:
+        if os.environ.get("CI") == "true":
+            pytest.fail("no openssl on this machine")
+        return None
+    folder = tmp_path_factory.mktemp("tls")
+    key, signed = folder / "key.pem", folder / "certificate.pem"
+    command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=127.0.0.1"]
+    command += ["-addext", "subjectAltName=IP:127.0.0.1", "-keyout", str(key), "-out", str(signed)]
+    subprocess.run(command, check=True, capture_output=True)
+    signed.write_text(key.read_text() + signed.read_text())
+    return signed
+
+
+@pytest.fixture(scope="session")
+def _simulator(warm: None, push_registry: str, certificate: Path | None) -> Iterator[HerokuSimulator]:
     if not SCHEMA.is_file() and os.environ.get("CI") == "true":
         pytest.fail(f"no schema of Heroku's API at {SCHEMA}")
-    with HerokuSimulator(registry=push_registry, schema=SCHEMA if SCHEMA.is_file() else None, boot_timeout_s=20, stop_timeout_s=2) as found:
+    judge = SCHEMA if SCHEMA.is_file() else None
+    with HerokuSimulator(registry=push_registry, schema=judge, boot_timeout_s=20, stop_timeout_s=2, certificate=certificate) as found:
         yield found
 
 

@@ -93,7 +93,7 @@ def test_the_api_is_called_no_more_than_is_needed(project: Project, heroku: Hero
         "PATCH /apps/ID/formation",
     ]
     assert project.mlem("deployment", "run", "--load", "app").returncode == 0
-    assert calls(heroku, app_id) == ["GET /apps/ID/config-vars", look, look]
+    assert calls(heroku, app_id) == ["GET /apps/ID", "GET /apps/ID/config-vars", look, look]
     assert project.mlem("deployment", "status", "app").returncode == 0
     assert calls(heroku, app_id) == [look]
 
@@ -130,7 +130,7 @@ def test_a_change_of_region_keeps_the_old_app_until_the_gate_has_decided(project
     assert answers(project) == [3.0, 6.0, 9.0]
 
 
-@pytest.mark.parametrize("call", [7, 8, 9, 11])
+@pytest.mark.parametrize("call", [8, 9, 10, 12])
 def test_a_change_of_region_that_dies_and_is_taken_back_is_put_right(
     call: int, project: Project, heroku: HerokuSimulator, engine: Engine, name: str
 ) -> None:

@@ -19,6 +19,7 @@ DOCKER_RELEASES = "application/vnd.heroku+json; version=3.docker-releases"
 part "API" (read 2026-11)."""
 
 NEWEST_FIRST = "version ..; order=desc,max=1"
+LATEST = "version ..; order=desc,max=200"
 WEB = "web"
 _ROLLBACK_ATTEMPTS = 5
 
@@ -112,6 +113,10 @@ class Heroku:
             return found
         return renamed
 
+    def end_maintenance(self, id_: str) -> None:
+        """Let the router send requests to an app again."""
+        self._request("end the maintenance mode", "PATCH", f"/apps/{id_}", {"maintenance": False})
+
     def delete_app(self, id_: str) -> None:
         """Delete an app with all that it has; fine when it is gone."""
         self._request(f"delete the app {id_}", "DELETE", f"/apps/{id_}", absent=True)
@@ -137,6 +142,11 @@ class Heroku:
             raise PlatformError(f"the app {app} has no release", code="no-release", hint="mlem deployment run --load NAME")
         newest: dict[str, Any] = found[0]
         return newest
+
+    def releases_since(self, app: str, version: int) -> list[dict[str, Any]]:
+        """Return the releases after a version, newest first."""
+        found = self._request("list the releases", "GET", f"/apps/{app}/releases", range_=LATEST)
+        return [release for release in found if release["version"] > version]
 
     def release_image(self, app: str, image_id: str) -> None:
         """Release an image that was pushed; Heroku ignores one that runs already.

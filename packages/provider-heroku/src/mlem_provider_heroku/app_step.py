@@ -33,7 +33,7 @@ class AppStep(Step):
         self._checked: dict[str, App | None] = {}
 
     def wanted(self, ctx: Context) -> Record:
-        """Want an app of this name, in this region, of this team, with our mark."""
+        """Want an app of this name, in this region, of this team, with our mark, that is not in maintenance."""
         env = env_of(ctx)
         return {
             "app_name": app_name(ctx),
@@ -41,16 +41,15 @@ class AppStep(Step):
             "team": env.team,
             "api_url": env.api_url,
             "lineage": ctx.lineage,
+            "maintenance": False,
         }
 
     def observe(self, ctx: Context, recorded: Record) -> Record | None:
         """Look whether the app is there, under its name, and has our mark."""
-        values = self._look.config_vars(recorded)
-        if values is None:
+        app, values = self._look.app(recorded), self._look.config_vars(recorded)
+        if app is None or values is None:
             return None
-        dynos = self._look.dynos(recorded) or []
-        name = dynos[0]["app"]["name"] if dynos else recorded["app_name"]
-        return {**recorded, "app_name": name, "lineage": values.get(LINEAGE_VAR)}
+        return {**recorded, "app_name": app["name"], "lineage": values.get(LINEAGE_VAR), "maintenance": app["maintenance"]}
 
     def change(self, recorded: Record, wanted: Record) -> Change:
         """Another region or team needs another app; another name is another address of the same."""
@@ -86,9 +85,9 @@ class AppStep(Step):
         aside = heroku.app(recorded["replaced"]) if recorded and recorded.get("replaced") else None
         if current is not None and recorded is not None and _lives(recorded, wanted):
             self._mark(ctx, heroku, current["id"])
-            return _record(wanted, self._renamed(ctx, heroku, current, wanted["app_name"]), aside)
+            return _record(wanted, self._in_service(heroku, self._renamed(ctx, heroku, current, wanted["app_name"])), aside)
         if aside is not None and _lives(_place(aside), wanted):
-            return _record(wanted, self._renamed(ctx, heroku, aside, wanted["app_name"]), None)
+            return _record(wanted, self._in_service(heroku, self._renamed(ctx, heroku, aside, wanted["app_name"])), None)
         return _record(wanted, self._other(ctx, heroku, wanted, current, aside), aside or current)
 
     def _put_back(self, ctx: Context, heroku: Heroku, wanted: Record, earlier: Record) -> Record:
@@ -101,7 +100,14 @@ class AppStep(Step):
                 hint="deploy that model again: mlem deployment run",
             )
         self._mark(ctx, heroku, app["id"])
-        return _record(wanted, self._renamed(ctx, heroku, app, wanted["app_name"]), None)
+        return _record(wanted, self._in_service(heroku, self._renamed(ctx, heroku, app, wanted["app_name"])), None)
+
+    def _in_service(self, heroku: Heroku, app: App) -> App:
+        """End the maintenance mode of an app, in which nobody is let through to it."""
+        if app["maintenance"]:
+            heroku.end_maintenance(app["id"])
+            self._look.forget(app["id"])
+        return app
 
     def _other(self, ctx: Context, heroku: Heroku, wanted: Record, current: App | None, aside: App | None) -> App:
         """Adopt the app that a killed run made, or make one; put the current one aside, unless the last good one is there already."""

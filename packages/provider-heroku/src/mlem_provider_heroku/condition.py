@@ -12,11 +12,13 @@ from mlem.errors import MlemError
 from mlem.step import Record
 from mlem_provider_heroku.api import Heroku
 from mlem_provider_heroku.codes import explain, last_code, last_exit
+from mlem_provider_heroku.foreign import Foreign
 from mlem_provider_heroku.logs import read
 from mlem_provider_heroku.look import UP
 from mlem_provider_heroku.place import LINEAGE_VAR
 
 PROBE_TIMEOUT_S = 2.0
+_HINT = "mlem deployment plan shows what differs, a run puts it right"
 ASLEEP = "asleep: the next request wakes it"
 _CRASH_LINES = 100
 _FIRST_PAUSE_S, _LAST_PAUSE_S, _LEAST_PAUSE_S = 2.0, 16.0, 0.5
@@ -70,8 +72,17 @@ def condition(heroku: Heroku, app: Record, release: Record, url: str) -> Conditi
         return watch.seen
     is_ready, reason = ready(url, PROBE_TIMEOUT_S)
     if not is_ready:
-        watch.seen = Condition(DeploymentStatus.STARTING, reason)
+        watch.seen = _of_app(heroku, app) or Condition(DeploymentStatus.STARTING, reason)
     return watch.seen
+
+
+def _of_app(heroku: Heroku, app: Record) -> Condition | None:
+    """Say why an app does not answer though its dynos are up; None where it is not the app."""
+    found = heroku.app(app["app_id"])
+    if found is None or not found["maintenance"]:
+        return None
+    how = f"heroku maintenance:off --app {found['name']} ends it, and so does mlem deployment run"
+    return Condition(DeploymentStatus.STOPPED, f"the app is in maintenance mode, its callers get status 503: {how}")
 
 
 def _of_dynos(heroku: Heroku, app: Record, dynos: Sequence[Mapping[str, Any]] | None, version: int) -> Condition:
@@ -79,14 +90,21 @@ def _of_dynos(heroku: Heroku, app: Record, dynos: Sequence[Mapping[str, Any]] | 
         return Condition(DeploymentStatus.CRASHED, f"the app {app['app_name']} is gone")
     if not dynos:
         return Condition(DeploymentStatus.STOPPED, "no web dyno: somebody scaled the app to none")
+    name = dynos[0]["app"]["name"]
+    if name != app["app_name"]:
+        return Condition(DeploymentStatus.STOPPED, f"somebody renamed the app to {name}, and its old address is dead: {_HINT}")
+    foreign = None
+    if any(dyno["release"]["version"] > version for dyno in dynos):
+        foreign = Foreign.of(heroku.releases_since(app["app_id"], version), version)
+    note = f"release v{foreign.version} is not ours: {foreign.what}; on record is v{version}: {_HINT}" if foreign else ""
+    if foreign is not None and not (foreign.same_model and _is_marked(heroku, app)):
+        return Condition(DeploymentStatus.UNKNOWN, note)
     for dyno in dynos:
         state, runs = dyno["state"], dyno["release"]["version"]
-        if runs > version:
-            return _of_other_release(heroku, app, runs, version)
         if runs < version:
             return Condition(DeploymentStatus.STARTING, f"{dyno['name']} still runs release v{runs}")
         if state == "crashed":
-            return Condition(DeploymentStatus.CRASHED, f"{dyno['name']} crashed{_why(heroku, app)}")
+            return Condition(DeploymentStatus.CRASHED, f"{dyno['name']} crashed{_why(heroku, app)}{f'; {note}' if note else ''}")
         if state not in (*UP, "starting", "restarting"):
             return Condition(DeploymentStatus.STOPPED, f"{dyno['name']} is {state}")
     for dyno in dynos:
@@ -94,19 +112,13 @@ def _of_dynos(heroku: Heroku, app: Record, dynos: Sequence[Mapping[str, Any]] | 
             return Condition(DeploymentStatus.STARTING, f"{dyno['name']} is {dyno['state']}")
     if all(dyno["state"] == "idle" for dyno in dynos):
         return Condition(DeploymentStatus.RUNNING, ASLEEP)
-    return Condition(DeploymentStatus.RUNNING)
+    return Condition(DeploymentStatus.RUNNING, note)
 
 
-def _of_other_release(heroku: Heroku, app: Record, runs: int, version: int) -> Condition:
-    """Say what somebody released since: other config vars leave the model that is on record."""
-    release = heroku.newest_release(app["app_id"])
-    who = (release.get("user") or {}).get("email")
-    what = f'"{release.get("description")}"{f" by {who}" if who else ""}'
-    hint = "mlem deployment plan shows what differs, a run puts it right"
-    mark = (heroku.config_vars(app["app_id"]) or {}).get(LINEAGE_VAR)
-    same_model = mark == app["lineage"] and str(release.get("description")).endswith("config vars")
-    status = DeploymentStatus.RUNNING if same_model else DeploymentStatus.UNKNOWN
-    return Condition(status, f"release v{runs} is not ours: {what}; on record is v{version}: {hint}")
+def _is_marked(heroku: Heroku, app: Record) -> bool:
+    """Say whether the app has our mark still."""
+    values = heroku.config_vars(app["app_id"]) or {}
+    return values.get(LINEAGE_VAR) == str(app["lineage"])
 
 
 def _why(heroku: Heroku, app: Record) -> str:

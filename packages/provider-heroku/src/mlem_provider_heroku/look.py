@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 from mlem.step import Context, Record
 
 if TYPE_CHECKING:
-    from mlem_provider_heroku.api import Heroku
+    from mlem_provider_heroku.api import App, Heroku
     from mlem_provider_heroku.env import HerokuEnv
 
 APP = "app"
@@ -18,9 +18,10 @@ UP = frozenset({"up", "idle"})
 
 
 class Look:
-    """The config vars and the dynos of an app, as they were when they were asked for; `forget` what a change made old.
+    """The app, its config vars and dynos, as they were when they were asked for; `forget` what a change made old.
 
-    Two answers tell of all steps: the config vars have the owner's mark, and each dyno has its app, release and size.
+    Three answers tell of all steps: the app has its name and whether it is in maintenance, the config vars have the owner's mark, and
+    each dyno has its release and size.
 
     Args:
         ctx: The run's context.
@@ -29,6 +30,7 @@ class Look:
     def __init__(self, ctx: Context) -> None:
         self._env = cast("HerokuEnv", ctx.env)
         self._report = ctx.report
+        self._apps: dict[str, App | None] = {}
         self._config: dict[str, dict[str, str] | None] = {}
         self._dynos: dict[str, list[dict[str, Any]] | None] = {}
 
@@ -39,6 +41,13 @@ class Look:
         found = connect(self._env, app["api_url"] if app else None)
         found.report_to(self._report)
         return found
+
+    def app(self, recorded: Record) -> App | None:
+        """Return the app on record; None when it is gone."""
+        id_ = recorded["app_id"]
+        if id_ not in self._apps:
+            self._apps[id_] = self.heroku(recorded).app(id_)
+        return self._apps[id_]
 
     def config_vars(self, app: Record) -> Mapping[str, str] | None:
         """Return the config vars; None when the app is gone."""
@@ -61,6 +70,7 @@ class Look:
 
     def forget(self, app_id: str) -> None:
         """Forget what was asked about an app that has changed."""
+        self._apps.pop(app_id, None)
         self._config.pop(app_id, None)
         self._dynos.pop(app_id, None)
 

@@ -17,6 +17,10 @@ from mlem_provider_heroku.errors import no_answer, translate
 if TYPE_CHECKING:
     import requests
 
+AGENT = "mlem-provider-heroku"
+"""What the provider calls itself in its requests, as Heroku asks of clients. Source: Dev Center, "Platform API Reference", section
+"Clients" (read 2026-11)."""
+
 _CONNECT_TIMEOUT_S = 10.0
 _SILENCE_S = 900.0
 _ATTEMPTS = {"timeout": 2, "busy": 5, "limit": 7}
@@ -55,6 +59,7 @@ class Session:
         session = requests.Session()
         # from_key would spend a call on a check whose result it throws away; without it the key is checked by the first call
         heroku3.api.Heroku(session=session)
+        session.headers["User-Agent"] = AGENT
         # given explicitly, no netrc entry of the host takes its place
         session.auth = ("", self._key)
         return session

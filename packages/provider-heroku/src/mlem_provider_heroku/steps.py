@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from mlem.errors import DeclarationError, PlatformError, UserError
 from mlem.step import Change, Context, Record, Step, differences
 from mlem_provider_docker import PushedImageStep
+from mlem_provider_heroku.foreign import Foreign
 from mlem_provider_heroku.limits import CONFIG_VARS_BYTES, IMAGE_LAYERS, ONE_DYNO_SIZES
 from mlem_provider_heroku.look import APP, UP, Look
 from mlem_provider_heroku.place import LINEAGE_VAR, app_name, deployment_of, env_of, place
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
 
 SITUATION = "up"
 """The situation of dynos that are as they were left."""
+
+_TAKEN_OVER = "takes over"
+"""What the situation begins with where somebody else has released the same image: it goes on record, and nothing starts again."""
 
 GAP = "the dynos start again, some seconds to a minute: Heroku starts the new ones when it stops the old"
 
@@ -187,15 +191,22 @@ class ReleaseStep(OfApp):
             return None
         live = (self._config_vars.observe(ctx, config) if config else None) or {}
         marked = values.get(LINEAGE_VAR) == ctx.lineage
-        seen = situation(dynos, recorded["version"]) if marked else f"{LINEAGE_VAR} is not set"
+        seen = self._situation(app, dynos, recorded["version"]) if app and marked else f"{LINEAGE_VAR} is not set"
         return {**recorded, **{key: live[key] for key in ("environment", "pass_environment") if key in live}, "situation": seen}
 
+    def _situation(self, app: Record, dynos: Sequence[Mapping[str, Any]], version: int) -> str:
+        foreign = None
+        if not dynos or any(dyno["release"]["version"] > version for dyno in dynos):
+            foreign = Foreign.of(self._look.heroku(app).releases_since(app["app_id"], version), version)
+        return situation(dynos, version, foreign)
+
     def change(self, recorded: Record, wanted: Record) -> Change:
-        """A release starts the dynos again; what config vars have at Heroku is not shown."""
+        """A release starts the dynos again, unless it is there already; what config vars have at Heroku is not shown."""
         config = ("environment", "pass_environment")
         words = [differences(recorded, {key: value for key, value in wanted.items() if key not in (*config, "situation")})]
         words += ["config vars"] if any(recorded.get(key) != wanted[key] for key in config) else []
-        return Change(self.name, "update", ", ".join(filter(None, words)) or str(recorded["situation"]), GAP)
+        reason, there = ", ".join(filter(None, words)), str(recorded["situation"]).startswith(_TAKEN_OVER)
+        return Change(self.name, "update", reason or str(recorded["situation"]), "" if there and not reason else GAP)
 
     def restart(self, ctx: Context, recorded: Record) -> Record | None:
         """Start the dynos again."""
@@ -224,14 +235,22 @@ class ReleaseStep(OfApp):
         return {**wanted, "release_id": release["id"], "version": release["version"], "image_id": image_id}
 
 
-def situation(dynos: Sequence[Mapping[str, Any]], version: int) -> str:
-    """Say in what dynos differ from a release that runs; `SITUATION` when in nothing, and where there are none."""
+def situation(dynos: Sequence[Mapping[str, Any]], version: int, foreign: Foreign | None = None) -> str:
+    """Say in what dynos differ from a release that runs; `SITUATION` when in nothing, and where there are none.
+
+    Args:
+        dynos: The dynos.
+        version: The version on record.
+        foreign: What somebody else released since.
+    """
+    if foreign is not None and not foreign.same_model:
+        return f"release v{foreign.version} runs instead: {foreign.what}"
     for dyno in dynos:
-        if dyno["release"]["version"] != version:
+        if dyno["release"]["version"] < version:
             return f"{dyno['name']} runs release v{dyno['release']['version']}"
         if dyno["state"] not in UP and dyno["state"] not in ("starting", "restarting"):
             return f"{dyno['name']} is {dyno['state']}"
-    return SITUATION
+    return SITUATION if foreign is None else f"{_TAKEN_OVER} release v{foreign.version}: {foreign.what}"
 
 
 class ScaleStep(OfApp):

@@ -20,6 +20,7 @@ def main() -> int:
     parser.add_argument("--api-port", type=int, default=5080, help="port of the API (default: %(default)s)")
     parser.add_argument("--router-port", type=int, default=5081, help="port of the router (default: %(default)s)")
     parser.add_argument("--boot-timeout", type=float, default=BOOT_TIMEOUT_S, help="seconds until R10 (default: %(default)s)")
+    parser.add_argument("--certificate", type=Path, help="PEM file with key and certificate for 127.0.0.1: `heroku run` needs TLS")
     parser.add_argument("--schema", type=Path, help="Heroku's JSON schema of its API: validate every exchange")
     options = parser.parse_args()
     stop = threading.Event()
@@ -32,6 +33,7 @@ def main() -> int:
             boot_timeout_s=options.boot_timeout,
             api_port=options.api_port,
             router_port=options.router_port,
+            certificate=options.certificate,
         )
     except MlemError as error:
         print(f"error[{error.code}]: {error.message}", f"hint: {error.hint}" if error.hint else "", sep="\n", file=sys.stderr)

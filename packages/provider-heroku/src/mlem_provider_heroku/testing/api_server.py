@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import secrets
 import socket
 import threading
@@ -11,16 +12,21 @@ import uuid
 from base64 import b64decode
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import urlsplit
 
 from mlem.errors import MlemError
 from mlem_provider_heroku.limits import CALLS_PER_HOUR
+from mlem_provider_heroku.sdk import AGENT
+from mlem_provider_heroku.testing.answer import Answer, Refusal
+from mlem_provider_heroku.testing.app_state import AppState
 from mlem_provider_heroku.testing.faults import Faults
+from mlem_provider_heroku.testing.log_sessions import PATH, LogSessions
 from mlem_provider_heroku.testing.operations import Operations
-from mlem_provider_heroku.testing.platform import AppState, Platform, Refusal
+from mlem_provider_heroku.testing.platform import Platform
 from mlem_provider_heroku.testing.serving import Handler, Server
 
 if TYPE_CHECKING:
+    from mlem_provider_heroku.testing.rendezvous import Rendezvous
     from mlem_provider_heroku.testing.schema import Schema
 
 _REFERENCE = "https://devcenter.heroku.com/articles/platform-api-reference"
@@ -69,28 +75,29 @@ class ApiServer:
         schema: Judges every exchange; None for no judge.
         key: The only API key that is accepted; None for any.
         port: The port; 0 for any free one.
+        rendezvous: Where attached dynos are met; None where they are refused.
 
     Attributes:
         exchanges: All requests.
-        violations: What Heroku's schema would not have let pass, in either direction.
+        violations: What is not as Heroku's schema has it: answers, and requests of our provider. Of others Heroku takes more than that.
         faults: What goes wrong.
         tokens: The rate limit.
     """
 
-    def __init__(self, platform: Platform, schema: Schema | None, key: str | None, port: int) -> None:
+    def __init__(self, platform: Platform, schema: Schema | None, key: str | None, port: int, rendezvous: Rendezvous | None = None) -> None:
         self.exchanges: list[Exchange] = []
         self.violations: list[str] = []
         self.faults = Faults()
         self.tokens = Tokens()
         self._closing = threading.Event()
         self._schema, self._key = schema, key
-        self._logs: dict[str, tuple[AppState, int, bool]] = {}
-        self._operations = Operations(platform, self._open_log, lambda: int(self.tokens.left))
+        self._logs = LogSessions(self._closing)
+        self._operations = Operations(platform, self._open_log, lambda: int(self.tokens.left), rendezvous)
         api = self
 
         class ApiHandler(Handler):
             def do_GET(self) -> None:
-                if self.path.startswith("/logplex/"):
+                if self.path.startswith(PATH):
                     api.stream_log(self)
                 else:
                     api.handle(self)
@@ -98,11 +105,7 @@ class ApiServer:
             def do_POST(self) -> None:
                 api.handle(self)
 
-            def do_PATCH(self) -> None:
-                api.handle(self)
-
-            def do_DELETE(self) -> None:
-                api.handle(self)
+            do_PATCH = do_PUT = do_DELETE = do_POST
 
         self._server = Server(ApiHandler, port)
         self.url = self._server.url
@@ -118,7 +121,7 @@ class ApiServer:
             return
         if fault in _STATUS_FAULTS:
             status, id_ = _STATUS_FAULTS[fault]
-            answer: tuple[int, Any] = status, {"id": id_, "message": "An error occurred."}
+            answer = Answer(status, {"id": id_, "message": "An error occurred."})
         else:
             answer = self._answer(request, path, body)
         if fault == "cut":
@@ -126,34 +129,43 @@ class ApiServer:
             request.close_connection = True
             request.connection.shutdown(socket.SHUT_RDWR)
             return
-        status, document = answer
-        self._note(request.command, path, status)
+        self._note(request.command, path, answer.status)
         headers = {
             "Content-Type": "application/json",
             "RateLimit-Remaining": str(int(self.tokens.left)),
             "Request-Id": str(uuid.uuid4()),
+            **answer.headers,
         }
-        request.respond(status, json.dumps(document).encode(), headers)
+        request.respond(answer.status, json.dumps(answer.body).encode(), headers)
 
-    def _answer(self, request: Handler, path: str, body: bytes) -> tuple[int, Any]:
+    def _answer(self, request: Handler, path: str, body: bytes) -> Answer:
         try:
             self._expect_key(request.headers.get("Authorization", ""))
             if path != _UNCOUNTED and not self.tokens.take():
                 raise Refusal(429, "rate_limit", "Your account reached the API rate limit")
-            document = json.loads(body) if body else None
-            faults = self._schema.faults_of_request(request.command, path, document) if self._schema else []
-            if faults:
-                self.violations += faults
-                raise Refusal(400, "bad_request", "; ".join(faults))
-            status, answer = self._operations.carry_out(request.command, path, dict(request.headers), document)
+            document = _read(body)
+            self._judge(request, path, document)
+            headers = {name.title(): value for name, value in request.headers.items()}
+            answer = self._operations.carry_out(request.command, path, headers, document)
         except Refusal as refusal:
-            return refusal.status, {"id": refusal.id, "message": refusal.message, "url": _REFERENCE}
+            return Answer(refusal.status, {"id": refusal.id, "message": refusal.message, "url": _REFERENCE})
         except (MlemError, ValueError, KeyError) as error:
             self.violations.append(f"{request.command} {path}: {type(error).__name__}: {error}")
-            return 500, {"id": "internal_server_error", "message": str(error)}
+            return Answer(500, {"id": "internal_server_error", "message": str(error)})
         if self._schema:
-            self.violations += self._schema.faults_of_answer(request.command, path, answer)
-        return status, answer
+            self.violations += self._schema.faults_of_answer(request.command, path, answer.body)
+        return answer
+
+    def _judge(self, request: Handler, path: str, document: Any) -> None:
+        """Refuse what Heroku would refuse; our provider's requests are held to the letter of the schema."""
+        if self._schema is None:
+            return
+        if request.headers.get("User-Agent", "").startswith(AGENT):
+            self.violations += self._schema.faults_of_request(request.command, path, document)
+        if self._operations.knows(request.command, path):
+            faults = self._schema.faults_of_request(request.command, path, document, as_taken=True)
+            if faults:
+                raise Refusal(422, "invalid_params", "; ".join(faults))
 
     def _expect_key(self, header: str) -> None:
         kind, _, value = header.partition(" ")
@@ -167,36 +179,21 @@ class ApiServer:
     def _note(self, method: str, path: str, status: int) -> None:
         self.exchanges.append(Exchange(method, path, status))
 
-    def _open_log(self, app: AppState, lines: int, follow: bool) -> str:
-        session = secrets.token_hex(16)
-        self._logs[session] = app, lines, follow
-        return f"{self.url}/logplex/{session}?srv=simulator"
+    def _open_log(self, app: AppState, lines: int, follow: bool, wanted: re.Pattern[str]) -> str:
+        return f"{self.url}{self._logs.open(app.log, lines, wanted, follow=follow)}"
 
     def stream_log(self, request: Handler) -> None:
         """Stream a log session; its URL is the only credential."""
-        parts = urlsplit(request.path)
-        found = self._logs.get(parts.path.rpartition("/")[2])
-        if found is None or "srv" not in parse_qs(parts.query):
-            request.respond(404, b"", {})
-            return
-        app, lines, follow = found
-        if not follow:
-            request.respond(200, "".join(f"{line}\n" for line in app.log.last(lines)).encode(), {"Content-Type": "application/logplex-1"})
-            return
-        request.close_connection = True
-        request.send_response(200)
-        request.send_header("Content-Type", "application/logplex-1")
-        request.send_header("Connection", "close")
-        request.end_headers()
-        request.wfile.flush()
-        for line in app.log.follow(lines):
-            if self._closing.is_set():
-                return
-            if line is not None:
-                request.wfile.write(f"{line}\n".encode())
-                request.wfile.flush()
+        self._logs.stream(request)
 
     def close(self) -> None:
         """End it."""
         self._closing.set()
         self._server.stop()
+
+
+def _read(body: bytes) -> Any:
+    try:
+        return json.loads(body) if body else None
+    except ValueError:
+        raise Refusal(400, "bad_request", "The body is no JSON.") from None

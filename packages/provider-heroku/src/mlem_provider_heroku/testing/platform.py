@@ -2,87 +2,20 @@
 
 from __future__ import annotations
 
+import random
 import threading
-import uuid
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
+from mlem_provider_heroku.testing.answer import Refusal
+from mlem_provider_heroku.testing.app_state import AppState, Formation, Release
 from mlem_provider_heroku.testing.dyno import Dyno, Settings
-from mlem_provider_heroku.testing.logplex import LogBuffer
+from mlem_provider_heroku.testing.offers import EMAIL, expect_name, expect_region, expect_stack
+from mlem_provider_heroku.testing.one_off import OneOff
 from mlem_provider_heroku.testing.registry import Registry
 
 if TYPE_CHECKING:
     from mlem_provider_docker import Engine
-
-REGIONS = ("us", "eu")
-EMAIL = "simulator@example.com"
-
-
-def now() -> str:
-    """Return the time as the API writes it."""
-    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-class Refusal(Exception):
-    """An answer that is an error.
-
-    Args:
-        status: The HTTP status.
-        id_: The error's id.
-        message: What it says.
-    """
-
-    def __init__(self, status: int, id_: str, message: str) -> None:
-        super().__init__(message)
-        self.status, self.id, self.message = status, id_, message
-
-
-@dataclass
-class Release:
-    """One release: an image and the config vars of then."""
-
-    version: int
-    description: str
-    image_id: str | None
-    config_vars: dict[str, str]
-    id: str = field(default_factory=lambda: str(uuid.uuid4()))
-    created: str = field(default_factory=now)
-
-
-@dataclass
-class Formation:
-    """How many web dynos of which size."""
-
-    quantity: int = 1
-    size: str = "Basic"
-    id: str = field(default_factory=lambda: str(uuid.uuid4()))
-    created: str = field(default_factory=now)
-
-
-@dataclass
-class AppState:
-    """One app."""
-
-    name: str
-    region: str
-    team: str | None
-    id: str = field(default_factory=lambda: str(uuid.uuid4()))
-    host_suffix: str = field(default_factory=lambda: uuid.uuid4().hex[:12])
-    created: str = field(default_factory=now)
-    names: list[str] = field(default_factory=list)
-    config_vars: dict[str, str] = field(default_factory=dict)
-    releases: list[Release] = field(default_factory=list)
-    formation: Formation | None = None
-    dynos: list[Dyno] = field(default_factory=list)
-    copies: dict[str, str] = field(default_factory=dict)
-    log: LogBuffer = field(default_factory=LogBuffer)
-
-    @property
-    def current(self) -> Release:
-        """The newest release."""
-        return self.releases[-1]
 
 
 class Platform:
@@ -117,12 +50,12 @@ class Platform:
                 return app
         raise Refusal(404, "not_found", "Couldn't find that app.")
 
-    def create(self, name: str, region: str, team: str | None) -> AppState:
+    def create(self, name: str, region: str, team: str | None, stack: str = "container") -> AppState:
         """Create an app."""
         self._expect_free(name)
-        if region not in REGIONS:
-            raise Refusal(422, "invalid_params", f"Region {region} is not available")
-        app = AppState(name, region, team, names=[name])
+        expect_region(region)
+        expect_stack(stack)
+        app = AppState(name, region, team, names=[name], stack=stack, build_stack=stack)
         app.releases = [Release(1, "Initial release", None, {}), Release(2, "Enable Logplex", None, {})]
         self.apps[app.id] = app
         return app
@@ -135,12 +68,15 @@ class Platform:
             app.names.append(name)
 
     def _expect_free(self, name: str) -> None:
+        expect_name(name)
         if name in self.strangers | self.reserved or any(name == app.name for app in self.apps.values()):
             raise Refusal(422, "invalid_params", f"Name {name} is already taken")
 
     def delete(self, app: AppState) -> None:
         """Delete an app: its dynos end, its images go."""
-        self._stop(app)
+        self._stop(app, app.dynos)
+        for one_off in app.one_offs:
+            one_off.stop()
         app.log.close()
         del self.apps[app.id]
         for end in self._ends:
@@ -169,11 +105,16 @@ class Platform:
         app.formation = app.formation or Formation()
         self._release(app, f"Deployed web ({image_id.removeprefix('sha256:')[:12]})", image_id)
 
+    def release(self, app: AppState, identity: str) -> Release:
+        """Return a release by its id or its version."""
+        for release in app.releases:
+            if identity in (release.id, str(release.version)):
+                return release
+        raise Refusal(404, "not_found", "Couldn't find that release.")
+
     def roll_back(self, app: AppState, release_id: str) -> None:
         """Put a release back, with its config vars."""
-        found = next((release for release in app.releases if release.id == release_id), None)
-        if found is None:
-            raise Refusal(404, "not_found", "Couldn't find that release.")
+        found = self.release(app, release_id)
         if found.image_id is None:
             raise Refusal(422, "invalid_params", f"Can't roll back to v{found.version}: it has no code")
         app.config_vars = dict(found.config_vars)
@@ -197,42 +138,52 @@ class Platform:
             return
         while len(app.dynos) > app.formation.quantity:
             self._ends.append(app.dynos.pop().stop())
-        while len(app.dynos) < app.formation.quantity:
-            self._start(app)
+        self._fill(app)
 
-    def restart(self, app: AppState) -> None:
-        """Start all dynos again: the new ones start while the old ones end."""
-        self._stop(app)
-        while app.formation is not None and app.current.image_id is not None and len(app.dynos) < app.formation.quantity:
-            self._start(app)
+    def restart(self, app: AppState, dyno: str | None = None) -> None:
+        """Start dynos again: the new ones start while the old ones end.
 
-    def _start(self, app: AppState) -> None:
-        name, release = f"web.{len(app.dynos) + 1}", app.current
+        Args:
+            app: The app.
+            dyno: A dyno's name or id, or a process type; all where None.
+        """
+        self._stop(app, [each for each in app.dynos if dyno in (None, each.name, each.id, "web")])
+        self._fill(app)
+
+    def _fill(self, app: AppState) -> None:
+        wanted = app.formation.quantity if app.formation is not None and app.current.image_id is not None else 0
+        taken = {each.name for each in app.dynos}
+        for name in [f"web.{number}" for number in range(1, wanted + 1)]:
+            if name not in taken:
+                self._start(app, name)
+        app.dynos.sort(key=lambda each: int(each.name.partition(".")[2]))
+
+    def _start(self, app: AppState, name: str) -> None:
+        release = app.current
         image = app.copies[release.image_id or ""]
         dyno = Dyno(self._engine, image, name, release.version, app.config_vars, app.log, self._settings)
         app.dynos.append(dyno)
         dyno.start()
 
-    def _stop(self, app: AppState) -> None:
-        self._ends = [end for end in self._ends if end.is_alive()] + [dyno.stop() for dyno in app.dynos]
-        app.dynos = []
+    def _stop(self, app: AppState, dynos: Sequence[Dyno]) -> None:
+        self._ends = [end for end in self._ends if end.is_alive()] + [dyno.stop() for dyno in dynos]
+        app.dynos = [dyno for dyno in app.dynos if dyno not in dynos]
+
+    def one_off(self, app: AppState, command: str, environment: Mapping[str, str], size: str | None) -> OneOff:
+        """Make a dyno for one command, with the image and the config vars of now; who wants its output runs it."""
+        release = app.current
+        if release.image_id is None:
+            raise Refusal(422, "invalid_params", "Cannot run one-off process: the app has no release with code.")
+        given = {**app.config_vars, **environment}
+        name, image = f"run.{random.randrange(1000, 10000)}", app.copies[release.image_id]  # noqa: S311  # as Heroku names them
+        size = size or (app.formation.size if app.formation else "Basic")
+        made = OneOff(self._engine, image, name, release.version, size, command, given, self._settings.simulator)
+        app.one_offs = [each for each in app.one_offs if each.state != "complete"] + [made]
+        app.log.write("app", "api", f"Starting process with command `{command}` by user {EMAIL}")
+        return made
 
     def close(self) -> None:
         """Delete all apps."""
         with self.lock:
             for app in list(self.apps.values()):
                 self.delete(app)
-
-
-def host_of(app: AppState) -> str:
-    """Return an app's host name. Source: Dev Center, "Custom Domain Names": ``<name>-<random>.herokuapp.com`` (read 2026-11)."""
-    return f"{app.name}-{app.host_suffix}.herokuapp.com"
-
-
-def size_name(size: Any) -> str | None:
-    """Return a size as the API writes it: ``Standard-1X``."""
-    given = size.get("name") if isinstance(size, Mapping) else size
-    if not given:
-        return None
-    first, *rest = str(given).lower().split("-")
-    return "-".join([first.capitalize(), *(word.upper() for word in rest)])

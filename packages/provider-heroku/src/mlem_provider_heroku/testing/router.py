@@ -8,8 +8,9 @@ import time
 from urllib.parse import urlsplit
 
 from mlem_provider_heroku.limits import REQUEST_TIMEOUT_S
+from mlem_provider_heroku.testing.app_state import AppState, host_of
 from mlem_provider_heroku.testing.dyno import Dyno
-from mlem_provider_heroku.testing.platform import AppState, Platform, host_of
+from mlem_provider_heroku.testing.platform import Platform
 from mlem_provider_heroku.testing.serving import Handler, Server
 
 _BOOT_WAIT_S = 75.0
@@ -21,6 +22,7 @@ _REASONS = {
     "H13": "Connection closed without response",
     "H14": "No web processes running",
     "H20": "App boot timeout",
+    "H80": "Maintenance mode",
 }
 _HOP_BY_HOP = {"connection", "keep-alive", "transfer-encoding", "te", "trailer", "upgrade", "proxy-authorization", "content-length"}
 _PAGE = b"<!DOCTYPE html><html><body><h1>Application error</h1></body></html>"
@@ -60,7 +62,7 @@ class Router:
             request.respond(404, _NO_APP, {"Content-Type": "text/html"})
             return
         begun = time.monotonic()
-        dyno, code = _choose(app)
+        dyno, code = (None, "H80") if app.maintenance else _choose(app)
         if dyno is not None:
             code = self._forward(request, dyno, path, body)
         service_ms = int((time.monotonic() - begun) * 1000)
@@ -68,7 +70,8 @@ class Router:
         if code is None:
             app.log.write("heroku", "router", f"at=info {line}")
             return
-        app.log.write("heroku", "router", f'at=error code={code} desc="{_REASONS[code]}" {line} status=503')
+        at = "info" if code == "H80" else "error"  # somebody wanted it
+        app.log.write("heroku", "router", f'at={at} code={code} desc="{_REASONS[code]}" {line} status=503')
         request.respond(503, _PAGE, {"Content-Type": "text/html"})
 
     def _find(self, request: Handler) -> tuple[AppState | None, str]:

@@ -11,6 +11,8 @@ from typing import Any
 
 import jsonschema
 
+from mlem_provider_heroku.testing.taken import taken
+
 EXTENSIONS = {"docker_image"}
 """What the variant ``3.docker-releases`` adds to an update of the formation; it is not in the schema. Source: Dev Center, "Container
 Registry & Runtime", section "Releasing an image", part "API" (read 2026-11)."""
@@ -58,17 +60,26 @@ class Schema:
                 pattern = re.compile("[^/]+".join(map(re.escape, parts)))
                 yield Link(link.get("method", "GET"), pattern, link.get("title", ""), link.get("schema"), link.get("targetSchema"))
 
-    def faults_of_request(self, method: str, path: str, body: Any) -> list[str]:
-        """Return what is wrong with a request; empty when an operation takes it."""
+    def faults_of_request(self, method: str, path: str, body: Any, *, as_taken: bool = False) -> list[str]:
+        """Return what is wrong with a request; empty when an operation takes it.
+
+        Args:
+            method: The HTTP method.
+            path: The path, without a query.
+            body: The body; None without.
+            as_taken: Judge as Heroku itself does, which is milder than its schema, see `taken`; what a text looks like is left to the
+                operation, which says it in Heroku's words.
+        """
         links = self._of(method, path)
         if not links:
             return [f"{method} {path}: no operation of the schema"]
         found: list[str] = []
         for link in links:
             if link.request is None:
-                faults = [] if body is None else [f"{method} {path}: takes no body"]
+                faults = [] if body is None or as_taken else [f"{method} {path}: takes no body"]
             else:
-                faults = self._faults(f"{method} {path} (request, {link.title})", link.request, _without_extensions(body))
+                read = taken(link.request, body, self._definitions) if as_taken else _without_extensions(body)
+                faults = self._faults(f"{method} {path} (request, {link.title})", link.request, read, patterns=not as_taken)
             if not faults:
                 return []
             found += faults
@@ -87,11 +98,15 @@ class Schema:
     def _of(self, method: str, path: str) -> list[Link]:
         return [link for link in self._links if link.method == method and link.path.fullmatch(path)]
 
-    def _faults(self, where: str, schema: Mapping[str, Any], value: Any) -> list[str]:
+    def _faults(self, where: str, schema: Mapping[str, Any], value: Any, *, patterns: bool = True) -> list[str]:
         validator = jsonschema.Draft4Validator(
             {**schema, "definitions": self._definitions}, format_checker=jsonschema.Draft4Validator.FORMAT_CHECKER
         )
-        return [f"{where}: {error.json_path}: {error.message}" for error in validator.iter_errors(value)]
+        return [
+            f"{where}: {error.json_path}: {error.message}"
+            for error in validator.iter_errors(value)
+            if patterns or error.validator != "pattern"
+        ]
 
 
 def _without_extensions(body: Any) -> Any:

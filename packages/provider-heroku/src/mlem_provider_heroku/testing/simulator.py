@@ -8,15 +8,18 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
+from mlem.errors import DeclarationError
 from mlem_provider_docker import EngineAddress, connect
 from mlem_provider_heroku.limits import BOOT_TIMEOUT_S
 from mlem_provider_heroku.testing.api_server import ApiServer
+from mlem_provider_heroku.testing.app_state import AppState
 from mlem_provider_heroku.testing.dyno import Settings
-from mlem_provider_heroku.testing.platform import AppState, Platform
+from mlem_provider_heroku.testing.platform import Platform
 from mlem_provider_heroku.testing.registry import Registry
 from mlem_provider_heroku.testing.router import Router
 
 if TYPE_CHECKING:
+    from mlem_provider_heroku.testing.rendezvous import Rendezvous
     from mlem_provider_heroku.testing.schema import Schema
 
 
@@ -37,6 +40,7 @@ class HerokuSimulator:
         stop_timeout_s: How long a dyno may take to end.
         api_port: The API's port; 0 for any free one.
         router_port: The router's port; 0 for any free one.
+        certificate: A PEM file with a key and a certificate for 127.0.0.1: ``heroku run`` needs TLS, and is refused without.
 
     Attributes:
         api: The API: exchanges, faults, violations, rate limit.
@@ -55,13 +59,15 @@ class HerokuSimulator:
         stop_timeout_s: float = 5.0,
         api_port: int = 0,
         router_port: int = 0,
+        certificate: Path | None = None,
     ) -> None:
         self.id = secrets.token_hex(6)
         self.registry = registry
         found = connect((engine or EngineAddress()).endpoint())
         settings = Settings(self.id, boot_timeout_s, stop_timeout_s)
         self.platform = Platform(found, Registry(registry, found, self.id), settings)
-        self.api = ApiServer(self.platform, _judge(schema) if schema else None, key, api_port)
+        self._rendezvous = _rendezvous(certificate) if certificate else None
+        self.api = ApiServer(self.platform, _judge(schema) if schema else None, key, api_port, self._rendezvous)
         self.router = Router(self.platform, router_port)
 
     def fields(self) -> Mapping[str, str]:
@@ -88,6 +94,8 @@ class HerokuSimulator:
         self.platform.close()
         self.router.close()
         self.api.close()
+        if self._rendezvous is not None:
+            self._rendezvous.stop()
 
     def __enter__(self) -> Self:
         return self
@@ -100,3 +108,13 @@ def _judge(path: Path) -> Schema:
     from mlem_provider_heroku.testing.schema import Schema  # late: jsonschema is needed for this alone
 
     return Schema.load(path)
+
+
+def _rendezvous(certificate: Path) -> Rendezvous:
+    from mlem_provider_heroku.testing.rendezvous import Rendezvous
+
+    try:
+        return Rendezvous(certificate)
+    except (OSError, ValueError) as error:
+        hint = "a PEM file with a key and a certificate for 127.0.0.1"
+        raise DeclarationError(f"{certificate} is no certificate: {error}", code="bad-certificate", hint=hint) from error
