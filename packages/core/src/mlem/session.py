@@ -55,13 +55,8 @@ class Session:
         return self._save(state, self.lock)
 
     def finish(self, state: State) -> State:
-        """Write the last state and leave the lock with the same write; see `save`. One that was kept before is overtaken by it."""
-        written = self._save(state, self._manual)
-        kept = self.store.errored(self.name)
-        if kept is not None:
-            with contextlib.suppress(OSError):
-                kept.unlink(missing_ok=True)
-        return written
+        """Write the last state and leave the lock with the same write; see `save`."""
+        return self._save(state, self._manual)
 
     def guard(self) -> None:
         """Check that the lock is still ours, before an action on a platform."""
@@ -72,6 +67,7 @@ class Session:
             with self._hearing(None):
                 self.store.delete(self.name, self._version)
                 self.state, self._version = None, ABSENT
+            self._overtake()
 
     def mark(self, initial: State | None = None) -> None:
         """Write the holder into the state, so that others see who works on it.
@@ -113,9 +109,18 @@ class Session:
         serial = 0 if self.state is None else self.state.serial
         written = state.model_copy(update={"serial": serial + 1})
         try:
-            return self._write(written, lock)
+            saved = self._write(written, lock)
         except StateUnknownError as error:
             raise self._kept(written, error) from error
+        self._overtake()
+        return saved
+
+    def _overtake(self) -> None:
+        """Delete a state that was kept when the store did not answer: what was written now is newer."""
+        kept = self.store.errored(self.name)
+        if kept is not None:
+            with contextlib.suppress(OSError):
+                kept.unlink(missing_ok=True)
 
     def _write(self, state: State, lock: LockInfo | None) -> State:
         written = state.model_copy(update={"lock": lock, "written_by": core_version()})
