@@ -8,7 +8,7 @@ from typing import Any
 
 from mlem.errors import ConflictError, MlemError, PlatformError
 from mlem_provider_sagemaker.aws import Account
-from mlem_provider_sagemaker.errors import GONE
+from mlem_provider_sagemaker.errors import EXISTS, GONE
 from mlem_provider_sagemaker.names import is_ours, mark
 
 _AT_ONCE = 100
@@ -22,10 +22,17 @@ def provide(account: Account, name: str, lineage: str, tags: list[dict[str, str]
         Its URI, and whether it is of this lineage's making.
     """
     found = _repository(account, name)
-    if found is not None:
-        return found["repositoryUri"], _made(account, found["repositoryArn"], lineage)
-    made = account.call(f"create the repository {name}", "ecr", "create_repository", repositoryName=name, tags=tags)
-    return made["repository"]["repositoryUri"], True
+    if found is None:
+        try:
+            made = account.call(f"create the repository {name}", "ecr", "create_repository", repositoryName=name, tags=tags)
+            return made["repository"]["repositoryUri"], True
+        except ConflictError as error:
+            if error.code != EXISTS:
+                raise
+            found = _repository(account, name)  # made by a request that got no answer and was repeated, or by somebody else just now
+            if found is None:
+                raise
+    return found["repositoryUri"], _made(account, found["repositoryArn"], lineage)
 
 
 def _repository(account: Account, name: str) -> dict[str, Any] | None:
