@@ -99,7 +99,7 @@ def _kept(target: Target, session: Session, steps: Sequence[Step], ctx: Context,
     """Let what is as it should be pass the gate once more; start it again where it does not answer."""
     state = state_of(session)
     try:
-        gate(target, ctx, state, served.model_hash)
+        gate(target, ctx, state, served.answers_for)
     except GateError as error:
         ctx.report(f"{error.message.splitlines()[0]}; starting it again")
         state = _restarted(target, session, steps, ctx, served, error)
@@ -142,7 +142,7 @@ def _restarted(target: Target, session: Session, steps: Sequence[Step], ctx: Con
     after = restart_steps(session, steps, ctx)
     if after is None:
         raise unable
-    gate(target, after, state_of(session), served.model_hash)
+    gate(target, after, state_of(session), served.answers_for)
     return finish(session, steps, after, same_release(state_of(session), served))
 
 
@@ -177,7 +177,7 @@ def rollback(target: Target, number: int | None, *, report: Report, lock: Lock =
         served = state.releases[0]
         with putting_back(target, session, steps, ctx, served, release.model_hash):
             ctx = restore(session, steps, ctx, release)
-            gate(target, ctx, state_of(session), release.model_hash)
+            gate(target, ctx, state_of(session), release.answers_for)
         state = finish(session, steps, ctx, _released(target, state_of(session), release.model_hash, release))
         return state.releases[0]
 
@@ -235,6 +235,7 @@ def _released(target: Target, state: State, model_hash: str, source: Release | N
         records=state.records,
         created=served.created if repaired and served else now(),
         rollback_of=source.number if source else None,
+        adopted=source.adopted if source else False,
     )
     kept = (release, *earlier)[: target.deployment.keep_releases]
     return state.model_copy(update={"model_hash": model_hash, "declaration": declaration, "releases": kept})

@@ -182,6 +182,21 @@ class Engine:
             self._api.rename(id_, name)
         return True
 
+    def leave_network(self, id_: str, network: str) -> None:
+        """Take a container off a network, with the ports that it publishes there; fine when it is gone or not on it."""
+        with self._absent_is_none(f"take the container {id_[:12]} off the network {network}"):
+            self._api.disconnect_container_from_network(id_, network)
+
+    def join_network(self, id_: str, network: str) -> None:
+        """Put a container on a network; its ports are published again."""
+        with _translated(f"put the container {id_[:12]} on the network {network}"):
+            self._api.connect_container_to_network(id_, network)
+
+    def restart(self, id_: str, timeout_s: float) -> None:
+        """Stop a container and start it again."""
+        with _translated(f"start the container {id_[:12]} again"):
+            self._api.restart(id_, timeout=max(1, round(timeout_s)))
+
     def unpause(self, id_: str) -> None:
         """Let a paused container go on."""
         with _translated(f"unpause the container {id_[:12]}"):

@@ -28,6 +28,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "types": ("mlem.cli.types:types", "List the installed types, and the fields of one."),
     "plugins": ("mlem.cli.types:plugins", "List the installed plugins and their state."),
     "config": ("mlem.cli.config:config", "Read and write the project's settings."),
+    "migrate": ("mlem.cli.migrate:migrate", "Turn what MLEM 0.4 wrote into this version's files."),
     "doctor": ("mlem.cli.doctor:doctor", "Check the project, the plugins and the state store."),
 }
 """Every command: where it is, and its line in the help. A command's module is imported when the command is called."""
