@@ -227,7 +227,8 @@ def _released(target: Target, state: State, model_hash: str, source: Release | N
     served = state.releases[0] if state.releases else None
     # What was only repaired, a dead process for instance, is the same release again: rollback must not count it.
     repaired = source is None and served is not None and (served.model_hash, served.declaration) == (model_hash, declaration)
-    earlier = state.releases[1:] if repaired else state.releases
+    # What MLEM 0.4 made can't be put back once another serves: the platform may have deleted it.
+    earlier = [release for release in (state.releases[1:] if repaired else state.releases) if not release.adopted]
     release = Release(
         number=(served.number + (0 if repaired else 1)) if served else 1,
         model_hash=model_hash,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -106,6 +107,10 @@ def _translated(what: str) -> Iterator[None]:
         raise translate(what, f"{origin}: {error}") from error
 
 
+_REMOVING = "is already in progress"
+"""In an error 409 of a container that is made to go when it stops."""
+_REMOVAL_POLL_S = 0.05
+
 _SANDBOX_GONE = "sandbox "
 """In an error 404 that does not mean that the container is gone."""
 
@@ -203,9 +208,18 @@ class Engine:
             self._api.unpause(id_)
 
     def remove_container(self, id_: str) -> None:
-        """Remove a container with its anonymous volumes; fine when it is gone."""
-        with self._absent_is_none(f"remove the container {id_[:12]}"):
-            self._api.remove_container(id_, v=True, force=True)
+        """Remove a container with its anonymous volumes; fine when it is gone, and waited for when the Engine does so by itself."""
+        try:
+            with self._absent_is_none(f"remove the container {id_[:12]}"):
+                self._api.remove_container(id_, v=True, force=True)
+        except MlemError as error:
+            if _REMOVING not in error.message:
+                raise
+            until = time.monotonic() + _TIMEOUT_S
+            while self.container(id_) is not None:
+                if time.monotonic() > until:
+                    raise
+                time.sleep(_REMOVAL_POLL_S)
 
     def logs(self, id_: str, *, follow: bool, tail: int | None) -> Iterator[str]:
         """Yield the lines that a container wrote, to stdout and stderr."""

@@ -157,11 +157,12 @@ class ImageStep(Step):
         image.remove_old(_engine(ctx, recorded), ctx.lineage, (), [recorded["image_id"]] if recorded else ())
 
     def prune(self, ctx: Context, keep: Sequence[Record]) -> None:
-        """Remove the images that no kept release needs."""
+        """Remove the images that no kept release needs: none does while a container of MLEM 0.4 serves again."""
         from mlem_provider_docker import image
 
-        if keep:
-            image.remove_old(_engine(ctx, keep[0]), ctx.lineage, [record["image"] for record in keep])
+        known = keep[0] if keep else ctx.records.get(ContainerStep.name)
+        if known is not None:
+            image.remove_old(_engine(ctx, known), ctx.lineage, [record["image"] for record in keep])
 
 
 class ContainerStep(Step):

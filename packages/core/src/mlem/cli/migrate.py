@@ -23,6 +23,8 @@ def migrate(path: str, dry_run: bool, output: str) -> int:
         results = migrate_project(path, dry_run=dry_run, report=report)
     failed = [result.error for result in results if result.error is not None]
     data = {"dry_run": dry_run, "files": [result.to_data() for result in results], "ok": not failed}
-    text = "\n".join(result.to_text(dry_run=dry_run) for result in results)
-    print_result(output, data, text or "nothing to do: every file is of this version")
+    lines = [result.to_text(dry_run=dry_run) for result in results]
+    if not any(result.changes or result.error for result in results):
+        lines.append("nothing to do")
+    print_result(output, data, "\n".join(lines))
     return failed[0].exit_code if failed else 0

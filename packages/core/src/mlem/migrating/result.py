@@ -56,12 +56,12 @@ class Result:
             lines += [f"hint: {self.error.hint}"] if self.error.hint else []
         else:
             about = f": {self.about}" if self.about else ""
-            lines = [f"{self.path}: {what}, {'to be ' if dry_run and self.backup_expected else ''}{self.action}{about}"]
+            lines = [f"{self.path}: {what}, {'to be ' if dry_run and self.changes else ''}{self.action}{about}"]
         lines += self.notes
         lines += [f"the old file is {self.backup}"] if self.backup else []
         return "\n    ".join(lines)
 
     @property
-    def backup_expected(self) -> bool:
+    def changes(self) -> bool:
         """Whether the action changes a file."""
         return self.action in ("rewritten", "taken over", "set aside")
