@@ -217,3 +217,21 @@ def test_a_try_that_was_cut_off_is_repeated(project: Project, old: Old) -> None:
     assert (first.lineage, first.records) == (second.lineage, second.records)
     assert Path(f"{old.state}.04").read_bytes() == b"somebody's own file"
     assert Path(f"{old.state}.04-2").read_bytes() == content
+
+
+def test_a_state_that_is_shared_is_met_and_taken_over_where_it_is(project: Project, engine: Engine, old: Old) -> None:
+    shared = project.folder / "states" / ".mlem.state" / APP
+    shared.parent.mkdir(parents=True)
+    content = old.state.read_bytes()
+    shared.write_bytes(content)
+    old.state.unlink()
+    assert project.mlem("config", "set", "core.state.uri", "states").returncode == 0
+    for command in ("status", "plan --model double", "run --model double --load"):
+        done = project.mlem("deployment", *command.split(), APP)
+        assert (done.returncode, "error[of-mlem-0-4]" in done.stderr) == (2, True), done.stderr
+    migrate(project)
+    assert (status(project), shared.exists(), shared.with_name(f"{APP}.04").read_bytes()) == ("running", False, content)
+    assert project.mlem("migrate").stdout == "nothing to do\n"
+    done = project.mlem("deployment", "remove", APP)
+    assert (done.returncode, engine.container(old.id)) == (0, None), done.stderr
+    assert status(project) == "not_deployed"
