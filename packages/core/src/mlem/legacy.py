@@ -11,6 +11,23 @@ from mlem.errors import ConflictError, DeclarationError
 
 OF_04 = "of-mlem-0-4"
 """The code of errors about what MLEM 0.4 wrote and ``mlem migrate`` takes along."""
+TYPES_04 = frozenset({"flyio", "kubernetes"})
+"""The types of envs and deployments that MLEM 0.4 had and no provider of this project has."""
+_SECTIONS_04 = frozenset({"aws", "bitbucket", "docker", "flyio", "heroku", "pandas", "sagemaker", "torch"})
+_CORE_04 = frozenset(
+    {"additional_extensions", "autoload_exts", "debug", "deep_inspection", "emojis", "github_token", "github_username", "log_level"}
+    | {"no_analytics", "server", "storage"}
+)
+
+
+def is_settings_04(content: Mapping[str, Any]) -> bool:
+    """Say whether settings have a section or a name that MLEM 0.4 had and this version has not."""
+    core = content.get("core")
+    state = core.get("state") if isinstance(core, Mapping) else None
+    inside = {*core} if isinstance(core, Mapping) else set()
+    old_state = {"locking", "lock_timeout", "storage_options"} & ({*state} if isinstance(state, Mapping) else set())
+    return bool({*content} & _SECTIONS_04 or inside & _CORE_04 or old_state)
+
 
 NONE = "MLEM 0.4's field has no counterpart in this version"
 """Why most fields are left out that are."""

@@ -13,10 +13,10 @@ from mlem.migrating import states
 from mlem.migrating.declarations import OTHER_KINDS, named_model, object_class, translated
 from mlem.migrating.old_file import OldFile
 from mlem.migrating.result import Result
-from mlem.migrating.settings import secret_notes
+from mlem.migrating.settings import config_of, secret_notes
 from mlem.project import Location, shown
 from mlem.state import EXTENSION
-from mlem.target import resolve
+from mlem.target import resolve, state_manager
 from mlem.yaml_file import parse_mapping, update_file
 
 Report = Callable[[str], None]
@@ -61,15 +61,16 @@ def _deployment(
     """Migrate a declaration with its state: what the state knows goes into the declaration before the state is written."""
     deployment = cls.from_data(found.fields, str(location))
     failed: MlemError | None = None
-    old_state, adopted, target = states.find_local(location), None, None
+    old_state, adopted = states.find_local(location), None
     about = ""
     try:
-        target = resolve(location, deployment) if old_state is None or not dry_run else None
-        shared = states.find_shared(location, target.manager) if target is not None else None
+        shared = states.find_shared(location, state_manager(deployment, config_of(location.root), str(location)))
+        if old_state is not None and shared is not None:
+            raise states.two_states(shared.where, old_state.where)
         old_state = old_state or shared
         about = states.words_of(old_state, deployment) if old_state else ""
-        if old_state is not None and about and target is not None and not dry_run:
-            adopted = states.adopt(old_state, target, report)
+        if old_state is not None and about and not dry_run:
+            adopted = states.adopt(old_state, resolve(location, deployment), report)
     except MlemError as error:
         failed = error
     more: Mapping[str, Any] = adopted.fields if adopted else {}
@@ -80,14 +81,12 @@ def _deployment(
     if fields != old.data or not old.content:
         yield _rewritten(old, complete, dry_run=dry_run)
     if failed is not None:
-        if old_state is None and not _needs_a_look(failed):
-            return
         where = old_state.where if old_state else shown(location.path)
         yield Result(where, "state" if old_state else "deployment", deployment.type, "failed", about, error=failed)
         return
     if old_state is None:
         return
-    if dry_run or target is None:
+    if dry_run:
         empty = not about
         yield states.result_of(old_state, about or "nothing is deployed", (), None, empty=empty)
         return
@@ -96,11 +95,6 @@ def _deployment(
         yield states.result_of(old_state, "nothing is deployed", (), states.set_aside(old_state, target), empty=True)
         return
     yield states.result_of(old_state, adopted.what, adopted.notes, states.write(old_state, adopted, target))
-
-
-def _needs_a_look(error: MlemError) -> bool:
-    """Say whether a declaration that can't be resolved is to be told: one of this version whose env is gone is no matter of migrating."""
-    return error.code not in ("not-found", "no-project")
 
 
 def _rewritten(old: OldFile, found: Translation, *, dry_run: bool) -> Result:

@@ -7,12 +7,12 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from mlem.config import Config
-from mlem.legacy import Lost, Translation
+from mlem.config import Config, load_config
+from mlem.legacy import Lost, Translation, is_settings_04
 from mlem.migrating.declarations import without_secrets
 from mlem.migrating.old_file import OldFile
 from mlem.migrating.result import Result
-from mlem.project import CONFIG_NAME, shown
+from mlem.project import CONFIG_NAME, read_config_file, shown
 from mlem.target import manager_class
 from mlem.validation import validate
 from mlem.yaml_file import update_file
@@ -42,6 +42,16 @@ def migrate_settings(root: Path, *, dry_run: bool) -> Result | None:
         backup = old.keep()
         update_file(path, found.fields)
     return Result(shown(path), "settings", notes=(*notes, *secret_notes(old, backup)), backup=shown(backup) if backup else None)
+
+
+def config_of(root: Path) -> Config:
+    """Return the settings of a project as they are when they are migrated, which they are not in a dry run.
+
+    Raises:
+        DeclarationError: A setting does not fit.
+    """
+    content = read_config_file(root)
+    return validate(Config, dict(translated(content).fields), CONFIG_NAME) if is_settings_04(content) else load_config(root)
 
 
 def translated(data: Mapping[str, Any]) -> Translation:

@@ -9,7 +9,7 @@ from typing import Any
 
 from mlem.deployment import Deployment
 from mlem.edge import plugin_edge
-from mlem.errors import ConflictError, DeclarationError
+from mlem.errors import ConflictError
 from mlem.holder import new_lock, now
 from mlem.journal import expect_plain, state_of
 from mlem.legacy import Adopted
@@ -80,6 +80,15 @@ def words_of(old: OldState, deployment: Deployment) -> str:
         return deployment.words_04(old.data)
 
 
+def two_states(one: str, other: str) -> ConflictError:
+    """Return the error for a deployment that has two states, of which nobody but its owner knows which one is true."""
+    return ConflictError(
+        f"there are two states: {one}; and {other}, of MLEM 0.4",
+        code="two-states",
+        hint="compare the two, and move away what counts no more",
+    )
+
+
 def adopt(old: OldState, target: Target, report: Callable[[str], None]) -> Adopted:
     """Let the provider take over what a state has on record.
 
@@ -90,11 +99,7 @@ def adopt(old: OldState, target: Target, report: Callable[[str], None]) -> Adopt
     if found is not None and (old.file is None or found.data != old.content):
         there = State.from_bytes(found.data, target.store.where(target.name))
         if there.lineage != old.lineage:
-            raise ConflictError(
-                f"{target.store.where(target.name)} is a state of this version, and {old.where} one of MLEM 0.4",
-                code="two-states",
-                hint=f"compare the two; if the old one counts no more, move it away: {old.where}",
-            )
+            raise two_states(f"{target.store.where(target.name)}, which is of this version", old.where)
     with plugin_edge():
         ctx = target.context(State(type=target.deployment.type, lineage=old.lineage), report)
         adopted = target.deployment.adopt_04(ctx, old.data)
@@ -168,4 +173,4 @@ def _state(old: OldState, adopted: Adopted, target: Target) -> State:
 
 def _expect_same(target: Target, there: State, old: OldState) -> None:
     if there.lineage != old.lineage:
-        raise DeclarationError(f"{target.store.where(target.name)}: there is a state of another deployment", code="two-states")
+        raise two_states(target.store.where(target.name), old.where)
