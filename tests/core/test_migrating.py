@@ -73,6 +73,13 @@ def test_one_bad_file_hinders_no_other(project: Project) -> None:
     )
 
 
+@pytest.mark.parametrize("text", ["a: " + "[" * 5000 + "]" * 5000, "a: 2023-99-99", "a: 0x" + "f" * 9, "\x00"])
+def test_no_file_ends_the_command(project: Project, text: str) -> None:
+    (project.folder / "bad.mlem").write_text(f"object_type: deployment\n{text}\n")
+    done = project.mlem("migrate")
+    assert (done.returncode in (2, 3), "Traceback" in done.stderr) == (True, False), done.stderr
+
+
 def test_settings_of_0_4_keep_what_they_say_of_states(project: Project) -> None:
     state = "{uri: states, locking: true, lock_timeout: '30'}"
     old = f"core:\n  # where they are\n  state: {state}\n  emojis: 'false'\nheroku: {{api_key: canary-77}}\n"
