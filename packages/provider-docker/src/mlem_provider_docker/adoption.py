@@ -135,7 +135,7 @@ def known_id(recorded: Record | None) -> str | None:
     if recorded is None:
         return None
     found = recorded["id"] if recorded.get(ADOPTED) else recorded.get(REPLACES)
-    return str(found) if found else None
+    return found if isinstance(found, str) and _ID.fullmatch(found) else None
 
 
 def step_aside(engine: Engine, found: Mapping[str, Any]) -> None:

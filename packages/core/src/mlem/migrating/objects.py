@@ -98,14 +98,14 @@ def _deployment(
 
 
 def _rewritten(old: OldFile, found: Translation, *, dry_run: bool) -> Result:
-    backup: Path | None = None
+    backup: str | None = None
     if not dry_run:
-        backup = old.keep() if old.content else None
+        backup = shown(old.keep()) if old.content else None
         update_file(old.path, found.fields)
-    notes = (*map(str, found.lost), *secret_notes(old, backup))
+    notes = (*map(str, found.lost), *(secret_notes(old.data, backup) if old.content else ()))
     kind, type_ = str(found.fields.get("object_type")), str(found.fields.get("type"))
     about = "" if old.content else "there was none: it is made from the state"
-    return Result(shown(old.path), kind, type_, "rewritten", about, notes, shown(backup) if backup else None)
+    return Result(shown(old.path), kind, type_, "rewritten", about, notes, backup)
 
 
 def _saved(location: Location, data: Mapping[str, Any]) -> Iterator[Result]:

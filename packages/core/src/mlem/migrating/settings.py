@@ -10,7 +10,7 @@ from typing import Any
 from mlem.config import Config, load_config
 from mlem.legacy import Lost, Translation, is_settings_04
 from mlem.migrating.declarations import without_secrets
-from mlem.migrating.old_file import OldFile
+from mlem.migrating.old_file import OldFile, secrets_in
 from mlem.migrating.result import Result
 from mlem.project import CONFIG_NAME, read_config_file, shown
 from mlem.target import manager_class
@@ -39,9 +39,9 @@ def migrate_settings(root: Path, *, dry_run: bool) -> Result | None:
     notes = tuple(str(lost) for lost in found.lost)
     backup = None
     if not dry_run:
-        backup = old.keep()
+        backup = shown(old.keep())
         update_file(path, found.fields)
-    return Result(shown(path), "settings", notes=(*notes, *secret_notes(old, backup)), backup=shown(backup) if backup else None)
+    return Result(shown(path), "settings", notes=(*notes, *secret_notes(old.data, backup)), backup=backup)
 
 
 def config_of(root: Path) -> Config:
@@ -96,10 +96,14 @@ def _number(value: Any) -> Any:
         return value
 
 
-def secret_notes(old: OldFile, backup: Path | None) -> tuple[str, ...]:
-    """Say what to do about the secrets that a file of MLEM 0.4 has; not what they are."""
-    if not old.secrets:
+def secret_notes(data: Mapping[str, Any], backup: str | None) -> tuple[str, ...]:
+    """Say what to do about the secrets that a file of MLEM 0.4 has; not what they are.
+
+    Args:
+        data: The file's content.
+        backup: Where it is kept; None when that is not known yet.
+    """
+    where = ", ".join(secrets_in(data))
+    if not where:
         return ()
-    where = ", ".join(old.secrets)
-    kept = shown(backup) if backup else "the copy of the old file"
-    return (f"the old file has a secret ({where}): it stays in {kept}, for you alone; take it from there, then delete that file",)
+    return (f"the old file has a secret ({where}): it stays in {backup or 'the copy'}, which is for you to delete once you have set it",)

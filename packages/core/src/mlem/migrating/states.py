@@ -13,6 +13,7 @@ from mlem.errors import ConflictError
 from mlem.holder import new_lock, now
 from mlem.journal import expect_plain, state_of
 from mlem.legacy import Adopted
+from mlem.locking import expect_identity
 from mlem.migrating.old_file import OldFile, parsed
 from mlem.migrating.result import Result
 from mlem.migrating.settings import secret_notes
@@ -95,6 +96,7 @@ def adopt(old: OldState, target: Target, report: Callable[[str], None]) -> Adopt
     Raises:
         MlemError: See `Deployment.adopt_04`.
     """
+    expect_identity(target)
     found = target.store.read(target.name)
     if found is not None and (old.file is None or found.data != old.content):
         there = State.from_bytes(found.data, target.store.where(target.name))
@@ -146,7 +148,7 @@ def set_aside(old: OldState, target: Target) -> str:
 
 def result_of(old: OldState, about: str, notes: tuple[str, ...], backup: str | None, *, empty: bool = False) -> Result:
     """Return what is told of a state."""
-    secrets = secret_notes(old.file, None) if old.file is not None else ()
+    secrets = secret_notes(old.data, backup)
     action: Any = "set aside" if empty else "taken over"
     return Result(old.where, "state", str(old.data.get("type")), action, about, (*notes, *secrets), backup)
 
