@@ -344,3 +344,37 @@ def test_a_first_run_that_is_refused_leaves_no_state(declare: Declare, platform:
     with pytest.raises(PlatformError):
         handle.run()
     assert handle.state() is not None, "it may have made something"
+
+
+def adopted(handle: DeploymentHandle) -> State:
+    """Make of what runs what MLEM 0.4 deployed: nothing is known of its answers."""
+    state = state_of(handle)
+    [release] = state.releases
+    target = handle.target
+    found = target.store.read("app")
+    assert found is not None
+    made = state.model_copy(update={"releases": (release.model_copy(update={"adopted": True}),)})
+    target.store.write("app", made.to_bytes(), found.version)
+    return made
+
+
+def test_what_mlem_04_deployed_serves_again_when_its_successor_fails_and_is_not_asked(declare: Declare, platform: FakePlatform) -> None:
+    declare().run()
+    before = adopted(declare())
+    platform.wrong.add(before.releases[0].model_hash)  # it does not answer as a model of ours would
+    platform.faults["apply server"] = PlatformError("no")
+    with pytest.raises(PlatformError, match=r"release 1 .* serves again"):
+        declare("triple").run()
+    after = state_of(declare())
+    assert (after.releases[0].adopted, after.records) == (True, before.records)
+    assert declare().status() == Condition(DeploymentStatus.RUNNING)
+
+
+def test_there_is_no_way_back_to_what_mlem_04_deployed(declare: Declare, platform: FakePlatform) -> None:
+    declare().run()
+    adopted(declare())
+    handle = declare("triple")
+    handle.run()
+    assert [(release.number, release.adopted) for release in state_of(handle).releases] == [(2, False)]
+    with pytest.raises(NotFoundError, match="no earlier release"):
+        handle.rollback()

@@ -61,7 +61,7 @@ def test_a_newer_schema_is_refused_with_the_version_to_install() -> None:
     [
         (b"", "the file is empty"),
         (b"- a\n", "expected a mapping"),
-        (b"deployed: true\n", "one of MLEM 0.4"),
+        (b"deployed: true\n", "no lineage: not a state of this system"),
         (b"type: fake\nlineage: a\nschema_version: two\n", "schema_version: expected an integer"),
         (b"type: fake\nlineage: a\nschema_version: 2\ndisk: 3\n", "disk: expected the record of a step, got 3"),
         (b"type: fake\nlineage: a\nserial: x\nschema_version: 2\n", "serial: expected an integer"),

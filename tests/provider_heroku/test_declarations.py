@@ -29,7 +29,7 @@ from mlem_provider_heroku.env import HerokuEnv
         {"pass_environment": ["__X"]},
         {"region": "EU"},
         {"stack": "heroku-24"},
-        {"team": "nlp"},
+        {"team": "nlp", "env": "staging"},
     ],
 )
 def test_what_heroku_would_refuse_is_refused_here(fields: dict[str, Any]) -> None:
@@ -44,6 +44,7 @@ def test_sizes_are_taken_as_heroku_writes_them_too() -> None:
 def test_a_declaration_of_mlem_04_loads_and_its_key_is_refused_without_being_shown() -> None:
     old = {"app_name": "my-app", "object_type": "deployment", "state_manager": {"type": "local"}, "stack": "container", "type": "heroku"}
     assert HerokuApp.from_data(old, "app.mlem").app_name == "my-app"
+    assert HerokuApp.from_data({**old, "team": "nlp"}, "app.mlem").env == {"team": "nlp"}
     with pytest.raises(DeclarationError) as caught:
         HerokuEnv.from_data({"api_key": "canary-90ff", "object_type": "env", "type": "heroku"}, "staging.mlem")
     assert caught.value.message == "staging.mlem: api_key: keys are not kept in files any more"

@@ -252,7 +252,7 @@ def test_a_strangers_app_is_left_alone(project: Project, heroku: HerokuSimulator
     for taken in (name, f"{name}-unseen", foreign.name):
         refused = run(project, taken)
         assert (refused.returncode, "error[not-ours]" in refused.stderr) == (4, True), refused.stderr
-        assert project.mlem("deployment", "remove", "app").returncode == 0
+        assert not (project.folder / "app.mlem").exists()
     assert (list(heroku.platform.apps.values()), foreign.config_vars) == ([foreign], {})
     heroku.platform.delete(foreign)
     heroku.platform.strangers.clear()

@@ -12,10 +12,12 @@ import pytest
 from botocore.exceptions import ClientError
 
 from mlem.config import load_config
-from mlem.errors import PlatformError
+from mlem.errors import DeclarationError, PlatformError
 from mlem.stores.probe import probe
 from mlem.testing import Project
+from mlem.trace import expect_nowhere_else
 from mlem_state_s3.errors import translate
+from mlem_state_s3.sdk import make_client
 from mlem_state_s3.state_manager import S3StateManager
 
 
@@ -36,8 +38,8 @@ def test_a_right_server_is_accepted_and_left_clean(seaweedfs: Any, tmp_path: Pat
     store: Any = manager.register(tmp_path)
     assert store.client.list_objects_v2(Bucket="states", Prefix="accepted/").get("KeyCount") == 0
     report = project.json("doctor")
-    assert (report["ok"], [check["check"] for check in report["checks"]]) == (True, ["settings", "plugins", "state store"])
-    assert report["checks"][2]["message"] == "s3://states/accepted/.mlem.state/NAME.mlem.state: excludes two writers"
+    assert (report["ok"], [check["check"] for check in report["checks"]]) == (True, ["installation", "settings", "plugins", "state store"])
+    assert report["checks"][3]["message"] == "s3://states/accepted/.mlem.state/NAME.mlem.state: excludes two writers"
 
 
 def test_moto_is_recognised_as_right_as_far_as_one_client_can_see(moto: Any, tmp_path: Path) -> None:
@@ -168,3 +170,26 @@ def test_a_clock_that_is_wrong_is_not_taken_for_a_wrong_profile() -> None:
     error = ClientError({"Error": {"Code": "RequestTimeTooSkewed", "Message": "too far"}}, "PutObject")
     told = translate(error, "s3://states/x", "write")
     assert (told.code, told.exit_code, "clock" in str(told.hint), "AWS_PROFILE" in str(told.hint)) == ("wrong-clock", 6, True, False)
+
+
+def test_a_state_of_mlem_04_in_the_bucket_is_met_and_set_aside(moto: Any, tmp_path: Path) -> None:
+    manager = S3StateManager(uri="s3://states/old", endpoint_url=moto.url)
+    assert manager.read_04(tmp_path, "apps/iris") is None
+    client = make_client(manager)
+    for name in ("apps/iris", "apps/iris.04"):
+        client.put_object(Bucket="states", Key=f"old/.mlem.state/{name}", Body=name.encode())
+    assert manager.read_04(tmp_path, "apps/iris") == b"apps/iris"
+    with pytest.raises(DeclarationError) as caught:
+        expect_nowhere_else(manager, tmp_path, "apps/iris")
+    assert (caught.value.code, "mlem migrate" in (caught.value.hint or "")) == ("of-mlem-0-4", True)
+    assert manager.set_aside_04(tmp_path, "apps/iris") == "s3://states/old/.mlem.state/apps/iris.04-2"
+    assert (manager.read_04(tmp_path, "apps/iris"), manager.read_04(tmp_path, "apps/iris.04-2")) == (None, b"apps/iris")
+
+
+def test_options_of_s3fs_become_fields_and_credentials_are_left_out() -> None:
+    options = {"key": "canary", "secret": "canary", "client_kwargs": {"endpoint_url": "http://127.0.0.1:1", "region_name": "eu-west-1"}}
+    old = {"uri": "s3://states/x", "locking": True, "lock_timeout": 60, "storage_options": options}
+    found = S3StateManager.translate_04(old, "app.mlem")
+    assert found.fields == {"uri": "s3://states/x", "endpoint_url": "http://127.0.0.1:1", "region": "eu-west-1"}
+    assert [lost.path for lost in found.lost] == ["lock_timeout", "storage_options.key", "storage_options.secret"]
+    assert "canary" not in "".join(map(str, found.lost))

@@ -11,8 +11,9 @@ from typing import Annotated, Any, Literal
 import yaml
 from pydantic import ConfigDict, Field
 
-from mlem.errors import NotFoundError, UserError
+from mlem.errors import DeclarationError, NotFoundError, UserError
 from mlem.fields import Unit, describe_fields
+from mlem.legacy import OF_04, is_settings_04
 from mlem.objects import Value
 from mlem.project import CONFIG_NAME, read_config_file
 from mlem.trust import Trust
@@ -81,7 +82,14 @@ def load_config(root: Path) -> Config:
     Raises:
         DeclarationError: The file or a variable has a setting that does not exist or does not fit.
     """
-    config = validate(Config, read_config_file(root), CONFIG_NAME)
+    content = read_config_file(root)
+    try:
+        config = validate(Config, content, CONFIG_NAME)
+    except DeclarationError as error:
+        if not is_settings_04(content):
+            raise
+        hint = "mlem migrate takes along what MLEM 0.4 had there and still has a meaning"
+        raise DeclarationError(error.message, code=OF_04, known=error.known, hint=hint) from error
     data = config.model_dump(exclude_unset=True)
     overrides = dict(_from_environment())
     if not overrides:

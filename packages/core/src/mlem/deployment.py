@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from pydantic import Field
 
+from mlem.errors import DeclarationError
 from mlem.fields import Unit
+from mlem.legacy import OF_04, Adopted
 from mlem.objects import MlemObject
 from mlem.place import Place
 from mlem.step import Context, Step
@@ -110,6 +112,38 @@ class Deployment(MlemObject, ABC):
     def is_same_place(self, ctx: Context, recorded: Place, here: Place) -> bool:
         """Say whether the place on record and the one that is reached from here are one; the context has the records."""
         return recorded.id == here.id
+
+    def words_04(self, old: Mapping[str, Any]) -> str:
+        """Say what a state of MLEM 0.4 has on record, without asking the platform: ``the container myc (0123456789ab)``.
+
+        Args:
+            old: The content of the state's file.
+
+        Returns:
+            The words; empty where nothing is deployed.
+        """
+        return f"a deployment of type {self.type}"
+
+    def adopt_04(self, ctx: Context, old: Mapping[str, Any]) -> Adopted:
+        """Take over what MLEM 0.4 deployed and has on record, because its owner asks for it: from now on it is ours, by its id alone.
+
+        It may set the platform's mark of ownership; the context has the lineage. What it does can be done again: ``mlem migrate`` that
+        was interrupted is repeated. It concludes nothing from what is not there: another Engine or account may be asked.
+
+        Args:
+            ctx: The context, with the declaration and env that the next run has.
+            old: The content of the state's file, of which ``words_04`` says that something is deployed.
+
+        Raises:
+            DeclarationError: This type takes nothing over, the default; the hint says what to do instead.
+            NotFoundError: It is not there.
+            ConflictError: It is somebody else's.
+        """
+        raise DeclarationError(
+            f"a {self.type} deployment of MLEM 0.4 can't be taken over",
+            code=OF_04,
+            hint=f"remove it with MLEM 0.4: mlem deployment remove {ctx.name}; then run mlem migrate again",
+        )
 
     def pauses(self) -> Iterator[float]:
         """Yield the seconds between looks at the platform while something is awaited; a platform that counts calls yields longer ones."""

@@ -133,7 +133,7 @@ def _kept(target: Target, session: Session, steps: Sequence[Step], ctx: Context,
     """Let what is as it should be pass the gate once more; start it again where it does not answer."""
     state = state_of(session)
     try:
-        gate(target, ctx, state, served.model_hash)
+        gate(target, ctx, state, served.answers_for)
     except GateError as error:
         ctx.report(f"{error.message}\nstarting it again")
         state = _restarted(target, session, steps, ctx, served, error)
@@ -177,7 +177,7 @@ def _restarted(target: Target, session: Session, steps: Sequence[Step], ctx: Con
     after = restart_steps(session, steps, ctx)
     if after is None:
         raise unable
-    gate(target, after, state_of(session), served.model_hash)
+    gate(target, after, state_of(session), served.answers_for)
     return finish(session, steps, after, same_release(state_of(session), served))
 
 
@@ -212,7 +212,7 @@ def rollback(target: Target, number: int | None, *, report: Report, lock: Lock =
         served = state.releases[0]
         with putting_back(target, session, steps, ctx, served, release.model_hash):
             ctx = restore(session, steps, ctx, release)
-            gate(target, ctx, state_of(session), release.model_hash)
+            gate(target, ctx, state_of(session), release.answers_for)
         state = finish(session, steps, ctx, _released(target, state_of(session), release.model_hash, release))
         return state.releases[0]
 
@@ -262,7 +262,8 @@ def _released(target: Target, state: State, model_hash: str, source: Release | N
     served = state.releases[0] if state.releases else None
     # What was only repaired, a dead process for instance, is the same release again: rollback must not count it.
     repaired = source is None and served is not None and (served.model_hash, served.declaration) == (model_hash, declaration)
-    earlier = state.releases[1:] if repaired else state.releases
+    # What MLEM 0.4 made can't be put back once another serves: the platform may have deleted it.
+    earlier = [release for release in (state.releases[1:] if repaired else state.releases) if not release.adopted]
     release = Release(
         number=(served.number + (0 if repaired else 1)) if served else 1,
         model_hash=model_hash,
@@ -270,6 +271,7 @@ def _released(target: Target, state: State, model_hash: str, source: Release | N
         records=state.records,
         created=served.created if repaired and served else now(),
         rollback_of=source.number if source else None,
+        adopted=source.adopted if source else False,
     )
     kept = (release, *earlier)[: target.deployment.keep_releases]
     return state.model_copy(update={"model_hash": model_hash, "declaration": declaration, "releases": kept})

@@ -44,7 +44,7 @@ def await_status(
         time.sleep(min(next(pauses), max(0.0, deadline - time.monotonic())))
 
 
-def pass_gate(deployment: Deployment, ctx: Context, state: State, model_hash: str) -> None:
+def pass_gate(deployment: Deployment, ctx: Context, state: State, model_hash: str | None) -> None:
     """Let a release through only when it answers as its model did when it was saved.
 
     Args:
@@ -52,7 +52,7 @@ def pass_gate(deployment: Deployment, ctx: Context, state: State, model_hash: st
         ctx: The context; its model has the sample rows. Without a model the samples are those that the server has of it,
             which it verified against the digest.
         state: The state with the records of all steps.
-        model_hash: The digest of the model that has to answer.
+        model_hash: The digest of the model that has to answer; None when nothing is known of its answers: then it has to run.
 
     Raises:
         GateError: It crashed, did not get ready in time, serves another model, or answered wrongly.
@@ -70,6 +70,8 @@ def pass_gate(deployment: Deployment, ctx: Context, state: State, model_hash: st
         waited = f" after {deployment.gate_timeout_s:g} s" if condition.status is DeploymentStatus.STARTING else ""
         why = f": {condition.reason}" if condition.reason else ""
         raise GateError(f"the new release is {condition.status}{waited}{why}{last_lines(deployment, ctx, state)}")
+    if model_hash is None:
+        return
     try:
         with deployment.client(ctx, state) as client:
             _check_answers(client, ctx, model_hash)

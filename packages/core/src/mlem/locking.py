@@ -33,7 +33,7 @@ class Lock:
 
 def hold(target: Target, message: str, lock: Lock) -> LockInfo:
     """Take the lock by hand: no run gets it until it is released."""
-    _expect_identity(target)
+    expect_identity(target)
     expect_nowhere_else(target.manager, target.location.root, target.name)
     manual = new_lock("hold", id_=lock.id, message=message, manual=True)
     with target.manager.session(
@@ -89,7 +89,7 @@ def session_of(target: Target, operation: str, lock: Lock, report: Report, initi
     """
     timeout_s = target.config.core.state.lock_timeout_s if lock.timeout_s is None else lock.timeout_s
     root = target.location.root
-    _expect_identity(target)
+    expect_identity(target)
     if initial is not None:
         expect_nowhere_else(target.manager, root, target.name)
     caution = target.manager.caution(target.store, target.name)
@@ -130,7 +130,7 @@ def nothing_left_of(session: Session, initial: State) -> Iterator[None]:
         raise
 
 
-def _expect_identity(target: Target) -> None:
+def expect_identity(target: Target) -> None:
     """Refuse to share a store without an id: two projects would take each other's states for their own."""
     if target.manager.shared and not target.config.project.id:
         raise UserError(

@@ -9,7 +9,9 @@ from typing import Any, ClassVar, Self
 
 from pydantic import BaseModel, ConfigDict, PrivateAttr, SecretStr
 
+from mlem.errors import DeclarationError
 from mlem.fields import inner_type
+from mlem.legacy import OF_04, Translation
 from mlem.validation import validate
 
 EXTENSION = ".mlem"
@@ -88,7 +90,7 @@ class MlemObject(Value):
 
     @classmethod
     def from_data(cls, data: Mapping[str, Any], source: str, *, prefix: str = "") -> Self:
-        """Build the object from the content of its file.
+        """Build the object from the content of its file; one that MLEM 0.4 wrote is read where nothing of it gets lost.
 
         Args:
             data: The file's mapping; ``object_type``, ``type`` and ``made_by`` may be among it.
@@ -99,7 +101,27 @@ class MlemObject(Value):
             DeclarationError: A field is unknown, missing, or has a wrong value.
         """
         fields = {key: value for key, value in data.items() if key not in HEAD}
-        return validate(cls, fields, source, prefix=prefix)
+        translated = cls.translate_04(fields, source, prefix)
+        for lost in translated.lost:
+            hint = f"mlem migrate writes a file of this version{f'; {lost.todo}' if lost.todo else ''}"
+            raise DeclarationError(f"{source}: {prefix}{lost.path}: {lost.reason}", code=OF_04, hint=hint)
+        return validate(cls, dict(translated.fields), source, prefix=prefix)
+
+    @classmethod
+    def translate_04(cls, fields: Mapping[str, Any], source: str, prefix: str = "") -> Translation:
+        """Turn the fields that MLEM 0.4 wrote for this type into this version's; those of this version stay as they are.
+
+        A provider overrides it whose type MLEM 0.4 had under the same name. It is called whenever a file is read, and asks no platform.
+
+        Args:
+            fields: The fields, without the words that say which class they are of.
+            source: The file's name, for messages.
+            prefix: The path of ``fields`` inside the file, with its dot.
+
+        Raises:
+            DeclarationError: A field can't be translated, and a deployment without it would be another one; the message names it.
+        """
+        return Translation(fields)
 
     def to_data(self) -> dict[str, Any]:
         """Return the content of the object's file: the fields that differ from their defaults, then the words that say what it is.

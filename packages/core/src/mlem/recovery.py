@@ -17,7 +17,7 @@ from mlem.step import Context, Step
 from mlem.target import Target
 
 
-def gate(target: Target, ctx: Context, state: State, model_hash: str) -> None:
+def gate(target: Target, ctx: Context, state: State, model_hash: str | None) -> None:
     """Let a release pass the gate; see `mlem.gate.pass_gate`."""
     from mlem.gate import pass_gate  # late: only what deploys asks the model
 
@@ -86,7 +86,7 @@ def _put_back(
     ctx.report(f"failed; putting release {served.number} back")
     try:
         ctx = restore(session, steps, ctx, served)
-        gate(target, ctx, state_of(session), served.model_hash)
+        gate(target, ctx, state_of(session), served.answers_for)
         state = session.save(same_release(state_of(session), served))
         prune(steps, ctx, state)
     except BaseException as second:

@@ -10,6 +10,7 @@ from typing import Any, Self
 from pydantic import Field
 
 from mlem.errors import ConflictError, DeclarationError
+from mlem.legacy import OF_04
 from mlem.objects import Value, one_line
 from mlem.place import Place
 from mlem.step import Record
@@ -67,6 +68,7 @@ class Release(Value):
         records: The record of each step.
         created: When the gate passed, UTC, ISO 8601.
         rollback_of: The number of the release that this one put back, if it did.
+        adopted: Whether MLEM 0.4 made it: nothing is known of what it answers, so that it serves when the platform says that it runs.
     """
 
     number: int
@@ -75,6 +77,12 @@ class Release(Value):
     records: dict[str, dict[str, Any]]
     created: str
     rollback_of: int | None = None
+    adopted: bool = False
+
+    @property
+    def answers_for(self) -> str | None:
+        """The model that has to answer for the gate to be passed; None when nothing is known of its answers."""
+        return None if self.adopted else self.model_hash
 
     def __repr__(self) -> str:
         """Show which one it is, in one line."""
@@ -157,6 +165,8 @@ class State(Value):
         """
         try:
             content = parse_mapping(data, source)
+            if is_state_04(content):
+                raise of_04(source)
             content = migrated(content, source)
             fields = {name: value for name, value in content.items() if name in cls.model_fields and name != "records"}
             records = {name: value for name, value in content.items() if name not in cls.model_fields}
@@ -167,11 +177,29 @@ class State(Value):
                 )
             return validate(cls, {**fields, "records": records}, source)
         except DeclarationError as error:
+            if error.code == OF_04:
+                raise
             raise DeclarationError(
                 f"the state can't be read: {error.message}",
                 code="bad-state",
                 hint="restore the file from a backup or from version control",
             ) from error
+
+
+def is_state_04(content: Mapping[str, Any]) -> bool:
+    """Say whether the content of a file is a state that MLEM 0.4 wrote: it has neither a lineage nor a serial, but the words of one."""
+    if not isinstance(content.get("type"), str) or any(word in content for word in ("lineage", "serial", "schema_version")):
+        return False
+    return isinstance(content.get("declaration"), Mapping) or "model_hash" in content or "model_link" in content
+
+
+def of_04(where: str) -> DeclarationError:
+    """Return the error for a state that MLEM 0.4 wrote."""
+    return DeclarationError(
+        f"{where} is a state of MLEM 0.4: what it has on record has to be taken over first",
+        code=OF_04,
+        hint="mlem migrate --dry-run shows what would be done, mlem migrate does it",
+    )
 
 
 def migrated(content: Mapping[str, Any], source: str) -> dict[str, Any]:
@@ -197,7 +225,7 @@ def migrated(content: Mapping[str, Any], source: str) -> dict[str, Any]:
             hint=f"pip install 'mlem-core>={writer}'" if writer else "pip install --upgrade mlem-core",
         )
     if version == 0 and "lineage" not in content:
-        raise DeclarationError(f"{source}: no lineage: not a state of this system, or one of MLEM 0.4")
+        raise DeclarationError(f"{source}: no lineage: not a state of this system")
     changed = dict(content)
     for step in _MIGRATIONS[version:]:
         changed = step(changed)

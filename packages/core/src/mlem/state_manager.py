@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
+from mlem.legacy import Lost, Translation
 from mlem.objects import MlemObject
 
 if TYPE_CHECKING:
@@ -115,6 +116,17 @@ class StateManager(MlemObject, ABC):
     object_type: ClassVar[str] = "state_manager"
     shared: ClassVar[bool] = True
 
+    @classmethod
+    def translate_04(cls, fields: Mapping[str, Any], source: str, prefix: str = "") -> Translation:
+        """See `MlemObject.translate_04`: every run locks, and how long it waits is a setting of the project."""
+        lost = []
+        if fields.get("locking", True) is not True:
+            lost.append(Lost("locking", "every run locks the state"))
+        if fields.get("lock_timeout", 600) != 600:
+            todo = f"mlem config set core.state.lock_timeout_s {fields['lock_timeout']}"
+            lost.append(Lost("lock_timeout", "how long a run waits for the lock is a setting of the project", todo))
+        return Translation({key: value for key, value in fields.items() if key not in ("locking", "lock_timeout")}, tuple(lost))
+
     @abstractmethod
     def store(self, root: Path) -> Store:
         """Return the store for a project.
@@ -163,6 +175,21 @@ class StateManager(MlemObject, ABC):
             ConflictError: The state was changed meanwhile.
             LockedError: The holder lives, and can't be made to let go.
         """
+
+    def read_04(self, root: Path, name: str) -> bytes | None:
+        """Return the state that MLEM 0.4 kept for a name; None when there is none, as everywhere where both versions use one file.
+
+        MLEM 0.4 kept states at ``<uri>/.mlem.state/<name>``, without an extension: nothing here would ever meet them.
+
+        Args:
+            root: The project's folder.
+            name: The deployment's name in its project.
+        """
+        return None
+
+    def set_aside_04(self, root: Path, name: str) -> str:
+        """Rename the state that `read_04` returned, so that no version takes it for one any more; return where it is now."""
+        raise NotImplementedError
 
     def caution(self, store: Store, name: str) -> str:
         """Return what every run has to say about this store, in one line; empty when it is safe."""

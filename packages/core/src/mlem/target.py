@@ -12,6 +12,8 @@ from mlem.deployment import Deployment
 from mlem.edge import plugin_edge
 from mlem.env import Env
 from mlem.errors import DeclarationError, MlemError, NotFoundError, PluginError
+from mlem.legacy import OF_04
+from mlem.objects import EXTENSION
 from mlem.plugins import registry
 from mlem.project import Location, locate, objects_of_kind
 from mlem.state import State
@@ -164,7 +166,7 @@ def resolve_env(deployment: Deployment, location: Location) -> Env:
         DeclarationError: It is of another type than the deployment needs.
     """
     wanted: type[Env] = registry().beside(type(deployment), "env", deployment.env_type)
-    declared, folder = deployment.env, location.path.parent
+    declared, folder = link_04(deployment.env, str(location)), location.path.parent
     if declared is None:
         return wanted.from_data({}, str(location), prefix="env.").declared_in(folder)
     if isinstance(declared, str):
@@ -187,6 +189,27 @@ def resolve_env(deployment: Deployment, location: Location) -> Env:
             f"{source}: {prefix}type: a {deployment.type} deployment needs an env of type {wanted.type}, got {type_}", code="wrong-env"
         )
     return wanted.from_data(data, source, prefix=prefix).declared_in(folder)
+
+
+def link_04(declared: str | dict[str, Any] | None, source: str) -> str | dict[str, Any] | None:
+    """Return what a declaration says of its env; where that is a link of MLEM 0.4, the name that it means.
+
+    Raises:
+        DeclarationError: The link is to another project.
+    """
+    if not isinstance(declared, dict) or not isinstance(declared.get("path"), str) or not {*declared} <= _LINK_04:
+        return declared
+    elsewhere = next((key for key in ("project", "rev") if declared.get(key)), None)
+    if elsewhere is not None:
+        raise DeclarationError(
+            f"{source}: env.{elsewhere}: an env of another project can't be named",
+            code=OF_04,
+            hint="copy its file into this project, and name it: env: NAME",
+        )
+    return str(declared["path"]).removesuffix(EXTENSION)
+
+
+_LINK_04 = {"path", "project", "rev", "object_type", "link_type", "type"}
 
 
 def resolve_model(name: str, location: Location) -> tuple[Model, Location]:
@@ -259,8 +282,17 @@ def configured_manager(config: Config, fields: Mapping[str, Any] | None = None) 
 
 
 def _manager(fields: dict[str, Any], source: str, prefix: str) -> StateManager:
-    type_ = fields.pop("type", None) or _type_of_uri(fields.get("uri"))
-    return registry().get("state_manager", type_).from_data(fields, source, prefix=prefix)
+    cls = manager_class(fields)
+    return cls.from_data({key: value for key, value in fields.items() if key != "type"}, source, prefix=prefix)
+
+
+def manager_class(fields: Mapping[str, Any]) -> type[StateManager]:
+    """Return the class of a state manager that is declared by its fields: its type, else that of its URI.
+
+    Raises:
+        PluginError: It is not installed.
+    """
+    return registry().get("state_manager", fields.get("type") or _type_of_uri(fields.get("uri")))
 
 
 def _state_fields(declared: str | dict[str, Any]) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from typing import Any
 from mlem.errors import ConflictError, MlemError, UserError
 from mlem.files import unusable, write_atomic
 from mlem.plugins import registry
-from mlem.state import EXTENSION, State
+from mlem.state import EXTENSION, State, of_04
 from mlem.state_manager import StateManager, Store
 from mlem.yaml_file import dump, read_mapping
 
@@ -82,7 +82,10 @@ def expect_nowhere_else(manager: StateManager, root: Path, name: str) -> None:
 
     Raises:
         ConflictError: Another manager has it, or had it and can't be asked.
+        DeclarationError: There is one that MLEM 0.4 wrote.
     """
+    if manager.read_04(root, name) is not None:
+        raise of_04(f'the state of "{name}" in {getattr(manager, "uri", manager.type)}')
     found = find_elsewhere(manager, root, name)
     if found is not None:
         here = getattr(manager, "uri", None) or "files beside the declarations"

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from mlem.clashes import label
 from mlem.errors import PluginError
 from mlem.installed import DISABLE
+from mlem.legacy import TYPES_04
 from mlem.own_types import OWN, Kind, normal_name, owner_of
 from mlem.plugin import Plugin
 from mlem.validation import did_you_mean
@@ -41,6 +42,8 @@ def unknown_type(kinds: Sequence[Kind], word: str, of: str, made_by: str, known:
                 code="broken-plugin",
                 hint=f"pip install --upgrade --force-reinstall {plugin.distribution_name}",
             )
+    if word in TYPES_04 and not suspects:
+        return PluginError(f"no {what}{written}", code="unknown-type", known=known, hint="MLEM 0.4 had it: mlem migrate says what to do")
     hint = did_you_mean(word, [*known, *(own for kind in kinds for own in OWN[kind])])
     if hint is None:
         doubtful = [plugin.name for plugin in plugins if plugin.problems or plugin.off]

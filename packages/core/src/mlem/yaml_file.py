@@ -60,6 +60,10 @@ def parse_mapping(text: str | bytes, source: str, *, may_be_empty: bool = False)
         raise DeclarationError(f"{source}{where}: not valid YAML: {error.problem or error.context}") from error
     except yaml.YAMLError as error:
         raise DeclarationError(f"{source}: not valid YAML: {' '.join(str(error).split())}") from error
+    except RecursionError as error:
+        raise DeclarationError(f"{source}: not valid YAML: nested too deeply") from error
+    except ValueError as error:  # a date that is none, a number with too many digits
+        raise DeclarationError(f"{source}: not valid YAML: {error}") from error
     if data is None and may_be_empty:
         return {}
     if data is None:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar
 
 from pydantic import Field
 
 from mlem.builder import Builder
+from mlem.legacy import Translation
 from mlem.model import Model
 from mlem_provider_docker.env import DockerEnv, Registry
 from mlem_provider_docker.options import ImageOptions
@@ -26,15 +27,11 @@ class DockerBuilder(ImageOptions, Builder):
     push: bool = Field(default=True, description="push the image where the env has a registry")
 
     @classmethod
-    def from_data(cls, data: Mapping[str, Any], source: str, *, prefix: str = "") -> Self:
-        """See `MlemObject.from_data`. Accept MLEM 0.4's ``image`` and ``args``.
-
-        Raises:
-            DeclarationError: A field is unknown, has a wrong value, or no counterpart in this version.
-        """
+    def translate_04(cls, fields: Mapping[str, Any], source: str, prefix: str = "") -> Translation:
+        """See `MlemObject.translate_04`: ``image`` and ``args``."""
         from mlem_provider_docker.legacy import translate_builder
 
-        return super().from_data(translate_builder(data, source, prefix), source, prefix=prefix)
+        return translate_builder(fields, source, prefix)
 
     @property
     def reference(self) -> str:
@@ -74,15 +71,11 @@ class DockerDirBuilder(ImageOptions, Builder):
     target: Path = Field(description="folder to write; it is empty, or an earlier one of these")
 
     @classmethod
-    def from_data(cls, data: Mapping[str, Any], source: str, *, prefix: str = "") -> Self:
-        """See `MlemObject.from_data`. Accept MLEM 0.4's ``args``.
-
-        Raises:
-            DeclarationError: A field is unknown, has a wrong value, or no counterpart in this version.
-        """
+    def translate_04(cls, fields: Mapping[str, Any], source: str, prefix: str = "") -> Translation:
+        """See `MlemObject.translate_04`: ``args``."""
         from mlem_provider_docker.legacy import translate_builder
 
-        return super().from_data(translate_builder(data, source, prefix), source, prefix=prefix)
+        return translate_builder(fields, source, prefix)
 
     def build(self, model: Model, model_location: str, report: Callable[[str], None]) -> Mapping[str, Any]:
         """Write the folder.

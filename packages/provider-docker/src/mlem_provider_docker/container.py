@@ -99,13 +99,19 @@ def parked_name(name: str, id_: str) -> str:
     return f"{name}.{id_[:8]}"
 
 
-def expect_ours(found: Mapping[str, Any] | None, name: str, lineage: str) -> None:
+def expect_ours(found: Mapping[str, Any] | None, name: str, lineage: str, adopted: str | None = None) -> None:
     """Refuse to take the name of a stranger's container.
+
+    Args:
+        found: The container that has the name.
+        name: The name.
+        lineage: Ours.
+        adopted: The id of a container that was taken over, and has no label of ours.
 
     Raises:
         ConflictError: It is somebody else's; the message says whose.
     """
-    if found is None:
+    if found is None or found["Id"] == adopted:
         return
     labels = found["Config"].get("Labels") or {}
     made = is_our_container(labels, str(found.get("Image")))
@@ -126,6 +132,17 @@ def published_port(found: Mapping[str, Any], container_port: int) -> int | None:
             if str(binding.get("HostPort") or "").isdigit():
                 return int(binding["HostPort"])
     return None
+
+
+def host_ports(found: Mapping[str, Any]) -> set[int]:
+    """Return every host port that an inspected container has, or asks for while it is stopped."""
+    return {
+        int(binding["HostPort"])
+        for ports in (found.get("NetworkSettings", {}).get("Ports"), found.get("HostConfig", {}).get("PortBindings"))
+        for bindings in (ports or {}).values()
+        for binding in bindings or []
+        if str(binding.get("HostPort") or "").isdigit()
+    }
 
 
 def free_ports(seed: str, before: int | None) -> Iterator[int]:

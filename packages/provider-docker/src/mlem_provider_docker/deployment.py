@@ -5,13 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self, cast
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, cast
 
 from pydantic import Field, field_validator
 
 from mlem.deployment import Condition, Deployment, DeploymentStatus
 from mlem.errors import NotFoundError
 from mlem.fields import Unit
+from mlem.legacy import Adopted, Translation, served_by_04
 from mlem.place import Place
 from mlem.step import Context, Record, Step
 from mlem_provider_docker.options import ImageOptions
@@ -78,15 +79,11 @@ class DockerContainer(ImageOptions, Deployment):
     )
 
     @classmethod
-    def from_data(cls, data: Mapping[str, Any], source: str, *, prefix: str = "") -> Self:
-        """See `MlemObject.from_data`. Accept what MLEM 0.4 wrote: ``image``, ``ports``, ``params``, ``server``, ``rm``, ``args``.
-
-        Raises:
-            DeclarationError: A field is unknown, has a wrong value, or no counterpart in this version.
-        """
+    def translate_04(cls, fields: Mapping[str, Any], source: str, prefix: str = "") -> Translation:
+        """See `MlemObject.translate_04`: ``image``, ``ports``, ``params``, ``server``, ``rm``, ``args``."""
         from mlem_provider_docker.legacy import translate_deployment
 
-        return super().from_data(translate_deployment(data, source, prefix), source, prefix=prefix)
+        return translate_deployment(fields, source, prefix)
 
     @classmethod
     def with_paths(cls, values: Mapping[str, Any], moved: Callable[[str], str]) -> dict[str, Any]:
@@ -111,6 +108,18 @@ class DockerContainer(ImageOptions, Deployment):
             raise ValueError(f'a port can\'t be published in the network "{network}": name a bridge or overlay network')
         return network
 
+    def words_04(self, old: Mapping[str, Any]) -> str:
+        """See `Deployment.words_04`."""
+        from mlem_provider_docker.adoption import words
+
+        return words(old)
+
+    def adopt_04(self, ctx: Context, old: Mapping[str, Any]) -> Adopted:
+        """See `Deployment.adopt_04`: the container with the id on record."""
+        from mlem_provider_docker.adoption import adopt
+
+        return adopt(_engine(ctx, None), env_of(ctx).where, old)
+
     def steps(self, ctx: Context) -> Sequence[Step]:
         """Return the image, then the container."""
         return [ImageStep(), ContainerStep()]
@@ -131,6 +140,7 @@ class DockerContainer(ImageOptions, Deployment):
         """Inspect the container, then ask the server whether it is ready."""
         from mlem.clients.probe import ready
         from mlem_provider_docker import container
+        from mlem_provider_docker.adoption import ADOPTED, ready_04
 
         record = state.records.get(ContainerStep.name)
         if record is None:
@@ -142,26 +152,34 @@ class DockerContainer(ImageOptions, Deployment):
         situation = container.situation(found, record)
         if situation.startswith("on port"):
             return Condition(DeploymentStatus.UNKNOWN, f"the container is {situation}: run again to put it on record")
-        is_ready, reason = ready(record["url"], _PROBE_TIMEOUT_S, direct=not record.get("address_host"))
+        direct = not record.get("address_host")
+        look = ready_04 if record.get(ADOPTED) else ready
+        is_ready, reason = look(record["url"], _PROBE_TIMEOUT_S, direct=direct)
+        if is_ready and reason:
+            return Condition(DeploymentStatus.RUNNING, reason)
         if is_ready:
             return Condition(DeploymentStatus.RUNNING)
         restarts = found.get("RestartCount", 0)
         if restarts:
             times = "once" if restarts == 1 else f"{restarts} times"
             return Condition(DeploymentStatus.CRASHED, f"the server ended {times}, and the Engine started it again")
-        if Path("/.dockerenv").exists() and "//127.0.0.1:" in record["url"]:
+        if Path("/.dockerenv").exists() and "//127.0.0.1:" in str(record["url"]):
             reason += "; this command runs in a container itself: --address_host host.docker.internal"
         return Condition(DeploymentStatus.STARTING, reason)
 
     def address(self, ctx: Context, state: State) -> str | None:
         """Return the published address."""
         record = state.records.get(ContainerStep.name)
-        return None if record is None else str(record["url"])
+        url: str | None = record["url"] if record else None
+        return url
 
     def client(self, ctx: Context, state: State) -> Client:
         """Return an HTTP client."""
         from mlem.clients.http import HttpClient
+        from mlem_provider_docker.adoption import ADOPTED
 
+        if state.records.get(ContainerStep.name, {}).get(ADOPTED):
+            raise served_by_04(ctx.name)
         url = self.address(ctx, state)
         if url is None:
             raise NotFoundError(f'"{ctx.name}" has no container', code="not-deployed", hint=f"mlem deployment run --load {ctx.name}")
@@ -186,7 +204,7 @@ class DockerContainer(ImageOptions, Deployment):
 def _engine(ctx: Context, record: Record | None) -> Engine:
     from mlem_provider_docker.sdk import engine_of
 
-    env = cast("DockerEnv", ctx.env)
+    env = env_of(ctx)
     return engine_of(env, record["engine"] if record else env.where)
 
 
@@ -197,3 +215,8 @@ def _moved(volume: str, moved: Callable[[str], str]) -> str:
         return volume
     path = moved(source)
     return f"{path if path.startswith(('.', '/')) else f'./{path}'}{separator}{rest}"
+
+
+def env_of(ctx: Context) -> DockerEnv:
+    """Return the env."""
+    return cast("DockerEnv", ctx.env)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar
 
 from pydantic import Field, field_validator
 
 from mlem.env import Env
+from mlem.legacy import Translation
 from mlem.objects import Value
 from mlem_provider_docker.address import EngineAddress
 
@@ -34,12 +35,8 @@ class DockerEnv(EngineAddress, Env):
     registry: Registry | None = Field(default=None, description="where images are pushed to (default: nowhere)")
 
     @classmethod
-    def from_data(cls, data: Mapping[str, Any], source: str, *, prefix: str = "") -> Self:
-        """See `MlemObject.from_data`. Accept what MLEM 0.4 wrote: a registry with a type, and the Engine as ``daemon``.
-
-        Raises:
-            DeclarationError: A field is unknown, has a wrong value, or no counterpart in this version.
-        """
+    def translate_04(cls, fields: Mapping[str, Any], source: str, prefix: str = "") -> Translation:
+        """See `MlemObject.translate_04`: a registry with a type, and the Engine as ``daemon``."""
         from mlem_provider_docker.legacy import translate_env
 
-        return super().from_data(translate_env(data, source, prefix), source, prefix=prefix)
+        return translate_env(fields, source, prefix)

@@ -1,11 +1,11 @@
-"""Translation of the declarations that MLEM 0.4 wrote: each of its fields is mapped, or named in the error."""
+"""Translation of the declarations that MLEM 0.4 wrote: each of its fields is mapped, or named with what to do."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
-from mlem.legacy import FieldReader
+from mlem.legacy import NONE, FieldReader, Lost, Translation
 
 # What MLEM 0.4 wrote into a file is there even where it has no meaning here any more: these were its defaults.
 _ARGS_DEFAULTS = {
@@ -14,10 +14,14 @@ _ARGS_DEFAULTS = {
     "package_clean_cmd": "&& apt-get clean && rm -rf /var/lib/apt/lists/*",
     "templates_dir": [],
 }
+_INSTEAD = {
+    "package_install_cmd": "an image that has the packages: base_image",
+    "templates_dir": "a folder to build from: mlem build docker_dir MODEL",
+}
 _CONTAINER_PORT = 8080
 
 
-def translate_env(data: Mapping[str, Any], source: str, prefix: str = "") -> dict[str, Any]:
+def translate_env(data: Mapping[str, Any], source: str, prefix: str = "") -> Translation:
     """Turn an env's fields of MLEM 0.4 into this version's; others are left alone.
 
     Args:
@@ -26,7 +30,7 @@ def translate_env(data: Mapping[str, Any], source: str, prefix: str = "") -> dic
         prefix: The path of ``data`` inside the file, with its dot.
 
     Raises:
-        DeclarationError: A field has no counterpart; the message names it.
+        DeclarationError: A field has no counterpart, and can't be left out; the message names it.
     """
     reader, fields = FieldReader(source, prefix), dict(data)
     daemon = fields.pop("daemon", None)
@@ -39,6 +43,8 @@ def translate_env(data: Mapping[str, Any], source: str, prefix: str = "") -> dic
         kind = registry["type"]
         if kind == "local":
             del fields["registry"]
+        elif kind == "ecr" and registry.get("account") and registry.get("region"):
+            fields["registry"] = {"host": f"{registry['account']}.dkr.ecr.{registry['region']}.amazonaws.com"}
         elif kind in ("remote", "docker_io"):
             host = registry.get("host") or ("docker.io" if kind == "docker_io" else None)
             fields["registry"] = {**{key: value for key, value in registry.items() if key != "type"}, **({"host": host} if host else {})}
@@ -46,10 +52,10 @@ def translate_env(data: Mapping[str, Any], source: str, prefix: str = "") -> dic
             raise reader.fail(
                 "registry.type", f'a registry of type "{kind}" has no counterpart here: give its host, as in an image\'s name'
             )
-    return fields
+    return Translation(fields)
 
 
-def translate_deployment(data: Mapping[str, Any], source: str, prefix: str = "") -> dict[str, Any]:
+def translate_deployment(data: Mapping[str, Any], source: str, prefix: str = "") -> Translation:
     """Turn a deployment's fields of MLEM 0.4 into this version's; others are left alone.
 
     Args:
@@ -58,32 +64,31 @@ def translate_deployment(data: Mapping[str, Any], source: str, prefix: str = "")
         prefix: The path of ``data`` inside the file, with its dot.
 
     Raises:
-        DeclarationError: A field has no counterpart; the message names it.
+        DeclarationError: A field has no counterpart, and can't be left out; the message names it.
     """
     reader, fields = FieldReader(source, prefix), dict(data)
     fields.pop("rm", None)  # containers are kept for their logs, and removed with their release
-    _server(reader, fields.pop("server", None))
-    _image(reader, fields, fields.pop("image", None))
+    lost = [*_server(fields.pop("server", None)), *_image(reader, fields, fields.pop("image", None))]
     if "ports" in fields:
         _ports(reader, fields, fields.pop("ports"))
     if "params" in fields:
         fields.setdefault("run_arguments", fields.pop("params"))
     if "args" in fields:
-        _args(reader, fields, fields.pop("args"))
-    return fields
+        lost += _args(reader, fields, fields.pop("args"))
+    return Translation(fields, tuple(lost))
 
 
-def _server(reader: FieldReader, server: Any) -> None:
+def _server(server: Any) -> Iterator[Lost]:
     if server is None:
         return
     kind = server.get("type") if isinstance(server, Mapping) else server
     if kind != "fastapi":
-        raise reader.fail("server", f"{kind!r} has no counterpart: there is one server, which speaks HTTP with JSON")
-    if isinstance(server, Mapping):
-        reader.only(server, {"type"}, "server")
+        yield Lost("server", f"{kind!r} has no counterpart: there is one server, which speaks HTTP with JSON", "see docs/how-to/serve.md")
+    elif isinstance(server, Mapping):
+        yield from (Lost(f"server.{key}", NONE) for key in server if key not in ("type", "host", "port"))
 
 
-def _image(reader: FieldReader, fields: dict[str, Any], image: Any) -> None:
+def _image(reader: FieldReader, fields: dict[str, Any], image: Any) -> Iterator[Lost]:
     if image is None:
         return
     if not isinstance(image, Mapping):
@@ -91,7 +96,8 @@ def _image(reader: FieldReader, fields: dict[str, Any], image: Any) -> None:
     reader.only(image, {"name", "tag", "repository", "registry"}, "image")
     for key in ("repository", "registry"):
         if image.get(key):
-            raise reader.fail(f"image.{key}", "set the env's registry.host, or put the path into image_name")
+            # which MLEM 0.4 took and did not heed
+            yield Lost(f"image.{key}", "set the env's registry.host, or put the path into image_name")
     if image.get("name"):
         fields.setdefault("image_name", image["name"])
     if image.get("tag") and image["tag"] != "latest":
@@ -117,7 +123,7 @@ def _ports(reader: FieldReader, fields: dict[str, Any], ports: Any) -> None:
             fields.setdefault("container_port", int(rest))
 
 
-def _args(reader: FieldReader, fields: dict[str, Any], args: Any) -> None:
+def _args(reader: FieldReader, fields: dict[str, Any], args: Any) -> Iterator[Lost]:
     if not isinstance(args, Mapping):
         raise reader.fail("args", "expected a mapping")
     for key, value in args.items():
@@ -130,7 +136,7 @@ def _args(reader: FieldReader, fields: dict[str, Any], args: Any) -> None:
             for item in value or []:
                 _set_env(reader, fields, str(item))
         elif value not in (None, _ARGS_DEFAULTS.get(key)):
-            raise reader.fail(f"args.{key}", "MLEM 0.4's field has no counterpart in this version")
+            yield Lost(f"args.{key}", NONE, _INSTEAD.get(key, ""))
 
 
 def _set_env(reader: FieldReader, fields: dict[str, Any], item: str) -> None:
@@ -142,7 +148,7 @@ def _set_env(reader: FieldReader, fields: dict[str, Any], item: str) -> None:
         fields["pass_environment"] = [*fields.get("pass_environment", []), item]
 
 
-def translate_builder(data: Mapping[str, Any], source: str, prefix: str = "") -> dict[str, Any]:
+def translate_builder(data: Mapping[str, Any], source: str, prefix: str = "") -> Translation:
     """Turn a builder's fields of MLEM 0.4 into this version's; others are left alone.
 
     Args:
@@ -151,18 +157,17 @@ def translate_builder(data: Mapping[str, Any], source: str, prefix: str = "") ->
         prefix: The path of ``data`` inside the file, with its dot.
 
     Raises:
-        DeclarationError: A field has no counterpart; the message names it.
+        DeclarationError: A field has no counterpart, and can't be left out; the message names it.
     """
     reader, fields = FieldReader(source, prefix), dict(data)
-    _server(reader, fields.pop("server", None))
     image = fields.pop("image", None)
-    _image(reader, fields, image)
+    lost = [*_server(fields.pop("server", None)), *_image(reader, fields, image)]
     if isinstance(image, Mapping):
         fields.pop("image_tag", None)
         fields.setdefault("tag", image.get("tag") or "latest")
     if "args" in fields:
-        _args(reader, fields, fields.pop("args"))
+        lost += _args(reader, fields, fields.pop("args"))
     for key in ("environment", "pass_environment"):
         if key in fields:
             raise reader.fail("args.set_env", "an image gets its variables where it runs")
-    return fields
+    return Translation(fields, tuple(lost))

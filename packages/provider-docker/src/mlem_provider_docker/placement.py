@@ -11,7 +11,7 @@ from mlem.clients.probe import ready
 from mlem.deployment import DeploymentStatus
 from mlem.errors import MlemError, PlatformError
 from mlem.step import Context, Record
-from mlem_provider_docker import container, drift
+from mlem_provider_docker import adoption, container, drift
 from mlem_provider_docker.sdk import Engine
 
 _READY_POLL_S = 0.05
@@ -29,6 +29,7 @@ class Placement:
         stop_timeout_s: How long a container may take to stop.
         ready_timeout_s: How long a server may take until it is ready; what then is, the gate finds out.
         unfit: The id of a container that has the right label, and is not to be adopted: somebody changed it, or it is to start again.
+        foreign: The id of a container that was taken over from MLEM 0.4, and gives way.
     """
 
     ctx: Context
@@ -37,6 +38,7 @@ class Placement:
     stop_timeout_s: float
     ready_timeout_s: float
     unfit: str | None = None
+    foreign: str | None = None
 
     @property
     def name(self) -> str:
@@ -59,10 +61,11 @@ class Placement:
         """
         container.url_of(self.engine.endpoint, self.wanted["bind_address"], 1, self.wanted["address_host"])
         container.settings(self.wanted, 1, self.ctx.lineage, self.ctx.name, "")  # what is wrong with them is said before anything gives way
-        container.expect_ours(self.engine.container(self.name), self.name, self.ctx.lineage)
+        container.expect_ours(self.engine.container(self.name), self.name, self.ctx.lineage, self.foreign)
         digest = container.config_digest(self.wanted)
         listed = self.engine.containers(self.ctx.lineage)
-        ours = [found for item in listed if (found := self.engine.container(item["Id"])) is not None]
+        ids = [item["Id"] for item in listed] + ([self.foreign] if self.foreign else [])
+        ours = [found for id_ in ids if (found := self.engine.container(id_)) is not None]
         fitting = next((found for found in ours if self._fits(found, digest)), None)
         others = [found for found in ours if found is not fitting]
         for other in others:
@@ -72,7 +75,7 @@ class Placement:
         return adopted or self._start_new(port_before, others)
 
     def _fits(self, found: dict[str, Any], digest: str) -> bool:
-        labelled = found["Config"]["Labels"].get(container.CONFIG_LABEL) == digest
+        labelled = (found["Config"].get("Labels") or {}).get(container.CONFIG_LABEL) == digest and found["Id"] != self.foreign
         return labelled and found["Id"] != self.unfit and not drift.stale_names(found, self.wanted["pass_environment"])
 
     def _adopt(self, fitting: dict[str, Any], others: Sequence[dict[str, Any]]) -> Record | None:
@@ -97,7 +100,7 @@ class Placement:
     def _start_new(self, port_before: int | None, others: Sequence[dict[str, Any]]) -> Record:
         """Create and start a container on the requested port, or on a free one."""
         requested = self.wanted["requested_port"]
-        taken = {self._port(other) for other in others if other["State"].get("Running")}
+        taken = {port for other in others if other["State"].get("Running") for port in container.host_ports(other)}
         refused = PlatformError("no free port was found", code="port-in-use", hint="choose one: --port N")
         for port in [requested] if requested else container.free_ports(self.ctx.lineage, port_before):
             if port in taken and not requested:
@@ -119,10 +122,12 @@ class Placement:
         raise refused
 
     def _make_way(self, port: int | None, others: Sequence[dict[str, Any]]) -> float:
-        """Stop the containers of ours that have a port; return when the gap began."""
+        """Let the containers of ours that have a port give it up; return when the gap began."""
         began = time.monotonic()
         for other in others:
-            if port is not None and port == self._port(other):
+            if port in container.host_ports(other) and other["Id"] == self.foreign:
+                adoption.step_aside(self.engine, other)
+            elif port in container.host_ports(other):
                 self.engine.stop(other["Id"], self.stop_timeout_s)
         return began
 
@@ -139,6 +144,7 @@ class Placement:
             "port": port,
             "url": container.url_of(self.engine.endpoint, self.wanted["bind_address"], port or 0, self.wanted["address_host"]),
             drift.AS_MADE: drift.as_made(found) if found else None,
+            **({adoption.REPLACES: self.foreign} if self.foreign else {}),
         }
         return {**made, "start_s": None if began is None else self._await_ready(made, began)}
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -106,6 +107,10 @@ def _translated(what: str) -> Iterator[None]:
         raise translate(what, f"{origin}: {error}") from error
 
 
+_REMOVING = "is already in progress"
+"""In an error 409 of a container that is made to go when it stops."""
+_REMOVAL_POLL_S = 0.05
+
 _SANDBOX_GONE = "sandbox "
 """In an error 404 that does not mean that the container is gone."""
 
@@ -182,15 +187,39 @@ class Engine:
             self._api.rename(id_, name)
         return True
 
+    def leave_network(self, id_: str, network: str) -> None:
+        """Take a container off a network, with the ports that it publishes there; fine when it is gone or not on it."""
+        with self._absent_is_none(f"take the container {id_[:12]} off the network {network}"):
+            self._api.disconnect_container_from_network(id_, network)
+
+    def join_network(self, id_: str, network: str) -> None:
+        """Put a container on a network; its ports are published again."""
+        with _translated(f"put the container {id_[:12]} on the network {network}"):
+            self._api.connect_container_to_network(id_, network)
+
+    def restart(self, id_: str, timeout_s: float) -> None:
+        """Stop a container and start it again."""
+        with _translated(f"start the container {id_[:12]} again"):
+            self._api.restart(id_, timeout=max(1, round(timeout_s)))
+
     def unpause(self, id_: str) -> None:
         """Let a paused container go on."""
         with _translated(f"unpause the container {id_[:12]}"):
             self._api.unpause(id_)
 
     def remove_container(self, id_: str) -> None:
-        """Remove a container with its anonymous volumes; fine when it is gone."""
-        with self._absent_is_none(f"remove the container {id_[:12]}"):
-            self._api.remove_container(id_, v=True, force=True)
+        """Remove a container with its anonymous volumes; fine when it is gone, and waited for when the Engine does so by itself."""
+        try:
+            with self._absent_is_none(f"remove the container {id_[:12]}"):
+                self._api.remove_container(id_, v=True, force=True)
+        except MlemError as error:
+            if _REMOVING not in error.message:
+                raise
+            until = time.monotonic() + _TIMEOUT_S
+            while self.container(id_) is not None:
+                if time.monotonic() > until:
+                    raise
+                time.sleep(_REMOVAL_POLL_S)
 
     def logs(self, id_: str, *, follow: bool, tail: int | None) -> Iterator[str]:
         """Yield the lines that a container wrote, to stdout and stderr."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, cast
+from typing import TYPE_CHECKING, ClassVar, cast
 
 from mlem.errors import ConflictError, NotFoundError
 from mlem.step import Change, Context, Record, Step, differences
@@ -157,11 +157,12 @@ class ImageStep(Step):
         image.remove_old(_engine(ctx, recorded), ctx.lineage, (), [recorded["image_id"]] if recorded else ())
 
     def prune(self, ctx: Context, keep: Sequence[Record]) -> None:
-        """Remove the images that no kept release needs."""
+        """Remove the images that no kept release needs: none does while a container of MLEM 0.4 serves again."""
         from mlem_provider_docker import image
 
-        if keep:
-            image.remove_old(_engine(ctx, keep[0]), ctx.lineage, [record["image"] for record in keep])
+        known = keep[0] if keep else ctx.records.get(ContainerStep.name)
+        if known is not None:
+            image.remove_old(_engine(ctx, known), ctx.lineage, [record["image"] for record in keep])
 
 
 class ContainerStep(Step):
@@ -233,9 +234,13 @@ class ContainerStep(Step):
         The other containers of the deployment stay for `prune`, which the engine calls when the gate has decided: running where
         the ports allow it, and stopped where they do not.
         """
+        from mlem_provider_docker import adoption
         from mlem_provider_docker.drift import observed
 
         _expect_same_engine(ctx, wanted, recorded)
+        earlier = ctx.put_back.get(self.name, {})
+        if earlier.get(adoption.ADOPTED):
+            return self._put_back(ctx, earlier)
         there = _engine(ctx, recorded).container(recorded["id"]) if recorded else None
         changed = recorded is not None and there is not None and bool(observed(there, recorded))
         return self._place(ctx, wanted, recorded, unfit=recorded["id"] if recorded and changed else None)
@@ -244,40 +249,75 @@ class ContainerStep(Step):
         from mlem_provider_docker.placement import Placement
 
         deployment = _deployment(ctx)
-        placement = Placement(ctx, _engine(ctx, wanted), wanted, deployment.stop_timeout_s, deployment.gate_timeout_s, unfit)
+        engine = _engine(ctx, wanted)
+        foreign = _foreign(engine, recorded)
+        placement = Placement(ctx, engine, wanted, deployment.stop_timeout_s, deployment.gate_timeout_s, unfit, foreign)
         return placement.place(recorded["port"] if recorded else None)
+
+    def _put_back(self, ctx: Context, earlier: Record) -> Record:
+        """Let the container of MLEM 0.4 serve again: what was to take its place makes way."""
+        from mlem_provider_docker import adoption, container
+
+        engine = _engine(ctx, earlier)
+        for item in engine.containers(ctx.lineage):
+            found = engine.container(item["Id"])
+            if found is not None and found["Name"].lstrip("/") == earlier["container_name"]:
+                engine.rename(item["Id"], container.parked_name(earlier["container_name"], item["Id"]))
+            if found is not None and earlier["port"] in container.host_ports(found):
+                engine.stop(item["Id"], _deployment(ctx).stop_timeout_s)
+        return adoption.put_back(engine, earlier)
 
     def check(self, ctx: Context, wanted: Record, recorded: Record | None) -> None:
         """Look for a stranger's container of the name, for variables that are not set, and for an address that can't be reached."""
-        from mlem_provider_docker import container
+        from mlem_provider_docker import adoption, container
 
         engine = _engine(ctx, wanted)
-        container.expect_ours(engine.container(wanted["container_name"]), wanted["container_name"], ctx.lineage)
+        name = wanted["container_name"]
+        container.expect_ours(engine.container(name), name, ctx.lineage, adoption.known_id(recorded))
         container.settings(wanted, 1, ctx.lineage, ctx.name, "")
         container.url_of(engine.endpoint, wanted["bind_address"], 1, wanted["address_host"])
 
     def restart(self, ctx: Context, recorded: Record) -> Record:
-        """Put a new container of the same settings in the place of the one that serves."""
+        """Put a new container of the same settings in the place of the one that serves; start one of MLEM 0.4 again as it is."""
+        from mlem_provider_docker.adoption import ADOPTED
+
+        if recorded.get(ADOPTED):
+            _engine(ctx, recorded).restart(recorded["id"], _deployment(ctx).stop_timeout_s)
+            return recorded
         wanted = {key: recorded[key] for key in self.wanted(ctx) if key in recorded}
         return self._place(ctx, wanted, recorded, unfit=recorded["id"])
 
     def remove(self, ctx: Context, recorded: Record | None) -> None:
-        """Stop and remove every container of this deployment."""
+        """Stop and remove every container of this deployment, and the one that was taken over."""
         engine = _engine(ctx, recorded)
-        for found in engine.containers(ctx.lineage):
-            self._remove(ctx, engine, found)
+        for id_ in self._ids(ctx, engine, recorded):
+            self._remove(ctx, engine, id_)
 
     def prune(self, ctx: Context, keep: Sequence[Record]) -> None:
         """Remove every container of this deployment but the one that serves."""
         if not keep:
             return
         engine = _engine(ctx, keep[0])
-        for found in engine.containers(ctx.lineage):
-            if found["Id"] != keep[0]["id"]:
-                self._remove(ctx, engine, found)
+        for id_ in self._ids(ctx, engine, *keep):
+            if id_ != keep[0]["id"]:
+                self._remove(ctx, engine, id_)
 
-    def _remove(self, ctx: Context, engine: Engine, found: dict[str, Any]) -> None:
+    def _ids(self, ctx: Context, engine: Engine, *records: Record | None) -> list[str]:
+        """Return the ids of the containers that have our labels, and of those that are ours by the records alone."""
+        foreign = [id_ for record in records if (id_ := _foreign(engine, record)) is not None]
+        return [*dict.fromkeys([*(found["Id"] for found in engine.containers(ctx.lineage)), *foreign])]
+
+    def _remove(self, ctx: Context, engine: Engine, id_: str) -> None:
         ctx.guard()
-        if found["State"] in ("running", "restarting"):
-            engine.stop(found["Id"], _deployment(ctx).stop_timeout_s)
-        engine.remove_container(found["Id"])
+        found = engine.container(id_)
+        if found is not None and found["State"].get("Status") in ("running", "restarting"):
+            engine.stop(id_, _deployment(ctx).stop_timeout_s)
+        engine.remove_container(id_)
+
+
+def _foreign(engine: Engine, recorded: Record | None) -> str | None:
+    """Return the id of the container of MLEM 0.4 that a record is of, or that its container took the place of, while it is there."""
+    from mlem_provider_docker.adoption import known_id
+
+    id_ = known_id(recorded)
+    return id_ if id_ and engine.container(id_) is not None else None

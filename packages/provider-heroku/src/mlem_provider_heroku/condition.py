@@ -55,8 +55,10 @@ def condition(heroku: Heroku, app: Record, release: Record, url: str) -> Conditi
         release: The release's record.
         url: The public address.
     """
-    from mlem.clients.probe import ready
+    from mlem.clients.probe import ready as ready_now
+    from mlem_provider_heroku.adoption import ADOPTED, ready_04
 
+    ready = ready_04 if release.get(ADOPTED) else ready_now
     watch = _watches.setdefault((app["app_id"], release["release_id"]), Watch())
     age_s = time.monotonic() - watch.at
     waiting = watch.seen.status is DeploymentStatus.STARTING

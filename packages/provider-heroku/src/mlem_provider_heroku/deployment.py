@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from pydantic import Field, field_validator
 
 from mlem.deployment import Condition, Deployment, DeploymentStatus
-from mlem.errors import DeclarationError, NotFoundError
+from mlem.errors import NotFoundError
+from mlem.legacy import Adopted, Translation, served_by_04
 from mlem.step import Context, Step
 from mlem_provider_docker import ImageOptions
 from mlem_provider_heroku.app_step import AppStep
@@ -44,20 +45,23 @@ class HerokuApp(ImageOptions, Deployment):
     platform: str | None = Field(default="linux/amd64", description="platform of the image; Heroku runs linux/amd64")
 
     @classmethod
-    def from_data(cls, data: Mapping[str, Any], source: str, *, prefix: str = "") -> Self:
-        """See `MlemObject.from_data`. Accept what MLEM 0.4 wrote: the stack ``container``.
+    def translate_04(cls, fields: Mapping[str, Any], source: str, prefix: str = "") -> Translation:
+        """See `MlemObject.translate_04`: ``stack``, ``team``, ``server``."""
+        from mlem_provider_heroku.legacy import translate_deployment
 
-        Raises:
-            DeclarationError: A field is unknown, has a wrong value, or no counterpart in this version.
-        """
-        fields = dict(data)
-        if fields.get("stack") == "container":  # the only one that runs images
-            del fields["stack"]
-        if "team" in fields:
-            raise DeclarationError(
-                f"{source}: {prefix}team: the team belongs to the env", hint="--env.team NAME, or mlem declare env heroku"
-            )
-        return super().from_data(fields, source, prefix=prefix)
+        return translate_deployment(fields, source, prefix)
+
+    def words_04(self, old: Mapping[str, Any]) -> str:
+        """See `Deployment.words_04`."""
+        from mlem_provider_heroku.adoption import words
+
+        return words(old)
+
+    def adopt_04(self, ctx: Context, old: Mapping[str, Any]) -> Adopted:
+        """See `Deployment.adopt_04`: the app on record, which gets our mark."""
+        from mlem_provider_heroku.adoption import adopt
+
+        return adopt(ctx, Look(ctx).heroku(None), old)
 
     @field_validator("dyno_size")
     @classmethod
@@ -104,7 +108,10 @@ class HerokuApp(ImageOptions, Deployment):
     def client(self, ctx: Context, state: State) -> Client:
         """Return an HTTP client."""
         from mlem.clients.http import HttpClient
+        from mlem_provider_heroku.adoption import ADOPTED
 
+        if state.records.get(ReleaseStep.name, {}).get(ADOPTED):
+            raise served_by_04(ctx.name)
         url = self.address(ctx, state)
         if url is None:
             raise NotFoundError(f'"{ctx.name}" has no app', code="not-deployed", hint=f"mlem deployment run --load {ctx.name}")

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, ClassVar, Self
+from typing import Annotated, Any, ClassVar
 from urllib.parse import urlsplit
 
 from pydantic import Field, field_validator
 
 from mlem.env import Env
-from mlem.errors import DeclarationError
 from mlem.fields import Unit
+from mlem.legacy import Translation
 from mlem_provider_docker import EngineAddress
 from mlem_provider_heroku.limits import API_URL, REGISTRY
 
@@ -52,15 +52,8 @@ class HerokuEnv(Env):
         return address
 
     @classmethod
-    def from_data(cls, data: Mapping[str, Any], source: str, *, prefix: str = "") -> Self:
-        """See `MlemObject.from_data`. A key that MLEM 0.4 wrote is refused, without repeating it.
+    def translate_04(cls, fields: Mapping[str, Any], source: str, prefix: str = "") -> Translation:
+        """See `MlemObject.translate_04`: a key is left out, and not repeated."""
+        from mlem_provider_heroku.legacy import translate_env
 
-        Raises:
-            DeclarationError: A field is unknown, has a wrong value, or no counterpart in this version.
-        """
-        if "api_key" in data:
-            raise DeclarationError(
-                f"{source}: {prefix}api_key: keys are not kept in files any more",
-                hint="take the line out, and the key out of the file's history; then heroku login, or export HEROKU_API_KEY=...",
-            )
-        return super().from_data(data, source, prefix=prefix)
+        return translate_env(fields)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from mlem.errors import DeclarationError, PlatformError, UserError
 from mlem.step import Change, Context, Record, Step, differences
 from mlem_provider_docker import PushedImageStep
+from mlem_provider_heroku.adoption import ADOPTED
 from mlem_provider_heroku.foreign import Foreign
 from mlem_provider_heroku.limits import CONFIG_VARS_BYTES, IMAGE_LAYERS, ONE_DYNO_SIZES
 from mlem_provider_heroku.look import APP, UP, Look
@@ -232,7 +233,8 @@ class ReleaseStep(OfApp):
         self._look.forget(id_)
         if recorded is not None and recorded["release_id"] == release["id"]:
             heroku.restart(id_)  # the same release again: a dyno was down
-        return {**wanted, "release_id": release["id"], "version": release["version"], "image_id": image_id}
+        made = {**wanted, "release_id": release["id"], "version": release["version"], "image_id": image_id}
+        return {**made, ADOPTED: earlier[ADOPTED]} if earlier is not None and earlier.get(ADOPTED) else made
 
 
 def situation(dynos: Sequence[Mapping[str, Any]], version: int, foreign: Foreign | None = None) -> str:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, Self
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
 from mlem.deployment import Condition, Deployment, DeploymentStatus
 from mlem.errors import NotFoundError
 from mlem.fields import Unit
+from mlem.legacy import Adopted, Translation, served_by_04
 from mlem.place import Place
 from mlem.step import Context, Record, Step
 from mlem_provider_docker import ImageOptions
@@ -65,6 +66,25 @@ class SagemakerDeployment(ImageOptions, Deployment):
         default=30.0, description="first pause between looks at the endpoint while it is made; doubled each time, up to 90 s"
     )
 
+    @classmethod
+    def translate_04(cls, fields: Mapping[str, Any], source: str, prefix: str = "") -> Translation:
+        """See `MlemObject.translate_04`: ``initial_instance_count`` has another name, other fields are left out."""
+        from mlem_provider_sagemaker.legacy import translate_deployment
+
+        return translate_deployment(fields, source, prefix)
+
+    def words_04(self, old: Mapping[str, Any]) -> str:
+        """See `Deployment.words_04`."""
+        from mlem_provider_sagemaker.adoption import words
+
+        return words(old)
+
+    def adopt_04(self, ctx: Context, old: Mapping[str, Any]) -> Adopted:
+        """See `Deployment.adopt_04`: the endpoint on record, with its configuration and model, which get our tags."""
+        from mlem_provider_sagemaker.adoption import adopt
+
+        return adopt(ctx, old)
+
     @model_validator(mode="after")
     def _check(self) -> Self:
         if self.serverless is not None:
@@ -109,9 +129,12 @@ class SagemakerDeployment(ImageOptions, Deployment):
 
     def client(self, ctx: Context, state: State) -> Client:
         """Return a client through SageMaker's runtime; where the model is at hand, only its answers count."""
+        from mlem_provider_sagemaker.adoption import ADOPTED
         from mlem_provider_sagemaker.client import SagemakerClient
 
         record = _endpoint(ctx, state)
+        if record.get(ADOPTED):
+            raise served_by_04(ctx.name)
         client = SagemakerClient(
             endpoint_name=record["endpoint"], region=record["region"], profile=env_of(ctx).profile, wire_format=self.wire_format
         )

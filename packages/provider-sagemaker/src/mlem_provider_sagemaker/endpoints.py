@@ -87,6 +87,7 @@ class EndpointStep(Step):
 
     def apply(self, ctx: Context, wanted: Record, recorded: Record | None) -> Record:
         """Create the endpoint, adopt the one of a killed run, or let SageMaker update it; the gate waits until it serves."""
+        from mlem_provider_sagemaker.adoption import ADOPTED
         from mlem_provider_sagemaker.hosting import IN_PLACE, situation
 
         account = account_of(ctx, wanted)
@@ -101,7 +102,8 @@ class EndpointStep(Step):
         just_seen = recorded is not None and recorded["endpoint"] == name and not ctx.put_back
         if not just_seen or seen is None or recorded is None or situation(seen, recorded["config"]) != IN_PLACE:
             seen = account.endpoint(name)
-        return {**wanted, "arn": self._bring(ctx, account, wanted, recorded, seen)}
+        adopted = {key: value for key, value in ctx.put_back.get(self.name, {}).items() if key == ADOPTED}
+        return {**wanted, "arn": self._bring(ctx, account, wanted, recorded, seen), **adopted}
 
     def _bring(self, ctx: Context, account: Account, wanted: Record, recorded: Record | None, found: Mapping[str, Any] | None) -> str:
         """Bring an endpoint, as it was described, to what is wanted; return its ARN."""

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 from pydantic import Field
 
 from mlem.env import Env
+from mlem.legacy import Translation
 from mlem.objects import Value
 from mlem_provider_docker import EngineAddress
 
@@ -46,3 +48,10 @@ class SagemakerEnv(Env):
     )
     tags: dict[str, str] = Field(default={}, description="further tags of everything that is made")
     engine: EngineAddress = Field(default_factory=EngineAddress, description="the Docker Engine that builds the image")
+
+    @classmethod
+    def translate_04(cls, fields: Mapping[str, Any], source: str, prefix: str = "") -> Translation:
+        """See `MlemObject.translate_04`: ``account`` and ``bucket`` are left out."""
+        from mlem_provider_sagemaker.legacy import translate_env
+
+        return translate_env(fields)

@@ -93,6 +93,13 @@ def delete_all(ctx: Context, account: Account, kind: Kind) -> None:
             delete(account, kind, item[kind.name])
 
 
+def delete_adopted(ctx: Context, account: Account, kind: Kind, recorded: Record | None) -> None:
+    """Delete a model or an endpoint configuration that MLEM 0.4 made and that was taken over: its name does not say that it is ours."""
+    if recorded is not None and recorded.get("adopted") and is_ours(account.tags(recorded["arn"]), ctx.lineage):
+        ctx.guard()
+        delete(account, kind, recorded["name"])
+
+
 def tagged(account: Account, lineage: str) -> dict[Kind, dict[str, dict[str, str]]]:
     """List what has a lineage's tag, with one call: names and tags by kind.
 

@@ -44,10 +44,13 @@ class ModelStep(Step):
     def apply(self, ctx: Context, wanted: Record, recorded: Record | None) -> Record:
         """Make the model, or adopt the one that a killed run made."""
         from mlem_provider_sagemaker import hosting
+        from mlem_provider_sagemaker.adoption import ADOPTED
 
+        earlier = ctx.put_back.get(self.name) or {}
+        if earlier.get(ADOPTED):
+            return earlier  # it is there as long as its release is kept, and nothing here could make it
         account = account_of(ctx, wanted)
         defaults = defaults_of(account)
-        earlier = ctx.put_back.get(self.name) or {}
         image = ctx.records[ImageStep.name]
         uri = ctx.records[RepositoryStep.name]["uri"]
         role = self._findings.role.arn(ctx)
@@ -73,7 +76,9 @@ class ModelStep(Step):
         """Remove every model of this deployment."""
         from mlem_provider_sagemaker import hosting
 
-        hosting.delete_all(ctx, account_of(ctx, recorded), hosting.MODEL)
+        account = account_of(ctx, recorded)
+        hosting.delete_all(ctx, account, hosting.MODEL)
+        hosting.delete_adopted(ctx, account, hosting.MODEL, recorded)
 
     def prune(self, ctx: Context, keep: Sequence[Record]) -> None:
         """Remove the models that no kept release needs, after their images: a model that is there says that its image may be."""
@@ -120,10 +125,13 @@ class EndpointConfigStep(Step):
     def apply(self, ctx: Context, wanted: Record, recorded: Record | None) -> Record:
         """Make the configuration, or adopt the one that a killed run made."""
         from mlem_provider_sagemaker import hosting
+        from mlem_provider_sagemaker.adoption import ADOPTED
 
+        earlier = ctx.put_back.get(self.name) or {}
+        if earlier.get(ADOPTED):
+            return earlier  # it is there as long as its release is kept, and nothing here could make it
         account = account_of(ctx, wanted)
         defaults = defaults_of(account)
-        earlier = ctx.put_back.get(self.name) or {}
         key = earlier["kms_key_used"] if earlier else wanted["kms_key"] or defaults.kms_key
         request = {
             "EndpointConfigName": wanted["name"],
@@ -138,7 +146,9 @@ class EndpointConfigStep(Step):
         """Remove every configuration of this deployment."""
         from mlem_provider_sagemaker import hosting
 
-        hosting.delete_all(ctx, account_of(ctx, recorded), hosting.CONFIG)
+        account = account_of(ctx, recorded)
+        hosting.delete_all(ctx, account, hosting.CONFIG)
+        hosting.delete_adopted(ctx, account, hosting.CONFIG, recorded)
 
     def prune(self, ctx: Context, keep: Sequence[Record]) -> None:
         """Remove the configurations that no kept release needs."""

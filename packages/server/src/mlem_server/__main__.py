@@ -1,9 +1,19 @@
-"""``python -m mlem_server``: the command ``mlem-server`` of this interpreter."""
+"""The command ``mlem-server``, and ``python -m mlem_server``."""
 
 from __future__ import annotations
 
 import sys
 
-from mlem_server.main import main
+from mlem_server.overwritten import expect_core
 
-sys.exit(main())
+
+def main() -> int:
+    """Look whether mlem-core is whole, then run `mlem_server.main.main`; return the exit code."""
+    expect_core()
+    from mlem_server.main import main as run  # late: it imports mlem-core
+
+    return run()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, ClassVar, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
 from mlem.errors import DeclarationError
 from mlem.fields import Unit
+from mlem.legacy import Translation
 from mlem.state_manager import Store
 from mlem.stores.leased import LeasedStateManager
 
@@ -54,6 +56,26 @@ class S3StateManager(LeasedStateManager):
         from mlem.stores.erasing import ErasingStore
 
         return ErasingStore(store)
+
+    @classmethod
+    def translate_04(cls, fields: Mapping[str, Any], source: str, prefix: str = "") -> Translation:
+        """See `StateManager.translate_04`: MLEM 0.4 had options of s3fs."""
+        from mlem_state_s3.legacy import translate
+
+        found = super().translate_04(fields, source, prefix)
+        return translate(found)
+
+    def read_04(self, root: Path, name: str) -> bytes | None:
+        """See `StateManager.read_04`."""
+        from mlem_state_s3.legacy import OldStates
+
+        return OldStates(self).read(name)
+
+    def set_aside_04(self, root: Path, name: str) -> str:
+        """See `StateManager.set_aside_04`."""
+        from mlem_state_s3.legacy import OldStates
+
+        return OldStates(self).set_aside(name)
 
     def variants(self) -> list[Self]:
         """Return the ways in which servers differ, the most common first: the probe finds out which one is right."""

@@ -15,8 +15,9 @@ from mlem.cli.output import output_option, print_result, project_option, table
 def doctor(project: str | None, output: str) -> int:
     """Check the project, the plugins and the state store, by trying; the exit code is the first problem's."""
     from mlem.config import load_config
-    from mlem.errors import MlemError, PluginError
+    from mlem.errors import ConflictError, MlemError, PluginError
     from mlem.plugins import registry
+    from mlem.predecessor import installed_version, remedy, version_beside
     from mlem.project import locate
     from mlem.shared_state import configured_store, try_store
 
@@ -27,6 +28,15 @@ def doctor(project: str | None, output: str) -> int:
         if not place.in_project:
             return f"{place.root} is not in a project: every default holds"
         return f"{place.root / '.mlem.yaml'}, project id {config.project.id or 'missing (mlem init makes one)'}"
+
+    def installation() -> str:
+        import importlib.metadata
+
+        found = version_beside() or installed_version()
+        own = importlib.metadata.version("mlem-core")
+        if found is not None:
+            raise ConflictError(f"mlem {found}, the predecessor, is installed beside mlem-core {own}", code="predecessor", hint=remedy(own))
+        return f"mlem-core {own}"
 
     def plugins() -> str:
         found = registry().plugins()
@@ -45,7 +55,12 @@ def doctor(project: str | None, output: str) -> int:
         caution = tried.caution(opened, "NAME")
         return f"{opened.where('NAME')}: " + (caution or ("excludes two writers" if manager.shared else "locked by the kernel"))
 
-    checks: list[tuple[str, Callable[[], str]]] = [("settings", settings), ("plugins", plugins), ("state store", store)]
+    checks: list[tuple[str, Callable[[], str]]] = [
+        ("installation", installation),
+        ("settings", settings),
+        ("plugins", plugins),
+        ("state store", store),
+    ]
     rows, code = [], 0
     for name, check in checks:
         try:

@@ -28,6 +28,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "types": ("mlem.cli.types:types", "List the installed types, and the fields of one."),
     "plugins": ("mlem.cli.types:plugins", "List the installed plugins and their state."),
     "config": ("mlem.cli.config:config", "Read and write the project's settings."),
+    "migrate": ("mlem.cli.migrate:migrate", "Turn what MLEM 0.4 wrote into this version's files."),
     "doctor": ("mlem.cli.doctor:doctor", "Check the project, the plugins and the state store."),
 }
 """Every command: where it is, and its line in the help. A command's module is imported when the command is called."""
@@ -111,6 +112,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         if number is not None and signal.getsignal(number) is not signal.SIG_IGN:  # else nohup was asked to let it live
             signal.signal(number, _terminate)
     keep_stdout_for_results()
+    _warn_of_predecessor()
     given = list(sys.argv[1:] if arguments is None else arguments)
     traces.wanted = "--traceback" in given or bool(os.environ.get("MLEM_TRACEBACK"))
     if given[:1] != ["apply"]:  # it has an option of this name itself, for what a model raises
@@ -166,6 +168,17 @@ def _output_lost() -> int:
     refused = PlatformError(f"the result can't be written: {error.strerror}", code="output-lost", hint=hint)
     print_error(refused, as_json=False)
     return refused.exit_code
+
+
+def _warn_of_predecessor() -> None:
+    """Say that MLEM 0.4 is installed too, before somebody uninstalls it and takes half of this version with it."""
+    from mlem.predecessor import version_beside, warning
+
+    found = version_beside()
+    if found is not None and "_MLEM_COMPLETE" not in os.environ:
+        from importlib.metadata import version
+
+        click.echo(warning(found, version("mlem-core")), err=True)
 
 
 def _terminate(number: int, _frame: FrameType | None) -> None:

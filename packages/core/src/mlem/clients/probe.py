@@ -29,23 +29,51 @@ def ready(url: str, timeout_s: float, *, direct: bool = False) -> tuple[bool, st
     Returns:
         Whether it is ready, and why not; the reason is empty when it is.
     """
+    place = _place(url)
+    answer = _answer(url, "/readyz", timeout_s, direct=direct)
+    return (False, answer) if isinstance(answer, str) else _judge(*answer, place)
+
+
+def answers(url: str, path: str, timeout_s: float, *, direct: bool = False) -> tuple[bool, str]:
+    """Ask a server that is not ours whether it answers a request with the status 200.
+
+    Args:
+        url: The server's address, ``http://host:8080``.
+        path: What is asked for: ``/interface.json``.
+        timeout_s: Seconds for everything together.
+        direct: Whether no proxy is asked, whatever the environment says.
+
+    Returns:
+        Whether it does, and why not; the reason is empty when it does.
+    """
+    answer = _answer(url, path, timeout_s, direct=direct)
+    if isinstance(answer, str):
+        return False, answer
+    return answer[0] == 200, "" if answer[0] == 200 else f"{_place(url)} answers {path} with status {answer[0]}"
+
+
+def _place(url: str) -> str:
     parts = urlsplit(url)
-    place = f"{parts.hostname}:{_port(parts)}"
+    return f"{parts.hostname}:{_port(parts)}"
+
+
+def _answer(url: str, path: str, timeout_s: float, *, direct: bool) -> tuple[int, bytes] | str:
+    """Return status and body; or, in words, why there is no answer."""
+    parts, place = urlsplit(url), _place(url)
     try:
-        status, body = _ask(parts, None if direct else proxy_for(url), Deadline(timeout_s))
+        return _ask(parts, path, None if direct else proxy_for(url), Deadline(timeout_s))
     except TimeoutError:
-        return False, f"no answer from {place} within {timeout_s:g} s"
+        return f"no answer from {place} within {timeout_s:g} s"
     except socket.gaierror as error:
-        return False, f"{parts.hostname} is unknown: {error.strerror}"
+        return f"{parts.hostname} is unknown: {error.strerror}"
     except http.client.HTTPException as error:
-        return False, f"{place} does not speak HTTP: {type(error).__name__}"
+        return f"{place} does not speak HTTP: {type(error).__name__}"
     except OSError as error:
-        return False, f"no connection to {place}: {error.strerror or error}"
-    return _judge(status, body, place)
+        return f"no connection to {place}: {error.strerror or error}"
 
 
-def _ask(parts: SplitResult, proxy: str | None, deadline: Deadline) -> tuple[int, bytes]:
-    path = f"{parts.path.rstrip('/')}/readyz"
+def _ask(parts: SplitResult, path: str, proxy: str | None, deadline: Deadline) -> tuple[int, bytes]:
+    path = f"{parts.path.rstrip('/')}{path}"
     if proxy is None:
         made = connect(parts.hostname or "", _port(parts), deadline)
         return _get(parts, _secured(parts, made, deadline), path, {}, deadline)

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from pydantic import Field
 
 from mlem.errors import PluginError
+from mlem.legacy import suffixes_04
 from mlem.state_manager import Store
+from mlem.stores.fsspec_errors import translated
 from mlem.stores.leased import LeasedStateManager
 
 if TYPE_CHECKING:
@@ -38,6 +40,24 @@ class FsspecStateManager(LeasedStateManager):
         from mlem.stores.log import LogStore
 
         return LogStore(fs, base, exclusive_creation(fs, unsafe=self.unsafe), url)
+
+    def read_04(self, root: Path, name: str) -> bytes | None:
+        """See `StateManager.read_04`."""
+        fs, path = self._file_system(root)
+        with translated(f"{self.uri}/{FOLDER}/{name}", "read"):
+            try:
+                return bytes(fs.cat_file(f"{path.rstrip('/')}/{FOLDER}/{name}"))
+            except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
+                return None
+
+    def set_aside_04(self, root: Path, name: str) -> str:
+        """See `StateManager.set_aside_04`."""
+        fs, path = self._file_system(root)
+        old = f"{path.rstrip('/')}/{FOLDER}/{name}"
+        with translated(f"{self.uri}/{FOLDER}/{name}", "rename"):
+            free = next(suffix for suffix in suffixes_04() if not fs.exists(f"{old}{suffix}"))
+            fs.mv(old, f"{old}{free}")
+        return f"{self.uri.rstrip('/')}/{FOLDER}/{name}{free}"
 
     @property
     def certain(self) -> bool:

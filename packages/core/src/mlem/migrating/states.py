@@ -1,0 +1,178 @@
+"""States of MLEM 0.4: what they have on record is taken over by the provider, and put on record as this version does."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from mlem.deployment import Deployment
+from mlem.edge import plugin_edge
+from mlem.errors import ConflictError
+from mlem.holder import new_lock, now
+from mlem.journal import expect_plain, state_of
+from mlem.legacy import Adopted
+from mlem.locking import expect_identity
+from mlem.migrating.old_file import OldFile, parsed
+from mlem.migrating.result import Result
+from mlem.migrating.settings import secret_notes
+from mlem.project import Location, shown
+from mlem.session import core_version
+from mlem.state import EXTENSION, Release, State, is_state_04
+from mlem.state_manager import StateManager
+from mlem.target import Target
+from mlem.trace import leave_trace
+
+
+@dataclass(frozen=True)
+class OldState:
+    """A state that MLEM 0.4 wrote.
+
+    Attributes:
+        where: Its file or URL.
+        data: Its content.
+        content: The same, in bytes.
+        file: The file beside the declaration; None where a state manager has it.
+    """
+
+    where: str
+    data: Mapping[str, Any]
+    content: bytes
+    file: OldFile | None
+
+    @property
+    def lineage(self) -> str:
+        """The lineage of what is taken over: the same at every try, so that a try that was cut off is repeated."""
+        return hashlib.sha256(b"mlem 0.4\n" + self.content).hexdigest()[:32]
+
+
+def find_local(location: Location) -> OldState | None:
+    """Return the state of MLEM 0.4 beside a declaration; None where there is none, or one of this version."""
+    path = location.root / f"{location.key}{EXTENSION}"
+    if not path.is_file():
+        return None
+    file = OldFile.read(path)
+    return OldState(shown(path), file.data, file.content, file) if is_state_04(file.data) else None
+
+
+def find_shared(location: Location, manager: StateManager) -> OldState | None:
+    """Return the state of MLEM 0.4 that a state manager has; None where there is none."""
+    content = manager.read_04(location.root, location.key)
+    if content is None:
+        return None
+    where = f"{getattr(manager, 'uri', manager.type)}: {location.key}"
+    return OldState(where, parsed(content, where), content, None)
+
+
+def words_of(old: OldState, deployment: Deployment) -> str:
+    """Say what a state has on record; empty where nothing is deployed.
+
+    Raises:
+        ConflictError: It is of another type than the declaration.
+    """
+    if old.data.get("type") != deployment.type:
+        raise ConflictError(
+            f"{old.where}: deployed as {old.data.get('type')}, declared as {deployment.type}",
+            code="other-type",
+            hint=f"remove it with MLEM 0.4, or set type: {old.data.get('type')} in the declaration",
+        )
+    with plugin_edge():
+        return deployment.words_04(old.data)
+
+
+def two_states(one: str, other: str) -> ConflictError:
+    """Return the error for a deployment that has two states, of which nobody but its owner knows which one is true."""
+    return ConflictError(
+        f"there are two states: {one}; and {other}, of MLEM 0.4",
+        code="two-states",
+        hint="compare the two, and move away what counts no more",
+    )
+
+
+def adopt(old: OldState, target: Target, report: Callable[[str], None]) -> Adopted:
+    """Let the provider take over what a state has on record.
+
+    Raises:
+        MlemError: See `Deployment.adopt_04`.
+    """
+    expect_identity(target)
+    found = target.store.read(target.name)
+    if found is not None and (old.file is None or found.data != old.content):
+        there = State.from_bytes(found.data, target.store.where(target.name))
+        if there.lineage != old.lineage:
+            raise two_states(f"{target.store.where(target.name)}, which is of this version", old.where)
+    with plugin_edge():
+        ctx = target.context(State(type=target.deployment.type, lineage=old.lineage), report)
+        adopted = target.deployment.adopt_04(ctx, old.data)
+        for step in target.deployment.steps(ctx):
+            if step.name in adopted.records:
+                expect_plain(step, adopted.records[step.name], "adopt_04")
+        return adopted
+
+
+def write(old: OldState, adopted: Adopted, target: Target) -> str:
+    """Put what was taken over on record, and set the old state aside; return where it is.
+
+    Raises:
+        ConflictError: Somebody else changed the state meanwhile.
+    """
+    state = _state(old, adopted, target)
+    store, name, root = target.store, target.name, target.location.root
+    if old.file is not None and not target.manager.shared:
+        backup = old.file.keep()
+        store.write(name, state.to_bytes(), hashlib.sha256(old.content).hexdigest())
+        return shown(backup)
+    with target.manager.session(
+        store,
+        name,
+        new_lock("migrate"),
+        timeout_s=target.config.core.state.lock_timeout_s,
+        initial=state,
+        check=lambda there: _expect_same(target, there, old),
+    ) as session:
+        if not state_of(session).releases:
+            session.finish(state)
+        leave_trace(target.manager, root, name)
+    return set_aside(old, target)
+
+
+def set_aside(old: OldState, target: Target) -> str:
+    """Rename an old state, so that it counts no more; return where it is."""
+    if old.file is None:
+        return target.manager.set_aside_04(target.location.root, target.name)
+    backup = old.file.keep()
+    old.file.path.unlink()
+    return shown(backup)
+
+
+def result_of(old: OldState, about: str, notes: tuple[str, ...], backup: str | None, *, empty: bool = False) -> Result:
+    """Return what is told of a state."""
+    secrets = secret_notes(old.data, backup)
+    action: Any = "set aside" if empty else "taken over"
+    return Result(old.where, "state", str(old.data.get("type")), action, about, (*notes, *secrets), backup)
+
+
+def _state(old: OldState, adopted: Adopted, target: Target) -> State:
+    records = {name: dict(record) for name, record in adopted.records.items()}
+    begun = State(
+        type=target.deployment.type,
+        lineage=old.lineage,
+        serial=1,
+        project=target.config.project.id,
+        model_hash=str(old.data.get("model_hash") or "unknown"),
+        declaration=target.deployment.to_declaration(target.env.to_data()),
+        records=records,
+        written_by=core_version(),
+    )
+    with plugin_edge():
+        place = target.deployment.place(replace(target.context(begun), records=records))
+    release = Release(
+        number=1, model_hash=str(begun.model_hash), declaration=begun.declaration, records=records, created=now(), adopted=True
+    )
+    return begun.model_copy(update={"place": place, "releases": (release,)})
+
+
+def _expect_same(target: Target, there: State, old: OldState) -> None:
+    if there.lineage != old.lineage:
+        raise two_states(target.store.where(target.name), old.where)

@@ -1,0 +1,51 @@
+"""The distribution ``mlem`` of MLEM 0.4, where it is installed into the same folder: the two share files and the command.
+
+Whoever comes second overwrites the first, and ``pip uninstall mlem`` takes what both have: the command and half of this package.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+
+_METADATA = re.compile(r"mlem-(0\.[0-4](?:\.\w+)*)\.dist-info")
+
+
+def version_beside(package: Path | None = None) -> str | None:
+    """Return the version of MLEM 0.4 whose metadata is beside a package; None where there is none.
+
+    One listing of one folder: it is done at every start.
+
+    Args:
+        package: The folder of the package; this one when None.
+    """
+    try:
+        names = os.listdir((package or Path(__file__).parent).parent)
+    except OSError:
+        return None
+    return next((found[1] for name in names if name.startswith("mlem-") and (found := _METADATA.fullmatch(name))), None)
+
+
+def installed_version() -> str | None:
+    """Return the version of MLEM 0.4 that is installed anywhere on the path; None where there is none. It asks every folder."""
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        found = version("mlem")
+    except PackageNotFoundError:
+        return None
+    return found if _METADATA.fullmatch(f"mlem-{found}.dist-info") else None
+
+
+def remedy(core_version: str) -> str:
+    """Return the two commands after which this version alone is installed, and whole."""
+    return f"pip uninstall -y mlem; pip install --force-reinstall --no-deps mlem-core=={core_version}"
+
+
+def warning(version: str, core_version: str) -> str:
+    """Say what is wrong, in one line."""
+    return (
+        f"warning: mlem {version}, the predecessor, is installed too and shares files with mlem-core; to keep this one, whole, run both:"
+        f" {remedy(core_version)}"
+    )
