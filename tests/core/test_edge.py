@@ -125,7 +125,7 @@ def test_what_a_provider_raises_puts_the_last_release_back(
     deployed: Callable[[str], DeploymentHandle], platform: FakePlatform, project: Project, where: str, fault: BaseException
 ) -> None:
     handle = deployed("triple")
-    FAULTS[where] = [fault]
+    FAULTS[where] = [None, fault] if where == "condition" else [fault]  # the first look is at what is replaced
     with pytest.raises(PluginError) as caught:
         handle.run()
     subject = 'step "server" of deployment type "their_app"' if where == "apply" else 'deployment type "their_app"'
@@ -150,6 +150,15 @@ def test_a_report_that_raises_puts_the_last_release_back_and_is_raised_itself(
         handle.run()
     assert [note.startswith("release 1 ") for note in caught.value.__notes__] == [True]
     assert served(handle, platform, project) == (True, [1])
+
+
+def test_a_provider_that_can_not_say_whether_it_crashed_is_replaced_all_the_same(
+    deployed: Callable[[str], DeploymentHandle], platform: FakePlatform, project: Project
+) -> None:
+    handle = deployed("triple")
+    FAULTS["condition"] = [SystemExit(5)]
+    assert handle.run().changed
+    assert served(handle, platform, project) == (False, [2, 1])
 
 
 def test_an_interrupt_leaves_the_journal_as_it_stands(

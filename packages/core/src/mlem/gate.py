@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mlem.deployment import Condition, Deployment, DeploymentStatus
-from mlem.edge import under_edge
+from mlem.edge import failure_of, under_edge
 from mlem.errors import GateError, MlemError
 from mlem.state import State
 from mlem.step import Context
@@ -109,13 +109,16 @@ def _samples(ctx: Context) -> Mapping[str, Any]:
 
 
 def tell_crash(deployment: Deployment, ctx: Context, state: State) -> None:
-    """Report why something crashed, with its last log lines, before it is replaced: they go with it."""
+    """Report why something crashed, with its last log lines, before it is replaced: they go with it. A failure to tell is none."""
     try:
         condition = deployment.condition(ctx, state)
-    except MlemError:
+        crashed, reason = condition.status is DeploymentStatus.CRASHED, condition.reason
+    except BaseException as error:
+        if failure_of(error) is None:
+            raise
         return
-    if condition.status is DeploymentStatus.CRASHED:
-        why = f" ({condition.reason})" if condition.reason else ""
+    if crashed:
+        why = f" ({reason})" if reason else ""
         ctx.report(f"what is replaced had crashed{why}{last_lines(deployment, ctx, state)}")
 
 
