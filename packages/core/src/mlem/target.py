@@ -166,7 +166,9 @@ def resolve_env(deployment: Deployment, location: Location) -> Env:
         DeclarationError: It is of another type than the deployment needs.
     """
     wanted: type[Env] = registry().beside(type(deployment), "env", deployment.env_type)
-    declared, folder = link_04(deployment.env, str(location)), location.path.parent
+    declared, folder = deployment.env, location.path.parent
+    if "path" not in wanted.model_fields:
+        declared = link_04(declared, str(location))
     if declared is None:
         return wanted.from_data({}, str(location), prefix="env.").declared_in(folder)
     if isinstance(declared, str):
