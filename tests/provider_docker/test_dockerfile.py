@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import io
 import tarfile
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from mlem.errors import ConflictError, NotFoundError
+from mlem import api
+from mlem.errors import ConflictError, DeclarationError, NotFoundError
 from mlem.model import Model, Requirement
 from mlem.testing import Project
 from mlem_provider_docker import context, dockerfile, wheels
+from mlem_provider_docker.builders import DockerBuilder
 from mlem_provider_docker.options import ImageOptions
 from mlem_provider_docker.recipe import Recipe, arguments, pip_environment
 
@@ -149,8 +153,6 @@ def _written(folder: Path) -> list[str]:
 
 
 def _write(plain: Project, target: Path, options: ImageOptions) -> None:
-    from mlem import api
-
     model = api.load_meta("double", str(plain.folder))
     context.write(target, Recipe.of(options, model), options, LABELS, model, str(plain.folder / "double.mlem"))
 
@@ -207,3 +209,66 @@ def test_the_stream_is_a_tar_that_depends_on_the_content_alone(tmp_path: Path) -
         "empty": ("0o644", b""),
         f"{'long' * 40}.txt": ("0o644", b"x" * 512),
     }
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"base_image": "python:3.11-slim AS builder\nRUN id"},
+        {"base_image": "python:3.11 AS x"},
+        {"base_image": "$IMAGE"},
+        {"builder_image": "python:3.11\n"},
+        {"builder_image": "--platform=x python"},
+        {"pip_arguments": ["--pre\nRUN id"]},
+        {"pip_arguments": ["--pre\x1b[2J"]},
+        {"packages": ["numpy\n--index-url http://h"]},
+        {"packages": ["numpy==1\n"]},
+        {"packages": ["-r /etc/passwd"]},
+        {"platform": "linux/amd64\nRUN id"},
+        {"mlem_version": "0.5.0 --index-url=http://h"},
+        {"python_version": "3.11\n"},
+        {"build_arguments": {"A\nRUN id": "x"}},
+    ],
+    ids=repr,
+)
+def test_an_option_is_one_word_of_its_kind(fields: dict[str, Any]) -> None:
+    with pytest.raises(DeclarationError, match=next(iter(fields))):
+        DockerBuilder.from_data({"image_name": "x", **fields}, "builder")
+
+
+@pytest.mark.parametrize(
+    "image",
+    [
+        "python:3.11-slim",
+        "h:5000/a/b_c/d.e:1.0_x-y",
+        f"a@sha256:{'0' * 64}",
+        f"r.example.com/x:t@sha256:{'f' * 64}",
+        "UPPER.example.com/x",
+    ],
+)
+def test_references_of_images_are_accepted(image: str) -> None:
+    assert ImageOptions(base_image=image, builder_image=image).base_image == image
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"base_image": "python AS builder\nRUN id"},
+        {"server": "0.5.0\nRUN id", "published": True},
+        {"build_arguments": (("A\nRUN id", "x"),)},
+        {"pip_arguments": ("x\nRUN id",)},
+        {"python": "3.11\nRUN id"},
+    ],
+    ids=repr,
+)
+def test_whatever_a_recipe_has_each_instruction_stays_one_line(changes: dict[str, Any]) -> None:
+    with pytest.raises(DeclarationError, match="not be one line"):
+        dockerfile.render(replace(Recipe.of(ImageOptions(), MODEL), **changes), LABELS)
+
+
+@pytest.mark.parametrize("line", ["x\n--index-url http://h/simple", "x\\", "--index-url http://h/simple", "-r /etc/passwd"])
+def test_whatever_a_recipe_has_each_package_stays_one_line(plain: Project, tmp_path: Path, line: str) -> None:
+    model = api.load_meta("double", str(plain.folder))
+    recipe = replace(Recipe.of(ImageOptions(), model), requirements=(line,))
+    with pytest.raises(DeclarationError):
+        context.write(tmp_path / "context", recipe, ImageOptions(), LABELS, model, str(plain.folder / "double.mlem"))

@@ -14,11 +14,12 @@ from pathlib import Path
 from typing import IO, Any, TypeVar
 
 from mlem.destination_rules import plain_name
-from mlem.errors import ConflictError, MlemError, NotFoundError
+from mlem.errors import ConflictError, MlemError, NotFoundError, UserError
 from mlem.fetched_later import LONGEST_POINTER_BYTES, fetch_hint, pull_hint
 from mlem.file_systems import file_system, translated
 from mlem.files import replacing, unusable
 from mlem.model import Artifact
+from mlem.project import find_root
 
 CHUNK_BYTES = 1 << 20
 _ROOT = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):/{1,2}")
@@ -131,16 +132,36 @@ def open_content(artifact: Artifact, folder: Path | str, opener: Opener = open_a
     address = join(folder, artifact.uri)
     plain = plain_name(artifact.uri)
     try:
+        _expect_inside(address, folder)
         return opener(address), address
     except NotFoundError:
         if plain is None:
             raise
         try:
             address = join(folder, plain)
+            _expect_inside(address, folder)
             return opener(address), address
         except NotFoundError:
             pass
         raise
+
+
+def _expect_inside(address: str, folder: Path | str) -> None:
+    """Refuse a link that leads out of the project, or out of the metadata's own folder where there is none.
+
+    Raises:
+        UserError: It does: whoever made the link knows nothing of what is there, or should not get it.
+    """
+    if "://" in address:
+        return
+    home = Path(folder).resolve()
+    root, real = find_root(home) or home, Path(address).resolve()
+    if not real.is_relative_to(root):
+        raise UserError(
+            f"{address} is a link that leads out of {root}",
+            code="outside",
+            hint="put the file itself there",
+        )
 
 
 def check(artifact: Artifact, address: str, file: IO[bytes], copy_to: IO[bytes] | None = None) -> None:

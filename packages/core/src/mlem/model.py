@@ -5,9 +5,10 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
+from pathlib import PurePosixPath
 from typing import Any, ClassVar, Literal, Self
 
-from pydantic import Field, PrivateAttr, SerializerFunctionWrapHandler, model_serializer
+from pydantic import Field, PrivateAttr, SerializerFunctionWrapHandler, field_validator, model_serializer
 
 from mlem.calling import finished
 from mlem.data import AnyDataType, Json, wrong_key
@@ -54,6 +55,15 @@ class Artifact(_Grown):
     md5: str | None = Field(default=None, pattern="^[0-9a-f]{32}$")
     format: str = "pickle"
     code: str | None = Field(default=None, pattern=r"^3\.\d+$")
+
+    @field_validator("uri")
+    @classmethod
+    def _check_uri(cls, uri: str) -> str:
+        path = PurePosixPath(uri)
+        odd = not uri.isprintable() or "\\" in uri or "://" in uri
+        if odd or path.is_absolute() or ".." in path.parts or path.as_posix() != uri or not path.name:
+            raise ValueError(f"expected a file in the folder of the metadata, got {uri!r}")
+        return uri
 
     @property
     def checksum(self) -> tuple[str, str]:
@@ -274,14 +284,17 @@ class Requirement(_Grown):
         version: The version it was saved with.
         package_name: The name it is installed by.
         url: Where pip gets it, when not from an index: ``git+https://host/repository@commit``.
+
+    What pip reads in a line, names, versions and addresses, has no spaces, ends of lines, variables or options in it.
+    Source: https://packaging.python.org/en/latest/specifications/name-normalization/ and .../version-specifiers/ (read 2026-11).
     """
 
     _LATER: ClassVar[frozenset[str]] = frozenset({"url"})
 
-    module: str
-    version: str
-    package_name: str
-    url: str | None = None
+    module: str = Field(pattern=r"^\w+(\.\w+)*$", max_length=200)
+    version: str = Field(pattern=r"^[0-9A-Za-z][0-9A-Za-z.!+_-]*$", max_length=200)
+    package_name: str = Field(pattern=r"^[0-9A-Za-z]([0-9A-Za-z._-]*[0-9A-Za-z])?$", max_length=200)
+    url: str | None = Field(default=None, pattern=r"^[a-z]+(\+[a-z]+)?://[!#%&+,./0-9:=?@A-Z_a-z~\[\]-]+$", max_length=2000)
 
     @property
     def public_version(self) -> str:
@@ -331,7 +344,7 @@ class Model(MlemObject):
     methods: dict[str, Method]
     samples: dict[str, Sample] = Field(default_factory=dict)
     requirements: tuple[Requirement, ...] = ()
-    python: str = ""
+    python: str = Field(default="", pattern=r"^([0-9]+\.[0-9]+[0-9A-Za-z.+-]*)?$", max_length=50)
     params: dict[str, Any] = Field(default_factory=dict)
     public_sample: bool = True
 

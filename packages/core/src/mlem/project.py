@@ -17,7 +17,7 @@ from mlem.files import unusable, write_atomic
 from mlem.gitignore import ignore_states
 from mlem.objects import EXTENSION
 from mlem.validation import did_you_mean
-from mlem.yaml_file import dump, parse_mapping, read_mapping, update_file
+from mlem.yaml_file import dump, parse_mapping, read_document, read_mapping, update_file
 
 CONFIG_NAME = ".mlem.yaml"
 Name = str | os.PathLike[str]
@@ -79,7 +79,7 @@ class Location:
 
     def _read_bytes(self) -> bytes:
         try:
-            return self.path.read_bytes()
+            return read_document(self.path)
         except OSError as error:
             raise unusable(self.path, error, "read") from error
 
@@ -200,8 +200,8 @@ def objects_of_kind(root: Path, kind: str) -> Iterator[tuple[str, Path]]:
 
 def _may_be(path: Path, kind: str) -> bool:
     try:
-        content = path.read_bytes()
-    except OSError:
+        content = read_document(path)
+    except (OSError, DeclarationError):
         return True
     # Most files, and all that are long, are models: looking for the words is a thousand times faster than parsing.
     if not content.startswith((b"\xff\xfe", b"\xfe\xff")) and not (b"object_type" in content and kind.encode() in content):

@@ -11,6 +11,7 @@ from types import ModuleType
 
 from mlem.model import Requirement
 from mlem.origins import is_compiled, origin_of, sources
+from mlem.validation import validate
 
 _OWN = ("mlem_server", "mlem_provider_", "mlem_state_")
 
@@ -126,16 +127,26 @@ def resolve(modules: Iterable[str]) -> tuple[Requirement, ...]:
     Returns:
         One requirement for each distribution, by name of the module.
     """
-    from importlib.metadata import version
-
     found: dict[str, Requirement] = {}
     for module in sorted(set(modules)):
         top = top_level(module)
         if is_standard(top):
             continue
         for name in _owners(module, _distributions().get(top, ())):
-            found.setdefault(name, Requirement(module=top, version=version(name), package_name=name, url=origin_of(name).url))
+            found.setdefault(name, _recorded(top, name))
     return tuple(sorted(found.values(), key=lambda requirement: (requirement.module, requirement.package_name)))
+
+
+def _recorded(module: str, name: str) -> Requirement:
+    """Return the requirement of an installed package.
+
+    Raises:
+        DeclarationError: It has a name, a version or an address that pip takes from nobody.
+    """
+    from importlib.metadata import version
+
+    fields = {"module": module, "version": version(name), "package_name": name, "url": origin_of(name).url}
+    return validate(Requirement, fields, f"the installed package {name}")
 
 
 def complaints(modules: Iterable[str]) -> tuple[str, ...]:

@@ -18,6 +18,7 @@ SAMPLES = "samples"
 """The artifact with sample rows: JSON, whose loading runs nothing."""
 FORMATS_VARIABLE = "MLEM_CORE__TRUST__FORMATS"
 TYPES_VARIABLE = "MLEM_CORE__TRUST__TYPES"
+UNVERIFIED_VARIABLE = "MLEM_CORE__TRUST__UNVERIFIED"
 
 
 class Trust(Value):
@@ -30,6 +31,11 @@ class Trust(Value):
         default=(), description="classes that a skops artifact may have beside those that skops trusts, for example sklearn.tree._tree.Tree"
     )
 
+    unverified: bool = Field(
+        default=False,
+        description="accept artifacts without a digest: nothing tells whether they are what was saved",
+    )
+
     @field_validator("formats", "types", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
@@ -39,15 +45,21 @@ class Trust(Value):
     def of_environment(cls, environment: Mapping[str, str] = os.environ) -> Trust:
         """Return what the environment says: for a server, which has no project."""
         formats = environment.get(FORMATS_VARIABLE)
-        return cls(formats=None if formats is None else words(formats), types=words(environment.get(TYPES_VARIABLE, "")))
+        return cls(
+            formats=None if formats is None else words(formats),
+            types=words(environment.get(TYPES_VARIABLE, "")),
+            unverified=environment.get(UNVERIFIED_VARIABLE, "").lower() == "true",
+        )
 
     def to_environment(self) -> dict[str, str]:
         """Return the variables that tell a server the same; none where nothing was said."""
         found = {TYPES_VARIABLE: ",".join(self.types)} if self.types else {}
+        if self.unverified:
+            found[UNVERIFIED_VARIABLE] = "true"
         return found if self.formats is None else {FORMATS_VARIABLE: ",".join(self.formats), **found}
 
     def check(self, model: Model, source: str) -> None:
-        """Refuse a model with an artifact of a format that is not accepted, before anything of it is read.
+        """Refuse a model with an artifact of a format that is not accepted, or without a digest, before anything of it is read.
 
         Args:
             model: The metadata.
@@ -56,6 +68,13 @@ class Trust(Value):
         Raises:
             UserError: It has one.
         """
+        bare = next((name for name, artifact in model.artifacts.items() if not artifact.checksum[0]), None)
+        if bare is not None and not self.unverified:
+            raise UserError(
+                f"{source}: artifacts.{bare} has no digest: nothing tells whether the file is what was saved",
+                code="no-digest",
+                hint="save the model again; or accept what is there: mlem config set core.trust.unverified true",
+            )
         if self.formats is None:
             return
         for name, artifact in model.artifacts.items():

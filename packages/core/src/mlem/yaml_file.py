@@ -12,10 +12,13 @@ import yaml
 from mlem.errors import DeclarationError
 from mlem.fetched_later import expect_fetched
 from mlem.files import unusable, write_atomic
+from mlem.yaml_aliases import expect_few
 
 # The C loader and dumper are some ten times faster; a build of PyYAML without libyaml has only the pure ones.
 _Loader: type[yaml.SafeLoader] = cast("type[yaml.SafeLoader]", getattr(yaml, "CSafeLoader", yaml.SafeLoader))
 _BaseDumper: type[yaml.SafeDumper] = cast("type[yaml.SafeDumper]", getattr(yaml, "CSafeDumper", yaml.SafeDumper))
+MOST_BYTES = 32 << 20
+"""The longest file that is read: the metadata of a table with ten thousand columns has 2 MB."""
 
 
 class _Strict(_Loader):  # type: ignore[valid-type,misc]  # the base is chosen at run time, see above
@@ -51,7 +54,7 @@ def parse_mapping(text: str | bytes, source: str, *, may_be_empty: bool = False)
         DeclarationError: It is empty, no valid YAML (the message has line and column), or not a mapping.
     """
     try:
-        data = yaml.load(text, Loader=_Strict)  # noqa: S506  # a SafeLoader, see above
+        data = _load(text)
     except UnicodeDecodeError as error:
         raise DeclarationError(f"{source}: not a text file: {error.reason} at byte {error.start}") from error
     except yaml.MarkedYAMLError as error:
@@ -77,6 +80,37 @@ def parse_mapping(text: str | bytes, source: str, *, may_be_empty: bool = False)
     return data
 
 
+def _load(text: str | bytes) -> Any:
+    """Build the document; aliases are counted before what they stand for is made."""
+    loader = _Strict(text)
+    try:
+        node = loader.get_single_node()
+        if node is None:
+            return None
+        if ("*" if isinstance(text, str) else b"*") in text:  # type: ignore[operator]  # of its own type
+            expect_few(node)
+        return loader.construct_document(node)
+    finally:
+        loader.dispose()
+
+
+def read_document(path: Path) -> bytes:
+    """Read a YAML file whose size is bounded.
+
+    Args:
+        path: The file.
+
+    Raises:
+        DeclarationError: It has more than `MOST_BYTES`.
+        OSError: It can't be read.
+    """
+    with path.open("rb") as file:
+        content = file.read(MOST_BYTES + 1)
+    if len(content) > MOST_BYTES:
+        raise DeclarationError(f"{path}: more than {MOST_BYTES >> 20} MiB: no declaration, and no metadata of a model, is as long")
+    return content
+
+
 def read_mapping(path: Path, *, may_be_empty: bool = False) -> dict[str, Any]:
     """Read a YAML file whose root is a mapping; see `parse_mapping`.
 
@@ -86,7 +120,7 @@ def read_mapping(path: Path, *, may_be_empty: bool = False) -> dict[str, Any]:
         DeclarationError: See `parse_mapping`.
     """
     try:
-        data = path.read_bytes()
+        data = read_document(path)
     except OSError as error:
         raise unusable(path, error, "read") from error
     return parse_mapping(data, str(path), may_be_empty=may_be_empty)

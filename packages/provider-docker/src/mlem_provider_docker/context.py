@@ -7,7 +7,7 @@ import tarfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from mlem.errors import ConflictError
+from mlem.errors import ConflictError, DeclarationError
 from mlem.files import unusable
 from mlem.model import Model
 from mlem_provider_docker import dockerfile, wheels
@@ -57,6 +57,10 @@ def write(folder: Path, recipe: Recipe, options: ImageOptions, labels: Mapping[s
 
 
 def _write_lines(path: Path, lines: tuple[str, ...]) -> None:
+    for line in lines:
+        dockerfile.expect_line(line)
+        if line.startswith("-"):
+            raise DeclarationError(f"{line!r} is no package: it would be an option of pip", code="not-a-line")
     path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
 
 

@@ -9,6 +9,7 @@ import json
 import shlex
 from collections.abc import Mapping
 
+from mlem.errors import DeclarationError
 from mlem_provider_docker.recipe import Recipe
 
 HEADER = "# Made by mlem: the image of a saved model."
@@ -37,8 +38,24 @@ def render(recipe: Recipe, labels: Mapping[str, str]) -> str:
     Args:
         recipe: What the image is made from.
         labels: Labels of the final image, put where they change no layer.
+
+    Raises:
+        DeclarationError: Something would be more than one line, or continue the next: it is no part of a Dockerfile that a model has.
     """
-    return "\n".join([HEADER, *_build_stage(recipe), "", *_final_stage(recipe, labels), ""])
+    lines = [HEADER, *_build_stage(recipe), "", *_final_stage(recipe, labels)]
+    for line in lines:
+        expect_line(line)
+    return "\n".join([*lines, ""])
+
+
+def expect_line(line: str) -> None:
+    """Check that a text is one line where it is written to, whatever it was checked for before.
+
+    Raises:
+        DeclarationError: It is not.
+    """
+    if not line.isprintable() or line.endswith("\\"):
+        raise DeclarationError(f"an image can't be made of {line!r}: it would not be one line", code="not-a-line")
 
 
 def _build_stage(recipe: Recipe) -> list[str]:

@@ -10,22 +10,32 @@ from pydantic import Field, field_validator
 
 from mlem.objects import Value
 
+IMAGE_PATTERN = r"^[0-9A-Za-z][0-9A-Za-z._-]*(:[0-9]+)?(/[0-9A-Za-z._-]+)*(:[0-9A-Za-z_][0-9A-Za-z._-]*)?(@[0-9A-Za-z+._-]+:[0-9a-fA-F]+)?$"
+"""A reference of an image. Source: https://pkg.go.dev/github.com/distribution/reference, its grammar (read 2026-11)."""
+
 
 class ImageOptions(Value):
     """How the image of a model is made."""
 
     base_image: str | None = Field(
-        default=None, description="image to start from; it has a Python with venv and pip (default: python:<python_version>-slim)"
+        default=None,
+        pattern=IMAGE_PATTERN,
+        description="image to start from; it has a Python with venv and pip (default: python:<python_version>-slim)",
     )
     builder_image: str | None = Field(
         default=None,
+        pattern=IMAGE_PATTERN,
         description="image of the build stage, for packages that need a compiler; its Python is at the base image's path "
         "(default: the base image)",
     )
     python_version: str | None = Field(
         default=None, pattern=r"^3\.\d+$", description="Python of the image, for example 3.12 (default: the one that saved the model)"
     )
-    platform: str | None = Field(default=None, description="platform of the image, for example linux/arm64 (default: the Engine's)")
+    platform: str | None = Field(
+        default=None,
+        pattern=r"^[a-z0-9_]+(/[a-z0-9._]+){1,2}$",
+        description="platform of the image, for example linux/arm64 (default: the Engine's)",
+    )
     packages: list[str] = Field(default=[], description="further packages, as pip takes them; one that the model has is replaced")
     pip_arguments: list[str] = Field(default=[], description="further arguments for pip install, for example --prefer-binary")
     build_arguments: dict[str, str] = Field(
@@ -36,19 +46,29 @@ class ImageOptions(Value):
     )
     ca_file: Path | None = Field(default=None, description="CA certificates (PEM) that pip trusts in the build stage, for a proxy")
     mlem_version: str | None = Field(
-        default=None, description="published version of mlem-core and mlem-server to install (default: the ones installed here)"
+        default=None,
+        pattern=r"^[0-9][0-9A-Za-z.!+_-]*$",
+        description="published version of mlem-core and mlem-server to install (default: the ones installed here)",
     )
     accept_version_differences: bool = Field(
         default=False,
         description="build even if the image gets another Python or other ABI-relevant packages than the model was saved with",
     )
 
+    @field_validator("pip_arguments")
+    @classmethod
+    def _check_arguments(cls, arguments: list[str]) -> list[str]:
+        wrong = next((argument for argument in arguments if not argument.isprintable()), None)
+        if wrong is not None:
+            raise ValueError(f"expected arguments of pip, each on one line; got {wrong!r}")
+        return arguments
+
     @field_validator("packages")
     @classmethod
     def _check_packages(cls, packages: list[str]) -> list[str]:
         for package in packages:
             try:
-                Requirement(package)
+                Requirement(package if package.isprintable() else "")
             except InvalidRequirement as error:
                 raise ValueError(f'expected a package as pip takes it, for example numpy==2.1.0; got "{package}"') from error
         return packages

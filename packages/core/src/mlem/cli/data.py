@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from mlem.cli.output import output_option, project_option, to_json
+from mlem.cli.terminal import say
 
 if TYPE_CHECKING:
     from mlem.call_reader import CallReader
@@ -119,7 +120,7 @@ def noted(*, strict: bool) -> Iterator[None]:
     with collecting(strict=strict) as notes:
         yield
     for line in notes.lines:
-        click.echo(f"note: {line}", err=True)
+        say(f"note: {line}", err=True)
 
 
 def print_answer(method: Method, answer: Any, target: str | None) -> None:
@@ -132,13 +133,13 @@ def print_answer(method: Method, answer: Any, target: str | None) -> None:
 
             item_type = method.returns.dtype if isinstance(method.returns, ListType) else UnspecifiedType()
             for item in answer:
-                click.echo(to_json(encode_answer(item_type, item)[0]))
+                say(to_json(encode_answer(item_type, item)[0]))
             return
         answer = list(answer)
     if target is not None:
         from mlem.datasets import write_data
 
         write_data(answer, target)
-        click.echo(f"saved {target}", err=True)
+        say(f"saved {target}", err=True)
         return
-    click.echo(to_json(encode_answer(method.returns, answer)[0]))
+    say(to_json(encode_answer(method.returns, answer)[0]))

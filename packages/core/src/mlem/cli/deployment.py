@@ -11,6 +11,7 @@ from mlem.cli.main import LazyGroup
 from mlem.cli.names import ObjectName
 from mlem.cli.output import output_option, print_result, progress, project_option, table
 from mlem.cli.streams import reader_is_gone
+from mlem.cli.terminal import say
 
 if TYPE_CHECKING:
     from mlem.handle import DeploymentHandle
@@ -72,11 +73,11 @@ def status(name: str, check: bool, project: str | None, output: str) -> int:
         }
         print_result(output, data, "")
     else:
-        click.echo(seen.status.value)
+        say(seen.status.value)
         if seen.reason:
-            click.echo(seen.reason, err=True)
+            say(seen.reason, err=True)
         if state and state.lock and (state.lock.manual or not is_dead(state.lock)):
-            click.echo(f"locked by {state.lock.describe()}", err=True)
+            say(f"locked by {state.lock.describe()}", err=True)
     return 10 if check and not running else 0
 
 
@@ -109,7 +110,7 @@ def wait(name: str, statuses: tuple[str, ...], timeout_s: float, project: str | 
 def logs(name: str, follow: bool, tail: int | None, project: str | None) -> None:
     """Show the log of a deployment."""
     for line in handle(name, project).logs(follow=follow, tail=tail):
-        click.echo(line)
+        say(line)
         if reader_is_gone():
             return
 

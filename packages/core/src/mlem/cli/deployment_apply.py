@@ -11,6 +11,7 @@ from mlem.cli.data import EPILOG, CallCommand, data_options, form_of, noted, pri
 from mlem.cli.deployment import handle
 from mlem.cli.names import ObjectName
 from mlem.cli.output import progress
+from mlem.cli.terminal import say
 
 if TYPE_CHECKING:
     from mlem.call_reader import CallReader, Given
@@ -76,4 +77,4 @@ def _apply_in_parts(client: Client, reader: CallReader, data: str, target: Path,
             writer.write(answer)
             done += returns.rows(answer) or 0
             report(f"{done} rows")
-    click.echo(f"saved {target}", err=True)
+    say(f"saved {target}", err=True)

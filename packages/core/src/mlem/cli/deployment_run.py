@@ -14,6 +14,7 @@ from mlem.cli.declare import _fields_command, _first_line, deployment_fields
 from mlem.cli.deployment import handle
 from mlem.cli.names import ObjectName
 from mlem.cli.output import output_option, print_result, progress, project_option, table
+from mlem.cli.terminal import say
 from mlem.errors import UserError
 
 if TYPE_CHECKING:
@@ -125,12 +126,12 @@ def _print_outcome(one: DeploymentHandle, outcome: Outcome, output: str) -> None
     if output == "json":
         print_result(output, data, "")
         return
-    click.echo(f"{one.name} is running" + ("" if outcome.changed else ": nothing to change"))
+    say(f"{one.name} is running" + ("" if outcome.changed else ": nothing to change"))
     if address:
-        click.echo(f"url: {address}")
+        say(f"url: {address}")
         example = _example(one, address)
         if example:
-            click.echo(f"try: {example}")
+            say(f"try: {example}")
 
 
 def _example(one: DeploymentHandle, address: str) -> str | None:

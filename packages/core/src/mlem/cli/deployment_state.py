@@ -8,6 +8,7 @@ from mlem.cli.deployment import handle
 from mlem.cli.deployment_run import _lock, lock_options
 from mlem.cli.names import ObjectName
 from mlem.cli.output import output_option, print_result, project_option
+from mlem.cli.terminal import say
 
 
 @click.group()
@@ -30,9 +31,9 @@ def move(name: str, uri: str, project: str | None, lock_timeout: float | None, l
     old, new = move_state(target, uri, _lock(lock_timeout, lock_id))
     print_result(output, {"name": name, "from": old, "to": new}, f"moved from {old}\nto {new}")
     if target.deployment.state_manager is not None:
-        click.echo(f"set state_manager: {uri} in {target.location}", err=True)
+        say(f"set state_manager: {uri} in {target.location}", err=True)
     elif configured_manager(target.config).store(target.location.root).where(target.name) != new:
-        click.echo(f"next: mlem config set core.state.uri {uri}" if uri != "local" else "next: mlem config unset core.state.uri", err=True)
+        say(f"next: mlem config set core.state.uri {uri}" if uri != "local" else "next: mlem config unset core.state.uri", err=True)
 
 
 @state.command()

@@ -14,6 +14,7 @@ import click
 
 from mlem.cli import traces
 from mlem.cli.streams import lost, reader_is_gone, steady
+from mlem.cli.terminal import say
 from mlem.errors import MlemError, PlatformError, UserError
 from mlem.interrupts import Terminated
 from mlem.plugin_output import keep_stdout_for_results
@@ -89,7 +90,7 @@ def _print_version(ctx: click.Context, _param: click.Parameter, value: bool) -> 
     if value and not ctx.resilient_parsing:
         from importlib.metadata import version
 
-        click.echo(f"mlem {version('mlem-core')}")
+        say(f"mlem {version('mlem-core')}")
         ctx.exit()
 
 
@@ -133,7 +134,7 @@ def _run(arguments: list[str]) -> int:
     except click.ClickException as error:
         return _report(UserError(error.format_message()), arguments)
     except (click.Abort, KeyboardInterrupt):
-        click.echo("interrupted: what was done is on record; the same command goes on from there", err=True)
+        say("interrupted: what was done is on record; the same command goes on from there", err=True)
         return 130
     except BaseException as error:
         from mlem.edge import failure_of
@@ -178,7 +179,7 @@ def _warn_of_predecessor() -> None:
     if found is not None and "_MLEM_COMPLETE" not in os.environ:
         from importlib.metadata import version
 
-        click.echo(warning(found, version("mlem-core")), err=True)
+        say(warning(found, version("mlem-core")), err=True)
 
 
 def _terminate(number: int, _frame: FrameType | None) -> None:

@@ -10,6 +10,7 @@ import click
 from mlem.cli.data import EPILOG, CallCommand, data_options, form_of, noted, print_answer, reader_of
 from mlem.cli.names import ObjectName
 from mlem.cli.output import project_option
+from mlem.cli.terminal import say
 from mlem.errors import PluginError
 
 if TYPE_CHECKING:
@@ -76,7 +77,7 @@ def _call(described: Method, called: str, obj: Any, values: Mapping[str, Any], *
         if show:
             import traceback
 
-            click.echo("".join(traceback.format_exception(error)), err=True, nl=False)
+            say("".join(traceback.format_exception(error)), err=True, nl=False)
         raise model_failed(called, error, hint=None if show else "where it failed: --traceback") from error
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -11,7 +12,11 @@ from typing import Any, TypeVar
 
 import click
 
+from mlem.cli.terminal import plain, say
 from mlem.errors import MlemError
+
+_OBEYED = re.compile("[\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
+"""What JSON leaves as it is, and a terminal may obey."""
 
 CommandT = TypeVar("CommandT", bound=Callable[..., Any])
 
@@ -29,7 +34,8 @@ def project_option(command: CommandT) -> CommandT:
 def to_json(data: Any) -> str:
     """Write plain data as JSON, with escapes where the terminal's encoding does not have all signs."""
     encoding = (sys.stdout.encoding or "").lower().replace("-", "") if sys.stdout else ""
-    return json.dumps(data, ensure_ascii=not encoding.startswith("utf"), default=str)
+    text = json.dumps(data, ensure_ascii=not encoding.startswith("utf"), default=str)
+    return text if text.isascii() else _OBEYED.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
 
 
 def print_result(output: str, data: Any, text: str) -> None:
@@ -41,9 +47,9 @@ def print_result(output: str, data: Any, text: str) -> None:
         text: The result for a person.
     """
     if output == "json":
-        click.echo(to_json(data))
+        say(to_json(data))
     elif text:
-        click.echo(text)
+        say(text)
 
 
 def table(rows: Sequence[Sequence[str]], header: Sequence[str]) -> str:
@@ -63,11 +69,11 @@ def print_error(error: MlemError, *, as_json: bool) -> None:
     label = f"error[{error.code}]"
     if not os.environ.get("NO_COLOR"):  # Source: https://no-color.org (read 2026-11)
         label = click.style(label, fg="red", bold=True)
-    click.echo(f"{label}: {error.message}", err=True)
+    say(f": {error.message}", err=True, label=label)
     if error.known:
-        click.echo(f"known: {', '.join(error.known)}", err=True)
+        say(f"known: {', '.join(error.known)}", err=True)
     if error.hint:
-        click.echo(f"hint: {error.hint}", err=True)
+        say(f"hint: {error.hint}", err=True)
     if as_json:
         data: Mapping[str, Any] = {
             "code": error.code,
@@ -76,14 +82,14 @@ def print_error(error: MlemError, *, as_json: bool) -> None:
             "hint": error.hint,
             "exit_code": error.exit_code,
         }
-        click.echo(to_json({"error": data}))
+        say(to_json({"error": data}))
 
 
 @contextmanager
 def progress() -> Iterator[Callable[[str], None]]:
     """Show lines of progress on stderr: the newest with a spinner on a terminal, one a line elsewhere."""
     if not sys.stderr.isatty():
-        yield lambda line: click.echo(line, err=True)
+        yield lambda line: say(line, err=True)
         return
     from rich.console import Console
 
@@ -91,7 +97,8 @@ def progress() -> Iterator[Callable[[str], None]]:
     with console.status("working") as status:
 
         def report(line: str) -> None:
-            console.print(line, style="dim", markup=False)
-            status.update(line.splitlines()[0].replace("[", r"\["))
+            shown = plain(line)
+            console.print(shown, style="dim", markup=False)
+            status.update(shown.split("\n")[0].replace("[", r"\["))
 
         yield report

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import click
+from mlem.cli.terminal import say
 
 wanted = False
 """Whether this call of the command line is to print them."""
@@ -13,10 +13,10 @@ def show(error: BaseException) -> None:
     if wanted:
         import traceback
 
-        click.echo("".join(traceback.format_exception(error)), err=True, nl=False)
+        say("".join(traceback.format_exception(error)), err=True, nl=False)
 
 
 def show_text(trace: str) -> None:
     """Print a traceback that was kept as text, where it is wanted."""
     if wanted:
-        click.echo(trace, err=True, nl=False)
+        say(trace, err=True, nl=False)

@@ -8,6 +8,7 @@ import click
 
 from mlem.cli import traces
 from mlem.cli.output import output_option, print_result, table
+from mlem.cli.terminal import say
 from mlem.errors import UserError
 
 
@@ -34,7 +35,7 @@ def types(kind: str | None, type_: str | None, as_json: bool, schema: bool, outp
     found = {name: registry().words(name) for name in KINDS if kind in (None, name)}
     for clash in registry().clashes():
         if clash.kinds and set(clash.kinds) & found.keys():
-            click.echo(f"note: {clash}", err=True)
+            say(f"note: {clash}", err=True)
     text = "\n".join(found[kind]) if kind else table([[name, " ".join(names)] for name, names in found.items()], ["kind", "types"])
     print_result(output, found[kind] if kind else found, text)
 
@@ -54,7 +55,7 @@ def _describe(kind: Any, type_: str, schema: bool, output: str) -> None:
         print_result(output, {"type": cls.type, "fields": []}, inspect.getdoc(cls) or cls.type)
         return
     if schema:
-        click.echo(json.dumps(cls.model_json_schema(), indent=None if output == "json" else 2))
+        say(json.dumps(cls.model_json_schema(), indent=None if output == "json" else 2))
         return
     fields = list(describe_fields(cls))
     rows = [
