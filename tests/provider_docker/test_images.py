@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import docker.errors
 import pytest
 
 from mlem import api
@@ -21,7 +22,10 @@ from mlem.testing import Project
 from mlem.testing.projects import SAMPLE
 from mlem_provider_docker import image
 from mlem_provider_docker.builders import DockerBuilder, DockerDirBuilder
+from mlem_provider_docker.dockerfile import BUILDER_LABEL
+from mlem_provider_docker.options import ImageOptions
 from mlem_provider_docker.ownership import LINEAGE_LABEL
+from mlem_provider_docker.recipe import Recipe
 from mlem_provider_docker.sdk import Engine
 
 APP = "app"
@@ -94,8 +98,15 @@ def test_the_folder_makes_the_same_image_as_the_builder(project: Project, engine
     with tempfile.TemporaryFile() as file:
         with tarfile.open(fileobj=file, mode="w") as archive:
             archive.add(target, ".")
-        file.seek(0)
-        engine._client.images.build(fileobj=file, custom_context=True, tag=f"{name}:hand", rm=True)
+        for attempt in range(3):
+            file.seek(0)
+            try:
+                engine._client.images.build(fileobj=file, custom_context=True, tag=f"{name}:hand", rm=True)
+                break
+            except (
+                docker.errors.BuildError
+            ) as error:  # others on this Engine remove their images, with the layers that this one begins with
+                assert (attempt < 2, "unknown parent" in str(error)) == (True, True), error
     try:
         first, second = engine.image(built), engine.image(f"{name}:hand")
         assert first is not None
@@ -184,15 +195,11 @@ def test_images_go_through_a_registry(project: Project, engine: Engine, name: st
 
 
 def test_what_was_built_for_a_deployment_goes_with_it(project: Project, engine: Engine, name: str) -> None:
-    before = _dangling(engine)
     options = ["--container_name", name, "--packages", "six==1.17.0"]
+    recipe = Recipe.of(ImageOptions(packages=["six==1.17.0"]), api.load_meta("double", str(project.folder)))
     assert project.run("docker", APP, "double", options).returncode == 0
     assert project.mlem("deployment", "remove", APP).returncode == 0
-    assert _dangling(engine) - before == set()
-
-
-def _dangling(engine: Engine) -> set[str]:
-    return {str(found["Id"]) for found in engine.images("mlem.builder", dangling=True)}
+    assert engine.images(f"{BUILDER_LABEL}={recipe.requirements_digest}", dangling=True) == []
 
 
 def test_the_docker_command_builds_the_folder(project: Project, engine: Engine, name: str, tmp_path: Path) -> None:

@@ -284,7 +284,7 @@ def test_what_happens_behind_our_back_is_found_and_put_right(project: Project, e
 def test_a_strangers_container_is_not_touched(project: Project, engine: Engine, name: str, stranger: str) -> None:
     done = project.run("docker", APP, "double", ["--container_name", name])
     assert (done.returncode, 'belongs to the compose project "shop"' in done.stderr) == (4, True), done.stderr
-    assert project.mlem("deployment", "remove", APP).returncode == 0
+    assert not (project.folder / f"{APP}.mlem").exists()
     found = engine.container(stranger)
     assert found is not None
     assert found["State"]["Running"] is True
@@ -296,7 +296,7 @@ def test_another_deployments_container_is_not_touched(project: Project, engine: 
     other.save("triple", 3.0)
     done = other.run("docker", "their-app", "triple", ["--container_name", name])
     assert (done.returncode, f'belongs to the mlem deployment "{APP}"' in done.stderr) == (4, True), done.stderr
-    assert other.mlem("deployment", "remove", "their-app").returncode == 0
+    assert not (other.folder / "their-app.mlem").exists()
     assert answers(project) == [2.0, 4.0, 6.0]
 
 
@@ -305,7 +305,7 @@ def test_a_strangers_image_keeps_its_name(project: Project, engine: Engine, name
     try:
         done = project.run("docker", APP, "double", ["--container_name", name, "--image_name", name, "--image_tag", "v7"])
         assert (done.returncode, "was not made by mlem" in done.stderr) == (4, True), done.stderr
-        assert project.mlem("deployment", "remove", APP).returncode == 0
+        assert not (project.folder / f"{APP}.mlem").exists()
         mine, base = engine.image(f"{name}:v7"), engine.image("python:3.11-slim")
         assert mine is not None
         assert base is not None
