@@ -108,41 +108,6 @@ def test_the_folder_makes_the_same_image_as_the_builder(project: Project, engine
                 if attempt == 2:
                     raise
     try:
-        first, second = (engine.image(image_name) for image_name in (built, f"{name}-2:1"))
-        assert first is not None
-        assert second is not None
-        layers = [found["RootFS"]["Layers"] for found in (first, second)]
-        assert (layers[0][:-1], layers[0][-1] != layers[1][-1]) == (layers[1][:-1], True)
-    finally:
-        engine.remove_image(f"{name}-2:1")
-
-
-def test_an_image_of_somebody_else_keeps_its_name(project: Project, engine: Engine, name: str) -> None:
-    engine.tag("python:3.11-slim", f"{name}:1")
-    try:
-        with pytest.raises(ConflictError, match="was not made by mlem"):
-            build(project, name)
-    finally:
-        engine.remove_image(f"{name}:1")
-
-
-def test_the_folder_makes_the_same_image_as_the_builder(project: Project, engine: Engine, built: str, name: str, tmp_path: Path) -> None:
-    target = tmp_path / "ctx"
-    builder = DockerDirBuilder.from_data({"target": str(target)}, "the test")
-    builder.build(api.load_meta("double", str(project.folder)), str(project.folder / "double.mlem"), lambda _line: None)
-    with tempfile.TemporaryFile() as file:
-        with tarfile.open(fileobj=file, mode="w") as archive:
-            archive.add(target, ".")
-        for attempt in range(3):
-            file.seek(0)
-            try:
-                engine._client.images.build(fileobj=file, custom_context=True, tag=f"{name}:hand", rm=True)
-                break
-            except (
-                docker.errors.BuildError
-            ) as error:  # others on this Engine remove their images, with the layers that this one begins with
-                assert (attempt < 2, "unknown parent" in str(error)) == (True, True), error
-    try:
         first, second = engine.image(built), engine.image(f"{name}:hand")
         assert first is not None
         assert second is not None
