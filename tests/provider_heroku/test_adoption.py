@@ -47,6 +47,7 @@ def old(project: Project, heroku: HerokuSimulator, name: str) -> Iterator[Path]:
 
 
 def status(project: Project) -> Any:
+    project.handle("app").wait()  # what sets the mark starts the dynos again
     return project.json("deployment", "status", "app")["status"]
 
 

@@ -249,11 +249,16 @@ def test_a_strangers_app_is_left_alone(project: Project, heroku: HerokuSimulator
     heroku.platform.strangers.add(name)
     heroku.platform.reserved.add(f"{name}-unseen")
     foreign = heroku.platform.create(f"{name}-mine", "us", None)
+    before = list(heroku.platform.apps.values())
     for taken in (name, f"{name}-unseen", foreign.name):
         refused = run(project, taken)
         assert (refused.returncode, "error[not-ours]" in refused.stderr) == (4, True), refused.stderr
-        assert not (project.folder / "app.mlem").exists()
-    assert (list(heroku.platform.apps.values()), foreign.config_vars) == ([foreign], {})
+        # what nobody may see is found out by making it
+        assert (project.folder / "app.mlem").exists() == (taken == f"{name}-unseen")
+        if taken == f"{name}-unseen":
+            assert project.mlem("deployment", "remove", "app").returncode == 0
+            (project.folder / "app.mlem").unlink()
+    assert (list(heroku.platform.apps.values()), foreign.config_vars) == (before, {})
     heroku.platform.delete(foreign)
     heroku.platform.strangers.clear()
     heroku.platform.reserved.clear()
