@@ -14,7 +14,8 @@ from mlem.stores.exclusive import exclusive_creation
 from mlem.stores.fsspec import FsspecStateManager
 from mlem.stores.local import LocalStateManager
 from mlem.stores.log import KEPT_VERSIONS, LogStore
-from mlem.testing.store_suite import HistorySuite, StateManagerFixtures, StateManagerSuite, StoreSuite
+from mlem.testing.history_suite import HistorySuite
+from mlem.testing.store_suite import StateManagerFixtures, StateManagerSuite, StoreSuite
 
 
 class LocalFixtures(StateManagerFixtures):

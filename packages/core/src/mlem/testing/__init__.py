@@ -4,9 +4,10 @@ Install it with ``pip install mlem-core[testing]``; `DeploymentSuite` shows how.
 """
 
 from mlem.testing.crash import CrashSafetySuite
+from mlem.testing.history_suite import HistorySuite
 from mlem.testing.life_cycle import LifeCycleSuite
 from mlem.testing.operation import OperationSuite
 from mlem.testing.projects import Project
-from mlem.testing.store_suite import HistorySuite, StateManagerSuite, StoreSuite
+from mlem.testing.store_suite import StateManagerSuite, StoreSuite
 
 __all__ = ["CrashSafetySuite", "HistorySuite", "LifeCycleSuite", "OperationSuite", "Project", "StateManagerSuite", "StoreSuite"]

@@ -21,7 +21,6 @@ from mlem.holder import new_lock
 from mlem.state import LockInfo, State
 from mlem.state_manager import ABSENT, StateManager, Store
 from mlem.testing.between import Rival, interrupted_at, lines_of
-from mlem.testing.history_fight import Fight
 
 NAMES = ["iris", "apps/iris", "apps/deep/er/iris", "größe", "苗/模型", "with space", "a+b=c&d", "x.y-z_1"]
 LINEAGE = "a" * 32
@@ -378,30 +377,3 @@ class StateManagerSuite(StateManagerFixtures):
         assert state is not None
         assert state.records == {"count": {"total": 15, "by": {"w0": 5, "w1": 5, "w2": 5}}}
         assert [(report["done"], report["doubtful"]) for report in reports] == [(5, 0)] * 3
-
-
-class HistorySuite(StateManagerFixtures):
-    """Processes fight over one state while they are killed and paused; what each of them saw is checked for linearizability.
-
-    Fields of the state manager that make it give up a dead holder soon, as ``ttl_s=3``, make the fight fiercer.
-    """
-
-    seconds: ClassVar[float] = 10.0
-    """How long they fight; ten minutes find more."""
-
-    def fight(self, tmp_path: Path, **task: Any) -> Fight:
-        """Prepare a fight."""
-        folder = tmp_path / "histories"
-        folder.mkdir()
-        return Fight(self.manager(tmp_path), folder, self.seconds, environments=(self.environment(),), task=task)
-
-    def test_no_history_is_impossible_and_no_update_is_lost(self, tmp_path: Path) -> None:
-        """A register, one operation at a time, would have given the same answers; `Verdict` says what did not hold."""
-        verdict = self.fight(tmp_path).run()
-        assert verdict.clean, verdict
-        assert verdict.landed > 10, verdict
-
-    def test_the_check_notices_a_store_without_conditions(self, tmp_path: Path) -> None:
-        """The same fight with the conditions taken off: a check that passes this one shows nothing."""
-        verdict = self.fight(tmp_path, cas=False).run()
-        assert not verdict.clean, verdict
