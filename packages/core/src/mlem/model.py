@@ -8,14 +8,16 @@ from collections.abc import Mapping, Sequence
 from pathlib import PurePosixPath
 from typing import Any, ClassVar, Literal, Self
 
-from pydantic import Field, PrivateAttr, SerializerFunctionWrapHandler, field_validator, model_serializer
+from pydantic import Field, PrivateAttr, field_validator
 
 from mlem.calling import finished
 from mlem.data import AnyDataType, Json, wrong_key
 from mlem.data_types.base import name_of
 from mlem.errors import DataError, UserError
+from mlem.grown import Grown
 from mlem.objects import MlemObject, Value, one_line
 from mlem.requests import NOTHING, value_of_body
+from mlem.requirement import Requirement as Requirement
 from mlem.validation import did_you_mean
 
 PREDICT = "predict"
@@ -23,19 +25,7 @@ ALIAS = "data"
 """MLEM 0.4 renames the only argument of a method to this word in its requests."""
 
 
-class _Grown(Value):
-    """A value that got fields after its first release: at their defaults they are left out, so that older models keep their digests."""
-
-    _LATER: ClassVar[frozenset[str]] = frozenset()
-
-    @model_serializer(mode="wrap")
-    def _without_later_defaults(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        fields = type(self).model_fields
-        written: dict[str, Any] = write(self)
-        return {name: value for name, value in written.items() if name not in self._LATER or getattr(self, name) != fields[name].default}
-
-
-class Artifact(_Grown):
+class Artifact(Grown):
     """A file that belongs to an object.
 
     Attributes:
@@ -89,7 +79,7 @@ class Argument(Value):
     kind: Literal["positional_or_keyword", "positional_only", "keyword_only"] = "positional_or_keyword"
 
 
-class Method(_Grown):
+class Method(Grown):
     """A method of a model.
 
     Attributes:
@@ -274,40 +264,6 @@ class Sample(Value):
 
     args: dict[str, Json]
     returns: Json
-
-
-class Requirement(_Grown):
-    """A package that an object needs where it is loaded.
-
-    Attributes:
-        module: The name it is imported by.
-        version: The version it was saved with.
-        package_name: The name it is installed by.
-        url: Where pip gets it, when not from an index: ``git+https://host/repository@commit``.
-
-    What pip reads in a line, names, versions and addresses, has no spaces, ends of lines, variables or options in it.
-    Source: https://packaging.python.org/en/latest/specifications/name-normalization/ and .../version-specifiers/ (read 2026-11).
-    """
-
-    _LATER: ClassVar[frozenset[str]] = frozenset({"url"})
-
-    module: str = Field(pattern=r"^\w+(\.\w+)*$", max_length=200)
-    version: str = Field(pattern=r"^[0-9A-Za-z][0-9A-Za-z.!+_-]*$", max_length=200)
-    package_name: str = Field(pattern=r"^[0-9A-Za-z]([0-9A-Za-z._-]*[0-9A-Za-z])?$", max_length=200)
-    url: str | None = Field(default=None, pattern=r"^[a-z]+(\+[a-z]+)?://[!#%&+,./0-9:=?@A-Z_a-z~\[\]-]+$", max_length=2000)
-
-    @property
-    def public_version(self) -> str:
-        """The version as an index knows it: without the label of a build, as ``+cu128``.
-
-        Source: https://packaging.python.org/en/latest/specifications/version-specifiers/, "Local version identifiers" (read 2026-11).
-        """
-        return self.version.partition("+")[0]
-
-    @property
-    def pip(self) -> str:
-        """What pip installs: ``scikit-learn==1.9.1``, or ``shop @ git+https://host/shop@commit``."""
-        return f"{self.package_name} @ {self.url}" if self.url else f"{self.package_name}=={self.public_version}"
 
 
 class _SavedAt:
