@@ -56,7 +56,7 @@ def test_one_bad_file_hinders_no_other(project: Project) -> None:
     said = {file["path"]: (file["action"], (file["error"] or {}).get("code")) for file in result["files"]}
     assert said == {
         ".mlem.yaml": ("rewritten", None),
-        "bad.mlem": ("failed", "too-large"),
+        "bad.mlem": ("failed", "bad-declaration"),
         "cluster.mlem": ("failed", "no-counterpart"),
         "app.mlem": ("failed", "no-counterpart"),
         "build.mlem": ("failed", "no-counterpart"),

@@ -107,7 +107,9 @@ def read_document(path: Path) -> bytes:
     with path.open("rb") as file:
         content = file.read(MOST_BYTES + 1)
     if len(content) > MOST_BYTES:
-        raise DeclarationError(f"{path}: more than {MOST_BYTES >> 20} MiB: no declaration, and no metadata of a model, is as long")
+        raise DeclarationError(
+            f"{path}: more than {MOST_BYTES >> 20} MiB: no declaration, and no metadata of a model, is as long", code="too-large"
+        )
     return content
 
 
