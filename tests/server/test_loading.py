@@ -52,7 +52,7 @@ def test_a_sample_that_does_not_fit_the_signature_is_refused() -> None:
 
 
 def test_another_version_of_a_package_is_logged(caplog: pytest.LogCaptureFixture) -> None:
-    old, absent = (Requirement(module=name, version="0.0.1", package_name=name) for name in ("numpy", "no-such"))
+    old, absent = (Requirement(module=name, version="0.0.1", package_name=name) for name in ("numpy", "no_such"))
     with caplog.at_level(logging.WARNING, logger="mlem.server"):
         warn_of_versions(model_of(2.0, (old, absent)))
     assert caplog.messages == [f"the model was saved with numpy 0.0.1, and {numpy.__version__} is installed"]
