@@ -14,7 +14,7 @@ from mlem_provider_local.environment import differences, expect_python
 
 
 def model(python: str, *requirements: tuple[str, str]) -> Model:
-    pinned = tuple(Requirement(module=name, version=number, package_name=name) for name, number in requirements)
+    pinned = tuple(Requirement(module=name.replace("-", "_"), version=number, package_name=name) for name, number in requirements)
     return Model(model_type="callable", artifacts={}, methods={}, requirements=pinned, python=python)
 
 
