@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -42,27 +41,24 @@ class TestFaulty(LocalFixtures):
     def environment(self, tmp_path: Path) -> Mapping[str, str]:
         return {**super().environment(tmp_path), "PYTHONPATH": str(STRANGERS)}
 
-    @contextmanager
-    def suite(self) -> Iterator[Any]:
+    def suite(self) -> Any:
         suite = Suite()
         suite.__dict__.update(self.__dict__, type=self.type, passing=lambda variable: {"pass_environment": variable})
-        yield suite
+        return suite
 
     @pytest.mark.parametrize(("fault", "rule", "further"), RULES, ids=[fault for fault, _, _ in RULES])
     def test_a_fault_is_caught(
         self, project: Project, monkeypatch: pytest.MonkeyPatch, fault: str, rule: str, further: tuple[Any, ...]
     ) -> None:
         arguments = [monkeypatch if one == "monkeypatch" else one for one in further]
-        with self.suite() as suite:
-            monkeypatch.setenv("FAULT", fault)
-            with pytest.raises((AssertionError, MlemError)):
-                getattr(suite, rule)(project, *arguments)
-            monkeypatch.delenv("FAULT")
+        monkeypatch.setenv("FAULT", fault)
+        with pytest.raises((AssertionError, MlemError)):
+            getattr(self.suite(), rule)(project, *arguments)
+        monkeypatch.delenv("FAULT")
 
     @pytest.mark.parametrize(("rule", "further"), sorted({rule: further for _, rule, further in RULES}.items()))
     def test_without_a_fault_the_rule_is_kept(
         self, project: Project, monkeypatch: pytest.MonkeyPatch, rule: str, further: tuple[Any, ...]
     ) -> None:
         arguments = [monkeypatch if one == "monkeypatch" else one for one in further]
-        with self.suite() as suite:
-            getattr(suite, rule)(project, *arguments)
+        getattr(self.suite(), rule)(project, *arguments)

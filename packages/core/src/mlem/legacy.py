@@ -11,6 +11,10 @@ from mlem.errors import ConflictError, DeclarationError
 
 OF_04 = "of-mlem-0-4"
 """The code of errors about what MLEM 0.4 wrote and ``mlem migrate`` takes along."""
+ADOPTED = "adopted"
+"""In a record: who made what it is of, where it was not us."""
+BY_04 = "MLEM 0.4"
+"""What such a record says."""
 TYPES_04 = frozenset({"flyio", "kubernetes"})
 """The types of envs and deployments that MLEM 0.4 had and no provider of this project has."""
 _SECTIONS_04 = frozenset({"aws", "bitbucket", "docker", "flyio", "heroku", "pandas", "sagemaker", "torch"})
@@ -92,6 +96,11 @@ def served_by_04(name: str) -> ConflictError:
         code=OF_04,
         hint=f"replace it: mlem deployment run --load {name}",
     )
+
+
+def word_of(value: Any) -> Any:
+    """Return the type of what MLEM 0.4 wrote as a word, or as a mapping with a field ``type``."""
+    return value.get("type") if isinstance(value, Mapping) else value
 
 
 def suffixes_04() -> Iterator[str]:

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from mlem.errors import ConflictError, NotFoundError
-from mlem.legacy import Adopted, FieldReader
+from mlem.legacy import ADOPTED, BY_04, Adopted, FieldReader
 from mlem.step import Record
 from mlem_provider_docker import container, drift
 from mlem_provider_docker.ownership import is_our_container
@@ -20,11 +20,8 @@ from mlem_provider_docker.ownership import is_our_container
 if TYPE_CHECKING:
     from mlem_provider_docker.sdk import Engine
 
-ADOPTED = "adopted"
-"""In a record: who made the container, where it was not us."""
 REPLACES = "replaces"
 """In the record of a container of ours: the id of the adopted one that it takes the place of."""
-BY_04 = "MLEM 0.4"
 _ID = re.compile(r"[0-9a-f]{64}")
 
 

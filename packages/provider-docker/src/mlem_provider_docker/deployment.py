@@ -139,8 +139,9 @@ class DockerContainer(ImageOptions, Deployment):
     def condition(self, ctx: Context, state: State) -> Condition:
         """Inspect the container, then ask the server whether it is ready."""
         from mlem.clients.probe import ready
+        from mlem.legacy import ADOPTED
         from mlem_provider_docker import container
-        from mlem_provider_docker.adoption import ADOPTED, ready_04
+        from mlem_provider_docker.adoption import ready_04
 
         record = state.records.get(ContainerStep.name)
         if record is None:
@@ -176,7 +177,7 @@ class DockerContainer(ImageOptions, Deployment):
     def client(self, ctx: Context, state: State) -> Client:
         """Return an HTTP client."""
         from mlem.clients.http import HttpClient
-        from mlem_provider_docker.adoption import ADOPTED
+        from mlem.legacy import ADOPTED
 
         if state.records.get(ContainerStep.name, {}).get(ADOPTED):
             raise served_by_04(ctx.name)

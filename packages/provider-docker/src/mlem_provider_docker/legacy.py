@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from mlem.legacy import NONE, FieldReader, Lost, Translation
+from mlem.legacy import NONE, FieldReader, Lost, Translation, word_of
 
 # What MLEM 0.4 wrote into a file is there even where it has no meaning here any more: these were its defaults.
 _ARGS_DEFAULTS = {
@@ -81,7 +81,7 @@ def translate_deployment(data: Mapping[str, Any], source: str, prefix: str = "")
 def _server(server: Any) -> Iterator[Lost]:
     if server is None:
         return
-    kind = server.get("type") if isinstance(server, Mapping) else server
+    kind = word_of(server)
     if kind != "fastapi":
         yield Lost("server", f"{kind!r} has no counterpart: there is one server, which speaks HTTP with JSON", "see docs/how-to/serve.md")
     elif isinstance(server, Mapping):

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, ClassVar, cast
 
 from mlem.errors import ConflictError, NotFoundError
+from mlem.legacy import ADOPTED
 from mlem.step import Change, Context, Record, Step, differences
 
 if TYPE_CHECKING:
@@ -234,12 +235,11 @@ class ContainerStep(Step):
         The other containers of the deployment stay for `prune`, which the engine calls when the gate has decided: running where
         the ports allow it, and stopped where they do not.
         """
-        from mlem_provider_docker import adoption
         from mlem_provider_docker.drift import observed
 
         _expect_same_engine(ctx, wanted, recorded)
         earlier = ctx.put_back.get(self.name, {})
-        if earlier.get(adoption.ADOPTED):
+        if earlier.get(ADOPTED):
             return self._put_back(ctx, earlier)
         there = _engine(ctx, recorded).container(recorded["id"]) if recorded else None
         changed = recorded is not None and there is not None and bool(observed(there, recorded))
@@ -279,8 +279,6 @@ class ContainerStep(Step):
 
     def restart(self, ctx: Context, recorded: Record) -> Record:
         """Put a new container of the same settings in the place of the one that serves; start one of MLEM 0.4 again as it is."""
-        from mlem_provider_docker.adoption import ADOPTED
-
         if recorded.get(ADOPTED):
             _engine(ctx, recorded).restart(recorded["id"], _deployment(ctx).stop_timeout_s)
             return recorded

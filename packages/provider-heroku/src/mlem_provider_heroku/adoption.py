@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from mlem.errors import ConflictError, NotFoundError
-from mlem.legacy import Adopted, FieldReader
+from mlem.legacy import ADOPTED, BY_04, Adopted, FieldReader
 from mlem.step import Context
 from mlem_provider_heroku.limits import APP_NAME, DYNO_MEMORY_MIB
 from mlem_provider_heroku.place import LINEAGE_VAR, deployment_of, env_of
@@ -15,9 +15,6 @@ from mlem_provider_heroku.place import LINEAGE_VAR, deployment_of, env_of
 if TYPE_CHECKING:
     from mlem_provider_heroku.api import App, Heroku
 
-ADOPTED = "adopted"
-"""In the record of a release: who made it, where it was not us."""
-BY_04 = "MLEM 0.4"
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 

@@ -56,7 +56,8 @@ def condition(heroku: Heroku, app: Record, release: Record, url: str) -> Conditi
         url: The public address.
     """
     from mlem.clients.probe import ready as ready_now
-    from mlem_provider_heroku.adoption import ADOPTED, ready_04
+    from mlem.legacy import ADOPTED
+    from mlem_provider_heroku.adoption import ready_04
 
     ready = ready_04 if release.get(ADOPTED) else ready_now
     watch = _watches.setdefault((app["app_id"], release["release_id"]), Watch())

@@ -108,7 +108,7 @@ class HerokuApp(ImageOptions, Deployment):
     def client(self, ctx: Context, state: State) -> Client:
         """Return an HTTP client."""
         from mlem.clients.http import HttpClient
-        from mlem_provider_heroku.adoption import ADOPTED
+        from mlem.legacy import ADOPTED
 
         if state.records.get(ReleaseStep.name, {}).get(ADOPTED):
             raise served_by_04(ctx.name)

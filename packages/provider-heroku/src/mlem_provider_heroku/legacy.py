@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from mlem.legacy import FieldReader, Lost, Translation
+from mlem.legacy import FieldReader, Lost, Translation, word_of
 
 
 def translate_env(data: Mapping[str, Any]) -> Translation:
@@ -40,7 +40,7 @@ def translate_deployment(data: Mapping[str, Any], source: str, prefix: str = "")
     if team is not None:
         fields["env"] = _with_team(reader, fields.get("env"), team)
     server = fields.pop("server", None)
-    kind = server.get("type") if isinstance(server, Mapping) else server
+    kind = word_of(server)
     if kind not in (None, "fastapi", "heroku", "_heroku"):
         lost.append(Lost("server", f"{kind!r} has no counterpart: there is one server, which speaks HTTP with JSON"))
     return Translation(fields, tuple(lost))

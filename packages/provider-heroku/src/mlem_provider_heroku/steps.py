@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from mlem.errors import DeclarationError, PlatformError, UserError
+from mlem.legacy import ADOPTED
 from mlem.step import Change, Context, Record, Step, differences
 from mlem_provider_docker import PushedImageStep
-from mlem_provider_heroku.adoption import ADOPTED
 from mlem_provider_heroku.foreign import Foreign
 from mlem_provider_heroku.limits import CONFIG_VARS_BYTES, IMAGE_LAYERS, ONE_DYNO_SIZES
 from mlem_provider_heroku.look import APP, UP, Look

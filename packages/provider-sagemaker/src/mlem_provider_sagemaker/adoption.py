@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from mlem.errors import ConflictError, NotFoundError
-from mlem.legacy import Adopted, FieldReader
+from mlem.legacy import ADOPTED, BY_04, Adopted, FieldReader
 from mlem.step import Context
 from mlem_provider_sagemaker import hosting
 from mlem_provider_sagemaker.declared import account_of, env_of, repository_name
@@ -16,9 +16,6 @@ from mlem_provider_sagemaker.names import LINEAGE_TAG, is_ours, owner, tags_of
 if TYPE_CHECKING:
     from mlem_provider_sagemaker.aws import Account
 
-ADOPTED = "adopted"
-"""In a record: who made what it is of, where it was not us."""
-BY_04 = "MLEM 0.4"
 _NAME = re.compile(r"[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}")
 
 

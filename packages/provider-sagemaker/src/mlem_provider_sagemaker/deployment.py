@@ -129,7 +129,7 @@ class SagemakerDeployment(ImageOptions, Deployment):
 
     def client(self, ctx: Context, state: State) -> Client:
         """Return a client through SageMaker's runtime; where the model is at hand, only its answers count."""
-        from mlem_provider_sagemaker.adoption import ADOPTED
+        from mlem.legacy import ADOPTED
         from mlem_provider_sagemaker.client import SagemakerClient
 
         record = _endpoint(ctx, state)

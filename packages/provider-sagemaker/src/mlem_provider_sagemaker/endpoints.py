@@ -87,7 +87,7 @@ class EndpointStep(Step):
 
     def apply(self, ctx: Context, wanted: Record, recorded: Record | None) -> Record:
         """Create the endpoint, adopt the one of a killed run, or let SageMaker update it; the gate waits until it serves."""
-        from mlem_provider_sagemaker.adoption import ADOPTED
+        from mlem.legacy import ADOPTED
         from mlem_provider_sagemaker.hosting import IN_PLACE, situation
 
         account = account_of(ctx, wanted)

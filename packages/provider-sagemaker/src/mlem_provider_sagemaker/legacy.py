@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from mlem.legacy import FieldReader, Lost, Translation
+from mlem.legacy import FieldReader, Lost, Translation, word_of
 
 _ENV_LOST = {
     "account": ("the account is that of the credentials", "compare: aws sts get-caller-identity"),
@@ -53,7 +53,7 @@ def translate_deployment(data: Mapping[str, Any], source: str, prefix: str = "")
     if "initial_instance_count" in fields:
         fields.setdefault("instance_count", fields.pop("initial_instance_count"))
     server = fields.pop("server", None)
-    kind = server.get("type") if isinstance(server, Mapping) else server
+    kind = word_of(server)
     if kind not in (None, "fastapi", "sagemaker", "_sagemaker"):
         lost.append(Lost("server", f"{kind!r} has no counterpart: there is one server"))
     found = _without(fields, _DEPLOYMENT_LOST)

@@ -43,8 +43,8 @@ class ModelStep(Step):
 
     def apply(self, ctx: Context, wanted: Record, recorded: Record | None) -> Record:
         """Make the model, or adopt the one that a killed run made."""
+        from mlem.legacy import ADOPTED
         from mlem_provider_sagemaker import hosting
-        from mlem_provider_sagemaker.adoption import ADOPTED
 
         earlier = ctx.put_back.get(self.name) or {}
         if earlier.get(ADOPTED):
@@ -124,8 +124,8 @@ class EndpointConfigStep(Step):
 
     def apply(self, ctx: Context, wanted: Record, recorded: Record | None) -> Record:
         """Make the configuration, or adopt the one that a killed run made."""
+        from mlem.legacy import ADOPTED
         from mlem_provider_sagemaker import hosting
-        from mlem_provider_sagemaker.adoption import ADOPTED
 
         earlier = ctx.put_back.get(self.name) or {}
         if earlier.get(ADOPTED):

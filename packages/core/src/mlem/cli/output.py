@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -12,11 +11,8 @@ from typing import Any, TypeVar
 
 import click
 
-from mlem.cli.terminal import plain, say
+from mlem.cli.terminal import OBEYED, plain, say
 from mlem.errors import MlemError
-
-_OBEYED = re.compile("[\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
-"""What JSON leaves as it is, and a terminal may obey."""
 
 CommandT = TypeVar("CommandT", bound=Callable[..., Any])
 
@@ -35,7 +31,7 @@ def to_json(data: Any) -> str:
     """Write plain data as JSON, with escapes where the terminal's encoding does not have all signs."""
     encoding = (sys.stdout.encoding or "").lower().replace("-", "") if sys.stdout else ""
     text = json.dumps(data, ensure_ascii=not encoding.startswith("utf"), default=str)
-    return text if text.isascii() else _OBEYED.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
+    return OBEYED.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
 
 
 def print_result(output: str, data: Any, text: str) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 _COLOURS = re.compile(r"\x1b\[[0-9;:]*m")
-_OBEYED = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
+OBEYED = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 """Control characters but tab and newline, and those that turn the direction of what follows.
 
 Source: ECMA-48, 5th edition, 5.2 (C0) and 5.3 (C1); Unicode Standard Annex 9, 2.1 to 2.4 (read 2026-11).
@@ -17,7 +17,7 @@ Source: ECMA-48, 5th edition, 5.2 (C0) and 5.3 (C1); Unicode Standard Annex 9, 2
 
 def plain(text: str) -> str:
     """Return a text without what a terminal obeys: colours are left out, other signs are shown as escapes."""
-    return _OBEYED.sub(_shown, _COLOURS.sub("", text.replace("\r\n", "\n")))
+    return OBEYED.sub(_shown, _COLOURS.sub("", text.replace("\r\n", "\n")))
 
 
 def say(text: Any = "", *, err: bool = False, nl: bool = True, label: str = "") -> None:

@@ -16,8 +16,7 @@ from typing import Any
 
 from mlem.cli.main import main
 from mlem.plugins import Kind, registry
-from mlem.settled import SettledStore
-from mlem.state_manager import Store
+from mlem.testing.wrapped_stores import wrap_stores
 
 
 class Boundaries:
@@ -64,21 +63,7 @@ def wrap_platforms(boundaries: Boundaries) -> None:
             return found
 
         cls.steps = steps
-    wrap_stores(boundaries)
-
-
-def wrap_stores(boundaries: Boundaries) -> None:
-    """Put boundaries before the writes of every store, also of one whose module is imported later."""
-
-    def wrap(store: type[Store]) -> None:
-        if store is SettledStore:
-            return  # it passes on to another one
-        for name in {"write", "delete"} & vars(store).keys():
-            setattr(store, name, boundaries.before(getattr(store, name)))
-
-    for store in Store.__subclasses__():
-        wrap(store)
-    Store.__init_subclass__ = classmethod(wrap)  # type: ignore[assignment]  # called with each class that is made from now on
+    wrap_stores({"write", "delete"}, boundaries.before)
 
 
 if __name__ == "__main__":

@@ -13,10 +13,9 @@ from typing import Any
 
 from mlem.cli.main import main
 from mlem.errors import StateUnknownError
-from mlem.settled import SettledStore
-from mlem.state_manager import Store
+from mlem.testing.wrapped_stores import wrap_stores
 
-_REQUESTS = ("read", "write", "delete", "names")
+_REQUESTS = {"read", "write", "delete", "names"}
 
 
 class Outage:
@@ -43,20 +42,6 @@ class Outage:
         return wrapped
 
 
-def wrap_stores(outage: Outage) -> None:
-    """Put an outage before every store, also before one whose module is imported later."""
-
-    def wrap(store: type[Store]) -> None:
-        if store is SettledStore:
-            return  # it passes on to another one
-        for name in {*_REQUESTS} & vars(store).keys():
-            setattr(store, name, outage.around(getattr(store, name)))
-
-    for store in Store.__subclasses__():
-        wrap(store)
-    Store.__init_subclass__ = classmethod(wrap)  # type: ignore[assignment]  # called with each class that is made from now on
-
-
 if __name__ == "__main__":
-    wrap_stores(Outage(int(sys.argv[1])))
+    wrap_stores(_REQUESTS, Outage(int(sys.argv[1])).around)
     main(sys.argv[2:])

@@ -72,6 +72,21 @@ class StateManagerFixtures(ABC):
         return reports
 
 
+def winners(store: Store, versions: Sequence[str]) -> list[int]:
+    """Let eight writers at once loose on each of some names that are at these versions; return how many were accepted for each."""
+
+    def write(number: int) -> bool:
+        try:
+            store.write(f"race-{number // 8}", str(number).encode(), versions[number // 8])
+        except ConflictError:
+            return False
+        return True
+
+    with ThreadPoolExecutor(8) as pool:
+        won = list(pool.map(write, range(8 * len(versions))))
+    return [sum(won[start : start + 8]) for start in range(0, len(won), 8)]
+
+
 class StoreSuite(StateManagerFixtures):
     """The register: what is above relies on nothing else.
 
@@ -145,16 +160,7 @@ class StoreSuite(StateManagerFixtures):
         assert list(store.names("apps/3/")) == [name for name in names if name.startswith("apps/3/")]
 
     def test_of_many_creators_at_once_one_wins(self, store: Store) -> None:
-        def create(number: int) -> bool:
-            try:
-                store.write(f"race-{number // 8}", str(number).encode(), ABSENT)
-            except ConflictError:
-                return False
-            return True
-
-        with ThreadPoolExecutor(8) as pool:
-            won = list(pool.map(create, range(8 * 10)))
-        assert [sum(won[start : start + 8]) for start in range(0, 80, 8)] == [1] * 10
+        assert winners(store, [ABSENT] * 10) == [1] * 10
 
     @pytest.mark.parametrize("operation", ["create", "swap", "delete"])
     def test_whoever_comes_between_two_lines_is_noticed(self, managed: StateManager, store: Store, tmp_path: Path, operation: str) -> None:
@@ -190,16 +196,7 @@ class StoreSuite(StateManagerFixtures):
         """Eight at once, ten times: a server that compares and writes in two moves lets more than one of them through."""
         versions = [store.write(f"race-{number}", b"begun", ABSENT) for number in range(10)]
 
-        def swap(number: int) -> bool:
-            try:
-                store.write(f"race-{number // 8}", str(number).encode(), versions[number // 8])
-            except ConflictError:
-                return False
-            return True
-
-        with ThreadPoolExecutor(8) as pool:
-            won = list(pool.map(swap, range(8 * 10)))
-        assert [sum(won[start : start + 8]) for start in range(0, 80, 8)] == [1] * 10
+        assert winners(store, versions) == [1] * 10
 
     def test_no_swap_gets_lost_between_processes(self, managed: StateManager, store: Store, tmp_path: Path) -> None:
         if not self.processes:
