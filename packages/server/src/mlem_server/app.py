@@ -20,18 +20,19 @@ from mlem.wire import ARROW, NPY
 from mlem_server.auth import check_token
 from mlem_server.codec import parse_json
 from mlem_server.content import FILES, content_type
-from mlem_server.dispatch import Dispatcher, Job, Outcome, overloaded
+from mlem_server.decoding import LARGE_BYTES, Decoding
+from mlem_server.dispatch import Dispatcher, Job, Outcome
 from mlem_server.docs import DOCS_HEADERS, docs_page
 from mlem_server.endpoint import Call, Endpoint
 from mlem_server.errors import HttpError, ModelFailedError, refusal
-from mlem_server.kserve import KServe
+from mlem_server.kserve import Inference, KServe
 from mlem_server.kserve_binary import HEADER, OCTETS
 from mlem_server.metrics import CONTENT_TYPE, Metrics
 from mlem_server.model_errors import ModelRefusedError
 from mlem_server.openapi import openapi
 from mlem_server.page import page_files
 from mlem_server.readiness import LOADING, READY, STOPPING, Readiness
-from mlem_server.request import Request
+from mlem_server.request import ALWAYS_BYTES, Request, overloaded
 from mlem_server.responses import HTML, Response, error_response, json_response, to_json
 from mlem_server.sagemaker import answer_as_file, answer_headers, call_of, method_of, question_of
 from mlem_server.settings import Settings
@@ -45,9 +46,7 @@ log = logging.getLogger("mlem.server")
 Reply = Callable[[Response], None]
 Handler = Callable[[Request, Reply], None]
 Shape = Callable[[Response], Response]
-
-BODIES_AT_ONCE = 8
-"""So many of the largest bodies may be in memory together."""
+Cancelled = Callable[[], bool]
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +94,7 @@ class App:
 
             self._traces = Traces(name, model.digest)
         self.dispatcher = Dispatcher(settings.max_queue, settings.max_batch_rows, self._observe, settings.request_timeout_s)
+        self._decoding = Decoding()
         self._reserved_bytes = 0
         self._endpoints = {
             method_name: Endpoint(method_name, method, strict=settings.strict) for method_name, method in model.methods.items()
@@ -164,12 +164,25 @@ class App:
         """Look at the head of a request; return its refusal, None when its body may come."""
         try:
             route = self._route(request)
-            request.route, request.handler = route.name, route.handler
+            request.route, request.handler, request.takes_body = route.name, route.handler, route.calls
             if route.calls:
                 self._admit_call(request, route)
         except HttpError as error:
-            return self._refused(error)
+            return self.refused(error)
         return None
+
+    def reserve(self, request: Request, size_bytes: int) -> bool:
+        """Take room for what has come of a body.
+
+        Returns:
+            Whether there was room; a body alone always has it.
+        """
+        more = size_bytes - request.reserved_bytes
+        if self._reserved_bytes + more > self._settings.max_bodies_bytes and self._reserved_bytes > request.reserved_bytes:
+            return False
+        self._reserved_bytes += more
+        request.reserved_bytes = size_bytes
+        return True
 
     def handle(self, request: Request, reply: Reply) -> None:
         """Answer a request that was admitted.
@@ -242,13 +255,9 @@ class App:
         request.media_type = content_type(request.headers, route.more)
         request.check_length(self._settings.max_body_bytes)
         self.dispatcher.expect_room()
-        # a chunked body reserves the whole limit, because nobody knows its size
-        length = request.content_length
-        reserved = self._settings.max_body_bytes if length is None else length
-        if self._reserved_bytes and self._reserved_bytes + reserved > BODIES_AT_ONCE * self._settings.max_body_bytes:
-            raise overloaded()
-        self._reserved_bytes += reserved
-        request.reserved_bytes = reserved
+        length = request.content_length or 0
+        if length > ALWAYS_BYTES and self._reserved_bytes and self._reserved_bytes + length > self._settings.max_bodies_bytes:
+            raise overloaded()  # as it will be: who is told now need not send it
 
     def _release(self, request: Request) -> None:
         self._reserved_bytes -= request.reserved_bytes
@@ -263,10 +272,37 @@ class App:
 
     def _call(self, endpoint: Endpoint, request: Request, reply: Reply) -> None:
         accept = request.headers.get(b"accept", b"")
-        call = endpoint.call(request.body, request.media_type, accept)
-        if endpoint.method.streams:
+        if len(request.body) > LARGE_BYTES:
+
+            def decode(cancelled: Cancelled) -> Call:
+                return endpoint.call(request.body, request.media_type, accept, cancelled=cancelled)
+
+            self._decode(decode, request, reply, lambda call: self._ask(call, accept, request, reply))
+        else:
+            self._ask(endpoint.call(request.body, request.media_type, accept), accept, request, reply)
+
+    def _ask(self, call: Call, accept: bytes, request: Request, reply: Reply) -> None:
+        if call.endpoint.method.streams:
             call.form = form_of(accept)
         self._dispatch(call, request, reply)
+
+    def _decode(self, decode: Callable[[Cancelled], Any], request: Request, reply: Reply, then: Callable[[Any], None]) -> None:
+        """Decode a body, a large one beside the loop; then go on with what came of it."""
+        if len(request.body) <= LARGE_BYTES:
+            then(decode(_never))
+            return
+
+        def decoded(outcome: Any) -> None:
+            request.cancel = None
+            request.body = b""  # its memory is of no more use
+            try:
+                if isinstance(outcome, Exception):
+                    raise outcome
+                then(outcome)
+            except Exception as error:
+                reply(self._failed(request, error))
+
+        request.cancel = self._decoding.submit(decode, decoded).cancel
 
     def _invocations(self, request: Request, reply: Reply) -> None:
         headers = answer_headers(self.model.digest)
@@ -282,14 +318,20 @@ class App:
                 found = answer_as_file(endpoint, request, response)
                 return replace(found, headers={**found.headers, **headers})
 
-            self._dispatch(call_of(endpoint, request), request, reply, shape)
+            self._decode(partial(call_of, endpoint, request), request, reply, lambda call: self._dispatch(call, request, reply, shape))
 
     def _calls(self, request: Request, reply: Reply) -> None:
         """Call several methods, one after the other; the first that fails is the answer."""
-        payload = parse_json(request.body)
-        if not isinstance(payload, dict):
-            raise HttpError(422, "bad-data", "body: expected an object with the arguments of each method")
-        calls = [self._endpoint(name).call_with(arguments) for name, arguments in payload.items()]
+
+        def decode(_cancelled: Cancelled) -> list[Call]:
+            payload = parse_json(request.body)
+            if not isinstance(payload, dict):
+                raise HttpError(422, "bad-data", "body: expected an object with the arguments of each method")
+            return [self._endpoint(name).call_with(arguments) for name, arguments in payload.items()]
+
+        self._decode(decode, request, reply, lambda calls: self._one_by_one(calls, request, reply))
+
+    def _one_by_one(self, calls: Sequence[Call], request: Request, reply: Reply) -> None:
         answers: dict[str, Any] = {}
 
         def next_one(response: Response | None = None) -> None:
@@ -304,7 +346,7 @@ class App:
             try:
                 self._dispatch(calls[len(answers)], request, next_one)
             except HttpError as error:  # the queue is full by now
-                reply(self._refused(error))
+                reply(self.refused(error))
 
         next_one()
 
@@ -314,11 +356,19 @@ class App:
         return self._endpoints[name]
 
     def _infer(self, kserve: KServe, request: Request, reply: Reply) -> None:
-        try:
-            inference = kserve.inference(request.body, request.headers.get(HEADER.encode()))
+        def answer(response: Response) -> None:
+            reply(kserve.refusal(response))
+
+        def decode(_cancelled: Cancelled) -> Inference:
+            return kserve.inference(request.body, request.headers.get(HEADER.encode()))
+
+        def ask(inference: Inference) -> None:
             self._dispatch(inference.call, request, reply, partial(kserve.answer, inference))
+
+        try:
+            self._decode(decode, request, answer, ask)
         except HttpError as error:
-            reply(kserve.refusal(self._refused(error)))
+            answer(self.refused(error))
 
     def _dispatch(self, call: Call, request: Request, reply: Reply, shape: Shape | None = None) -> None:
         """Give a call to the model; its answer gets another shape where a protocol has one."""
@@ -336,12 +386,19 @@ class App:
                 return
             ended()
             response = outcome if isinstance(outcome, Response) else self._failed(request, outcome)
+            if shape is not None and len(response.body) > LARGE_BYTES:
+                request.cancel = self._decoding.submit(lambda _cancelled: shape(response), shaped).cancel
+                return
             if shape is not None:
                 try:
                     response = shape(response)
                 except Exception as error:  # a defect of ours: the callers of the same batch must not notice
                     response = self._failed(request, error)
             reply(response)
+
+        def shaped(outcome: Response | Exception) -> None:
+            request.cancel = None
+            reply(outcome if isinstance(outcome, Response) else self._failed(request, outcome))
 
         job = self.dispatcher.submit(call, done)
         self._metrics.began()
@@ -358,17 +415,18 @@ class App:
 
     # Errors
 
-    def _refused(self, error: HttpError) -> Response:
+    def refused(self, error: HttpError) -> Response:
+        """Count a refusal, and return the answer."""
         self._metrics.rejected(error.code)
         return error_response(error)
 
     def _failed(self, request: Request, error: BaseException) -> Response:
         """Turn what was raised into an answer; the log gets what a caller must not see."""
         if isinstance(error, MlemError):
-            return self._refused(refusal(error))
+            return self.refused(refusal(error))
         if isinstance(error, ModelRefusedError):
             log.warning("request %s: %s refused the data", request.id, error, exc_info=error.__cause__)
-            return self._refused(error.refusal(request.id, hidden=self._settings.hide_model_errors))
+            return self.refused(error.refusal(request.id, hidden=self._settings.hide_model_errors))
         if isinstance(error, ModelFailedError):
             log.error("request %s: %s failed", request.id, error, exc_info=error.__cause__)
             code, message = "model-failed", "the model failed on this data; the server's log has the reason"
@@ -377,6 +435,10 @@ class App:
             code, message = "defect", "the server failed; its log has the reason"
         details = {"request_id": request.id}
         return error_response(HttpError(500, code, f"{message} under the request's id {request.id}", details=details))
+
+
+def _never() -> bool:
+    return False
 
 
 def _get(handler: Handler, *, public: bool = False) -> dict[str, Route]:

@@ -85,6 +85,26 @@ def compiled(method: Method) -> Callable[[bytes | bytearray], Values | None]:
     return decoder
 
 
+def compiled_value(data_type: DataType) -> Callable[[bytes], Any] | None:
+    """Compile a decoder of the JSON of one value; None where there is none.
+
+    Returns:
+        A function from JSON to the value; it returns None for what has to go the long way.
+    """
+    found = _compile(data_type)
+    if found is None:
+        return None
+    parse, convert = msgspec.json.Decoder(found[0]).decode, found[1]
+
+    def decoder(text: bytes) -> Any:
+        try:
+            return convert(parse(text))
+        except (ValueError, OverflowError, RecursionError, _UnfitError):
+            return None
+
+    return decoder
+
+
 def _compile(data_type: DataType) -> tuple[Any, Convert] | None:
     """Return the type that msgspec checks, and what makes our value of it; None where there is no such type."""
     if isinstance(data_type, PrimitiveType):

@@ -15,16 +15,19 @@ from typing import TYPE_CHECKING, Any, cast
 import httptools
 
 from mlem_server.errors import HttpError
-from mlem_server.request import Request, too_large
-from mlem_server.responses import Response, error_response
+from mlem_server.head import bad_version, check_head, joined
+from mlem_server.request import ALWAYS_BYTES, Request, overloaded, too_large
+from mlem_server.responses import Response
 from mlem_server.streaming import Kind, Piece, Stream
 
 if TYPE_CHECKING:
     from mlem_server.connections import Connections
 
-MAX_HEAD_BYTES = 64 * 1024
-MAX_HEADERS = 200
 LINGER_S = 2.0
+_CHUNK_BYTES = 24
+"""What a chunk may have around its data: its size, two line ends, a little more."""
+_VERSION_FAULTS = ("Invalid HTTP version", "Pause on PRI/Upgrade")
+"""What llhttp says of a version that it does not know, and of HTTP/2."""
 _MAX_PIPELINED = 8
 _ONE_WRITE_BYTES = 64 * 1024
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
@@ -62,8 +65,9 @@ class Connection(asyncio.Protocol):
         self._phase = Phase.IDLE
         self._target = b""
         self._headers: dict[bytes, bytes] = {}
-        self._head_bytes = 0
-        self._parts: list[bytes] = []
+        self._header_count = 0
+        self._other_bytes = 0  # of this request, what is not body: its head, the frames of its chunks, its trailers
+        self._body: bytes | bytearray = b""
         self._body_bytes = 0
         self._request: Request | None = None
         self._current: Request | None = None
@@ -91,7 +95,7 @@ class Connection(asyncio.Protocol):
                 self._owner.forget(request)
         self._request = self._current = None
         self._pipeline.clear()
-        self._parts.clear()
+        self._body = b""
 
     def eof_received(self) -> bool:
         """See `asyncio.Protocol`; a caller that has sent all may still read its answer, where there is no TLS.
@@ -124,51 +128,71 @@ class Connection(asyncio.Protocol):
             if self._body_bytes > self._settings.max_body_bytes:
                 self._transport.abort()
             return
-        if self._phase is not Phase.BODY:
-            self._head_bytes += len(data)
+        self._other_bytes += len(data)
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade:
             self._phase = Phase.ENDED  # the request is answered as if it had not asked, and what follows is of no use
         except httptools.HttpParserError as error:
             if not self._ended:
-                self._fail(HttpError(400, "bad-http", f"this is not HTTP: {error}"))
+                self._fail(_no_http(error))
         else:
-            if self._phase is Phase.HEAD and self._head_bytes > MAX_HEAD_BYTES:
-                self._fail(_too_long())
+            if self._other_bytes > self._settings.max_head_bytes and self._phase in (Phase.HEAD, Phase.BODY):
+                self._fail(self._too_long())
 
     # What the parser has found
 
     def on_message_begin(self) -> None:
         """A request begins."""
         self._phase = Phase.HEAD
-        self._target, self._headers = b"", {}
+        self._target, self._headers, self._header_count = b"", {}, 0
         if self._current is None:
             self.deadline = self._owner.now() + self._settings.header_timeout_s
 
     def on_url(self, url: bytes) -> None:
         """A part of the target is there."""
         self._target += url
+        if len(self._target) > self._settings.max_target_bytes and self._phase is Phase.HEAD:
+            longest = self._settings.max_target_bytes
+            self._target = self._target[:longest]
+            self._fail(HttpError(414, "target-too-long", f"the request's path is longer than {longest} bytes"))
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """A header is there."""
-        self._headers[name.lower()] = value
-        if len(self._headers) > MAX_HEADERS and self._phase is Phase.HEAD:
-            self._fail(HttpError(431, "head-too-large", f"the request has more than {MAX_HEADERS} headers"))
+        """A header is there, or a trailer behind a body in chunks, which nobody reads."""
+        self._header_count += 1
+        if self._phase is not Phase.HEAD:
+            return
+        if self._header_count > self._settings.max_headers:
+            self._fail(HttpError(431, "too-many-headers", f"the request has more than {self._settings.max_headers} headers"))
+            return
+        name = name.lower()
+        if name in self._headers:
+            try:
+                value = joined(name, self._headers[name], value)
+            except HttpError as error:
+                self._fail(error)
+        self._headers[name] = value
 
     def on_headers_complete(self) -> None:
         """The head is complete: a request that can't be served is refused before its body comes."""
         if self._phase is Phase.ENDED:
             return
         parser = self._parser
-        keep_alive = parser.should_keep_alive() and parser.get_http_version() != "1.0"
-        request = Request(parser.get_method().decode("latin-1"), self._target, self._headers, keep_alive, self._owner.now())
-        request.chunks = parser.get_http_version() != "1.0"
+        method, version = parser.get_method().decode("latin-1"), parser.get_http_version()
+        keep_alive = parser.should_keep_alive() and version != "1.0"
+        request = Request(method, self._target, self._headers, keep_alive, self._owner.now())
+        request.chunks = version != "1.0"
         self._request = request
-        too_long = self._head_bytes > MAX_HEAD_BYTES and sum(map(len, [*self._headers, *self._headers.values()])) > MAX_HEAD_BYTES
-        self._phase, self._head_bytes, self._body_bytes = Phase.BODY, 0, 0
+        most = self._settings.max_head_bytes
+        too_long = self._other_bytes > most and sum(map(len, [self._target, *self._headers, *self._headers.values()])) > most
+        self._phase, self._other_bytes, self._body_bytes = Phase.BODY, 0, 0
         if too_long:
-            self._fail(_too_long())
+            self._fail(self._too_long())
+            return
+        try:
+            check_head(method, version, self._headers)
+        except HttpError as error:
+            self._fail(error)
             return
         if parser.should_upgrade():
             request.keep_alive = False
@@ -188,20 +212,35 @@ class Connection(asyncio.Protocol):
         if request is None or request.response is not None or self._phase is Phase.ENDED:
             return
         self._body_bytes += len(part)
+        self._other_bytes -= len(part)
         if self._body_bytes > self._settings.max_body_bytes:
-            self._parts.clear()
-            self._refuse(request, error_response(too_large(self._settings.max_body_bytes)))
+            self._drop_body(request, too_large(self._settings.max_body_bytes))
+        elif not request.takes_body:
             return
-        self._parts.append(part)
+        elif self._body_bytes > ALWAYS_BYTES and not self._owner.reserve(request, self._body_bytes):
+            self._drop_body(request, overloaded())
+        elif not self._body:
+            self._body = part
+        else:
+            if type(self._body) is bytes:
+                self._body = bytearray(self._body)
+            self._body += part
+
+    def on_chunk_complete(self) -> None:
+        """A chunk is there: what is around it is no part of the head that the caller has in a body's place."""
+        self._other_bytes = max(0, self._other_bytes - _CHUNK_BYTES)
+
+    def _drop_body(self, request: Request, error: HttpError) -> None:
+        self._body = b""
+        self._refuse(request, self._owner.refused(error))
 
     def on_message_complete(self) -> None:
         """The request is complete."""
         request, self._request = self._request, None
         if self._phase is Phase.ENDED or request is None:
             return
-        self._phase = Phase.IDLE
-        request.body = self._parts[0] if len(self._parts) == 1 else bytearray().join(self._parts)
-        self._parts.clear()
+        self._phase, self._other_bytes = Phase.IDLE, 0
+        request.body, self._body = self._body, b""
         if request.sent:  # refused at once, and its body is skipped by now
             self._rest()
             return
@@ -234,13 +273,17 @@ class Connection(asyncio.Protocol):
         self._request = None
         request.keep_alive = False
         self._phase = Phase.ENDED
-        self._parts.clear()
+        self._body = b""
         if request.sent:
             self._end()
             return
-        request.response = error_response(error)
+        request.response = self._owner.refused(error)
         self._pipeline.append(request)
         self._next()
+
+    def _too_long(self) -> HttpError:
+        part = "head" if self._phase is Phase.HEAD or self._body_bytes == 0 else "trailers or the frames of its chunks"
+        return HttpError(431, "head-too-large", f"the request's {part} is larger than {self._settings.max_head_bytes / 1024:g} KiB")
 
     def _next(self) -> None:
         """Answer the next request, unless one is being answered or the caller does not read."""
@@ -370,6 +413,27 @@ class Connection(asyncio.Protocol):
         """Whether a request is being answered."""
         return self._current is not None or bool(self._pipeline)
 
+    @property
+    def spare(self) -> bool:
+        """Whether it can be closed and nobody misses it: nothing is asked, or the last answer is given."""
+        return self.idle or (self._phase is Phase.ENDED and self._current is None)
+
+    @property
+    def sending(self) -> bool:
+        """Whether the caller is still at its request, and waits for nothing."""
+        return self._phase in (Phase.HEAD, Phase.BODY) and not self.busy
+
+    def make_room(self, refusal: Response | None) -> None:
+        """Close, for somebody else; a caller that was sending hears why, if it can be told at once."""
+        if refusal is not None:
+            self._transport.write(refusal.head("-", self._owner.date, close=True) + refusal.body)
+            if self._request is not None:
+                self._owner.forget(self._request)
+                self._request = None
+        self._phase = Phase.ENDED
+        self._owner.remove(self)
+        self._transport.close()
+
     def expire(self) -> None:
         """Act on a deadline that is over."""
         limit_s = self._settings.request_timeout_s
@@ -377,7 +441,7 @@ class Connection(asyncio.Protocol):
             self._transport.abort()
         elif self._current is not None:
             error = HttpError(503, "timed-out", f"no answer within {limit_s:g} s", headers={"retry-after": "1"})
-            self._break_off(self._current, error_response(error))
+            self._break_off(self._current, self._owner.refused(error))
         elif self._phase is Phase.HEAD:
             limit_s = self._settings.header_timeout_s
             self._fail(HttpError(408, "head-timeout", f"the request's head was not complete after {limit_s:g} s"))
@@ -393,5 +457,7 @@ class Connection(asyncio.Protocol):
         self._transport.close()
 
 
-def _too_long() -> HttpError:
-    return HttpError(431, "head-too-large", f"the request's head is larger than {MAX_HEAD_BYTES // 1024} KiB")
+def _no_http(error: httptools.HttpParserError) -> HttpError:
+    if str(error) in _VERSION_FAULTS:
+        return bad_version()
+    return HttpError(400, "bad-http", f"this is not HTTP: {error}")

@@ -7,6 +7,7 @@ from email.utils import formatdate
 from typing import TYPE_CHECKING
 
 from mlem_server.connection import Connection
+from mlem_server.errors import HttpError
 from mlem_server.responses import Response
 from mlem_server.settings import Settings
 
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from mlem_server.app import App
 
 _LONGEST_TICK_S = 0.25
+_SOON = {"retry-after": "1"}
 _LAST_CALL_S = 0.5
 """After SIGTERM, idle connections are kept for so long: a request that is on its way to one of them is still answered."""
 
@@ -39,7 +41,8 @@ class Connections:
         self.date = b""
         self.now = asyncio.get_running_loop().time
         self.admit, self.handle, self.answered, self.forget = app.admit, app.handle, app.answered, app.forget
-        self._all: set[Connection] = set()
+        self.reserve, self.refused = app.reserve, app.refused
+        self._all: dict[Connection, None] = {}  # the oldest first
         self._empty = asyncio.Event()
         self._empty.set()
         shortest_s = min(settings.request_timeout_s, settings.header_timeout_s, settings.keep_alive_s)
@@ -52,16 +55,39 @@ class Connections:
 
     def add(self, connection: Connection) -> None:
         """Count a connection that was made."""
-        self._all.add(connection)
+        self._all[connection] = None
         self._app.dispatcher.alone = len(self._all) == 1
         self._empty.clear()
 
     def remove(self, connection: Connection) -> None:
         """Count out a connection that was lost."""
-        self._all.discard(connection)
+        self._all.pop(connection, None)
         self._app.dispatcher.alone = len(self._all) == 1
         if not self._all:
             self._empty.set()
+
+    @property
+    def count(self) -> int:
+        """How many connections there are."""
+        return len(self._all)
+
+    def make_room(self) -> bool:
+        """Close a connection whose caller loses the least: one that asks nothing, else the one that has been sending for longest.
+
+        Returns:
+            Whether there was one; every other caller waits for an answer.
+        """
+        sending = None
+        for connection in self._all:
+            if connection.spare:
+                connection.make_room(None)
+                return True
+            if sending is None and connection.sending:
+                sending = connection
+        if sending is None:
+            return False
+        sending.make_room(self.refused(HttpError(503, "too-many-connections", "too many callers are connected", headers=_SOON)))
+        return True
 
     async def _tick(self) -> None:
         while True:

@@ -18,10 +18,11 @@ from mlem.errors import DataError, MlemError
 from mlem.model import Argument, Method
 from mlem.wire import JSON, dump, formats_of, load, written_as
 from mlem_server.accept import preferred
-from mlem_server.codec import Values, compiled, parse_json
+from mlem_server.codec import Values, compiled, compiled_value, parse_json
 from mlem_server.errors import HttpError, ModelFailedError, refusal
 from mlem_server.model_errors import failure
 from mlem_server.responses import Response, to_json
+from mlem_server.slices import CancelledError, Slices
 from mlem_server.streaming import Form, Items, gathered, gathered_later
 
 log = logging.getLogger("mlem.server")
@@ -83,27 +84,43 @@ class Endpoint:
         self.formats = formats_of(self.argument.data_type) if self.argument else ()
         self.answer_formats = formats_of(method.returns)
         self._compiled = compiled(method)
+        alone = method.args[0] if len(method.args) == 1 and self.argument is not None else None
+        in_rows = alone is not None and alone.data_type.rows(()) is not None
+        self._slices = Slices(alone, compiled_value(alone.data_type)) if alone is not None and in_rows else None
         self._joins = method.rowwise and self.argument is not None and len(method.args) == 1
 
-    def call(self, body: bytes | bytearray, media_type: str, accept: bytes = b"") -> Call:
+    def call(self, body: bytes | bytearray, media_type: str, accept: bytes = b"", *, cancelled: Callable[[], bool] | None = None) -> Call:
         """Decode and check a body.
 
         Args:
             body: The whole body.
             media_type: JSON, or one of ``formats``.
             accept: The request's header of this name.
+            cancelled: Of a large body, asked now and then whether to stop.
 
         Raises:
+            CancelledError: It was told to stop.
             HttpError: 400 no JSON; 422 with the path, what was expected and what was there.
         """
         if media_type == JSON:
-            values = self._compiled(body)
+            sliced = self.call_sliced(body, accept, cancelled) if cancelled is not None else None
+            if sliced is not None:
+                return sliced
+            values = self._compiled(body) if cancelled is None else None
             if values is None:
                 return self.call_with(parse_json(body), accept)
             return self._call(values, accept)
         if self.argument is None or media_type not in self.formats:
             raise HttpError(415, "bad-content-type", f"{self.name} does not take {media_type}", known=[JSON, *self.formats])
         return self._guarded(lambda: self._binary(body, media_type), accept)
+
+    def call_sliced(self, body: bytes | bytearray, accept: bytes, cancelled: Callable[[], bool], *, bare: bool = False) -> Call | None:
+        """Decode a large body of rows; None when it is something else. See `mlem_server.slices` and `call`."""
+        slices, argument = self._slices, self.argument
+        if slices is None or argument is None:
+            return None
+        call = self._guarded(lambda: {argument.name: slices.decode(body, bare=bare, cancelled=cancelled)}, accept)
+        return call if call.values[argument.name] is not None else None
 
     def call_with(self, payload: Any, accept: bytes = b"") -> Call:
         """Check and decode parsed JSON, ``{argument: value}``; see `call`."""
@@ -129,6 +146,8 @@ class Endpoint:
                 call = self._call(decode(), accept)
             call.notes = notes.lines
             return call
+        except CancelledError:
+            raise
         except MlemError as error:
             raise refusal(error) from error
         except RecursionError as error:
@@ -140,7 +159,7 @@ class Endpoint:
 
     def _call(self, values: Values, accept: bytes) -> Call:
         rows = None
-        if self._joins and self.argument is not None:
+        if self._joins and self.argument is not None and values[self.argument.name] is not None:
             rows = self.argument.data_type.rows(values[self.argument.name]) or None
         return Call(self, values, self._answer_as(accept), rows)
 

@@ -14,9 +14,10 @@ from mlem_server.settings import DEFAULT_PORT, Settings
 MODEL_VARIABLE = "MLEM_MODEL"
 PORT_VARIABLE = "PORT"
 PREFIX = "MLEM_SERVER_"
+_LIMITS = ("max-connections", "max-headers", "max-head-kib", "max-target-kib", "max-bodies-mib", "max-decoded-mib")
 _TUNING = (
-    "max-body-mib", "max-queue", "max-batch-rows", "header-timeout-s", "request-timeout-s", "shutdown-timeout-s", "workers", "token-file",
-    "tls-cert", "tls-key", "log-format",
+    *_LIMITS, "max-body-mib", "max-queue", "max-batch-rows", "header-timeout-s", "request-timeout-s", "shutdown-timeout-s", "workers",
+    "token-file", "tls-cert", "tls-key", "log-format",
 )  # fmt: skip
 _FLAGS = ("access-log", "traces", "hide-model-errors", "strict")
 
@@ -41,6 +42,31 @@ def parser() -> argparse.ArgumentParser:
         type=_positive,
         default=defaults.max_body_bytes / 2**20,
         help="largest request body, in MiB (default: %(default)g)",
+    )
+    result.add_argument(
+        "--max-bodies-mib", type=_positive, help="all request bodies in memory together, in MiB (default: 8 times the largest)"
+    )
+    result.add_argument(
+        "--max-decoded-mib", type=_positive, help="the largest value that a body may unfold to, in MiB (default: 8 times the largest body)"
+    )
+    result.add_argument(
+        "--max-connections",
+        type=_count,
+        default=defaults.max_connections,
+        help="connections at once, for each worker; one that asks nothing is closed for one more (default: %(default)s)",
+    )
+    result.add_argument(
+        "--max-head-kib",
+        type=_positive,
+        default=defaults.max_head_bytes / 2**10,
+        help="largest head of a request, in KiB (default: %(default)g)",
+    )
+    result.add_argument("--max-headers", type=_count, default=defaults.max_headers, help="headers of a request (default: %(default)s)")
+    result.add_argument(
+        "--max-target-kib",
+        type=_positive,
+        default=defaults.max_target_bytes / 2**10,
+        help="longest path of a request with its query, in KiB (default: %(default)g)",
     )
     result.add_argument(
         "--max-queue", type=_natural, default=defaults.max_queue, help="calls that may wait for the model (default: %(default)s)"
@@ -131,6 +157,13 @@ def _natural(text: str) -> int:
     if not (text.isascii() and text.isdigit() and len(text) < 10):
         raise argparse.ArgumentTypeError(f"expected a whole number of at least 0, got {text!r}")
     return int(text)
+
+
+def _count(text: str) -> int:
+    number = _natural(text)
+    if number == 0:
+        raise argparse.ArgumentTypeError("expected a whole number of at least 1, got 0")
+    return number
 
 
 def _positive(text: str) -> float:

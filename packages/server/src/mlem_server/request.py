@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     Reply = Callable[[Response], None]
     Handler = Callable[["Request", Reply], None]
 
+ALWAYS_BYTES = 64 * 1024
+"""So much of each body has room in any case; for what comes after it, room has to be there."""
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._:/=+@-]{1,128}")
 _PREFIX = os.urandom(8).hex()
 _numbers = itertools.count(int.from_bytes(os.urandom(6)))
@@ -41,6 +43,7 @@ class Request:
         media_type: What its body is, once it is admitted as a call.
         response: Set as soon as the answer is known.
         sent: Whether it was sent.
+        takes_body: Whether its body is for somebody; else it is skipped.
         reserved_bytes: What its body counts for among all bodies in memory.
         cancel: Tells whoever works on it that nobody waits any more.
         ends_early: Whether work on it ends when its caller is gone, as that of an awaited call or a stream does.
@@ -58,6 +61,7 @@ class Request:
     media_type: str = ""
     response: Response | None = None
     sent: bool = False
+    takes_body: bool = False
     reserved_bytes: int = 0
     cancel: Callable[[], None] | None = None
     ends_early: Callable[[], bool] = lambda: False
@@ -116,3 +120,8 @@ def too_large(max_bytes: int) -> HttpError:
         hint="send fewer rows at once",
         details={"max_bytes": max_bytes},
     )
+
+
+def overloaded() -> HttpError:
+    """Return the refusal of a call that there is no room for."""
+    return HttpError(503, "overloaded", "too many calls wait for the model", hint="repeat the call later", headers={"retry-after": "1"})

@@ -11,7 +11,7 @@ https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_runtime_InvokeEndp
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from mlem.call_arguments import arguments_of
 from mlem.model import Method
@@ -66,12 +66,13 @@ def _attribute(headers: Mapping[bytes, bytes], name: str) -> str | None:
     return None
 
 
-def call_of(endpoint: Endpoint, request: Request) -> Call:
+def call_of(endpoint: Endpoint, request: Request, cancelled: Callable[[], bool] | None = None) -> Call:
     """Decode an invocation.
 
     Args:
         endpoint: The method that it is for.
         request: Its body is JSON, binary, or a file's content; CSV has a row of names or not.
+        cancelled: Of a large body, asked now and then whether to stop.
 
     Raises:
         HttpError: See `Endpoint.call` and `call_of_file`.
@@ -80,5 +81,8 @@ def call_of(endpoint: Endpoint, request: Request) -> Call:
         return call_of_file(endpoint, request)
     accept = request.headers.get(b"accept", b"")
     if request.media_type == JSON:
+        sliced = endpoint.call_sliced(request.body, accept, cancelled, bare=True) if cancelled is not None else None
+        if sliced is not None:
+            return sliced
         return endpoint.call_with(arguments_of(parse_json(request.body), endpoint.method), accept)
     return endpoint.call(request.body, request.media_type, accept)

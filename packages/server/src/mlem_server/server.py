@@ -10,15 +10,15 @@ import logging
 import os
 import signal
 import socket
-import ssl
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from mlem.errors import WaitTimeoutError
+from mlem_server.acceptor import Acceptor
 from mlem_server.app import App
 from mlem_server.connections import Connections
-from mlem_server.listener import BACKLOG, address_of, listen, tls_context
+from mlem_server.listener import address_of, listen, tls_context
 from mlem_server.loading import load, metadata_path, read_model
 from mlem_server.logs import configure_logs
 from mlem_server.settings import Settings
@@ -57,25 +57,6 @@ def _watched_no_more(life: int, stopping: asyncio.Event) -> None:
     stopping.set()
 
 
-async def _stop_accepting(
-    server: asyncio.Server, listener: socket.socket, connections: Connections, context: ssl.SSLContext | None, timeout_s: float | None
-) -> None:
-    """Close the port, and take those who are connected by then: the kernel resets who waits at a socket that is closed."""
-    loop = asyncio.get_running_loop()
-    loop.remove_reader(listener)
-    for _ in range(2):  # connections that asyncio has accepted get their protocol: a closed server would drop them
-        await asyncio.sleep(0)
-    waiting = []
-    with contextlib.suppress(OSError):  # nobody waits any more
-        while True:
-            waiting.append(listener.accept()[0])
-    server.close()
-    for one in waiting:
-        one.setblocking(False)
-    taken = (loop.connect_accepted_socket(connections.accept, one, ssl=context, ssl_handshake_timeout=timeout_s) for one in waiting)
-    await asyncio.gather(*taken, return_exceptions=True)  # a caller who is gone by now is no concern of ours
-
-
 async def _run(app: App, listener: socket.socket, settings: Settings, load: Callable[[], Any]) -> None:
     context = tls_context(settings)
     connections = Connections(app, settings)
@@ -92,10 +73,9 @@ async def _run(app: App, listener: socket.socket, settings: Settings, load: Call
         loop.add_signal_handler(number, stop, number)
     if settings.life_fd is not None:
         loop.add_reader(settings.life_fd, _watched_no_more, settings.life_fd, stopping)
-    timeout_s = settings.header_timeout_s if context else None
-    server = await loop.create_server(
-        connections.accept, sock=listener, ssl=context, ssl_handshake_timeout=timeout_s, backlog=BACKLOG, start_serving=not settings.late
-    )
+    acceptor = Acceptor(listener, connections, context, settings.header_timeout_s)
+    if not settings.late:
+        acceptor.start()
     url = address_of(listener, tls=context is not None)
     log.info("listening on %s, loading the model", url)
     loading = asyncio.create_task(app.load(load))
@@ -103,10 +83,10 @@ async def _run(app: App, listener: socket.socket, settings: Settings, load: Call
     await asyncio.wait({loading, waiting}, return_when=asyncio.FIRST_COMPLETED)
     if not loading.done() or loading.exception() is None:
         if loading.done():
-            await server.start_serving()
+            acceptor.start()
             log.info("ready: POST %s", ", ".join(f"{url}/{method}" for method in app.model.methods))
         await waiting
-    await _stop_accepting(server, listener, connections, context, timeout_s)
+    await acceptor.stop(for_good=settings.fd is None)
     cut_off = await connections.stop(settings.shutdown_timeout_s, app.stop())
     waiting.cancel()
     app.close()

@@ -25,6 +25,12 @@ class Settings:
         tls_certificate: PEM file of the certificate and its chain; None serves without TLS.
         tls_key: PEM file of its key; None where the certificate's file has it.
         max_body_bytes: The largest request body.
+        max_bodies_bytes: The largest sum of all bodies that are in memory; the first 64 KiB of each do not count.
+        max_decoded_bytes: The largest value that a body may become, as far as that can be told before it is one.
+        max_connections: Connections at once, those of a worker; at one more, one that asks nothing is closed.
+        max_head_bytes: The largest head of a request; its trailers may be as large.
+        max_headers: The most headers, repeated ones counted each.
+        max_target_bytes: The longest path with its query.
         max_queue: Calls that may wait; one more is answered with 503.
         max_batch_rows: The most rows that calls which wait are joined to; 1 joins none.
         header_timeout_s: Seconds to send a request's head.
@@ -49,6 +55,12 @@ class Settings:
     tls_certificate: Path | None = None
     tls_key: Path | None = None
     max_body_bytes: int = 64 * 2**20
+    max_bodies_bytes: int = 512 * 2**20
+    max_decoded_bytes: int = 512 * 2**20
+    max_connections: int = 4096
+    max_head_bytes: int = 64 * 2**10
+    max_headers: int = 200
+    max_target_bytes: int = 16 * 2**10
     max_queue: int = 256
     max_batch_rows: int = 64
     header_timeout_s: float = 10.0

@@ -1,0 +1,165 @@
+"""`Acceptor`: takes connections from the listening socket, as many as there may be, and ends that without resetting anybody."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import ctypes
+import logging
+import socket
+import ssl
+import struct
+import sys
+import time
+from typing import TYPE_CHECKING
+
+from mlem_server.errors import HttpError
+from mlem_server.responses import error_response
+
+if TYPE_CHECKING:
+    from mlem_server.connections import Connections
+
+log = logging.getLogger("mlem.server")
+
+_AT_ONCE = 64
+"""So many connections are taken before those that are there get their turn."""
+_PAUSE_S = 0.1
+_SILENCE_S = 60.0
+"""The same trouble is logged once in this time."""
+_LAST_HANDSHAKES_S = 0.05
+"""What a caller whose handshake has begun needs to end it, on the networks that load balancers and servers share."""
+_SO_ATTACH_FILTER = 26
+_NO_NEW_CALLERS = ((0x30, 0, 0, 13), (0x45, 0, 1, 0x02), (0x06, 0, 0, 0), (0x06, 0, 0, 0xFFFFFFFF))
+"""A filter of packets, as code, jump if true, jump if false, operand: load TCP's flags, drop what has SYN, let everything else pass.
+
+Sources: https://docs.kernel.org/networking/filter.html (instructions, SO_ATTACH_FILTER) and RFC 9293, section 3.1 (flags), read 2026-11.
+"""
+
+
+class Acceptor:
+    """Takes connections for one server.
+
+    Args:
+        listener: The listening socket.
+        connections: Where they go.
+        context: What TLS needs; None without it.
+        handshake_s: Seconds that a caller has for the handshake of TLS.
+    """
+
+    def __init__(self, listener: socket.socket, connections: Connections, context: ssl.SSLContext | None, handshake_s: float) -> None:
+        self._listener = listener
+        self._connections = connections
+        self._context = context
+        self._handshake_s = handshake_s
+        self._loop = asyncio.get_running_loop()
+        self._handshakes: dict[asyncio.Task[None], socket.socket] = {}
+        self._told = -_SILENCE_S
+        self._open = False
+        self._resuming: asyncio.TimerHandle | None = None
+        listener.setblocking(False)
+
+    def start(self) -> None:
+        """Take connections from now on; once more is no harm."""
+        if not self._open:
+            self._open = True
+            self._loop.add_reader(self._listener, self._accept)
+
+    async def stop(self, *, for_good: bool) -> None:
+        """Take those who are connected by now, and close the socket: the kernel resets who waits at one that is closed.
+
+        Args:
+            for_good: Whether nobody else goes on listening on the same socket: then callers whose handshake comes too late are not
+                reset either. They try again a second later, and find the port closed, or the next server.
+        """
+        self._open = False
+        if self._resuming is not None:
+            self._resuming.cancel()
+        self._loop.remove_reader(self._listener)
+        dropped = for_good and drop_new_callers(self._listener)
+        self._take_all()
+        if dropped:
+            await asyncio.sleep(_LAST_HANDSHAKES_S)
+            self._take_all()
+        self._listener.close()
+        await asyncio.gather(*self._handshakes, return_exceptions=True)
+
+    def _take_all(self) -> None:
+        with contextlib.suppress(OSError):  # nobody waits any more
+            while True:
+                self._take(self._listener.accept()[0])
+
+    def _accept(self) -> None:
+        for _ in range(_AT_ONCE):
+            try:
+                connection, _ = self._listener.accept()
+            except (BlockingIOError, InterruptedError, ConnectionAbortedError):
+                return
+            except OSError as error:  # file descriptors or memory are used up
+                self._pause(error)
+                return
+            self._take(connection)
+
+    def _pause(self, error: OSError) -> None:
+        """Wait a little, and make room: the socket would be ready again at once."""
+        self._loop.remove_reader(self._listener)
+        self._resuming = self._loop.call_later(_PAUSE_S, self._resume)
+        if time.monotonic() - self._told > _SILENCE_S:
+            self._told = time.monotonic()
+            log.error("no connection can be accepted: %s; trying again every %g s", error.strerror, _PAUSE_S)
+        self._connections.refused(HttpError(503, "not-accepted", "the system has no room for the connection"))
+        self._connections.make_room()
+
+    def _resume(self) -> None:
+        self._resuming = None
+        if self._open:
+            self._loop.add_reader(self._listener, self._accept)
+
+    def _take(self, connection: socket.socket) -> None:
+        connection.setblocking(False)
+        if self._connections.count + len(self._handshakes) >= self._connections.settings.max_connections and not self._make_room():
+            self._turn_away(connection)
+            return
+        task = self._loop.create_task(self._connect(connection))
+        self._handshakes[task] = connection
+        task.add_done_callback(self._handshakes.pop)
+
+    async def _connect(self, connection: socket.socket) -> None:
+        timeout_s = self._handshake_s if self._context else None
+        try:
+            await self._loop.connect_accepted_socket(
+                self._connections.accept, connection, ssl=self._context, ssl_handshake_timeout=timeout_s
+            )
+        except (OSError, asyncio.CancelledError):  # a caller who is gone, speaks no TLS, or takes too long, is no concern of ours
+            connection.close()
+
+    def _make_room(self) -> bool:
+        """End what is the least loss: a connection that asks nothing, or a handshake that takes long."""
+        if self._connections.make_room():
+            return True
+        if self._context is None or not self._handshakes:
+            return False
+        return next(iter(self._handshakes)).cancel()
+
+    def _turn_away(self, connection: socket.socket) -> None:
+        error = HttpError(503, "too-many-connections", "too many callers are connected", headers={"retry-after": "1"})
+        self._connections.refused(error)
+        if self._context is None:
+            with contextlib.suppress(OSError):
+                connection.send(error_response(error).head("-", b"", close=True) + error_response(error).body)
+        connection.close()
+
+
+def drop_new_callers(listener: socket.socket) -> bool:
+    """Have the kernel ignore whoever wants to connect, while those whose handshake has begun may end it.
+
+    Returns:
+        Whether it does; only Linux can.
+    """
+    if sys.platform != "linux" or listener.family == socket.AF_UNIX:
+        return False
+    program = ctypes.create_string_buffer(b"".join(struct.pack("HBBI", *one) for one in _NO_NEW_CALLERS))
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, struct.pack("HP", len(_NO_NEW_CALLERS), ctypes.addressof(program)))
+    except OSError:  # a sandbox that has no such filters
+        return False
+    return True

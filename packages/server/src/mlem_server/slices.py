@@ -1,0 +1,165 @@
+"""Large bodies of rows, decoded a slice at a time: others get their turn in between, little memory is taken, and the first error ends it.
+
+A slice begins where a row does, and ends behind a bracket with a comma after it. Whether that bracket ends a row is not known before the
+slice is parsed as a list: where it does not, as within a text or within a row, that is no JSON, and the slice is made longer.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import msgspec
+
+from mlem.data_types.base import DataType
+from mlem.errors import DataError
+from mlem.model import ALIAS, Argument
+
+SLICE_BYTES = 128 * 1024
+_WRAPPERS = ("inputs", "instances", "dataframe_records")
+"""What else the only argument is called; see `mlem.requests`."""
+_HEAD = re.compile(rb'\s*(?:\{\s*("(?:[^"\\]|\\.)*")\s*:\s*)?\[\s*')
+_BLANKS = b" \t\r\n"
+_ENDS = {b"[": re.compile(rb"\]\s*,"), b"{": re.compile(rb"\}\s*,")}
+_COMMA = re.compile(rb",")
+_ROW = re.compile(r"\[(\d+)\]")
+
+Parse = Callable[[bytes], Any]
+"""Makes a value of the JSON of some rows; returns None for JSON that it does not take; raises ValueError for what is none."""
+
+
+class CancelledError(Exception):
+    """Nobody waits for the value any more."""
+
+
+class Slices:
+    """Decodes the only argument of a method.
+
+    Args:
+        argument: The argument.
+        fast: A compiled decoder of its JSON; None where there is none.
+    """
+
+    def __init__(self, argument: Argument, fast: Parse | None) -> None:
+        self._type: DataType = argument.data_type
+        self._name = argument.name
+        self._fast = fast
+        self._keys = {argument.name, ALIAS, *_WRAPPERS}
+
+    def decode(self, body: bytes | bytearray, *, bare: bool, cancelled: Callable[[], bool]) -> Any:
+        """Decode a body.
+
+        Args:
+            body: The whole body.
+            bare: Whether the value may come without the argument's name.
+            cancelled: Asked between slices whether to stop.
+
+        Returns:
+            The value; None for a body that is not these rows alone, or that has to be looked at as a whole for another reason.
+
+        Raises:
+            DataError: A row does not fit.
+            CancelledError: It was told to stop.
+        """
+        found = self._rows_in(body, bare=bare)
+        if found is None:
+            return None
+        parts, count = [], 0
+        try:
+            for text in _cut(body, *found):
+                if cancelled():
+                    raise CancelledError
+                part = self._part(text, count)
+                parts.append(part)
+                count += self._type.rows(part) or 0
+            return self._type.join(parts) if len(parts) > 1 else parts[0]
+        except (ValueError, RecursionError):  # no JSON after all, or parts that can't be joined
+            return None
+
+    def _rows_in(self, body: bytes | bytearray, *, bare: bool) -> tuple[int, int] | None:
+        """Return where the rows begin and end, if a body seems to be a list of rows, under the argument's name or alone."""
+        head = _HEAD.match(body)
+        if head is None or (head[1] is None and not bare):
+            return None
+        if head[1] is not None and _text(head[1]) not in self._keys:
+            return None
+        closing = (b"}", b"]") if head[1] is not None else (b"]",)
+        end = len(body)
+        for bracket in closing:
+            while end > head.end() and body[end - 1] in _BLANKS:
+                end -= 1
+            if body[end - 1 : end] != bracket:
+                return None
+            end -= 1
+        return (head.end(), end) if end > head.end() else None
+
+    def _part(self, text: bytes, before: int) -> Any:
+        """Decode some rows.
+
+        Args:
+            text: Their JSON, a list.
+            before: How many rows are before them.
+        """
+        value = self._fast(text) if self._fast is not None else None
+        if value is not None:
+            return value
+        try:
+            return self._type.decode(_loads(text), self._name)
+        except DataError as error:
+            if not before:
+                raise
+            path = self._name + _ROW.sub(lambda row: f"[{int(row[1]) + before}]", error.path.removeprefix(self._name), count=1)
+            raise DataError(path, error.expected, error.got, hint=error.hint) from error
+
+
+def _cut(body: bytes | bytearray, start: int, end: int) -> Iterator[bytes]:
+    """Yield lists of rows, as JSON.
+
+    Raises:
+        ValueError: It is no JSON.
+    """
+    ends = _ENDS.get(bytes(body[start : start + 1]), _COMMA)
+    view = memoryview(body)
+    while start < end:
+        length = SLICE_BYTES
+        while True:
+            found = ends.search(body, start + length, end) if start + length < end else None
+            stop = end if found is None else found.end() - 1  # the comma
+            text = b"[%s]" % bytes(view[start:stop])
+            if found is None or _is_json(text):
+                break
+            length = 2 * (stop - start)
+        yield text
+        start = stop + 1
+
+
+def _is_json(text: bytes) -> bool:
+    try:
+        _check(text)
+    except (msgspec.DecodeError, RecursionError):
+        if b"NaN" not in text and b"Infinity" not in text:  # which the standard library writes
+            return False
+        try:
+            json.loads(text)
+        except (ValueError, RecursionError):
+            return False
+    return True
+
+
+_check = msgspec.json.Decoder(msgspec.Raw).decode
+
+
+def _loads(text: bytes) -> Any:
+    try:
+        return msgspec.json.decode(text)
+    except (ValueError, RecursionError):
+        return json.loads(text)
+
+
+def _text(quoted: bytes) -> str:
+    try:
+        return str(msgspec.json.decode(quoted, type=str))
+    except ValueError:
+        return ""
