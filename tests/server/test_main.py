@@ -44,6 +44,7 @@ def test_every_option_becomes_a_setting(tmp_path: Path) -> None:
     words = [
         *("m", "--host", "127.0.0.1", "--port", "0", "--token-file", str(tmp_path / "tokens"), "--max-body-mib", "0.5", "--max-queue", "3"),
         *("--request-timeout-s", "1.5", "--shutdown-timeout-s", "2", "--access-log", "--deployment", "mlem:app"),
+        *("--max-connections", "9", "--max-headers", "8", "--max-head-kib", "7", "--max-target-kib", "6", "--max-bodies-mib", "5"),
     ]
     assert settings_of(parser().parse_args(words), {"PORT": "99"}) == Settings(
         host="127.0.0.1",
@@ -54,6 +55,12 @@ def test_every_option_becomes_a_setting(tmp_path: Path) -> None:
         request_timeout_s=1.5,
         shutdown_timeout_s=2.0,
         access_log=True,
+        max_connections=9,
+        max_headers=8,
+        max_head_bytes=7 * 2**10,
+        max_target_bytes=6 * 2**10,
+        max_bodies_bytes=5 * 2**20,
+        max_decoded_bytes=2**26,
     )
 
 

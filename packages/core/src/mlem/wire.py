@@ -10,6 +10,7 @@ import importlib.util
 import io
 import math
 import re
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from mlem.data_types.arrays import NdarrayType
@@ -33,6 +34,8 @@ OCTETS = "application/octet-stream"
 PNG = "image/png"
 JPEG_LIKE = frozenset(MEDIA_TYPES) - {PNG}
 """Media types that are read and never written: some lose what they are given."""
+
+ReadArrow = Callable[["bytes | bytearray"], "pyarrow.Table"]
 
 _LEVEL = re.compile(r"__index_level_\d+__")
 """Source: https://arrow.apache.org/docs/python/pandas.html, section "Handling pandas Indexes" (read 2026-11)."""
@@ -101,7 +104,7 @@ def written_as(data_type: DataType, media_type: str) -> str:
     return PNG if isinstance(data_type, ImageType) else media_type
 
 
-def load(data_type: DataType, body: bytes | bytearray, media_type: str, path: str = "data") -> Any:
+def load(data_type: DataType, body: bytes | bytearray, media_type: str, path: str = "data", *, read: ReadArrow | None = None) -> Any:
     """Read a value, and check it as `DataType.decode` does.
 
     Args:
@@ -109,9 +112,10 @@ def load(data_type: DataType, body: bytes | bytearray, media_type: str, path: st
         body: The whole body; an array is a view of it, which can be written to where the body is a bytearray.
         media_type: One of `formats_of`.
         path: Where it is, for messages.
+        read: Reads a stream of Arrow that is from somebody who is not trusted; None where it is.
 
     Raises:
-        UserError: The body is damaged, or not in this format.
+        UserError: The body is damaged, or not in this format; or it unfolds to too much.
         DataError: The value does not fit.
     """
     if isinstance(data_type, ImageType):
@@ -119,8 +123,8 @@ def load(data_type: DataType, body: bytes | bytearray, media_type: str, path: st
     if media_type == OCTETS:
         return bytes(body)
     try:
-        value = _read_npy(body) if media_type == NPY else _read_arrow(data_type, body)
-    except DataError:
+        value = _read_npy(body) if media_type == NPY else _from_arrow(data_type, (read or _read_arrow)(body))
+    except (DataError, UserError):
         raise
     except Exception as error:  # numpy and pyarrow raise what they like on damaged input
         raise UserError(f"the body is not of type {media_type}", code="bad-body", hint="send it whole, or as JSON") from error
@@ -214,11 +218,14 @@ def _with_own_names(frame: Any, data_type: DataType) -> Any:
     return frame.rename(columns=named).drop(columns=[name for name in levels if name not in named])
 
 
-def _read_arrow(data_type: DataType, body: bytes | bytearray) -> Any:
+def _read_arrow(body: bytes | bytearray) -> pyarrow.Table:
     import pyarrow as pa
 
     with pa.ipc.open_stream(pa.py_buffer(body)) as reader:
-        table = reader.read_all()
+        return reader.read_all()
+
+
+def _from_arrow(data_type: DataType, table: pyarrow.Table) -> Any:
     table.validate(full=True)
     if isinstance(data_type, NdarrayType):
         import numpy as np

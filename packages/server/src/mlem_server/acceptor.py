@@ -23,12 +23,14 @@ log = logging.getLogger("mlem.server")
 
 _AT_ONCE = 64
 """So many connections are taken before those that are there get their turn."""
+_OTHER_FILES = 64
+"""Files that a server and its model may have open beside its connections."""
 _PAUSE_S = 0.1
 _SILENCE_S = 60.0
 """The same trouble is logged once in this time."""
 _LAST_HANDSHAKES_S = 0.05
 """What a caller whose handshake has begun needs to end it, on the networks that load balancers and servers share."""
-_SO_ATTACH_FILTER = 26
+_SO_ATTACH_FILTER, _SO_DETACH_FILTER = 26, 27
 _NO_NEW_CALLERS = ((0x30, 0, 0, 13), (0x45, 0, 1, 0x02), (0x06, 0, 0, 0), (0x06, 0, 0, 0xFFFFFFFF))
 """A filter of packets, as code, jump if true, jump if false, operand: load TCP's flags, drop what has SYN, let everything else pass.
 
@@ -54,6 +56,9 @@ class Acceptor:
         self._loop = asyncio.get_running_loop()
         self._handshakes: dict[asyncio.Task[None], socket.socket] = {}
         self._told = -_SILENCE_S
+        self._most = connections_possible(connections.settings.max_connections)
+        if self._most < connections.settings.max_connections:
+            log.warning("this process may have files for %d connections only (ulimit -n)", self._most)
         self._open = False
         self._resuming: asyncio.TimerHandle | None = None
         listener.setblocking(False)
@@ -64,22 +69,26 @@ class Acceptor:
             self._open = True
             self._loop.add_reader(self._listener, self._accept)
 
-    async def stop(self, *, for_good: bool) -> None:
+    async def stop(self, *, worker: bool, own: bool) -> None:
         """Take those who are connected by now, and close the socket: the kernel resets who waits at one that is closed.
 
+        Callers who would connect meanwhile are ignored. They try again a second later, and find the port closed, or the next server.
+
         Args:
-            for_good: Whether nobody else goes on listening on the same socket: then callers whose handshake comes too late are not
-                reset either. They try again a second later, and find the port closed, or the next server.
+            worker: Whether other processes listen on the same socket; whoever watches them has the kernel ignore callers.
+            own: Whether nobody else may have the socket: else it has to be of use to who has it.
         """
         self._open = False
         if self._resuming is not None:
             self._resuming.cancel()
         self._loop.remove_reader(self._listener)
-        dropped = for_good and drop_new_callers(self._listener)
+        ignored = not worker and ignore_callers(self._listener)
         self._take_all()
-        if dropped:
+        if ignored or worker:
             await asyncio.sleep(_LAST_HANDSHAKES_S)
             self._take_all()
+        if ignored and not own:
+            heed_callers(self._listener)
         self._listener.close()
         await asyncio.gather(*self._handshakes, return_exceptions=True)
 
@@ -116,7 +125,7 @@ class Acceptor:
 
     def _take(self, connection: socket.socket) -> None:
         connection.setblocking(False)
-        if self._connections.count + len(self._handshakes) >= self._connections.settings.max_connections and not self._make_room():
+        if self._connections.count + len(self._handshakes) >= self._most and not self._make_room():
             self._turn_away(connection)
             return
         task = self._loop.create_task(self._connect(connection))
@@ -149,7 +158,7 @@ class Acceptor:
         connection.close()
 
 
-def drop_new_callers(listener: socket.socket) -> bool:
+def ignore_callers(listener: socket.socket) -> bool:
     """Have the kernel ignore whoever wants to connect, while those whose handshake has begun may end it.
 
     Returns:
@@ -163,3 +172,28 @@ def drop_new_callers(listener: socket.socket) -> bool:
     except OSError:  # a sandbox that has no such filters
         return False
     return True
+
+
+def heed_callers(listener: socket.socket) -> None:
+    """Undo `ignore_callers`."""
+    with contextlib.suppress(OSError):
+        listener.setsockopt(socket.SOL_SOCKET, _SO_DETACH_FILTER, 0)
+
+
+def connections_possible(wanted: int) -> int:
+    """Let the process have files for so many connections, as far as the system allows that.
+
+    Returns:
+        How many connections it has files for.
+    """
+    try:
+        import resource  # not on every system
+    except ImportError:
+        return wanted
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = wanted + _OTHER_FILES if hard == resource.RLIM_INFINITY else min(hard, wanted + _OTHER_FILES)
+    if soft != resource.RLIM_INFINITY and soft < most:
+        with contextlib.suppress(OSError, ValueError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
+            soft = most
+    return wanted if soft == resource.RLIM_INFINITY else max(1, min(wanted, soft - _OTHER_FILES))

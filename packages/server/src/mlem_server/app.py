@@ -20,13 +20,14 @@ from mlem.wire import ARROW, NPY
 from mlem_server.auth import check_token
 from mlem_server.codec import parse_json
 from mlem_server.content import FILES, content_type
-from mlem_server.decoding import LARGE_BYTES, Decoding
+from mlem_server.decoding import LARGE_BYTES, QUICK, Decoding
 from mlem_server.dispatch import Dispatcher, Job, Outcome
 from mlem_server.docs import DOCS_HEADERS, docs_page
 from mlem_server.endpoint import Call, Endpoint
 from mlem_server.errors import HttpError, ModelFailedError, refusal
 from mlem_server.kserve import Inference, KServe
 from mlem_server.kserve_binary import HEADER, OCTETS
+from mlem_server.limits import Limits
 from mlem_server.metrics import CONTENT_TYPE, Metrics
 from mlem_server.model_errors import ModelRefusedError
 from mlem_server.openapi import openapi
@@ -37,6 +38,7 @@ from mlem_server.responses import HTML, Response, error_response, json_response,
 from mlem_server.sagemaker import answer_as_file, answer_headers, call_of, method_of, question_of
 from mlem_server.settings import Settings
 from mlem_server.streaming import Items, Stream, form_of
+from mlem_server.unpacker import Unpacker
 
 if TYPE_CHECKING:
     from mlem_server.traces import Traces
@@ -96,8 +98,11 @@ class App:
         self.dispatcher = Dispatcher(settings.max_queue, settings.max_batch_rows, self._observe, settings.request_timeout_s)
         self._decoding = Decoding()
         self._reserved_bytes = 0
+        self._unpacker = Unpacker(settings.max_decoded_bytes, settings.request_timeout_s)
+        limits = Limits(settings.max_decoded_bytes, self._unpacker.arrow, self._unpacker.parquet)
         self._endpoints = {
-            method_name: Endpoint(method_name, method, strict=settings.strict) for method_name, method in model.methods.items()
+            method_name: Endpoint(method_name, method, strict=settings.strict, limits=limits)
+            for method_name, method in model.methods.items()
         }
         self._routes = self._make_routes(name, version)
         # by what callers send most: the path of each route as it is, without decoding it
@@ -227,7 +232,8 @@ class App:
         return error_response(_unavailable("stopping", "the server stopped before the model answered"))
 
     def close(self) -> None:
-        """Send what is left of the traces."""
+        """Send what is left of the traces, and end what was started."""
+        self._unpacker.close()
         if self._traces is not None:
             self._traces.close()
 
@@ -272,7 +278,7 @@ class App:
 
     def _call(self, endpoint: Endpoint, request: Request, reply: Reply) -> None:
         accept = request.headers.get(b"accept", b"")
-        if len(request.body) > LARGE_BYTES:
+        if _takes_long(request):
 
             def decode(cancelled: Cancelled) -> Call:
                 return endpoint.call(request.body, request.media_type, accept, cancelled=cancelled)
@@ -288,7 +294,7 @@ class App:
 
     def _decode(self, decode: Callable[[Cancelled], Any], request: Request, reply: Reply, then: Callable[[Any], None]) -> None:
         """Decode a body, a large one beside the loop; then go on with what came of it."""
-        if len(request.body) <= LARGE_BYTES:
+        if not _takes_long(request):
             then(decode(_never))
             return
 
@@ -435,6 +441,11 @@ class App:
             code, message = "defect", "the server failed; its log has the reason"
         details = {"request_id": request.id}
         return error_response(HttpError(500, code, f"{message} under the request's id {request.id}", details=details))
+
+
+def _takes_long(request: Request) -> bool:
+    """Whether its body is not decoded on the event loop."""
+    return len(request.body) > LARGE_BYTES or request.media_type not in QUICK
 
 
 def _never() -> bool:

@@ -8,8 +8,12 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-LARGE_BYTES = 256 * 1024
-"""What is larger is decoded and written by a thread: less takes the loop a few milliseconds at most."""
+from mlem.wire import JSON, NPY, OCTETS
+
+LARGE_BYTES = 64 * 1024
+"""What is larger is decoded and written by a thread: less takes the loop some milliseconds at most."""
+QUICK = frozenset({JSON, NPY, OCTETS})
+"""Media types whose small bodies are decoded at once; of others nobody knows what they unfold to."""
 _THREADS = 2
 """The second is there for who comes behind something very large; they share the interpreter's lock, so more would bring nothing."""
 

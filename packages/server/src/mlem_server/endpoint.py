@@ -19,7 +19,9 @@ from mlem.model import Argument, Method
 from mlem.wire import JSON, dump, formats_of, load, written_as
 from mlem_server.accept import preferred
 from mlem_server.codec import Values, compiled, compiled_value, parse_json
+from mlem_server.decoding import LARGE_BYTES
 from mlem_server.errors import HttpError, ModelFailedError, refusal
+from mlem_server.limits import NO_LIMITS, Limits
 from mlem_server.model_errors import failure
 from mlem_server.responses import Response, to_json
 from mlem_server.slices import CancelledError, Slices
@@ -63,20 +65,23 @@ class Endpoint:
     Args:
         name: The method's public name.
         method: Its signature.
+        limits: What a body may become.
         strict: Whether data that fits only when something of it is left out is refused: a column too many, a category never seen.
 
     Attributes:
         name: The same.
         method: The same.
+        limits: The same.
         argument: The only argument that is required, which a bare or binary body is for; None where there are several.
         formats: Media types that its bodies may have besides JSON.
         answer_formats: Media types that its answers may have besides JSON.
     """
 
-    def __init__(self, name: str, method: Method, *, strict: bool = False) -> None:
+    def __init__(self, name: str, method: Method, *, strict: bool = False, limits: Limits = NO_LIMITS) -> None:
         self.name = name
         self.method = method
         self._strict = strict
+        self.limits = limits
         self._told: set[str] = set()
         self._untyped = frozenset(argument.name for argument in method.args if isinstance(argument.data_type, UnspecifiedType))
         required = [argument for argument in method.args if argument.required]
@@ -85,8 +90,7 @@ class Endpoint:
         self.answer_formats = formats_of(method.returns)
         self._compiled = compiled(method)
         alone = method.args[0] if len(method.args) == 1 and self.argument is not None else None
-        in_rows = alone is not None and alone.data_type.rows(()) is not None
-        self._slices = Slices(alone, compiled_value(alone.data_type)) if alone is not None and in_rows else None
+        self._slices = Slices(alone, compiled_value(alone.data_type)) if alone is not None and alone.data_type.in_rows else None
         self._joins = method.rowwise and self.argument is not None and len(method.args) == 1
 
     def call(self, body: bytes | bytearray, media_type: str, accept: bytes = b"", *, cancelled: Callable[[], bool] | None = None) -> Call:
@@ -108,11 +112,21 @@ class Endpoint:
                 return sliced
             values = self._compiled(body) if cancelled is None else None
             if values is None:
-                return self.call_with(parse_json(body), accept)
+                return self.call_with(self.parse(body), accept)
             return self._call(values, accept)
         if self.argument is None or media_type not in self.formats:
             raise HttpError(415, "bad-content-type", f"{self.name} does not take {media_type}", known=[JSON, *self.formats])
         return self._guarded(lambda: self._binary(body, media_type), accept)
+
+    def parse(self, body: bytes | bytearray) -> Any:
+        """Parse a body of JSON that is not decoded while it is parsed.
+
+        Raises:
+            HttpError: 400 no JSON; 413 too many values.
+        """
+        if len(body) > LARGE_BYTES:
+            self.limits.check_text(body, b",", b"[{")
+        return parse_json(body)
 
     def call_sliced(self, body: bytes | bytearray, accept: bytes, cancelled: Callable[[], bool], *, bare: bool = False) -> Call | None:
         """Decode a large body of rows; None when it is something else. See `mlem_server.slices` and `call`."""
@@ -138,7 +152,7 @@ class Endpoint:
         if self.argument is None:
             raise AssertionError("the caller has looked")
         writable = body if isinstance(body, bytearray) else bytearray(body)  # models may write into what they are given
-        return {self.argument.name: load(self.argument.data_type, writable, media_type, self.argument.name)}
+        return {self.argument.name: load(self.argument.data_type, writable, media_type, self.argument.name, read=self.limits.read_arrow)}
 
     def _guarded(self, decode: Any, accept: bytes) -> Call:
         try:

@@ -68,6 +68,9 @@ class HttpError(MlemError):
         return {"error": error}
 
 
+_STATUS = {"unknown-method": 404, "unfolds-too-large": 413}
+
+
 class ModelFailedError(Exception):
     """The model raised an exception; its cause is for the log, not for the caller. See `mlem_server.model_errors` for the other kind."""
 
@@ -81,6 +84,6 @@ def refusal(error: MlemError) -> HttpError:
     if isinstance(error, HttpError):
         return error
     details = {"path": error.path, "expected": error.expected, "got": error.got} if isinstance(error, DataError) else {}
-    status = 404 if error.code == "unknown-method" else 422
+    status = _STATUS.get(error.code, 422)
     code = error.code if isinstance(error, UserError) else "bad-data"
     return HttpError(status, code, error.message, hint=error.hint, known=error.known, details=details)

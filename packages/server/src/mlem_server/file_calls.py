@@ -9,6 +9,7 @@ from mlem.errors import UserError
 from mlem.wire import JSON
 from mlem_server.codec import Values
 from mlem_server.content import CSV, FILES, csv_form
+from mlem_server.decoding import LARGE_BYTES
 from mlem_server.endpoint import Call, Endpoint, type_of_answer
 from mlem_server.errors import HttpError
 from mlem_server.request import Request
@@ -30,7 +31,7 @@ def call_of_file(endpoint: Endpoint, request: Request) -> Call:
     # late: most servers read no tables
     from mlem.csv_table import CsvReader
     from mlem.csv_text import CsvForm
-    from mlem.datasets import parse_data
+    from mlem.data_reading import fit, parse_data
 
     media_type, accept = request.media_type, request.headers.get(b"accept", b"")
     argument = endpoint.argument
@@ -38,11 +39,18 @@ def call_of_file(endpoint: Endpoint, request: Request) -> Call:
         raise HttpError(415, "bad-content-type", f"{endpoint.name} has several arguments: {media_type} is for one", known=[JSON])
     form = csv_form(request.headers) if media_type == CSV else CsvForm()
 
+    limits = endpoint.limits
+    if len(request.body) > LARGE_BYTES and FILES[media_type] != "parquet":
+        limits.check_text(request.body, b",;\t\n", b"[{")
+
     def decode() -> Values:
         if media_type == CSV:
             reader = CsvReader(argument.data_type, form, "the body", argument.name, header_needed=False)
             return {argument.name: argument.data_type.decode(reader.read(io.BytesIO(request.body)), argument.name)}
-        value = parse_data(bytes(request.body), FILES[media_type], "the body", argument.data_type, argument=argument.name)
+        if FILES[media_type] == "parquet" and limits.read_parquet is not None:
+            value = fit(limits.read_parquet(request.body).to_pandas(), argument.data_type, argument.name)
+        else:
+            value = parse_data(bytes(request.body), FILES[media_type], "the body", argument.data_type, argument=argument.name)
         return {argument.name: value}
 
     try:

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from mlem.data import DataFrameType, DataType, ListType, NdarrayType, NumberType, PrimitiveType, SeriesType
+from mlem.data_types.base import name_of
 from mlem.data_types.scalars import kind_of
 from mlem.model import Model
 from mlem_server.endpoint import Call, Endpoint, type_of_answer
@@ -26,6 +27,10 @@ from mlem_server.sagemaker import DEFAULT_METHOD
 
 PLATFORM = "mlem"
 _DATATYPES = {"bool": "BOOL", "str": "BYTES", "object": "BYTES", "datetime": "BYTES", "float": "FP64", "int": "INT64"}
+_DIMENSIONS = 32
+"""As many as an array of NumPy had up to version 2."""
+_LONGEST = 2**63
+_EMPTY_ROWS = 100_000
 _PRIMITIVES = {"int": "INT64", "float": "FP64", "bool": "BOOL"}
 
 
@@ -91,13 +96,16 @@ class KServe:
             HttpError: 400 no JSON, or sizes that do not fit the body; 404 an unknown method; 422 tensors that are not those of the
                 method, or of wrong sizes.
         """
-        document = split(body, header)
+        limits = next(iter(self._endpoints.values())).limits
+        document = split(body, header, limits)
         if not isinstance(document, dict) or not isinstance(document.get("inputs"), list):
             raise _wrong("body", "an object with a list of inputs", "something else")
         parameters = document.get("parameters") or {}
         name = parameters.get("method", self._default) if isinstance(parameters, dict) else self._default
+        if not isinstance(name, str):
+            raise _wrong("parameters.method", "the name of a method", name_of(name))
         if name not in self._endpoints:
-            raise HttpError(404, "unknown-method", f"the model has no method {name!r}", known=sorted(self._endpoints))
+            raise HttpError(404, "unknown-method", f"the model has no method {name[:100]!r}", known=sorted(self._endpoints))
         endpoint = self._endpoints[name]
         call = endpoint.call_with(self._arguments(endpoint, document["inputs"]))
         id_ = document.get("id")
@@ -180,13 +188,20 @@ def _datatype(dtype: str) -> str:
 def _nested(tensor: Mapping[str, Any], path: str) -> Any:
     """Return the data of a tensor as nested lists; it may be sent flat, in row-major order."""
     shape, data = tensor.get("shape"), tensor["data"]
-    if not isinstance(shape, list) or not all(type(length) is int and length >= 0 for length in shape):
+    if not isinstance(shape, list) or not all(type(length) is int and 0 <= length < _LONGEST for length in shape):
         raise _wrong(f"{path}.shape", "a list of lengths", "something else")
+    if len(shape) > _DIMENSIONS:
+        raise _wrong(f"{path}.shape", f"at most {_DIMENSIONS} lengths", f"{len(shape)}")
     flat = data
-    while flat and isinstance(flat[0], list) and all(isinstance(item, list) for item in flat):
+    for _ in range(_DIMENSIONS):
+        if not flat or not isinstance(flat[0], list) or not all(isinstance(item, list) for item in flat):
+            break
         flat = [item for items in flat for item in items]
-    if len(flat) != math.prod(shape):
-        raise _wrong(f"{path}.data", f"{math.prod(shape)} values, as its shape has", f"{len(flat)}")
+    count = math.prod(shape)
+    if len(flat) != count:
+        raise _wrong(f"{path}.data", f"{count} values, as its shape has", f"{len(flat)}")
+    if not count and shape[:1] != [0] and math.prod(filter(None, shape)) > _EMPTY_ROWS:
+        raise _wrong(f"{path}.shape", f"at most {_EMPTY_ROWS} rows without a value", f"{shape[0]}")
     for length in reversed(shape[1:]):
         flat = [flat[start : start + length] for start in range(0, len(flat), length)] if length else [[] for _ in range(shape[0])]
     return flat

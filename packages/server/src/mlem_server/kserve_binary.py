@@ -13,6 +13,7 @@ from typing import Any
 
 from mlem_server.codec import parse_json
 from mlem_server.errors import HttpError
+from mlem_server.limits import NO_LIMITS, Limits
 
 EXTENSION = "binary_tensor_data"
 OCTETS = "application/octet-stream"
@@ -21,24 +22,29 @@ _CODES = {
     "BOOL": "?", "UINT8": "B", "UINT16": "H", "UINT32": "I", "UINT64": "Q", "INT8": "b", "INT16": "h", "INT32": "i", "INT64": "q",
     "FP16": "e", "FP32": "f", "FP64": "d",
 }  # fmt: skip
+_SIZES = {datatype: struct.calcsize(f"<{code}") for datatype, code in _CODES.items()}
 _LENGTH = struct.Struct("<I")
 
 
-def split(body: bytes | bytearray, header: bytes | None) -> Any:
+def split(body: bytes | bytearray, header: bytes | None, limits: Limits = NO_LIMITS) -> Any:
     """Return the JSON of a request, with the data of its binary tensors in their places.
 
     Args:
         body: The whole body.
         header: The value of `HEADER`: how many bytes of the body are JSON; None when all are.
+        limits: How many values there may be.
 
     Raises:
+        HttpError: 413 there are too many values.
         HttpError: 400 the header or the sizes do not fit the body; 422 a tensor's bytes are no values of its datatype.
     """
     if header is None:
+        limits.check_text(body, b",", b"[{")
         return parse_json(body)
     if not header.isdigit() or len(header) > 19 or int(header) > len(body):
         raise HttpError(400, "bad-body", f"the header {HEADER} is not the size of the JSON in the body")
     rest = memoryview(body)[int(header) :]
+    limits.check_text(body[: int(header)], b",", b"[{")
     document = parse_json(body[: int(header)])
     for item in _tensors_of(document):
         size = _parameter(item, "binary_data_size")
@@ -46,6 +52,7 @@ def split(body: bytes | bytearray, header: bytes | None) -> Any:
             continue
         if type(size) is not int or not 0 <= size <= len(rest):
             raise HttpError(400, "bad-body", f"the body is shorter than the binary_data_size of {_named(item)} says")
+        limits.check_values(size // _SIZES.get(str(item.get("datatype")), 4))
         item["data"] = _values(rest[:size], item)
         rest = rest[size:]
     if rest:

@@ -81,15 +81,14 @@ def settings_of(options: argparse.Namespace, environment: Mapping[str, str]) -> 
             port = port_number(environment[PORT_VARIABLE])
         except argparse.ArgumentTypeError as error:
             raise UserError(f"${PORT_VARIABLE}: {error}") from error
-    most_mib = 8 * options.max_body_mib
     return Settings(
         host=options.host,
         port=DEFAULT_PORT if port is None else port,
         fd=options.fd,
         tokens=read_tokens(options.token_file, environment),
         max_body_bytes=int(options.max_body_mib * 2**20),
-        max_bodies_bytes=int((options.max_bodies_mib or most_mib) * 2**20),
-        max_decoded_bytes=int((options.max_decoded_mib or most_mib) * 2**20),
+        max_bodies_bytes=int((options.max_bodies_mib or 8 * options.max_body_mib) * 2**20),
+        max_decoded_bytes=int((options.max_decoded_mib or max(64, 4 * options.max_body_mib)) * 2**20),
         max_connections=options.max_connections,
         max_head_bytes=int(options.max_head_kib * 2**10),
         max_headers=options.max_headers,

@@ -47,7 +47,9 @@ def parser() -> argparse.ArgumentParser:
         "--max-bodies-mib", type=_positive, help="all request bodies in memory together, in MiB (default: 8 times the largest)"
     )
     result.add_argument(
-        "--max-decoded-mib", type=_positive, help="the largest value that a body may unfold to, in MiB (default: 8 times the largest body)"
+        "--max-decoded-mib",
+        type=_positive,
+        help="largest value of a body, in MiB (default: 4 times the largest body, at least 64)",
     )
     result.add_argument(
         "--max-connections",

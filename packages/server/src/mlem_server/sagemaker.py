@@ -16,7 +16,6 @@ from collections.abc import Callable, Mapping
 from mlem.call_arguments import arguments_of
 from mlem.model import Method
 from mlem.wire import JSON
-from mlem_server.codec import parse_json
 from mlem_server.content import FILES
 from mlem_server.endpoint import Call, Endpoint
 from mlem_server.file_calls import answer_as_file, call_of_file
@@ -84,5 +83,5 @@ def call_of(endpoint: Endpoint, request: Request, cancelled: Callable[[], bool] 
         sliced = endpoint.call_sliced(request.body, accept, cancelled, bare=True) if cancelled is not None else None
         if sliced is not None:
             return sliced
-        return endpoint.call_with(arguments_of(parse_json(request.body), endpoint.method), accept)
+        return endpoint.call_with(arguments_of(endpoint.parse(request.body), endpoint.method), accept)
     return endpoint.call(request.body, request.media_type, accept)

@@ -86,7 +86,7 @@ async def _run(app: App, listener: socket.socket, settings: Settings, load: Call
             acceptor.start()
             log.info("ready: POST %s", ", ".join(f"{url}/{method}" for method in app.model.methods))
         await waiting
-    await acceptor.stop(for_good=settings.fd is None)
+    await acceptor.stop(worker=settings.life_fd is not None, own=settings.fd is None)
     cut_off = await connections.stop(settings.shutdown_timeout_s, app.stop())
     waiting.cancel()
     app.close()

@@ -56,7 +56,7 @@ class Settings:
     tls_key: Path | None = None
     max_body_bytes: int = 64 * 2**20
     max_bodies_bytes: int = 512 * 2**20
-    max_decoded_bytes: int = 512 * 2**20
+    max_decoded_bytes: int = 256 * 2**20
     max_connections: int = 4096
     max_head_bytes: int = 64 * 2**10
     max_headers: int = 200

@@ -13,8 +13,8 @@ from typing import Any
 
 import msgspec
 
-from mlem.data_types.base import DataType
-from mlem.errors import DataError
+from mlem.data import DataType
+from mlem.data_types.sliced import moved_down
 from mlem.model import ALIAS, Argument
 
 SLICE_BYTES = 128 * 1024
@@ -24,7 +24,6 @@ _HEAD = re.compile(rb'\s*(?:\{\s*("(?:[^"\\]|\\.)*")\s*:\s*)?\[\s*')
 _BLANKS = b" \t\r\n"
 _ENDS = {b"[": re.compile(rb"\]\s*,"), b"{": re.compile(rb"\}\s*,")}
 _COMMA = re.compile(rb",")
-_ROW = re.compile(r"\[(\d+)\]")
 
 Parse = Callable[[bytes], Any]
 """Makes a value of the JSON of some rows; returns None for JSON that it does not take; raises ValueError for what is none."""
@@ -105,13 +104,8 @@ class Slices:
         value = self._fast(text) if self._fast is not None else None
         if value is not None:
             return value
-        try:
+        with moved_down(self._name, before):
             return self._type.decode(_loads(text), self._name)
-        except DataError as error:
-            if not before:
-                raise
-            path = self._name + _ROW.sub(lambda row: f"[{int(row[1]) + before}]", error.path.removeprefix(self._name), count=1)
-            raise DataError(path, error.expected, error.got, hint=error.hint) from error
 
 
 def _cut(body: bytes | bytearray, start: int, end: int) -> Iterator[bytes]:

@@ -14,6 +14,7 @@ import time
 from collections.abc import Sequence
 from types import FrameType
 
+from mlem_server.acceptor import heed_callers, ignore_callers
 from mlem_server.listener import address_of, listen
 from mlem_server.logs import configure_logs
 from mlem_server.metrics import MULTIPROCESS_VARIABLE
@@ -101,6 +102,8 @@ class Workers:
             self._tell(process)
         for process, _ in self._processes.values():
             code = max(code, process.wait())
+        if self._listener is not None and self._settings.fd is not None:
+            heed_callers(self._listener)  # who gave us the socket may have it still
         log.info("stopped")
         return code
 
@@ -113,7 +116,7 @@ class Workers:
     def _stop(self, number: int, frame: FrameType | None) -> None:
         again, self._stopping = self._stopping, True
         if self._listener is not None:
-            self._listener.close()  # the last worker that closes it takes those who are connected
+            ignore_callers(self._listener)  # the workers take those who are connected
         for process, _ in list(self._processes.values()):
             if again:
                 process.send_signal(signal.SIGTERM)

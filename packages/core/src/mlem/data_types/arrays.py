@@ -232,6 +232,11 @@ class NdarrayType(DataType):
         exact = scalars.kind_of(dtype_name(value.dtype)) == "float" and self.dtype == "float64"
         return value.astype(self.dtype) if exact else super().accept(value, path)
 
+    @property
+    def in_rows(self) -> bool:
+        """See `DataType.in_rows`."""
+        return bool(self.shape) and self.shape[0] is None and not self.masked
+
     def rows(self, value: Any) -> int | None:
         """See `DataType.rows`."""
         return len(value) if self.shape and self.shape[0] is None else None

@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Self
 
 from pydantic import ConfigDict, SerializerFunctionWrapHandler, model_serializer, model_validator
 
+from mlem.data_types.sliced import in_slices
 from mlem.errors import DataError
 from mlem.objects import Value
 
@@ -107,7 +108,14 @@ class DataType(Value, ABC):
         Raises:
             DataError: It is of another type.
         """
+        if self.in_rows and module_of(value) in ("numpy", "pandas") and getattr(value, "ndim", None):
+            return in_slices(self, value, path, lambda part: self.decode(self.encode(part, path), path))
         return self.decode(self.encode(value, path), path)
+
+    @property
+    def in_rows(self) -> bool:
+        """Whether a value has rows, of any number, that can be decoded apart and joined, and its JSON is their list."""
+        return False
 
     def rows(self, value: Any) -> int | None:
         """Count the rows of a value along its first axis; None when values of this type can't be joined along it.

@@ -95,6 +95,11 @@ class ListType(DataType):
             items = [self.dtype.decode(item, child(path, index)) for index, item in enumerate(payload)]
         return tuple(items) if self.as_tuple else items
 
+    @property
+    def in_rows(self) -> bool:
+        """See `DataType.in_rows`."""
+        return self.size is None and not self.as_tuple
+
     def rows(self, value: Any) -> int | None:
         """See `DataType.rows`."""
         return len(value) if self.size is None and not self.as_tuple else None

@@ -180,6 +180,11 @@ class DataFrameType(DataType):
         ordered = ordered.reset_index(drop=True)
         return ordered if same and not self.axis_names else self._labelled(ordered)
 
+    @property
+    def in_rows(self) -> bool:
+        """See `DataType.in_rows`."""
+        return not self.index_cols
+
     def rows(self, value: Any) -> int | None:
         """See `DataType.rows`."""
         return None if self.index_cols else len(value)

@@ -102,6 +102,11 @@ class SeriesType(DataType):
             payload = next(iter(split(payload, [str(self.name)], (), path)[0].values()))
         return pd.Series(columns.decode(payload, self.dtype, self.categories, self.items, lambda row: child(path, row)), name=self.name)
 
+    @property
+    def in_rows(self) -> bool:
+        """See `DataType.in_rows`."""
+        return self.table is None
+
     def rows(self, value: Any) -> int | None:
         """See `DataType.rows`."""
         return len(value) if self.table is None else None
