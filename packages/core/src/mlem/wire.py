@@ -218,6 +218,17 @@ def _with_own_names(frame: Any, data_type: DataType) -> Any:
     return frame.rename(columns=named).drop(columns=[name for name in levels if name not in named])
 
 
+def _with_floats(table: pyarrow.Table, data_type: DataType) -> pyarrow.Table:
+    """Give columns without a value, which have no type, the one that they are to have, where it has such values."""
+    import pyarrow as pa
+
+    dtypes = dict(zip(data_type.names, data_type.dtypes, strict=True)) if isinstance(data_type, DataFrameType) else {}
+    for at, field in enumerate(table.schema):
+        if pa.types.is_null(field.type) and family_of(dtypes.get(field.name, "object")) == "float":
+            table = table.set_column(at, field.name, table.column(at).cast(pa.float64()))
+    return table
+
+
 def _read_arrow(body: bytes | bytearray) -> pyarrow.Table:
     import pyarrow as pa
 
@@ -232,6 +243,7 @@ def _from_arrow(data_type: DataType, table: pyarrow.Table) -> Any:
 
         return np.column_stack([column.to_numpy() for column in table.columns])
     exact = any(family_of(dtype) == "nullable" for dtype in getattr(data_type, "dtypes", (getattr(data_type, "dtype", ""),)))
+    table = _with_floats(table, data_type)
     frame = table.replace_schema_metadata().to_pandas(types_mapper=_nullable().get if exact else None)
     frame = _with_own_names(frame, data_type)
     if isinstance(data_type, SeriesType):

@@ -48,7 +48,6 @@ log = logging.getLogger("mlem.server")
 Reply = Callable[[Response], None]
 Handler = Callable[[Request, Reply], None]
 Shape = Callable[[Response], Response]
-Cancelled = Callable[[], bool]
 
 
 @dataclass(frozen=True, slots=True)
@@ -280,8 +279,8 @@ class App:
         accept = request.headers.get(b"accept", b"")
         if _takes_long(request):
 
-            def decode(cancelled: Cancelled) -> Call:
-                return endpoint.call(request.body, request.media_type, accept, cancelled=cancelled)
+            def decode() -> Call:
+                return endpoint.call(request.body, request.media_type, accept)
 
             self._decode(decode, request, reply, lambda call: self._ask(call, accept, request, reply))
         else:
@@ -292,10 +291,10 @@ class App:
             call.form = form_of(accept)
         self._dispatch(call, request, reply)
 
-    def _decode(self, decode: Callable[[Cancelled], Any], request: Request, reply: Reply, then: Callable[[Any], None]) -> None:
+    def _decode(self, decode: Callable[[], Any], request: Request, reply: Reply, then: Callable[[Any], None]) -> None:
         """Decode a body, a large one beside the loop; then go on with what came of it."""
         if not _takes_long(request):
-            then(decode(_never))
+            then(decode())
             return
 
         def decoded(outcome: Any) -> None:
@@ -329,7 +328,7 @@ class App:
     def _calls(self, request: Request, reply: Reply) -> None:
         """Call several methods, one after the other; the first that fails is the answer."""
 
-        def decode(_cancelled: Cancelled) -> list[Call]:
+        def decode() -> list[Call]:
             payload = parse_json(request.body)
             if not isinstance(payload, dict):
                 raise HttpError(422, "bad-data", "body: expected an object with the arguments of each method")
@@ -365,7 +364,7 @@ class App:
         def answer(response: Response) -> None:
             reply(kserve.refusal(response))
 
-        def decode(_cancelled: Cancelled) -> Inference:
+        def decode() -> Inference:
             return kserve.inference(request.body, request.headers.get(HEADER.encode()))
 
         def ask(inference: Inference) -> None:
@@ -393,7 +392,7 @@ class App:
             ended()
             response = outcome if isinstance(outcome, Response) else self._failed(request, outcome)
             if shape is not None and len(response.body) > LARGE_BYTES:
-                request.cancel = self._decoding.submit(lambda _cancelled: shape(response), shaped).cancel
+                request.cancel = self._decoding.submit(lambda: shape(response), shaped).cancel
                 return
             if shape is not None:
                 try:
@@ -446,10 +445,6 @@ class App:
 def _takes_long(request: Request) -> bool:
     """Whether its body is not decoded on the event loop."""
     return len(request.body) > LARGE_BYTES or request.media_type not in QUICK
-
-
-def _never() -> bool:
-    return False
 
 
 def _get(handler: Handler, *, public: bool = False) -> dict[str, Route]:

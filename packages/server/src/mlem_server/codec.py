@@ -7,6 +7,7 @@ an integer, the alias ``data``) and say where something is wrong. Both give the 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from typing import Annotated, Any
 
@@ -21,6 +22,8 @@ Values = dict[str, Any]
 Convert = Callable[[Any], Any]
 
 _PLAIN: dict[str, Any] = {"int": int, "float": float, "str": str, "bool": bool}
+_LONG_BYTES = 2**20
+_BYTE = re.compile(r" \(byte (\d+)\)$")
 _decode_any = msgspec.json.Decoder().decode
 
 
@@ -40,6 +43,8 @@ def parse_json(body: bytes | bytearray) -> Any:
         return _decode_any(body)
     except (ValueError, RecursionError):
         pass  # the standard library accepts more, and says where the mistake is
+    if len(body) > _LONG_BYTES and b"NaN" not in body and b"Infinity" not in body:
+        raise _misplaced(body)  # for as long as the standard library parses, nobody else gets their turn
     try:
         return json.loads(body.decode("utf-8"))
     except json.JSONDecodeError as error:
@@ -52,6 +57,24 @@ def parse_json(body: bytes | bytearray) -> Any:
         raise HttpError(400, "bad-json", "the JSON is nested too deeply") from error
     except ValueError as error:  # an integer of more digits than the interpreter converts
         raise HttpError(400, "bad-json", "the JSON has a number with too many digits") from error
+
+
+def _misplaced(body: bytes | bytearray) -> HttpError:
+    """Say what is wrong with a long body."""
+    try:
+        _decode_any(body)
+    except RecursionError:
+        return HttpError(400, "bad-json", "the JSON is nested too deeply")
+    except UnicodeDecodeError as error:
+        return HttpError(400, "bad-json", f"the body is not UTF-8: {error.reason} at byte {error.start}")
+    except ValueError as error:
+        found = _BYTE.search(str(error))
+        at = int(found[1]) if found else len(body)
+        said = _BYTE.sub("", str(error)).removeprefix("JSON is malformed: ")
+        line, column = body.count(b"\n", 0, at) + 1, at - body.rfind(b"\n", 0, at)
+        hint = "send the arguments as a JSON object"
+        return HttpError(400, "bad-json", f"the body is not JSON: {said} at line {line} column {column}", hint=hint)
+    raise AssertionError("the caller has tried")
 
 
 def compiled(method: Method) -> Callable[[bytes | bytearray], Values | None]:

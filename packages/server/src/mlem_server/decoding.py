@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
+from mlem.data_types.stopping import stoppable
 from mlem.wire import JSON, NPY, OCTETS
 
 LARGE_BYTES = 64 * 1024
@@ -22,14 +23,14 @@ class Job:
     """Something to be done.
 
     Args:
-        work: What to do, on a thread; it is given what tells whether somebody waits for it still.
+        work: What to do, on a thread; it may ask `mlem.data_types.stopping.go_on`.
         done: Called on the event loop with what came of it, or with what was raised.
 
     Attributes:
         cancelled: Whether nobody waits for it any more.
     """
 
-    def __init__(self, work: Callable[[Callable[[], bool]], Any], done: Callable[[Any], None]) -> None:
+    def __init__(self, work: Callable[[], Any], done: Callable[[Any], None]) -> None:
         self.cancelled = False
         self._work = work
         self._done = done
@@ -44,7 +45,8 @@ class Job:
             return
         outcome: Any
         try:
-            outcome = self._work(lambda: self.cancelled)
+            with stoppable(lambda: self.cancelled):
+                outcome = self._work()
         except Exception as error:
             outcome = error
         if not loop.is_closed():  # else the server has stopped
@@ -62,7 +64,7 @@ class Decoding:
         self._jobs: queue.SimpleQueue[tuple[Job, asyncio.AbstractEventLoop]] = queue.SimpleQueue()
         self._started = False
 
-    def submit(self, work: Callable[[Callable[[], bool]], Any], done: Callable[[Any], None]) -> Job:
+    def submit(self, work: Callable[[], Any], done: Callable[[Any], None]) -> Job:
         """Have something done; to be called on the event loop. See `Job`."""
         if not self._started:
             self._started = True

@@ -14,6 +14,7 @@ from mlem.calling import finished, is_awaited, is_complete
 from mlem.column_names import by_names
 from mlem.data import DataType, UnspecifiedType, infer
 from mlem.data_types.notes import collecting
+from mlem.data_types.stopping import StoppedError
 from mlem.errors import DataError, MlemError
 from mlem.model import Argument, Method
 from mlem.wire import JSON, dump, formats_of, load, written_as
@@ -24,7 +25,7 @@ from mlem_server.errors import HttpError, ModelFailedError, refusal
 from mlem_server.limits import NO_LIMITS, Limits
 from mlem_server.model_errors import failure
 from mlem_server.responses import Response, to_json
-from mlem_server.slices import CancelledError, Slices
+from mlem_server.slices import Slices
 from mlem_server.streaming import Form, Items, gathered, gathered_later
 
 log = logging.getLogger("mlem.server")
@@ -93,24 +94,23 @@ class Endpoint:
         self._slices = Slices(alone, compiled_value(alone.data_type)) if alone is not None and alone.data_type.in_rows else None
         self._joins = method.rowwise and self.argument is not None and len(method.args) == 1
 
-    def call(self, body: bytes | bytearray, media_type: str, accept: bytes = b"", *, cancelled: Callable[[], bool] | None = None) -> Call:
+    def call(self, body: bytes | bytearray, media_type: str, accept: bytes = b"") -> Call:
         """Decode and check a body.
 
         Args:
             body: The whole body.
             media_type: JSON, or one of ``formats``.
             accept: The request's header of this name.
-            cancelled: Of a large body, asked now and then whether to stop.
 
         Raises:
-            CancelledError: It was told to stop.
+            StoppedError: Nobody waits for it any more; see `mlem.data_types.stopping`.
             HttpError: 400 no JSON; 422 with the path, what was expected and what was there.
         """
         if media_type == JSON:
-            sliced = self.call_sliced(body, accept, cancelled) if cancelled is not None else None
+            sliced = self.call_sliced(body, accept)
             if sliced is not None:
                 return sliced
-            values = self._compiled(body) if cancelled is None else None
+            values = self._compiled(body)
             if values is None:
                 return self.call_with(self.parse(body), accept)
             return self._call(values, accept)
@@ -128,12 +128,12 @@ class Endpoint:
             self.limits.check_text(body, b",", b"[{")
         return parse_json(body)
 
-    def call_sliced(self, body: bytes | bytearray, accept: bytes, cancelled: Callable[[], bool], *, bare: bool = False) -> Call | None:
-        """Decode a large body of rows; None when it is something else. See `mlem_server.slices` and `call`."""
+    def call_sliced(self, body: bytes | bytearray, accept: bytes, *, bare: bool = False) -> Call | None:
+        """Decode a large body of rows; None when it is small, or something else. See `mlem_server.slices` and `call`."""
         slices, argument = self._slices, self.argument
-        if slices is None or argument is None:
+        if len(body) <= LARGE_BYTES or slices is None or argument is None:
             return None
-        call = self._guarded(lambda: {argument.name: slices.decode(body, bare=bare, cancelled=cancelled)}, accept)
+        call = self._guarded(lambda: {argument.name: slices.decode(body, bare=bare)}, accept)
         return call if call.values[argument.name] is not None else None
 
     def call_with(self, payload: Any, accept: bytes = b"") -> Call:
@@ -160,7 +160,7 @@ class Endpoint:
                 call = self._call(decode(), accept)
             call.notes = notes.lines
             return call
-        except CancelledError:
+        except StoppedError:
             raise
         except MlemError as error:
             raise refusal(error) from error

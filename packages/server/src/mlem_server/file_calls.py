@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import io
 import json
+from typing import TYPE_CHECKING, Any
 
+from mlem.data_types.sliced import SLICE_ROWS, moved_down
+from mlem.data_types.stopping import go_on
 from mlem.errors import UserError
 from mlem.wire import JSON
 from mlem_server.codec import Values
@@ -14,6 +17,10 @@ from mlem_server.endpoint import Call, Endpoint, type_of_answer
 from mlem_server.errors import HttpError
 from mlem_server.request import Request
 from mlem_server.responses import Response
+
+if TYPE_CHECKING:
+    from mlem.csv_table import CsvReader
+    from mlem.model import Argument
 
 _UNREADABLE = ("bad-csv", "bad-encoding", "empty-data")
 
@@ -46,7 +53,7 @@ def call_of_file(endpoint: Endpoint, request: Request) -> Call:
     def decode() -> Values:
         if media_type == CSV:
             reader = CsvReader(argument.data_type, form, "the body", argument.name, header_needed=False)
-            return {argument.name: argument.data_type.decode(reader.read(io.BytesIO(request.body)), argument.name)}
+            return {argument.name: _table(reader, argument, request.body)}
         if FILES[media_type] == "parquet" and limits.read_parquet is not None:
             value = fit(limits.read_parquet(request.body).to_pandas(), argument.data_type, argument.name)
         else:
@@ -61,6 +68,22 @@ def call_of_file(endpoint: Endpoint, request: Request) -> Call:
         if error.code in _UNREADABLE:
             raise HttpError(400, error.code, error.message, hint=error.hint, known=error.known) from error
         raise
+
+
+def _table(reader: CsvReader, argument: Argument, body: bytes | bytearray) -> Any:
+    """Read a table, a part at a time where its rows can be read apart."""
+    from mlem.csv_layout import layout_of  # late: most servers read no tables
+
+    data_type, name = argument.data_type, argument.name
+    if not data_type.in_rows or len(body) <= LARGE_BYTES or layout_of(data_type, name).untyped:
+        return data_type.decode(reader.read(io.BytesIO(body)), name)
+    parts, before = [], 0
+    for rows in reader.parts(io.BytesIO(body), SLICE_ROWS):
+        go_on()
+        with moved_down(name, before):
+            parts.append(data_type.decode(rows, name))
+        before += len(rows)
+    return data_type.join(parts) if parts else data_type.decode([], name)
 
 
 def answer_as_file(endpoint: Endpoint, request: Request, response: Response) -> Response:

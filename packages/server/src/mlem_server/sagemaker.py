@@ -11,7 +11,7 @@ https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_runtime_InvokeEndp
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 from mlem.call_arguments import arguments_of
 from mlem.model import Method
@@ -65,13 +65,12 @@ def _attribute(headers: Mapping[bytes, bytes], name: str) -> str | None:
     return None
 
 
-def call_of(endpoint: Endpoint, request: Request, cancelled: Callable[[], bool] | None = None) -> Call:
+def call_of(endpoint: Endpoint, request: Request) -> Call:
     """Decode an invocation.
 
     Args:
         endpoint: The method that it is for.
         request: Its body is JSON, binary, or a file's content; CSV has a row of names or not.
-        cancelled: Of a large body, asked now and then whether to stop.
 
     Raises:
         HttpError: See `Endpoint.call` and `call_of_file`.
@@ -80,7 +79,7 @@ def call_of(endpoint: Endpoint, request: Request, cancelled: Callable[[], bool] 
         return call_of_file(endpoint, request)
     accept = request.headers.get(b"accept", b"")
     if request.media_type == JSON:
-        sliced = endpoint.call_sliced(request.body, accept, cancelled, bare=True) if cancelled is not None else None
+        sliced = endpoint.call_sliced(request.body, accept, bare=True)
         if sliced is not None:
             return sliced
         return endpoint.call_with(arguments_of(endpoint.parse(request.body), endpoint.method), accept)

@@ -15,6 +15,7 @@ import msgspec
 
 from mlem.data import DataType
 from mlem.data_types.sliced import moved_down
+from mlem.data_types.stopping import go_on
 from mlem.model import ALIAS, Argument
 
 SLICE_BYTES = 128 * 1024
@@ -27,10 +28,6 @@ _COMMA = re.compile(rb",")
 
 Parse = Callable[[bytes], Any]
 """Makes a value of the JSON of some rows; returns None for JSON that it does not take; raises ValueError for what is none."""
-
-
-class CancelledError(Exception):
-    """Nobody waits for the value any more."""
 
 
 class Slices:
@@ -47,20 +44,19 @@ class Slices:
         self._fast = fast
         self._keys = {argument.name, ALIAS, *_WRAPPERS}
 
-    def decode(self, body: bytes | bytearray, *, bare: bool, cancelled: Callable[[], bool]) -> Any:
+    def decode(self, body: bytes | bytearray, *, bare: bool) -> Any:
         """Decode a body.
 
         Args:
             body: The whole body.
             bare: Whether the value may come without the argument's name.
-            cancelled: Asked between slices whether to stop.
 
         Returns:
             The value; None for a body that is not these rows alone, or that has to be looked at as a whole for another reason.
 
         Raises:
             DataError: A row does not fit.
-            CancelledError: It was told to stop.
+            StoppedError: Nobody waits for it any more.
         """
         found = self._rows_in(body, bare=bare)
         if found is None:
@@ -68,8 +64,7 @@ class Slices:
         parts, count = [], 0
         try:
             for text in _cut(body, *found):
-                if cancelled():
-                    raise CancelledError
+                go_on()
                 part = self._part(text, count)
                 parts.append(part)
                 count += self._type.rows(part) or 0

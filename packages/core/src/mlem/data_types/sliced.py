@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from mlem.data_types.stopping import go_on
 from mlem.errors import DataError
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ def in_slices(data_type: DataType, value: Any, path: str, convert: Callable[[Any
         return convert(value)
     parts = []
     for start in range(0, count, SLICE_ROWS):
+        go_on()
         with moved_down(path, start):
             parts.append(convert(data_type.part(value, start, start + SLICE_ROWS)))
     try:

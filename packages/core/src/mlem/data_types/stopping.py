@@ -1,0 +1,38 @@
+"""Stopping what converts a large value, once nobody waits for it: who converts asks now and then."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+from contextvars import ContextVar
+
+_asked: ContextVar[Callable[[], bool] | None] = ContextVar("mlem_data_stopping", default=None)
+
+
+class StoppedError(Exception):
+    """Nobody waits for the value any more."""
+
+
+@contextlib.contextmanager
+def stoppable(stopped: Callable[[], bool]) -> Iterator[None]:
+    """Let conversions within this end early.
+
+    Args:
+        stopped: Whether to end.
+    """
+    token = _asked.set(stopped)
+    try:
+        yield
+    finally:
+        _asked.reset(token)
+
+
+def go_on() -> None:
+    """Go on converting, if somebody waits for it.
+
+    Raises:
+        StoppedError: Nobody does.
+    """
+    asked = _asked.get()
+    if asked is not None and asked():
+        raise StoppedError
