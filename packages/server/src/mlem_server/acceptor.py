@@ -99,6 +99,8 @@ class Acceptor:
 
     def _accept(self) -> None:
         for _ in range(_AT_ONCE):
+            if self._context is None and self._handshakes and self._is_full():
+                return  # those that were taken just now are connections in a moment, and can make room then
             try:
                 connection, _ = self._listener.accept()
             except (BlockingIOError, InterruptedError, ConnectionAbortedError):
@@ -125,7 +127,7 @@ class Acceptor:
 
     def _take(self, connection: socket.socket) -> None:
         connection.setblocking(False)
-        if self._connections.count + len(self._handshakes) >= self._most and not self._make_room():
+        if self._is_full() and not self._make_room():
             self._turn_away(connection)
             return
         task = self._loop.create_task(self._connect(connection))
@@ -140,6 +142,9 @@ class Acceptor:
             )
         except (OSError, asyncio.CancelledError):  # a caller who is gone, speaks no TLS, or takes too long, is no concern of ours
             connection.close()
+
+    def _is_full(self) -> bool:
+        return self._connections.count + len(self._handshakes) >= self._most
 
     def _make_room(self) -> bool:
         """End what is the least loss: a connection that asks nothing, or a handshake that takes long."""

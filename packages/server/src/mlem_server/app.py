@@ -225,6 +225,10 @@ class App:
         """Look after calls that wait; see `Dispatcher.look`."""
         self.dispatcher.look()
 
+    def late(self, seconds: float) -> None:
+        """Note by how much the event loop was late."""
+        self._metrics.late(seconds)
+
     def stop(self) -> Response:
         """Say by ``/readyz`` that the server stops; return the answer to what takes longer than that may take."""
         self.readiness = STOPPING

@@ -96,7 +96,9 @@ class Connections:
             self._app.look()  # first: who waited behind another's call hears why
             for connection in [each for each in self._all if each.deadline < now]:
                 connection.expire()
+            due = self.now() + self._tick_s
             await asyncio.sleep(self._tick_s)
+            self._app.late(self.now() - due)
 
     async def stop(self, timeout_s: float, refusal: Response) -> int:
         """Let what is in flight be finished, and close all connections.

@@ -19,7 +19,7 @@ from mlem.errors import DataError, MlemError
 from mlem.model import Argument, Method
 from mlem.wire import JSON, dump, formats_of, load, written_as
 from mlem_server.accept import preferred
-from mlem_server.codec import Values, compiled, compiled_value, parse_json
+from mlem_server.codec import Values, compiled, compiled_value, expect_json, parse_json
 from mlem_server.decoding import LARGE_BYTES
 from mlem_server.errors import HttpError, ModelFailedError, refusal
 from mlem_server.limits import NO_LIMITS, Limits
@@ -110,6 +110,7 @@ class Endpoint:
             sliced = self.call_sliced(body, accept)
             if sliced is not None:
                 return sliced
+            expect_json(body)
             values = self._compiled(body)
             if values is None:
                 return self.call_with(self.parse(body), accept)

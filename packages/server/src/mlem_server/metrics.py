@@ -16,6 +16,7 @@ MULTIPROCESS_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
 CONTENT_TYPE = b"text/plain; version=0.0.4; charset=utf-8"
 
 _SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
+_LATE = (0.001, 0.01, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 _CALLS = (1, 2, 4, 8, 16, 32, 64, 128, 256)
 
 
@@ -38,6 +39,9 @@ class Metrics:
         )
         self._seconds = {route: seconds.labels(route) for route in routes}
         self._queue = Histogram("mlem_queue_seconds", "What a call waited for the model.", registry=registry, buckets=_SECONDS)
+        self._late = Histogram(
+            "mlem_loop_late_seconds", "By how much the event loop is late, several times a second.", registry=registry, buckets=_LATE
+        )
         self._calls = Histogram("mlem_batch_calls", "Calls that went to the model as one.", registry=registry, buckets=_CALLS)
         self._in_flight = Gauge("mlem_in_flight", "Calls that are being answered.", registry=registry, multiprocess_mode="livesum")
         self._load = Gauge("mlem_load_seconds", "What loading the model took.", registry=registry, multiprocess_mode="max")
@@ -66,6 +70,10 @@ class Metrics:
         self._calls.observe(len(waited_s))
         for seconds in waited_s:
             self._queue.observe(seconds)
+
+    def late(self, seconds: float) -> None:
+        """Note by how much the event loop was late: what takes it for long keeps everybody waiting."""
+        self._late.observe(max(0.0, seconds))
 
     def answered(self, route: str, status: int, seconds: float) -> None:
         """Note an answer.

@@ -17,6 +17,7 @@ from mlem.data import DataType
 from mlem.data_types.sliced import moved_down
 from mlem.data_types.stopping import go_on
 from mlem.model import ALIAS, Argument
+from mlem_server.codec import has_words
 
 SLICE_BYTES = 128 * 1024
 _WRAPPERS = ("inputs", "instances", "dataframe_records")
@@ -128,7 +129,7 @@ def _is_json(text: bytes) -> bool:
     try:
         _check(text)
     except (msgspec.DecodeError, RecursionError):
-        if b"NaN" not in text and b"Infinity" not in text:  # which the standard library writes
+        if not has_words(text):
             return False
         try:
             json.loads(text)
