@@ -203,3 +203,66 @@ def test_a_certificate_that_is_none_is_refused_with_the_next_step(starter: Any, 
     assert served.process.wait(timeout=60) == 2
     assert "error[bad-certificate]" in served.log
     assert "Traceback" not in served.log
+
+
+# What RFC 9112 and 9110 say of heads
+
+
+def status_of(served: Any, head: bytes) -> int:
+    answer = served.raw(head, finish=True)
+    assert answer.count(b"\r\nserver: ") == 1
+    return int(answer.split(b" ", 2)[1])
+
+
+@pytest.mark.parametrize(
+    ("head", "status", "code"),
+    [
+        (b"GET /healthz HTTP/1.1\r\n", 400, "bad-host"),
+        (b"GET /healthz HTTP/1.1\r\nHost: a\r\nHost: a\r\n", 400, "repeated-header"),
+        (b"GET /healthz HTTP/1.1\r\nHost: a b\r\n", 400, "bad-host"),
+        (b"GET /healthz HTTP/1.1\r\nHost: a/b\r\n", 400, "bad-host"),
+        (b"GET /healthz HTTP/1.1\r\nHost: user@a\r\n", 400, "bad-host"),
+        (b"GET /healthz HTTP/1.1\r\nHost: a:b\r\n", 400, "bad-host"),
+        (b"POST /predict HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip, chunked\r\n", 501, "unknown-transfer-coding"),
+        (b"POST /predict HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: identity\r\n", 501, "unknown-transfer-coding"),
+        (b"POST /predict HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: xchunked\r\n", 501, "unknown-transfer-coding"),
+        (b"POST /predict HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked, gzip\r\n", 400, "bad-http"),
+        (b"POST /predict HTTP/1.0\r\nHost: a\r\nTransfer-Encoding: chunked\r\n", 400, "bad-http"),
+        (b"GET /healthz HTTP/1.2\r\nHost: a\r\n", 505, "bad-http-version"),
+        (b"GET /healthz HTTP/2.0\r\nHost: a\r\n", 505, "bad-http-version"),
+        (b"GET /healthz HTTP/0.9\r\nHost: a\r\n", 505, "bad-http-version"),
+        (b"PRI * HTTP/2.0\r\n\r\nSM\r\n", 505, "bad-http-version"),
+        (b"GET /" + b"x" * 20_000 + b" HTTP/1.1\r\nHost: a\r\n", 414, "target-too-long"),
+        (b"GET /" + b"x" * 200_000, 414, "target-too-long"),
+        (b"GET /healthz HTTP/1.1\r\nHost: a\r\n" + b"a: b\r\n" * 300, 431, "too-many-headers"),
+        (b"POST /predict HTTP/1.1\r\nHost: a\r\nExpect: a-miracle\r\nContent-Length: 2\r\n", 417, "unknown-expectation"),
+        (b"CONNECT example.com:443 HTTP/1.1\r\nHost: example.com\r\n", 501, "not-implemented"),
+        (b"GET /healthz HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer a\r\nAuthorization: Bearer b\r\n", 400, "repeated-header"),
+    ],
+)
+def test_heads_that_are_not_as_http_wants_them_have_a_refusal_and_a_count_of_their_own(
+    iris: Any, head: bytes, status: int, code: str
+) -> None:
+    counted = f'mlem_rejected_total{{reason="{code}"}}'.encode()
+
+    def count() -> float:
+        lines = [line for line in iris.get("/metrics").body.splitlines() if line.startswith(counted)]
+        return float(lines[0].split()[-1]) if lines else 0.0
+
+    before = count()
+    assert status_of(iris, head + b"\r\n") == status
+    assert count() == before + 1
+
+
+@pytest.mark.parametrize("host", [b"a", b"a:80", b"[::1]:80", b"xn--bcher-kva.example", b"", b"a_b.example:8080", b"127.0.0.1"])
+def test_hosts_that_clients_send_are_taken(iris: Any, host: bytes) -> None:
+    assert status_of(iris, b"GET /healthz HTTP/1.1\r\nHost: " + host + b"\r\nConnection: close\r\n\r\n") == 200
+
+
+def test_a_client_of_http_1_0_needs_no_host(iris: Any) -> None:
+    assert status_of(iris, b"GET /healthz HTTP/1.0\r\n\r\n") == 200
+
+
+def test_repeated_headers_that_are_lists_are_one(iris: Any) -> None:
+    head = b"Accept: text/html\r\nAccept: application/json\r\nConnection: close\r\n"
+    assert iris.raw(CALL % (len(BODY), head, BODY)).startswith(b"HTTP/1.1 200 ")

@@ -86,8 +86,10 @@ async def _run(app: App, listener: socket.socket, settings: Settings, load: Call
             acceptor.start()
             log.info("ready: POST %s", ", ".join(f"{url}/{method}" for method in app.model.methods))
         await waiting
+    refusal = app.stop()
+    connections.stopping = True  # for those that are taken now, too
     await acceptor.stop(worker=settings.life_fd is not None, own=settings.fd is None)
-    cut_off = await connections.stop(settings.shutdown_timeout_s, app.stop())
+    cut_off = await connections.stop(settings.shutdown_timeout_s, refusal)
     waiting.cancel()
     app.close()
     if loading.done():
