@@ -25,6 +25,7 @@ _WRAPPERS = ("inputs", "instances", "dataframe_records")
 _HEAD = re.compile(rb'\s*(?:\{\s*("(?:[^"\\]|\\.)*")\s*:\s*)?\[\s*')
 _BLANKS = b" \t\r\n"
 _ENDS = {b"[": re.compile(rb"\]\s*,"), b"{": re.compile(rb"\}\s*,")}
+_BLANK = re.compile(rb"\s*")
 _COMMA = re.compile(rb",")
 
 Parse = Callable[[bytes], Any]
@@ -37,9 +38,11 @@ class Slices:
     Args:
         argument: The argument.
         fast: A compiled decoder of its JSON; None where there is none.
+        size_bytes: How large a slice is, at least.
     """
 
-    def __init__(self, argument: Argument, fast: Parse | None) -> None:
+    def __init__(self, argument: Argument, fast: Parse | None, size_bytes: int = SLICE_BYTES) -> None:
+        self._size_bytes = size_bytes
         self._type: DataType = argument.data_type
         self._name = argument.name
         self._fast = fast
@@ -64,7 +67,7 @@ class Slices:
             return None
         parts, count = [], 0
         try:
-            for text in _cut(body, *found):
+            for text in _cut(body, *found, self._size_bytes):
                 go_on()
                 part = self._part(text, count)
                 parts.append(part)
@@ -104,7 +107,7 @@ class Slices:
             return self._type.decode(_loads(text), self._name)
 
 
-def _cut(body: bytes | bytearray, start: int, end: int) -> Iterator[bytes]:
+def _cut(body: bytes | bytearray, start: int, end: int, size_bytes: int) -> Iterator[bytes]:
     """Yield lists of rows, as JSON.
 
     Raises:
@@ -113,7 +116,7 @@ def _cut(body: bytes | bytearray, start: int, end: int) -> Iterator[bytes]:
     ends = _ENDS.get(bytes(body[start : start + 1]), _COMMA)
     view = memoryview(body)
     while start < end:
-        length = SLICE_BYTES
+        length = size_bytes
         while True:
             found = ends.search(body, start + length, end) if start + length < end else None
             stop = end if found is None else found.end() - 1  # the comma
@@ -123,6 +126,8 @@ def _cut(body: bytes | bytearray, start: int, end: int) -> Iterator[bytes]:
             length = 2 * (stop - start)
         yield text
         start = stop + 1
+        if found is not None and _BLANK.fullmatch(body, start, end):
+            raise ValueError("a comma with nothing behind it")
 
 
 def _is_json(text: bytes) -> bool:
