@@ -158,6 +158,14 @@ def coverage(session: nox.Session) -> None:
 
 
 @nox.session
+def fuzz(session: nox.Session) -> None:
+    """Send the server what callers who mean no good would send, for ten minutes, or for so many seconds."""
+    install(session, EVERYWHERE, *group("test", "formats", "values", "kserve"))
+    seconds = session.posargs[0] if session.posargs else "600"
+    session.run("python", "-m", "pytest", "tests/fuzz", env={"MLEM_FUZZ_SECONDS": seconds})
+
+
+@nox.session
 def lint(session: nox.Session) -> None:
     """Check style and format."""
     session.install(*group("lint"))
