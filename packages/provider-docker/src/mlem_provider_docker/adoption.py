@@ -79,6 +79,7 @@ def record_of(engine: Engine, where: str | None, found: Mapping[str, Any], model
         "network": None,
         "volumes": [],
         "read_only": False,
+        "log_max_mib": None,
         "run_arguments": {},
         "platform": None,
         "engine": where,

@@ -25,6 +25,10 @@ IN_PLACE = "in place"
 _FREE_PORTS = range(20000, 32768)
 """Where free ports are looked for: below the ports that Linux gives to outgoing connections, so that one stays free while its
 container restarts. Source: https://docs.kernel.org/networking/ip-sysctl.html, ip_local_port_range (read 2026-11)."""
+_FILE_LOGS = ("json-file", "local")
+"""Logging drivers that keep files beside the Engine, the first without a bound. Source:
+https://docs.docker.com/engine/logging/drivers/json-file/ and local/, their options max-size and max-file (read 2026-11)."""
+_LOG_FILES = 3
 _OURS = ("image", "name", "labels", "ports", "detach", "auto_remove", "remove")
 
 
@@ -34,7 +38,7 @@ def config_digest(wanted: Record) -> str:
     return hashlib.sha256(json.dumps(content, sort_keys=True, default=str).encode()).hexdigest()[:32]
 
 
-def settings(wanted: Record, host_port: int, lineage: str, deployment: str, image_id: str) -> dict[str, Any]:
+def settings(wanted: Record, host_port: int, lineage: str, deployment: str, image_id: str, logging: str = "") -> dict[str, Any]:
     """Return what the SDK's ``containers.create`` takes.
 
     Args:
@@ -43,6 +47,7 @@ def settings(wanted: Record, host_port: int, lineage: str, deployment: str, imag
         lineage: Whose container it is.
         deployment: The deployment's name.
         image_id: The image that it is made from.
+        logging: The Engine's logging driver.
 
     Raises:
         UserError: A run argument has an option of its own, or a variable to pass on is not set.
@@ -78,6 +83,9 @@ def settings(wanted: Record, host_port: int, lineage: str, deployment: str, imag
     if wanted["read_only"]:
         found["read_only"] = True
         found["tmpfs"] = {"/tmp": ""}  # noqa: S108  # the path in the container
+    if wanted["log_max_mib"] and logging in _FILE_LOGS:
+        file_kib = wanted["log_max_mib"] * 1024 // _LOG_FILES
+        found["log_config"] = {"type": logging, "config": {"max-size": f"{file_kib}k", "max-file": str(_LOG_FILES)}}
     if wanted["platform"]:
         found["platform"] = wanted["platform"]
     return {**found, **wanted["run_arguments"]}

@@ -68,6 +68,9 @@ class DockerContainer(ImageOptions, Deployment):
         description="name or address under which clients reach the published port (default: that of the Engine's machine, or this one); "
         "for a command that runs in a container beside those of the Engine: host.docker.internal",
     )
+    log_max_mib: Annotated[int, Field(ge=1), Unit("MiB")] | None = Field(
+        default=30, description="what the Engine keeps of the container's log, the newest, in three files; null keeps all"
+    )
     network: str | None = Field(default=None, description="network to join (default: the Engine's bridge)")
     volumes: list[str] = Field(default=[], description="volumes and folders to mount, as SOURCE:TARGET or SOURCE:TARGET:ro")
     read_only: bool = Field(default=False, description="mount the container's root read-only, with a /tmp in memory")

@@ -107,7 +107,9 @@ class Placement:
                 continue
             self.ctx.guard()
             image = self.engine.image(self.wanted["image"]) or {}
-            settings = container.settings(self.wanted, port, self.ctx.lineage, self.ctx.name, str(image.get("Id")))
+            settings = container.settings(
+                self.wanted, port, self.ctx.lineage, self.ctx.name, str(image.get("Id")), self.engine.logging_driver()
+            )
             id_ = self.engine.create(self.wanted["image"], self.name, settings)
             began = self._make_way(port, others)
             try:

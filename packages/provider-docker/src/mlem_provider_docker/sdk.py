@@ -134,6 +134,11 @@ class Engine:
             info: dict[str, Any] = self._api.info()
         return place_of(info, self.endpoint.host)
 
+    def logging_driver(self) -> str:
+        """Return what keeps the logs of containers that do not say: ``json-file``, ``local``, ``journald``..."""
+        with _translated("ask the Docker Engine how it keeps logs"):
+            return str(self._api.info().get("LoggingDriver") or "")
+
     # Containers
 
     def containers(self, lineage: str) -> list[dict[str, Any]]:

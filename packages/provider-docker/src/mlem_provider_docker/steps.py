@@ -193,6 +193,7 @@ class ContainerStep(Step):
             "network": deployment.network,
             "volumes": [_mount(deployment, volume) for volume in deployment.volumes],
             "read_only": deployment.read_only,
+            "log_max_mib": deployment.log_max_mib,
             "run_arguments": dict(deployment.run_arguments),
             "platform": deployment.platform,
             "engine": _env(ctx).where,
