@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
+from mlem.protection import OTHERS, TOKENS, TOKENS_VARIABLE
+
 if TYPE_CHECKING:
     from mlem.deployment import Deployment
     from mlem.env import Env
@@ -44,6 +46,8 @@ class Change:
         reason: Why, in words; empty for ``keep``.
         downtime: What a caller of the deployment would notice, in words; empty when nothing.
         fields: What differs: what there is and what there should be, by field.
+        protection: What keeps strangers out, now and then, whether it differs or not: ``tokens`` and ``tls``; empty for a step
+            that starts no server.
     """
 
     step: str
@@ -51,6 +55,7 @@ class Change:
     reason: str = ""
     downtime: str = ""
     fields: Mapping[str, Difference] = field(default_factory=dict, compare=False)
+    protection: Mapping[str, Difference] = field(default_factory=dict, compare=False)
 
 
 @dataclass(frozen=True)
@@ -170,6 +175,10 @@ def _words(key: str, old: Any, new: Any) -> str:
     if isinstance(old, Mapping) and isinstance(new, Mapping):
         names = [name for name in {**old, **new} if old.get(name) != new.get(name)]
         return ", ".join(_words(f"{key}.{name}", old.get(name), new.get(name)) for name in names)
+    if key == TOKENS and old == OTHERS:
+        return f"the value of {TOKENS_VARIABLE}"
+    if key == TOKENS_VARIABLE or key.endswith(f".{TOKENS_VARIABLE}"):
+        return f"{key} changes"  # in a record of before it was refused there: no place for its value
     before, after = ("none" if value is None else str(value) for value in (old, new))
     alike = next((at for at, (one, other) in enumerate(zip(before, after, strict=False)) if one != other), min(len(before), len(after)))
     start = alike if alike > _SHOWN // 2 and max(len(before), len(after)) > _SHOWN else 0

@@ -38,7 +38,10 @@ class HerokuApp(ImageOptions, Deployment):
     quantity: Annotated[int, Field(ge=1, le=MOST_DYNOS)] = Field(
         default=1, description="number of web dynos; Heroku's documentation allows one of the sizes eco and basic"
     )
-    environment: dict[str, str] = Field(default={}, description="config vars of the app; for secrets see pass_environment")
+    environment: dict[str, str] = Field(
+        default={},
+        description="config vars of the app; for secrets see pass_environment; tokens come from this command's MLEM_SERVER_TOKENS",
+    )
     pass_environment: list[str] = Field(
         default=[], description="names of variables that become config vars with their values here; the values reach no file of mlem"
     )
