@@ -23,6 +23,8 @@ from mlem.errors import UserError
 
 TOKENS_VARIABLE = "MLEM_SERVER_TOKENS"
 TOKEN_FILE_VARIABLE = "MLEM_SERVER_TOKEN_FILE"  # noqa: S105  # the name of a variable
+TOKEN_VARIABLE = "MLEM_TOKEN"  # noqa: S105  # the same
+"""The token of a caller."""
 TLS_VARIABLE = "MLEM_SERVER_TLS_CERT"
 TLS_KEY_VARIABLE = "MLEM_SERVER_TLS_KEY"
 

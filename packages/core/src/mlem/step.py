@@ -172,7 +172,8 @@ def differences(recorded: Record, wanted: Record) -> str:
 
 
 def _words(key: str, old: Any, new: Any) -> str:
-    if isinstance(old, Mapping) and isinstance(new, Mapping):
+    if isinstance(old, Mapping | None) and isinstance(new, Mapping | None) and old != new:
+        old, new = old or {}, new or {}
         names = [name for name in {**old, **new} if old.get(name) != new.get(name)]
         return ", ".join(_words(f"{key}.{name}", old.get(name), new.get(name)) for name in names)
     if key == TOKENS and old == OTHERS:
