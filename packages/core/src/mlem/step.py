@@ -172,7 +172,7 @@ def differences(recorded: Record, wanted: Record) -> str:
 
 
 def _words(key: str, old: Any, new: Any) -> str:
-    if isinstance(old, Mapping | None) and isinstance(new, Mapping | None) and old != new:
+    if isinstance(old, Mapping | None) and isinstance(new, Mapping | None) and (old or new):
         old, new = old or {}, new or {}
         names = [name for name in {**old, **new} if old.get(name) != new.get(name)]
         return ", ".join(_words(f"{key}.{name}", old.get(name), new.get(name)) for name in names)

@@ -12,6 +12,7 @@ from mlem.deployment import Condition, Deployment, DeploymentStatus
 from mlem.errors import NotFoundError
 from mlem.legacy import Adopted, Translation, served_by_04
 from mlem.step import Context, Step
+from mlem.variables import check_names
 from mlem_provider_docker import ImageOptions
 from mlem_provider_heroku.app_step import AppStep
 from mlem_provider_heroku.limits import APP_NAME, CONFIG_VAR_NAME, DYNO_MEMORY_MIB, LOG_LINES, MOST_DYNOS, REQUEST_TIMEOUT_S
@@ -76,6 +77,7 @@ class HerokuApp(ImageOptions, Deployment):
     @field_validator("environment", "pass_environment")
     @classmethod
     def _check_names(cls, variables: Any) -> Any:
+        check_names(variables)
         for name in variables:
             if not re.fullmatch(CONFIG_VAR_NAME, name) or name.startswith("HEROKU_") or name in (LINEAGE_VAR, "PORT"):
                 raise ValueError(f'"{name}" is no name of a config var that may be set')

@@ -166,13 +166,13 @@ def _print_outcome(one: DeploymentHandle, outcome: Outcome, output: str) -> None
     if protection is not None:
         say(f"tokens: {protection['tokens'] or 'none, whoever reaches it may call it: set MLEM_SERVER_TOKENS and run again'}")
     if address:
-        example = _example(one, address)
+        example = _example(one, address, asks=bool(protection and protection["tokens"]))
         if example:
             say(f"try: {example}")
 
 
-def _example(one: DeploymentHandle, address: str) -> str | None:
-    """Return a curl line with the model's own sample row."""
+def _example(one: DeploymentHandle, address: str, *, asks: bool) -> str | None:
+    """Return a curl line with the model's own sample row, and with the caller's token where the server asks for one."""
     import shlex
 
     model, _ = one._model()
@@ -182,7 +182,8 @@ def _example(one: DeploymentHandle, address: str) -> str | None:
     body = json.dumps(sample.args)
     if len(body) > 2000:
         return None
-    return f"curl -X POST {address}/{method} -H 'Content-Type: application/json' -d {shlex.quote(body)}"
+    token = ' -H "Authorization: Bearer $MLEM_TOKEN"' if asks else ""
+    return f"curl -X POST {address}/{method}{token} -H 'Content-Type: application/json' -d {shlex.quote(body)}"
 
 
 @click.command()
