@@ -5,7 +5,7 @@ import pytest
 from mlem.errors import UserError
 from mlem.kept_protection import protection_change
 from mlem.protection import has_these_tokens, passed_tokens, protection, recorded_protection, seen_protection
-from mlem.step import Difference, differences
+from mlem.step import Difference, differences, fields_of
 
 TOKENS = "MLEM_SERVER_TOKENS"
 FILE = {"MLEM_SERVER_TOKEN_FILE": "/run/tokens"}
@@ -84,8 +84,10 @@ def test_a_server_that_a_killed_run_left_is_adopted_only_with_the_tokens_that_ar
     assert [has_these_tokens(*each) for each in fitting] == [True, False, False, False, True, False, True, False, True]
 
 
-def test_a_secret_that_a_record_of_before_has_is_in_no_words() -> None:
-    assert differences({"environment": {TOKENS: "canary"}}, {"environment": {}}) == f"environment.{TOKENS} changes"
+def test_a_secret_that_a_record_of_before_has_is_not_shown() -> None:
+    hidden = Difference({TOKENS: "(hidden)", "A": "1"}, {"A": "1"})
+    assert fields_of({"environment": {TOKENS: "canary", "A": "1"}}, {"environment": {"A": "1"}}) == {"environment": hidden}
+    assert differences({"environment": {TOKENS: "canary"}}, {"environment": {}}) == f"environment.{TOKENS} (hidden) -> none"
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 import shutil
+import subprocess
+import sys
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -51,8 +53,12 @@ def status_of(project: Project, token: str | None = None) -> int:
     """Return the status of a call to whatever serves now."""
     record = project.handle("app").state()
     assert record is not None
+    return call(record.records["process"]["url"], token)
+
+
+def call(url: str, token: str | None) -> int:
     headers = {} if token is None else {"Authorization": f"Bearer {token}"}
-    request = urllib.request.Request(f"{record.records['process']['url']}/interface.json", headers=headers)
+    request = urllib.request.Request(f"{url}/interface.json", headers=headers)
     try:
         with urllib.request.urlopen(request, timeout=60) as response:
             return int(response.status)
@@ -203,6 +209,29 @@ def test_from_python_it_is_the_same(project: Project, monkeypatch: pytest.Monkey
         project.handle("app").run()
     api.deploy("local", "app", project=project.folder, drop=["tokens"])
     assert status_of(project) == 200
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "0.0.0.0"])
+@pytest.mark.parametrize("tokens", ["one", None])
+def test_serving_in_a_terminal_asks_for_the_tokens_of_its_shell_and_says_when_it_asks_nobody(
+    project: Project, host: str, tokens: str | None
+) -> None:
+    environment = {**project.variables, **({TOKENS: tokens} if tokens else {})}
+    command = [sys.executable, "-m", "mlem.cli", "serve", "double", "--host", host, "--port", "0"]
+    lines = []
+    with subprocess.Popen(command, cwd=project.folder, env=environment, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        try:
+            for line in process.stderr:
+                lines.append(line)
+                if "ready: POST" in line:
+                    break
+            port = (re.search(r"listening on http://[0-9.]+:([0-9]+)", "".join(lines)) or [""])[1]
+            statuses = [call(f"http://127.0.0.1:{port}", token) for token in (None, "one")]
+        finally:
+            process.terminate()
+    assert statuses == ([401, 200] if tokens else [200, 200])
+    assert "".join(lines).count("may call the model") == (0 if tokens or host == "127.0.0.1" else 1)
 
 
 # Tokens belong in no file

@@ -163,7 +163,12 @@ class Step(ABC):
 
 def fields_of(recorded: Record, wanted: Record) -> dict[str, Difference]:
     """Return the fields that differ."""
-    return {key: Difference(recorded.get(key), value) for key, value in wanted.items() if recorded.get(key) != value}
+    return {key: Difference(_shown(recorded.get(key)), _shown(value)) for key, value in wanted.items() if recorded.get(key) != value}
+
+
+def _shown(value: Any) -> Any:
+    """Return a value as it may be shown: records of before tokens were refused in declarations may have some."""
+    return {**value, TOKENS_VARIABLE: "(hidden)"} if isinstance(value, Mapping) and TOKENS_VARIABLE in value else value
 
 
 def differences(recorded: Record, wanted: Record) -> str:
@@ -178,8 +183,6 @@ def _words(key: str, old: Any, new: Any) -> str:
         return ", ".join(_words(f"{key}.{name}", old.get(name), new.get(name)) for name in names)
     if key == TOKENS and old == OTHERS:
         return f"the value of {TOKENS_VARIABLE}"
-    if key == TOKENS_VARIABLE or key.endswith(f".{TOKENS_VARIABLE}"):
-        return f"{key} changes"  # in a record of before it was refused there: no place for its value
     before, after = ("none" if value is None else str(value) for value in (old, new))
     alike = next((at for at, (one, other) in enumerate(zip(before, after, strict=False)) if one != other), min(len(before), len(after)))
     start = alike if alike > _SHOWN // 2 and max(len(before), len(after)) > _SHOWN else 0

@@ -60,7 +60,7 @@ def certificate_watch(context: ssl.SSLContext, settings: Settings) -> Watch:
 
     def read() -> bool:
         # a pair that does not fit together would leave the context without a key: another one is asked first
-        tls_context(settings)
+        _load_certificate(ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), certificate, key)
         _load_certificate(context, certificate, key)
         before, content[:] = content[:], [file.read_bytes() for file in files]
         return before != content and any(before)
