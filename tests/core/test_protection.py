@@ -2,10 +2,10 @@ from __future__ import annotations
 
 import pytest
 
-from mlem.errors import UserError
-from mlem.kept_protection import protection_change
+from mlem.errors import ConflictError, UserError
+from mlem.kept_protection import expect_kept, planned_protection, protection_change, protection_of
 from mlem.protection import has_these_tokens, passed_tokens, protection, recorded_protection, seen_protection
-from mlem.step import Difference, differences, fields_of
+from mlem.step import Change, Difference, differences, fields_of
 
 TOKENS = "MLEM_SERVER_TOKENS"
 FILE = {"MLEM_SERVER_TOKEN_FILE": "/run/tokens"}
@@ -108,3 +108,32 @@ def test_what_becomes_of_it_counts_what_is_on_record_and_else_what_the_platform_
     expected: dict[str, Difference],
 ) -> None:
     assert protection_change(recorded, observed, wanted) == expected
+
+
+@pytest.mark.parametrize(
+    ("key", "before", "hint"),
+    [
+        ("tokens", "yes", f"export {TOKENS}=..., then repeat the command; or let everybody call it from now on: --drop-tokens"),
+        (
+            "tokens",
+            "file",
+            "declare or set MLEM_SERVER_TOKEN_FILE again, then repeat the command; or let everybody call it from now on: --drop-tokens",
+        ),
+        ("tls", "yes", "declare or set MLEM_SERVER_TLS_CERT again, then repeat the command; or serve without TLS from now on: --drop-tls"),
+    ],
+)
+def test_what_falls_away_is_refused_with_the_way_to_keep_it_and_the_way_to_mean_it(key: str, before: str, hint: str) -> None:
+    after = {name: Difference(None, None) for name in ("tokens", "tls")} | {key: Difference(before, None)}
+    changes = [Change("image", "keep"), Change("container", "replace", protection=after)]
+    with pytest.raises(ConflictError) as caught:
+        expect_kept("app", changes, {"tokens", "tls"} - {key})
+    assert (caught.value.code, caught.value.hint) == (f"{key}-dropped", hint)
+    expect_kept("app", changes, {key})
+
+
+def test_a_deployment_has_what_one_of_its_steps_has_and_nothing_is_said_of_one_whose_platform_has_its_own_way() -> None:
+    said = {"tokens": Difference("yes", "file"), "tls": Difference(None, None)}
+    assert planned_protection([Change("app", "keep"), Change("vars", "update", protection=said)]) == said
+    assert planned_protection([Change("endpoint", "keep")]) is None
+    assert protection_of({"image": {"id": "1"}, "container": {"tokens": "yes", "tls": None}}) == {"tokens": "yes", "tls": None}
+    assert protection_of({"endpoint": {"name": "app"}}) is None

@@ -179,6 +179,18 @@ def test_a_colleague_who_shares_the_state_is_refused_too(project: Project, tmp_p
     assert [status_of(project), status_of(project, "one")] == [401, 200]
 
 
+def test_a_run_that_sets_tokens_and_is_killed_anywhere_leaves_no_open_server_that_is_taken_for_a_secured_one(project: Project) -> None:
+    shell, boundary = with_tokens(project, "one"), 1
+    deployed(project)
+    while shell.python("-m", "mlem.testing.killer", str(boundary), "deployment", "run", "--load", "app").returncode:
+        deployed(shell, "run", "--load", "app")
+        assert [status_of(project), status_of(project, "one")] == [401, 200], boundary
+        deployed(project, "run", "--load", "app", "--drop-tokens")
+        assert status_of(project) == 200, boundary
+        boundary += 1
+    assert boundary > 3
+
+
 def without_a_word_of_protection(project: Project) -> None:
     """Write the state as it was before there was a word for it."""
     path = project.folder / "app.mlem.state"
