@@ -50,6 +50,7 @@ def test_every_option_becomes_a_setting(tmp_path: Path) -> None:
         host="127.0.0.1",
         port=0,
         tokens=("a", "b"),
+        token_file=tmp_path / "tokens",
         max_body_bytes=2**19,
         max_queue=3,
         request_timeout_s=1.5,

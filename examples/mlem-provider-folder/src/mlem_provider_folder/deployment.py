@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import socket
 import subprocess
@@ -18,9 +19,10 @@ from mlem.clients.http import HttpClient
 from mlem.clients.probe import ready
 from mlem.deployment import Condition, Deployment, DeploymentStatus
 from mlem.env import Env
+from mlem.protection import TOKENS_VARIABLE, passed_tokens, protection, seen_protection
 from mlem.saving import copy_model
 from mlem.state import State
-from mlem.step import Change, Context, Record, Step
+from mlem.step import Change, Context, Record, Step, differences
 
 
 class FolderEnv(Env):
@@ -38,20 +40,23 @@ class ServerStep(Step):
     name: ClassVar[str] = "server"
 
     def wanted(self, ctx: Context) -> Record:
-        """Want this model served in the env's folder."""
+        """Want this model served in the env's folder, with the tokens of this command."""
         folder = cast("FolderEnv", ctx.env).path.resolve() / ctx.lineage
-        return {"model_hash": ctx.model.digest if ctx.model else None, "folder": str(folder)}
+        return {"model_hash": ctx.model.digest if ctx.model else None, "folder": str(folder), **protection(ctx.variables)}
 
     def observe(self, ctx: Context, recorded: Record) -> Record | None:
-        """Look for a process that carries the label."""
-        return recorded if any(process.pid == recorded["pid"] for process in processes(ctx.lineage)) else None
+        """Look for a process that carries the label, and for the tokens that it has."""
+        process = next((process for process in processes(ctx.lineage) if process.pid == recorded["pid"]), None)
+        return {**recorded, **seen_protection(recorded, process.environ())} if process is not None else None
 
     def change(self, recorded: Record, wanted: Record) -> Change:
-        """Another model is another process."""
-        return Change(self.name, "replace", "another model", "some seconds")
+        """Another model, or other tokens, are another process."""
+        return Change(self.name, "replace", differences(recorded, wanted), "some seconds")
 
     def apply(self, ctx: Context, wanted: Record, recorded: Record | None) -> Record:
         """Stop what is ours, copy the model unless it is there, and start a server."""
+        inherited = {name: value for name, value in os.environ.items() if name != TOKENS_VARIABLE}
+        variables = {**inherited, **ctx.variables, **passed_tokens(wanted)}  # what is missing is said before anything is stopped
         stop(ctx.lineage)
         folder = Path(wanted["folder"], wanted["model_hash"])
         if ctx.model is not None and ctx.model_location is not None:
@@ -70,6 +75,7 @@ class ServerStep(Step):
                     ctx.lineage,
                 ],
                 pass_fds=[listener.fileno()],
+                env=variables,
                 start_new_session=True,
                 stdin=subprocess.DEVNULL,
                 stdout=log,

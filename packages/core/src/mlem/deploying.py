@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, get_args
 
@@ -60,6 +60,7 @@ def deploy(
     project: Name | None = None,
     report: Report = lambda _line: None,
     lock: Lock = Lock(),
+    drop: Collection[str] = (),
 ) -> tuple[DeploymentHandle, Outcome]:
     """Lay options over a declaration, and deploy it.
 
@@ -72,6 +73,7 @@ def deploy(
         project: Folder that relative names start from.
         report: Called with lines of progress.
         lock: How to lock.
+        drop: What protects the deployment and may fall away, ``tokens`` or ``tls``.
 
     Returns:
         A handle of what runs now, and what was done.
@@ -89,7 +91,7 @@ def deploy(
     if declaration.changed and declaration.place.url is not None and cls is not None:
         raise UserError(f"can't write to {declaration.place.url}: declarations are written to local files")
     handle = DeploymentHandle.of(declaration.place, declaration.deployment, report=report, lock=lock)
-    return handle, handle.run(accepted=declaration.write)
+    return handle, handle.run(accepted=declaration.write, drop=drop)
 
 
 def declared(cls: type[Deployment] | None, name: Name, values: Mapping[str, Any], project: Name | None = None) -> Declaration:

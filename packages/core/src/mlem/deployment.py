@@ -6,9 +6,9 @@ import enum
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from mlem.errors import DeclarationError
 from mlem.fields import Unit
@@ -16,6 +16,7 @@ from mlem.legacy import OF_04, Adopted
 from mlem.objects import MlemObject
 from mlem.place import Place
 from mlem.step import Context, Step
+from mlem.variables import check_environment
 
 if TYPE_CHECKING:
     from mlem.client import Client
@@ -70,6 +71,11 @@ class Deployment(MlemObject, ABC):
     gate_timeout_s: Annotated[float, Field(gt=0, le=86400), Unit("s")] = Field(
         default=120.0, description="how long a new release may take until it answers the sample row rightly"
     )
+
+    @model_validator(mode="after")
+    def _check_environment(self) -> Self:
+        check_environment(self)
+        return self
 
     @abstractmethod
     def steps(self, ctx: Context) -> Sequence[Step]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -24,6 +24,7 @@ from mlem.journal import (
     restore,
     state_of,
 )
+from mlem.kept_protection import expect_kept, expect_kept_by
 from mlem.locking import Lock, Report, expect_ours, hold, new_state, nothing_left_of, release_lock, session_of
 from mlem.objects import one_line
 from mlem.recovery import gate, putting_back, same_release, tell_crash
@@ -78,6 +79,7 @@ def run(
     report: Report,
     lock: Lock = Lock(),
     accepted: Callable[[], None] = lambda: None,
+    drop: Collection[str] = (),
 ) -> Outcome:
     """Deploy: make what the declaration wants, pass the gate, record the release.
 
@@ -88,8 +90,10 @@ def run(
         report: Called with lines of progress.
         lock: How to lock.
         accepted: Called under the lock when all that can be known beforehand is right, before anything is done.
+        drop: What protects the servers and may fall away, ``tokens`` or ``tls``.
 
     Raises:
+        ConflictError: Something that protects the servers would fall away.
         GateError: The new release does not answer rightly. The last good one serves again, where there was one.
         MlemError: A step failed. The last good release serves again; the state says what is there.
     """
@@ -105,6 +109,7 @@ def run(
             ctx = replace(ctx, guard=session.guard)
             steps = target.deployment.steps(ctx)
             changes = tuple(changes_of(steps, ctx, state))
+            expect_kept(target.name, changes, drop)
             check_changes(steps, ctx, state, changes)
             _expect_artifacts(state, model, model_location)
             accepted()
@@ -186,7 +191,7 @@ def _outcome(changes: tuple[Change, ...], state: State, *, changed: bool) -> Out
 
 
 @plugin_edge()
-def rollback(target: Target, number: int | None, *, report: Report, lock: Lock = Lock()) -> Release:
+def rollback(target: Target, number: int | None, *, report: Report, lock: Lock = Lock(), drop: Collection[str] = ()) -> Release:
     """Put an earlier release back.
 
     Args:
@@ -194,11 +199,13 @@ def rollback(target: Target, number: int | None, *, report: Report, lock: Lock =
         number: The release's number; the one before the current when None.
         report: Called with lines of progress.
         lock: How to lock.
+        drop: What protects the servers and may fall away, ``tokens`` or ``tls``.
 
     Returns:
         The release that serves now: a new number with the old content.
 
     Raises:
+        ConflictError: The release had no protection, and what serves has.
         NotFoundError: There is no such release, or none before the current one.
     """
     with session_of(target, "rollback", lock, report) as session:
@@ -209,6 +216,7 @@ def rollback(target: Target, number: int | None, *, report: Report, lock: Lock =
         release = _find_release(state, number)
         ctx = replace(target.context(state, report), guard=session.guard)
         steps = target.deployment.steps(ctx)
+        expect_kept_by(target.name, steps, ctx, release, drop)
         served = state.releases[0]
         with putting_back(target, session, steps, ctx, served, release.model_hash):
             ctx = restore(session, steps, ctx, release)

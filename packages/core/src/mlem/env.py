@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from abc import ABC
-from typing import ClassVar
+from typing import ClassVar, Self
+
+from pydantic import model_validator
 
 from mlem.objects import MlemObject
+from mlem.variables import check_environment
 
 
 class Env(MlemObject, ABC):
@@ -23,3 +26,8 @@ class Env(MlemObject, ABC):
     object_type: ClassVar[str] = "env"
     deployment_type: ClassVar[str] = ""
     secret_variables: ClassVar[tuple[str, ...]] = ()
+
+    @model_validator(mode="after")
+    def _check_environment(self) -> Self:
+        check_environment(self)
+        return self

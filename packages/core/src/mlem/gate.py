@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from mlem.deployment import Condition, Deployment, DeploymentStatus
 from mlem.edge import failure_of, under_edge
 from mlem.errors import GateError, MlemError
+from mlem.protection import TOKEN_VARIABLE, TOKENS_VARIABLE, given_tokens, tokens_in
 from mlem.state import State
 from mlem.step import Context
 
@@ -73,12 +75,20 @@ def pass_gate(deployment: Deployment, ctx: Context, state: State, model_hash: st
     if model_hash is None:
         return
     try:
-        with deployment.client(ctx, state) as client:
+        with _with_token(deployment.client(ctx, state)) as client:
             _check_answers(client, ctx, model_hash)
     except GateError:
         raise
     except MlemError as error:
         raise GateError(f"the new release did not answer: {error.message}{last_lines(deployment, ctx, state)}") from error
+
+
+def _with_token(client: Client) -> Client:
+    """Return a client that has one of the tokens that this command gives to the server, where the caller's own is not set."""
+    text = None if os.environ.get(TOKEN_VARIABLE) else given_tokens()
+    if text is None or "token" not in type(client).model_fields:
+        return client
+    return client.with_options(token=tokens_in(text, TOKENS_VARIABLE)[0])
 
 
 def _check_answers(client: Client, ctx: Context, model_hash: str) -> None:

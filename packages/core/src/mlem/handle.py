@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -114,17 +114,23 @@ class DeploymentHandle:
         """Say what `run` would do to each resource."""
         return engine.plan(self.target, *self._model())
 
-    def run(self, accepted: Callable[[], None] = lambda: None) -> Outcome:
+    def run(self, accepted: Callable[[], None] = lambda: None, drop: Collection[str] = ()) -> Outcome:
         """Deploy what is declared.
 
         Args:
             accepted: Called under the lock when all that can be known beforehand is right, before anything is done.
+            drop: What protects the deployment and may fall away, ``tokens`` or ``tls``.
         """
-        return engine.run(self.target, *self._model(), report=self.report, lock=self.lock, accepted=accepted)
+        return engine.run(self.target, *self._model(), report=self.report, lock=self.lock, accepted=accepted, drop=drop)
 
-    def rollback(self, number: int | None = None) -> Release:
-        """Put an earlier release back; the one before the current when no number is given."""
-        return engine.rollback(self.target, number, report=self.report, lock=self.lock)
+    def rollback(self, number: int | None = None, drop: Collection[str] = ()) -> Release:
+        """Put an earlier release back; the one before the current when no number is given.
+
+        Args:
+            number: The release's number.
+            drop: What protects the deployment and may fall away, ``tokens`` or ``tls``.
+        """
+        return engine.rollback(self.target, number, report=self.report, lock=self.lock, drop=drop)
 
     def remove(self) -> bool:
         """Remove everything that was deployed; return whether there was anything."""

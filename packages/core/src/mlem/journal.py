@@ -8,6 +8,8 @@ from dataclasses import replace
 from typing import Any
 
 from mlem.errors import ConflictError, PluginError
+from mlem.kept_protection import protection_change
+from mlem.protection import PROTECTION
 from mlem.session import Session
 from mlem.state import Release, State
 from mlem.step import Action, Change, Context, Record, Step, fields_of
@@ -29,11 +31,15 @@ def changes_of(steps: Sequence[Step], ctx: Context, state: State) -> Iterator[Ch
 
 
 def _change(step: Step, wanted: Record | None, ctx: Context, recorded: Record | None) -> Change:
+    observed = None if wanted is None or recorded is None else step.observe(ctx, recorded)
+    return replace(_difference(step, wanted, recorded, observed), protection=protection_change(recorded, observed, wanted))
+
+
+def _difference(step: Step, wanted: Record | None, recorded: Record | None, observed: Record | None) -> Change:
     if wanted is None:
         return Change(step.name, "keep") if recorded is None else Change(step.name, "remove", "not declared any more")
     if recorded is None:
         return Change(step.name, "create", "not there yet", fields=fields_of({}, wanted))
-    observed = step.observe(ctx, recorded)
     if observed is None:
         return Change(step.name, "create", "gone from the platform", fields=fields_of({}, wanted))
     fields = fields_of(observed, wanted)
@@ -149,7 +155,9 @@ def restore(session: Session, steps: Sequence[Step], ctx: Context, release: Rele
             ctx = ctx if current is None else remove_step(session, step, ctx)
             continue
         # Facts like a pid may differ: only what was wanted then has to come back.
-        wanted = {key: recorded.get(key) for key in step.wanted(ctx) or recorded}
+        # What it had no word for is not known to have been missing: the step decides.
+        keys = [key for key in step.wanted(ctx) or recorded if key in recorded or key not in PROTECTION]
+        wanted = {key: recorded.get(key) for key in keys}
         change = _change(step, wanted, ctx, current)
         if change.action != "keep":
             ctx = _apply_step(session, step, ctx, wanted, change)

@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
+from mlem.protection import OTHERS, TOKENS, TOKENS_VARIABLE
+
 if TYPE_CHECKING:
     from mlem.deployment import Deployment
     from mlem.env import Env
@@ -44,6 +46,8 @@ class Change:
         reason: Why, in words; empty for ``keep``.
         downtime: What a caller of the deployment would notice, in words; empty when nothing.
         fields: What differs: what there is and what there should be, by field.
+        protection: What keeps strangers out, now and then, whether it differs or not: ``tokens`` and ``tls``; empty for a step
+            that starts no server.
     """
 
     step: str
@@ -51,6 +55,7 @@ class Change:
     reason: str = ""
     downtime: str = ""
     fields: Mapping[str, Difference] = field(default_factory=dict, compare=False)
+    protection: Mapping[str, Difference] = field(default_factory=dict, compare=False)
 
 
 @dataclass(frozen=True)
@@ -158,7 +163,12 @@ class Step(ABC):
 
 def fields_of(recorded: Record, wanted: Record) -> dict[str, Difference]:
     """Return the fields that differ."""
-    return {key: Difference(recorded.get(key), value) for key, value in wanted.items() if recorded.get(key) != value}
+    return {key: Difference(_shown(recorded.get(key)), _shown(value)) for key, value in wanted.items() if recorded.get(key) != value}
+
+
+def _shown(value: Any) -> Any:
+    """Return a value as it may be shown: records of before tokens were refused in declarations may have some."""
+    return {**value, TOKENS_VARIABLE: "(hidden)"} if isinstance(value, Mapping) and TOKENS_VARIABLE in value else value
 
 
 def differences(recorded: Record, wanted: Record) -> str:
@@ -167,9 +177,12 @@ def differences(recorded: Record, wanted: Record) -> str:
 
 
 def _words(key: str, old: Any, new: Any) -> str:
-    if isinstance(old, Mapping) and isinstance(new, Mapping):
+    if isinstance(old, Mapping | None) and isinstance(new, Mapping | None) and (old or new):
+        old, new = old or {}, new or {}
         names = [name for name in {**old, **new} if old.get(name) != new.get(name)]
         return ", ".join(_words(f"{key}.{name}", old.get(name), new.get(name)) for name in names)
+    if key == TOKENS and old == OTHERS:
+        return f"the value of {TOKENS_VARIABLE}"
     before, after = ("none" if value is None else str(value) for value in (old, new))
     alike = next((at for at, (one, other) in enumerate(zip(before, after, strict=False)) if one != other), min(len(before), len(after)))
     start = alike if alike > _SHOWN // 2 and max(len(before), len(after)) > _SHOWN else 0

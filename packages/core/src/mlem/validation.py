@@ -62,7 +62,7 @@ def translated(cls: type[BaseModel], error: ValidationError, source: str, prefix
         elif details["type"] == "missing":
             lines.append(f"{source}: {path}: required field is missing")
         else:
-            hint = hint or _quoting(location, details)
+            hint = hint or getattr(details.get("ctx", {}).get("error"), "hint", None) or _quoting(location, details)
             lines.append(": ".join(part for part in (source, path.rstrip("."), _complaint(cls, location, details)) if part))
     return DeclarationError("\n".join(dict.fromkeys(lines)), hint=hint, known=known)
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from mlem.deployment import Condition, DeploymentStatus
 from mlem.errors import ConflictError, DeclarationError, UserError
+from mlem.protection import PROTECTION, passed_tokens
 from mlem.step import Record
 from mlem_provider_docker.image import DEPLOYMENT_LABEL, MODEL_LABEL, owner
 from mlem_provider_docker.ownership import LINEAGE_LABEL, MADE_FROM_LABEL, is_our_container
@@ -29,12 +30,13 @@ _FILE_LOGS = ("json-file", "local")
 """Logging drivers that keep files beside the Engine, the first without a bound. Source:
 https://docs.docker.com/engine/logging/drivers/json-file/ and local/, their options max-size and max-file (read 2026-11)."""
 _LOG_FILES = 3
-_OURS = ("image", "name", "labels", "ports", "detach", "auto_remove", "remove")
+_OURS = ("image", "name", "environment", "labels", "ports", "detach", "auto_remove", "remove")
 
 
 def config_digest(wanted: Record) -> str:
     """Return the label by which a container is recognised as the wanted one."""
-    content = {key: value for key, value in wanted.items() if key not in ("situation", "address_host")}
+    # what protects the server follows from its variables, but for the tokens of this command, which are compared with the container's
+    content = {key: value for key, value in wanted.items() if key not in ("situation", "address_host", *PROTECTION)}
     return hashlib.sha256(json.dumps(content, sort_keys=True, default=str).encode()).hexdigest()[:32]
 
 
@@ -57,7 +59,12 @@ def settings(wanted: Record, host_port: int, lineage: str, deployment: str, imag
         raise DeclarationError(f"run_arguments.{own}: this belongs to the deployment", hint="mlem types deployment docker_container")
     container_port = wanted["container_port"]
     found: dict[str, Any] = {
-        "environment": {**wanted["environment"], **_passed(wanted["pass_environment"]), "PORT": str(container_port)},
+        "environment": {
+            **wanted["environment"],
+            **_passed(wanted["pass_environment"]),
+            **passed_tokens(wanted),
+            "PORT": str(container_port),
+        },
         "labels": {
             **wanted["labels"],
             LINEAGE_LABEL: lineage,

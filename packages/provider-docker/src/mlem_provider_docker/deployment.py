@@ -15,6 +15,7 @@ from mlem.fields import Unit
 from mlem.legacy import Adopted, Translation, served_by_04
 from mlem.place import Place
 from mlem.step import Context, Record, Step
+from mlem.variables import check_labels
 from mlem_provider_docker.options import ImageOptions
 from mlem_provider_docker.steps import ContainerStep, ImageStep
 
@@ -49,7 +50,10 @@ class DockerContainer(ImageOptions, Deployment):
     container_port: Annotated[int, Field(ge=1024, le=65535)] = Field(
         default=8080, description="port in the container, which the server learns from $PORT"
     )
-    environment: dict[str, str] = Field(default={}, description="variables of the container; for secrets see pass_environment")
+    environment: dict[str, str] = Field(
+        default={},
+        description="variables of the container; for secrets see pass_environment; tokens come from this command's MLEM_SERVER_TOKENS",
+    )
     pass_environment: list[str] = Field(
         default=[],
         description="names of variables that the container gets with their values here; the values reach no file of mlem",
@@ -103,6 +107,12 @@ class DockerContainer(ImageOptions, Deployment):
             if not re.fullmatch(r".+:/[^:]*(:(ro|rw|z|Z)(,\w+)*)?", volume):
                 raise ValueError(f'expected SOURCE:/TARGET or SOURCE:/TARGET:ro, got "{volume}"')
         return volumes
+
+    @field_validator("labels")
+    @classmethod
+    def _check_labels(cls, labels: dict[str, str]) -> dict[str, str]:
+        check_labels(labels)
+        return labels
 
     @field_validator("network")
     @classmethod

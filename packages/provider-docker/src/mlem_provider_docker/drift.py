@@ -9,6 +9,7 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
+from mlem.protection import TOKENS_VARIABLE, seen_protection
 from mlem.step import Record
 
 AS_MADE = "as_made"
@@ -32,11 +33,21 @@ def observed(found: Mapping[str, Any], recorded: Record) -> dict[str, Any]:
     made = recorded.get(AS_MADE)
     changed = {key: value for key, value in as_made(found).items() if made and made.get(key) != value}
     stale = stale_names(found, recorded["pass_environment"])
+    protected = seen_protection(recorded, variables_of(found))
+    changed |= {key: value for key, value in protected.items() if value != recorded.get(key)}
     return {**changed, **({"pass_environment": [name for name in recorded["pass_environment"] if name not in stale]} if stale else {})}
 
 
-def stale_names(found: Mapping[str, Any], names: list[str]) -> list[str]:
-    """Return the variables that a container has with another value than here; where they are not set, nobody can tell."""
+def variables_of(found: Mapping[str, Any]) -> dict[str, str]:
+    """Return the variables that an inspected container has."""
     pairs = (item.partition("=") for item in (found.get("Config") or {}).get("Env") or [])
-    there = {name: value for name, _, value in pairs}
-    return [name for name in names if name in os.environ and there.get(name) != os.environ[name]]
+    return {name: value for name, _, value in pairs}
+
+
+def stale_names(found: Mapping[str, Any], names: list[str]) -> list[str]:
+    """Return the variables that a container has with another value than here; where they are not set, nobody can tell.
+
+    The server's tokens are told apart: see `mlem.protection`.
+    """
+    there = variables_of(found)
+    return [name for name in names if name != TOKENS_VARIABLE and name in os.environ and there.get(name) != os.environ[name]]

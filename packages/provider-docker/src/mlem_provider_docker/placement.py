@@ -10,6 +10,7 @@ from typing import Any
 from mlem.clients.probe import ready
 from mlem.deployment import DeploymentStatus
 from mlem.errors import MlemError, PlatformError
+from mlem.protection import has_these_tokens
 from mlem.step import Context, Record
 from mlem_provider_docker import adoption, container, drift
 from mlem_provider_docker.sdk import Engine
@@ -76,7 +77,10 @@ class Placement:
 
     def _fits(self, found: dict[str, Any], digest: str) -> bool:
         labelled = (found["Config"].get("Labels") or {}).get(container.CONFIG_LABEL) == digest and found["Id"] != self.foreign
-        return labelled and found["Id"] != self.unfit and not drift.stale_names(found, self.wanted["pass_environment"])
+        if not labelled or found["Id"] == self.unfit:
+            return False
+        there = drift.variables_of(found)
+        return has_these_tokens(self.wanted, there) and not drift.stale_names(found, self.wanted["pass_environment"])
 
     def _adopt(self, fitting: dict[str, Any], others: Sequence[dict[str, Any]]) -> Record | None:
         """Bring a container of the right settings into place; None when its port is taken, and any other will do."""

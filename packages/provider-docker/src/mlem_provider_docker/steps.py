@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, ClassVar, cast
 
 from mlem.errors import ConflictError, NotFoundError
 from mlem.legacy import ADOPTED
+from mlem.protection import protection
 from mlem.step import Change, Context, Record, Step, differences
 
 if TYPE_CHECKING:
@@ -176,6 +177,7 @@ class ContainerStep(Step):
         from mlem_provider_docker.container import IN_PLACE
 
         deployment = _deployment(ctx)
+        environment = {**ctx.variables, **deployment.environment}
         return {
             "model_hash": ctx.model.digest if ctx.model else None,
             "image": _image(ctx, _recipe(ctx)),
@@ -184,8 +186,9 @@ class ContainerStep(Step):
             "bind_address": deployment.bind_address,
             "address_host": deployment.address_host,
             "container_port": deployment.container_port,
-            "environment": {**ctx.variables, **deployment.environment},
+            "environment": environment,
             "pass_environment": list(deployment.pass_environment),
+            **protection(environment, deployment.pass_environment),
             "labels": dict(deployment.labels),
             "memory_mib": deployment.memory_mib,
             "cpus": deployment.cpus,

@@ -12,6 +12,7 @@ from mlem.deployment import Condition, Deployment, DeploymentStatus
 from mlem.errors import NotFoundError
 from mlem.legacy import Adopted, Translation, served_by_04
 from mlem.step import Context, Step
+from mlem.variables import check_names
 from mlem_provider_docker import ImageOptions
 from mlem_provider_heroku.app_step import AppStep
 from mlem_provider_heroku.limits import APP_NAME, CONFIG_VAR_NAME, DYNO_MEMORY_MIB, LOG_LINES, MOST_DYNOS, REQUEST_TIMEOUT_S
@@ -38,7 +39,10 @@ class HerokuApp(ImageOptions, Deployment):
     quantity: Annotated[int, Field(ge=1, le=MOST_DYNOS)] = Field(
         default=1, description="number of web dynos; Heroku's documentation allows one of the sizes eco and basic"
     )
-    environment: dict[str, str] = Field(default={}, description="config vars of the app; for secrets see pass_environment")
+    environment: dict[str, str] = Field(
+        default={},
+        description="config vars of the app; for secrets see pass_environment; tokens come from this command's MLEM_SERVER_TOKENS",
+    )
     pass_environment: list[str] = Field(
         default=[], description="names of variables that become config vars with their values here; the values reach no file of mlem"
     )
@@ -73,6 +77,7 @@ class HerokuApp(ImageOptions, Deployment):
     @field_validator("environment", "pass_environment")
     @classmethod
     def _check_names(cls, variables: Any) -> Any:
+        check_names(variables)
         for name in variables:
             if not re.fullmatch(CONFIG_VAR_NAME, name) or name.startswith("HEROKU_") or name in (LINEAGE_VAR, "PORT"):
                 raise ValueError(f'"{name}" is no name of a config var that may be set')

@@ -8,6 +8,16 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from mlem.errors import DeclarationError, PlatformError, UserError
 from mlem.legacy import ADOPTED
+from mlem.protection import (
+    FROM_HERE,
+    PROTECTION,
+    TOKENS,
+    TOKENS_VARIABLE,
+    passed_tokens,
+    protection,
+    recorded_protection,
+    seen_protection,
+)
 from mlem.step import Change, Context, Record, Step, differences
 from mlem_provider_docker import PushedImageStep
 from mlem_provider_heroku.foreign import Foreign
@@ -23,6 +33,9 @@ SITUATION = "up"
 
 _TAKEN_OVER = "takes over"
 """What the situation begins with where somebody else has released the same image: it goes on record, and nothing starts again."""
+
+_CONFIG = ("environment", "pass_environment", *PROTECTION)
+"""What a record says of the config vars."""
 
 GAP = "the dynos start again, some seconds to a minute: Heroku starts the new ones when it stops the old"
 
@@ -53,10 +66,12 @@ class ConfigVarsStep(OfApp):
     def wanted(self, ctx: Context) -> Record:
         """Want these values, and those names with the values that they have here."""
         deployment = deployment_of(ctx)
+        environment = {**ctx.variables, **deployment.environment}
         return {
             "place": place(ctx),
-            "environment": {**ctx.variables, **deployment.environment},
+            "environment": environment,
             "pass_environment": sorted(deployment.pass_environment),
+            **protection(environment, deployment.pass_environment),
         }
 
     def observe(self, ctx: Context, recorded: Record) -> Record | None:
@@ -64,18 +79,20 @@ class ConfigVarsStep(OfApp):
         values = self._look.config_vars(ctx.records[APP]) if APP in ctx.records else None
         if values is None:
             return None
-        passed = [name for name in recorded["pass_environment"] if name in values and os.environ.get(name, values[name]) == values[name]]
-        return {**recorded, "environment": {name: values.get(name) for name in recorded["environment"]}, "pass_environment": passed}
+        environment = {name: values.get(name) for name in recorded["environment"]}
+        return {**recorded, "environment": environment, "pass_environment": _as_here(recorded, values), **seen_protection(recorded, values)}
 
     def change(self, recorded: Record, wanted: Record) -> Change:
         """Each change starts the dynos again."""
         names = [name for name in _names(recorded, wanted) if recorded["environment"].get(name) != wanted["environment"].get(name)]
         names += sorted(set(recorded["pass_environment"]) ^ set(wanted["pass_environment"]))
-        return Change(self.name, "update", ", ".join(names) or differences(recorded, wanted), GAP)
+        protected = differences({key: recorded.get(key) for key in PROTECTION}, {key: wanted[key] for key in PROTECTION if key in wanted})
+        return Change(self.name, "update", ", ".join(filter(None, [*names, protected])) or differences(recorded, wanted), GAP)
 
     def check(self, ctx: Context, wanted: Record, recorded: Record | None) -> None:
         """Look for variables that are not set here."""
         _passed(wanted["pass_environment"])
+        passed_tokens(wanted)
 
     def apply(self, ctx: Context, wanted: Record, recorded: Record | None) -> Record:
         """Set what differs, in one change; a rollback of Heroku's brings them back by itself."""
@@ -83,9 +100,10 @@ class ConfigVarsStep(OfApp):
             return wanted
         app = ctx.records[APP]
         there = self._look.config_vars(app) or {}
-        values: dict[str, str | None] = {**wanted["environment"], **_passed(wanted["pass_environment"])}
+        values: dict[str, str | None] = {**wanted["environment"], **_passed(wanted["pass_environment"]), **passed_tokens(wanted)}
         if recorded is not None:
-            before = [*recorded["environment"], *recorded["pass_environment"]]
+            tokens = [TOKENS_VARIABLE] if recorded_protection(recorded)[TOKENS] == FROM_HERE else []
+            before = [*recorded["environment"], *recorded["pass_environment"], *tokens]
             values |= {name: None for name in before if name not in values and name in there}
         changed = {name: value for name, value in values.items() if there.get(name) != value}
         size = sum(len(f"{name}{value}".encode()) for name, value in {**there, **values}.items() if value is not None)
@@ -95,6 +113,12 @@ class ConfigVarsStep(OfApp):
             ctx.guard()
             self._look.keep_config_vars(app["app_id"], self._look.heroku(app).set_config_vars(app["app_id"], changed))
         return wanted
+
+
+def _as_here(recorded: Record, values: Mapping[str, str]) -> list[str]:
+    """Return the variables that are passed on and have, as far as can be known here, the value that they have here."""
+    names = [name for name in recorded["pass_environment"] if name in values]
+    return [name for name in names if name == TOKENS_VARIABLE or os.environ.get(name, values[name]) == values[name]]
 
 
 def _names(recorded: Record, wanted: Record) -> Sequence[str]:
@@ -193,7 +217,7 @@ class ReleaseStep(OfApp):
         live = (self._config_vars.observe(ctx, config) if config else None) or {}
         marked = values.get(LINEAGE_VAR) == ctx.lineage
         seen = self._situation(app, dynos, recorded["version"]) if app and marked else f"{LINEAGE_VAR} is not set"
-        return {**recorded, **{key: live[key] for key in ("environment", "pass_environment") if key in live}, "situation": seen}
+        return {**recorded, **{key: live[key] for key in _CONFIG if key in live}, "situation": seen}
 
     def _situation(self, app: Record, dynos: Sequence[Mapping[str, Any]], version: int) -> str:
         foreign = None
@@ -203,9 +227,8 @@ class ReleaseStep(OfApp):
 
     def change(self, recorded: Record, wanted: Record) -> Change:
         """A release starts the dynos again, unless it is there already; what config vars have at Heroku is not shown."""
-        config = ("environment", "pass_environment")
-        words = [differences(recorded, {key: value for key, value in wanted.items() if key not in (*config, "situation")})]
-        words += ["config vars"] if any(recorded.get(key) != wanted[key] for key in config) else []
+        words = [differences(recorded, {key: value for key, value in wanted.items() if key not in (*_CONFIG, "situation")})]
+        words += ["config vars"] if any(recorded.get(key) != wanted.get(key) for key in _CONFIG if key in wanted) else []
         reason, there = ", ".join(filter(None, words)), str(recorded["situation"]).startswith(_TAKEN_OVER)
         return Change(self.name, "update", reason or str(recorded["situation"]), "" if there and not reason else GAP)
 

@@ -1,14 +1,40 @@
-"""The Python environment that a local deployment runs in: the one of the command that deploys."""
+"""The Python and the variables that a local deployment runs with: those of the command that deploys."""
 
 from __future__ import annotations
 
+import os
 import platform
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from importlib.metadata import PackageNotFoundError, version
+from typing import Any
 
 from mlem.model import Model
 from mlem.pickling import PYTHON, other_python
+from mlem.protection import TLS_KEY_VARIABLE, TLS_VARIABLE, TOKEN_FILE_VARIABLE, TOKENS, TOKENS_VARIABLE, passed_tokens
+
+_FILES = (TOKEN_FILE_VARIABLE, TLS_VARIABLE, TLS_KEY_VARIABLE)
+
+
+def files_here() -> dict[str, str]:
+    """Return the variables of this command that name files of tokens and certificates, as paths that hold anywhere on this machine."""
+    return {name: os.path.abspath(os.environ[name]) for name in _FILES if os.environ.get(name)}
+
+
+def server_variables(wanted: Mapping[str, Any]) -> dict[str, str]:
+    """Return the whole environment of a server: that of this command, but what protects the server is as the record says.
+
+    Args:
+        wanted: What the process is to be. A record of before it said so lets the server have what this command has.
+
+    Raises:
+        UserError: It is to have tokens, and none are set here.
+    """
+    variables = wanted.get("variables") or {}
+    if TOKENS not in wanted:
+        return {**os.environ, **variables}
+    others = {name: value for name, value in os.environ.items() if name not in (TOKENS_VARIABLE, *_FILES)}
+    return {**others, **variables, **passed_tokens(wanted)}
 
 
 def expect_python(model: Model) -> None:

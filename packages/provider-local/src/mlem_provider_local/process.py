@@ -144,6 +144,14 @@ def listen(host: str, port: int) -> socket.socket:
     return listener
 
 
+def variables_of(server: Server) -> Mapping[str, str] | None:
+    """Return the variables that a server was started with; None when it is gone, or they can't be read."""
+    try:
+        return psutil.Process(server.pid).environ()
+    except (psutil.Error, OSError):
+        return None
+
+
 def start(model: Path, listener: socket.socket, label: Label, log: Path, variables: Mapping[str, str] | None = None) -> Server:
     """Start a server, detached from this process and its terminal.
 
@@ -152,7 +160,7 @@ def start(model: Path, listener: socket.socket, label: Label, log: Path, variabl
         listener: The listening socket that the server takes over.
         label: The ownership mark.
         log: The file that its output is appended to.
-        variables: Variables of its environment beside those of this process.
+        variables: Its environment; that of this process when None.
 
     Raises:
         PlatformError: The process can't be started.
@@ -164,7 +172,7 @@ def start(model: Path, listener: socket.socket, label: Label, log: Path, variabl
         pid = os.posix_spawn(
             sys.executable,
             arguments,
-            {**os.environ, **(variables or {})},
+            dict(os.environ if variables is None else variables),
             file_actions=[
                 (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
                 (os.POSIX_SPAWN_OPEN, 1, str(log), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600),

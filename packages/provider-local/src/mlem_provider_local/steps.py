@@ -5,11 +5,12 @@ from __future__ import annotations
 import shutil
 import socket
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, cast
 
 from mlem.errors import NotFoundError, PlatformError
+from mlem.protection import FROM_HERE, TOKENS, has_these_tokens, protection, protection_in, seen_protection
 from mlem.step import Change, Context, Record, Step, differences
 
 if TYPE_CHECKING:
@@ -90,20 +91,28 @@ class ProcessStep(Step):
 
     def wanted(self, ctx: Context) -> Record:
         """Want a server of this model, on the declared address."""
-        deployment = cast("LocalProcess", ctx.deployment)
+        from mlem_provider_local.environment import files_here
+
+        deployment, variables = cast("LocalProcess", ctx.deployment), {**ctx.variables, **files_here()}
         return {
             "model_hash": ctx.model.digest if ctx.model else None,
             "home": str(home_of(ctx)),
             "host": deployment.host,
             "requested_port": deployment.port,
-            "variables": dict(ctx.variables) or None,
+            "variables": variables or None,
+            **protection(variables),
         }
 
     def observe(self, ctx: Context, recorded: Record) -> Record | None:
-        """Look whether the very process on record runs."""
-        from mlem_provider_local.process import lookup_recorded
+        """Look whether the very process on record runs, and with which tokens."""
+        from mlem_provider_local.process import lookup_recorded, variables_of
 
-        return recorded if lookup_recorded(recorded) else None
+        server = lookup_recorded(recorded)
+        there = variables_of(server) if server is not None else None
+        if there is None:
+            return None if server is None else recorded
+        known = recorded if TOKENS in recorded else {**recorded, **protection_in(there)}
+        return {**known, **seen_protection(known, there)}
 
     def change(self, recorded: Record, wanted: Record) -> Change:
         """A process can't be changed: it is stopped, and another takes its port."""
@@ -121,10 +130,12 @@ class ProcessStep(Step):
         return self._serve(ctx, wanted, recorded, process.find(ctx.lineage), adopt=True)
 
     def restart(self, ctx: Context, recorded: Record) -> Record:
-        """Stop the server, and start another on its port."""
+        """Stop the server, and start another on its port: with tokens, where it has some."""
         from mlem_provider_local import process
 
-        return self._serve(ctx, recorded, recorded, process.find(ctx.lineage), adopt=False)
+        seen = self.observe(ctx, recorded) or {}
+        same = {**recorded, TOKENS: FROM_HERE} if TOKENS not in recorded and seen.get(TOKENS) else recorded
+        return self._serve(ctx, same, recorded, process.find(ctx.lineage), adopt=False)
 
     def check(self, ctx: Context, wanted: Record, recorded: Record | None) -> None:
         """Look whether a port that is asked for is free, or ours."""
@@ -135,7 +146,7 @@ class ProcessStep(Step):
             process.listen(wanted["host"], port).close()
 
     def _serve(self, ctx: Context, wanted: Record, recorded: Record | None, ours: Sequence[process.Server], *, adopt: bool) -> Record:
-        from mlem_provider_local import process
+        from mlem_provider_local import environment, process
 
         variables = wanted.get("variables")
         told = recorded is None or recorded.get("variables") == variables
@@ -144,16 +155,16 @@ class ProcessStep(Step):
             for server in ours
             if adopt
             and told
+            and has_these_tokens(wanted, process.variables_of(server) or {})
             and (server.label.model_hash, server.label.host) == (wanted["model_hash"], wanted["host"])
             and wanted["requested_port"] in (None, server.label.port)
         ]
         stop_timeout_s = cast("LocalProcess", ctx.deployment).stop_timeout_s
         if fitting:
             process.stop([server for server in ours if server is not fitting[0]], stop_timeout_s)
-            return _record(wanted, fitting[0])
+            return _record(wanted, fitting[0], process.variables_of(fitting[0]) or {})
+        whole = environment.server_variables(wanted)  # what is missing is said before anything is stopped
         if ctx.model is not None:
-            from mlem_provider_local import environment
-
             for line in environment.differences(ctx.model):
                 ctx.report(f"note: {line}")
         log = Path(wanted["home"]) / process.LOG_FILE
@@ -162,7 +173,7 @@ class ProcessStep(Step):
             process.stop(ours, stop_timeout_s)
             port = listener.getsockname()[1]
             label = process.Label(ctx.lineage, wanted["model_hash"], wanted["host"], port)
-            return _record(wanted, process.start(_copy(wanted), listener, label, log, variables))
+            return _record(wanted, process.start(_copy(wanted), listener, label, log, whole), whole)
         finally:
             listener.close()
 
@@ -188,7 +199,7 @@ class ProcessStep(Step):
         process.stop(process.find(ctx.lineage), cast("LocalProcess", ctx.deployment).stop_timeout_s)
 
 
-def _record(wanted: Record, server: process.Server) -> Record:
+def _record(wanted: Record, server: process.Server, variables: Mapping[str, str]) -> Record:
     host = server.label.host
     reachable = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)  # noqa: S104  # compared, not bound
     return {
@@ -197,6 +208,7 @@ def _record(wanted: Record, server: process.Server) -> Record:
         "host": host,
         "requested_port": wanted["requested_port"],
         "variables": wanted.get("variables"),
+        **{key: wanted.get(key, value) for key, value in protection_in(variables).items()},
         "port": server.label.port,
         "url": f"http://{reachable}:{server.label.port}",
         "pid": server.pid,

@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from mlem.deployment import Condition, Deployment, DeploymentStatus
 from mlem.errors import NotFoundError
 from mlem.fields import Unit
 from mlem.legacy import Adopted, Translation, served_by_04
 from mlem.place import Place
+from mlem.protection import TLS_KEY_VARIABLE, TLS_VARIABLE, TOKEN_FILE_VARIABLE, TOKENS_VARIABLE
 from mlem.step import Context, Record, Step
+from mlem.variables import VariableError
 from mlem_provider_docker import ImageOptions
 from mlem_provider_sagemaker.declared import account_of, env_of
 from mlem_provider_sagemaker.endpoints import EndpointStep
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
 
 _LONGEST_PAUSE_S = 90.0
 _DEFAULT_INSTANCE_TYPE = "ml.m5.large"
+_OF_SERVERS = (TOKENS_VARIABLE, TOKEN_FILE_VARIABLE, TLS_VARIABLE, TLS_KEY_VARIABLE)
 
 
 class SagemakerDeployment(ImageOptions, Deployment):
@@ -84,6 +87,19 @@ class SagemakerDeployment(ImageOptions, Deployment):
         from mlem_provider_sagemaker.adoption import adopt
 
         return adopt(ctx, old)
+
+    @field_validator("environment")
+    @classmethod
+    def _check_variables(cls, environment: dict[str, str]) -> dict[str, str]:
+        # Source: API reference, SageMaker runtime, "InvokeEndpoint": calls are signed, and no header reaches the container but a few of
+        # SageMaker's own; https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_runtime_InvokeEndpoint.html (read 2026-11)
+        given = next((name for name in _OF_SERVERS if name in environment), None)
+        if given is not None:
+            raise VariableError(
+                f"{given}: callers of an endpoint sign with their AWS credentials, and can send a container neither a token nor TLS",
+                "take it out, and say by IAM who may call: sagemaker:InvokeEndpoint",
+            )
+        return environment
 
     @model_validator(mode="after")
     def _check(self) -> Self:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from mlem_server.auth import protected
     from mlem_server.server import serve
     from mlem_server.settings import Settings
 
-__all__ = ["Settings", "serve"]
+__all__ = ["Settings", "protected", "serve"]
 
 
 def __getattr__(name: str) -> Any:
@@ -20,4 +21,8 @@ def __getattr__(name: str) -> Any:
         from mlem_server.settings import Settings
 
         return Settings
+    if name == "protected":
+        from mlem_server.auth import protected
+
+        return protected
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

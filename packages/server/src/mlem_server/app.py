@@ -17,7 +17,7 @@ from mlem.interface import Interface
 from mlem.model import Method, Model
 from mlem.validation import did_you_mean
 from mlem.wire import ARROW, NPY
-from mlem_server.auth import check_token
+from mlem_server.auth import Tokens
 from mlem_server.codec import parse_json
 from mlem_server.content import FILES, content_type
 from mlem_server.decoding import LARGE_BYTES, QUICK, Decoding
@@ -39,6 +39,7 @@ from mlem_server.sagemaker import answer_as_file, answer_headers, call_of, metho
 from mlem_server.settings import Settings
 from mlem_server.streaming import Items, Stream, form_of
 from mlem_server.unpacker import Unpacker
+from mlem_server.watches import Watches
 
 if TYPE_CHECKING:
     from mlem_server.traces import Traces
@@ -82,12 +83,15 @@ class App:
         model: The same.
         readiness: Whether the model may be asked.
         dispatcher: Where calls meet the model.
+        watches: Files that are read again when they change.
     """
 
     def __init__(self, model: Model, name: str, settings: Settings, version: str) -> None:
         self.model = model
         self.readiness: Readiness = LOADING
         self._settings = settings
+        self._tokens, self.watches = Tokens(settings.tokens, settings.token_file), Watches()
+        self.watches.add(self._tokens.watch())
         self._metrics = Metrics(name, model.digest, [*model.methods, "invocations", "infer"])
         self._traces: Traces | None = None
         if settings.traces:
@@ -108,7 +112,7 @@ class App:
         self._by_target = {path.encode(): methods for path, methods in self._routes.items() if path.isascii() and "%" not in path}
 
     def _make_routes(self, name: str, version: str) -> dict[str, dict[str, Route]]:
-        secured = bool(self._settings.tokens)
+        secured = bool(self._tokens)
         spoken = {form for endpoint in self._endpoints.values() for form in (*endpoint.formats, *endpoint.answer_formats)}
         formats = [form for form in (NPY, ARROW) if form in spoken]
         interface = self._interface = Interface.of(self.model, name, formats).to_json()
@@ -222,8 +226,9 @@ class App:
             request.cancel = None
 
     def look(self) -> None:
-        """Look after calls that wait; see `Dispatcher.look`."""
+        """Look after calls that wait, see `Dispatcher.look`, and after files that may have changed."""
         self.dispatcher.look()
+        self.watches.look()
 
     def late(self, seconds: float) -> None:
         """Note by how much the event loop was late."""
@@ -246,7 +251,7 @@ class App:
         methods = self._by_target.get(request.target) or self._routes.get(request.path)
         route = methods.get(request.method) if methods else None
         if route is None or not route.public:
-            check_token(request.headers.get(b"authorization"), self._settings.tokens)
+            self._tokens.check(request.headers.get(b"authorization"))
         if route is not None:
             return route
         path = request.path

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import hmac
-import re
+import os
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from mlem.errors import UserError
 from mlem.files import unusable
+from mlem.protection import TLS_KEY_VARIABLE, TLS_VARIABLE, TOKEN_FILE_VARIABLE, TOKENS_VARIABLE, tokens_in
 from mlem_server.errors import HttpError
-
-TOKENS_VARIABLE = "MLEM_SERVER_TOKENS"
+from mlem_server.settings import Settings
+from mlem_server.watches import Watch
 
 
 def read_tokens(file: Path | None, environment: Mapping[str, str]) -> tuple[str, ...]:
@@ -40,12 +42,52 @@ def read_tokens(file: Path | None, environment: Mapping[str, str]) -> tuple[str,
         text, source = environment[TOKENS_VARIABLE], f"${TOKENS_VARIABLE}"
     else:
         return ()
-    tokens = tuple(token for token in (part.strip() for part in re.split(r"[,\r\n]", text)) if token)
-    if not tokens:
-        raise UserError(f"{source} has no token", code="bad-token", hint="write one there, or remove it to serve without tokens")
-    if not all(re.fullmatch(r"[!-~]+", token) for token in tokens):
-        raise UserError(f"{source}: a token has a space or a character outside ASCII", code="bad-token")
-    return tokens
+    return tokens_in(text, source)
+
+
+def protected(settings: Settings, environment: Mapping[str, str] = os.environ) -> Settings:
+    """Return settings with the tokens and the certificate that the environment names, as the command ``mlem-server`` takes them.
+
+    Args:
+        settings: The other settings.
+        environment: Where the variables may be.
+
+    Raises:
+        UserError: See `read_tokens`.
+    """
+    token_file, certificate, key = (
+        Path(environment[name]) if environment.get(name) else None for name in (TOKEN_FILE_VARIABLE, TLS_VARIABLE, TLS_KEY_VARIABLE)
+    )
+    tokens = read_tokens(token_file, environment)
+    return replace(settings, tokens=tokens, token_file=token_file, tls_certificate=certificate, tls_key=key)
+
+
+class Tokens:
+    """The tokens that a server accepts.
+
+    Args:
+        tokens: Those that it starts with; none lets everybody call.
+        file: Where they are from, if it is a file.
+    """
+
+    def __init__(self, tokens: Sequence[str], file: Path | None = None) -> None:
+        self._accepted = tuple(tokens)
+        self._file = file
+
+    def __bool__(self) -> bool:
+        return bool(self._accepted)
+
+    def watch(self) -> Watch | None:
+        """Return what reads the file again; None where there is none."""
+        return Watch("tokens", [self._file], self._read) if self._file is not None else None
+
+    def _read(self) -> bool:
+        before, self._accepted = self._accepted, read_tokens(self._file, {})
+        return set(before) != set(self._accepted)
+
+    def check(self, header: bytes | None) -> None:
+        """Refuse a request that has none of them; see `check_token`."""
+        check_token(header, self._accepted)
 
 
 def check_token(header: bytes | None, tokens: Sequence[str]) -> None:

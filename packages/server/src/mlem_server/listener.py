@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import errno
+import ipaddress
 import socket
 import ssl
+from pathlib import Path
 
 from mlem.errors import PlatformError, UserError
 from mlem_server.settings import Settings
+from mlem_server.watches import Watch
 
 BACKLOG = 2048
 
@@ -43,19 +46,47 @@ def tls_context(settings: Settings) -> ssl.SSLContext | None:
         return None
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
+    _load_certificate(context, settings.tls_certificate, settings.tls_key)
+    return context
+
+
+def certificate_watch(context: ssl.SSLContext, settings: Settings) -> Watch:
+    """Return what puts a new certificate in use: callers who connect from then on get it."""
+    certificate, key = settings.tls_certificate, settings.tls_key
+    if certificate is None:
+        raise AssertionError("the caller has looked")
+    files = [certificate] if key is None else [certificate, key]
+    content = [b"" for _ in files]
+
+    def read() -> bool:
+        # a pair that does not fit together would leave the context without a key: another one is asked first
+        _load_certificate(ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), certificate, key)
+        _load_certificate(context, certificate, key)
+        before, content[:] = content[:], [file.read_bytes() for file in files]
+        return before != content and any(before)
+
+    return Watch("certificates", files, read)
+
+
+def _load_certificate(context: ssl.SSLContext, certificate: Path, key: Path | None) -> None:
     try:
         # a passphrase is refused, not asked for: nobody sits before a server
-        context.load_cert_chain(settings.tls_certificate, settings.tls_key, password=lambda: b"")
+        context.load_cert_chain(certificate, key, password=lambda: b"")
     except FileNotFoundError as error:
-        missing = next(path for path in (settings.tls_certificate, settings.tls_key) if path and not path.exists())
+        missing = next((path for path in (certificate, key) if path and not path.exists()), certificate)
         raise UserError(f"{missing} is not there", code="bad-certificate") from error
     except (ssl.SSLError, OSError) as error:
         reason = getattr(error, "reason", None) or error
         hint = "PEM files; the key without a passphrase: --tls-cert FILE --tls-key FILE"
-        raise UserError(
-            f"{settings.tls_certificate}: the certificate or its key can't be used: {reason}", code="bad-certificate", hint=hint
-        ) from error
-    return context
+        raise UserError(f"{certificate}: the certificate or its key can't be used: {reason}", code="bad-certificate", hint=hint) from error
+
+
+def is_open(listener: socket.socket) -> bool:
+    """Say whether a socket listens where other machines may reach it."""
+    if listener.family == socket.AF_UNIX:
+        return False
+    host = ipaddress.ip_address(str(listener.getsockname()[0]).partition("%")[0])
+    return not (getattr(host, "ipv4_mapped", None) or host).is_loopback
 
 
 def address_of(listener: socket.socket, *, tls: bool = False) -> str:

@@ -13,6 +13,9 @@ from mlem_server.auth import read_tokens
 from mlem_server.options import MODEL_VARIABLE, PORT_VARIABLE, parser, port_number, words_of
 from mlem_server.settings import DEFAULT_PORT, Settings
 
+SAGEMAKER_WORD = "serve"
+"""What SageMaker starts a container with: then only its agent calls, for callers whom IAM lets through."""
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the server.
@@ -55,7 +58,7 @@ def model_of(words: Sequence[str], environment: Mapping[str, str]) -> str:
     Raises:
         UserError: No model is named, or several are.
     """
-    names = list(words[:-1] if words and words[-1] == "serve" else words)
+    names = list(words[:-1] if words and words[-1] == SAGEMAKER_WORD else words)
     if len(names) > 1:
         raise UserError(f"one model can be served, {len(names)} were named: {' '.join(names)}")
     if names:
@@ -86,6 +89,8 @@ def settings_of(options: argparse.Namespace, environment: Mapping[str, str]) -> 
         port=DEFAULT_PORT if port is None else port,
         fd=options.fd,
         tokens=read_tokens(options.token_file, environment),
+        token_file=options.token_file,
+        platform_knows_callers=options.model[-1:] == [SAGEMAKER_WORD],
         max_body_bytes=int(options.max_body_mib * 2**20),
         max_bodies_bytes=int((options.max_bodies_mib or 8 * options.max_body_mib) * 2**20),
         max_decoded_bytes=int((options.max_decoded_mib or max(64, 4 * options.max_body_mib)) * 2**20),

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from mlem.errors import UserError
+from mlem.protection import TOKENS_VARIABLE
 from mlem.trust import FORMATS_VARIABLE
-from mlem_server.auth import TOKENS_VARIABLE
 from mlem_server.settings import DEFAULT_PORT, Settings
 
 MODEL_VARIABLE = "MLEM_MODEL"
@@ -36,7 +36,11 @@ def parser() -> argparse.ArgumentParser:
     result.add_argument("--host", default=defaults.host, help="address to listen on (default: %(default)s)")
     result.add_argument("--port", type=port_number, help=f"TCP port, 0 takes a free one (default: ${PORT_VARIABLE}, then {DEFAULT_PORT})")
     result.add_argument("--fd", type=_natural, help="file descriptor of a bound socket, instead of --host and --port")
-    result.add_argument("--token-file", type=Path, help=f"file of bearer tokens, one a line (default: ${TOKENS_VARIABLE})")
+    result.add_argument(
+        "--token-file",
+        type=Path,
+        help=f"file of bearer tokens, one a line, read again when it changes (default: ${TOKENS_VARIABLE})",
+    )
     result.add_argument(
         "--max-body-mib",
         type=_positive,
@@ -95,7 +99,9 @@ def parser() -> argparse.ArgumentParser:
         help="the most rows that calls which wait are joined to, 1 joins none (default: %(default)s)",
     )
     result.add_argument("--workers", type=_natural, default=1, help="processes, each with the model in its memory (default: %(default)s)")
-    result.add_argument("--tls-cert", type=Path, metavar="FILE", help="certificate and its chain, PEM: serve HTTPS")
+    result.add_argument(
+        "--tls-cert", type=Path, metavar="FILE", help="certificate and its chain, PEM: serve HTTPS; read again when it changes"
+    )
     result.add_argument("--tls-key", type=Path, metavar="FILE", help="key of the certificate, PEM, where it is in a file of its own")
     result.add_argument(
         "--formats",

@@ -15,10 +15,11 @@ from pathlib import Path
 from typing import Any
 
 from mlem.errors import WaitTimeoutError
+from mlem.protection import TOKENS_VARIABLE
 from mlem_server.acceptor import Acceptor
 from mlem_server.app import App
 from mlem_server.connections import Connections
-from mlem_server.listener import address_of, listen, tls_context
+from mlem_server.listener import address_of, certificate_watch, is_open, listen, tls_context
 from mlem_server.loading import load, metadata_path, read_model
 from mlem_server.logs import configure_logs
 from mlem_server.settings import Settings
@@ -57,6 +58,31 @@ def _watched_no_more(life: int, stopping: asyncio.Event) -> None:
     stopping.set()
 
 
+def has_terminal() -> bool:
+    """Say whether this process belongs to a terminal that is there."""
+    try:
+        os.close(os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY))
+    except OSError:
+        return False
+    return True
+
+
+def _hung_up(app: App, stop: Callable[[int], None], had_terminal: bool) -> None:
+    """Read tokens and certificates again; or stop, where the signal says that the terminal was closed."""
+    if had_terminal and not has_terminal():
+        stop(signal.SIGHUP)
+        return
+    log.info("SIGHUP: reading files again")
+    app.watches.reload()
+
+
+def _tell_protection(listener: socket.socket, url: str, settings: Settings) -> None:
+    """Warn of a server that others may reach, and that asks nobody who they are; one of several workers does it for all."""
+    if settings.tokens or settings.late or settings.platform_knows_callers or not is_open(listener):
+        return
+    log.warning("whoever reaches %s may call the model: to ask for a token, set %s or --token-file", url, TOKENS_VARIABLE)
+
+
 async def _run(app: App, listener: socket.socket, settings: Settings, load: Callable[[], Any]) -> None:
     context = tls_context(settings)
     connections = Connections(app, settings)
@@ -73,11 +99,15 @@ async def _run(app: App, listener: socket.socket, settings: Settings, load: Call
         loop.add_signal_handler(number, stop, number)
     if settings.life_fd is not None:
         loop.add_reader(settings.life_fd, _watched_no_more, settings.life_fd, stopping)
+    loop.add_signal_handler(signal.SIGHUP, _hung_up, app, stop, has_terminal())
+    if context is not None:
+        app.watches.add(certificate_watch(context, settings))
     acceptor = Acceptor(listener, connections, context, settings.header_timeout_s)
     if not settings.late:
         acceptor.start()
     url = address_of(listener, tls=context is not None)
     log.info("listening on %s, loading the model", url)
+    _tell_protection(listener, url, settings)
     loading = asyncio.create_task(app.load(load))
     waiting = asyncio.create_task(stopping.wait())
     await asyncio.wait({loading, waiting}, return_when=asyncio.FIRST_COMPLETED)

@@ -22,6 +22,8 @@ class Settings:
         port: The TCP port; 0 takes a free one.
         fd: File descriptor of a socket that is bound already, instead of ``host`` and ``port``.
         tokens: Bearer tokens that are accepted; none means that everybody may call.
+        token_file: The file that the tokens are from; it is read again when it changes. None where they are not from a file.
+        platform_knows_callers: Whether a platform lets nobody through whom it does not know, so that no tokens are missed.
         tls_certificate: PEM file of the certificate and its chain; None serves without TLS.
         tls_key: PEM file of its key; None where the certificate's file has it.
         max_body_bytes: The largest request body.
@@ -52,6 +54,8 @@ class Settings:
     port: int = DEFAULT_PORT
     fd: int | None = None
     tokens: tuple[str, ...] = ()
+    token_file: Path | None = None
+    platform_knows_callers: bool = False
     tls_certificate: Path | None = None
     tls_key: Path | None = None
     max_body_bytes: int = 64 * 2**20

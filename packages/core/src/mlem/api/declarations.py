@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -89,6 +89,7 @@ def deploy(
     project: Name | None = None,
     report: Callable[[str], None] = _silent,
     lock: Lock = Lock(),
+    drop: Collection[str] = (),
     **fields: Any,
 ) -> DeploymentHandle:
     """Deploy a model: ``deploy("local", "iris-app", model="iris", port=8080)``, as ``mlem deployment run`` does.
@@ -103,6 +104,7 @@ def deploy(
         project: Folder that relative names start from.
         report: Called with lines of progress.
         lock: How to lock.
+        drop: What protects the deployment and may fall away, ``tokens`` or ``tls``: without it a run that would let it is refused.
         **fields: Fields of the declaration; None takes one back to its default.
 
     Returns:
@@ -117,7 +119,7 @@ def deploy(
         MlemError: A step failed. The last good release serves again.
     """
     values = fields if model is None else {**fields, "model": model}
-    return run_deploy(deployment_class(type_), name, values, project=project, report=report, lock=lock)[0]
+    return run_deploy(deployment_class(type_), name, values, project=project, report=report, lock=lock, drop=drop)[0]
 
 
 def deployments(project: Name | None = None) -> Sequence[tuple[str, Path]]:

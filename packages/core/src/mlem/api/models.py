@@ -96,10 +96,10 @@ def serve(model: Name | Model, *, host: str = "127.0.0.1", port: int = 8080, pro
     place = locate(model_name(model), project)
     load_meta(place.source, kind="model")
     try:
-        from mlem_server import Settings
+        from mlem_server import Settings, protected
         from mlem_server import serve as run_server
     except ModuleNotFoundError as error:
         if error.name != "mlem_server":
             raise
         raise PluginError("the server is not installed", hint="pip install mlem-server") from error
-    run_server(place.path, Settings(host=host, port=port, trust=load_config(place.root).core.trust))
+    run_server(place.path, protected(Settings(host=host, port=port, trust=load_config(place.root).core.trust)))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from mlem.deployment import Deployment
     from mlem.engine import Lock, Outcome
     from mlem.handle import DeploymentHandle
+    from mlem.step import Difference
 
 CommandT = TypeVar("CommandT", bound=Callable[..., Any])
 
@@ -31,6 +32,16 @@ def lock_options(command: CommandT) -> CommandT:
         "--lock-timeout", type=click.FloatRange(min=0), metavar="SECONDS", help="Wait for another run this long.  [default: 600]"
     )(command)
     return click.option("--lock-id", metavar="ID", help="Name the lock, so that another command can release it.")(command)
+
+
+def drop_options(command: CommandT) -> CommandT:
+    """Add ``--drop-tokens`` and ``--drop-tls`` to a command that could take from a server what protects it."""
+    command = click.option("--drop-tls", is_flag=True, help="Let TLS, which the deployment speaks, fall away.")(command)
+    return click.option("--drop-tokens", is_flag=True, help="Let everybody call what asks for a token so far.")(command)
+
+
+def _dropped(drop_tokens: bool, drop_tls: bool) -> list[str]:
+    return [word for word, given in (("tokens", drop_tokens), ("tls", drop_tls)) if given]
 
 
 def _lock(lock_timeout: float | None, lock_id: str | None) -> Lock:
@@ -56,11 +67,19 @@ class RunTypes(click.Group):
 
         @project_option
         @lock_options
+        @drop_options
         @output_option
         def command(
-            name: str, values: dict[str, Any], project: str | None, output: str, lock_timeout: float | None, lock_id: str | None
+            name: str,
+            values: dict[str, Any],
+            project: str | None,
+            output: str,
+            lock_timeout: float | None,
+            lock_id: str | None,
+            drop_tokens: bool,
+            drop_tls: bool,
         ) -> None:
-            _run_declared(cls, name, values, project, output, _lock(lock_timeout, lock_id))
+            _run_declared(cls, name, values, project, output, _lock(lock_timeout, lock_id), _dropped(drop_tokens, drop_tls))
 
         return _fields_command(command, cmd_name, f"Declare and deploy as {cls.type}: {_first_line(cls)}", **deployment_fields(cls))
 
@@ -75,6 +94,7 @@ class RunTypes(click.Group):
 )
 @project_option
 @lock_options
+@drop_options
 @output_option
 @click.pass_context
 def run(
@@ -85,6 +105,8 @@ def run(
     output: str,
     lock_timeout: float | None,
     lock_id: str | None,
+    drop_tokens: bool,
+    drop_tls: bool,
 ) -> None:
     """Deploy a model, and wait until it answers rightly. Running again with nothing changed changes nothing."""
     if ctx.invoked_subcommand is not None:
@@ -101,19 +123,30 @@ def run(
             hint="mlem deployment run TYPE NAME --model MODEL, or mlem deployment run --load NAME; types: mlem types deployment",
         )
     values = {"model": model} if model is not None else {}
-    _run_declared(None, load, values, project, output, _lock(lock_timeout, lock_id))
+    _run_declared(None, load, values, project, output, _lock(lock_timeout, lock_id), _dropped(drop_tokens, drop_tls))
 
 
-def _run_declared(cls: type[Deployment] | None, name: str, values: Mapping[str, Any], project: str | None, output: str, lock: Lock) -> None:
+def _run_declared(
+    cls: type[Deployment] | None,
+    name: str,
+    values: Mapping[str, Any],
+    project: str | None,
+    output: str,
+    lock: Lock,
+    drop: Sequence[str],
+) -> None:
     from mlem.deploying import deploy
 
     with progress() as report:
-        one, outcome = deploy(cls, name, values, project=project, report=report, lock=lock)
+        one, outcome = deploy(cls, name, values, project=project, report=report, lock=lock, drop=drop)
     _print_outcome(one, outcome, output)
 
 
 def _print_outcome(one: DeploymentHandle, outcome: Outcome, output: str) -> None:
+    from mlem.kept_protection import protection_of
+
     address, release = one.address(outcome.state), outcome.state.releases[0]
+    protection = protection_of(outcome.state.records)
     data = {
         "name": one.name,
         "status": "running",
@@ -121,6 +154,7 @@ def _print_outcome(one: DeploymentHandle, outcome: Outcome, output: str) -> None
         "url": address,
         "model_hash": release.model_hash,
         "release": release.number,
+        "protection": protection,
         "changes": [asdict(change) for change in outcome.changes],
     }
     if output == "json":
@@ -129,13 +163,16 @@ def _print_outcome(one: DeploymentHandle, outcome: Outcome, output: str) -> None
     say(f"{one.name} is running" + ("" if outcome.changed else ": nothing to change"))
     if address:
         say(f"url: {address}")
-        example = _example(one, address)
+    if protection is not None:
+        say(f"tokens: {protection['tokens'] or 'none, whoever reaches it may call it: set MLEM_SERVER_TOKENS and run again'}")
+    if address:
+        example = _example(one, address, asks=bool(protection and protection["tokens"]))
         if example:
             say(f"try: {example}")
 
 
-def _example(one: DeploymentHandle, address: str) -> str | None:
-    """Return a curl line with the model's own sample row."""
+def _example(one: DeploymentHandle, address: str, *, asks: bool) -> str | None:
+    """Return a curl line with the model's own sample row, and with the caller's token where the server asks for one."""
     import shlex
 
     model, _ = one._model()
@@ -145,7 +182,8 @@ def _example(one: DeploymentHandle, address: str) -> str | None:
     body = json.dumps(sample.args)
     if len(body) > 2000:
         return None
-    return f"curl -X POST {address}/{method} -H 'Content-Type: application/json' -d {shlex.quote(body)}"
+    token = ' -H "Authorization: Bearer $MLEM_TOKEN"' if asks else ""
+    return f"curl -X POST {address}/{method}{token} -H 'Content-Type: application/json' -d {shlex.quote(body)}"
 
 
 @click.command()
@@ -156,6 +194,7 @@ def _example(one: DeploymentHandle, address: str) -> str | None:
 @output_option
 def plan(name: str, model: str | None, detailed_exitcode: bool, project: str | None, output: str) -> int:
     """Show what a run would create, update, replace or remove, why, and what callers would notice."""
+    from mlem.kept_protection import planned_protection
     from mlem.references import object_reference
 
     one = handle(name, project)
@@ -165,9 +204,23 @@ def plan(name: str, model: str | None, detailed_exitcode: bool, project: str | N
     changes = one.plan()
     differs = any(change.action != "keep" for change in changes)
     rows = [[change.step, change.action, change.reason, change.downtime] for change in changes]
-    text = table(rows, ["step", "action", "why", "downtime"]) + ("" if differs else "\nnothing to change")
-    print_result(output, {"name": one.name, "changes": [asdict(change) for change in changes], "differs": differs}, text)
+    protection = planned_protection(changes)
+    words = "".join(f"\n{key}: {_become(value)}" for key, value in (protection or {}).items() if key == "tokens" or value.old or value.new)
+    text = table(rows, ["step", "action", "why", "downtime"]) + words + ("" if differs else "\nnothing to change")
+    data = {
+        "name": one.name,
+        "changes": [asdict(change) for change in changes],
+        "protection": None if protection is None else {key: asdict(value) for key, value in protection.items()},
+        "differs": differs,
+    }
+    print_result(output, data, text)
     return 10 if detailed_exitcode and differs else 0
+
+
+def _become(one: Difference) -> str:
+    """Say what becomes of a protection: ``yes``, or ``yes -> none``."""
+    old, new = one.old or "none", one.new or "none"
+    return old if old == new else f"{old} -> {new}"
 
 
 @click.command()
@@ -175,11 +228,22 @@ def plan(name: str, model: str | None, detailed_exitcode: bool, project: str | N
 @click.option("--to", "number", type=int, default=None, help="The release to put back.  [default: the one before the current]")
 @project_option
 @lock_options
+@drop_options
 @output_option
-def rollback(name: str, number: int | None, project: str | None, lock_timeout: float | None, lock_id: str | None, output: str) -> None:
+def rollback(
+    name: str,
+    number: int | None,
+    project: str | None,
+    lock_timeout: float | None,
+    lock_id: str | None,
+    drop_tokens: bool,
+    drop_tls: bool,
+    output: str,
+) -> None:
     """Put an earlier release back, and wait until it answers rightly."""
     with progress() as report:
-        release = handle(name, project, report=report, lock=_lock(lock_timeout, lock_id)).rollback(number)
+        one = handle(name, project, report=report, lock=_lock(lock_timeout, lock_id))
+        release = one.rollback(number, _dropped(drop_tokens, drop_tls))
     data = {"name": name, "release": release.number, "model_hash": release.model_hash, "rollback_of": release.rollback_of}
     print_result(output, data, f"release {release.rollback_of} (model {release.model_hash}) serves again, as release {release.number}")
 

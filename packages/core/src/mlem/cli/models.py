@@ -95,11 +95,11 @@ def serve(model: str, host: str, port: int, project: str | None) -> None:
     place = locate(model, project)
     expect_object(place.read("model"), "model", place)
     try:
-        from mlem_server import Settings
+        from mlem_server import Settings, protected
         from mlem_server import serve as run_server
     except ModuleNotFoundError as error:
         if error.name != "mlem_server":
             raise
         raise PluginError("the server is not installed", hint="pip install mlem-server") from error
     trust = load_config(place.root).core.trust
-    run_server(place.path, Settings(host=host, port=port, trust=trust))
+    run_server(place.path, protected(Settings(host=host, port=port, trust=trust)))

@@ -22,6 +22,7 @@ from mlem.course import Ask, Course, follow, follow_async
 from mlem.errors import CredentialsError, PlatformError
 from mlem.fields import Unit
 from mlem.process_local import ProcessLocal
+from mlem.protection import TOKEN_VARIABLE
 from mlem.streamed import items_async
 
 if TYPE_CHECKING:
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
     from mlem.clients.wire import Request
     from mlem.interface import Interface
 
-TOKEN_VARIABLE = "MLEM_TOKEN"  # noqa: S105  # the name of a variable
 JSON = "application/json"
 ATTEMPTS = 3
 PAUSE_S = 0.2

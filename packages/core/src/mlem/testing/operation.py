@@ -9,11 +9,14 @@ import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from mlem.deployment import Condition, DeploymentStatus
-from mlem.errors import PlatformError
+from mlem.errors import ConflictError, CredentialsError, PlatformError
+from mlem.handle import DeploymentHandle
+from mlem.protection import TOKENS_VARIABLE
 from mlem.testing.life_cycle import NAME, DeploymentFixtures
 from mlem.testing.projects import SAMPLE, Project
 
@@ -104,6 +107,34 @@ class OperationSuite(DeploymentFixtures):
                 seen.append(plan.stdout + plan.stderr)
         assert "canary-" not in "".join([*seen, *_written(project)])
 
+    def test_authentication_does_not_fall_away_by_itself(self, project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Who runs it again without the tokens is refused, sees it in ``plan``, and may drop them on purpose; until then it asks."""
+        for name in (TOKENS_VARIABLE, "MLEM_TOKEN"):
+            monkeypatch.setenv(name, "canary-token-5e1f07")
+        first = project.run(self.type, NAME, "double", self.fields())
+        assert first.returncode == 0, first.stderr
+        handle = project.handle(NAME)
+        if not _asks_for_a_token(handle):
+            pytest.skip("the servers of this provider take no tokens")
+        assert {change.action for change in handle.plan()} == {"keep"}
+        monkeypatch.delenv(TOKENS_VARIABLE)
+        plan = project.mlem("deployment", "plan", NAME, "--detailed-exitcode", "--output", "json")
+        assert (plan.returncode, json.loads(plan.stdout)["protection"]["tokens"]) == (10, {"old": "yes", "new": None}), plan.stderr
+        for words in (["--load", NAME], [self.type, NAME, "--model", "triple", *_options(self)]):
+            done = project.mlem("deployment", "run", *words)
+            assert (done.returncode, "error[tokens-dropped]" in done.stderr) == (ConflictError.exit_code, True), done.stderr
+            assert (_asks_for_a_token(handle), _answer_of(handle)) == (True, [2.0, 4.0, 6.0])
+        assert "canary-" not in "".join([first.stdout, first.stderr, plan.stdout, plan.stderr, *_written(project)])
+        dropped = project.mlem("deployment", "run", "--load", NAME, "--model", "triple", "--drop-tokens")
+        assert (dropped.returncode, _asks_for_a_token(handle)) == (0, False), dropped.stderr
+        monkeypatch.setenv(TOKENS_VARIABLE, "canary-token-5e1f07")
+        again = project.mlem("deployment", "run", "--load", NAME, "--model", "double")
+        assert (again.returncode, _asks_for_a_token(handle)) == (0, True), again.stderr
+        if "rollback" in handle.deployment.capabilities:
+            back = project.mlem("deployment", "rollback", NAME)  # to one that let everybody in
+            assert (back.returncode, "error[tokens-dropped]" in back.stderr) == (ConflictError.exit_code, True), back.stderr
+            assert (_asks_for_a_token(handle), _answer_of(handle)) == (True, [2.0, 4.0, 6.0])
+
     def test_the_providers_own_secrets_stay_out_of_everything(self, project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
         """The values of `Env.secret_variables` are in no file, state, message, log or argument list."""
         secrets = self.secrets(project)
@@ -125,6 +156,22 @@ class OperationSuite(DeploymentFixtures):
 
 def _options(fixtures: DeploymentFixtures) -> list[str]:
     return [f"--{key}={value}" for key, value in fixtures.fields().items()]
+
+
+def _asks_for_a_token(handle: DeploymentHandle) -> bool:
+    """Say whether a call without a token is refused."""
+    with pytest.MonkeyPatch.context() as patch, handle.get_client() as client:
+        patch.delenv("MLEM_TOKEN", raising=False)
+        try:
+            client.predict(SAMPLE)
+        except CredentialsError:
+            return True
+        return False
+
+
+def _answer_of(handle: DeploymentHandle) -> Any:
+    with handle.get_client() as client:
+        return client.predict(SAMPLE)
 
 
 def _shared(project: Project) -> list[str]:
