@@ -20,10 +20,11 @@ from mlem.wire import ARROW, NPY
 from mlem_server.auth import check_token
 from mlem_server.codec import parse_json
 from mlem_server.content import FILES, content_type
-from mlem_server.dispatch import Dispatcher, Job, Outcome, overloaded
+from mlem_server.dispatch import Dispatcher, Job, Outcome, StepsOf, overloaded
 from mlem_server.docs import DOCS_HEADERS, docs_page
 from mlem_server.endpoint import Call, Endpoint
 from mlem_server.errors import HttpError, ModelFailedError, refusal
+from mlem_server.hangs import HangWatch
 from mlem_server.kserve import KServe
 from mlem_server.kserve_binary import HEADER, OCTETS
 from mlem_server.metrics import CONTENT_TYPE, Metrics
@@ -82,6 +83,8 @@ class App:
         model: The same.
         readiness: Whether the model may be asked.
         dispatcher: Where calls meet the model.
+        on_look: Called now and then while the event loop works and the model is loaded.
+        on_hang: Called when the model hangs, after its callers were told.
     """
 
     def __init__(self, model: Model, name: str, settings: Settings, version: str) -> None:
@@ -95,6 +98,9 @@ class App:
 
             self._traces = Traces(name, model.digest)
         self.dispatcher = Dispatcher(settings.max_queue, settings.max_batch_rows, self._observe, settings.request_timeout_s)
+        self._hangs = HangWatch(settings.request_timeout_s, settings.hang_bound_s, self._metrics)
+        self.on_look: Callable[[], None] = lambda: None
+        self.on_hang: Callable[[], None] = lambda: None
         self._reserved_bytes = 0
         self._endpoints = {
             method_name: Endpoint(method_name, method, strict=settings.strict) for method_name, method in model.methods.items()
@@ -205,12 +211,20 @@ class App:
             request.cancel = None
 
     def look(self) -> None:
-        """Look after calls that wait; see `Dispatcher.look`."""
+        """Look after calls that wait, and after a model that hangs; see `Dispatcher.look`."""
         self.dispatcher.look()
+        if self.readiness.status in ("ready", "busy"):
+            self.readiness = self._hangs.look(self.dispatcher.stuck())
+            if self.readiness.status == "hanging":
+                self.dispatcher.give_up(lambda: _unavailable("model-hangs", "the model hangs, and the server is started again"))
+                self.on_hang()
+        if self.readiness.status not in ("loading", "failed"):
+            self.on_look()
 
     def stop(self) -> Response:
         """Say by ``/readyz`` that the server stops; return the answer to what takes longer than that may take."""
-        self.readiness = STOPPING
+        if self.readiness.status != "hanging":
+            self.readiness = STOPPING
         return error_response(_unavailable("stopping", "the server stopped before the model answered"))
 
     def close(self) -> None:
@@ -237,7 +251,7 @@ class App:
         raise HttpError(404, "not-found", f"there is no {path[:200]}", known=sorted(self._routes))
 
     def _admit_call(self, request: Request, route: Route) -> None:
-        if self.readiness.status in ("loading", "failed"):
+        if self.readiness.status in ("loading", "failed", "hanging"):
             raise _unavailable("not-ready", self.readiness.reason)
         request.media_type = content_type(request.headers, route.more)
         request.check_length(self._settings.max_body_bytes)
@@ -329,7 +343,7 @@ class App:
 
         def done(outcome: Outcome) -> None:
             if isinstance(outcome, Items):
-                stream = Stream(self.dispatcher, outcome, partial(self._failed, request), ended)
+                stream = Stream(StepsOf(self.dispatcher, request), outcome, partial(self._failed, request), ended)
                 request.cancel = stream.close
                 request.ends_early = lambda: True
                 stream.begin(reply)
@@ -343,7 +357,7 @@ class App:
                     response = self._failed(request, error)
             reply(response)
 
-        job = self.dispatcher.submit(call, done)
+        job = self.dispatcher.submit(call, done, request)
         self._metrics.began()
 
         def cancel() -> None:

@@ -18,6 +18,8 @@ from typing import Any
 from mlem.errors import WaitTimeoutError
 from mlem_server.app import App
 from mlem_server.connections import Connections
+from mlem_server.errors import ModelHangsError
+from mlem_server.heartbeat import beats_on
 from mlem_server.listener import BACKLOG, address_of, listen, tls_context
 from mlem_server.loading import load, metadata_path, read_model
 from mlem_server.logs import configure_logs
@@ -25,6 +27,8 @@ from mlem_server.settings import Settings
 
 log = logging.getLogger("mlem.server")
 
+_AFTER_HANG_S = 2.0
+"""Who waits has been answered by then: this is for who has not sent all of a request."""
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
@@ -39,6 +43,7 @@ def serve(model: str | Path, settings: Settings | None = None) -> None:
         MlemError: The metadata can't be read, the address can't be used, the model can't be loaded or does not answer its sample.
         ConflictError: An artifact's size or SHA-256 is not the saved one.
         WaitTimeoutError: Requests in flight were cut off when the time for stopping was over.
+        ModelHangsError: The model did not come back from a call; its thread still runs.
     """
     settings = settings or Settings()
     path = metadata_path(model)
@@ -90,6 +95,9 @@ async def _run(app: App, listener: socket.socket, settings: Settings, load: Call
 
     for number in SIGNALS:
         loop.add_signal_handler(number, stop, number)
+    app.on_hang = stopping.set
+    if settings.beat_fd is not None:
+        app.on_look = beats_on(settings.beat_fd)
     if settings.life_fd is not None:
         loop.add_reader(settings.life_fd, _watched_no_more, settings.life_fd, stopping)
     timeout_s = settings.header_timeout_s if context else None
@@ -107,12 +115,16 @@ async def _run(app: App, listener: socket.socket, settings: Settings, load: Call
             log.info("ready: POST %s", ", ".join(f"{url}/{method}" for method in app.model.methods))
         await waiting
     await _stop_accepting(server, listener, connections, context, timeout_s)
-    cut_off = await connections.stop(settings.shutdown_timeout_s, app.stop())
+    hangs = app.readiness.reason if app.readiness.status == "hanging" else ""
+    stop_timeout_s = min(settings.shutdown_timeout_s, _AFTER_HANG_S) if hangs else settings.shutdown_timeout_s
+    cut_off = await connections.stop(stop_timeout_s, app.stop())
     waiting.cancel()
     app.close()
     if loading.done():
         loading.result()
     loading.cancel()
+    if hangs:
+        raise ModelHangsError(hangs, hint="the log says where; --hang-timeout-s N gives a call more time")
     if cut_off:
         raise WaitTimeoutError(f"{cut_off} requests were cut off after {settings.shutdown_timeout_s:g} s", code="cut-off")
     log.info("stopped")
