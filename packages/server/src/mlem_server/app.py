@@ -161,6 +161,7 @@ class App:
             gc.freeze()
             gc.enable()
         self._metrics.loaded(time.monotonic() - started)
+        self.on_look()  # before the first call: from now on signs of life are expected
         if self.readiness is LOADING:
             self.readiness = READY
 

@@ -139,7 +139,8 @@ class Workers:
         if self._folder is not None:
             forget_live(worker.slot, self._folder)
         if self._stopping:
-            self._code = max(self._code, exit_code(code))
+            if code != -signal.SIGTERM:  # that is of one which was told before it could listen to it
+                self._code = max(self._code, exit_code(code))
             return
         if self._ends is not None:
             self._ends.count(code)
