@@ -97,6 +97,7 @@ class ProcessStep(Step):
             "host": deployment.host,
             "requested_port": deployment.port,
             "variables": dict(ctx.variables) or None,
+            "restart": None if deployment.restart == "no" else deployment.restart,
         }
 
     def observe(self, ctx: Context, recorded: Record) -> Record | None:
@@ -136,14 +137,17 @@ class ProcessStep(Step):
 
     def _serve(self, ctx: Context, wanted: Record, recorded: Record | None, ours: Sequence[process.Server], *, adopt: bool) -> Record:
         from mlem_provider_local import process
+        from mlem_provider_local.log_file import LOG_FILE
 
-        variables = wanted.get("variables")
+        variables, restart = wanted.get("variables"), wanted.get("restart") or "no"
         told = recorded is None or recorded.get("variables") == variables
         fitting = [
             server
             for server in ours
             if adopt
             and told
+            and not server.orphan
+            and server.restart == restart
             and (server.label.model_hash, server.label.host) == (wanted["model_hash"], wanted["host"])
             and wanted["requested_port"] in (None, server.label.port)
         ]
@@ -156,13 +160,13 @@ class ProcessStep(Step):
 
             for line in environment.differences(ctx.model):
                 ctx.report(f"note: {line}")
-        log = Path(wanted["home"]) / process.LOG_FILE
+        log = Path(wanted["home"]) / LOG_FILE
         listener = self._listen(wanted, recorded, ours, stop_timeout_s)
         try:
             process.stop(ours, stop_timeout_s)
             port = listener.getsockname()[1]
             label = process.Label(ctx.lineage, wanted["model_hash"], wanted["host"], port)
-            return _record(wanted, process.start(_copy(wanted), listener, label, log, variables))
+            return _record(wanted, process.start(_copy(wanted), listener, label, log, variables, restart))
         finally:
             listener.close()
 
@@ -197,6 +201,7 @@ def _record(wanted: Record, server: process.Server) -> Record:
         "host": host,
         "requested_port": wanted["requested_port"],
         "variables": wanted.get("variables"),
+        "restart": wanted.get("restart"),
         "port": server.label.port,
         "url": f"http://{reachable}:{server.label.port}",
         "pid": server.pid,

@@ -35,21 +35,26 @@ class Signals:
             signal.signal(number, self._note)
         signal.set_wakeup_fd(wake, warn_on_full_buffer=False)
 
-    def wait(self, timeout_s: float) -> list[int]:
+    def wait(self, timeout_s: float, *others: int) -> list[int]:
         """Wait for a signal.
 
         Args:
             timeout_s: How long at most.
+            others: File descriptors: that one of them can be read ends the waiting too.
 
         Returns:
             What came since the last wait, the ends of children left out.
         """
-        select.select([self._awake], [], [], timeout_s)
+        select.select([self._awake, *others], [], [], timeout_s)
         with contextlib.suppress(BlockingIOError):
             while os.read(self._awake, 4096):
                 pass
         noted, self._noted = self._noted, []
         return noted
+
+    def can_read(self, fd: int) -> bool:
+        """Say whether a file descriptor can be read, or is at its end."""
+        return bool(select.select([fd], [], [], 0)[0])
 
     def _note(self, number: int, frame: FrameType | None) -> None:
         if number != signal.SIGCHLD:

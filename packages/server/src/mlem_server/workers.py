@@ -91,10 +91,13 @@ class Workers:
             while self._running or not self._stopping:
                 if not self._stopping:
                     self._start_due(listener, life)
-                for number in signals.wait(self._pause_s()):
+                for number in signals.wait(self._pause_s(), *self._life()):
                     self._act_on(number, listener)
                 for pid, code in ended():
                     self._ended(pid, code, listener)
+                if self._life() and signals.can_read(*self._life()):
+                    log.warning("the process that watches this one is gone")
+                    self._stop(listener)
                 self._feel_pulses(clock.step_s())
         log.info("stopped")
         return self._code
@@ -188,6 +191,10 @@ class Workers:
             if number is not None:
                 log.error("worker %d gives no sign of life, as when a model holds Python's lock for ever: %s", pid, number.name)
                 worker.process.send_signal(number)
+
+    def _life(self) -> tuple[int, ...]:
+        """Return what says that the process which watches this one is gone, until this one stops."""
+        return () if self._settings.life_fd is None or self._stopping else (self._settings.life_fd,)
 
     def _pause_s(self) -> float:
         waits = [backoff.left_s for backoff in self._due if backoff.left_s] if not self._stopping else []
