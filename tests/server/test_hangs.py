@@ -160,6 +160,8 @@ def test_loading_may_hold_pythons_lock_for_longer_than_a_call_may(starter: Any, 
 def test_the_guard_ends_with_the_server(starter: Any, file_model: Path) -> None:
     served = starter.start(file_model)
     (guard,) = psutil.Process(served.process.pid).children()
+    wait_until(lambda: (guard.name(), guard.cmdline()[0]) == ("mlem-guard", "mlem-guard"))  # it does not look like another server
+    assert "-m" not in guard.cmdline()
     served.process.kill()
     served.process.wait()
     guard.wait(30)

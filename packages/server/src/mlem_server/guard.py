@@ -12,6 +12,7 @@ import logging
 import os
 import signal
 import time
+from pathlib import Path
 
 from mlem_server.exits import HANG_EXIT_CODE, exit_code, words
 from mlem_server.heartbeat import PatientClock, Pulse
@@ -82,8 +83,7 @@ def _watch_parent(pulse: Pulse) -> None:
     for number in _NOT_FOR_THE_GUARD:
         signal.signal(number, signal.SIG_IGN)
     _leave_descriptors(pulse.fd)
-    with contextlib.suppress(OSError), open("/proc/self/comm", "w") as name:
-        name.write("mlem-guard")
+    _take_name(b"mlem-guard")
     parent, clock = os.getppid(), PatientClock()
     while os.getppid() == parent:
         if pulse.ended:
@@ -99,6 +99,20 @@ def _leave_descriptors(kept: int) -> None:
     os.dup2(nothing, 1)
     os.closerange(3, kept)
     os.closerange(kept + 1, os.sysconf("SC_OPEN_MAX"))
+
+
+def _take_name(name: bytes) -> None:
+    """Take another name in the list of processes: who looks for servers by their arguments has to find one, not two.
+
+    Source: proc_pid_stat(5), fields 48 and 49: where the arguments are in memory, which is what the list shows (read 2026-11).
+    """
+    with contextlib.suppress(OSError, ValueError, IndexError):  # another system, or one without /proc
+        fields = Path("/proc/self/stat").read_bytes().rpartition(b")")[2].split()
+        start, end = int(fields[45]), int(fields[46])
+        with open("/proc/self/mem", "r+b", buffering=0) as memory:
+            memory.seek(start)
+            memory.write(name[: end - start - 1].ljust(end - start, b"\0"))
+        Path("/proc/self/comm").write_bytes(name)
 
 
 def _act(pid: int, pulse: Pulse, clock: PatientClock) -> None:
