@@ -150,9 +150,14 @@ def test_removing_ends_what_the_model_has_started_too(deploy: Callable[..., Any]
 def test_no_server_outlives_a_supervisor_that_is_killed(deploy: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, workers: str) -> None:
     monkeypatch.setenv("MLEM_SERVER_WORKERS", workers)
     handle = deploy(restart="always")
+    first = server_of(handle)
+    first.kill()
+    first.wait(60)
+    until(lambda: condition(handle) == ("running", ""))
     family = process_of(handle).children(recursive=True)
+    pid = process_of(handle).pid
     process_of(handle).kill()
-    until(lambda: condition(handle)[0] == "crashed")
+    until(lambda: condition(handle) == ("crashed", f"process {pid} is gone"))
     _, alive = psutil.wait_procs(family, 60)
     assert alive == []
 

@@ -70,11 +70,11 @@ class LocalProcess(Deployment):
         server = lookup_recorded(record)
         end = ExitRecord.read(Path(record["home"]), record["pid"])
         if server is None:
-            return Condition(DeploymentStatus.CRASHED, (end and end.how) or f"process {record['pid']} is gone")
+            return Condition(DeploymentStatus.CRASHED, end.how if end and end.last else f"process {record['pid']} is gone")
         is_ready, reason = ready(record["url"], _PROBE_TIMEOUT_S)
         if is_ready:
             return Condition(DeploymentStatus.RUNNING)
-        before = f"{end.how} at {end.at}, started again {end.ends} times; " if end and end.how else ""
+        before = f"ended {end.ends} times, at last with {end.how} at {end.at}; " if end and end.how else ""
         return Condition(DeploymentStatus.STARTING, before + reason)
 
     def address(self, ctx: Context, state: State) -> str | None:

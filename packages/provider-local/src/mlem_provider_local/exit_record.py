@@ -54,6 +54,11 @@ class ExitRecord:
         return found if found.supervisor == supervisor else None
 
     @property
+    def last(self) -> bool:
+        """Whether no other start follows: one whose supervisor was killed before that says nothing of its own end."""
+        return self.code is not None and self.pause_s is None
+
+    @property
     def how(self) -> str:
         """How it ended, in words; empty where none has ended."""
         if self.code is None:
