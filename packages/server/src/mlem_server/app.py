@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import logging
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -20,7 +20,7 @@ from mlem.wire import ARROW, NPY
 from mlem_server.auth import check_token
 from mlem_server.codec import parse_json
 from mlem_server.content import FILES, content_type
-from mlem_server.dispatch import Dispatcher, Job, Outcome, StepsOf, overloaded
+from mlem_server.dispatch import Dispatcher, Outcome, StepsOf, overloaded
 from mlem_server.docs import DOCS_HEADERS, docs_page
 from mlem_server.endpoint import Call, Endpoint
 from mlem_server.errors import HttpError, ModelFailedError, refusal
@@ -83,8 +83,7 @@ class App:
         model: The same.
         readiness: Whether the model may be asked.
         dispatcher: Where calls meet the model.
-        on_look: Called now and then while the event loop works and the model is loaded.
-        on_hang: Called when the model hangs, after its callers were told.
+        hangs: Notices a model that hangs.
     """
 
     def __init__(self, model: Model, name: str, settings: Settings, version: str) -> None:
@@ -97,10 +96,8 @@ class App:
             from mlem_server.traces import Traces  # late: it takes a while, and most servers send none
 
             self._traces = Traces(name, model.digest)
-        self.dispatcher = Dispatcher(settings.max_queue, settings.max_batch_rows, self._observe, settings.request_timeout_s)
-        self._hangs = HangWatch(settings.request_timeout_s, settings.hang_bound_s, self._metrics)
-        self.on_look: Callable[[], None] = lambda: None
-        self.on_hang: Callable[[], None] = lambda: None
+        self.dispatcher = Dispatcher(settings.max_queue, settings.max_batch_rows, self._metrics.called, settings.request_timeout_s)
+        self.hangs = HangWatch(settings.request_timeout_s, settings.hang_bound_s, self._metrics)
         self._reserved_bytes = 0
         self._endpoints = {
             method_name: Endpoint(method_name, method, strict=settings.strict) for method_name, method in model.methods.items()
@@ -161,7 +158,7 @@ class App:
             gc.freeze()
             gc.enable()
         self._metrics.loaded(time.monotonic() - started)
-        self.on_look()  # before the first call: from now on signs of life are expected
+        self.hangs.on_look()  # before the first call: from now on signs of life are expected
         if self.readiness is LOADING:
             self.readiness = READY
 
@@ -214,18 +211,11 @@ class App:
     def look(self) -> None:
         """Look after calls that wait, and after a model that hangs; see `Dispatcher.look`."""
         self.dispatcher.look()
-        if self.readiness.status in ("ready", "busy"):
-            self.readiness = self._hangs.look(self.dispatcher.stuck())
-            if self.readiness.status == "hanging":
-                self.dispatcher.give_up(lambda: _unavailable("model-hangs", "the model hangs, and the server is started again"))
-                self.on_hang()
-        if self.readiness.status not in ("loading", "failed"):
-            self.on_look()
+        self.readiness = self.hangs.look(self.readiness, self.dispatcher)
 
     def stop(self) -> Response:
         """Say by ``/readyz`` that the server stops; return the answer to what takes longer than that may take."""
-        if self.readiness.status != "hanging":
-            self.readiness = STOPPING
+        self.readiness = STOPPING if self.readiness.status != "hanging" else self.readiness
         return error_response(_unavailable("stopping", "the server stopped before the model answered"))
 
     def close(self) -> None:
@@ -367,9 +357,6 @@ class App:
 
         request.cancel = cancel
         request.ends_early = lambda: job.stop is not None
-
-    def _observe(self, jobs: Sequence[Job], now: float) -> None:
-        self._metrics.called([now - job.submitted for job in jobs])
 
     # Errors
 

@@ -42,7 +42,7 @@ def guarded(bound_s: float, log_format: str) -> int | None:
     first = os.getpid() == 1
     if not first and not bound_s:
         return None
-    pulse = Pulse(bound_s)
+    pulse, server = Pulse(bound_s), os.getpid()
     try:
         pid = os.fork()
     except OSError:  # no room for another process: it works without
@@ -60,7 +60,7 @@ def guarded(bound_s: float, log_format: str) -> int | None:
     configure_logs(log_format)
     if signals is not None:
         raise SystemExit(_serve_as_first(pid, pulse, signals))
-    _watch_parent(pulse)
+    _watch_parent(server, pulse)
     os._exit(0)
 
 
@@ -78,13 +78,13 @@ def _serve_as_first(pid: int, pulse: Pulse, signals: Signals) -> int:
         _act(pid, pulse, clock)
 
 
-def _watch_parent(pulse: Pulse) -> None:
+def _watch_parent(parent: int, pulse: Pulse) -> None:
     """Watch the process that this one is the child of, until it has ended."""
     for number in _NOT_FOR_THE_GUARD:
         signal.signal(number, signal.SIG_IGN)
     _leave_descriptors(pulse.fd)
     _take_name(b"mlem-guard")
-    parent, clock = os.getppid(), PatientClock()
+    clock = PatientClock()
     while os.getppid() == parent:
         if pulse.ended:
             return

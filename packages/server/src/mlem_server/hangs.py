@@ -7,11 +7,12 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from mlem_server.errors import HttpError
 from mlem_server.heartbeat import PatientClock
 from mlem_server.readiness import READY, Readiness
 
 if TYPE_CHECKING:
-    from mlem_server.dispatch import Job
+    from mlem_server.dispatch import Dispatcher, Job
     from mlem_server.metrics import Metrics
 
 log = logging.getLogger("mlem.server")
@@ -83,6 +84,10 @@ class HangWatch:
         late_s: How long a caller may wait: what takes longer is told, and the server is not ready meanwhile.
         bound_s: How long a call may take before the model counts as hanging; 0 for ever.
         metrics: Where both are counted.
+
+    Attributes:
+        on_look: Called now and then while the event loop works and the model is loaded.
+        on_hang: Called when the model hangs, after its callers were told.
     """
 
     def __init__(self, late_s: float, bound_s: float, metrics: Metrics) -> None:
@@ -90,13 +95,27 @@ class HangWatch:
         self._bound_s = bound_s
         self._metrics = metrics
         self._late = False
+        self.on_look: Callable[[], None] = lambda: None
+        self.on_hang: Callable[[], None] = lambda: None
 
-    def look(self, stuck: Stuck | None) -> Readiness:
-        """Return how ready the model is, having told what is new.
+    def look(self, before: Readiness, dispatcher: Dispatcher) -> Readiness:
+        """Return how ready the model is, having told what is new; answer everybody when it hangs.
 
         Args:
-            stuck: What it is at.
+            before: How ready it was.
+            dispatcher: Where it is called.
         """
+        if before.status not in ("loading", "failed"):
+            self.on_look()
+        if before.status not in ("ready", "busy"):
+            return before
+        found = self._judge(dispatcher.stuck())
+        if found.status == "hanging":
+            dispatcher.give_up(_given_up)
+            self.on_hang()
+        return found
+
+    def _judge(self, stuck: Stuck | None) -> Readiness:
         if stuck is None or stuck.seconds <= self._late_s:
             if self._late:
                 log.info("the model has come back: ready again")
@@ -119,3 +138,7 @@ class HangWatch:
         log.error("%s hangs, after %.3g s of work (--hang-timeout-s %g): this process ends, to be started again; it is at\n%s",
                   stuck, stuck.seconds, self._bound_s, where, extra={"facts": stuck.facts()})  # fmt: skip
         return Readiness("hanging", f"the model hangs: it has been at one call for more than {self._bound_s:g} s")
+
+
+def _given_up() -> HttpError:
+    return HttpError(503, "model-hangs", "the model hangs, and the server is started again", headers={"retry-after": "1"})

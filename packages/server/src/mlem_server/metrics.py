@@ -13,11 +13,15 @@ import os
 import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest, values
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 
 from mlem_server.exits import how
+
+if TYPE_CHECKING:
+    from mlem_server.dispatch import Job
 
 log = logging.getLogger("mlem.server")
 
@@ -135,15 +139,16 @@ class Metrics:
         """Count a call that is given up."""
         self._hangs.inc()
 
-    def called(self, waited_s: Sequence[float]) -> None:
+    def called(self, jobs: Sequence[Job], now: float) -> None:
         """Note calls that go to the model as one.
 
         Args:
-            waited_s: What each of them waited.
+            jobs: The calls.
+            now: The time, in seconds of the monotonic clock.
         """
-        self._calls.observe(len(waited_s))
-        for seconds in waited_s:
-            self._queue.observe(seconds)
+        self._calls.observe(len(jobs))
+        for job in jobs:
+            self._queue.observe(now - job.submitted)
 
     def answered(self, route: str, status: int, seconds: float) -> None:
         """Note an answer.

@@ -95,9 +95,9 @@ async def _run(app: App, listener: socket.socket, settings: Settings, load: Call
 
     for number in SIGNALS:
         loop.add_signal_handler(number, stop, number)
-    app.on_hang = stopping.set
+    app.hangs.on_hang = stopping.set
     if settings.beat_fd is not None:
-        app.on_look = beats_on(settings.beat_fd)
+        app.hangs.on_look = beats_on(settings.beat_fd)
     if settings.life_fd is not None:
         loop.add_reader(settings.life_fd, _watched_no_more, settings.life_fd, stopping)
     timeout_s = settings.header_timeout_s if context else None
