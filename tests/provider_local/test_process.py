@@ -14,7 +14,8 @@ import psutil
 import pytest
 
 from mlem.errors import PlatformError
-from mlem_provider_local.process import LOG_FILE, Label, Server, find, listen, lookup, start, stop
+from mlem_provider_local.log_file import LOG_FILE
+from mlem_provider_local.process import Label, Server, find, listen, lookup, start, stop
 
 LABEL = Label("0" * 32, "1" * 32, "127.0.0.1", 4321)
 

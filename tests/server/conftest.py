@@ -10,7 +10,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -97,14 +97,16 @@ class Starter:
         self.folder = folder
         self.processes: list[subprocess.Popen[bytes]] = []
 
-    def start(self, model: Path | None, *options: str, env: Mapping[str, str] | None = None, wait: bool = True) -> Served:
+    def start(
+        self, model: Path | None, *options: str, env: Mapping[str, str] | None = None, wait: bool = True, prefix: Sequence[str] = ()
+    ) -> Served:
         environment = {name: value for name, value in os.environ.items() if not name.startswith("MLEM_") and name != "PORT"}
         log_file = self.folder / f"server-{len(self.processes)}.log"
         with socket.socket() as listener, log_file.open("wb") as log:
             listener.bind(("127.0.0.1", 0))
             listener.listen()
             process = subprocess.Popen(
-                [sys.executable, "-m", "mlem_server", *([str(model)] if model else []), "--fd", str(listener.fileno()), *options],
+                [*prefix, sys.executable, "-m", "mlem_server", *([str(model)] if model else []), "--fd", str(listener.fileno()), *options],
                 pass_fds=[listener.fileno()],
                 stderr=log,
                 stdout=log,

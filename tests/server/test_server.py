@@ -105,7 +105,7 @@ def test_a_call_that_takes_too_long_is_answered_with_503(starter: Any, file_mode
     reply = served.post("/predict", {"path": str(tmp_path / "never")})
     assert (reply.status, reply.headers["retry-after"], reply.json["error"]["code"]) == (503, "1", "timed-out")
     (tmp_path / "never").touch()
-    assert served.get("/readyz").status == 200
+    assert served.get("/healthz").status == 200
 
 
 def test_nobody_times_out_behind_a_call_that_was_given_up(starter: Any, file_model: Path, tmp_path: Path) -> None:

@@ -70,3 +70,30 @@ def test_no_worker_outlives_the_process_that_watches_it(two: Any) -> None:
 def test_workers_that_can_not_start_end_the_server_with_their_code(starter: Any, tmp_path: Path) -> None:
     served = starter.start(tmp_path / "nothing", "--workers", "2", wait=False)
     assert served.process.wait(timeout=60) == 3
+
+
+@pytest.mark.parametrize("options", [(), ("--workers", "2")])
+def test_a_hangup_without_a_terminal_ends_nothing(starter: Any, file_model: Path, options: tuple[str, ...]) -> None:
+    served = starter.start(file_model, *options, prefix=("setsid",))
+    before = sorted(child.pid for child in workers(served))
+    for _ in range(3):
+        served.process.send_signal(signal.SIGHUP)
+        assert served.get("/healthz").status == 200
+    assert (sorted(child.pid for child in workers(served)), served.process.poll()) == (before, None)
+
+
+def test_a_worker_that_ends_before_it_was_ready_is_no_reason_to_end_the_others(starter: Any, slow_model: tuple[Path, Path]) -> None:
+    model, go_on = slow_model
+    go_on.touch()
+    served = starter.start(model, "--workers", "2")
+    until(lambda: served.log.count("ready: POST") == 2)
+    artifact = model.with_name(model.name)
+    assert artifact.is_file()
+    content = artifact.read_bytes()
+    artifact.write_bytes(b"something else")
+    workers(served)[0].kill()
+    until(lambda: served.log.count("ended with code 4") >= 2)
+    assert served.post("/predict", {"x": 1}).status == 200
+    artifact.write_bytes(content)
+    until(lambda: served.log.count("ready: POST") == 3)
+    assert len(workers(served)) == 2

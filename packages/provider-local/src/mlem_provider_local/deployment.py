@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import time
-from collections import deque
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, ClassVar
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from pydantic import Field
 
@@ -21,7 +19,6 @@ if TYPE_CHECKING:
     from mlem.client import Client
     from mlem.state import State
 
-_FOLLOW_POLL_S = 0.2
 _PROBE_TIMEOUT_S = 2.0
 
 
@@ -37,6 +34,12 @@ class LocalProcess(Deployment):
     host: str = Field(default="127.0.0.1", description="address to listen on; 0.0.0.0 lets other machines in")
     stop_timeout_s: Annotated[float, Field(ge=0, le=3600), Unit("s")] = Field(
         default=10.0, description="how long the server may take to finish what is in flight before it is killed"
+    )
+
+    restart: Literal["no", "on-failure", "always"] = Field(
+        default="no",
+        description="when the server is started again: on-failure when it ended by itself with another code than 0, by a crash, or "
+        "because its model hangs; always in any case (not where another start would not help: exit codes 2, 3, 4, 8)",
     )
 
     def steps(self, ctx: Context) -> Sequence[Step]:
@@ -58,15 +61,21 @@ class LocalProcess(Deployment):
     def condition(self, ctx: Context, state: State) -> Condition:
         """Look for the process, then ask it whether it is ready."""
         from mlem.clients.probe import ready
+        from mlem_provider_local.exit_record import ExitRecord
         from mlem_provider_local.process import lookup_recorded
 
         record = state.records.get(ProcessStep.name)
         if record is None:
             return Condition(DeploymentStatus.STOPPED, "no process was started")
-        if lookup_recorded(record) is None:
-            return Condition(DeploymentStatus.CRASHED, f"process {record['pid']} is gone")
+        server = lookup_recorded(record)
+        end = ExitRecord.read(Path(record["home"]), record["pid"])
+        if server is None:
+            return Condition(DeploymentStatus.CRASHED, end.how if end and end.last else f"process {record['pid']} is gone")
         is_ready, reason = ready(record["url"], _PROBE_TIMEOUT_S)
-        return Condition(DeploymentStatus.RUNNING) if is_ready else Condition(DeploymentStatus.STARTING, reason)
+        if is_ready:
+            return Condition(DeploymentStatus.RUNNING)
+        before = f"ended {end.ends} times, at last with {end.how} at {end.at}; " if end and end.how else ""
+        return Condition(DeploymentStatus.STARTING, before + reason)
 
     def address(self, ctx: Context, state: State) -> str | None:
         """Return the URL of the process."""
@@ -83,27 +92,13 @@ class LocalProcess(Deployment):
         return HttpClient(url=url)
 
     def logs(self, ctx: Context, state: State, *, follow: bool, tail: int | None) -> Iterator[str]:
-        """Yield the lines of the server's log file."""
-        from mlem_provider_local.process import LOG_FILE, lookup_recorded
+        """Yield the lines of the server's log, from the oldest file that is kept."""
+        from mlem_provider_local.log_file import LOG_FILE, read
+        from mlem_provider_local.process import lookup_recorded
 
         record = state.records.get(ProcessStep.name) or state.records.get(ModelStep.name)
-        path = home_of(ctx, record) / LOG_FILE
-        if not path.exists():
-            return
-        with Path(path).open("rb") as file:
-            for line in deque(file, maxlen=tail) if tail is not None else file:
-                yield _text(line)
-            part = b""
-            while follow:
-                part += file.readline()
-                if part.endswith(b"\n"):
-                    yield _text(part)
-                    part = b""
-                    continue
-                if record is None or "pid" not in record or lookup_recorded(record) is None:
-                    return
-                time.sleep(_FOLLOW_POLL_S)
 
+        def writes() -> bool:
+            return record is not None and "pid" in record and lookup_recorded(record) is not None
 
-def _text(line: bytes) -> str:
-    return line.decode(errors="replace").rstrip("\r\n")
+        yield from read(home_of(ctx, record) / LOG_FILE, tail=tail, follow=writes if follow else None)

@@ -15,8 +15,9 @@ import psutil
 
 from mlem.errors import DeclarationError, PlatformError
 from mlem.files import unusable
+from mlem_provider_local.log_file import LOG_FILE
 
-LOG_FILE = "server.log"
+FOLDER_FD = 5  # as the supervisor has it
 _SAME_START_S = 2.0
 """Two readings of a process's start may differ by this much: the kernel counts from a boot time that follows the clock."""
 
@@ -57,11 +58,15 @@ class Server:
         pid: Its process id.
         started: Its start, seconds since the epoch: together with the pid it names one process, also when pids are reused.
         label: Its ownership mark.
+        restart: When its supervisor starts it again.
+        orphan: Whether its supervisor was killed: it stops by itself, and nothing is to be made of it.
     """
 
     pid: int
     started: float
     label: Label
+    restart: str = "no"
+    orphan: bool = False
 
 
 def find(lineage: str) -> list[Server]:
@@ -100,9 +105,14 @@ def _server(process: psutil.Process) -> Server | None:
         if "--deployment" not in arguments[:-1] or process.status() == psutil.STATUS_ZOMBIE:
             return None
         label = Label.parse(arguments[arguments.index("--deployment") + 1])
-        ours = label is not None and _writes_log(process.pid, label.lineage)
-        return Server(process.pid, process.create_time(), label) if label and ours else None
-    except psutil.Error:  # it ended meanwhile, or is another user's
+        if label is None:
+            return None
+        if _writes_log(process.pid, label.lineage):
+            restart = arguments[arguments.index("--restart") + 1] if "--restart" in arguments else "no"
+            return Server(process.pid, process.create_time(), label, restart)
+        is_orphan = _has_folder(process.pid, label.lineage) and not _lives(os.getsid(process.pid))
+        return Server(process.pid, process.create_time(), label, orphan=True) if is_orphan else None
+    except (psutil.Error, ProcessLookupError):  # it ended meanwhile, or is another user's
         return None
 
 
@@ -113,6 +123,21 @@ def _writes_log(pid: int, lineage: str) -> bool:
     except OSError:  # another user's, or a system without /proc: its arguments have to do
         return True
     return output.removesuffix(" (deleted)").endswith(f"/{lineage}/{LOG_FILE}")
+
+
+def _has_folder(pid: int, lineage: str) -> bool:
+    """Say whether a process was started by a deployment's supervisor: it has the deployment's folder from it."""
+    try:
+        return os.readlink(f"/proc/{pid}/fd/{FOLDER_FD}").removesuffix(" (deleted)").endswith(f"/{lineage}")
+    except OSError:
+        return False
+
+
+def _lives(pid: int) -> bool:
+    try:
+        return bool(psutil.Process(pid).status() != psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return False
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -152,8 +177,10 @@ def variables_of(server: Server) -> Mapping[str, str] | None:
         return None
 
 
-def start(model: Path, listener: socket.socket, label: Label, log: Path, variables: Mapping[str, str] | None = None) -> Server:
-    """Start a server, detached from this process and its terminal.
+def start(
+    model: Path, listener: socket.socket, label: Label, log: Path, variables: Mapping[str, str] | None = None, restart: str = "no"
+) -> Server:
+    """Start a server and its supervisor, detached from this process and its terminal.
 
     Args:
         model: The model's ``.mlem`` file.
@@ -161,12 +188,17 @@ def start(model: Path, listener: socket.socket, label: Label, log: Path, variabl
         label: The ownership mark.
         log: The file that its output is appended to.
         variables: Its environment; that of this process when None.
+        restart: When the supervisor starts it again: ``no``, ``on-failure``, ``always``.
+
+    Returns:
+        The supervisor: it lives as long as the deployment does.
 
     Raises:
         PlatformError: The process can't be started.
     """
     # -P: a file random.py in the folder that the command runs in is no module of the server's
-    arguments = [sys.executable, "-P", "-m", "mlem_server", str(model), "--fd", "3", "--deployment", str(label)]
+    server = [sys.executable, "-P", "-m", "mlem_server", str(model), "--fd", "3", "--life-fd", "4", "--deployment", str(label)]
+    arguments = [sys.executable, "-P", "-m", "mlem_provider_local.supervisor", "--restart", restart, "--", *server]
     try:
         log.parent.mkdir(parents=True, exist_ok=True)
         pid = os.posix_spawn(
@@ -183,22 +215,32 @@ def start(model: Path, listener: socket.socket, label: Label, log: Path, variabl
         )
     except OSError as error:
         raise unusable(log, error, "start a server with the log") from error
-    return Server(pid, psutil.Process(pid).create_time(), label)
+    return Server(pid, psutil.Process(pid).create_time(), label, restart)
 
 
 def stop(servers: Sequence[Server], timeout_s: float) -> None:
-    """Stop servers: asked first, killed when they take too long.
+    """Stop servers, with all that they have started: asked first, killed when they take too long.
 
     Args:
         servers: What to stop.
         timeout_s: How long they may take to finish what is in flight.
     """
     processes = [psutil.Process(server.pid) for server in servers if lookup(server.pid, server.started) is not None]
+    sessions = {session for process in processes if (session := _session(process)) != os.getsid(0)} - {0}
     for process in processes:
         with contextlib.suppress(psutil.NoSuchProcess):
             process.terminate()
     _, alive = psutil.wait_procs(processes, timeout=timeout_s)
-    for process in alive:
+    # a session is a deployment's: what is left of it is its server, or what the model has started
+    left = [*alive, *(process for process in psutil.process_iter() if process not in alive and _session(process) in sessions)]
+    for process in left:
         with contextlib.suppress(psutil.NoSuchProcess):
             process.kill()
-    psutil.wait_procs(alive, timeout=10)
+    psutil.wait_procs(left, timeout=10)
+
+
+def _session(process: psutil.Process) -> int:
+    try:
+        return os.getsid(process.pid)
+    except OSError:  # it ended meanwhile, or is another user's
+        return 0

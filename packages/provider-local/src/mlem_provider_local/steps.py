@@ -101,6 +101,7 @@ class ProcessStep(Step):
             "requested_port": deployment.port,
             "variables": variables or None,
             **protection(variables),
+            "restart": None if deployment.restart == "no" else deployment.restart,
         }
 
     def observe(self, ctx: Context, recorded: Record) -> Record | None:
@@ -147,8 +148,9 @@ class ProcessStep(Step):
 
     def _serve(self, ctx: Context, wanted: Record, recorded: Record | None, ours: Sequence[process.Server], *, adopt: bool) -> Record:
         from mlem_provider_local import environment, process
+        from mlem_provider_local.log_file import LOG_FILE
 
-        variables = wanted.get("variables")
+        variables, restart = wanted.get("variables"), wanted.get("restart") or "no"
         told = recorded is None or recorded.get("variables") == variables
         fitting = [
             server
@@ -156,6 +158,8 @@ class ProcessStep(Step):
             if adopt
             and told
             and has_these_tokens(wanted, process.variables_of(server) or {})
+            and not server.orphan
+            and server.restart == restart
             and (server.label.model_hash, server.label.host) == (wanted["model_hash"], wanted["host"])
             and wanted["requested_port"] in (None, server.label.port)
         ]
@@ -167,13 +171,13 @@ class ProcessStep(Step):
         if ctx.model is not None:
             for line in environment.differences(ctx.model):
                 ctx.report(f"note: {line}")
-        log = Path(wanted["home"]) / process.LOG_FILE
+        log = Path(wanted["home"]) / LOG_FILE
         listener = self._listen(wanted, recorded, ours, stop_timeout_s)
         try:
             process.stop(ours, stop_timeout_s)
             port = listener.getsockname()[1]
             label = process.Label(ctx.lineage, wanted["model_hash"], wanted["host"], port)
-            return _record(wanted, process.start(_copy(wanted), listener, label, log, whole), whole)
+            return _record(wanted, process.start(_copy(wanted), listener, label, log, whole, restart), whole)
         finally:
             listener.close()
 
@@ -209,6 +213,7 @@ def _record(wanted: Record, server: process.Server, variables: Mapping[str, str]
         "requested_port": wanted["requested_port"],
         "variables": wanted.get("variables"),
         **{key: wanted.get(key, value) for key, value in protection_in(variables).items()},
+        "restart": wanted.get("restart"),
         "port": server.label.port,
         "url": f"http://{reachable}:{server.label.port}",
         "pid": server.pid,

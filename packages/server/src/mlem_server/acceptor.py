@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import ctypes
 import logging
 import socket
 import ssl
-import struct
-import sys
 import time
 from typing import TYPE_CHECKING
 
 from mlem_server.errors import HttpError
+from mlem_server.new_callers import heed_callers, ignore_callers
 from mlem_server.responses import error_response
 
 if TYPE_CHECKING:
@@ -30,12 +28,6 @@ _SILENCE_S = 60.0
 """The same trouble is logged once in this time."""
 _LAST_HANDSHAKES_S = 0.05
 """What a caller whose handshake has begun needs to end it, on the networks that load balancers and servers share."""
-_SO_ATTACH_FILTER, _SO_DETACH_FILTER = 26, 27
-_NO_NEW_CALLERS = ((0x30, 0, 0, 13), (0x45, 0, 1, 0x02), (0x06, 0, 0, 0), (0x06, 0, 0, 0xFFFFFFFF))
-"""A filter of packets, as code, jump if true, jump if false, operand: load TCP's flags, drop what has SYN, let everything else pass.
-
-Sources: https://docs.kernel.org/networking/filter.html (instructions, SO_ATTACH_FILTER) and RFC 9293, section 3.1 (flags), read 2026-11.
-"""
 
 
 class Acceptor:
@@ -161,28 +153,6 @@ class Acceptor:
             with contextlib.suppress(OSError):
                 connection.send(error_response(error).head("-", b"", close=True) + error_response(error).body)
         connection.close()
-
-
-def ignore_callers(listener: socket.socket) -> bool:
-    """Have the kernel ignore whoever wants to connect, while those whose handshake has begun may end it.
-
-    Returns:
-        Whether it does; only Linux can.
-    """
-    if sys.platform != "linux" or listener.family == socket.AF_UNIX:
-        return False
-    program = ctypes.create_string_buffer(b"".join(struct.pack("HBBI", *one) for one in _NO_NEW_CALLERS))
-    try:
-        listener.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, struct.pack("HP", len(_NO_NEW_CALLERS), ctypes.addressof(program)))
-    except OSError:  # a sandbox that has no such filters
-        return False
-    return True
-
-
-def heed_callers(listener: socket.socket) -> None:
-    """Undo `ignore_callers`."""
-    with contextlib.suppress(OSError):
-        listener.setsockopt(socket.SOL_SOCKET, _SO_DETACH_FILTER, 0)
 
 
 def connections_possible(wanted: int) -> int:

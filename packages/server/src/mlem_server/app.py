@@ -5,39 +5,33 @@ from __future__ import annotations
 import gc
 import logging
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-import msgspec
-
-from mlem.errors import MlemError
 from mlem.interface import Interface
-from mlem.model import Method, Model
-from mlem.validation import did_you_mean
+from mlem.model import Model
 from mlem.wire import ARROW, NPY
 from mlem_server.auth import Tokens
-from mlem_server.codec import parse_json
+from mlem_server.calls import Calls, unknown_method
 from mlem_server.content import FILES, content_type
-from mlem_server.decoding import LARGE_BYTES, QUICK, Decoding
-from mlem_server.dispatch import Dispatcher, Job, Outcome
+from mlem_server.dispatch import Dispatcher
 from mlem_server.docs import DOCS_HEADERS, docs_page
-from mlem_server.endpoint import Call, Endpoint
-from mlem_server.errors import HttpError, ModelFailedError, refusal
-from mlem_server.kserve import Inference, KServe
-from mlem_server.kserve_binary import HEADER, OCTETS
+from mlem_server.endpoint import Endpoint
+from mlem_server.errors import HttpError
+from mlem_server.failures import Failures
+from mlem_server.hangs import HangWatch
+from mlem_server.kserve import KServe
+from mlem_server.kserve_binary import OCTETS
 from mlem_server.limits import Limits
 from mlem_server.metrics import CONTENT_TYPE, Metrics
-from mlem_server.model_errors import ModelRefusedError
 from mlem_server.openapi import openapi
 from mlem_server.page import page_files
 from mlem_server.readiness import LOADING, READY, STOPPING, Readiness
 from mlem_server.request import ALWAYS_BYTES, Request, overloaded
 from mlem_server.responses import HTML, Response, error_response, json_response, to_json
-from mlem_server.sagemaker import answer_as_file, answer_headers, call_of, method_of, question_of
 from mlem_server.settings import Settings
-from mlem_server.streaming import Items, Stream, form_of
 from mlem_server.unpacker import Unpacker
 from mlem_server.watches import Watches
 
@@ -84,6 +78,7 @@ class App:
         readiness: Whether the model may be asked.
         dispatcher: Where calls meet the model.
         watches: Files that are read again when they change.
+        hangs: Notices a model that hangs.
     """
 
     def __init__(self, model: Model, name: str, settings: Settings, version: str) -> None:
@@ -98,8 +93,9 @@ class App:
             from mlem_server.traces import Traces  # late: it takes a while, and most servers send none
 
             self._traces = Traces(name, model.digest)
-        self.dispatcher = Dispatcher(settings.max_queue, settings.max_batch_rows, self._observe, settings.request_timeout_s)
-        self._decoding = Decoding()
+        self.dispatcher = Dispatcher(settings.max_queue, settings.max_batch_rows, self._metrics.called, settings.request_timeout_s)
+        self.hangs = HangWatch(settings.request_timeout_s, settings.hang_bound_s, self._metrics)
+        self._failures = Failures(self._metrics, hide_model_errors=settings.hide_model_errors)
         self._reserved_bytes = 0
         self._unpacker = Unpacker(settings.max_decoded_bytes, settings.request_timeout_s)
         limits = Limits(settings.max_decoded_bytes, self._unpacker.arrow, self._unpacker.parquet)
@@ -115,11 +111,12 @@ class App:
         secured = bool(self._tokens)
         spoken = {form for endpoint in self._endpoints.values() for form in (*endpoint.formats, *endpoint.answer_formats)}
         formats = [form for form in (NPY, ARROW) if form in spoken]
-        interface = self._interface = Interface.of(self.model, name, formats).to_json()
+        interface = Interface.of(self.model, name, formats).to_json()
         document = openapi(
             interface, name, version, {key: (one.formats, one.answer_formats) for key, one in self._endpoints.items()}, secured=secured
         )
         kserve = KServe(name, version, self.model, self._endpoints)
+        calls = Calls(self.model, interface, self._endpoints, self.dispatcher, self._metrics, self._failures)
         routes = {
             **{path: _get(_constant(response), public=True) for path, response in page_files().items()},
             "/docs": _get(_constant(Response(200, docs_page(document, interface, secured=secured), HTML, DOCS_HEADERS))),
@@ -129,16 +126,16 @@ class App:
             "/readyz": _get(self._readyz, public=True),
             "/metrics": _get(lambda _request, reply: reply(Response(200, self._metrics.text(), CONTENT_TYPE))),
             "/ping": _get(self._readyz, public=True),
-            "/invocations": {"POST": Route("invocations", self._invocations, calls=True, more=(*FILES, *spoken))},
+            "/invocations": {"POST": Route("invocations", calls.invocations, calls=True, more=(*FILES, *spoken))},
         }
         for path, document in kserve.documents().items():
             routes[path] = _get(_constant(json_response(document)))
         routes["/v2/health/live"] = _get(_constant(json_response({"live": True})), public=True)
         routes["/v2/health/ready"] = routes[f"{kserve.path}/ready"] = _get(self._readyz, public=True)
-        routes[f"{kserve.path}/infer"] = {"POST": Route("infer", partial(self._infer, kserve), calls=True, more=(OCTETS,))}
+        routes[f"{kserve.path}/infer"] = {"POST": Route("infer", partial(calls.infer, kserve), calls=True, more=(OCTETS,))}
         for method_name, endpoint in self._endpoints.items():
             # a method may be called docs or ping: GET stays ours, POST is the model's
-            route = Route(method_name, partial(self._call, endpoint), calls=True, more=endpoint.formats)
+            route = Route(method_name, partial(calls.call, endpoint), calls=True, more=endpoint.formats)
             routes.setdefault(f"/{method_name}", {})["POST"] = route
         return routes
 
@@ -163,6 +160,7 @@ class App:
             gc.freeze()
             gc.enable()
         self._metrics.loaded(time.monotonic() - started)
+        self.hangs.on_look()  # before the first call: from now on signs of life are expected
         if self.readiness is LOADING:
             self.readiness = READY
 
@@ -204,7 +202,7 @@ class App:
         try:
             request.handler(request, reply)
         except Exception as error:
-            reply(self._failed(request, error))
+            reply(self._failures.of(request, error))
 
     def answered(self, request: Request, response: Response) -> None:
         """Count and log an answer that is sent."""
@@ -226,17 +224,18 @@ class App:
             request.cancel = None
 
     def look(self) -> None:
-        """Look after calls that wait, see `Dispatcher.look`, and after files that may have changed."""
+        """Look after calls that wait, after a model that hangs, and after files that may have changed; see `Dispatcher.look`."""
         self.dispatcher.look()
+        self.readiness = self.hangs.look(self.readiness, self.dispatcher)
         self.watches.look()
 
     def late(self, seconds: float) -> None:
         """Note by how much the event loop was late."""
-        self._metrics.late(seconds)
+        self._metrics.loop_was_late(seconds)
 
     def stop(self) -> Response:
         """Say by ``/readyz`` that the server stops; return the answer to what takes longer than that may take."""
-        self.readiness = STOPPING
+        self.readiness = STOPPING if self.readiness.status != "hanging" else self.readiness
         return error_response(_unavailable("stopping", "the server stopped before the model answered"))
 
     def close(self) -> None:
@@ -260,11 +259,11 @@ class App:
             message = f"{path} does not answer {request.method[:20]}"
             raise HttpError(405, "method-not-allowed", message, known=sorted(methods), headers={"allow": allow})
         if request.method == "POST" and "/" not in path[1:]:
-            raise _unknown_method(path[1:], self.model.methods)
+            raise unknown_method(path[1:], self.model.methods)
         raise HttpError(404, "not-found", f"there is no {path[:200]}", known=sorted(self._routes))
 
     def _admit_call(self, request: Request, route: Route) -> None:
-        if self.readiness.status in ("loading", "failed"):
+        if self.readiness.status in ("loading", "failed", "hanging"):
             raise _unavailable("not-ready", self.readiness.reason)
         request.media_type = content_type(request.headers, route.more)
         request.check_length(self._settings.max_body_bytes)
@@ -284,176 +283,9 @@ class App:
         else:
             reply(Response(503, to_json({**body, "reason": self.readiness.reason}), headers={"retry-after": "1"}))
 
-    def _call(self, endpoint: Endpoint, request: Request, reply: Reply) -> None:
-        accept = request.headers.get(b"accept", b"")
-        if _takes_long(request):
-
-            def decode() -> Call:
-                return endpoint.call(request.body, request.media_type, accept)
-
-            self._decode(decode, request, reply, lambda call: self._ask(call, accept, request, reply))
-        else:
-            self._ask(endpoint.call(request.body, request.media_type, accept), accept, request, reply)
-
-    def _ask(self, call: Call, accept: bytes, request: Request, reply: Reply) -> None:
-        if call.endpoint.method.streams:
-            call.form = form_of(accept)
-        self._dispatch(call, request, reply)
-
-    def _decode(self, decode: Callable[[], Any], request: Request, reply: Reply, then: Callable[[Any], None]) -> None:
-        """Decode a body, a large one beside the loop; then go on with what came of it."""
-        if not _takes_long(request):
-            then(decode())
-            return
-
-        def decoded(outcome: Any) -> None:
-            request.cancel = None
-            request.body = b""  # its memory is of no more use
-            try:
-                if isinstance(outcome, Exception):
-                    raise outcome
-                then(outcome)
-            except Exception as error:
-                reply(self._failed(request, error))
-
-        request.cancel = self._decoding.submit(decode, decoded).cancel
-
-    def _invocations(self, request: Request, reply: Reply) -> None:
-        headers = answer_headers(self.model.digest)
-        question = question_of(request.headers)
-        if question == "interface":
-            reply(json_response(self._interface, headers=headers))
-        elif question == "calls":
-            self._calls(request, lambda response: reply(replace(response, headers={**response.headers, **headers})))
-        else:
-            endpoint = self._endpoint(method_of(request.headers, self.model.methods))
-
-            def shape(response: Response) -> Response:
-                found = answer_as_file(endpoint, request, response)
-                return replace(found, headers={**found.headers, **headers})
-
-            self._decode(partial(call_of, endpoint, request), request, reply, lambda call: self._dispatch(call, request, reply, shape))
-
-    def _calls(self, request: Request, reply: Reply) -> None:
-        """Call several methods, one after the other; the first that fails is the answer."""
-
-        def decode() -> list[Call]:
-            payload = parse_json(request.body)
-            if not isinstance(payload, dict):
-                raise HttpError(422, "bad-data", "body: expected an object with the arguments of each method")
-            return [self._endpoint(name).call_with(arguments) for name, arguments in payload.items()]
-
-        self._decode(decode, request, reply, lambda calls: self._one_by_one(calls, request, reply))
-
-    def _one_by_one(self, calls: Sequence[Call], request: Request, reply: Reply) -> None:
-        answers: dict[str, Any] = {}
-
-        def next_one(response: Response | None = None) -> None:
-            if response is not None:
-                if response.status != 200:
-                    reply(response)
-                    return
-                answers[calls[len(answers)].endpoint.name] = msgspec.Raw(response.body)
-            if len(answers) == len(calls):
-                reply(json_response(answers))
-                return
-            try:
-                self._dispatch(calls[len(answers)], request, next_one)
-            except HttpError as error:  # the queue is full by now
-                reply(self.refused(error))
-
-        next_one()
-
-    def _endpoint(self, name: str) -> Endpoint:
-        if name not in self._endpoints:
-            raise _unknown_method(name, self.model.methods)
-        return self._endpoints[name]
-
-    def _infer(self, kserve: KServe, request: Request, reply: Reply) -> None:
-        def answer(response: Response) -> None:
-            reply(kserve.refusal(response))
-
-        def decode() -> Inference:
-            return kserve.inference(request.body, request.headers.get(HEADER.encode()))
-
-        def ask(inference: Inference) -> None:
-            self._dispatch(inference.call, request, reply, partial(kserve.answer, inference))
-
-        try:
-            self._decode(decode, request, answer, ask)
-        except HttpError as error:
-            answer(self.refused(error))
-
-    def _dispatch(self, call: Call, request: Request, reply: Reply, shape: Shape | None = None) -> None:
-        """Give a call to the model; its answer gets another shape where a protocol has one."""
-
-        def ended() -> None:
-            self._metrics.ended()
-            request.cancel = None
-
-        def done(outcome: Outcome) -> None:
-            if isinstance(outcome, Items):
-                stream = Stream(self.dispatcher, outcome, partial(self._failed, request), ended)
-                request.cancel = stream.close
-                request.ends_early = lambda: True
-                stream.begin(reply)
-                return
-            ended()
-            response = outcome if isinstance(outcome, Response) else self._failed(request, outcome)
-            if shape is not None and len(response.body) > LARGE_BYTES:
-                request.cancel = self._decoding.submit(lambda: shape(response), shaped).cancel
-                return
-            if shape is not None:
-                try:
-                    response = shape(response)
-                except Exception as error:  # a defect of ours: the callers of the same batch must not notice
-                    response = self._failed(request, error)
-            reply(response)
-
-        def shaped(outcome: Response | Exception) -> None:
-            request.cancel = None
-            reply(outcome if isinstance(outcome, Response) else self._failed(request, outcome))
-
-        job = self.dispatcher.submit(call, done)
-        self._metrics.began()
-
-        def cancel() -> None:
-            job.cancel()
-            self._metrics.ended()
-
-        request.cancel = cancel
-        request.ends_early = lambda: job.stop is not None
-
-    def _observe(self, jobs: Sequence[Job], now: float) -> None:
-        self._metrics.called([now - job.submitted for job in jobs])
-
-    # Errors
-
     def refused(self, error: HttpError) -> Response:
         """Count a refusal, and return the answer."""
-        self._metrics.rejected(error.code)
-        return error_response(error)
-
-    def _failed(self, request: Request, error: BaseException) -> Response:
-        """Turn what was raised into an answer; the log gets what a caller must not see."""
-        if isinstance(error, MlemError):
-            return self.refused(refusal(error))
-        if isinstance(error, ModelRefusedError):
-            log.warning("request %s: %s refused the data", request.id, error, exc_info=error.__cause__)
-            return self.refused(error.refusal(request.id, hidden=self._settings.hide_model_errors))
-        if isinstance(error, ModelFailedError):
-            log.error("request %s: %s failed", request.id, error, exc_info=error.__cause__)
-            code, message = "model-failed", "the model failed on this data; the server's log has the reason"
-        else:  # a defect of ours
-            log.error("request %s: a defect of the server", request.id, exc_info=error)
-            code, message = "defect", "the server failed; its log has the reason"
-        details = {"request_id": request.id}
-        return error_response(HttpError(500, code, f"{message} under the request's id {request.id}", details=details))
-
-
-def _takes_long(request: Request) -> bool:
-    """Whether its body is not decoded on the event loop."""
-    return len(request.body) > LARGE_BYTES or request.media_type not in QUICK
+        return self._failures.refused(error)
 
 
 def _get(handler: Handler, *, public: bool = False) -> dict[str, Route]:
@@ -467,8 +299,3 @@ def _constant(response: Response) -> Handler:
 
 def _unavailable(code: str, reason: str) -> HttpError:
     return HttpError(503, code, reason, headers={"retry-after": "1"})
-
-
-def _unknown_method(name: str, methods: Mapping[str, Method]) -> HttpError:
-    known = sorted(methods)
-    return HttpError(404, "unknown-method", f'the model has no method "{name[:100]}"', hint=did_you_mean(name[:100], known), known=known)

@@ -6,17 +6,15 @@ Source of the rules: RFC 9112, https://www.rfc-editor.org/rfc/rfc9112 (HTTP/1.1)
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 from collections.abc import Callable
-from enum import Enum, auto
 from functools import partial
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, cast
 
 import httptools
 
 from mlem_server.errors import HttpError
-from mlem_server.head import bad_version, check_head, joined
-from mlem_server.request import ALWAYS_BYTES, Request, overloaded, too_large
+from mlem_server.reading import MAX_PIPELINED, Phase, RequestReader
+from mlem_server.request import Request
 from mlem_server.responses import Response
 from mlem_server.streaming import Kind, Piece, Stream
 
@@ -24,28 +22,12 @@ if TYPE_CHECKING:
     from mlem_server.connections import Connections
 
 LINGER_S = 2.0
-_CHUNK_BYTES = 24
-"""What a chunk may have around its data: its size, two line ends, a little more."""
-_VERSION_FAULTS = ("Invalid HTTP version", "Pause on PRI/Upgrade")
-"""What llhttp says of a version that it does not know, and of HTTP/2."""
-_MAX_PIPELINED = 8
 _ONE_WRITE_BYTES = 64 * 1024
-_CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 Reply = Callable[[Response], None]
 
 
-class Phase(Enum):
-    """Where the parser is."""
-
-    IDLE = auto()
-    HEAD = auto()
-    BODY = auto()
-    ENDED = auto()
-    """The last answer is given; what still comes is read and forgotten, so that the caller gets to read the answer."""
-
-
-class Connection(asyncio.Protocol):
+class Connection(RequestReader):
     """A connection.
 
     Nothing on it costs a task or a timer of its own: `Connections` looks at the deadlines of all, a few times a second.
@@ -58,24 +40,10 @@ class Connection(asyncio.Protocol):
     """
 
     def __init__(self, owner: Connections) -> None:
-        self._owner = owner
-        self._settings = owner.settings
-        self._transport: asyncio.Transport = cast("asyncio.Transport", None)
-        self._parser: Any = None
-        self._phase = Phase.IDLE
-        self._target = b""
-        self._headers: dict[bytes, bytes] = {}
-        self._header_count = 0
-        self._other_bytes = 0  # of this request, what is not body: its head, the frames of its chunks, its trailers
-        self._body: bytes | bytearray = b""
-        self._body_bytes = 0
-        self._request: Request | None = None
-        self._current: Request | None = None
-        self._pipeline: deque[Request] = deque()
+        super().__init__(owner)
         self._drained = True
         self._closing = False
         self._streamed: tuple[Request, Stream] | None = None  # the one that waits until its caller has read
-        self.deadline = 0.0
 
     # The transport
 
@@ -121,134 +89,6 @@ class Connection(asyncio.Protocol):
         self._rest()
         self._next()
 
-    def data_received(self, data: bytes) -> None:
-        """See `asyncio.Protocol`."""
-        if self._ended:
-            self._body_bytes += len(data)
-            if self._body_bytes > self._settings.max_body_bytes:
-                self._transport.abort()
-            return
-        self._other_bytes += len(data)
-        try:
-            self._parser.feed_data(data)
-        except httptools.HttpParserUpgrade:
-            self._phase = Phase.ENDED  # the request is answered as if it had not asked, and what follows is of no use
-        except httptools.HttpParserError as error:
-            if not self._ended:
-                self._fail(_no_http(error))
-        else:
-            if self._other_bytes > self._settings.max_head_bytes and self._phase in (Phase.HEAD, Phase.BODY):
-                self._fail(self._too_long())
-
-    # What the parser has found
-
-    def on_message_begin(self) -> None:
-        """A request begins."""
-        self._phase = Phase.HEAD
-        self._target, self._headers, self._header_count = b"", {}, 0
-        if self._current is None:
-            self.deadline = self._owner.now() + self._settings.header_timeout_s
-
-    def on_url(self, url: bytes) -> None:
-        """A part of the target is there."""
-        self._target += url
-        if len(self._target) > self._settings.max_target_bytes and self._phase is Phase.HEAD:
-            longest = self._settings.max_target_bytes
-            self._target = self._target[:longest]
-            self._fail(HttpError(414, "target-too-long", f"the request's path is longer than {longest} bytes"))
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        """A header is there, or a trailer behind a body in chunks, which nobody reads."""
-        self._header_count += 1
-        if self._phase is not Phase.HEAD:
-            return
-        if self._header_count > self._settings.max_headers:
-            self._fail(HttpError(431, "too-many-headers", f"the request has more than {self._settings.max_headers} headers"))
-            return
-        name = name.lower()
-        if name in self._headers:
-            try:
-                value = joined(name, self._headers[name], value)
-            except HttpError as error:
-                self._fail(error)
-        self._headers[name] = value
-
-    def on_headers_complete(self) -> None:
-        """The head is complete: a request that can't be served is refused before its body comes."""
-        if self._phase is Phase.ENDED:
-            return
-        parser = self._parser
-        method, version = parser.get_method().decode("latin-1"), parser.get_http_version()
-        keep_alive = parser.should_keep_alive() and version != "1.0"
-        request = Request(method, self._target, self._headers, keep_alive, self._owner.now())
-        request.chunks = version != "1.0"
-        self._request = request
-        most = self._settings.max_head_bytes
-        too_long = self._other_bytes > most and sum(map(len, [self._target, *self._headers, *self._headers.values()])) > most
-        self._phase, self._other_bytes, self._body_bytes = Phase.BODY, 0, 0
-        if too_long:
-            self._fail(self._too_long())
-            return
-        try:
-            check_head(method, version, self._headers)
-        except HttpError as error:
-            self._fail(error)
-            return
-        if parser.should_upgrade():
-            request.keep_alive = False
-            if request.has_body:  # the parser takes it for something else than HTTP
-                self._fail(HttpError(400, "bad-http", "this server upgrades to nothing", hint="send the request without Upgrade"))
-                return
-        self.deadline = self._owner.now() + self._settings.request_timeout_s
-        refusal = self._owner.admit(request)
-        if refusal is not None:
-            self._refuse(request, refusal)
-        elif self._headers.get(b"expect", b"").lower() == b"100-continue" and self._current is None:
-            self._transport.write(_CONTINUE)
-
-    def on_body(self, part: bytes) -> None:
-        """A part of the body is there."""
-        request = self._request
-        if request is None or request.response is not None or self._phase is Phase.ENDED:
-            return
-        self._body_bytes += len(part)
-        self._other_bytes -= len(part)
-        if self._body_bytes > self._settings.max_body_bytes:
-            self._drop_body(request, too_large(self._settings.max_body_bytes))
-        elif not request.takes_body:
-            return
-        elif self._body_bytes > ALWAYS_BYTES and not self._owner.reserve(request, self._body_bytes):
-            self._drop_body(request, overloaded())
-        elif not self._body:
-            self._body = part
-        else:
-            if type(self._body) is bytes:
-                self._body = bytearray(self._body)
-            self._body += part
-
-    def on_chunk_complete(self) -> None:
-        """A chunk is there: what is around it is no part of the head that the caller has in a body's place."""
-        self._other_bytes = max(0, self._other_bytes - _CHUNK_BYTES)
-
-    def _drop_body(self, request: Request, error: HttpError) -> None:
-        self._body = b""
-        self._refuse(request, self._owner.refused(error))
-
-    def on_message_complete(self) -> None:
-        """The request is complete."""
-        request, self._request = self._request, None
-        if self._phase is Phase.ENDED or request is None:
-            return
-        self._phase, self._other_bytes = Phase.IDLE, 0
-        request.body, self._body = self._body, b""
-        if request.sent:  # refused at once, and its body is skipped by now
-            self._rest()
-            return
-        self._pipeline.append(request)
-        if len(self._pipeline) >= _MAX_PIPELINED:
-            self._transport.pause_reading()
-        self._next()
-
     # Answers
 
     def _refuse(self, request: Request, refusal: Response) -> None:
@@ -281,15 +121,11 @@ class Connection(asyncio.Protocol):
         self._pipeline.append(request)
         self._next()
 
-    def _too_long(self) -> HttpError:
-        part = "head" if self._phase is Phase.HEAD or self._body_bytes == 0 else "trailers or the frames of its chunks"
-        return HttpError(431, "head-too-large", f"the request's {part} is larger than {self._settings.max_head_bytes / 1024:g} KiB")
-
     def _next(self) -> None:
         """Answer the next request, unless one is being answered or the caller does not read."""
         while self._pipeline and self._current is None and self._drained:
             request = self._pipeline.popleft()
-            if len(self._pipeline) == _MAX_PIPELINED - 1:
+            if len(self._pipeline) == MAX_PIPELINED - 1:
                 self._transport.resume_reading()
             self._current = request
             self.deadline = self._owner.now() + self._settings.request_timeout_s
@@ -400,10 +236,6 @@ class Connection(asyncio.Protocol):
     # Deadlines
 
     @property
-    def _ended(self) -> bool:
-        return self._phase is Phase.ENDED
-
-    @property
     def idle(self) -> bool:
         """Whether nothing is asked and nothing is being answered."""
         return self._phase is Phase.IDLE and self._current is None and not self._pipeline
@@ -455,9 +287,3 @@ class Connection(asyncio.Protocol):
         if self._current is not None:
             self._break_off(self._current, response)
         self._transport.close()
-
-
-def _no_http(error: httptools.HttpParserError) -> HttpError:
-    if str(error) in _VERSION_FAULTS:
-        return bad_version()
-    return HttpError(400, "bad-http", f"this is not HTTP: {error}")

@@ -13,7 +13,9 @@ from typing import Any
 from mlem_server.endpoint import Call
 from mlem_server.errors import HttpError, ModelFailedError
 from mlem_server.gathering import Gathering
+from mlem_server.hangs import Patience, Stuck
 from mlem_server.model_thread import ModelThread
+from mlem_server.request import overloaded
 from mlem_server.responses import Response
 from mlem_server.streaming import Items
 
@@ -33,12 +35,14 @@ class Job:
         done: Called on the event loop with the answer, or with what was raised.
         submitted: When it came, in seconds of the monotonic clock.
         cancelled: Whether nobody waits for it any more.
+        origin: The request that it belongs to, for whoever tells of it; the dispatcher does not look into it.
         stop: Ends what is awaited; None where nothing is.
     """
 
     call: Call | Step
     done: Callable[[Any], None]
     submitted: float
+    origin: Any = None
     cancelled: bool = False
     stop: Callable[[], None] | None = None
 
@@ -64,6 +68,23 @@ class Step:
     def ask(self, model: Any) -> Any:
         """Do it."""
         return self.take()
+
+
+class StepsOf:
+    """Steps of one request; see `Dispatcher.step`.
+
+    Args:
+        dispatcher: Where they are done.
+        origin: The request.
+    """
+
+    def __init__(self, dispatcher: Dispatcher, origin: Any) -> None:
+        self._dispatcher = dispatcher
+        self._origin = origin
+
+    def step(self, take: Callable[[], Any], done: Callable[[Any], None]) -> Callable[[], None]:
+        """Do something on the model's thread; see `Dispatcher.step`."""
+        return self._dispatcher.step(take, done, self._origin)
 
 
 class Dispatcher:
@@ -102,8 +123,10 @@ class Dispatcher:
         self._scheduled: asyncio.Handle | None = None
         self._gathering = Gathering()
         self.alone = False
-        self._awaited = 0
+        self._at: Sequence[Job] = ()
+        self._awaited: set[Job] = set()
         self._thread = ModelThread()
+        self._patience = Patience()
 
     def expect_room(self) -> None:
         """Refuse the next call where it would have to wait in vain.
@@ -113,11 +136,12 @@ class Dispatcher:
         """
         if self._busy and time.monotonic() - self._began > self._limit_s:
             raise self._held_up()
-        if len(self._waiting) + self._busy + self._awaited > self._max_queue:
+        if len(self._waiting) + self._busy + len(self._awaited) > self._max_queue:
             raise overloaded()
 
     def look(self) -> None:
         """Refuse those who wait behind a call that takes too long; to be called now and then, on the event loop."""
+        self._patience.look(self._mark(), (job for job in self._awaited if job.cancelled))
         if not self._waiting or not self._busy or time.monotonic() - self._began <= self._limit_s:
             return
         waiting = list(self._waiting)
@@ -125,6 +149,37 @@ class Dispatcher:
         for job in waiting:
             if not job.cancelled:
                 job.done(self._held_up())
+
+    def _mark(self) -> object | None:
+        """Return what stays the same while the thread is at one and the same thing; None when it is at nothing."""
+        asked = self._thread.ping() if self._awaited else None  # a coroutine that does not wait has the thread while no call has it
+        return asked or (self._began if self._busy else None)
+
+    def stuck(self) -> Stuck | None:
+        """Return what the thread is at, or the awaited call that goes on though it was cancelled long ago; None when there is nothing.
+
+        To be asked after `look`, and as often.
+        """
+        at_work_s, (left, left_s) = self._patience.at_work_s, self._patience.longest_left()
+        if left_s > at_work_s:
+            return Stuck((left,), left_s, f"awaited, and not ended by its cancellation {left_s:.3g} s ago")
+        if not at_work_s:
+            return None
+        owner = self._thread.owner_at_work()
+        return Stuck((owner,) if owner is not None else self._at, at_work_s, self._thread.stack)
+
+    def give_up(self, error: Callable[[], HttpError]) -> None:
+        """Answer all calls with an error: the model will not come back.
+
+        Args:
+            error: Returns the answer of those that the model may have seen; who only waited hears that it is busy.
+        """
+        begun, waiting = [*self._at, *self._awaited], list(self._waiting)
+        self._waiting.clear()
+        for job in (*begun, *waiting):
+            if not job.cancelled:
+                job.cancelled = True
+                job.done(error() if job in begun else self._held_up())
 
     def _held_up(self) -> HttpError:
         since_s = time.monotonic() - self._began
@@ -156,31 +211,33 @@ class Dispatcher:
         if failure is not None:
             raise failure
 
-    def submit(self, call: Call, done: Callable[[Outcome], None]) -> Job:
+    def submit(self, call: Call, done: Callable[[Outcome], None], origin: Any = None) -> Job:
         """Call the model; to be called on the event loop.
 
         Args:
             call: The decoded call.
             done: Called on the event loop with the answer, or what was raised: `ModelFailedError`, or `HttpError` 422 when the
                 data has numbers that the model can't take.
+            origin: The request that it belongs to.
 
         Raises:
             HttpError: See `expect_room`.
         """
         self.expect_room()
-        return self._add(Job(call, done, time.monotonic()))
+        return self._add(Job(call, done, time.monotonic(), origin))
 
-    def step(self, take: Callable[[], Any], done: Callable[[Any], None]) -> Callable[[], None]:
+    def step(self, take: Callable[[], Any], done: Callable[[Any], None], origin: Any = None) -> Callable[[], None]:
         """Do something on the model's thread, in turn with calls; to be called on the event loop.
 
         Args:
             take: What to do; a coroutine that it returns is awaited.
             done: Called on the event loop with what came of it, or what was raised.
+            origin: The request that it belongs to.
 
         Returns:
             What says that nobody waits for it any more.
         """
-        return self._add(Job(Step(take), done, time.monotonic())).cancel
+        return self._add(Job(Step(take), done, time.monotonic(), origin)).cancel
 
     def _add(self, job: Job) -> Job:
         self._waiting.append(job)
@@ -213,6 +270,7 @@ class Dispatcher:
         if not batch:
             return
         self._busy = True
+        self._at = batch
         self._began = started = time.monotonic()
         if isinstance(batch[0].call, Call):
             self._observe(batch, started)
@@ -236,18 +294,19 @@ class Dispatcher:
 
     def _deliver(self, batch: Sequence[Job], outcomes: Sequence[Any], started: float) -> None:
         self._busy = False
+        self._at = ()
         now = time.monotonic()
         self._gathering.answered(now, now - started, len(batch), len(self._waiting))
         for job, outcome in zip(batch, outcomes, strict=True):
             if outcome is _LATER:
-                self._awaited += 1
+                self._awaited.add(job)
             elif not job.cancelled:
                 job.done(outcome)
         if self._waiting:
             self._schedule(time.monotonic())
 
     def _deliver_later(self, job: Job, outcome: Any) -> None:
-        self._awaited -= 1
+        self._awaited.discard(job)
         if not job.cancelled:
             job.done(outcome)
 
@@ -262,7 +321,7 @@ class Dispatcher:
         return [self._outcome(job, loop) for job in batch]
 
     def _outcome(self, job: Job, loop: asyncio.AbstractEventLoop) -> Any:
-        self._began = time.monotonic()
+        self._began, self._at = time.monotonic(), (job,)
         if job.cancelled:  # meanwhile
             return asyncio.CancelledError()
         try:
@@ -275,7 +334,7 @@ class Dispatcher:
         def ended(task: asyncio.Task[Any]) -> None:
             _tell(loop, self._deliver_later, job, ModelFailedError("cancelled") if task.cancelled() else task.result())
 
-        job.stop = self._thread.spawn(_guarded(outcome), ended)
+        job.stop = self._thread.spawn(_guarded(outcome), ended, job)
         if job.cancelled:  # meanwhile
             job.stop()
         return _LATER
@@ -304,11 +363,6 @@ def _failure(error: BaseException) -> BaseException:
     failure = ModelFailedError(repr(error))
     failure.__cause__ = error
     return failure
-
-
-def overloaded() -> HttpError:
-    """Return the refusal of a call that finds the queue full."""
-    return HttpError(503, "overloaded", "too many calls wait for the model", hint="repeat the call later", headers={"retry-after": "1"})
 
 
 def _tell(loop: asyncio.AbstractEventLoop, callback: Callable[..., None], *arguments: Any) -> None:

@@ -15,7 +15,7 @@ bad-data, bad-arguments                422     correct the data at ``path``
 model-refused                          422     correct the data as the model says
 model-failed                           500     look at the server's log, under the request's id
 overloaded, not-ready, model-busy      503     repeat after ``Retry-After`` seconds
-timed-out, stopping                    503     the same; the model may have seen the call
+timed-out, model-hangs, stopping       503     the same; the model may have seen the call
 =====================================  ======  =========================================================
 """
 
@@ -25,6 +25,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mlem.errors import DataError, MlemError, UserError
+from mlem_server.exits import HANG_EXIT_CODE
 
 
 class HttpError(MlemError):
@@ -69,6 +70,13 @@ class HttpError(MlemError):
 
 
 _STATUS = {"unknown-method": 404, "unfolds-too-large": 413}
+
+
+class ModelHangsError(MlemError):
+    """The model did not come back from a call: the process ends, for its platform to start it again."""
+
+    exit_code = HANG_EXIT_CODE
+    default_code = "model-hangs"
 
 
 class ModelFailedError(Exception):

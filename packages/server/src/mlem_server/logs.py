@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import faulthandler
 import json
 import logging
 import sys
 import time
+
+from mlem_server.exits import HANG_SIGNAL
 
 
 class EventFormatter(logging.Formatter):
@@ -32,6 +35,15 @@ class JsonFormatter(EventFormatter):
         if record.exc_info:
             event["exception"] = self.formatException(record.exc_info)
         return json.dumps({**event, **getattr(record, "facts", {})}, ensure_ascii=False)
+
+
+def report_faults() -> None:
+    """Have what ends this process all at once, a segmentation fault or a watching process that misses its signs of life, say where it is.
+
+    That goes to stderr as plain text, whatever the form of the log.
+    """
+    faulthandler.enable(2)
+    faulthandler.register(HANG_SIGNAL, 2, all_threads=True, chain=True)  # chain: it ends the process, as without the report
 
 
 def configure_logs(form: str = "text") -> None:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from mlem.errors import MlemError, UserError
 from mlem.trust import FORMATS_VARIABLE, Trust
 from mlem_server.auth import read_tokens
+from mlem_server.exits import HANG_EXIT_CODE
 from mlem_server.options import MODEL_VARIABLE, PORT_VARIABLE, parser, port_number, words_of
 from mlem_server.settings import DEFAULT_PORT, Settings
 
@@ -24,7 +27,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         arguments: The command line without the program's name; ``sys.argv`` when None.
 
     Returns:
-        The exit code, as `mlem.errors` has it: 0 after SIGTERM, 4 when an artifact is not the saved one, 8 for a wrong sample answer.
+        The exit code, as `mlem.errors` has it: 0 after SIGTERM, 4 when an artifact is not the saved one, 8 for a wrong sample answer;
+        11, without returning, for a model that hangs.
     """
     given = sys.argv[1:] if arguments is None else arguments
     try:
@@ -36,11 +40,26 @@ def main(arguments: Sequence[str] | None = None) -> int:
             from mlem_server.workers import Workers
 
             return Workers(given, options.workers, settings).run()
+        from mlem_server.guard import guarded
+        from mlem_server.logs import report_faults
+        from mlem_server.signals import has_terminal
+
+        if settings.beat_fd is None:
+            settings = replace(settings, beat_fd=guarded(settings.hang_bound_s, settings.log_format))
+        report_faults()
+        if not has_terminal():
+            signal.signal(signal.SIGHUP, signal.SIG_IGN)  # "read again", for who does; it ends nothing
+        if settings.slot is not None:
+            from mlem_server.metrics import keep_under
+
+            keep_under(settings.slot)
         from mlem_server.server import serve
 
         serve(model, settings)
     except MlemError as error:
-        print(render(error), file=sys.stderr)
+        print(render(error), file=sys.stderr, flush=True)
+        if error.exit_code == HANG_EXIT_CODE:  # the model's thread would be waited for, or what its libraries do at the end
+            os._exit(HANG_EXIT_CODE)
         return error.exit_code
     return 0
 
@@ -113,7 +132,20 @@ def settings_of(options: argparse.Namespace, environment: Mapping[str, str]) -> 
         traces=options.traces,
         late=options.late,
         life_fd=options.life_fd,
+        beat_fd=options.beat_fd,
+        slot=options.slot,
+        hang_timeout_s=_hang_timeout_s(options),
     )
+
+
+def _hang_timeout_s(options: argparse.Namespace) -> float | None:
+    bound_s: float | None = options.hang_timeout_s
+    if bound_s and bound_s < options.request_timeout_s:
+        raise UserError(
+            f"--hang-timeout-s: {bound_s:g} s is less than the {options.request_timeout_s:g} s that a call may take",
+            hint="give it at least what --request-timeout-s has, 0 for ever, or leave it out",
+        )
+    return bound_s
 
 
 def render(error: MlemError) -> str:

@@ -6,13 +6,17 @@ import asyncio
 import contextlib
 import logging
 import queue
+import sys
 import threading
+import traceback
 from collections.abc import Callable, Coroutine
 from typing import Any
 
 from mlem.calling import loop_of_this_thread
 
 log = logging.getLogger("mlem.server")
+
+_MOST_FRAMES = 50
 
 
 class ModelThread:
@@ -25,8 +29,11 @@ class ModelThread:
     def __init__(self) -> None:
         self._work: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._owners: dict[asyncio.Task[Any], Any] = {}
+        self._ping: object | None = None
         # daemon: a model that does not return must not keep a stopped server alive
-        threading.Thread(target=self._run, name="mlem-model", daemon=True).start()
+        self._thread = threading.Thread(target=self._run, name="mlem-model", daemon=True)
+        self._thread.start()
 
     def put(self, work: Callable[[], None]) -> None:
         """Have something done on the thread."""
@@ -35,24 +42,53 @@ class ModelThread:
         if loop is not None:
             loop.call_soon_threadsafe(self._do)
 
-    def spawn(self, coroutine: Coroutine[Any, Any, Any], done: Callable[[asyncio.Task[Any]], None]) -> Callable[[], None]:
+    def spawn(
+        self, coroutine: Coroutine[Any, Any, Any], done: Callable[[asyncio.Task[Any]], None], owner: Any = None
+    ) -> Callable[[], None]:
         """Run a coroutine beside what the thread does; to be called on the thread.
 
         Args:
             coroutine: What to run.
             done: Called on the thread when it has ended.
+            owner: Whose it is; see `owner_at_work`.
 
         Returns:
             What cancels it, to be called on any thread.
         """
         loop = self._loop = self._loop or loop_of_this_thread()
         task = loop.create_task(coroutine)
+        self._owners[task] = owner
+        task.add_done_callback(self._owners.pop)
         task.add_done_callback(done)
 
         def cancel() -> None:
             loop.call_soon_threadsafe(task.cancel)
 
         return cancel
+
+    def ping(self) -> object | None:
+        """Ask the thread's event loop for a sign of life; to be called now and then, by one thread.
+
+        Returns:
+            The question that is not answered yet, the same one until it is; None where there is no loop.
+        """
+        if self._loop is not None and self._ping is None:
+            self._ping = object()
+            self._loop.call_soon_threadsafe(self._pong)
+        return self._ping
+
+    def owner_at_work(self) -> Any:
+        """Return whose coroutine has the thread at this moment; None when none has."""
+        task = None if self._loop is None else asyncio.current_task(self._loop)
+        return None if task is None else self._owners.get(task)
+
+    def stack(self) -> str:
+        """Return where the thread is, as a traceback has it, innermost call last."""
+        frame = sys._current_frames().get(self._thread.ident or 0)
+        return "".join(traceback.format_stack(frame, _MOST_FRAMES)) if frame is not None else "the thread of the model has ended"
+
+    def _pong(self) -> None:
+        self._ping = None
 
     def _do(self) -> None:
         with contextlib.suppress(queue.Empty):

@@ -16,8 +16,8 @@ PORT_VARIABLE = "PORT"
 PREFIX = "MLEM_SERVER_"
 _LIMITS = ("max-connections", "max-headers", "max-head-kib", "max-target-kib", "max-bodies-mib", "max-decoded-mib")
 _TUNING = (
-    *_LIMITS, "max-body-mib", "max-queue", "max-batch-rows", "header-timeout-s", "request-timeout-s", "shutdown-timeout-s", "workers",
-    "token-file", "tls-cert", "tls-key", "log-format",
+    *_LIMITS, "max-body-mib", "max-queue", "max-batch-rows", "header-timeout-s", "request-timeout-s", "hang-timeout-s",
+    "shutdown-timeout-s", "workers", "token-file", "tls-cert", "tls-key", "log-format",
 )  # fmt: skip
 _FLAGS = ("access-log", "traces", "hide-model-errors", "strict")
 
@@ -81,6 +81,12 @@ def parser() -> argparse.ArgumentParser:
         "--request-timeout-s", type=_positive, default=defaults.request_timeout_s, help="seconds to answer a request (default: %(default)g)"
     )
     result.add_argument(
+        "--hang-timeout-s",
+        type=_positive_or_zero,
+        help="seconds that one call of the model may take before the process is replaced, 0 for ever (default: 60 more than "
+        "--request-timeout-s)",
+    )
+    result.add_argument(
         "--shutdown-timeout-s",
         type=_positive,
         default=defaults.shutdown_timeout_s,
@@ -118,6 +124,8 @@ def parser() -> argparse.ArgumentParser:
     )
     result.add_argument("--late", action="store_true", help=argparse.SUPPRESS)  # of a worker that has company
     result.add_argument("--life-fd", type=_natural, help=argparse.SUPPRESS)  # of the process that watches the workers
+    result.add_argument("--beat-fd", type=_natural, help=argparse.SUPPRESS)  # the same
+    result.add_argument("--slot", type=_natural, help=argparse.SUPPRESS)  # the same
     result.add_argument("--access-log", action="store_true", help="log each request")
     result.add_argument("--deployment", metavar="LABEL", help="a mark of ownership in the list of processes; the server ignores it")
     return result
@@ -172,6 +180,10 @@ def _count(text: str) -> int:
     if number == 0:
         raise argparse.ArgumentTypeError("expected a whole number of at least 1, got 0")
     return number
+
+
+def _positive_or_zero(text: str) -> float:
+    return 0.0 if text == "0" else _positive(text)
 
 
 def _positive(text: str) -> float:

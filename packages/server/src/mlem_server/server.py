@@ -19,6 +19,8 @@ from mlem.protection import TOKENS_VARIABLE
 from mlem_server.acceptor import Acceptor
 from mlem_server.app import App
 from mlem_server.connections import Connections
+from mlem_server.errors import ModelHangsError
+from mlem_server.heartbeat import beats_on
 from mlem_server.listener import address_of, certificate_watch, is_open, listen, tls_context
 from mlem_server.loading import load, metadata_path, read_model
 from mlem_server.logs import configure_logs
@@ -26,6 +28,8 @@ from mlem_server.settings import Settings
 
 log = logging.getLogger("mlem.server")
 
+_AFTER_HANG_S = 2.0
+"""Who waits has been answered by then: this is for who has not sent all of a request."""
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
@@ -40,6 +44,7 @@ def serve(model: str | Path, settings: Settings | None = None) -> None:
         MlemError: The metadata can't be read, the address can't be used, the model can't be loaded or does not answer its sample.
         ConflictError: An artifact's size or SHA-256 is not the saved one.
         WaitTimeoutError: Requests in flight were cut off when the time for stopping was over.
+        ModelHangsError: The model did not come back from a call; its thread still runs.
     """
     settings = settings or Settings()
     path = metadata_path(model)
@@ -97,6 +102,9 @@ async def _run(app: App, listener: socket.socket, settings: Settings, load: Call
 
     for number in SIGNALS:
         loop.add_signal_handler(number, stop, number)
+    app.hangs.on_hang = stopping.set
+    if settings.beat_fd is not None:
+        app.hangs.on_look = beats_on(settings.beat_fd)
     if settings.life_fd is not None:
         loop.add_reader(settings.life_fd, _watched_no_more, settings.life_fd, stopping)
     loop.add_signal_handler(signal.SIGHUP, _hung_up, app, stop, has_terminal())
@@ -116,15 +124,19 @@ async def _run(app: App, listener: socket.socket, settings: Settings, load: Call
             acceptor.start()
             log.info("ready: POST %s", ", ".join(f"{url}/{method}" for method in app.model.methods))
         await waiting
+    hangs = app.readiness.reason if app.readiness.status == "hanging" else ""
     refusal = app.stop()
     connections.stopping = True  # for those that are taken now, too
-    await acceptor.stop(worker=settings.life_fd is not None, own=settings.fd is None)
-    cut_off = await connections.stop(settings.shutdown_timeout_s, refusal)
+    await acceptor.stop(worker=settings.slot is not None, own=settings.fd is None)
+    stop_timeout_s = min(settings.shutdown_timeout_s, _AFTER_HANG_S) if hangs else settings.shutdown_timeout_s
+    cut_off = await connections.stop(stop_timeout_s, refusal)
     waiting.cancel()
     app.close()
     if loading.done():
         loading.result()
     loading.cancel()
+    if hangs:
+        raise ModelHangsError(hangs, hint="the log says where; --hang-timeout-s N gives a call more time")
     if cut_off:
         raise WaitTimeoutError(f"{cut_off} requests were cut off after {settings.shutdown_timeout_s:g} s", code="cut-off")
     log.info("stopped")

@@ -12,6 +12,9 @@ DEFAULT_PORT = 8080
 KEEP_ALIVE_S = 75.0
 """Longer than load balancers keep a connection (60 s is usual): the side that reuses it should be the one that closes it."""
 
+_LONGER_S = 60.0
+"""A call that nobody waits for any more may still end: so much longer than a caller may wait."""
+
 
 @dataclass(frozen=True)
 class Settings:
@@ -37,6 +40,8 @@ class Settings:
         max_batch_rows: The most rows that calls which wait are joined to; 1 joins none.
         header_timeout_s: Seconds to send a request's head.
         request_timeout_s: Seconds to send a request's body, and again seconds to answer it.
+        hang_timeout_s: Seconds that one call of the model may take before the process is replaced, at least ``request_timeout_s``; 0 for
+            ever, None for a minute more than ``request_timeout_s``. Of a stream it is the time of each item.
         keep_alive_s: Seconds that a connection may be idle.
         shutdown_timeout_s: Seconds that requests in flight have to finish after SIGTERM. Below the 30 s after which Heroku kills a
             dyno. Source: https://devcenter.heroku.com/articles/dynos#shutdown.
@@ -48,6 +53,8 @@ class Settings:
         traces: Whether spans are sent by OpenTelemetry.
         late: Whether connections are accepted only once the model is loaded: another worker answers meanwhile.
         life_fd: File descriptor whose end says that the process which watches this one is gone: then it stops.
+        beat_fd: File descriptor to which a sign of life is written now and then, once the model is loaded.
+        slot: Which of several workers this is; its numbers for ``/metrics`` are kept under it.
     """
 
     host: str = "0.0.0.0"  # noqa: S104  # a server inside a container must answer on the container's address
@@ -69,6 +76,7 @@ class Settings:
     max_batch_rows: int = 64
     header_timeout_s: float = 10.0
     request_timeout_s: float = 60.0
+    hang_timeout_s: float | None = None
     keep_alive_s: float = KEEP_ALIVE_S
     shutdown_timeout_s: float = 25.0
     access_log: bool = False
@@ -79,3 +87,10 @@ class Settings:
     traces: bool = False
     late: bool = False
     life_fd: int | None = None
+    beat_fd: int | None = None
+    slot: int | None = None
+
+    @property
+    def hang_bound_s(self) -> float:
+        """Seconds that one call of the model may take; 0 for ever."""
+        return self.request_timeout_s + _LONGER_S if self.hang_timeout_s is None else self.hang_timeout_s

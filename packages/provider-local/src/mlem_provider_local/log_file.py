@@ -1,0 +1,153 @@
+"""The log of a deployment: written by its supervisor alone, in files of a bounded size, and read from the oldest on."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import os
+import stat
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+LOG_FILE = "server.log"
+MAX_BYTES = 10 * 2**20
+FILES = 3
+"""So many files of so many bytes, as ``docker run --log-opt max-size=10m --log-opt max-file=3`` keeps them."""
+_SPARE_BYTES = 65536
+_FOLLOW_POLL_S = 0.2
+
+
+class LogWriter:
+    """Writes the log, which is what this process has as its standard output.
+
+    Args:
+        max_bytes: When the file is put aside, and another begun.
+        files: How many there are, with the one that is written.
+    """
+
+    def __init__(self, max_bytes: int = MAX_BYTES, files: int = FILES) -> None:
+        self._max_bytes = max_bytes
+        self._files = files
+        self._between_lines = True
+        self.path = _path_of_output()
+        self._size_bytes = os.fstat(1).st_size if self.path is not None else 0
+
+    def write(self, data: bytes) -> None:
+        """Write what a server says; a full disk loses lines, not the server."""
+        room = self._max_bytes + (0 if self._between_lines else _SPARE_BYTES)  # a line is not cut in two, unless it has no end
+        if self._size_bytes and self._size_bytes + len(data) > room:
+            self._put_aside()
+        self._size_bytes += len(data)
+        self._between_lines = data.endswith(b"\n")
+        with contextlib.suppress(OSError):
+            while data:
+                data = data[os.write(1, data) :]
+
+    def reopen(self) -> None:
+        """Open the file by its name again: somebody else has put it aside."""
+        if self.path is None:
+            return
+        with contextlib.suppress(OSError):  # the folder is gone: the old file is written on
+            file = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+            os.dup2(file, 1)
+            os.dup2(file, 2)
+            os.close(file)
+            self._size_bytes = os.fstat(1).st_size
+
+    def _put_aside(self) -> None:
+        if self.path is None:
+            return
+        names = names_of(self.path, self._files)
+        for older, newer in itertools.pairwise(names):
+            with contextlib.suppress(OSError):  # there are not so many yet
+                newer.replace(older)
+        self.reopen()
+
+
+def _path_of_output() -> Path | None:
+    """Return the path of the standard output; None where it is no file that can be put aside."""
+    if not stat.S_ISREG(os.fstat(1).st_mode):
+        return None
+    try:
+        path = Path(os.readlink("/proc/self/fd/1"))
+    except OSError:  # a system without /proc
+        return None
+    return path if path.name == LOG_FILE and path.exists() else None
+
+
+def names_of(path: Path, files: int = FILES) -> list[Path]:
+    """Return the names that a log's files have, the oldest first: ``server.log.2``, ``server.log.1``, ``server.log``."""
+    return [*(path.with_name(f"{path.name}.{number}") for number in range(files - 1, 0, -1)), path]
+
+
+def read(path: Path, *, tail: int | None, follow: Callable[[], bool] | None) -> Iterator[str]:
+    """Yield the lines of a log.
+
+    Args:
+        path: The file that is written.
+        tail: How many of the last lines; None for all.
+        follow: Says whether somebody still writes: until then the lines that come are yielded too, also when the file is put aside
+            meanwhile. None to end with what is there.
+    """
+    with contextlib.ExitStack() as stack:
+        opened = [stack.enter_context(file) for name in names_of(path) if (file := _open(name)) is not None]
+        if not opened:
+            return
+        lines = (line for file in opened for line in file)
+        part = b""
+        for line in deque(lines, maxlen=tail) if tail is not None else lines:
+            if follow is not None and not line.endswith(b"\n"):
+                part = line  # its rest comes
+            else:
+                yield _text(line)
+        current = opened[-1]
+        while follow is not None:
+            goes_on = follow()  # asked first: what it wrote before it ended is read
+            for line in current:
+                part += line
+                if part.endswith(b"\n"):
+                    yield _text(part)
+                    part = b""
+            newer = _next(path, current)
+            if newer is not None:
+                current = stack.enter_context(newer)
+            elif not goes_on:
+                break
+            else:
+                time.sleep(_FOLLOW_POLL_S)
+        if part:
+            yield _text(part)
+
+
+def _next(path: Path, current: BinaryIO) -> BinaryIO | None:
+    """Return the file after the one that is read, where that is put aside and read to its end; None where there is none yet."""
+    names = names_of(path)
+    at = os.fstat(current.fileno())
+    places = [number for number, name in enumerate(names) if _is(name, at)]
+    if places and places[0] == len(names) - 1:
+        return None
+    if at.st_size > current.tell():  # written between reading and looking
+        return None
+    following = names[places[0] + 1 :] if places else names
+    return next((file for name in following if (file := _open(name)) is not None), None)
+
+
+def _is(name: Path, at: os.stat_result) -> bool:
+    try:
+        return os.path.samestat(name.stat(), at)
+    except OSError:
+        return False
+
+
+def _open(name: Path) -> BinaryIO | None:
+    try:
+        return name.open("rb")
+    except OSError:
+        return None
+
+
+def _text(line: bytes) -> str:
+    return line.decode(errors="replace").rstrip("\r\n")
