@@ -179,6 +179,11 @@ def _read_npy(body: bytes | bytearray) -> Any:
     return flat.reshape(shape[::-1]).T if fortran else flat.reshape(shape)
 
 
+def is_plain_npy(body: bytes | bytearray) -> bool:
+    """Say whether a body seems to be an array of float64, which most are: it is used as it is, however large."""
+    return b"'descr': '<f8'" in body[:128]
+
+
 def is_table(data_type: DataType) -> bool:
     """Say whether values of a type are tables: frames, series, and arrays of one or two dimensions."""
     if isinstance(data_type, NdarrayType):

@@ -11,6 +11,7 @@ import msgspec
 
 from mlem.model import Method, Model
 from mlem.validation import did_you_mean
+from mlem.wire import NPY, is_plain_npy
 from mlem_server.codec import parse_json
 from mlem_server.decoding import LARGE_BYTES, QUICK, Decoding
 from mlem_server.dispatch import Dispatcher, Outcome, StepsOf
@@ -205,6 +206,8 @@ class Calls:
 
 def _takes_long(request: Request) -> bool:
     """Whether its body is not decoded on the event loop."""
+    if request.media_type == NPY:
+        return len(request.body) > LARGE_BYTES and not is_plain_npy(request.body)
     return len(request.body) > LARGE_BYTES or request.media_type not in QUICK
 
 

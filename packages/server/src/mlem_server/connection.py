@@ -63,7 +63,7 @@ class Connection(RequestReader):
                 self._owner.forget(request)
         self._request = self._current = None
         self._pipeline.clear()
-        self._body = b""
+        self._parts.clear()
 
     def eof_received(self) -> bool:
         """See `asyncio.Protocol`; a caller that has sent all may still read its answer, where there is no TLS.
@@ -113,7 +113,7 @@ class Connection(RequestReader):
         self._request = None
         request.keep_alive = False
         self._phase = Phase.ENDED
-        self._body = b""
+        self._parts.clear()
         if request.sent:
             self._end()
             return

@@ -17,6 +17,9 @@ _ONCE = frozenset(
 )
 """Headers that are no lists: of two of them nobody can say which counts."""
 _HOST = re.compile(rb"(?:\[[0-9A-Za-z:.%_~-]+\]|[0-9A-Za-z._~!$&'()*+,;=%-]*)(?::[0-9]{0,5})?")
+_MOST_HOSTS, _LONG_BYTES = 64, 256
+_hosts: set[bytes] = set()
+"""Hosts that were looked at: most callers have the same few."""
 _VERSIONS = ("1.0", "1.1")
 _CODINGS = frozenset({b"chunked"})
 
@@ -49,7 +52,7 @@ def check_head(method: str, version: str, headers: Mapping[bytes, bytes]) -> Non
     if host is None:
         if version == "1.1":
             raise HttpError(400, "bad-host", "the request has no Host header", hint="HTTP/1.1 needs one: Host: NAME")
-    elif not _HOST.fullmatch(host):
+    elif host not in _hosts and not _is_host(host):
         raise HttpError(400, "bad-host", "the Host header is no host: expected NAME or NAME:PORT")
     coding = headers.get(b"transfer-encoding")
     if coding is not None and coding != b"chunked":
@@ -66,6 +69,14 @@ def check_head(method: str, version: str, headers: Mapping[bytes, bytes]) -> Non
 def bad_version() -> HttpError:
     """Return the refusal of a version of HTTP that is not spoken here."""
     return HttpError(505, "bad-http-version", "this server speaks HTTP/1.1 and HTTP/1.0")
+
+
+def _is_host(value: bytes) -> bool:
+    if not _HOST.fullmatch(value):
+        return False
+    if len(_hosts) < _MOST_HOSTS and len(value) < _LONG_BYTES:
+        _hosts.add(value)
+    return True
 
 
 def _check_coding(value: bytes) -> None:

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 MAX_PIPELINED = 8
 _CHUNK_BYTES = 24
 """What a chunk may have around its data: its size, two line ends, a little more."""
+_SMALL_BYTES = 4096
+"""What is smaller is put together with its neighbours."""
 _VERSION_FAULTS = ("Invalid HTTP version", "Pause on PRI/Upgrade")
 """What llhttp says of a version that it does not know, and of HTTP/2."""
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
@@ -57,9 +59,9 @@ class RequestReader(asyncio.Protocol):
         self._phase = Phase.IDLE
         self._target = b""
         self._headers: dict[bytes, bytes] = {}
-        self._header_count = 0
+        self._repeats = 0  # headers that were there already
         self._other_bytes = 0  # of this request, what is not body: its head, the frames of its chunks, its trailers
-        self._body: bytes | bytearray = b""
+        self._parts: list[bytes | bytearray] = []
         self._body_bytes = 0
         self._request: Request | None = None  # that is being read
         self._current: Request | None = None  # that is being answered
@@ -106,7 +108,7 @@ class RequestReader(asyncio.Protocol):
     def on_message_begin(self) -> None:
         """A request begins."""
         self._phase = Phase.HEAD
-        self._target, self._headers, self._header_count = b"", {}, 0
+        self._target, self._headers, self._repeats = b"", {}, 0
         if self._current is None:
             self.deadline = self._owner.now() + self._settings.header_timeout_s
 
@@ -120,14 +122,11 @@ class RequestReader(asyncio.Protocol):
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """A header is there, or a trailer behind a body in chunks, which nobody reads."""
-        self._header_count += 1
         if self._phase is not Phase.HEAD:
-            return
-        if self._header_count > self._settings.max_headers:
-            self._fail(HttpError(431, "too-many-headers", f"the request has more than {self._settings.max_headers} headers"))
             return
         name = name.lower()
         if name in self._headers:
+            self._repeats += 1
             try:
                 value = joined(name, self._headers[name], value)
             except HttpError as error:
@@ -151,6 +150,8 @@ class RequestReader(asyncio.Protocol):
             self._fail(self._too_long())
             return
         try:
+            if len(self._headers) + self._repeats > self._settings.max_headers:
+                raise HttpError(431, "too-many-headers", f"the request has more than {self._settings.max_headers} headers")
             check_head(method, version, self._headers)
         except HttpError as error:
             self._fail(error)
@@ -180,19 +181,20 @@ class RequestReader(asyncio.Protocol):
             return
         elif self._body_bytes > ALWAYS_BYTES and not self._owner.reserve(request, self._body_bytes):
             self._drop_body(request, overloaded())
-        elif not self._body:
-            self._body = part
+        elif len(part) < _SMALL_BYTES and self._parts:
+            # many small parts would take more memory for themselves than for what is in them
+            if not isinstance(self._parts[-1], bytearray) or len(self._parts[-1]) > ALWAYS_BYTES:
+                self._parts.append(bytearray())
+            self._parts[-1] += part
         else:
-            if type(self._body) is bytes:
-                self._body = bytearray(self._body)
-            self._body += part
+            self._parts.append(part)
 
     def on_chunk_complete(self) -> None:
         """A chunk is there: what is around it is no part of the head that the caller has in a body's place."""
         self._other_bytes = max(0, self._other_bytes - _CHUNK_BYTES)
 
     def _drop_body(self, request: Request, error: HttpError) -> None:
-        self._body = b""
+        self._parts.clear()
         self._refuse(request, self._owner.refused(error))
 
     def on_message_complete(self) -> None:
@@ -201,7 +203,8 @@ class RequestReader(asyncio.Protocol):
         if self._phase is Phase.ENDED or request is None:
             return
         self._phase, self._other_bytes = Phase.IDLE, 0
-        request.body, self._body = self._body, b""
+        request.body = self._parts[0] if len(self._parts) == 1 else bytearray().join(self._parts)
+        self._parts.clear()
         if request.sent:  # refused at once, and its body is skipped by now
             self._rest()
             return
