@@ -1,22 +1,36 @@
 """What the server answers when a request can't be served: a status, and a JSON body that says what, where and what to do.
 
-=====================================  ======  =========================================================
-code                                   status  the caller's next step
-=====================================  ======  =========================================================
-bad-json                               400     send JSON
-unauthorized                           401     send ``Authorization: Bearer TOKEN``
-not-found, unknown-method              404     use one of the ``known`` paths or methods
-method-not-allowed                     405     use a method in ``Allow``
-body-timeout                           408     send the body faster
-length-required                        411     send ``Content-Length``, or a chunked body
-body-too-large                         413     send less at once
-bad-content-type                       415     send ``Content-Type: application/json``
-bad-data, bad-arguments                422     correct the data at ``path``
-model-refused                          422     correct the data as the model says
-model-failed                           500     look at the server's log, under the request's id
-overloaded, not-ready, model-busy      503     repeat after ``Retry-After`` seconds
-timed-out, model-hangs, stopping       503     the same; the model may have seen the call
-=====================================  ======  =========================================================
+===================================  ======  ======================================================================
+code                                 status  the caller's next step
+===================================  ======  ======================================================================
+bad-http, bad-host, repeated-header  400     send a head as RFC 9112 has it
+bad-json                             400     send JSON
+bad-csv, bad-encoding, empty-data    400     send CSV in the form that the header says
+bad-body                             400     send tensors whose sizes are those that they say
+unauthorized                         401     send ``Authorization: Bearer TOKEN``
+not-found, unknown-method            404     use one of the ``known`` paths or methods
+method-not-allowed                   405     use a method in ``Allow``
+head-timeout, body-timeout           408     send the request faster
+length-required                      411     send ``Content-Length``, or a chunked body
+body-too-large, too-many-values      413     send less at once
+unfolds-too-large                    413     send less at once; a table in Parquet or Arrow is larger than its body
+target-too-long                      414     send a shorter path and query
+bad-content-type                     415     send ``Content-Type: application/json``
+unknown-expectation                  417     leave ``Expect`` out, or send ``100-continue``
+bad-data, bad-arguments              422     correct the data at ``path``
+bad-body, bad-format                 422     send what the content type says, and whole
+model-refused                        422     correct the data as the model says
+head-too-large, too-many-headers     431     send fewer and shorter headers, and no trailers
+model-failed, defect                 500     look at the server's log, under the request's id
+unknown-transfer-coding              501     send the body as it is, or in chunks
+not-implemented                      501     send no CONNECT: this is no proxy
+overloaded, not-ready, model-busy    503     repeat after ``Retry-After`` seconds
+too-many-connections                 503     the same, on another connection
+timed-out, model-hangs, stopping     503     the same; the model may have seen the call
+bad-http-version                     505     speak HTTP/1.1
+===================================  ======  ======================================================================
+
+``not-accepted`` is a reason in the metrics alone: the system had no room for a connection, and nobody to answer.
 """
 
 from __future__ import annotations

@@ -30,7 +30,7 @@ class Settings:
         tls_certificate: PEM file of the certificate and its chain; None serves without TLS.
         tls_key: PEM file of its key; None where the certificate's file has it.
         max_body_bytes: The largest request body.
-        max_bodies_bytes: The largest sum of all bodies that are in memory; the first 64 KiB of each do not count.
+        max_bodies_bytes: The largest sum of all bodies that are in memory; bodies up to 64 KiB do not count.
         max_decoded_bytes: The largest value that a body may become, as far as that can be told before it is one.
         max_connections: Connections at once, those of a worker; at one more, one that asks nothing is closed.
         max_head_bytes: The largest head of a request; its trailers may be as large.
