@@ -145,7 +145,9 @@ def journeys(session: nox.Session) -> None:
 
 
 def _pytest(session: nox.Session, *paths: str, env: dict[str, str] | None = None) -> None:
-    workers = ["-n", "2"] if not session.posargs else []
+    # tests of platforms wait for them most of the time
+    count = 4 if any(name in path for path in paths for name in ("heroku", "sagemaker")) else 2
+    workers = ["-n", str(count)] if not session.posargs else []
     session.run("coverage", "run", "-m", "pytest", *paths, *workers, *session.posargs, env=env)
 
 

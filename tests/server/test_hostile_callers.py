@@ -375,3 +375,35 @@ def test_a_stop_and_a_deadline_come_while_a_body_is_decoded(starter: Starter, mo
     assert b"timed-out" in getattr(replies[0], "body", b"")
     served.process.terminate()
     assert served.process.wait(timeout=60) == 0
+
+
+def test_what_waits_decoded_for_the_model_has_room_in_sum(starter: Starter, tmp_path: Path) -> None:
+    go_on = str(tmp_path / "go-on")
+
+    def predict(x: pandas.DataFrame) -> int:
+        import os
+        import time
+
+        while len(x) > 1 and not os.path.exists(go_on):
+            time.sleep(0.005)
+        return len(x)
+
+    save(predict, tmp_path / "waiting", sample_data=pandas.DataFrame({"c0": [0.5]}), model_types=MODEL_TYPES)
+    served = starter.start(tmp_path / "waiting", "--max-bodies-mib", "100")
+    body = parquet(pyarrow.table({"c0": numpy.zeros(5_000_000)}))  # 40 MB
+    assert len(body) < MIB
+    replies: list[Any] = []
+
+    def ask() -> None:
+        replies.append(served.request("POST", "/invocations", body, PARQUET))
+
+    threads = [threading.Thread(target=ask) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    wait_until(lambda: len(replies) == 6)  # two have room
+    assert {reply.status for reply in replies} == {503}
+    assert {reply.json["error"]["code"] for reply in replies} == {"overloaded"}
+    Path(go_on).touch()
+    for thread in threads:
+        thread.join(60)
+    assert sorted(reply.status for reply in replies) == [200] * 2 + [503] * 6

@@ -116,7 +116,7 @@ class App:
             interface, name, version, {key: (one.formats, one.answer_formats) for key, one in self._endpoints.items()}, secured=secured
         )
         kserve = KServe(name, version, self.model, self._endpoints)
-        calls = Calls(self.model, interface, self._endpoints, self.dispatcher, self._metrics, self._failures)
+        calls = Calls(self.model, interface, self._endpoints, self.dispatcher, self._metrics, self._failures, self.reserve)
         routes = {
             **{path: _get(_constant(response), public=True) for path, response in page_files().items()},
             "/docs": _get(_constant(Response(200, docs_page(document, interface, secured=secured), HTML, DOCS_HEADERS))),

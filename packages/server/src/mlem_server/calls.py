@@ -13,6 +13,7 @@ from mlem.model import Method, Model
 from mlem.validation import did_you_mean
 from mlem.wire import NPY, is_plain_npy
 from mlem_server.codec import parse_json
+from mlem_server.decoded_size import size_of
 from mlem_server.decoding import LARGE_BYTES, QUICK, Decoding
 from mlem_server.dispatch import Dispatcher, Outcome, StepsOf
 from mlem_server.endpoint import Call, Endpoint
@@ -21,7 +22,7 @@ from mlem_server.failures import Failures
 from mlem_server.kserve import Inference, KServe
 from mlem_server.kserve_binary import HEADER
 from mlem_server.metrics import Metrics
-from mlem_server.request import Request
+from mlem_server.request import Request, overloaded
 from mlem_server.responses import Response, json_response
 from mlem_server.sagemaker import answer_as_file, answer_headers, call_of, method_of, question_of
 from mlem_server.streaming import Items, Stream, form_of
@@ -40,6 +41,7 @@ class Calls:
         dispatcher: Where calls meet the model.
         metrics: Where they are counted.
         failures: What is answered where something fails.
+        reserve: Takes room for so many bytes of a request, those that it has taken included; says whether there was room.
     """
 
     def __init__(
@@ -50,7 +52,9 @@ class Calls:
         dispatcher: Dispatcher,
         metrics: Metrics,
         failures: Failures,
+        reserve: Callable[[Request, int], bool],
     ) -> None:
+        self._reserve = reserve
         self._model = model
         self._interface = interface
         self._endpoints = endpoints
@@ -88,6 +92,9 @@ class Calls:
             try:
                 if isinstance(outcome, Exception):
                     raise outcome
+                # what it was decoded to waits for the model as its body did, and may be larger
+                if not self._reserve(request, max(request.reserved_bytes, size_of(outcome))):
+                    raise overloaded()
                 then(outcome)
             except Exception as error:
                 reply(self._failures.of(request, error))
