@@ -62,6 +62,18 @@ def test_texts_that_repeat_count_each_time() -> None:
     assert refused.value.code == "unfolds-too-large"
 
 
+def test_texts_that_views_share_count_each_time() -> None:
+    text, count = b"x" * 10_000, 1000
+    view = struct.pack("<i4sii", len(text), text[:4], 0, 0)
+    shared = pyarrow.Array.from_buffers(pyarrow.string_view(), count, [None, pyarrow.py_buffer(view * count), pyarrow.py_buffer(text)])
+    table = pyarrow.table({"a": shared})
+    assert len(stream(table)) < MOST
+    with pytest.raises(UserError) as refused:
+        check_table(table, MOST)
+    assert refused.value.code == "unfolds-too-large"
+    check_table(pyarrow.table({"a": pyarrow.array(["x", "a text that is not within its view"], pyarrow.string_view())[1:]}), 40)
+
+
 @settings(deadline=None, max_examples=300)
 @given(st.data())
 def test_a_damaged_stream_is_an_error_of_pyarrow_or_of_ours(data: st.DataObject) -> None:

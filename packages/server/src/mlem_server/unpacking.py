@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
 import struct
 import sys
 from collections.abc import Iterator
@@ -30,6 +31,7 @@ _SLACK_BYTES = 192 * 2**20
 
 def main() -> None:
     """Answer questions until there are none."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the server, and this ends with it
     questions, answers = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # what a library prints is no answer
     while len(head := questions.read(QUESTION.size)) == QUESTION.size:
