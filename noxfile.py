@@ -203,7 +203,8 @@ def build(session: nox.Session) -> None:
     session.install(*group("build"))
     target = session.create_tmp()
     for package in PACKAGES:
-        session.run("python", "-m", "build", "--wheel", "--sdist", "--outdir", target, f"packages/{package}", silent=True)
+        what = ("--no-isolation", "--wheel", "--sdist", "--outdir", target)
+        session.run("python", "-m", "build", *what, f"packages/{package}", silent=True)
     session.run("twine", "check", "--strict", *map(str, sorted(Path(target).glob("mlem_*"))))
 
 
