@@ -162,7 +162,7 @@ def coverage(session: nox.Session) -> None:
 @nox.session
 def fuzz(session: nox.Session) -> None:
     """Send the server what callers who mean no good would send, for ten minutes, or for so many seconds."""
-    install(session, EVERYWHERE, *group("test", "formats", "values", "kserve"))
+    install(session, EVERYWHERE, *group("test", "example"))
     seconds = session.posargs[0] if session.posargs else "600"
     session.run("python", "-m", "pytest", "tests/fuzz", env={"MLEM_FUZZ_SECONDS": seconds})
 

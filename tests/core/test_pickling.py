@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+import importlib
 import io
 import json
 import os
+import pickle
 import subprocess
 import sys
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from random import Random
 
@@ -37,6 +40,7 @@ def clean(x):
 """
 TRAIN = """
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 import preprocess
 from preprocess import Kind
@@ -201,6 +205,7 @@ def test_only_code_of_another_python_is_refused() -> None:
 
 SETS = """
 import enum, hashlib, sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from mlem import pickling
 
@@ -266,6 +271,7 @@ Path(sys.argv[1]).write_bytes(data)
 """
 LOAD_SETS = """
 import pickle, sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 model, closure, constants = pickle.loads(Path(sys.argv[1]).read_bytes())
 words = {"red", "green", "blue", "yellow", "black"}
@@ -360,3 +366,23 @@ def test_what_pickles_as_its_name_in_the_script_travels_by_value(tmp_path: Path)
     with (tmp_path / "m").open("rb") as file:
         predict, ten = pickling.load(file)
     assert (predict(3), ten(4), ten.cache_info().maxsize, predict.__annotations__["x"].__supertype__) == (31, 40, 7, int)
+
+
+def test_threads_that_pickle_at_once_do_not_disturb_each_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "of_the_user.py").write_text("def double(x):\n    return 2 * x\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    module = importlib.import_module("of_the_user")
+    together, often = threading.Barrier(8), sys.getswitchinterval()
+
+    def save(_number: int) -> set[bytes]:
+        together.wait(60)
+        return {pickling.dumps(module.double) for _ in range(50)}
+
+    sys.setswitchinterval(1e-6)
+    try:
+        with ThreadPoolExecutor(8) as pool:
+            found = set().union(*pool.map(save, range(8)))
+    finally:
+        sys.setswitchinterval(often)
+    assert len(found) == 1
+    assert pickle.loads(found.pop()) is not module.double  # by value, each time

@@ -16,6 +16,7 @@ import pickle
 import pickletools
 import shlex
 import sys
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextvars import ContextVar
 from pathlib import Path
@@ -36,6 +37,11 @@ _MODULES_OF_MAKERS = frozenset(
 _beside: ContextVar[Mapping[str, type] | None] = ContextVar("mlem_classes_beside", default=None)
 _LONGEST_MAKER = max(map(len, _CODE_MAKERS))
 _CHUNK_BYTES = 1 << 20
+
+
+_registering = threading.Lock()
+_registered: dict[str, int] = {}
+"""By how many threads a module is pickled by value just now, by its name."""
 
 
 def dump(obj: Any, file: IO[bytes]) -> frozenset[str]:
@@ -200,15 +206,22 @@ def _has_code(file: IO[bytes]) -> bool:
 
 @contextlib.contextmanager
 def _by_value() -> Iterator[None]:
-    """Have the user's own modules pickled by value, as long as this lasts."""
+    """Have the user's own modules pickled by value, as long as this lasts in any thread."""
     import cloudpickle
 
-    before = cloudpickle.list_registry_pickle_by_value()
-    registered = [module for module in local_modules() if module.__name__ not in before]
-    for module in registered:
-        cloudpickle.register_pickle_by_value(module)
+    with _registering:
+        others = cloudpickle.list_registry_pickle_by_value() - _registered.keys()  # the user's own
+        mine = [module for module in local_modules() if module.__name__ not in others]
+        for module in mine:
+            _registered[module.__name__] = _registered.get(module.__name__, 0) + 1
+            if _registered[module.__name__] == 1:
+                cloudpickle.register_pickle_by_value(module)
     try:
         yield
     finally:
-        for module in registered:
-            cloudpickle.unregister_pickle_by_value(module)
+        with _registering:
+            for module in mine:
+                _registered[module.__name__] -= 1
+                if not _registered[module.__name__]:
+                    del _registered[module.__name__]
+                    cloudpickle.unregister_pickle_by_value(module)
