@@ -6,9 +6,11 @@ import json
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import pytest
+from waiting import wait_until
 
 from mlem import api
 from mlem.testing import Project
@@ -35,12 +37,8 @@ mlem.api.save(predict, "parent", sample_data="orphans")
 """
 
 
-def until(condition: Callable[[], Any]) -> Any:
-    deadline = time.monotonic() + 120
-    while not (found := condition()):
-        assert time.monotonic() < deadline, "waited too long"
-        time.sleep(0.1)
-    return found
+until = partial(wait_until, timeout_s=120)
+"""A container takes longer than a process."""
 
 
 @pytest.fixture

@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -15,6 +14,7 @@ from typing import Any
 
 import psutil
 import pytest
+from waiting import wait_until
 
 from mlem import api
 from mlem_provider_local.log_file import LOG_FILE, LogWriter, names_of, read
@@ -37,14 +37,6 @@ def predict(how: str) -> str:
 mlem.api.init(".")
 mlem.api.save(predict, "teller", sample_data="well")
 """
-
-
-def until(condition: Callable[[], Any]) -> Any:
-    deadline = time.monotonic() + 60
-    while not (found := condition()):
-        assert time.monotonic() < deadline, "waited too long"
-        time.sleep(0.02)
-    return found
 
 
 @pytest.fixture(scope="module")
@@ -95,7 +87,7 @@ def test_status_says_how_the_server_ended(deploy: Callable[..., Any], how: str, 
     handle = deploy()
     with pytest.raises(OSError):  # noqa: PT011  # reset, or closed without an answer
         ask(handle, how)
-    assert until(lambda: condition(handle) if condition(handle)[0] == "crashed" else None) == ("crashed", reason)
+    assert wait_until(lambda: condition(handle) if condition(handle)[0] == "crashed" else None) == ("crashed", reason)
     if how == "crash":
         assert any("Segmentation fault" in line for line in handle.logs())
         assert any("the server was ended by SIGSEGV" in line for line in handle.logs())
@@ -106,19 +98,19 @@ def test_a_server_that_fails_is_started_again_where_that_is_asked_for(deploy: Ca
     before, url = process_of(handle).pid, handle.state().records["process"]["url"]
     with pytest.raises(OSError):  # noqa: PT011  # reset, or closed without an answer
         ask(handle, "crash")
-    until(lambda: condition(handle) == ("running", ""))  # until then it is starting: the port is never closed
+    wait_until(lambda: condition(handle) == ("running", ""))  # until then it is starting: the port is never closed
     assert ask(handle, "well") == "well"
     assert (process_of(handle).pid, handle.state().records["process"]["url"]) == (before, url)
     server_of(handle).terminate()  # ended as asked: exit code 0
-    assert until(lambda: condition(handle) if condition(handle)[0] == "crashed" else None) == ("crashed", "exit code 0")
+    assert wait_until(lambda: condition(handle) if condition(handle)[0] == "crashed" else None) == ("crashed", "exit code 0")
 
 
 def test_always_is_always_and_another_word_puts_another_server_in_place(deploy: Callable[..., Any]) -> None:
     handle = deploy(restart="always")
     first = server_of(handle).pid
     server_of(handle).terminate()
-    until(lambda: [child.pid for child in process_of(handle).children() if child.pid != first])
-    until(lambda: condition(handle) == ("running", ""))
+    wait_until(lambda: [child.pid for child in process_of(handle).children() if child.pid != first])
+    wait_until(lambda: condition(handle) == ("running", ""))
     before = process_of(handle).pid
     handle = deploy(restart="no")
     assert process_of(handle).pid != before
@@ -130,7 +122,7 @@ def test_what_another_start_would_not_help_is_not_started_again(deploy: Callable
     (model,) = Path(handle.state().records["process"]["home"]).rglob("model.mlem")
     model.unlink()
     server_of(handle).kill()
-    assert until(lambda: condition(handle) if condition(handle)[0] == "crashed" else None) == (
+    assert wait_until(lambda: condition(handle) if condition(handle)[0] == "crashed" else None) == (
         "crashed",
         "exit code 3: something is missing",
     )
@@ -153,11 +145,11 @@ def test_no_server_outlives_a_supervisor_that_is_killed(deploy: Callable[..., An
     first = server_of(handle)
     first.kill()
     first.wait(60)
-    until(lambda: condition(handle) == ("running", ""))
+    wait_until(lambda: condition(handle) == ("running", ""))
     family = process_of(handle).children(recursive=True)
     pid = process_of(handle).pid
     process_of(handle).kill()
-    until(lambda: condition(handle) == ("crashed", f"process {pid} is gone"))
+    wait_until(lambda: condition(handle) == ("crashed", f"process {pid} is gone"))
     _, alive = psutil.wait_procs(family, 60)
     assert alive == []
 
@@ -166,9 +158,11 @@ def test_a_server_whose_supervisor_was_killed_is_known_until_it_has_ended(deploy
     handle = deploy()
     server = server_of(handle)
     server.suspend()  # it can't notice
-    process_of(handle).kill()
+    supervisor = process_of(handle)
+    supervisor.kill()
+    supervisor.wait(60)  # a signal takes its time
     lineage = handle.state().lineage
-    assert until(lambda: [(found.pid, found.orphan) for found in find(lineage)]) == [(server.pid, True)]
+    assert wait_until(lambda: [(found.pid, found.orphan) for found in find(lineage)]) == [(server.pid, True)]
     handle.remove()
     assert find(lineage) == []
     assert not server.is_running() or server.status() == psutil.STATUS_ZOMBIE
@@ -180,9 +174,9 @@ def test_a_hangup_reopens_the_log_and_ends_nothing(deploy: Callable[..., Any]) -
     log.rename(log.with_name("by-logrotate"))
     server = server_of(handle).pid
     process_of(handle).send_signal(signal.SIGHUP)
-    until(log.exists)
+    wait_until(log.exists)
     ask(handle, "say 1")
-    until(lambda: "said" in log.read_text())
+    wait_until(lambda: "said" in log.read_text())
     assert server_of(handle).pid == server
     assert str(handle.status().status) == "running"
     assert [found.pid for found in find(handle.state().lineage)] == [process_of(handle).pid]

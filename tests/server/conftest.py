@@ -10,12 +10,13 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
+from waiting import wait_until
 
 from mlem.clients.probe import ready
 from mlem.model_types.callable import CallableModel
@@ -83,13 +84,6 @@ class Served:
         return received
 
 
-def wait_until(condition: Callable[[], object]) -> None:
-    deadline = time.monotonic() + TIMEOUT_S
-    while not condition():
-        assert time.monotonic() < deadline, "waited too long"
-        time.sleep(0.01)
-
-
 class Starter:
     """Starts servers, and stops those that still run at the end."""
 
@@ -153,7 +147,6 @@ def file_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     def predict(path: str) -> str:
         import os
-        import time
 
         if path == "raise":
             raise KeyError("a secret of the model")
@@ -183,7 +176,6 @@ def slow_model(tmp_path: Path) -> tuple[Path, Path]:
 
         def __setstate__(self, state: dict[str, str]) -> None:
             import os
-            import time
 
             self.__dict__.update(state)
             while not os.path.exists(self.path):

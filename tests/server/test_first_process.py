@@ -6,13 +6,12 @@ import contextlib
 import os
 import shutil
 import signal
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import psutil
 import pytest
+from waiting import wait_until
 
 from mlem.model_types.callable import CallableModel
 from mlem.saving import save
@@ -20,13 +19,6 @@ from mlem.saving import save
 pytestmark = pytest.mark.skipif(os.geteuid() != 0 or shutil.which("unshare") is None, reason="a process namespace takes root and unshare")
 
 FIRST = ("unshare", "--pid", "--fork", "--mount-proc", "--kill-child")
-
-
-def wait_until(condition: Callable[[], object]) -> None:
-    deadline = time.monotonic() + 60
-    while not condition():
-        assert time.monotonic() < deadline, "waited too long"
-        time.sleep(0.01)
 
 
 @pytest.fixture(scope="module")

@@ -5,26 +5,19 @@ from __future__ import annotations
 import http.client
 import signal
 import time
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import psutil
 import pytest
+from waiting import wait_until
 
 from mlem.model_types.callable import CallableModel, ObjectModel
 from mlem.saving import save
 
 MODEL_TYPES = (ObjectModel, CallableModel)
 BOUNDS = ("--request-timeout-s", "1", "--hang-timeout-s", "3")
-
-
-def wait_until(condition: Callable[[], object]) -> None:
-    deadline = time.monotonic() + 60
-    while not condition():
-        assert time.monotonic() < deadline, "waited too long"
-        time.sleep(0.01)
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +28,6 @@ def hanging_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
         def predict(self, how: str) -> str:
             import ctypes
             import threading
-            import time
 
             if how == "loop":
                 while True:
@@ -53,7 +45,6 @@ def hanging_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
         async def later(self, how: str) -> str:
             import asyncio
-            import time
 
             while how == "blocks":
                 time.sleep(0.01)

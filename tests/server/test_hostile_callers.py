@@ -26,6 +26,7 @@ import psutil
 import pyarrow
 import pyarrow.parquet
 import pytest
+from waiting import wait_until
 
 from mlem.model_types.callable import CallableModel
 from mlem.saving import save
@@ -71,13 +72,6 @@ def target(request: pytest.FixtureRequest, models: Path, shared_starter: Starter
     env = {"MLEM_SERVER_TOKENS": TOKEN} if secured else {}
     servers = {name: shared_starter.start(models / name, env=env) for name in ("array", "frame")}
     return Target(servers, {"authorization": f"Bearer {TOKEN}"} if secured else {})
-
-
-def wait_until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 60
-    while not condition():
-        assert time.monotonic() < deadline, "waited too long"
-        time.sleep(0.01)
 
 
 # What the process says of itself
@@ -382,7 +376,6 @@ def test_what_waits_decoded_for_the_model_has_room_in_sum(starter: Starter, tmp_
 
     def predict(x: pandas.DataFrame) -> int:
         import os
-        import time
 
         while len(x) > 1 and not os.path.exists(go_on):
             time.sleep(0.005)

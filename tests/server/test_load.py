@@ -22,6 +22,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 from pandas.testing import assert_frame_equal
+from waiting import wait_until
 
 from mlem.clients.http import HttpClient
 from mlem.model_types.callable import CallableModel
@@ -106,13 +107,6 @@ def test_twice_the_load_that_the_model_can_carry_is_refused_without_harm(starter
     started = time.monotonic()
     assert served.post("/predict", {"x": 21}).json == 42
     assert time.monotonic() - started < P99_S
-
-
-def wait_until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 60
-    while not condition():
-        assert time.monotonic() < deadline, "waited too long"
-        time.sleep(0.01)
 
 
 class CallersUntilRefused:

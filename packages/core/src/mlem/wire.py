@@ -112,7 +112,7 @@ def load(data_type: DataType, body: bytes | bytearray, media_type: str, path: st
         body: The whole body; an array is a view of it, which can be written to where the body is a bytearray.
         media_type: One of `formats_of`.
         path: Where it is, for messages.
-        read: Reads a stream of Arrow that is from somebody who is not trusted; None where it is.
+        read: Reads a stream of Arrow, and sees that its parts fit, where it is from somebody who is not trusted; None where it is.
 
     Raises:
         UserError: The body is damaged, or not in this format; or it unfolds to too much.
@@ -238,11 +238,12 @@ def _read_arrow(body: bytes | bytearray) -> pyarrow.Table:
     import pyarrow as pa
 
     with pa.ipc.open_stream(pa.py_buffer(body)) as reader:
-        return reader.read_all()
+        table = reader.read_all()
+    table.validate(full=True)
+    return table
 
 
 def _from_arrow(data_type: DataType, table: pyarrow.Table) -> Any:
-    table.validate(full=True)
     if isinstance(data_type, NdarrayType):
         import numpy as np
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from mlem_server.errors import HttpError
 from mlem_server.new_callers import heed_callers, ignore_callers
-from mlem_server.responses import error_response
+from mlem_server.request import too_many
 
 if TYPE_CHECKING:
     from mlem_server.connections import Connections
@@ -147,11 +147,10 @@ class Acceptor:
         return next(iter(self._handshakes)).cancel()
 
     def _turn_away(self, connection: socket.socket) -> None:
-        error = HttpError(503, "too-many-connections", "too many callers are connected", headers={"retry-after": "1"})
-        self._connections.refused(error)
+        refusal = self._connections.refused(too_many())
         if self._context is None:
             with contextlib.suppress(OSError):
-                connection.send(error_response(error).head("-", b"", close=True) + error_response(error).body)
+                connection.send(refusal.head("-", b"", close=True) + refusal.body)
         connection.close()
 
 

@@ -25,7 +25,8 @@ _PLAIN: dict[str, Any] = {"int": int, "float": float, "str": str, "bool": bool}
 _LONG_BYTES = 2**20
 _BYTE = re.compile(r" \(byte (\d+)\)$")
 _decode_any = msgspec.json.Decoder().decode
-_check = msgspec.json.Decoder(msgspec.Raw).decode
+scan = msgspec.json.Decoder(msgspec.Raw).decode
+"""Raises ValueError or RecursionError for what is no JSON, without making values of it."""
 
 
 class _UnfitError(Exception):
@@ -42,11 +43,7 @@ def parse_json(body: bytes | bytearray) -> Any:
     """
     expect_json(body)
     try:
-        return _decode_any(body)
-    except (ValueError, RecursionError):
-        pass  # the standard library accepts more, and says where the mistake is
-    try:
-        return json.loads(body.decode("utf-8"))
+        return loads(body)
     except json.JSONDecodeError as error:
         where = f"line {error.lineno} column {error.colno}"
         hint = "send the arguments as a JSON object"
@@ -57,6 +54,19 @@ def parse_json(body: bytes | bytearray) -> Any:
         raise HttpError(400, "bad-json", "the JSON is nested too deeply") from error
     except ValueError as error:  # an integer of more digits than the interpreter converts
         raise HttpError(400, "bad-json", "the JSON has a number with too many digits") from error
+
+
+def loads(text: bytes | bytearray) -> Any:
+    """Parse JSON.
+
+    Raises:
+        ValueError: It is none.
+        RecursionError: It is nested deeper than the interpreter allows.
+    """
+    try:
+        return _decode_any(text)
+    except (ValueError, RecursionError):  # the standard library accepts more, and says where the mistake is
+        return json.loads(text.decode("utf-8"))
 
 
 def has_words(body: bytes | bytearray) -> bool:
@@ -73,7 +83,7 @@ def expect_json(body: bytes | bytearray) -> None:
     if len(body) <= _LONG_BYTES or has_words(body):
         return
     try:
-        _check(body)
+        scan(body)
     except RecursionError as error:
         raise HttpError(400, "bad-json", "the JSON is nested too deeply") from error
     except ValueError as error:

@@ -7,7 +7,7 @@ from email.utils import formatdate
 from typing import TYPE_CHECKING
 
 from mlem_server.connection import Connection
-from mlem_server.errors import HttpError
+from mlem_server.request import too_many
 from mlem_server.responses import Response
 from mlem_server.settings import Settings
 
@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from mlem_server.app import App
 
 _LONGEST_TICK_S = 0.25
-_SOON = {"retry-after": "1"}
 _LAST_CALL_S = 0.5
 """After SIGTERM, idle connections are kept for so long: a request that is on its way to one of them is still answered."""
 
@@ -86,7 +85,7 @@ class Connections:
                 sending = connection
         if sending is None:
             return False
-        sending.make_room(self.refused(HttpError(503, "too-many-connections", "too many callers are connected", headers=_SOON)))
+        sending.make_room(self.refused(too_many()))
         return True
 
     async def _tick(self) -> None:

@@ -6,8 +6,7 @@ import io
 import json
 from typing import TYPE_CHECKING, Any
 
-from mlem.data_types.sliced import SLICE_ROWS, moved_down
-from mlem.data_types.stopping import go_on
+from mlem.data_types.sliced import SLICE_ROWS, converted
 from mlem.errors import UserError
 from mlem.wire import JSON
 from mlem_server.codec import Values
@@ -77,12 +76,7 @@ def _table(reader: CsvReader, argument: Argument, body: bytes | bytearray) -> An
     data_type, name = argument.data_type, argument.name
     if not data_type.in_rows or len(body) <= LARGE_BYTES or layout_of(data_type, name).untyped:
         return data_type.decode(reader.read(io.BytesIO(body)), name)
-    parts, before = [], 0
-    for rows in reader.parts(io.BytesIO(body), SLICE_ROWS):
-        go_on()
-        with moved_down(name, before):
-            parts.append(data_type.decode(rows, name))
-        before += len(rows)
+    parts = converted(data_type, reader.parts(io.BytesIO(body), SLICE_ROWS), name, lambda rows: data_type.decode(rows, name))
     return data_type.join(parts) if parts else data_type.decode([], name)
 
 

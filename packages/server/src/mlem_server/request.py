@@ -125,3 +125,8 @@ def too_large(max_bytes: int) -> HttpError:
 def overloaded() -> HttpError:
     """Return the refusal of a call that there is no room for."""
     return HttpError(503, "overloaded", "too many calls wait for the model", hint="repeat the call later", headers={"retry-after": "1"})
+
+
+def too_many() -> HttpError:
+    """Return the refusal of a connection that there is no room for."""
+    return HttpError(503, "too-many-connections", "too many callers are connected", headers={"retry-after": "1"})

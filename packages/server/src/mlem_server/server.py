@@ -25,6 +25,7 @@ from mlem_server.listener import address_of, certificate_watch, is_open, listen,
 from mlem_server.loading import load, metadata_path, read_model
 from mlem_server.logs import configure_logs
 from mlem_server.settings import Settings
+from mlem_server.signals import has_terminal
 
 log = logging.getLogger("mlem.server")
 
@@ -61,15 +62,6 @@ def _watched_no_more(life: int, stopping: asyncio.Event) -> None:
     asyncio.get_running_loop().remove_reader(life)
     log.warning("the process that watches this one is gone")
     stopping.set()
-
-
-def has_terminal() -> bool:
-    """Say whether this process belongs to a terminal that is there."""
-    try:
-        os.close(os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY))
-    except OSError:
-        return False
-    return True
 
 
 def _hung_up(app: App, stop: Callable[[int], None], had_terminal: bool) -> None:

@@ -14,10 +14,9 @@ from typing import Any
 import msgspec
 
 from mlem.data import DataType
-from mlem.data_types.sliced import moved_down
-from mlem.data_types.stopping import go_on
+from mlem.data_types.sliced import converted
 from mlem.model import ALIAS, Argument
-from mlem_server.codec import has_words
+from mlem_server.codec import has_words, loads, scan
 
 SLICE_BYTES = 128 * 1024
 _WRAPPERS = ("inputs", "instances", "dataframe_records")
@@ -65,13 +64,8 @@ class Slices:
         found = self._rows_in(body, bare=bare)
         if found is None:
             return None
-        parts, count = [], 0
         try:
-            for text in _cut(body, *found, self._size_bytes):
-                go_on()
-                part = self._part(text, count)
-                parts.append(part)
-                count += self._type.rows(part) or 0
+            parts = converted(self._type, _cut(body, *found, self._size_bytes), self._name, self._part)
             return self._type.join(parts) if len(parts) > 1 else parts[0]
         except (ValueError, RecursionError):  # no JSON after all, or parts that can't be joined
             return None
@@ -93,18 +87,10 @@ class Slices:
             end -= 1
         return (head.end(), end) if end > head.end() else None
 
-    def _part(self, text: bytes, before: int) -> Any:
-        """Decode some rows.
-
-        Args:
-            text: Their JSON, a list.
-            before: How many rows are before them.
-        """
+    def _part(self, text: bytes) -> Any:
+        """Decode some rows: the JSON of a list."""
         value = self._fast(text) if self._fast is not None else None
-        if value is not None:
-            return value
-        with moved_down(self._name, before):
-            return self._type.decode(_loads(text), self._name)
+        return value if value is not None else self._type.decode(loads(text), self._name)
 
 
 def _cut(body: bytes | bytearray, start: int, end: int, size_bytes: int) -> Iterator[bytes]:
@@ -132,7 +118,7 @@ def _cut(body: bytes | bytearray, start: int, end: int, size_bytes: int) -> Iter
 
 def _is_json(text: bytes) -> bool:
     try:
-        _check(text)
+        scan(text)
     except (msgspec.DecodeError, RecursionError):
         if not has_words(text):
             return False
@@ -141,16 +127,6 @@ def _is_json(text: bytes) -> bool:
         except (ValueError, RecursionError):
             return False
     return True
-
-
-_check = msgspec.json.Decoder(msgspec.Raw).decode
-
-
-def _loads(text: bytes) -> Any:
-    try:
-        return msgspec.json.decode(text)
-    except (ValueError, RecursionError):
-        return json.loads(text)
 
 
 def _text(quoted: bytes) -> str:

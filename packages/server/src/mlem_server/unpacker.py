@@ -41,11 +41,9 @@ class Unpacker:
             UserError: It would unfold to too much.
             Exception: What pyarrow raises on damaged streams.
         """
-        import pyarrow as pa
-
-        plain = self._unpacked(ARROW, body) if check_stream(body, self._most_bytes) else body
-        with pa.ipc.open_stream(pa.py_buffer(plain)) as reader:
-            table = reader.read_all()
+        if check_stream(body, self._most_bytes):
+            return _table(self._unpacked(ARROW, body))  # the process has looked at it
+        table = _table(body)
         check_table(table, self._most_bytes)
         return table
 
@@ -55,11 +53,7 @@ class Unpacker:
         Raises:
             UserError: It is none, or would unfold to too much.
         """
-        plain = self._unpacked(PARQUET, body)
-        import pyarrow as pa  # late: where it lacks, the process has said so
-
-        with pa.ipc.open_stream(pa.py_buffer(plain)) as reader:
-            return reader.read_all()
+        return _table(self._unpacked(PARQUET, body))
 
     def close(self) -> None:
         """End the process; what it is at is of no more use."""
@@ -112,6 +106,13 @@ class Unpacker:
         # this pool asks the system for memory, and so hears when there is no more
         environment = {**os.environ, "ARROW_DEFAULT_MEMORY_POOL": "system", "MALLOC_ARENA_MAX": "1"}
         return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment)  # noqa: S603  # our own words
+
+
+def _table(stream: bytes | bytearray) -> pyarrow.Table:
+    import pyarrow as pa  # late: where it lacks, the process has said so
+
+    with pa.ipc.open_stream(pa.py_buffer(stream)) as reader:
+        return reader.read_all()
 
 
 def _read(pipe: IO[bytes], size: int, until: float) -> bytearray:

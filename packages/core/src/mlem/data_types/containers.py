@@ -102,7 +102,7 @@ class ListType(DataType):
 
     def rows(self, value: Any) -> int | None:
         """See `DataType.rows`."""
-        return len(value) if self.size is None and not self.as_tuple else None
+        return len(value) if self.in_rows else None
 
     def join(self, values: Sequence[Any]) -> Any:
         """See `DataType.join`."""

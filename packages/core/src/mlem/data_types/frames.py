@@ -187,7 +187,7 @@ class DataFrameType(DataType):
 
     def rows(self, value: Any) -> int | None:
         """See `DataType.rows`."""
-        return None if self.index_cols else len(value)
+        return len(value) if self.in_rows else None
 
     def join(self, values: Sequence[Any]) -> Any:
         """See `DataType.join`.

@@ -109,7 +109,7 @@ class SeriesType(DataType):
 
     def rows(self, value: Any) -> int | None:
         """See `DataType.rows`."""
-        return len(value) if self.table is None else None
+        return len(value) if self.in_rows else None
 
     def join(self, values: Sequence[Any]) -> Any:
         """See `DataType.join`.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -32,19 +32,39 @@ def in_slices(data_type: DataType, value: Any, path: str, convert: Callable[[Any
     count = len(value)
     if count <= SLICE_ROWS:
         return convert(value)
-    parts = []
-    for start in range(0, count, SLICE_ROWS):
-        go_on()
-        with moved_down(path, start):
-            parts.append(convert(data_type.part(value, start, start + SLICE_ROWS)))
+    slices = (data_type.part(value, start, start + SLICE_ROWS) for start in range(0, count, SLICE_ROWS))
+    parts = converted(data_type, slices, path, convert)
     try:
         return data_type.join(parts)
     except ValueError:  # categories that only some of the rows have
         return convert(value)
 
 
+def converted(data_type: DataType, slices: Iterable[Any], path: str, convert: Callable[[Any], Any]) -> list[Any]:
+    """Convert slices of one value, as long as somebody waits for it.
+
+    Args:
+        data_type: The value's type; its `DataType.in_rows` is true.
+        slices: Some rows each.
+        path: Where the whole is.
+        convert: Makes a value of the type of a slice.
+
+    Raises:
+        DataError: A row does not fit; its path has its place in the whole.
+        StoppedError: Nobody waits for it any more.
+    """
+    parts: list[Any] = []
+    before = 0
+    for one in slices:
+        go_on()
+        with _moved_down(path, before):
+            parts.append(convert(one))
+        before += data_type.rows(parts[-1]) or 0
+    return parts
+
+
 @contextmanager
-def moved_down(path: str, before: int) -> Iterator[None]:
+def _moved_down(path: str, before: int) -> Iterator[None]:
     """Have errors name rows by their place in the whole.
 
     Args:
