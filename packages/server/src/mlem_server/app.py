@@ -266,9 +266,8 @@ class App:
         if self.readiness.status in ("loading", "failed", "hanging"):
             raise _unavailable("not-ready", self.readiness.reason)
         request.media_type = content_type(request.headers, route.more)
-        request.check_length(self._settings.max_body_bytes)
+        length = request.check_length(self._settings.max_body_bytes)
         self.dispatcher.expect_room()
-        length = request.content_length or 0
         if length > ALWAYS_BYTES and self._reserved_bytes and self._reserved_bytes + length > self._settings.max_bodies_bytes:
             raise overloaded()  # as it will be: who is told now need not send it
 

@@ -217,9 +217,12 @@ class Connection(RequestReader):
 
     def _rest(self) -> None:
         """Give the caller time for its next request, or for the rest of this one."""
-        settings = self._settings
-        times = {Phase.HEAD: settings.header_timeout_s, Phase.BODY: settings.request_timeout_s}
-        self.deadline = self._owner.now() + times.get(self._phase, settings.keep_alive_s)
+        phase, settings = self._phase, self._settings
+        if phase is Phase.HEAD:
+            limit_s = settings.header_timeout_s
+        else:
+            limit_s = settings.request_timeout_s if phase is Phase.BODY else settings.keep_alive_s
+        self.deadline = self._owner.now() + limit_s
 
     def _end(self) -> None:
         """Close when the caller has read the answer: closing while data arrives resets the connection, and the answer is lost."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from email.utils import formatdate
 from typing import TYPE_CHECKING
 
@@ -30,7 +31,7 @@ class Connections:
         settings: The same.
         stopping: Whether every answer is the last of its connection.
         date: The header of this name, whole.
-        now: The loop's clock, in seconds.
+        now: The monotonic clock, which is the loop's, in seconds.
     """
 
     def __init__(self, app: App, settings: Settings) -> None:
@@ -38,7 +39,7 @@ class Connections:
         self.settings = settings
         self.stopping = False
         self.date = b""
-        self.now = asyncio.get_running_loop().time
+        self.now = time.monotonic
         self.admit, self.handle, self.answered, self.forget = app.admit, app.handle, app.answered, app.forget
         self.reserve, self.refused = app.reserve, app.refused
         self._all: dict[Connection, None] = {}  # the oldest first

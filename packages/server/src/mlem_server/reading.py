@@ -54,6 +54,7 @@ class RequestReader(asyncio.Protocol):
     def __init__(self, owner: Connections) -> None:
         self._owner = owner
         self._settings = owner.settings
+        self._max_head_bytes = owner.settings.max_head_bytes
         self._transport: asyncio.Transport = cast("asyncio.Transport", None)
         self._parser: Any = None
         self._phase = Phase.IDLE
@@ -86,7 +87,7 @@ class RequestReader(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """See `asyncio.Protocol`."""
-        if self._ended:
+        if self._phase is Phase.ENDED:
             self._body_bytes += len(data)
             if self._body_bytes > self._settings.max_body_bytes:
                 self._transport.abort()
@@ -97,10 +98,10 @@ class RequestReader(asyncio.Protocol):
         except httptools.HttpParserUpgrade:
             self._phase = Phase.ENDED  # the request is answered as if it had not asked, and what follows is of no use
         except httptools.HttpParserError as error:
-            if not self._ended:
+            if self._phase is not Phase.ENDED:
                 self._fail(_no_http(error))
         else:
-            if self._other_bytes > self._settings.max_head_bytes and self._phase in (Phase.HEAD, Phase.BODY):
+            if self._other_bytes > self._max_head_bytes and self._phase in (Phase.HEAD, Phase.BODY):
                 self._fail(self._too_long())
 
     # What the parser has found
@@ -137,22 +138,20 @@ class RequestReader(asyncio.Protocol):
         """The head is complete: a request that can't be served is refused before its body comes."""
         if self._phase is Phase.ENDED:
             return
-        parser = self._parser
+        parser, headers, now = self._parser, self._headers, self._owner.now()
         method, version = parser.get_method().decode("latin-1"), parser.get_http_version()
-        keep_alive = parser.should_keep_alive() and version != "1.0"
-        request = Request(method, self._target, self._headers, keep_alive, self._owner.now())
-        request.chunks = version != "1.0"
-        self._request = request
-        most = self._settings.max_head_bytes
-        too_long = self._other_bytes > most and sum(map(len, [self._target, *self._headers, *self._headers.values()])) > most
+        since_1_1 = version != "1.0"
+        request = self._request = Request(method, self._target, headers, since_1_1 and parser.should_keep_alive(), now, since_1_1)
+        most = self._max_head_bytes
+        too_long = self._other_bytes > most and sum(map(len, [self._target, *headers, *headers.values()])) > most
         self._phase, self._other_bytes, self._body_bytes = Phase.BODY, 0, 0
         if too_long:
             self._fail(self._too_long())
             return
         try:
-            if len(self._headers) + self._repeats > self._settings.max_headers:
+            if len(headers) + self._repeats > self._settings.max_headers:
                 raise HttpError(431, "too-many-headers", f"the request has more than {self._settings.max_headers} headers")
-            check_head(method, version, self._headers)
+            check_head(method, version, headers)
         except HttpError as error:
             self._fail(error)
             return
@@ -161,11 +160,11 @@ class RequestReader(asyncio.Protocol):
             if request.has_body:  # the parser takes it for something else than HTTP
                 self._fail(HttpError(400, "bad-http", "this server upgrades to nothing", hint="send the request without Upgrade"))
                 return
-        self.deadline = self._owner.now() + self._settings.request_timeout_s
+        self.deadline = now + self._settings.request_timeout_s
         refusal = self._owner.admit(request)
         if refusal is not None:
             self._refuse(request, refusal)
-        elif self._headers.get(b"expect", b"").lower() == b"100-continue" and self._current is None:
+        elif since_1_1 and b"expect" in headers and self._current is None:  # 100-continue: any other was refused
             self._transport.write(_CONTINUE)
 
     def on_body(self, part: bytes) -> None:
@@ -216,10 +215,6 @@ class RequestReader(asyncio.Protocol):
     def _too_long(self) -> HttpError:
         part = "head" if self._phase is Phase.HEAD or self._body_bytes == 0 else "trailers or the frames of its chunks"
         return HttpError(431, "head-too-large", f"the request's {part} is larger than {self._settings.max_head_bytes / 1024:g} KiB")
-
-    @property
-    def _ended(self) -> bool:
-        return self._phase is Phase.ENDED
 
 
 def _no_http(error: httptools.HttpParserError) -> HttpError:

@@ -97,8 +97,11 @@ class Request:
         value = self.headers.get(b"content-length", b"")
         return int(value) if value.isdigit() and len(value) < 20 else None
 
-    def check_length(self, max_bytes: int) -> None:
+    def check_length(self, max_bytes: int) -> int:
         """Refuse a body by what is announced, before reading it.
+
+        Returns:
+            What is announced, in bytes; 0 for a body in chunks.
 
         Raises:
             HttpError: 411 without a body, 413 over the limit.
@@ -107,8 +110,11 @@ class Request:
         if length is None:
             if b"transfer-encoding" not in self.headers:
                 raise HttpError(411, "length-required", "the request has no body", hint="send the arguments as a JSON object")
-        elif not (length.isdigit() and len(length) < 20 and int(length) <= max_bytes):
+            return 0
+        size_bytes = int(length) if length.isdigit() and len(length) < 20 else -1
+        if not 0 <= size_bytes <= max_bytes:
             raise too_large(max_bytes)
+        return size_bytes
 
 
 def too_large(max_bytes: int) -> HttpError:
