@@ -8,7 +8,6 @@ https://github.com/apache/arrow/blob/main/format/Message.fbs, and https://flatbu
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from mlem.errors import UserError
@@ -21,7 +20,8 @@ _BATCHES = {"record batch": 3, "dictionary": 2}
 _HEADER = 2
 _DATA = 1
 _LENGTH, _NODES, _COMPRESSION = 0, 1, 3
-_NODE = struct.Struct("<qq")
+_NODE_BYTES = 16
+"""A node's length, and how many of it are null: two integers of 64 bits."""
 _CELL_BYTES = 8
 
 
@@ -55,7 +55,7 @@ def check_stream(body: Any, most_bytes: int) -> bool:
         if message.type == "dictionary":
             batch = batch.table(_DATA)
         compressed = compressed or batch.has(_COMPRESSION)
-        cells += sum(max(0, length) for length in (batch.number(_LENGTH), *batch.lengths(_NODES)))
+        cells += max(0, batch.number(_LENGTH)) + sum(batch.lengths(_NODES))
         if cells * _CELL_BYTES > most_bytes:
             raise too_large(most_bytes, "it has too many rows")
     return compressed
@@ -72,9 +72,11 @@ def check_table(table: pyarrow.Table, most_bytes: int) -> None:
     import pyarrow.compute as pc
 
     table.validate(full=True)  # before anything looks into it
+    kinds = table.schema.types
+    if all(map(pa.types.is_primitive, {kind.id: kind for kind in kinds}.values())):
+        return  # numbers, times: as large in memory as in the stream
     total = 0
-    for name, column in zip(table.column_names, table.columns, strict=True):
-        kind = column.type
+    for name, kind, column in zip(table.column_names, kinds, table.columns, strict=True):
         inner = kind.value_type if pa.types.is_dictionary(kind) else kind
         if pa.types.is_nested(inner) or pa.types.is_run_end_encoded(inner) or pa.types.is_union(inner) or pa.types.is_dictionary(inner):
             raise UserError(f"the column {name[:80]!r} has the type {str(kind)[:80]}, which no column here can have", code="bad-body")
@@ -154,10 +156,15 @@ class _Table:
             raise ValueError("a message without its table")
         return _Table(self._content, place + self._read("<I", place))
 
-    def lengths(self, field: int) -> Iterator[int]:
+    def lengths(self, field: int) -> list[int]:
         place = self._place(field)
         if place is None:
-            return
+            return []
         start = place + self._read("<I", place)
-        for number in range(self._read("<I", start)):
-            yield self._read("<q", start + 4 + number * _NODE.size)
+        end = start + 4 + self._read("<I", start) * _NODE_BYTES
+        if end > len(self._content):
+            raise ValueError("more nodes than there is room for")
+        lengths = memoryview(self._content[start + 4 : end]).cast("q")[:: _NODE_BYTES // 8].tolist()
+        if min(lengths, default=0) < 0:
+            raise ValueError("a column of less than nothing")
+        return lengths

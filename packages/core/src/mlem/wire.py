@@ -6,6 +6,7 @@ https://arrow.apache.org/docs/format/Columnar.html#ipc-streaming-format (both re
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import io
 import math
@@ -243,11 +244,21 @@ def _read_arrow(body: bytes | bytearray) -> pyarrow.Table:
     return table
 
 
+def _stacked(table: pyarrow.Table) -> Any:
+    """Return columns as one array."""
+    import numpy as np
+    import pyarrow as pa
+
+    batches = table.to_batches()
+    if len(batches) == 1 and len({kind.id for kind in table.schema.types}) == 1:
+        with contextlib.suppress(pa.ArrowException, TypeError):  # it takes numbers without nulls alone
+            return batches[0].to_tensor().to_numpy()
+    return np.column_stack([column.to_numpy() for column in table.columns])
+
+
 def _from_arrow(data_type: DataType, table: pyarrow.Table) -> Any:
     if isinstance(data_type, NdarrayType):
-        import numpy as np
-
-        return np.column_stack([column.to_numpy() for column in table.columns])
+        return _stacked(table)
     exact = any(family_of(dtype) == "nullable" for dtype in getattr(data_type, "dtypes", (getattr(data_type, "dtype", ""),)))
     table = _with_floats(table, data_type)
     frame = table.replace_schema_metadata().to_pandas(types_mapper=_nullable().get if exact else None)

@@ -42,11 +42,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return Workers(given, options.workers, settings).run()
         from mlem_server.guard import guarded
         from mlem_server.logs import report_faults
+        from mlem_server.memory import share_one_heap
         from mlem_server.signals import has_terminal
 
         if settings.beat_fd is None:
             settings = replace(settings, beat_fd=guarded(settings.hang_bound_s, settings.log_format))
         report_faults()
+        share_one_heap()
         if not has_terminal():
             signal.signal(signal.SIGHUP, signal.SIG_IGN)  # "read again", for who does; it ends nothing
         if settings.slot is not None:

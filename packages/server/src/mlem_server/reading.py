@@ -98,7 +98,7 @@ class RequestReader(asyncio.Protocol):
         except httptools.HttpParserUpgrade:
             self._phase = Phase.ENDED  # the request is answered as if it had not asked, and what follows is of no use
         except httptools.HttpParserError as error:
-            if self._phase is not Phase.ENDED:
+            if not self._ended:
                 self._fail(_no_http(error))
         else:
             if self._other_bytes > self._max_head_bytes and self._phase in (Phase.HEAD, Phase.BODY):
@@ -215,6 +215,10 @@ class RequestReader(asyncio.Protocol):
     def _too_long(self) -> HttpError:
         part = "head" if self._phase is Phase.HEAD or self._body_bytes == 0 else "trailers or the frames of its chunks"
         return HttpError(431, "head-too-large", f"the request's {part} is larger than {self._settings.max_head_bytes / 1024:g} KiB")
+
+    @property
+    def _ended(self) -> bool:
+        return self._phase is Phase.ENDED
 
 
 def _no_http(error: httptools.HttpParserError) -> HttpError:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import msgspec
@@ -65,7 +66,7 @@ class Slices:
         if found is None:
             return None
         try:
-            parts = converted(self._type, _cut(body, *found, self._size_bytes), self._name, self._part)
+            parts = converted(self._type, self._cut(body, *found), self._name, self._value)
             return self._type.join(parts) if len(parts) > 1 else parts[0]
         except (ValueError, RecursionError):  # no JSON after all, or parts that can't be joined
             return None
@@ -87,33 +88,44 @@ class Slices:
             end -= 1
         return (head.end(), end) if end > head.end() else None
 
-    def _part(self, text: bytes) -> Any:
-        """Decode some rows: the JSON of a list."""
-        value = self._fast(text) if self._fast is not None else None
-        return value if value is not None else self._type.decode(loads(text), self._name)
+    def _value(self, part: _Part) -> Any:
+        return part.value if part.value is not None else self._type.decode(loads(part.text), self._name)
+
+    def _cut(self, body: bytes | bytearray, start: int, end: int) -> Iterator[_Part]:
+        """Yield lists of rows.
+
+        Raises:
+            ValueError: It is no JSON.
+        """
+        ends = _ENDS.get(bytes(body[start : start + 1]), _COMMA)
+        view = memoryview(body)
+        while start < end:
+            length = self._size_bytes
+            while True:
+                found = ends.search(body, start + length, end) if start + length < end else None
+                stop = end if found is None else found.end() - 1  # the comma
+                text = b"".join((b"[", view[start:stop], b"]"))
+                value = self._fast(text) if self._fast is not None else None
+                if value is not None or found is None or _is_json(text):
+                    break
+                length = 2 * (stop - start)
+            yield _Part(text, value)
+            start = stop + 1
+            if found is not None and _BLANK.fullmatch(body, start, end):
+                raise ValueError("a comma with nothing behind it")
 
 
-def _cut(body: bytes | bytearray, start: int, end: int, size_bytes: int) -> Iterator[bytes]:
-    """Yield lists of rows, as JSON.
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """Some rows.
 
-    Raises:
-        ValueError: It is no JSON.
+    Attributes:
+        text: The JSON of a list.
+        value: What it was decoded to by the compiled decoder; None where there is none, or where it does not take it.
     """
-    ends = _ENDS.get(bytes(body[start : start + 1]), _COMMA)
-    view = memoryview(body)
-    while start < end:
-        length = size_bytes
-        while True:
-            found = ends.search(body, start + length, end) if start + length < end else None
-            stop = end if found is None else found.end() - 1  # the comma
-            text = b"[%s]" % bytes(view[start:stop])
-            if found is None or _is_json(text):
-                break
-            length = 2 * (stop - start)
-        yield text
-        start = stop + 1
-        if found is not None and _BLANK.fullmatch(body, start, end):
-            raise ValueError("a comma with nothing behind it")
+
+    text: bytes
+    value: Any
 
 
 def _is_json(text: bytes) -> bool:

@@ -12,6 +12,7 @@ from typing import IO, TYPE_CHECKING
 
 from mlem.arrow_bounds import check_stream, check_table, too_large
 from mlem.errors import UserError
+from mlem_server.memory import share_it_with_arrow
 from mlem_server.unpacking import ANSWER, ARROW, DAMAGED, MISSING, PARQUET, QUESTION, TOO_LARGE, UNPACKED
 
 if TYPE_CHECKING:
@@ -111,6 +112,7 @@ class Unpacker:
 def _table(stream: bytes | bytearray) -> pyarrow.Table:
     import pyarrow as pa  # late: where it lacks, the process has said so
 
+    share_it_with_arrow()
     with pa.ipc.open_stream(pa.py_buffer(stream)) as reader:
         return reader.read_all()
 
