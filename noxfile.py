@@ -92,6 +92,7 @@ def tests(session: nox.Session, package: str) -> None:
         "provider-sagemaker": ["aws"],
         "core": ["formats", "values"],
         "provider-local": ["formats"],
+        "provider-docker": ["dockerfile"],
         "server": ["formats", "values", "traces", "browser", "schemathesis", "kserve"],
     }
     install(session, PACKAGES[package], *group("test", "example", *more.get(package, [])))
@@ -118,7 +119,7 @@ def oldest(session: nox.Session) -> None:
 @nox.session
 def integration(session: nox.Session) -> None:
     """Run the tests that need a Docker Engine, and start one first; none may skip. On Debian, as root."""
-    install(session, [*PACKAGES["provider-heroku"], "provider-sagemaker"], *group("test", "example", "aws"))
+    install(session, [*PACKAGES["provider-heroku"], "provider-sagemaker"], *group("test", "example", "aws", "dockerfile"))
     session.run("python", "tools/engine/start.py")
     _pytest(session, "tests/provider_docker", "tests/provider_heroku", "tests/provider_sagemaker", env={"MLEM_REQUIRE_ENGINE": "1"})
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
+import subprocess
+import sys
 import tarfile
 from dataclasses import replace
 from pathlib import Path
@@ -29,6 +32,7 @@ MODEL = Model(
     ),
     python="3.11.7",
 )
+HADOLINT = Path(sys.executable).with_name("hadolint")
 LABELS = {"mlem.model_hash": "abc", "mlem.deployment": "apps/iris"}
 
 
@@ -39,7 +43,7 @@ def test_the_image_gets_what_was_saved_with_the_model() -> None:
         base_image="python:3.11-slim",
         builder_image="python:3.11-slim",
         requirements=("scikit-learn==1.9.1", "numpy==2.4.6"),
-        constraints=("scikit-learn==1.9.1", "numpy==2.4.6"),
+        own=wheels.needed(),
         pip_arguments=(),
         build_arguments=(),
         passed=(),
@@ -48,13 +52,13 @@ def test_the_image_gets_what_was_saved_with_the_model() -> None:
         server=wheels.digest(),
         published=False,
         any_python=False,
+        resolution="",
     )
 
 
 def test_a_package_of_the_user_takes_the_place_of_the_models() -> None:
     recipe = Recipe.of(ImageOptions(packages=["NumPy==2.1.0", "boto3"]), MODEL)
     assert recipe.requirements == ("scikit-learn==1.9.1", "NumPy==2.1.0", "boto3")
-    assert recipe.constraints == ("scikit-learn==1.9.1",)
 
 
 def test_packages_are_installed_from_where_they_came() -> None:
@@ -65,36 +69,47 @@ def test_packages_are_installed_from_where_they_came() -> None:
     model = MODEL.model_copy(update={"requirements": ours})
     recipe = Recipe.of(ImageOptions(packages=["boto3"]), model)
     assert recipe.requirements == ("shop @ git+https://host/shop@abc", "torch==2.5.1", "boto3")
-    assert recipe.constraints == ("torch==2.5.1",)
+    assert recipe.has_repositories
     assert (recipe.builder_image, recipe.base_image) == ("python:3.11", "python:3.11-slim")  # the slim one has no git
     assert Recipe.of(ImageOptions(base_image="mine"), model).builder_image == "mine"
     assert Recipe.of(ImageOptions(packages=["a @ git+ssh://git@host/a"]), MODEL).builder_image == "python:3.11"
     assert Recipe.of(ImageOptions(packages=["a @ https://host/a.whl"]), MODEL).builder_image == "python:3.11-slim"
 
 
-def test_the_dockerfile_has_two_stages_and_the_model_last() -> None:
+def test_the_dockerfile_chooses_packages_then_installs_them_by_their_hashes_and_has_the_model_last() -> None:
     recipe = Recipe.of(ImageOptions(mlem_version="0.5.0", pip_arguments=["--prefer-binary"], build_arguments={"A": "1"}), MODEL)
     digest = recipe.requirements_digest
     lines = dockerfile.render(recipe, LABELS).splitlines()
     install = "RUN pip --python /venv/bin/python install --no-cache-dir --disable-pip-version-check --no-input --prefer-binary"
     check = next(line for line in lines if "python -m venv" in line)
+    harden = next(line for line in lines if line.startswith("RUN ["))
     health = next(line for line in lines if line.startswith("HEALTHCHECK"))
     assert lines == [
         dockerfile.HEADER,
-        "FROM python:3.11-slim AS builder",
+        "FROM python:3.11-slim AS pins",
         f'LABEL mlem.stage="builder" mlem.builder="{digest}"',
-        "USER root",
+        "USER 0",
         "ARG A",
         check,
-        "COPY requirements.txt /build/",
-        f"{install} -r /build/requirements.txt",
-        "COPY constraints.txt /build/",
+        "COPY requirements.txt write_pins.py /build/",
+        f"{install} --dry-run --report /build/report.json -r /build/requirements.txt"
+        " && python /build/write_pins.py /build/report.json /build/pins",
         'LABEL mlem.server="0.5.0"',
-        f"{install} -c /build/constraints.txt mlem-core==0.5.0 mlem-server==0.5.0",
+        "",
+        "FROM python:3.11-slim AS builder",
+        f'LABEL mlem.stage="builder" mlem.builder="{digest}"',
+        "USER 0",
+        "ARG A",
+        check,
+        "COPY --from=pins /build/pins /venv/pins",
+        f"{install} --no-deps --require-hashes -r /venv/pins/hashed.txt",
+        'LABEL mlem.server="0.5.0"',
         "",
         "FROM python:3.11-slim",
-        f'LABEL mlem.builder="{digest}" mlem.server="0.5.0"',
+        f'LABEL mlem.builder="{digest}" mlem.server="0.5.0" org.opencontainers.image.base.name="python:3.11-slim"',
         "COPY --from=builder /venv /venv",
+        "USER 0",
+        harden,
         "ENV PATH=/venv/bin:$PATH PORT=8080 HOME=/tmp PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 MLEM_MODEL=/opt/mlem/model/model.mlem",
         "EXPOSE 8080",
         health,
@@ -104,6 +119,19 @@ def test_the_dockerfile_has_two_stages_and_the_model_last() -> None:
         "COPY model /opt/mlem/model",
         'LABEL mlem.model_hash="abc" mlem.deployment="apps/iris"',
     ]
+
+
+def test_a_linter_has_nothing_to_say(tmp_path: Path) -> None:
+    model = MODEL.model_copy(
+        update={"requirements": (Requirement(module="shop", version="1.0", package_name="shop", url="git+https://host/shop@abc"),)}
+    )
+    for number, options in enumerate((ImageOptions(), ImageOptions(mlem_version="0.5.0", build_arguments={"A": "1"}))):
+        for pinned in (False, True):
+            file = tmp_path / f"Dockerfile-{number}-{pinned}"
+            file.write_text(dockerfile.render(Recipe.of(options, model), LABELS, pinned=pinned))
+            # DL3002: stages that install are root's; the last one is not, as another test shows
+            done = subprocess.run([HADOLINT, "--no-color", "--ignore=DL3002", file], capture_output=True, text=True, check=False)
+            assert (done.returncode, done.stdout) == (0, "")
 
 
 def test_an_accepted_difference_needs_no_check_of_the_python() -> None:
@@ -116,11 +144,13 @@ def test_a_label_can_hold_any_text() -> None:
     assert text.splitlines()[-1] == 'LABEL a="say \\"\\$HOME\\""'
 
 
-def test_equal_requirements_share_their_layers_whatever_ours_are() -> None:
-    first, second = Recipe.of(ImageOptions(), MODEL), Recipe.of(ImageOptions(mlem_version="0.5.0"), MODEL)
-    other = Recipe.of(ImageOptions(packages=["boto3"]), MODEL)
-    assert first.requirements_digest == second.requirements_digest != other.requirements_digest
-    assert len({first.digest, second.digest, other.digest}) == 3
+def test_equal_requirements_share_their_layers_whatever_our_code_is() -> None:
+    first = Recipe.of(ImageOptions(), MODEL)
+    second = replace(first, server="another digest of the installed files")
+    others = [Recipe.of(options, MODEL) for options in (ImageOptions(packages=["boto3"]), ImageOptions(resolution="2026-11"))]
+    assert first.requirements_digest == second.requirements_digest
+    assert first.requirements_digest not in {other.requirements_digest for other in others}
+    assert len({recipe.digest for recipe in (first, second, *others)}) == 4
 
 
 def test_values_that_are_passed_on_change_no_recipe(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -162,9 +192,17 @@ def test_the_context_has_all_that_the_image_needs(plain: Project, tmp_path: Path
     ca.write_text("certificates")
     _write(plain, tmp_path / "ctx", ImageOptions(ca_file=ca, packages=["boto3"]))
     wheel_names = [f"wheels/{wheel.name}" for wheel in wheels.pack()]
-    files = ["Dockerfile", "ca.pem", "constraints.txt", "model/model", "model/model.mlem", "requirements.txt", *wheel_names]
-    assert [name for name in _written(tmp_path / "ctx") if name != "constraints.txt"] == sorted(set(files) - {"constraints.txt"})
-    assert "boto3\n" in (tmp_path / "ctx" / "requirements.txt").read_text()
+    files = ["Dockerfile", "ca.pem", "model/model", "model/model.mlem", "requirements.txt", "wheels/hashed.txt", "write_pins.py"]
+    assert _written(tmp_path / "ctx") == sorted([*files, *wheel_names])
+    assert {"boto3", *wheels.needed()} <= set((tmp_path / "ctx" / "requirements.txt").read_text().splitlines())
+
+
+def test_our_own_packages_are_installed_by_their_hashes(plain: Project, tmp_path: Path) -> None:
+    _write(plain, tmp_path / "ctx", ImageOptions())
+    hashed = (tmp_path / "ctx" / "wheels" / "hashed.txt").read_text().splitlines()
+    found = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in (tmp_path / "ctx" / "wheels").glob("*.whl")}
+    assert len(found) == len(wheels.OWN)
+    assert hashed == [f"/build/wheels/{name} --hash=sha256:{digest}" for name, digest in sorted(found.items())]
 
 
 def test_a_context_is_written_anew_but_not_over_other_files(plain: Project, tmp_path: Path) -> None:
@@ -254,7 +292,7 @@ def test_references_of_images_are_accepted(image: str) -> None:
     "changes",
     [
         {"base_image": "python AS builder\nRUN id"},
-        {"server": "0.5.0\nRUN id", "published": True},
+        {"builder_image": "python\nRUN id"},
         {"build_arguments": (("A\nRUN id", "x"),)},
         {"pip_arguments": ("x\nRUN id",)},
         {"python": "3.11\nRUN id"},

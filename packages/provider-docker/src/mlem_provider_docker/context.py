@@ -11,14 +11,24 @@ from mlem.errors import ConflictError, DeclarationError
 from mlem.files import unusable
 from mlem.model import Model
 from mlem_provider_docker import dockerfile, wheels
+from mlem_provider_docker.in_image import write_pins
 from mlem_provider_docker.options import ImageOptions
+from mlem_provider_docker.pins import Pins
 from mlem_provider_docker.recipe import Recipe, read_ca
 
 DOCKERFILE = "Dockerfile"
 _CHUNK_BYTES = 1 << 20
 
 
-def write(folder: Path, recipe: Recipe, options: ImageOptions, labels: Mapping[str, str], model: Model, model_location: str) -> None:
+def write(
+    folder: Path,
+    recipe: Recipe,
+    options: ImageOptions,
+    labels: Mapping[str, str],
+    model: Model,
+    model_location: str,
+    pins: Pins | None = None,
+) -> None:
     """Write the build context of a model into a folder.
 
     Args:
@@ -28,6 +38,7 @@ def write(folder: Path, recipe: Recipe, options: ImageOptions, labels: Mapping[s
         labels: Labels of the image.
         model: The model's metadata; the model is copied and verified, never loaded.
         model_location: Path or URL of the model's ``.mlem`` file.
+        pins: The packages, where they were chosen; else the build chooses them.
 
     Raises:
         ConflictError: The folder has other files, or an artifact is not what was saved.
@@ -37,20 +48,26 @@ def write(folder: Path, recipe: Recipe, options: ImageOptions, labels: Mapping[s
 
     try:
         _expect_ours(folder)
-        for name in ("wheels", "model"):
+        for name in ("wheels", "model", "pins"):
             shutil.rmtree(folder / name, ignore_errors=True)
         (folder / "model").mkdir(parents=True)
-        (folder / DOCKERFILE).write_text(dockerfile.render(recipe, labels), encoding="utf-8")
-        if recipe.requirements:
-            _write_lines(folder / "requirements.txt", recipe.requirements)
-        if recipe.constraints:
-            _write_lines(folder / "constraints.txt", recipe.constraints)
+        (folder / DOCKERFILE).write_text(dockerfile.render(recipe, labels, pinned=pins is not None), encoding="utf-8")
+        if pins is None:
+            _write_lines(folder / "requirements.txt", (*recipe.requirements, *recipe.own))
+            shutil.copyfile(write_pins.__file__, folder / "write_pins.py")
+        else:
+            (folder / "pins").mkdir()
+            _write_lines(folder / "pins" / write_pins.HASHED, pins.hashed)
+            _write_lines(folder / "pins" / write_pins.UNHASHED, pins.unhashed)
         if recipe.ca_digest and options.ca_file:
             (folder / "ca.pem").write_bytes(read_ca(options.declared_path(options.ca_file)))
         if not recipe.published:
             (folder / "wheels").mkdir()
-            for wheel in wheels.pack():
+            packed = wheels.pack()
+            for wheel in packed:
                 (folder / "wheels" / wheel.name).write_bytes(wheel.data)
+            lines = tuple(f"/build/wheels/{wheel.name} --hash=sha256:{wheel.digest}" for wheel in packed)
+            _write_lines(folder / "wheels" / write_pins.HASHED, lines)
     except OSError as error:
         raise unusable(folder, error, "write the build context to") from error
     copy_model(model, model_location.rpartition("/")[0] or ".", folder / "model", "model")

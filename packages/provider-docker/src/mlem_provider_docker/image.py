@@ -18,6 +18,7 @@ from mlem_provider_docker import context, dockerfile, versions, wheels
 from mlem_provider_docker.errors import translate
 from mlem_provider_docker.options import ImageOptions
 from mlem_provider_docker.ownership import IMAGE_LABEL, LINEAGE_LABEL, is_our_image, own_names
+from mlem_provider_docker.pins import Pins
 from mlem_provider_docker.recipe import Recipe, arguments
 
 if TYPE_CHECKING:
@@ -42,6 +43,8 @@ _TAKEN_AWAY = re.compile(
     re.IGNORECASE,
 )
 """What the Engine says when an image of its cache was removed under a build."""
+_OTHER_FILE = re.compile(r"DO NOT MATCH THE HASHES.*?\n\s*(\S+)", re.DOTALL)
+"""What pip says of a file that is not the one that was pinned, and the package that it is of."""
 _NO_VERSION = re.compile(r"Could not find a version that satisfies the requirement (\S+)|No matching distribution found for (\S+)")
 
 Report = Callable[[str], None]
@@ -133,6 +136,7 @@ def build(
     model_location: str,
     report: Report,
     guard: Callable[[], None] = lambda: None,
+    pins: Pins | None = None,
 ) -> None:
     """Build the image of a model.
 
@@ -146,6 +150,7 @@ def build(
         model_location: Path or URL of the model's ``.mlem`` file.
         report: Called with lines of progress.
         guard: Called between steps; what it raises ends the build.
+        pins: The packages, where they were chosen; else the build chooses them.
 
     Raises:
         ConflictError: The versions differ from those that the model was saved with.
@@ -155,7 +160,7 @@ def build(
     expect_versions(recipe, options, model)
     with tempfile.TemporaryDirectory(prefix="mlem-build-") as folder:
         path = Path(folder)
-        context.write(path, recipe, options, labels, model, model_location)
+        context.write(path, recipe, options, labels, model, model_location, pins)
         settings: dict[str, Any] = {"buildargs": arguments(recipe, options, os.environ)}
         if recipe.platform:
             settings["platform"] = recipe.platform
@@ -226,6 +231,13 @@ def _build_failed(name: str, step: str, command: str, lines: Iterable[str], erro
             return known
     if "No space left on device" in output:
         return translate(f"build the image {name}, step {step}", "no space left on device" + shown)
+    other_file = _OTHER_FILE.search(output)
+    if other_file:
+        return ConflictError(
+            f"the index has another file of {other_file[1]} than the one that was chosen for this deployment{shown}",
+            code="hashes-differ",
+            hint="find out who replaced it; with another resolution in the declaration, such as a date, packages are chosen again",
+        )
     missing = _NO_VERSION.search(output)
     if re.search(r"Failed to establish a new connection|name resolution|ProxyError|ConnectTimeout", output):
         hint = "the Engine's containers don't reach the package index; through a proxy? --pass_pip_environment"

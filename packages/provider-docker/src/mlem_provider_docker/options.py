@@ -50,6 +50,12 @@ class ImageOptions(Value):
         pattern=r"^[0-9][0-9A-Za-z.!+_-]*$",
         description="published version of mlem-core and mlem-server to install (default: the ones installed here)",
     )
+    resolution: str = Field(
+        default="",
+        pattern=r"^[0-9A-Za-z._-]*$",
+        max_length=100,
+        description="any word, such as a date: another one has the versions chosen again of packages that nothing pins; else they stay",
+    )
     accept_version_differences: bool = Field(
         default=False,
         description="build even if the image gets another Python or other ABI-relevant packages than the model was saved with",

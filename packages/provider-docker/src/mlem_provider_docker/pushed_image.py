@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from mlem_provider_docker.sdk import Engine
 
 
+MADE = ("image", "image_id", "digest", "pins", "pins_for", "base_image", "base_digest")
+"""What a record has beside what was wanted."""
+
+
 class PushedImageStep(Step):
     """The image of the model, built on an Engine and pushed to a platform's registry.
 
@@ -75,15 +79,16 @@ class PushedImageStep(Step):
         """Build the image unless a killed run did, and push it; one that is put back is in the registry already.
 
         Returns:
-            ``wanted`` and ``image`` (the whole name), ``image_id`` (digest of its configuration) and ``digest`` (of its manifest in the
-            registry, as the registry named it).
+            ``wanted`` and ``image`` (the whole name), ``image_id`` (digest of its configuration), ``digest`` (of its manifest in the
+            registry, as the registry named it), and what it was made from; see `mlem_provider_docker.supplies`.
         """
         earlier = ctx.put_back.get(self.name)
         if ctx.model is None or ctx.model_location is None:
-            return {**wanted, **{key: earlier[key] for key in ("image", "image_id", "digest")}} if earlier else dict(wanted)
+            return {**wanted, **{key: earlier[key] for key in MADE if key in earlier}} if earlier else dict(wanted)
         from mlem_provider_docker import image
         from mlem_provider_docker.recipe import Recipe
         from mlem_provider_docker.sdk import connect
+        from mlem_provider_docker.supplies import known_pins, supplies
 
         engine = connect(self.engine_address(ctx).endpoint())
         name = f"{self.registry_host(ctx)}/{wanted['repository']}:{wanted['tag']}"
@@ -92,14 +97,15 @@ class PushedImageStep(Step):
         if found is None:
             recipe = Recipe.of(_options(ctx), ctx.model)
             labels = image.labels_of(recipe, ctx.model, ctx.lineage, ctx.name, name)
-            image.build(engine, name, recipe, _options(ctx), labels, ctx.model, ctx.model_location, ctx.report, ctx.guard)
+            pins = known_pins(engine, recipe, recorded)
+            image.build(engine, name, recipe, _options(ctx), labels, ctx.model, ctx.model_location, ctx.report, ctx.guard, pins)
         made = engine.image(name)
         if made is None:
             raise ConflictError(f"the image {name} was removed while it was made", hint="repeat the command")
         self.expect_fit(ctx, made)
         ctx.guard()
         digest = image.push(engine, name, ctx.report, self.credentials(ctx))
-        return {**wanted, "image": name, "image_id": made["Id"], "digest": digest}
+        return {**wanted, "image": name, "image_id": made["Id"], "digest": digest, **supplies(engine, made)}
 
     def remove(self, ctx: Context, recorded: Record | None) -> None:
         """Remove the deployment's images from the Engine; those in the registry belong to the platform's part of the provider."""

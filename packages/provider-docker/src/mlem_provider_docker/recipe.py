@@ -19,7 +19,7 @@ from mlem_provider_docker import wheels
 from mlem_provider_docker.options import ImageOptions
 from mlem_provider_docker.versions import minor_of
 
-FORMAT = 1
+FORMAT = 2
 """Part of the digest: a change of the Dockerfile's text makes other images."""
 
 PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "FTP_PROXY", "NO_PROXY", "ALL_PROXY")
@@ -43,7 +43,7 @@ class Recipe:
         base_image: The image to start from.
         builder_image: The image of the build stage.
         requirements: Lines for pip, in order: the model's packages, then the user's.
-        constraints: The model's pins of versions: what is installed after them must not change them.
+        own: Lines for pip for what of ours comes from an index: what our packages need, or a published version of them.
         pip_arguments: Further arguments for pip.
         build_arguments: The user's build arguments.
         passed: Names of pip's variables that are passed on; their values are no part of the recipe.
@@ -52,13 +52,14 @@ class Recipe:
         server: What of ours is installed: a digest of the installed packages, or a published version.
         published: Whether ``server`` is a published version.
         any_python: Whether the base image's Python may differ from ``python``.
+        resolution: A word of the user's: another one has the packages chosen again.
     """
 
     python: str
     base_image: str
     builder_image: str
     requirements: tuple[str, ...]
-    constraints: tuple[str, ...]
+    own: tuple[str, ...]
     pip_arguments: tuple[str, ...]
     build_arguments: tuple[tuple[str, str], ...]
     passed: tuple[str, ...]
@@ -67,6 +68,7 @@ class Recipe:
     server: str
     published: bool
     any_python: bool
+    resolution: str
 
     @classmethod
     def of(cls, options: ImageOptions, model: Model) -> Recipe:
@@ -86,7 +88,7 @@ class Recipe:
             base_image=base,
             builder_image=options.builder_image or builder,
             requirements=requirements,
-            constraints=tuple(item.pip for item in kept if item.url is None),
+            own=wheels.published(options.mlem_version) if options.mlem_version else wheels.needed(),
             pip_arguments=tuple(options.pip_arguments),
             build_arguments=tuple(sorted(options.build_arguments.items())),
             passed=tuple(sorted(pip_environment(os.environ))) if options.pass_pip_environment else (),
@@ -95,7 +97,13 @@ class Recipe:
             server=options.mlem_version or wheels.digest(),
             published=options.mlem_version is not None,
             any_python=options.accept_version_differences,
+            resolution=options.resolution,
         )
+
+    @property
+    def has_repositories(self) -> bool:
+        """Whether packages come from repositories, which pip can't compare with hashes."""
+        return any(_VCS.search(line) for line in self.requirements)
 
     @property
     def digest(self) -> str:
@@ -104,7 +112,7 @@ class Recipe:
 
     @property
     def requirements_digest(self) -> str:
-        """The identity of the part that comes before our own packages; the layers of equal ones are shared."""
+        """The identity of the part that comes before our own packages; layers of equal ones are shared, and so are pins."""
         own = ("server", "published", "any_python", "passed")
         return _digest({"format": FORMAT, **{key: value for key, value in asdict(self).items() if key not in own}})
 

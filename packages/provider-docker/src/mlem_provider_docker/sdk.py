@@ -12,6 +12,7 @@ from typing import IO, TYPE_CHECKING, Any, cast
 from mlem.errors import CredentialsError, MlemError
 from mlem.place import Place
 from mlem_provider_docker import docker_config
+from mlem_provider_docker.archive import files_in, read_at_most
 from mlem_provider_docker.errors import text_of, translate
 from mlem_provider_docker.ownership import LINEAGE_LABEL, is_our_container
 
@@ -238,6 +239,37 @@ class Engine:
             yield rest.decode(errors="replace")
 
     # Images
+
+    def architecture(self) -> str:
+        """Return what the Engine's images are for where nothing else is said: ``amd64``."""
+        with _translated("ask the Docker Engine for its architecture"):
+            return str(self._api.version()["Arch"])
+
+    def read_files(self, image: str, folder: str, most_bytes: int, labels: Mapping[str, str]) -> dict[str, bytes]:
+        """Read the files of a folder of an image, through a container that is never started.
+
+        Args:
+            image: The image.
+            folder: The folder.
+            most_bytes: What they may have together, with their frames.
+            labels: Labels of the container.
+
+        Returns:
+            Their content by their names, none where there is no such folder.
+
+        Raises:
+            PlatformError: There is more.
+        """
+        what = f"read {folder} of the image {image[:19]}"
+        with _translated(what):
+            container = str(self._client.containers.create(image, labels=dict(labels), network_disabled=True).id)
+        try:
+            with self._absent_is_none(what) as found:
+                chunks, _ = self._api.get_archive(container, folder)
+                found.append({"archive": read_at_most(chunks, most_bytes, what)})
+        finally:
+            self.remove_container(container)
+        return files_in(found[0]["archive"]) if found else {}
 
     def image(self, name: str) -> dict[str, Any] | None:
         """Inspect an image; None when there is none."""

@@ -98,6 +98,7 @@ class ImageStep(Step):
     def apply(self, ctx: Context, wanted: Record, recorded: Record | None) -> Record:
         """Adopt the image that a killed run built; else build it. Push it where there is a registry."""
         from mlem_provider_docker import image
+        from mlem_provider_docker.supplies import supplies
 
         _expect_same_engine(ctx, wanted, recorded)
         engine = _engine(ctx, wanted)
@@ -108,7 +109,7 @@ class ImageStep(Step):
         if extra:
             image.expect_ours(engine.image(extra), extra, ctx.lineage)
         if found is None:
-            self._make(engine, ctx, wanted)
+            self._make(engine, ctx, wanted, recorded)
         names = [name, extra] if extra else [name]
         if extra:
             engine.tag(name, extra)
@@ -119,7 +120,7 @@ class ImageStep(Step):
         made = engine.image(name)
         if made is None:
             raise ConflictError(f"the image {name} was removed while it was made", hint="repeat the command")
-        return {**wanted, "image_id": made["Id"]}
+        return {**wanted, "image_id": made["Id"], **supplies(engine, made)}
 
     def check(self, ctx: Context, wanted: Record, recorded: Record | None) -> None:
         """Look for strangers' images of the names, and for versions that differ."""
@@ -133,13 +134,15 @@ class ImageStep(Step):
         if ctx.model is not None and recipe is not None and engine.image(wanted["image"]) is None:
             image.expect_versions(recipe, _deployment(ctx), ctx.model)
 
-    def _make(self, engine: Engine, ctx: Context, wanted: Record) -> None:
+    def _make(self, engine: Engine, ctx: Context, wanted: Record, recorded: Record | None) -> None:
         from mlem_provider_docker import image
+        from mlem_provider_docker.supplies import known_pins
 
         name, recipe = wanted["image"], _recipe(ctx)
         if ctx.model is not None and ctx.model_location is not None and recipe is not None:
             labels = image.labels_of(recipe, ctx.model, ctx.lineage, ctx.name, name)
-            image.build(engine, name, recipe, _deployment(ctx), labels, ctx.model, ctx.model_location, ctx.report, ctx.guard)
+            pins = known_pins(engine, recipe, recorded)
+            image.build(engine, name, recipe, _deployment(ctx), labels, ctx.model, ctx.model_location, ctx.report, ctx.guard, pins)
         elif _env(ctx).registry is not None:
             image.pull(engine, name, ctx.report)
         else:

@@ -13,6 +13,9 @@ from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
 from mlem.errors import PluginError
 
 OWN: Mapping[str, str] = {"mlem-core": "mlem", "mlem-server": "mlem_server"}
@@ -34,6 +37,11 @@ class Wheel:
     name: str
     data: bytes
 
+    @property
+    def digest(self) -> str:
+        """SHA-256 of its content, as hex digits."""
+        return hashlib.sha256(self.data).hexdigest()
+
 
 @functools.cache
 def digest() -> str:
@@ -44,6 +52,17 @@ def digest() -> str:
             found.update(f"{path}\0{len(data)}\0".encode())
             found.update(data)
     return found.hexdigest()
+
+
+def needed() -> tuple[str, ...]:
+    """Return what our packages need from an index, as lines for pip: ``click>=8.1``."""
+    found = {Requirement(line) for name in OWN for line in _distribution(name).requires or ()}
+    return tuple(sorted(str(item) for item in found if canonicalize_name(item.name) not in OWN and "extra" not in str(item.marker or "")))
+
+
+def published(version: str) -> tuple[str, ...]:
+    """Return lines for pip for a published version of our packages."""
+    return tuple(f"{name}=={version}" for name in OWN)
 
 
 def versions() -> str:

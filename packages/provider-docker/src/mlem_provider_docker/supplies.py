@@ -1,0 +1,78 @@
+"""What an image was made from, as an image itself tells: its packages with their hashes, and the very base image."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from mlem.errors import MlemError
+from mlem_provider_docker import pins
+from mlem_provider_docker.dockerfile import BASE_LABEL, BUILDER_LABEL
+from mlem_provider_docker.in_image.write_pins import HASHED, UNHASHED
+from mlem_provider_docker.ownership import LINEAGE_LABEL, MADE_FROM_LABEL
+from mlem_provider_docker.pins import Pins
+from mlem_provider_docker.recipe import Recipe
+
+if TYPE_CHECKING:
+    from mlem_provider_docker.sdk import Engine
+
+
+def known_pins(engine: Engine, recipe: Recipe, recorded: Mapping[str, Any] | None) -> Pins | None:
+    """Return the packages that were chosen for equal requirements; None where they are still to be chosen.
+
+    Args:
+        engine: Where the image is built.
+        recipe: What it is made from.
+        recorded: The record of the deployment's last image.
+    """
+    fits = _fits(recipe.requirements_digest, recipe.platform.split("/")[1] if recipe.platform else engine.architecture())
+    if not recorded or recorded.get("pins_for") != fits:
+        return None
+    return Pins.of(fits, recorded["pins"])
+
+
+def supplies(engine: Engine, image: Mapping[str, Any]) -> dict[str, Any]:
+    """Say what an image was made from, for its record.
+
+    Args:
+        engine: Where it is.
+        image: What the Engine says of it.
+
+    Returns:
+        ``pins`` (lines), ``pins_for``, ``base_image`` and ``base_digest``: of the manifest in the registry that it is from, else of its
+        configuration; empty where the base image is not there any more.
+    """
+    labels = image["Config"].get("Labels") or {}
+    if BASE_LABEL not in labels or BUILDER_LABEL not in labels:  # made by an earlier version
+        return {}
+    fits = _fits(labels[BUILDER_LABEL], str(image.get("Architecture")))
+    base = labels[BASE_LABEL]
+    return {"pins": list(_pins(engine, image, fits).lines), "pins_for": fits, "base_image": base, "base_digest": _base(engine, image, base)}
+
+
+def _fits(requirements: str, architecture: str) -> str:
+    return hashlib.sha256(f"{requirements}/{architecture}".encode()).hexdigest()[:32]
+
+
+def _pins(engine: Engine, image: Mapping[str, Any], fits: str) -> Pins:
+    """Read the pins out of an image, through a container that is never started; one that a kill leaves is removed as the deployment's."""
+    labels = image["Config"].get("Labels") or {}
+    marks = {LINEAGE_LABEL: labels.get(LINEAGE_LABEL, ""), MADE_FROM_LABEL: image["Id"]}
+    files = engine.read_files(image["Id"], pins.FOLDER, pins.MOST_BYTES, marks)
+    text = "".join(files.get(name, b"").decode("utf-8", "replace") for name in (HASHED, UNHASHED))
+    return Pins.of(fits, text.splitlines())
+
+
+def _base(engine: Engine, image: Mapping[str, Any], name: str) -> str:
+    try:
+        base = engine.image(name)
+    except MlemError:
+        return ""
+    if base is None:
+        return ""
+    layers = base["RootFS"].get("Layers") or []
+    if image["RootFS"]["Layers"][: len(layers)] != layers:
+        return ""  # the name means another image by now
+    digests = [str(digest).rpartition("@")[2] for digest in base.get("RepoDigests") or ()]
+    return digests[0] if digests else str(base["Id"])
