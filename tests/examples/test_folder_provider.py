@@ -9,9 +9,7 @@ from typing import Any
 import psutil
 from mlem_provider_folder.deployment import processes
 
-from mlem.handle import DeploymentHandle
-from mlem.testing import CrashSafetySuite, LifeCycleSuite, OperationSuite
-from mlem.testing.life_cycle import DeploymentFixtures
+from mlem.testing import CrashSafetySuite, DeploymentFixtures, DeploymentHandle, LifeCycleSuite, OperationSuite
 
 
 class FolderFixtures(DeploymentFixtures):

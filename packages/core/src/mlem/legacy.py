@@ -43,12 +43,12 @@ class Lost:
 
     Attributes:
         path: Where it is: ``api_key``.
-        reason: Why it is left out, without its value.
+        reason: Why it is left out, without its value; by default that nothing stands for it here.
         todo: What its owner should do, where there is anything to do.
     """
 
     path: str
-    reason: str
+    reason: str = NONE
     todo: str = ""
 
     def __str__(self) -> str:

@@ -7,9 +7,8 @@ import tarfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from mlem.errors import ConflictError, DeclarationError
-from mlem.files import unusable
-from mlem.model import Model
+from mlem import ConflictError, DeclarationError, Model
+from mlem.provider import unusable
 from mlem_provider_docker import dockerfile, wheels
 from mlem_provider_docker.options import ImageOptions
 from mlem_provider_docker.recipe import Recipe, read_ca
@@ -33,7 +32,7 @@ def write(folder: Path, recipe: Recipe, options: ImageOptions, labels: Mapping[s
         ConflictError: The folder has other files, or an artifact is not what was saved.
         UserError: It can't be written.
     """
-    from mlem.saving import copy_model
+    from mlem.provider import copy_model
 
     try:
         _expect_ours(folder)

@@ -9,7 +9,7 @@ import json
 import shlex
 from collections.abc import Mapping
 
-from mlem.errors import DeclarationError
+from mlem import DeclarationError
 from mlem_provider_docker.recipe import Recipe
 
 HEADER = "# Made by mlem: the image of a saved model."

@@ -9,8 +9,8 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
-from mlem.protection import TOKENS_VARIABLE, seen_protection
-from mlem.step import Record
+from mlem import Record
+from mlem.provider import TOKENS_VARIABLE, seen_protection
 
 AS_MADE = "as_made"
 """In a record: what the Engine made of the settings that can be changed later."""

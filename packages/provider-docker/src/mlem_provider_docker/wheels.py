@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 
-from mlem.errors import PluginError
+from mlem import PluginError
 
 OWN: Mapping[str, str] = {"mlem-core": "mlem", "mlem-server": "mlem_server"}
 """The distributions that serve a model, with their import packages."""

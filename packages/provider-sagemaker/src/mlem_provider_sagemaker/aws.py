@@ -13,9 +13,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from mlem.clients.answers import Answer
-from mlem.errors import MlemError
-from mlem.process_local import this_process
+from mlem import MlemError
+from mlem.provider import Answer, this_process
 from mlem_provider_sagemaker.errors import GONE, translate
 
 if TYPE_CHECKING:
