@@ -101,7 +101,7 @@ def test_the_example_and_its_tests_import_from_the_doors_alone() -> None:
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_pages_for_authors_of_plugins_show_the_doors_alone(page: Path) -> None:
     blocks = re.findall(r"^```python[^\n]*\n(.*?)^```$", page.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
-    assert [name for block in blocks for name in behind_the_doors(block, "mlem_provider_folder", FOR_TESTS)] == []
+    assert [name for block in blocks for name in behind_the_doors(textwrap.dedent(block), "mlem_provider_folder", FOR_TESTS)] == []
 
 
 def test_a_module_that_goes_behind_a_door_is_named(tmp_path: Path) -> None:

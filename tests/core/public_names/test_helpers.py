@@ -5,7 +5,7 @@ A test is named after what it is an example of: `test_ready_asks_our_server` is 
 
 from __future__ import annotations
 
-import functools
+import copy
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -38,6 +38,7 @@ from mlem.provider import (
     FieldReader,
     HttpClient,
     Lost,
+    ProcessLocal,
     Translation,
     Unit,
     VariableError,
@@ -60,7 +61,6 @@ from mlem.provider import (
     serialize_data,
     served_by_04,
     suffixes_04,
-    this_process,
     unusable,
     word_of,
 )
@@ -122,6 +122,15 @@ def test_PROTECTION_FILES_are_paths_that_must_hold_for_the_server() -> None:
     assert {name: os.path.abspath(variables[name]) for name in PROTECTION_FILES if name in variables} == {
         "MLEM_SERVER_TLS_CERT": os.path.abspath("cert.pem")
     }
+
+
+def test_ProcessLocal_keeps_connections_from_forked_processes_and_copies() -> None:
+    def session() -> object:
+        return object()  # of the vendor's SDK; in a client, a function of the module and a private attribute
+
+    sessions = ProcessLocal(session)
+    assert sessions.get() is sessions.get()
+    assert copy.copy(sessions).get() is not sessions.get()
 
 
 def test_TOKENS_is_the_key_that_says_which_tokens_a_server_has(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -285,14 +294,6 @@ def test_served_by_04_is_the_error_of_a_client_for_what_was_adopted() -> None:
 def test_suffixes_04_name_a_state_that_is_set_aside() -> None:
     taken = {"app.04"}
     assert next(f"app{suffix}" for suffix in suffixes_04() if f"app{suffix}" not in taken) == "app.04-2"
-
-
-def test_this_process_keeps_a_connection_from_forked_processes() -> None:
-    @functools.lru_cache(maxsize=4)
-    def opened(url: str, _process: object) -> object:
-        return object()  # a session of the vendor's SDK
-
-    assert opened("https://api", this_process()) is opened("https://api", this_process())
 
 
 def test_unusable_is_the_error_for_a_file(tmp_path: Path) -> None:

@@ -108,7 +108,7 @@ class FolderProcess(Deployment):
     def logs(self, ctx: Context, state: State, *, follow: bool, tail: int | None) -> Iterator[str]:
         """Yield what is in the log file."""
         lines = Path(state.records[ServerStep.name]["folder"], "log").read_text().splitlines()
-        yield from lines if tail is None else lines[len(lines) - tail :]
+        yield from lines if tail is None else lines[max(len(lines) - tail, 0) :]
 
 
 def processes(lineage: str) -> list[psutil.Process]:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from mlem.holder import host_identity
     from mlem.legacy import ADOPTED, BY_04, Adopted, FieldReader, Lost, Translation, served_by_04, suffixes_04, word_of
     from mlem.pickling import other_python
-    from mlem.process_local import this_process
+    from mlem.process_local import ProcessLocal
     from mlem.protection import (
         FROM_HERE,
         PROTECTION,
@@ -54,6 +54,7 @@ _HOMES = {
     "Lost": "legacy",
     "PROTECTION": "protection",
     "PROTECTION_FILES": "protection",
+    "ProcessLocal": "process_local",
     "STATE_EXTENSION": "state",
     "TOKENS": "protection",
     "TOKENS_VARIABLE": "protection",
@@ -79,7 +80,6 @@ _HOMES = {
     "serialize_data": "data_writing",
     "served_by_04": "legacy",
     "suffixes_04": "legacy",
-    "this_process": "process_local",
     "unusable": "files",
     "word_of": "legacy",
 }
@@ -100,6 +100,7 @@ __all__ = [
     "HttpClient",
     "LeasedStateManager",
     "Lost",
+    "ProcessLocal",
     "Translation",
     "Unit",
     "VariableError",
@@ -122,7 +123,6 @@ __all__ = [
     "serialize_data",
     "served_by_04",
     "suffixes_04",
-    "this_process",
     "unusable",
     "word_of",
 ]

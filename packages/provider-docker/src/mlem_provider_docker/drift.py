@@ -47,7 +47,7 @@ def variables_of(found: Mapping[str, Any]) -> dict[str, str]:
 def stale_names(found: Mapping[str, Any], names: list[str]) -> list[str]:
     """Return the variables that a container has with another value than here; where they are not set, nobody can tell.
 
-    The server's tokens are told apart: see `mlem.protection`.
+    The server's tokens are told apart: see `mlem.provider.protection`.
     """
     there = variables_of(found)
     return [name for name in names if name != TOKENS_VARIABLE and name in os.environ and there.get(name) != os.environ[name]]
