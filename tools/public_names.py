@@ -102,7 +102,7 @@ def _shown(lines: list[str], module: ast.Module, test: ast.FunctionDef) -> str:
                 parts.insert(0, _source(lines, one, one))
                 needed |= _used(one)
             else:
-                parts.insert(0, f"# {one.name} is the example of {base}")
+                parts.insert(0, f"# {one.name}: see the example of {base}")
     parts.append(_source(lines, test.body[0], test))
     return "\n\n".join(["\n".join(_imports(module, needed)), *parts]).strip()
 

@@ -47,7 +47,7 @@ def test_an_example_stands_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(public_names, "EXAMPLES", tmp_path)
     assert public_names.examples() == {
         "Env": ["from mlem import Env\n\nclass Here(Env):\n    path = 1\n\nassert Here().path"],
-        "Value": ["import os\n\n# Here is the example of Env\n\nassert os.name, Here"],
+        "Value": ["import os\n\n# Here: see the example of Env\n\nassert os.name, Here"],
     }
 
 
