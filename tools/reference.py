@@ -1,13 +1,15 @@
-"""Write the reference pages from the code: `docs/reference/types.md` and `docs/reference/commands.md`."""
+"""Write the reference pages from the code: `types.md`, `commands.md` and `plugins.md` in `docs/reference`."""
 
 from __future__ import annotations
 
+import importlib
 import inspect
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import click
+import public_names
 from pydantic import BaseModel
 
 from mlem.cli.main import CONTEXT_SETTINGS, cli
@@ -56,7 +58,32 @@ def command_sections(command: click.Command, context: click.Context) -> Iterator
                 yield from command_sections(child, click.Context(child, info_name=name, parent=context, **CONTEXT_SETTINGS))
 
 
+PARAGRAPH = "\n\n"
+PLUGINS = """# Names for plugins
+
+What a plugin imports of ours: contracts from `mlem`, helpers from `mlem.provider`, and nothing else; its tests use `mlem.testing`, too.
+[Write a provider](../how-to/write-a-provider.md) shows how they go together.
+
+Every example is a test of this project. Some begin with something that is there already: `ctx` is the context of a run of a deployment
+`app`, whose model is a saved function `predict` that doubles numbers; `tmp_path` is an empty folder; `monkeypatch` sets variables of the
+environment.
+"""
+
+
+def plugins_page() -> str:
+    """Return the page about the names that plugins import."""
+    shown, parts = public_names.examples(), [PLUGINS]
+    for door in public_names.DOORS:
+        about = inspect.getdoc(importlib.import_module(door)) or ""
+        parts.append(f"## {door}\n\n{about.partition(PARAGRAPH)[2]}\n")
+        for name in public_names.names_of(door):
+            parts.append(f"### `{public_names.call_of(door, name)}`\n\n{public_names.summary(door, name)}\n")
+            parts += [f"```python\n{code}\n```\n" for code in shown[name]]
+    return "\n".join(parts)
+
+
 if __name__ == "__main__":
     FOLDER.mkdir(parents=True, exist_ok=True)
     (FOLDER / "types.md").write_text(types_page(), encoding="utf-8")
     (FOLDER / "commands.md").write_text(commands_page(), encoding="utf-8")
+    (FOLDER / "plugins.md").write_text(plugins_page(), encoding="utf-8")

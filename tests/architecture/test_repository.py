@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import importlib
+import importlib.metadata
 import re
 import subprocess
 import sys
@@ -11,6 +12,8 @@ import tomllib
 from pathlib import Path
 
 import pytest
+
+import mlem
 
 ROOT = Path(__file__).parents[2]
 PACKAGES = sorted(path.parent for path in ROOT.glob("packages/*/pyproject.toml"))
@@ -91,10 +94,21 @@ def test_nothing_that_is_committed_names_a_registry_or_a_machine() -> None:
     assert (found, [name for name in files if name.endswith("uv.lock")]) == ([], [])
 
 
-@pytest.mark.parametrize("module", ["mlem", "mlem_provider_docker"])
+@pytest.mark.parametrize("module", ["mlem", "mlem.provider", "mlem_provider_docker"])
 def test_every_public_name_is_found_and_sorted(module: str) -> None:
     found = importlib.import_module(module)
     homes = {name: getattr(found, name) for name in found.__all__}
-    assert (sorted(homes), set(homes)) == (sorted(found._HOMES), {*found.__all__})
+    assert (sorted({*homes} - {"__version__"}), set(homes)) == (sorted(found._HOMES), {*found.__all__})
     with pytest.raises(AttributeError, match="nothing"):
         _ = found.nothing
+
+
+def test_the_version_is_that_of_the_distribution() -> None:
+    assert mlem.__version__ == importlib.metadata.version("mlem-core")
+
+
+def test_mlem_and_mlem_provider_import_what_is_used_when_it_is_used() -> None:
+    script = "import sys, mlem, mlem.provider; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    roots = ("mlem", "pydantic", "pluggy", "importlib.metadata")
+    assert {name for name in done.stdout.split() if name.startswith(roots)} == {"mlem", "mlem.provider"}

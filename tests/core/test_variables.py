@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from mlem.env import Env
 from mlem.errors import DeclarationError
-from mlem.variables import VariableError, check_labels, check_names, check_variables
+from mlem.variables import VariableError, check_labels, check_variable_names, check_variables
 
 
 class StrangersEnv(Env):
@@ -44,7 +44,7 @@ def test_names_that_platforms_take_are_left_alone(name: str) -> None:
 
 def complaint(name: str) -> str | None:
     try:
-        check_names([name])
+        check_variable_names([name])
         check_labels({name: name})
     except VariableError as error:
         return str(error)

@@ -2,16 +2,39 @@
 
 from __future__ import annotations
 
+import ast
+import re
+import textwrap
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import psutil
-from mlem_provider_folder.deployment import processes
+import pytest
+from mlem_provider_folder.deployment import FolderEnv, FolderProcess, processes
 
-from mlem.handle import DeploymentHandle
-from mlem.testing import CrashSafetySuite, LifeCycleSuite, OperationSuite
-from mlem.testing.life_cycle import DeploymentFixtures
+from mlem import Context, State
+from mlem.testing import CrashSafetySuite, DeploymentFixtures, DeploymentHandle, LifeCycleSuite, OperationSuite
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_the_page_about_providers_shows_the_example_as_it_is() -> None:
+    page = (ROOT / "docs/how-to/write-a-provider.md").read_text(encoding="utf-8")
+    blocks = [ast.parse(textwrap.dedent(block)) for block in re.findall(r"^```python\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)]
+    modules = [ast.parse(path.read_text(encoding="utf-8")) for path in (ROOT / "examples/mlem-provider-folder/src").rglob("*.py")]
+    there = {ast.dump(node) for module in modules for node in ast.walk(module)}
+    parts = [part for block in blocks[:-1] for one in block.body for part in (one.body if isinstance(one, ast.ClassDef) else [one])]
+    assert [ast.unparse(part) for part in parts if ast.dump(part) not in there] == []
+    assert "mlem.testing" in ast.unparse(blocks[-1])
+
+
+@pytest.mark.parametrize(("tail", "lines"), [(None, ["a", "b", "c"]), (2, ["b", "c"]), (0, []), (5, ["a", "b", "c"])])
+def test_the_last_lines_of_a_log_are_shown(tmp_path: Path, tail: int | None, lines: list[str]) -> None:
+    (tmp_path / "log").write_text("a\nb\nc\n")
+    state = State(type="folder_process").with_record("server", {"folder": str(tmp_path)})
+    context = Context("app", state.lineage, FolderProcess(), FolderEnv(path=tmp_path))
+    assert [*FolderProcess().logs(context, state, follow=False, tail=tail)] == lines
 
 
 class FolderFixtures(DeploymentFixtures):

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import yaml
 
-from mlem.clients.probe import answers
+from mlem.provider import answers
 from mlem.state import is_state_04
 from mlem.testing import Project
 from mlem_provider_docker.sdk import Engine

@@ -13,9 +13,8 @@ from typing import Any
 
 import pytest
 
-from mlem import api
-from mlem.errors import ConflictError, DeclarationError, NotFoundError
-from mlem.model import Model, Requirement
+from mlem import ConflictError, DeclarationError, Model, NotFoundError, api
+from mlem.model import Requirement
 from mlem.testing import Project
 from mlem_provider_docker import context, dockerfile, wheels
 from mlem_provider_docker.builders import DockerBuilder

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from mlem.errors import DeclarationError, NotFoundError
+from mlem import DeclarationError, NotFoundError
 from mlem_provider_docker.endpoint import DEFAULT_HOST, Endpoint, resolve
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from mlem.deployment import DeploymentStatus
+from mlem import DeploymentStatus
 from mlem.testing import Project
 from mlem_provider_docker.ownership import LINEAGE_LABEL
 from mlem_provider_docker.sdk import Engine
@@ -184,7 +184,7 @@ def test_another_engine_than_the_one_it_is_on(project: Project, name: str) -> No
 
 
 def test_a_loopback_address_on_another_machine(plain: Project) -> None:
-    from mlem.errors import UserError
+    from mlem import UserError
     from mlem_provider_docker.container import url_of
     from mlem_provider_docker.endpoint import Endpoint
 

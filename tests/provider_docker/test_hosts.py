@@ -18,7 +18,7 @@ from pathlib import Path
 
 import pytest
 
-from mlem.errors import CredentialsError
+from mlem import CredentialsError
 from mlem.testing import Project
 from mlem_provider_docker.env import DockerEnv
 from mlem_provider_docker.sdk import Engine, connect

@@ -16,10 +16,8 @@ from typing import Any
 import docker.errors
 import pytest
 
-from mlem import api
-from mlem.errors import ConflictError
-from mlem.testing import Project
-from mlem.testing.projects import SAMPLE
+from mlem import ConflictError, api
+from mlem.testing import SAMPLE, Project
 from mlem_provider_docker import image
 from mlem_provider_docker.builders import DockerBuilder, DockerDirBuilder
 from mlem_provider_docker.dockerfile import BUILDER_LABEL

@@ -14,9 +14,8 @@ from typing import Any
 
 import pytest
 
-from mlem.deployment import Condition, DeploymentStatus
-from mlem.testing import Project
-from mlem.testing.projects import SAMPLE
+from mlem import Condition, DeploymentStatus
+from mlem.testing import SAMPLE, Project
 from mlem_provider_docker.ownership import LINEAGE_LABEL
 from mlem_provider_docker.sdk import Engine
 

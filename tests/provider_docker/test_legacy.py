@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
-from mlem.errors import DeclarationError
+from mlem import DeclarationError
 from mlem.plugins import registry
 from mlem_provider_docker.builders import DockerBuilder
 from mlem_provider_docker.deployment import DockerContainer

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
-from mlem.errors import ConflictError
+from mlem import ConflictError
 from mlem.testing import Project
 from mlem_provider_docker.in_image import write_pins
 from mlem_provider_docker.pins import Pins

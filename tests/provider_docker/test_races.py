@@ -10,8 +10,7 @@ from typing import Any
 
 import pytest
 
-from mlem import api
-from mlem.errors import PlatformError
+from mlem import PlatformError, api
 from mlem.plugins import registry
 from mlem.testing import Project
 from mlem_provider_docker import EngineAddress, connect

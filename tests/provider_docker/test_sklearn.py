@@ -15,10 +15,8 @@ from typing import Any
 import pytest
 from filelock import FileLock
 
-from mlem.client import Client
-from mlem.errors import MlemError
-from mlem.testing import Project
-from mlem.testing.projects import SAMPLE
+from mlem import Client, MlemError
+from mlem.testing import SAMPLE, Project
 from mlem_provider_docker.sdk import Engine
 
 TRAIN = """

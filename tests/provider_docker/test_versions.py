@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from mlem.errors import ConflictError, PluginError
-from mlem.model import Artifact, Model, Requirement
+from mlem import ConflictError, Model, PluginError
+from mlem.model import Artifact, Requirement
 from mlem_provider_docker.versions import check, differences, expect_python
 
 MODEL = Model(

@@ -11,8 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
-from mlem.testing import Project
-from mlem.testing.projects import SAMPLE
+from mlem.testing import SAMPLE, Project
 from mlem_provider_heroku.place import LINEAGE_VAR
 from mlem_provider_heroku.testing import HerokuSimulator
 

@@ -9,9 +9,7 @@ from typing import Any
 
 import pytest
 
-from mlem.handle import DeploymentHandle
-from mlem.testing import CrashSafetySuite, LifeCycleSuite, OperationSuite
-from mlem.testing.life_cycle import DeploymentFixtures
+from mlem.testing import CrashSafetySuite, DeploymentFixtures, DeploymentHandle, LifeCycleSuite, OperationSuite
 from mlem_provider_docker import LINEAGE_LABEL, Engine
 from mlem_provider_heroku.testing import HerokuSimulator
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from mlem.errors import CredentialsError
+from mlem import CredentialsError
 from mlem.testing import Project
 from mlem_provider_heroku.credentials import api_key
 

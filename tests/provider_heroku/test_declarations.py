@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from mlem.errors import DeclarationError
+from mlem import DeclarationError
 from mlem_provider_heroku.codes import EXPLANATIONS, explain, last_code, last_exit
 from mlem_provider_heroku.deployment import HerokuApp
 from mlem_provider_heroku.env import HerokuEnv

@@ -6,8 +6,7 @@ import re
 
 import pytest
 
-from mlem.testing import Project
-from mlem.testing.projects import SAMPLE
+from mlem.testing import SAMPLE, Project
 from mlem_provider_docker import LINEAGE_LABEL, Engine
 from mlem_provider_heroku.testing import HerokuSimulator
 from mlem_provider_heroku.testing.api_server import Tokens

@@ -15,10 +15,8 @@ from pathlib import Path
 
 import pytest
 
-from mlem.deployment import Condition, DeploymentStatus
-from mlem.handle import DeploymentHandle
-from mlem.testing import Project
-from mlem.testing.projects import SAMPLE
+from mlem import Condition, DeploymentStatus
+from mlem.testing import SAMPLE, DeploymentHandle, Project
 from mlem_provider_heroku.testing import HerokuSimulator
 from mlem_provider_heroku.testing.app_state import AppState
 from mlem_provider_heroku.testing.offers import EMAIL

@@ -11,9 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from mlem.deployment import Condition, DeploymentStatus
-from mlem.testing import Project
-from mlem.testing.projects import SAMPLE
+from mlem import Condition, DeploymentStatus
+from mlem.testing import SAMPLE, Project
 from mlem_provider_docker import LINEAGE_LABEL, Engine
 from mlem_provider_heroku.testing import HerokuSimulator
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from mlem.errors import MlemError, WaitTimeoutError
+from mlem import MlemError, WaitTimeoutError
 from mlem_provider_heroku.errors import translate
 from mlem_provider_heroku.sdk import Session
 

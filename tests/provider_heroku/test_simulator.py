@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from mlem.errors import NotFoundError
+from mlem import NotFoundError
 from mlem.testing import Project
 from mlem_provider_docker import Engine
 from mlem_provider_heroku.api import Heroku

@@ -15,9 +15,7 @@ from typing import Any, NoReturn
 import psutil
 import pytest
 
-from mlem.handle import DeploymentHandle
-from mlem.testing import CrashSafetySuite, LifeCycleSuite, OperationSuite, Project
-from mlem.testing.life_cycle import DeploymentFixtures
+from mlem.testing import CrashSafetySuite, DeploymentFixtures, DeploymentHandle, LifeCycleSuite, OperationSuite, Project
 from mlem_provider_local.process import find
 
 

@@ -7,8 +7,8 @@ from importlib.metadata import version
 
 import pytest
 
-from mlem.errors import PluginError
-from mlem.model import Artifact, Model, Requirement
+from mlem import Model, PluginError
+from mlem.model import Artifact, Requirement
 from mlem.pickling import PYTHON
 from mlem_provider_local.environment import differences, expect_python
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from mlem.errors import MlemError
+from mlem import MlemError
 from mlem.testing import LifeCycleSuite, OperationSuite, Project
 
 from .test_conformance import LocalFixtures

@@ -13,7 +13,7 @@ from typing import IO
 import psutil
 import pytest
 
-from mlem.errors import PlatformError
+from mlem import PlatformError
 from mlem_provider_local.log_file import LOG_FILE
 from mlem_provider_local.process import Label, Server, find, listen, lookup, start, stop
 

@@ -7,9 +7,8 @@ from typing import Any
 
 import pytest
 
-from mlem import api
+from mlem import GateError, api
 from mlem.config import set_setting
-from mlem.errors import GateError
 
 pytest.importorskip("sklearn")
 pytest.importorskip("skops", minversion="0.14")

@@ -9,9 +9,8 @@ from typing import Any
 import pytest
 import yaml
 
-from mlem.errors import DeclarationError
-from mlem.testing import Project
-from mlem.testing.projects import SAMPLE
+from mlem import DeclarationError
+from mlem.testing import SAMPLE, Project
 from mlem_provider_sagemaker.aws import connect
 from mlem_provider_sagemaker.deployment import SagemakerDeployment
 from mlem_provider_sagemaker.env import SagemakerEnv

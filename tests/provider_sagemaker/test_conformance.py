@@ -11,9 +11,7 @@ from typing import Any
 
 import pytest
 
-from mlem.handle import DeploymentHandle
-from mlem.testing import CrashSafetySuite, LifeCycleSuite, OperationSuite, Project
-from mlem.testing.life_cycle import DeploymentFixtures
+from mlem.testing import CrashSafetySuite, DeploymentFixtures, DeploymentHandle, LifeCycleSuite, OperationSuite, Project
 from mlem_provider_sagemaker.aws import connect
 
 from .conftest import fields

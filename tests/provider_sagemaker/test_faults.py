@@ -7,9 +7,8 @@ from typing import Any
 import pytest
 import sagemaker_server
 
-from mlem.errors import MlemError
-from mlem.testing import Project
-from mlem.testing.projects import SAMPLE
+from mlem import MlemError
+from mlem.testing import SAMPLE, Project
 
 from .conftest import APP, deploy, lineage_of
 

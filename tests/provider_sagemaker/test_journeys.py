@@ -11,10 +11,8 @@ from typing import Any
 
 import pytest
 
-from mlem.deployment import Condition, DeploymentStatus
-from mlem.errors import DataError
-from mlem.testing import Project
-from mlem.testing.projects import SAMPLE
+from mlem import Condition, DataError, DeploymentStatus
+from mlem.testing import SAMPLE, Project
 from mlem_provider_docker import LINEAGE_LABEL, Engine
 from mlem_provider_sagemaker.aws import connect
 

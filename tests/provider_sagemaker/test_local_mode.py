@@ -10,8 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from mlem.testing import Project
-from mlem.testing.projects import SAMPLE
+from mlem.testing import SAMPLE, Project
 from mlem_provider_docker import Engine
 
 SCRIPT = """

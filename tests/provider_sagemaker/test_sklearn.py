@@ -9,8 +9,7 @@ import pandas as pd
 import pytest
 from filelock import FileLock
 
-from mlem import api
-from mlem.errors import DataError
+from mlem import DataError, api
 from mlem.testing import Project
 from mlem_provider_docker import Engine
 

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
+from mlem import DeclarationError, PlatformError
 from mlem.config import load_config
-from mlem.errors import DeclarationError, PlatformError
 from mlem.stores.probe import probe
 from mlem.testing import Project
 from mlem.trace import expect_nowhere_else
@@ -100,9 +100,8 @@ def test_a_uri_without_a_bucket_is_told(moto: Any, tmp_path: Path, uri: str) -> 
 
 def test_a_second_process_is_refused_with_the_holders_name(seaweedfs: Any, tmp_path: Path) -> None:
     """The lock is seen from another process, by its own connection."""
-    from mlem.errors import LockedError
+    from mlem import LockedError, State
     from mlem.holder import new_lock
-    from mlem.state import State
 
     manager = S3StateManager(uri="s3://states/two", endpoint_url=seaweedfs.url)
     one, two = manager.store(tmp_path), manager.store(tmp_path)
@@ -115,8 +114,8 @@ def test_a_second_process_is_refused_with_the_holders_name(seaweedfs: Any, tmp_p
 
 
 def test_one_locked_write_costs_three_requests_counted_on_the_wire(seaweedfs: Any, tmp_path: Path) -> None:
+    from mlem import State
     from mlem.holder import new_lock
-    from mlem.state import State
 
     manager = S3StateManager(uri="s3://states/three", endpoint_url=seaweedfs.url)
     store: Any = manager.store(tmp_path)

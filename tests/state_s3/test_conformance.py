@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from mlem.state_manager import StateManager
+from mlem import StateManager
 from mlem.stores.fsspec import FsspecStateManager
-from mlem.testing.store_suite import StateManagerFixtures, StateManagerSuite, StoreSuite
+from mlem.testing import StateManagerFixtures, StateManagerSuite, StoreSuite
 from mlem_state_s3.state_manager import S3StateManager
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import botocore.exceptions
 import pytest
 
-from mlem.errors import ConflictError, CredentialsError, MlemError, NotFoundError, PlatformError, StateUnknownError, UserError
+from mlem import ConflictError, CredentialsError, MlemError, NotFoundError, PlatformError, StateUnknownError, UserError
 from mlem_state_s3.errors import translate
 
 

@@ -16,9 +16,8 @@ from typing import Any
 
 import pytest
 
-from mlem.errors import ConflictError, StateUnknownError
+from mlem import ABSENT, ConflictError, StateUnknownError
 from mlem.settled import SettledStore
-from mlem.state_manager import ABSENT
 from mlem.stores.fsspec import FsspecStateManager
 from mlem.testing.faults import FAULTS, FaultProxy
 from mlem.testing.history import Recorder, RecordingStore, linearize, load_history

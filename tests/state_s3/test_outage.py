@@ -11,9 +11,8 @@ from typing import Any
 
 import pytest
 
-from mlem.errors import StateUnknownError
+from mlem import State, StateUnknownError
 from mlem.holder import new_lock
-from mlem.state import State
 from mlem.testing.faults import FaultProxy
 from mlem_state_s3.state_manager import S3StateManager
 

@@ -12,10 +12,7 @@ from typing import Any, ClassVar
 
 from pydantic import Field
 
-from mlem.errors import ConflictError
-from mlem.hookspecs import hookimpl
-from mlem.place import Place
-from mlem.step import Context, Record, Step
+from mlem import ConflictError, Context, Place, Record, Step, hookimpl
 from mlem_provider_local import process
 from mlem_provider_local.deployment import LocalProcess
 from mlem_provider_local.env import LocalEnv

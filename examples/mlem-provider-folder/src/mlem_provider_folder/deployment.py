@@ -14,15 +14,8 @@ from typing import ClassVar, cast
 import psutil
 from pydantic import Field
 
-from mlem.client import Client
-from mlem.clients.http import HttpClient
-from mlem.clients.probe import ready
-from mlem.deployment import Condition, Deployment, DeploymentStatus
-from mlem.env import Env
-from mlem.protection import TOKENS_VARIABLE, passed_tokens, protection, seen_protection
-from mlem.saving import copy_model
-from mlem.state import State
-from mlem.step import Change, Context, Record, Step, differences
+from mlem import Change, Client, Condition, Context, Deployment, DeploymentStatus, Env, Record, State, Step
+from mlem.provider import TOKENS_VARIABLE, HttpClient, copy_model, differences, passed_tokens, protection, ready, seen_protection
 
 
 class FolderEnv(Env):
@@ -115,7 +108,7 @@ class FolderProcess(Deployment):
     def logs(self, ctx: Context, state: State, *, follow: bool, tail: int | None) -> Iterator[str]:
         """Yield what is in the log file."""
         lines = Path(state.records[ServerStep.name]["folder"], "log").read_text().splitlines()
-        yield from lines if tail is None else lines[len(lines) - tail :]
+        yield from lines if tail is None else lines[max(len(lines) - tail, 0) :]
 
 
 def processes(lineage: str) -> list[psutil.Process]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from mlem.hookspecs import hookimpl
+from mlem import hookimpl
 
 api_version = 1
 

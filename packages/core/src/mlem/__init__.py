@@ -1,6 +1,8 @@
 """Deploy a saved model to any platform with one command, and keep track of it there.
 
-The names below are what providers, state managers and model types are written with. `mlem.api` is what programs use.
+The names below are the contracts that providers, state managers, builders and model types are written against: the first of two doors.
+The second, `mlem.provider`, has what helps to keep them, and `mlem.testing` tests whether they are kept. A plugin imports nothing else
+of ours. `mlem.api` is what programs use.
 """
 
 from __future__ import annotations
@@ -13,61 +15,117 @@ if TYPE_CHECKING:
     from mlem.client import Client
     from mlem.deployment import Condition, Deployment, DeploymentStatus
     from mlem.env import Env
-    from mlem.errors import MlemError
+    from mlem.errors import (
+        ConflictError,
+        CredentialsError,
+        DataError,
+        DeclarationError,
+        GateError,
+        LockedError,
+        MlemError,
+        NotFoundError,
+        PlatformError,
+        PluginError,
+        StateUnknownError,
+        UserError,
+        WaitTimeoutError,
+    )
     from mlem.hookspecs import hookimpl
+    from mlem.interface import Interface
     from mlem.model import Model
     from mlem.model_types.base import ModelType
-    from mlem.state import LockInfo, Release, State
-    from mlem.state_manager import StateManager, Store
+    from mlem.objects import Value
+    from mlem.place import Place
+    from mlem.state import Release, State
+    from mlem.state_manager import ABSENT, StateManager, Store, Versioned
     from mlem.step import Change, Context, Record, Step
 
+    __version__: str
+
 _HOMES = {
+    "ABSENT": "state_manager",
     "Builder": "builder",
     "Change": "step",
     "Client": "client",
     "Condition": "deployment",
+    "ConflictError": "errors",
     "Context": "step",
+    "CredentialsError": "errors",
+    "DataError": "errors",
+    "DeclarationError": "errors",
     "Deployment": "deployment",
     "DeploymentStatus": "deployment",
     "Env": "env",
-    "LockInfo": "state",
+    "GateError": "errors",
+    "Interface": "interface",
+    "LockedError": "errors",
     "MlemError": "errors",
     "Model": "model",
     "ModelType": "model_types.base",
+    "NotFoundError": "errors",
+    "Place": "place",
+    "PlatformError": "errors",
+    "PluginError": "errors",
     "Record": "step",
     "Release": "state",
     "State": "state",
     "StateManager": "state_manager",
+    "StateUnknownError": "errors",
     "Step": "step",
     "Store": "state_manager",
+    "UserError": "errors",
+    "Value": "objects",
+    "Versioned": "state_manager",
+    "WaitTimeoutError": "errors",
     "hookimpl": "hookspecs",
 }
 
 __all__ = [
+    "ABSENT",
     "Builder",
     "Change",
     "Client",
     "Condition",
+    "ConflictError",
     "Context",
+    "CredentialsError",
+    "DataError",
+    "DeclarationError",
     "Deployment",
     "DeploymentStatus",
     "Env",
-    "LockInfo",
+    "GateError",
+    "Interface",
+    "LockedError",
     "MlemError",
     "Model",
     "ModelType",
+    "NotFoundError",
+    "Place",
+    "PlatformError",
+    "PluginError",
     "Record",
     "Release",
     "State",
     "StateManager",
+    "StateUnknownError",
     "Step",
     "Store",
+    "UserError",
+    "Value",
+    "Versioned",
+    "WaitTimeoutError",
+    "__version__",
     "hookimpl",
 ]
 
 
 def __getattr__(name: str) -> Any:
     """Import a public name at its first use: `import mlem` stays cheap."""
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("mlem-core")
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
+    return getattr(importlib.import_module(f"mlem.{_HOMES[name]}"), name)

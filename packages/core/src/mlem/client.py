@@ -48,7 +48,7 @@ class Client(MlemObject, ABC):
     same name; `call` reaches every method.
 
     A client that has been used may be copied, pickled and taken through a fork: a subclass keeps its connections in a private attribute
-    of the type `mlem.process_local.ProcessLocal`.
+    of the type `mlem.provider.ProcessLocal`.
 
     Example::
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 hookspec = pluggy.HookspecMarker("mlem")
 hookimpl = pluggy.HookimplMarker("mlem")
+"""Marks a function of a plugin as an implementation of the hook of its name: ``mlem_envs``, ``mlem_deployments`` and so on."""
 
 API_VERSION = 1
 """The version of these hooks; a plugin may state the one it was written for as ``api_version``."""

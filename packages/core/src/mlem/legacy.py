@@ -12,9 +12,9 @@ from mlem.errors import ConflictError, DeclarationError
 OF_04 = "of-mlem-0-4"
 """The code of errors about what MLEM 0.4 wrote and ``mlem migrate`` takes along."""
 ADOPTED = "adopted"
-"""In a record: who made what it is of, where it was not us."""
+"""The key of a record that says who made what it is of, where it was not us."""
 BY_04 = "MLEM 0.4"
-"""What such a record says."""
+"""What a record says under `ADOPTED`."""
 TYPES_04 = frozenset({"flyio", "kubernetes"})
 """The types of envs and deployments that MLEM 0.4 had and no provider of this project has."""
 _SECTIONS_04 = frozenset({"aws", "bitbucket", "docker", "flyio", "heroku", "pandas", "sagemaker", "torch"})
@@ -43,12 +43,12 @@ class Lost:
 
     Attributes:
         path: Where it is: ``api_key``.
-        reason: Why it is left out, without its value.
+        reason: Why it is left out, without its value; by default that nothing stands for it here.
         todo: What its owner should do, where there is anything to do.
     """
 
     path: str
-    reason: str
+    reason: str = NONE
     todo: str = ""
 
     def __str__(self) -> str:

@@ -22,17 +22,25 @@ from typing import Any
 from mlem.errors import UserError
 
 TOKENS_VARIABLE = "MLEM_SERVER_TOKENS"
+"""The variable with the tokens of a server, in the environment of a command and in that of the server."""
 TOKEN_FILE_VARIABLE = "MLEM_SERVER_TOKEN_FILE"  # noqa: S105  # the name of a variable
 TOKEN_VARIABLE = "MLEM_TOKEN"  # noqa: S105  # the same
 """The token of a caller."""
 TLS_VARIABLE = "MLEM_SERVER_TLS_CERT"
 TLS_KEY_VARIABLE = "MLEM_SERVER_TLS_KEY"
+PROTECTION_FILES = (TOKEN_FILE_VARIABLE, TLS_VARIABLE, TLS_KEY_VARIABLE)
+"""The variables that name files of what protects a server: its tokens, its certificate, its key."""
 
-TOKENS, TLS = "tokens", "tls"
+TOKENS = "tokens"
+"""The key of a record that says which tokens a server has: `FROM_HERE`, ``file`` where it reads a file of them, None for none."""
+TLS = "tls"
 PROTECTION = (TOKENS, TLS)
-"""Keys of a record: ``tokens`` is ``yes`` where the server has those of `TOKENS_VARIABLE`, ``file`` where it reads a file of them."""
-FROM_HERE, FROM_FILE, OTHERS = "yes", "file", "others"
-"""Values of ``tokens``; `OTHERS` is only observed: the server has other tokens than this command."""
+"""All keys of a record that say what protects a server."""
+FROM_HERE = "yes"
+"""What the key `TOKENS` says where the server has the tokens of the command, those of `TOKENS_VARIABLE`."""
+FROM_FILE = "file"
+OTHERS = "others"
+"""Only observed: the server has other tokens than this command."""
 
 
 def tokens_in(text: str, source: str) -> tuple[str, ...]:

@@ -18,8 +18,9 @@ from mlem.validation import validate
 from mlem.yaml_file import dump, parse_mapping
 
 SCHEMA_VERSION = 2
-EXTENSION = ".mlem.state"
-ERRORED = f".errored{EXTENSION}"
+STATE_EXTENSION = ".mlem.state"
+"""What the file or the key of a state ends with, in every store."""
+ERRORED = f".errored{STATE_EXTENSION}"
 """What a state is kept under that could not be written, to be pushed."""
 
 

@@ -13,11 +13,11 @@ from typing import Any
 from mlem.errors import ConflictError, MlemError, UserError
 from mlem.files import unusable, write_atomic
 from mlem.plugins import registry
-from mlem.state import EXTENSION, State, of_04
+from mlem.state import STATE_EXTENSION, State, of_04
 from mlem.state_manager import StateManager, Store
 from mlem.yaml_file import dump, read_mapping
 
-SUFFIX = f"{EXTENSION}.at"
+SUFFIX = f"{STATE_EXTENSION}.at"
 
 
 @dataclass(frozen=True)
@@ -125,7 +125,7 @@ def _others(manager: StateManager, root: Path, name: str) -> list[StateManager]:
         if {**noted, "made_by": ""} != {**_fields(manager), "made_by": ""}:  # a later version of it is the same manager
             cls = registry().get("state_manager", str(noted.get("type")), str(noted.get("made_by") or ""))
             others.append(cls.from_data(noted, str(path)))
-    if manager.shared and (root / f"{name}{EXTENSION}").is_file():
+    if manager.shared and (root / f"{name}{STATE_EXTENSION}").is_file():
         others.append(registry().get("state_manager", "local").from_data({}, "local"))
     return others
 

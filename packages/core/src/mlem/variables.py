@@ -25,7 +25,7 @@ class VariableError(ValueError):
         self.hint = hint
 
 
-def check_names(names: Iterable[Any], field: str = "") -> None:
+def check_variable_names(names: Iterable[Any], field: str = "") -> None:
     """Check names of variables: what a shell, a container and a process all take.
 
     Args:
@@ -50,7 +50,7 @@ def check_variables(variables: Mapping[Any, Any], field: str = "") -> None:
     Raises:
         VariableError: One can't be used, or has the server's tokens.
     """
-    check_names(variables, field)
+    check_variable_names(variables, field)
     if TOKENS_VARIABLE in variables:
         raise VariableError(f"{_in(field)}{TOKENS_VARIABLE}: tokens belong in no declaration, which others can read", _RIGHT_WAY)
     for name, value in variables.items():
@@ -81,7 +81,7 @@ def check_environment(declared: Any) -> None:
     if isinstance(variables, Mapping):
         check_variables(variables, "environment")
     if isinstance(names, list | tuple):
-        check_names(names, "pass_environment")
+        check_variable_names(names, "pass_environment")
 
 
 def _in(field: str) -> str:

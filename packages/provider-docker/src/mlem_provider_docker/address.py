@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Self
 
 from pydantic import Field, model_validator
 
-from mlem.objects import Value
+from mlem import Value
 
 if TYPE_CHECKING:
     from mlem_provider_docker.endpoint import Endpoint

@@ -11,9 +11,8 @@ import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from mlem.errors import ConflictError, NotFoundError
-from mlem.legacy import ADOPTED, BY_04, Adopted, FieldReader
-from mlem.step import Record
+from mlem import ConflictError, NotFoundError, Record
+from mlem.provider import ADOPTED, BY_04, Adopted, FieldReader
 from mlem_provider_docker import container, drift
 from mlem_provider_docker.ownership import is_our_container
 
@@ -123,7 +122,7 @@ def _reachable(engine: Engine, bind_address: str) -> bool:
 
 def ready_04(url: str | None, timeout_s: float, *, direct: bool = False) -> tuple[bool, str]:
     """Ask a server of MLEM 0.4 for its interface: it has no address that says whether the model answers."""
-    from mlem.clients.probe import answers
+    from mlem.provider import answers
 
     if not url:
         return True, "it publishes no port, so that only the Engine says so"

@@ -6,7 +6,7 @@ import io
 import tarfile
 from collections.abc import Iterable
 
-from mlem.errors import PlatformError
+from mlem import PlatformError
 
 
 def read_at_most(chunks: Iterable[bytes], most_bytes: int, what: str) -> bytes:

@@ -8,9 +8,8 @@ from typing import Any, ClassVar
 
 from pydantic import Field
 
-from mlem.builder import Builder
-from mlem.legacy import Translation
-from mlem.model import Model
+from mlem import Builder, Model
+from mlem.provider import Translation
 from mlem_provider_docker.env import DockerEnv, Registry
 from mlem_provider_docker.options import ImageOptions
 from mlem_provider_docker.recipe import Recipe

@@ -9,10 +9,8 @@ import random
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from mlem.deployment import Condition, DeploymentStatus
-from mlem.errors import ConflictError, DeclarationError, UserError
-from mlem.protection import PROTECTION, passed_tokens
-from mlem.step import Record
+from mlem import Condition, ConflictError, DeclarationError, DeploymentStatus, Record, UserError
+from mlem.provider import PROTECTION, passed_tokens
 from mlem_provider_docker.image import DEPLOYMENT_LABEL, MODEL_LABEL, owner
 from mlem_provider_docker.ownership import LINEAGE_LABEL, MADE_FROM_LABEL, is_our_container
 

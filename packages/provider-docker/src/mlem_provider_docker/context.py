@@ -7,9 +7,8 @@ import tarfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from mlem.errors import ConflictError, DeclarationError
-from mlem.files import unusable
-from mlem.model import Model
+from mlem import ConflictError, DeclarationError, Model
+from mlem.provider import unusable
 from mlem_provider_docker import dockerfile, wheels
 from mlem_provider_docker.in_image import write_pins
 from mlem_provider_docker.options import ImageOptions
@@ -44,7 +43,7 @@ def write(
         ConflictError: The folder has other files, or an artifact is not what was saved.
         UserError: It can't be written.
     """
-    from mlem.saving import copy_model
+    from mlem.provider import copy_model
 
     try:
         _expect_ours(folder)

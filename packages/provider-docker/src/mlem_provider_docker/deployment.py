@@ -9,19 +9,13 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, cast
 
 from pydantic import Field, field_validator
 
-from mlem.deployment import Condition, Deployment, DeploymentStatus
-from mlem.errors import NotFoundError
-from mlem.fields import Unit
-from mlem.legacy import Adopted, Translation, served_by_04
-from mlem.place import Place
-from mlem.step import Context, Record, Step
-from mlem.variables import check_labels
+from mlem import Condition, Context, Deployment, DeploymentStatus, NotFoundError, Place, Record, Step
+from mlem.provider import Adopted, Translation, Unit, check_labels, served_by_04
 from mlem_provider_docker.options import ImageOptions
 from mlem_provider_docker.steps import ContainerStep, ImageStep
 
 if TYPE_CHECKING:
-    from mlem.client import Client
-    from mlem.state import State
+    from mlem import Client, State
     from mlem_provider_docker.env import DockerEnv
     from mlem_provider_docker.sdk import Engine
 
@@ -151,8 +145,7 @@ class DockerContainer(ImageOptions, Deployment):
 
     def condition(self, ctx: Context, state: State) -> Condition:
         """Inspect the container, then ask the server whether it is ready."""
-        from mlem.clients.probe import ready
-        from mlem.legacy import ADOPTED
+        from mlem.provider import ADOPTED, ready
         from mlem_provider_docker import container
         from mlem_provider_docker.adoption import ready_04
 
@@ -189,8 +182,7 @@ class DockerContainer(ImageOptions, Deployment):
 
     def client(self, ctx: Context, state: State) -> Client:
         """Return an HTTP client."""
-        from mlem.clients.http import HttpClient
-        from mlem.legacy import ADOPTED
+        from mlem.provider import ADOPTED, HttpClient
 
         if state.records.get(ContainerStep.name, {}).get(ADOPTED):
             raise served_by_04(ctx.name)

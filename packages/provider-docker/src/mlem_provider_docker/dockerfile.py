@@ -10,7 +10,7 @@ import shlex
 from collections.abc import Mapping
 from pathlib import Path
 
-from mlem.errors import DeclarationError
+from mlem import DeclarationError
 from mlem_provider_docker import pins
 from mlem_provider_docker.in_image import harden
 from mlem_provider_docker.in_image.write_pins import HASHED, UNHASHED

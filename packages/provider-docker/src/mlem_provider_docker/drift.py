@@ -9,8 +9,8 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
-from mlem.protection import TOKENS_VARIABLE, seen_protection
-from mlem.step import Record
+from mlem import Record
+from mlem.provider import TOKENS_VARIABLE, seen_protection
 
 AS_MADE = "as_made"
 """In a record: what the Engine made of the settings that can be changed later."""
@@ -47,7 +47,7 @@ def variables_of(found: Mapping[str, Any]) -> dict[str, str]:
 def stale_names(found: Mapping[str, Any], names: list[str]) -> list[str]:
     """Return the variables that a container has with another value than here; where they are not set, nobody can tell.
 
-    The server's tokens are told apart: see `mlem.protection`.
+    The server's tokens are told apart: see `mlem.provider.protection`.
     """
     there = variables_of(found)
     return [name for name in names if name != TOKENS_VARIABLE and name in os.environ and there.get(name) != os.environ[name]]

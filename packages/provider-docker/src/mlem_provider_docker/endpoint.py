@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from mlem.errors import DeclarationError, NotFoundError
-from mlem.files import unusable
+from mlem import DeclarationError, NotFoundError
+from mlem.provider import unusable
 from mlem_provider_docker import docker_config
 
 DEFAULT_HOST = "npipe:////./pipe/docker_engine" if sys.platform == "win32" else "unix:///var/run/docker.sock"

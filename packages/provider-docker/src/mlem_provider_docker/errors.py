@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from mlem.errors import ConflictError, CredentialsError, MlemError, NotFoundError, PlatformError, UserError, WaitTimeoutError
+from mlem import ConflictError, CredentialsError, MlemError, NotFoundError, PlatformError, UserError, WaitTimeoutError
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mlem.errors import ConflictError, MlemError, PlatformError
-from mlem.model import Model
+from mlem import ConflictError, MlemError, Model, PlatformError
 from mlem_provider_docker import context, dockerfile, versions, wheels
 from mlem_provider_docker.errors import translate
 from mlem_provider_docker.options import ImageOptions

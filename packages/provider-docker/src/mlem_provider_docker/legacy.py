@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from mlem.legacy import NONE, FieldReader, Lost, Translation, word_of
+from mlem.provider import FieldReader, Lost, Translation, word_of
 
 # What MLEM 0.4 wrote into a file is there even where it has no meaning here any more: these were its defaults.
 _ARGS_DEFAULTS = {
@@ -85,7 +85,7 @@ def _server(server: Any) -> Iterator[Lost]:
     if kind != "fastapi":
         yield Lost("server", f"{kind!r} has no counterpart: there is one server, which speaks HTTP with JSON", "see docs/how-to/serve.md")
     elif isinstance(server, Mapping):
-        yield from (Lost(f"server.{key}", NONE) for key in server if key not in ("type", "host", "port"))
+        yield from (Lost(f"server.{key}") for key in server if key not in ("type", "host", "port"))
 
 
 def _image(reader: FieldReader, fields: dict[str, Any], image: Any) -> Iterator[Lost]:
@@ -136,7 +136,7 @@ def _args(reader: FieldReader, fields: dict[str, Any], args: Any) -> Iterator[Lo
             for item in value or []:
                 _set_env(reader, fields, str(item))
         elif value not in (None, _ARGS_DEFAULTS.get(key)):
-            yield Lost(f"args.{key}", NONE, _INSTEAD.get(key, ""))
+            yield Lost(f"args.{key}", todo=_INSTEAD.get(key, ""))
 
 
 def _set_env(reader: FieldReader, fields: dict[str, Any], item: str) -> None:

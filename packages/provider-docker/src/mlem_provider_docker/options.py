@@ -8,7 +8,7 @@ from pathlib import Path
 from packaging.requirements import InvalidRequirement, Requirement
 from pydantic import Field, field_validator
 
-from mlem.objects import Value
+from mlem import Value
 
 IMAGE_PATTERN = r"^[0-9A-Za-z][0-9A-Za-z._-]*(:[0-9]+)?(/[0-9A-Za-z._-]+)*(:[0-9A-Za-z_][0-9A-Za-z._-]*)?(@[0-9A-Za-z+._-]+:[0-9a-fA-F]+)?$"
 """A reference of an image. Source: https://pkg.go.dev/github.com/distribution/reference, its grammar (read 2026-11)."""

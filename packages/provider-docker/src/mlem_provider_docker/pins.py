@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from mlem.errors import ConflictError
+from mlem import ConflictError
 
 FOLDER = "/venv/pins"
 """Where an image has them."""

@@ -7,11 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from mlem.clients.probe import ready
-from mlem.deployment import DeploymentStatus
-from mlem.errors import MlemError, PlatformError
-from mlem.protection import has_these_tokens
-from mlem.step import Context, Record
+from mlem import Context, DeploymentStatus, MlemError, PlatformError, Record
+from mlem.provider import has_these_tokens, ready
 from mlem_provider_docker import adoption, container, drift
 from mlem_provider_docker.sdk import Engine
 

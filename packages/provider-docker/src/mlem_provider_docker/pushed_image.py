@@ -6,8 +6,7 @@ from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
-from mlem.errors import ConflictError, PlatformError
-from mlem.step import Context, Record, Step
+from mlem import ConflictError, Context, PlatformError, Record, Step
 
 if TYPE_CHECKING:
     from mlem_provider_docker.address import EngineAddress

@@ -13,8 +13,8 @@ from pathlib import Path
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from mlem.files import unusable
-from mlem.model import Model
+from mlem import Model
+from mlem.provider import unusable
 from mlem_provider_docker import wheels
 from mlem_provider_docker.options import ImageOptions
 from mlem_provider_docker.versions import minor_of

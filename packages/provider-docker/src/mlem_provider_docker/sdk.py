@@ -9,8 +9,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import IO, TYPE_CHECKING, Any, cast
 
-from mlem.errors import CredentialsError, MlemError
-from mlem.place import Place
+from mlem import CredentialsError, MlemError, Place
 from mlem_provider_docker import docker_config
 from mlem_provider_docker.archive import files_in, read_at_most
 from mlem_provider_docker.errors import text_of, translate

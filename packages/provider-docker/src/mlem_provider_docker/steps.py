@@ -6,10 +6,8 @@ import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, ClassVar, cast
 
-from mlem.errors import ConflictError, NotFoundError
-from mlem.legacy import ADOPTED
-from mlem.protection import protection
-from mlem.step import Change, Context, Record, Step, differences
+from mlem import Change, ConflictError, Context, NotFoundError, Record, Step
+from mlem.provider import ADOPTED, differences, protection
 
 if TYPE_CHECKING:
     from mlem_provider_docker.deployment import DockerContainer

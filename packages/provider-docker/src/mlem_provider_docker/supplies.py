@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from mlem.errors import MlemError
+from mlem import MlemError
 from mlem_provider_docker import pins
 from mlem_provider_docker.dockerfile import BASE_LABEL, BUILDER_LABEL
 from mlem_provider_docker.in_image.write_pins import HASHED, UNHASHED

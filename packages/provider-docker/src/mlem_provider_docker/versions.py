@@ -8,9 +8,8 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 
-from mlem.errors import ConflictError
-from mlem.model import Model
-from mlem.pickling import other_python
+from mlem import ConflictError, Model
+from mlem.provider import other_python
 
 ABI_RELEVANT = frozenset(
     {

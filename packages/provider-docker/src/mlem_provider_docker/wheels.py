@@ -16,7 +16,7 @@ from pathlib import Path
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from mlem.errors import PluginError
+from mlem import PluginError
 
 OWN: Mapping[str, str] = {"mlem-core": "mlem", "mlem-server": "mlem_server"}
 """The distributions that serve a model, with their import packages."""

@@ -6,9 +6,8 @@ import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from mlem.errors import ConflictError, NotFoundError
-from mlem.legacy import ADOPTED, BY_04, Adopted, FieldReader
-from mlem.step import Context
+from mlem import ConflictError, Context, NotFoundError
+from mlem.provider import ADOPTED, BY_04, Adopted, FieldReader
 from mlem_provider_heroku.limits import APP_NAME, DYNO_MEMORY_MIB
 from mlem_provider_heroku.place import LINEAGE_VAR, deployment_of, env_of
 
@@ -114,6 +113,6 @@ def _id_of(old: Mapping[str, Any]) -> str:
 
 def ready_04(url: str, timeout_s: float) -> tuple[bool, str]:
     """Ask a server of MLEM 0.4 for its interface: it has no address that says whether the model answers."""
-    from mlem.clients.probe import answers
+    from mlem.provider import answers
 
     return answers(url, "/interface.json", timeout_s)

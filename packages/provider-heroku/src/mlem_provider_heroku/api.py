@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from mlem.errors import ConflictError, MlemError, PlatformError, WaitTimeoutError
+from mlem import ConflictError, MlemError, PlatformError, WaitTimeoutError
 from mlem_provider_heroku.credentials import api_key
 from mlem_provider_heroku.sdk import Session, pause_s
 

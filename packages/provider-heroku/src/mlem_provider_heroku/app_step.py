@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from mlem.errors import ConflictError, CredentialsError, NotFoundError
-from mlem.step import Change, Context, Record, Step, differences
+from mlem import Change, ConflictError, Context, CredentialsError, NotFoundError, Record, Step
+from mlem.provider import differences
 from mlem_provider_heroku.look import APP, Look
 from mlem_provider_heroku.place import LINEAGE_VAR, app_name, deployment_of, env_of, new_name, parked_name
 

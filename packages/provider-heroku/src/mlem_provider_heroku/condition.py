@@ -7,9 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from mlem.deployment import Condition, DeploymentStatus
-from mlem.errors import MlemError
-from mlem.step import Record
+from mlem import Condition, DeploymentStatus, MlemError, Record
 from mlem_provider_heroku.api import Heroku
 from mlem_provider_heroku.codes import explain, last_code, last_exit
 from mlem_provider_heroku.foreign import Foreign
@@ -55,8 +53,8 @@ def condition(heroku: Heroku, app: Record, release: Record, url: str) -> Conditi
         release: The release's record.
         url: The public address.
     """
-    from mlem.clients.probe import ready as ready_now
-    from mlem.legacy import ADOPTED
+    from mlem.provider import ADOPTED
+    from mlem.provider import ready as ready_now
     from mlem_provider_heroku.adoption import ready_04
 
     ready = ready_04 if release.get(ADOPTED) else ready_now

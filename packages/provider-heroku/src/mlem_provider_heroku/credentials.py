@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from mlem.errors import CredentialsError
+from mlem import CredentialsError
 
 VARIABLE = "HEROKU_API_KEY"
 _HINT = f"heroku login, or export {VARIABLE}=... (heroku authorizations:create makes one)"

@@ -8,11 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from pydantic import Field, field_validator
 
-from mlem.deployment import Condition, Deployment, DeploymentStatus
-from mlem.errors import NotFoundError
-from mlem.legacy import Adopted, Translation, served_by_04
-from mlem.step import Context, Step
-from mlem.variables import check_names
+from mlem import Condition, Context, Deployment, DeploymentStatus, NotFoundError, Step
+from mlem.provider import Adopted, Translation, check_variable_names, served_by_04
 from mlem_provider_docker import ImageOptions
 from mlem_provider_heroku.app_step import AppStep
 from mlem_provider_heroku.limits import APP_NAME, CONFIG_VAR_NAME, DYNO_MEMORY_MIB, LOG_LINES, MOST_DYNOS, REQUEST_TIMEOUT_S
@@ -21,8 +18,7 @@ from mlem_provider_heroku.place import LINEAGE_VAR, env_of
 from mlem_provider_heroku.steps import ConfigVarsStep, ImageStep, ReleaseStep, ScaleStep
 
 if TYPE_CHECKING:
-    from mlem.client import Client
-    from mlem.state import State
+    from mlem import Client, State
 
 
 class HerokuApp(ImageOptions, Deployment):
@@ -77,7 +73,7 @@ class HerokuApp(ImageOptions, Deployment):
     @field_validator("environment", "pass_environment")
     @classmethod
     def _check_names(cls, variables: Any) -> Any:
-        check_names(variables)
+        check_variable_names(variables)
         for name in variables:
             if not re.fullmatch(CONFIG_VAR_NAME, name) or name.startswith("HEROKU_") or name in (LINEAGE_VAR, "PORT"):
                 raise ValueError(f'"{name}" is no name of a config var that may be set')
@@ -112,8 +108,7 @@ class HerokuApp(ImageOptions, Deployment):
 
     def client(self, ctx: Context, state: State) -> Client:
         """Return an HTTP client."""
-        from mlem.clients.http import HttpClient
-        from mlem.legacy import ADOPTED
+        from mlem.provider import ADOPTED, HttpClient
 
         if state.records.get(ReleaseStep.name, {}).get(ADOPTED):
             raise served_by_04(ctx.name)

@@ -8,9 +8,8 @@ from urllib.parse import urlsplit
 
 from pydantic import Field, field_validator
 
-from mlem.env import Env
-from mlem.fields import Unit
-from mlem.legacy import Translation
+from mlem import Env
+from mlem.provider import Translation, Unit
 from mlem_provider_docker import EngineAddress
 from mlem_provider_heroku.limits import API_URL, REGISTRY
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from mlem.legacy import FieldReader, Lost, Translation, word_of
+from mlem.provider import FieldReader, Lost, Translation, word_of
 
 
 def translate_env(data: Mapping[str, Any]) -> Translation:

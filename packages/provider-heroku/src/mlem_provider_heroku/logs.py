@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 
-from mlem.errors import NotFoundError
+from mlem import NotFoundError
 from mlem_provider_heroku.api import Heroku
 
 _PAUSE_S = 1.0

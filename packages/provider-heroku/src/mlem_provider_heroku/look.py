@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, cast
 
-from mlem.step import Context, Record
+from mlem import Context, Record
 
 if TYPE_CHECKING:
     from mlem_provider_heroku.api import App, Heroku

@@ -5,8 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, cast
 
-from mlem.errors import DeclarationError
-from mlem.step import Context
+from mlem import Context, DeclarationError
 from mlem_provider_heroku.limits import APP_NAME
 
 if TYPE_CHECKING:

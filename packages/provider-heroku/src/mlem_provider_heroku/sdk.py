@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from mlem.errors import MlemError, NotFoundError, PlatformError
+from mlem import MlemError, NotFoundError, PlatformError
 from mlem_provider_heroku.errors import no_answer, translate
 
 if TYPE_CHECKING:

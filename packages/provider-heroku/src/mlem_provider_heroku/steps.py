@@ -6,19 +6,19 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from mlem.errors import DeclarationError, PlatformError, UserError
-from mlem.legacy import ADOPTED
-from mlem.protection import (
+from mlem import Change, Context, DeclarationError, PlatformError, Record, Step, UserError
+from mlem.provider import (
+    ADOPTED,
     FROM_HERE,
     PROTECTION,
     TOKENS,
     TOKENS_VARIABLE,
+    differences,
     passed_tokens,
     protection,
     recorded_protection,
     seen_protection,
 )
-from mlem.step import Change, Context, Record, Step, differences
 from mlem_provider_docker import PushedImageStep
 from mlem_provider_heroku.foreign import Foreign
 from mlem_provider_heroku.limits import CONFIG_VARS_BYTES, IMAGE_LAYERS, ONE_DYNO_SIZES

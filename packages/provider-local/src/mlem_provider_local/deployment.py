@@ -8,16 +8,12 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from mlem.deployment import Condition, Deployment, DeploymentStatus
-from mlem.errors import NotFoundError
-from mlem.fields import Unit
-from mlem.place import Place
-from mlem.step import Context, Step
+from mlem import Condition, Context, Deployment, DeploymentStatus, NotFoundError, Place, Step
+from mlem.provider import Unit
 from mlem_provider_local.steps import ModelStep, ProcessStep, home_of
 
 if TYPE_CHECKING:
-    from mlem.client import Client
-    from mlem.state import State
+    from mlem import Client, State
 
 _PROBE_TIMEOUT_S = 2.0
 
@@ -60,7 +56,7 @@ class LocalProcess(Deployment):
 
     def condition(self, ctx: Context, state: State) -> Condition:
         """Look for the process, then ask it whether it is ready."""
-        from mlem.clients.probe import ready
+        from mlem.provider import ready
         from mlem_provider_local.exit_record import ExitRecord
         from mlem_provider_local.process import lookup_recorded
 
@@ -84,7 +80,7 @@ class LocalProcess(Deployment):
 
     def client(self, ctx: Context, state: State) -> Client:
         """Return an HTTP client."""
-        from mlem.clients.http import HttpClient
+        from mlem.provider import HttpClient
 
         url = self.address(ctx, state)
         if url is None:

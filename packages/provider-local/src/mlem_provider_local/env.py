@@ -7,8 +7,7 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from mlem.env import Env
-from mlem.errors import UserError
+from mlem import Env, UserError
 
 
 class LocalEnv(Env):

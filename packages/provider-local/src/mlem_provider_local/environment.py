@@ -9,16 +9,13 @@ from collections.abc import Iterator, Mapping
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
-from mlem.model import Model
-from mlem.pickling import PYTHON, other_python
-from mlem.protection import TLS_KEY_VARIABLE, TLS_VARIABLE, TOKEN_FILE_VARIABLE, TOKENS, TOKENS_VARIABLE, passed_tokens
-
-_FILES = (TOKEN_FILE_VARIABLE, TLS_VARIABLE, TLS_KEY_VARIABLE)
+from mlem import Model
+from mlem.provider import PROTECTION_FILES, TOKENS, TOKENS_VARIABLE, other_python, passed_tokens
 
 
 def files_here() -> dict[str, str]:
     """Return the variables of this command that name files of tokens and certificates, as paths that hold anywhere on this machine."""
-    return {name: os.path.abspath(os.environ[name]) for name in _FILES if os.environ.get(name)}
+    return {name: os.path.abspath(os.environ[name]) for name in PROTECTION_FILES if os.environ.get(name)}
 
 
 def server_variables(wanted: Mapping[str, Any]) -> dict[str, str]:
@@ -33,7 +30,7 @@ def server_variables(wanted: Mapping[str, Any]) -> dict[str, str]:
     variables = wanted.get("variables") or {}
     if TOKENS not in wanted:
         return {**os.environ, **variables}
-    others = {name: value for name, value in os.environ.items() if name not in (TOKENS_VARIABLE, *_FILES)}
+    others = {name: value for name, value in os.environ.items() if name not in (TOKENS_VARIABLE, *PROTECTION_FILES)}
     return {**others, **variables, **passed_tokens(wanted)}
 
 
@@ -46,7 +43,7 @@ def expect_python(model: Model) -> None:
     Raises:
         PluginError: It has such code.
     """
-    if model.code not in (None, PYTHON):
+    if model.code not in (None, ".".join(platform.python_version_tuple()[:2])):
         raise other_python(str(model.code))
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from mlem.holder import host_identity
-from mlem.place import Place
+from mlem import Place
+from mlem.provider import host_identity
 
 _MACHINE_ID = Path("/etc/machine-id")
 """Source: machine-id(5): set once, when the system is installed; images of containers often have none."""

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from mlem.hookspecs import hookimpl
+from mlem import hookimpl
 
 if TYPE_CHECKING:
-    from mlem.deployment import Deployment
-    from mlem.env import Env
+    from mlem import Deployment, Env
 
 api_version = 1
 

@@ -13,8 +13,8 @@ from typing import Any
 
 import psutil
 
-from mlem.errors import DeclarationError, PlatformError
-from mlem.files import unusable
+from mlem import DeclarationError, PlatformError
+from mlem.provider import unusable
 from mlem_provider_local.log_file import LOG_FILE
 
 FOLDER_FD = 5  # as the supervisor has it

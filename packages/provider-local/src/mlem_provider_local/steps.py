@@ -9,9 +9,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, cast
 
-from mlem.errors import NotFoundError, PlatformError
-from mlem.protection import FROM_HERE, TOKENS, has_these_tokens, protection, protection_in, seen_protection
-from mlem.step import Change, Context, Record, Step, differences
+from mlem import Change, Context, NotFoundError, PlatformError, Record, Step
+from mlem.provider import FROM_HERE, TOKENS, differences, has_these_tokens, protection, protection_in, seen_protection
 
 if TYPE_CHECKING:
     from mlem_provider_local import process
@@ -54,7 +53,7 @@ class ModelStep(Step):
                 raise NotFoundError(
                     f"the copy of model {wanted['model_hash']} is gone from {target}", hint="deploy it again from the saved model"
                 )
-            from mlem.saving import copy_model
+            from mlem.provider import copy_model
 
             partial = target.with_name(f".{uuid.uuid4().hex}.partial")
             try:

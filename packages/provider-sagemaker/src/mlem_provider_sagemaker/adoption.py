@@ -6,9 +6,8 @@ import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from mlem.errors import ConflictError, NotFoundError
-from mlem.legacy import ADOPTED, BY_04, Adopted, FieldReader
-from mlem.step import Context
+from mlem import ConflictError, Context, NotFoundError
+from mlem.provider import ADOPTED, BY_04, Adopted, FieldReader
 from mlem_provider_sagemaker import hosting
 from mlem_provider_sagemaker.declared import account_of, env_of, repository_name
 from mlem_provider_sagemaker.names import LINEAGE_TAG, is_ours, owner, tags_of

@@ -9,13 +9,12 @@ import functools
 import os
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from mlem.clients.answers import Answer
-from mlem.errors import MlemError
-from mlem.process_local import this_process
+from mlem import MlemError
+from mlem.provider import Answer, ProcessLocal
 from mlem_provider_sagemaker.errors import GONE, translate
 
 if TYPE_CHECKING:
@@ -36,11 +35,10 @@ def connect(profile: str | None, region: str | None) -> Account:
         UserError: No region is known.
     """
     environment = tuple(sorted(item for item in os.environ.items() if item[0].startswith("AWS_")))
-    return _connect(profile, region, environment, this_process())
+    return _opened.get()(profile, region, environment)
 
 
-@functools.lru_cache(maxsize=4)
-def _connect(profile: str | None, region: str | None, _environment: tuple[tuple[str, str], ...], _process: object) -> Account:
+def _open(profile: str | None, region: str | None, _environment: tuple[tuple[str, str], ...]) -> Account:
     import boto3
     from botocore.exceptions import NoRegionError
 
@@ -49,6 +47,13 @@ def _connect(profile: str | None, region: str | None, _environment: tuple[tuple[
         if session.region_name is None:
             raise NoRegionError
         return Account(session)
+
+
+def _opener() -> Callable[[str | None, str | None, tuple[tuple[str, str], ...]], Account]:
+    return functools.lru_cache(maxsize=4)(_open)
+
+
+_opened = ProcessLocal(_opener)
 
 
 class Account:

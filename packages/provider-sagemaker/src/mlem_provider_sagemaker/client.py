@@ -8,13 +8,11 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import Field, PrivateAttr
 
-from mlem.client import Client
-from mlem.clients.answers import check
-from mlem.datasets import parse_data, serialize_data
-from mlem.errors import PlatformError, UserError
+from mlem import Client, PlatformError, UserError
+from mlem.provider import check_answer, parse_data, serialize_data
 
 if TYPE_CHECKING:
-    from mlem.interface import Interface
+    from mlem import Interface
     from mlem_provider_sagemaker.aws import Account
 
 _JSON = "application/json"
@@ -46,9 +44,9 @@ class SagemakerClient(Client):
         """Ask the server in the endpoint for its interface.
 
         Raises:
-            MlemError: See `mlem.clients.answers` and `mlem_provider_sagemaker.errors`.
+            MlemError: See `mlem.provider.check_answer` and `mlem_provider_sagemaker.errors`.
         """
-        from mlem.interface import Interface
+        from mlem import Interface
 
         return Interface.parse(self._ask(b"{}", "mlem=interface"), self._where)
 
@@ -56,7 +54,7 @@ class SagemakerClient(Client):
         """Call a method with encoded arguments.
 
         Raises:
-            MlemError: See `mlem.clients.answers` and `mlem_provider_sagemaker.errors`.
+            MlemError: See `mlem.provider.check_answer` and `mlem_provider_sagemaker.errors`.
         """
         return self._ask(_encoded(payload), f"method={method}")
 
@@ -86,7 +84,7 @@ class SagemakerClient(Client):
         if answer.status == 200 and answer.content_type == media_type:
             self._expect(said)
             return parse_data(answer.body, self.wire_format, "answer", described.returns)
-        found = check(answer, self._where)
+        found = check_answer(answer, self._where)
         self._expect(said)
         return described.returns.decode(found, path="answer")
 
@@ -106,7 +104,7 @@ class SagemakerClient(Client):
 
     def _ask(self, body: bytes, attributes: str) -> Any:
         answer, said = self._account.invoke(self.endpoint_name, body, attributes, _JSON, _JSON)
-        found = check(answer, self._where)
+        found = check_answer(answer, self._where)
         self._expect(said)
         return found
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, cast
 
-from mlem.step import Context, Record, differences
+from mlem import Context, Record
+from mlem.provider import differences
 from mlem_provider_sagemaker.names import slug
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import Field
 
-from mlem.objects import Value
+from mlem import Value
 
 if TYPE_CHECKING:
     from mlem_provider_sagemaker.aws import Account

@@ -7,14 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
-from mlem.deployment import Condition, Deployment, DeploymentStatus
-from mlem.errors import NotFoundError
-from mlem.fields import Unit
-from mlem.legacy import Adopted, Translation, served_by_04
-from mlem.place import Place
-from mlem.protection import TLS_KEY_VARIABLE, TLS_VARIABLE, TOKEN_FILE_VARIABLE, TOKENS_VARIABLE
-from mlem.step import Context, Record, Step
-from mlem.variables import VariableError
+from mlem import Condition, Context, Deployment, DeploymentStatus, NotFoundError, Place, Record, Step
+from mlem.provider import PROTECTION_FILES, TOKENS_VARIABLE, Adopted, Translation, Unit, VariableError, served_by_04
 from mlem_provider_docker import ImageOptions
 from mlem_provider_sagemaker.declared import account_of, env_of
 from mlem_provider_sagemaker.endpoints import EndpointStep
@@ -22,12 +16,11 @@ from mlem_provider_sagemaker.steps import steps
 from mlem_provider_sagemaker.variants import Autoscaling, DataCapture, Serverless, UpdatePolicy
 
 if TYPE_CHECKING:
-    from mlem.client import Client
-    from mlem.state import State
+    from mlem import Client, State
 
 _LONGEST_PAUSE_S = 90.0
 _DEFAULT_INSTANCE_TYPE = "ml.m5.large"
-_OF_SERVERS = (TOKENS_VARIABLE, TOKEN_FILE_VARIABLE, TLS_VARIABLE, TLS_KEY_VARIABLE)
+_OF_SERVERS = (TOKENS_VARIABLE, *PROTECTION_FILES)
 
 
 class SagemakerDeployment(ImageOptions, Deployment):
@@ -145,7 +138,7 @@ class SagemakerDeployment(ImageOptions, Deployment):
 
     def client(self, ctx: Context, state: State) -> Client:
         """Return a client through SageMaker's runtime; where the model is at hand, only its answers count."""
-        from mlem.legacy import ADOPTED
+        from mlem.provider import ADOPTED
         from mlem_provider_sagemaker.client import SagemakerClient
 
         record = _endpoint(ctx, state)
@@ -155,7 +148,7 @@ class SagemakerDeployment(ImageOptions, Deployment):
             endpoint_name=record["endpoint"], region=record["region"], profile=env_of(ctx).profile, wire_format=self.wire_format
         )
         if ctx.model is not None:
-            from mlem.interface import Interface
+            from mlem import Interface
 
             client.expect(Interface.of(ctx.model))
         return client

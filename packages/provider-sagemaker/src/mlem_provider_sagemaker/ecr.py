@@ -6,7 +6,7 @@ import base64
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from mlem.errors import ConflictError, MlemError, PlatformError
+from mlem import ConflictError, MlemError, PlatformError
 from mlem_provider_sagemaker.aws import Account
 from mlem_provider_sagemaker.errors import EXISTS, GONE
 from mlem_provider_sagemaker.names import is_ours, mark

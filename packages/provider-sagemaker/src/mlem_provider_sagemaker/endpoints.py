@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from mlem.deployment import DeploymentStatus
-from mlem.errors import ConflictError, GateError
-from mlem.step import Change, Context, Record, Step
+from mlem import Change, ConflictError, Context, DeploymentStatus, GateError, Record, Step
 from mlem_provider_sagemaker.declared import account_of, defaults_of, deployment_of, endpoint_name, env_of, reason_of
 from mlem_provider_sagemaker.errors import BUSY, EXISTS
 from mlem_provider_sagemaker.findings import Findings
@@ -87,7 +85,7 @@ class EndpointStep(Step):
 
     def apply(self, ctx: Context, wanted: Record, recorded: Record | None) -> Record:
         """Create the endpoint, adopt the one of a killed run, or let SageMaker update it; the gate waits until it serves."""
-        from mlem.legacy import ADOPTED
+        from mlem.provider import ADOPTED
         from mlem_provider_sagemaker.hosting import IN_PLACE, situation
 
         account = account_of(ctx, wanted)

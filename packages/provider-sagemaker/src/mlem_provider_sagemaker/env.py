@@ -7,9 +7,8 @@ from typing import Any, ClassVar
 
 from pydantic import Field
 
-from mlem.env import Env
-from mlem.legacy import Translation
-from mlem.objects import Value
+from mlem import Env, Value
+from mlem.provider import Translation
 from mlem_provider_docker import EngineAddress
 
 

@@ -11,7 +11,7 @@ import json
 import re
 from dataclasses import dataclass
 
-from mlem.errors import ConflictError, CredentialsError, MlemError, NotFoundError, PlatformError, UserError, WaitTimeoutError
+from mlem import ConflictError, CredentialsError, MlemError, NotFoundError, PlatformError, UserError, WaitTimeoutError
 
 GONE, EXISTS, BUSY, DENIED = "aws-not-found", "already-exists", "in-progress", "access-denied"
 """Codes that the steps look at."""

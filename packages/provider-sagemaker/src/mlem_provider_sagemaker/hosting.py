@@ -11,9 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from mlem.deployment import Condition, DeploymentStatus
-from mlem.errors import ConflictError, WaitTimeoutError
-from mlem.step import Context, Record
+from mlem import Condition, ConflictError, Context, DeploymentStatus, Record, WaitTimeoutError
 from mlem_provider_sagemaker.aws import Account
 from mlem_provider_sagemaker.errors import EXISTS
 from mlem_provider_sagemaker.names import LINEAGE_TAG, is_ours, mark, owner

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
-from mlem.errors import ConflictError, MlemError
-from mlem.step import Change, Context, Record, Step, differences
+from mlem import Change, ConflictError, Context, MlemError, Record, Step
+from mlem.provider import differences
 from mlem_provider_docker import EngineAddress, PushedImageStep
 from mlem_provider_sagemaker.declared import account_of, env_of, repository_name
 from mlem_provider_sagemaker.errors import denied

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from mlem.step import Context, Record
+from mlem import Context, Record
 from mlem_provider_sagemaker.declared import account_of
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
-from mlem.step import Change, Context, Record, Step
+from mlem import Change, Context, Record, Step
 from mlem_provider_sagemaker.declared import account_of, defaults_of, deployment_of, env_of, reason_of, repository_name
 from mlem_provider_sagemaker.findings import Findings
 from mlem_provider_sagemaker.images import ImageStep, RepositoryStep
@@ -43,7 +43,7 @@ class ModelStep(Step):
 
     def apply(self, ctx: Context, wanted: Record, recorded: Record | None) -> Record:
         """Make the model, or adopt the one that a killed run made."""
-        from mlem.legacy import ADOPTED
+        from mlem.provider import ADOPTED
         from mlem_provider_sagemaker import hosting
 
         earlier = ctx.put_back.get(self.name) or {}
@@ -124,7 +124,7 @@ class EndpointConfigStep(Step):
 
     def apply(self, ctx: Context, wanted: Record, recorded: Record | None) -> Record:
         """Make the configuration, or adopt the one that a killed run made."""
-        from mlem.legacy import ADOPTED
+        from mlem.provider import ADOPTED
         from mlem_provider_sagemaker import hosting
 
         earlier = ctx.put_back.get(self.name) or {}

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mlem.errors import NotFoundError, UserError
-from mlem.step import Context
+from mlem import Context, NotFoundError, UserError
 from mlem_provider_sagemaker.declared import account_of, defaults_of, env_of
 
 if TYPE_CHECKING:

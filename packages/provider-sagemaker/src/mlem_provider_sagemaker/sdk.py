@@ -11,7 +11,7 @@ import io
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from mlem.errors import DeclarationError
+from mlem import DeclarationError
 from mlem_provider_sagemaker.defaults import Defaults
 
 if TYPE_CHECKING:

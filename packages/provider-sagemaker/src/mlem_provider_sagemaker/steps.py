@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mlem.step import Step
+from mlem import Step
 from mlem_provider_sagemaker.endpoints import AutoscalingStep, EndpointStep
 from mlem_provider_sagemaker.findings import Findings
 from mlem_provider_sagemaker.images import ImageStep, RepositoryStep

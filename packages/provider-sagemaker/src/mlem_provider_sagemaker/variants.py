@@ -10,8 +10,8 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
-from mlem.fields import Unit
-from mlem.objects import Value
+from mlem import Value
+from mlem.provider import Unit
 
 VARIANT = "AllTraffic"
 """The name of the only variant, as SageMaker's console and SDK call it."""

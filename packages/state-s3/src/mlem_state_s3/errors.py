@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from mlem.errors import ConflictError, CredentialsError, MlemError, NotFoundError, PlatformError, StateUnknownError, UserError
+from mlem import ConflictError, CredentialsError, MlemError, NotFoundError, PlatformError, StateUnknownError, UserError
 
 CREDENTIALS_CODES = {
     "403",

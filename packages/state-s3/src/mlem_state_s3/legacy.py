@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from mlem.errors import NotFoundError
-from mlem.legacy import NONE, Lost, Translation, suffixes_04
+from mlem import NotFoundError
+from mlem.provider import Lost, Translation, suffixes_04
 
 if TYPE_CHECKING:
     from mlem_state_s3.state_manager import S3StateManager
@@ -36,8 +36,8 @@ def translate(found: Translation) -> Translation:
                 Lost(f"storage_options.{key}", "credentials are not kept in files", "export AWS_PROFILE=... or AWS_ACCESS_KEY_ID=...")
             )
         elif key not in (*_SAME, "client_kwargs"):
-            lost.append(Lost(f"storage_options.{key}", NONE))
-    lost += [Lost(f"storage_options.client_kwargs.{key}", NONE) for key in inner if key not in (*_SAME, "region_name")]
+            lost.append(Lost(f"storage_options.{key}"))
+    lost += [Lost(f"storage_options.client_kwargs.{key}") for key in inner if key not in (*_SAME, "region_name")]
     return Translation({**known, **fields}, tuple(lost))
 
 

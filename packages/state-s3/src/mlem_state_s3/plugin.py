@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from mlem.hookspecs import hookimpl
+from mlem import hookimpl
 
 if TYPE_CHECKING:
-    from mlem.state_manager import StateManager
+    from mlem import StateManager
 
 api_version = 1
 

@@ -8,11 +8,8 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
-from mlem.errors import DeclarationError
-from mlem.fields import Unit
-from mlem.legacy import Translation
-from mlem.state_manager import Store
-from mlem.stores.leased import LeasedStateManager
+from mlem import DeclarationError, Store
+from mlem.provider import LeasedStateManager, Translation, Unit
 
 FOLDER = ".mlem.state"
 
@@ -53,7 +50,7 @@ class S3StateManager(LeasedStateManager):
         store: Store = S3Store(self, bucket, prefix)
         if self.conditional_delete:
             return store
-        from mlem.stores.erasing import ErasingStore
+        from mlem.provider import ErasingStore
 
         return ErasingStore(store)
 

@@ -8,9 +8,8 @@ import hashlib
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from mlem.errors import ConflictError, NotFoundError
-from mlem.state import EXTENSION
-from mlem.state_manager import ABSENT, Store, Versioned
+from mlem import ABSENT, ConflictError, NotFoundError, Store, Versioned
+from mlem.provider import STATE_EXTENSION
 from mlem_state_s3.errors import no_s3
 
 if TYPE_CHECKING:
@@ -76,7 +75,7 @@ class S3Store(Store):
             arguments = {"Bucket": self._bucket, "Prefix": f"{self._prefix}{prefix}", **token}
             answer = self._send("list_objects_v2", f"s3://{self._bucket}/{self._prefix}", "list", arguments)
             keys = [item["Key"][len(self._prefix) :] for item in answer.get("Contents", [])]
-            found += [key.removesuffix(EXTENSION) for key in keys if key.endswith(EXTENSION)]
+            found += [key.removesuffix(STATE_EXTENSION) for key in keys if key.endswith(STATE_EXTENSION)]
             if not answer.get("IsTruncated"):
                 break
             token = {"ContinuationToken": answer["NextContinuationToken"]}
@@ -108,7 +107,7 @@ class S3Store(Store):
         return sdk.make_client(self._manager)
 
     def _key(self, name: str) -> str:
-        return f"{self._prefix}{name}{EXTENSION}"
+        return f"{self._prefix}{name}{STATE_EXTENSION}"
 
 
 def _version(answer: Any, where: str, action: str) -> str:

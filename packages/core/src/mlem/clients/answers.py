@@ -63,7 +63,7 @@ class Answer:
         return error if isinstance(error, dict) and isinstance(error.get("message"), str) else {}
 
 
-def check(answer: Answer, url: str) -> Any:
+def check_answer(answer: Answer, url: str) -> Any:
     """Return the JSON of a good answer.
 
     Args:

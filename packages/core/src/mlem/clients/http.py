@@ -14,7 +14,7 @@ from urllib.parse import quote, urlsplit
 from pydantic import Field, PrivateAttr, SecretStr, field_validator, model_validator
 
 from mlem.client import Client
-from mlem.clients.answers import Answer, check, not_a_server
+from mlem.clients.answers import Answer, check_answer, not_a_server
 from mlem.clients.deadline import Deadline
 from mlem.clients.lines import MEDIA_TYPE, AsyncLines, Lines
 from mlem.clients.proxy import proxy_for
@@ -118,7 +118,7 @@ class HttpClient(Client):
         """Ask the server for its interface.
 
         Raises:
-            MlemError: See `mlem.clients.answers.check`.
+            MlemError: See `mlem.clients.answers.check_answer`.
         """
         found: Interface = follow(self._fetch_interface(), self._get)
         return found
@@ -127,7 +127,7 @@ class HttpClient(Client):
         """Call a method with encoded arguments.
 
         Raises:
-            MlemError: See `mlem.clients.answers.check`.
+            MlemError: See `mlem.clients.answers.check_answer`.
         """
         return follow(self._call_encoded(method, payload), self._get)
 
@@ -135,16 +135,16 @@ class HttpClient(Client):
         """Call a method that answers item by item; see `Client.call_stream`. ``timeout_s`` is for the first item, and again for each next.
 
         Raises:
-            MlemError: See `mlem.clients.answers.check`.
+            MlemError: See `mlem.clients.answers.check_answer`.
         """
         answer = follow(self._call_stream(method, payload), self._get)
-        return Lines(answer.items, self.url) if answer.items is not None else iter(_listed(check(answer, self.url)))
+        return Lines(answer.items, self.url) if answer.items is not None else iter(_listed(check_answer(answer, self.url)))
 
     def call_binary(self, method: str, body: bytes, media_type: str, accept: str) -> tuple[bytes, str]:
         """Call a method with its only argument in a binary format; see `Client.call_binary`.
 
         Raises:
-            MlemError: See `mlem.clients.answers.check`.
+            MlemError: See `mlem.clients.answers.check_answer`.
         """
         found: tuple[bytes, str] = follow(self._call_binary(method, body, media_type, accept), self._get)
         return found
@@ -174,11 +174,11 @@ class HttpClient(Client):
     def _fetch_interface(self) -> Course[Interface]:
         from mlem.interface import Interface
 
-        return Interface.parse(check((yield from self._exchange("GET", "/interface.json", None)), self.url), self.url)
+        return Interface.parse(check_answer((yield from self._exchange("GET", "/interface.json", None)), self.url), self.url)
 
     def _call_encoded(self, method: str, payload: Mapping[str, Any]) -> Course[Any]:
         body = json.dumps(payload, separators=(",", ":")).encode()
-        return check((yield from self._exchange("POST", f"/{quote(method, safe='')}", body)), self.url)
+        return check_answer((yield from self._exchange("POST", f"/{quote(method, safe='')}", body)), self.url)
 
     def _call_stream(self, method: str, payload: Mapping[str, Any]) -> Course[Answer]:
         body = json.dumps(payload, separators=(",", ":")).encode()
@@ -188,7 +188,7 @@ class HttpClient(Client):
         answer = yield from self._exchange("POST", f"/{quote(method, safe='')}", body, media_type, accept)
         answered_as = answer.content_type.partition(";")[0].strip()
         if answer.status != 200 or answered_as not in (JSON, *self.formats):
-            check(answer, self.url)
+            check_answer(answer, self.url)
             raise not_a_server(self.url, f"it answers with {answered_as or 'no content type'}")
         return answer.body, answered_as
 
@@ -238,7 +238,7 @@ class HttpClient(Client):
         found = await follow_async(getattr(self, f"_{need.name}")(*need.args), self._get_async)
         if need.name != "call_stream":
             return found
-        return AsyncLines(found.items, self.url) if found.items is not None else _later(_listed(check(found, self.url)))
+        return AsyncLines(found.items, self.url) if found.items is not None else _later(_listed(check_answer(found, self.url)))
 
     def _route(self) -> Route:
         from mlem.clients.pools import Route

@@ -15,7 +15,7 @@ from mlem.migrating.old_file import OldFile
 from mlem.migrating.result import Result
 from mlem.migrating.settings import config_of, secret_notes
 from mlem.project import Location, shown
-from mlem.state import EXTENSION
+from mlem.state import STATE_EXTENSION
 from mlem.target import resolve, state_manager
 from mlem.yaml_file import parse_mapping, update_file
 
@@ -134,6 +134,6 @@ def _declared_in(state: states.OldState) -> Mapping[str, Any]:
     if not isinstance(declaration, Mapping) or declaration.get("object_type") != "deployment":
         raise DeclarationError(
             f"{state.where} has no declaration, and neither is there a file of one",
-            hint=f"write {state.where.removesuffix(EXTENSION)}.mlem, then mlem migrate again",
+            hint=f"write {state.where.removesuffix(STATE_EXTENSION)}.mlem, then mlem migrate again",
         )
     return declaration

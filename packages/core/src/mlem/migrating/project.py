@@ -13,7 +13,7 @@ from mlem.migrating.result import Result
 from mlem.migrating.settings import migrate_settings
 from mlem.objects import EXTENSION
 from mlem.project import CONFIG_NAME, Location, find_root, locate, objects_below, shown
-from mlem.state import EXTENSION as STATE_EXTENSION
+from mlem.state import STATE_EXTENSION
 from mlem.yaml_file import parse_mapping
 
 

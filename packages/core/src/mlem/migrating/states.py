@@ -19,7 +19,7 @@ from mlem.migrating.result import Result
 from mlem.migrating.settings import secret_notes
 from mlem.project import Location, shown
 from mlem.session import core_version
-from mlem.state import EXTENSION, Release, State, is_state_04
+from mlem.state import STATE_EXTENSION, Release, State, is_state_04
 from mlem.state_manager import StateManager
 from mlem.target import Target
 from mlem.trace import leave_trace
@@ -49,7 +49,7 @@ class OldState:
 
 def find_local(location: Location) -> OldState | None:
     """Return the state of MLEM 0.4 beside a declaration; None where there is none, or one of this version."""
-    path = location.root / f"{location.key}{EXTENSION}"
+    path = location.root / f"{location.key}{STATE_EXTENSION}"
     if not path.is_file():
         return None
     file = OldFile.read(path)

@@ -13,7 +13,7 @@ from mlem.files import sync_folder, unusable, write_atomic
 from mlem.holder import locked_by
 from mlem.mounts import network_mount
 from mlem.session import Session
-from mlem.state import ERRORED, EXTENSION, LockInfo, State
+from mlem.state import ERRORED, STATE_EXTENSION, LockInfo, State
 from mlem.state_manager import ABSENT, Check, StateManager, Store, Versioned, Waiting
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ class LocalStore(Store):
 
     def path(self, name: str) -> Path:
         """Return the file of a name."""
-        return self.root / f"{name}{EXTENSION}"
+        return self.root / f"{name}{STATE_EXTENSION}"
 
     def where(self, name: str) -> str:
         """Return the file of a name, for messages."""
@@ -67,10 +67,10 @@ class LocalStore(Store):
 
     def names(self, prefix: str = "") -> Iterator[str]:
         """Yield the names of the states below the root, sorted."""
-        for path in sorted(self.root.rglob(f"*{EXTENSION}")):
+        for path in sorted(self.root.rglob(f"*{STATE_EXTENSION}")):
             if not path.is_file() or path.name.endswith(ERRORED):
                 continue
-            name = path.relative_to(self.root).as_posix().removesuffix(EXTENSION)
+            name = path.relative_to(self.root).as_posix().removesuffix(STATE_EXTENSION)
             if name.startswith(prefix):
                 yield name
 

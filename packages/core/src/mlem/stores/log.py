@@ -8,7 +8,7 @@ from typing import Any
 
 from mlem.errors import ConflictError, StateUnknownError
 from mlem.files import write_atomic
-from mlem.state import EXTENSION
+from mlem.state import STATE_EXTENSION
 from mlem.state_manager import ABSENT, Store, Versioned
 from mlem.stores.exclusive import Create
 from mlem.stores.fsspec_errors import translated
@@ -39,7 +39,7 @@ class LogStore(Store):
 
     def where(self, name: str) -> str:
         """Return the URL of a name."""
-        return f"{self._url}/{name}{EXTENSION}"
+        return f"{self._url}/{name}{STATE_EXTENSION}"
 
     def read(self, name: str) -> Versioned | None:
         """Read the newest version; see `Store.read`."""
@@ -67,7 +67,7 @@ class LogStore(Store):
         """Delete a name with all its versions; see `Store.discard`."""
         with translated(self.where(name), "delete"):
             self._fs.invalidate_cache()
-            for path in (self._folder(name), f"{self._base}/{name}{EXTENSION}"):
+            for path in (self._folder(name), f"{self._base}/{name}{STATE_EXTENSION}"):
                 if self._fs.exists(path):
                     self._fs.rm(path, recursive=True)
 
@@ -79,8 +79,8 @@ class LogStore(Store):
             found = self._fs.find(self._base, detail=True)
         for path, details in found.items():
             folder, _, number = path.rpartition("/")
-            if number.isdigit() and folder.endswith(f"{EXTENSION}.d"):
-                name = folder[len(self._base) :].strip("/").removesuffix(f"{EXTENSION}.d")
+            if number.isdigit() and folder.endswith(f"{STATE_EXTENSION}.d"):
+                name = folder[len(self._base) :].strip("/").removesuffix(f"{STATE_EXTENSION}.d")
                 newest[name] = max(newest.get(name, (0, 0)), (int(number), int(details["size"])))
         for name, (_, size) in sorted(newest.items()):
             if name.startswith(prefix) and (size != len(ERASED) or self.read(name) is not None):
@@ -141,7 +141,7 @@ class LogStore(Store):
             raise FileExistsError(str(error)) from error  # the one exception that passes untranslated
 
     def _copy(self, name: str, data: bytes) -> None:
-        path = f"{self._base}/{name}{EXTENSION}"
+        path = f"{self._base}/{name}{STATE_EXTENSION}"
         try:
             with translated(self.where(name), "write"):
                 if data == ERASED:
@@ -166,7 +166,7 @@ class LogStore(Store):
                 return  # the next writer prunes
 
     def _folder(self, name: str) -> str:
-        return f"{self._base}/{name}{EXTENSION}.d"
+        return f"{self._base}/{name}{STATE_EXTENSION}.d"
 
     def _path(self, name: str, number: int) -> str:
         return f"{self._folder(name)}/{number:0{_DIGITS}d}"

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from mlem.errors import ConflictError
-from mlem.state import EXTENSION
+from mlem.state import STATE_EXTENSION
 from mlem.state_manager import ABSENT, Store, Versioned
 from mlem.stores.fsspec_errors import translated
 
@@ -30,7 +30,7 @@ class S3fsStore(Store):
 
     def where(self, name: str) -> str:
         """Return the URL of a name."""
-        return f"{self._url}/{name}{EXTENSION}"
+        return f"{self._url}/{name}{STATE_EXTENSION}"
 
     def read(self, name: str) -> Versioned | None:
         """Read content and ETag with one request; see `Store.read`."""
@@ -75,7 +75,9 @@ class S3fsStore(Store):
             self._fs.invalidate_cache()
             paths = self._fs.find(self._base)
         names = (path[len(self._base) :].strip("/") for path in paths)
-        yield from sorted(name.removesuffix(EXTENSION) for name in names if name.endswith(EXTENSION) and name.startswith(prefix))
+        yield from sorted(
+            name.removesuffix(STATE_EXTENSION) for name in names if name.endswith(STATE_EXTENSION) and name.startswith(prefix)
+        )
 
     def _refused(self, name: str, error: OSError) -> Exception:
         """Recognise a condition that did not hold; s3fs has no exception of its own for it."""
@@ -91,4 +93,4 @@ class S3fsStore(Store):
         self._fs.call_s3("head_bucket", Bucket=bucket)
 
     def _path(self, name: str) -> str:
-        return f"{self._base}/{name}{EXTENSION}"
+        return f"{self._base}/{name}{STATE_EXTENSION}"

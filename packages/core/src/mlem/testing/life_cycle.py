@@ -285,6 +285,7 @@ class LifeCycleSuite(DeploymentFixtures):
         everything = list(handle.logs())
         assert everything
         assert list(handle.logs(tail=1)) == everything[-1:]
+        assert list(handle.logs(tail=len(everything) + 2)) == everything
 
 
 def _lineage(handle: DeploymentHandle) -> str:

@@ -8,7 +8,7 @@ import sys
 import threading
 from pathlib import Path
 
-from mlem.errors import MlemError
+from mlem import MlemError
 from mlem_provider_heroku.limits import BOOT_TIMEOUT_S
 from mlem_provider_heroku.testing import HerokuSimulator
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from mlem.errors import MlemError
+from mlem import MlemError
 from mlem_provider_heroku.limits import CALLS_PER_HOUR
 from mlem_provider_heroku.sdk import AGENT
 from mlem_provider_heroku.testing.answer import Answer, Refusal

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from mlem.errors import MlemError
+from mlem import MlemError
 from mlem_provider_heroku.testing.logplex import LogBuffer
 
 if TYPE_CHECKING:

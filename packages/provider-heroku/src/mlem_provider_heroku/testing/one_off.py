@@ -7,7 +7,7 @@ import uuid
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
-from mlem.errors import MlemError
+from mlem import MlemError
 from mlem_provider_heroku.testing.dyno import SIMULATOR_LABEL
 
 if TYPE_CHECKING:

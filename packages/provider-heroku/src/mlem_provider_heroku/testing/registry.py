@@ -10,7 +10,7 @@ import urllib.request
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from mlem.errors import PlatformError
+from mlem import PlatformError
 from mlem_provider_heroku.testing.dyno import SIMULATOR_LABEL
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ import errno
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-from mlem.errors import ConflictError
+from mlem import ConflictError
 
 
 class Handler(BaseHTTPRequestHandler):

@@ -8,7 +8,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from mlem.errors import DeclarationError
+from mlem import DeclarationError
 from mlem_provider_docker import EngineAddress, connect
 from mlem_provider_heroku.limits import BOOT_TIMEOUT_S
 from mlem_provider_heroku.testing.api_server import ApiServer
