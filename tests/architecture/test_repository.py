@@ -71,6 +71,19 @@ def test_no_module_is_longer_than_400_lines() -> None:
     assert {str(path): length for path in SOURCES if (length := len(path.read_text().splitlines())) > 400} == {}
 
 
+@pytest.mark.parametrize("folder", [*PACKAGES, *ROOT.glob("examples/*")], ids=lambda path: path.name)
+def test_every_distribution_has_the_licence(folder: Path) -> None:
+    assert (folder / "LICENSE").read_bytes() == (ROOT / "LICENSE").read_bytes()
+
+
+def test_every_decision_is_in_the_index_under_its_title() -> None:
+    folder = ROOT / "docs" / "decisions"
+    listed = re.findall(r"^- \[(\d+)\. (.+)\]\((\d{4}-.+\.md)\)$", (folder / "index.md").read_text(), re.MULTILINE)
+    titles = {path.name: re.sub(r"^# (\d+\. )?", "", path.read_text().splitlines()[0]) for path in folder.glob("[0-9]*.md")}
+    assert {file: title for _, title, file in listed} == titles
+    assert [file[:4] for _, _, file in listed] == [f"{int(number):04}" for number, _, _ in listed] == sorted(file[:4] for file in titles)
+
+
 def test_importing_the_core_is_cheap() -> None:
     script = "import sys, mlem, mlem.cli.main; print(*sorted(set(sys.modules) & {'pydantic', 'yaml', 'fsspec', 'numpy', 'rich'}))"
     assert subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout.strip() == ""

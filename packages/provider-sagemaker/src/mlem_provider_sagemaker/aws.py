@@ -1,4 +1,4 @@
-"""AWS through boto3: plain data in and out, errors in our words. The only module that imports it, late.
+"""AWS through boto3: plain data in and out, errors in our words. The only module of this package that imports it, late.
 
 Throttling and failures of AWS are repeated by botocore, with growing pauses. Source: boto3 guide, "Retries", standard mode (read 2026-11).
 """

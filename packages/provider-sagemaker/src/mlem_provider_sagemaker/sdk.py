@@ -1,4 +1,4 @@
-"""The SageMaker SDK's core: the only module that imports it, late: it takes seconds.
+"""The SageMaker SDK's core: the only module of this package that imports it, late: it takes seconds.
 
 Only `run` and `rollback` need it, and only where an organisation has defaults. It logs to ``sagemaker``, which discards what
 nobody asked for.

@@ -13,7 +13,7 @@ __all__ = ["Settings", "protected", "serve"]
 
 
 def __getattr__(name: str) -> Any:
-    if name == "serve":  # late: uvicorn and the model's metadata are loaded only by those who serve
+    if name == "serve":  # late: the server and the model's metadata are loaded only by those who serve
         from mlem_server.server import serve
 
         return serve

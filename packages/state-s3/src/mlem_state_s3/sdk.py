@@ -1,4 +1,4 @@
-"""boto3: the only module that imports it."""
+"""boto3: the only module of this package that imports it."""
 
 from __future__ import annotations
 
