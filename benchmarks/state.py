@@ -40,7 +40,7 @@ import s3_servers
 
 from mlem.errors import ConflictError, StateUnknownError
 from mlem.holder import new_lock
-from mlem.settled import pause_s
+from mlem.retrying import pause_s
 from mlem.state import State
 from mlem.state_manager import ABSENT
 from mlem_state_s3.state_manager import S3StateManager

@@ -28,7 +28,7 @@ class FakeProvider:
 def platform(monkeypatch: pytest.MonkeyPatch) -> FakePlatform:
     core = [plugin for plugin in installed_plugins() if plugin.name == "core"]
     registry = Registry([*core, Plugin("fake", "mlem-provider-fake 1", FakeProvider)])
-    for module in ("mlem.plugins", "mlem.target", "mlem.api.declarations", "mlem.api.installed", "mlem.api.models", "mlem.api.objects"):
+    for module in ("mlem.plugins", "mlem.resolve", "mlem.api.declarations", "mlem.api.installed", "mlem.api.models", "mlem.api.objects"):
         monkeypatch.setattr(f"{module}.registry", lambda: registry)
     return reset()
 

@@ -46,7 +46,7 @@ def test_deployments_are_named_by_paths_as_by_words(platform: FakePlatform, proj
     api.declare_deployment("fake", Path("apps/one"), {"model": project.folder / "double", "env": Path("prod")}, project.folder)
     api.deploy("fake", Path("apps/one"), model=Path("double"), env=Path("prod"))
     handle: Any = api.load(Path("apps/one"))
-    assert (handle.deployment.model, handle.deployment.env, handle.status().status) == ("double", "prod", "running")
+    assert (handle.deployment.model, handle.deployment.env, handle.status().phase) == ("double", "prod", "running")
     assert [name for name, _ in api.deployments(project.folder)] == ["apps/one"]
 
 
@@ -133,7 +133,7 @@ def test_a_state_is_moved_as_by_the_command_line(project: Project, platform: Fak
     uri = (tmp_path / "states").as_uri()
     assert handle.move_state(uri)[1].startswith(uri)
     api.set_config("core.state.uri", uri, project.folder)
-    assert api.load("app", project.folder, kind="deployment").status().status == "running"
+    assert api.load("app", project.folder, kind="deployment").status().phase == "running"
 
 
 def test_types_and_their_fields_are_listed(platform: FakePlatform) -> None:
@@ -207,13 +207,13 @@ def test_what_is_shown_of_an_object_fits_on_a_line(project: Project, platform: F
 
 def test_the_types_that_a_checker_sees(tmp_path: Path) -> None:
     (tmp_path / "program.py").write_text(
-        "from mlem.api import DeploymentHandle, Lock, Model, Dataset, deploy, load, load_meta, save\n"
+        "from mlem.api import DeploymentHandle, LockOptions, Model, Dataset, deploy, load, load_meta, save\n"
         "def double(x: int) -> int:\n    return 2 * x\n"
         "model: Model = save(double, 'double', sample_data=1)\n"
         "rows: Dataset = save([1, 2], 'rows')\n"
         "handle: DeploymentHandle = load('app', kind='deployment')\n"
         "digest: str = load_meta('double', kind='model').digest\n"
-        "other: DeploymentHandle = deploy('local', 'app', model=model, lock=Lock(timeout_s=1), port=8080)\n"
+        "other: DeploymentHandle = deploy('local', 'app', model=model, lock=LockOptions(timeout_s=1), port=8080)\n"
         "answer: int = load('double')(3)\n"
     )
     command = [sys.executable, "-m", "mypy", "--strict", "--cache-dir", str(tmp_path / "cache"), "program.py"]

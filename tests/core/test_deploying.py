@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from mlem import api
-from mlem.engine import Lock
+from mlem.engine import LockOptions
 from mlem.errors import ConflictError, DeclarationError, LockedError, NotFoundError, PluginError, UserError
 from mlem.holder import new_lock
 from mlem.testing import Project
@@ -87,7 +87,7 @@ def test_whom_the_lock_refuses_has_changed_nothing(project: Project, declared: P
         handle.target.manager.session(handle.target.store, "app", new_lock("run"), timeout_s=60),
         pytest.raises(LockedError),
     ):
-        api.deploy("fake", "app", model="triple", size=9, lock=Lock(timeout_s=0.05), project=project.folder)
+        api.deploy("fake", "app", model="triple", size=9, lock=LockOptions(timeout_s=0.05), project=project.folder)
     assert declared.read_text() == DECLARED
     (project.folder / "new.mlem").unlink(missing_ok=True)
 

@@ -11,7 +11,7 @@ import pytest
 
 from mlem import api
 from mlem.client import Client
-from mlem.deployment import Condition
+from mlem.deployment import Status
 from mlem.edge import failure_of, plugin_edge
 from mlem.errors import PluginError
 from mlem.handle import DeploymentHandle
@@ -57,9 +57,9 @@ class TheirDeployment(FakeDeployment):
     def steps(self, ctx: Context) -> Sequence[Step]:
         return [DiskStep(), TheirServer()]
 
-    def condition(self, ctx: Context, state: Any) -> Condition:
-        faulty("condition")
-        return super().condition(ctx, state)
+    def status(self, ctx: Context, state: Any) -> Status:
+        faulty("status")
+        return super().status(ctx, state)
 
     def client(self, ctx: Context, state: Any) -> Client:
         faulty("client")
@@ -89,7 +89,7 @@ def platform(monkeypatch: pytest.MonkeyPatch) -> FakePlatform:
     module = SimpleNamespace(__name__="their_provider.plugin", mlem_envs=mlem_envs, mlem_deployments=mlem_deployments)
     core = [plugin for plugin in installed_plugins() if plugin.name == "core"]
     registry = Registry([*core, Plugin("their", DISTRIBUTION, lambda: module)])
-    for name in ("mlem.plugins", "mlem.target", "mlem.api.declarations", "mlem.api.objects"):
+    for name in ("mlem.plugins", "mlem.resolve", "mlem.api.declarations", "mlem.api.objects"):
         monkeypatch.setattr(f"{name}.registry", lambda: registry)
     FAULTS.clear()
     return reset()
@@ -120,12 +120,12 @@ class Odd(BaseException):
 
 
 @pytest.mark.parametrize("fault", [KeyError("port"), SystemExit(5), Odd("port"), RecursionError("too deep")], ids=repr)
-@pytest.mark.parametrize("where", ["apply", "condition", "client"])
+@pytest.mark.parametrize("where", ["apply", "status", "client"])
 def test_what_a_provider_raises_puts_the_last_release_back(
     deployed: Callable[[str], DeploymentHandle], platform: FakePlatform, project: Project, where: str, fault: BaseException
 ) -> None:
     handle = deployed("triple")
-    FAULTS[where] = [None, fault] if where == "condition" else [fault]  # the first look is at what is replaced
+    FAULTS[where] = [None, fault] if where == "status" else [fault]  # the first look is at what is replaced
     with pytest.raises(PluginError) as caught:
         handle.run()
     subject = 'step "server" of deployment type "their_app"' if where == "apply" else 'deployment type "their_app"'
@@ -156,7 +156,7 @@ def test_a_provider_that_can_not_say_whether_it_crashed_is_replaced_all_the_same
     deployed: Callable[[str], DeploymentHandle], platform: FakePlatform, project: Project
 ) -> None:
     handle = deployed("triple")
-    FAULTS["condition"] = [SystemExit(5)]
+    FAULTS["status"] = [SystemExit(5)]
     assert handle.run().changed
     assert served(handle, platform, project) == (False, [2, 1])
 
@@ -186,7 +186,7 @@ def test_a_provider_that_fails_again_while_it_puts_back_is_told_with_both(
     ]
 
 
-@pytest.mark.parametrize("where", ["address", "logs", "client", "condition"])
+@pytest.mark.parametrize("where", ["address", "logs", "client", "status"])
 def test_what_a_provider_raises_when_it_is_asked_is_an_error_of_ours(deployed: Callable[[str], DeploymentHandle], where: str) -> None:
     handle = deployed("double")
     FAULTS[where] = [ZeroDivisionError("a\nb" * 300)]
@@ -194,7 +194,7 @@ def test_what_a_provider_raises_when_it_is_asked_is_an_error_of_ours(deployed: C
         "address": handle.address,
         "logs": lambda: [*handle.logs()],
         "client": handle.get_client,
-        "condition": handle.status,
+        "status": handle.status,
     }
     with pytest.raises(PluginError) as caught:
         ask[where]()
@@ -207,7 +207,7 @@ def test_what_a_provider_raises_when_it_is_asked_is_an_error_of_ours(deployed: C
     [
         ("steps", None, "gave what can't be used by changes_of: TypeError: 'NoneType' object is not iterable"),
         ("steps", [object()], "gave what can't be used by changes_of: AttributeError: 'object' object has no attribute 'wanted'"),
-        ("condition", "running", "gave what can't be used by await_status: AttributeError: 'str' object has no attribute 'status'"),
+        ("status", "running", "gave what can't be used by await_status: AttributeError: 'str' object has no attribute 'status'"),
     ],
 )
 def test_an_answer_that_is_not_what_the_contract_says_is_the_providers_fault(

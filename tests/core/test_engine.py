@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from mlem import api
-from mlem.deployment import Condition, DeploymentStatus
-from mlem.engine import Lock
+from mlem.deployment import Phase, Status
+from mlem.engine import LockOptions
 from mlem.errors import ConflictError, CredentialsError, GateError, LockedError, MlemError, NotFoundError, PlatformError, PluginError
 from mlem.handle import DeploymentHandle
 from mlem.state import State
@@ -101,9 +101,9 @@ def test_until_the_gate_has_been_passed_a_deployment_is_not_running(declare: Dec
     platform.faults["interface"] = Killed()
     with pytest.raises(Killed):
         handle.run()
-    assert handle.status().status is DeploymentStatus.STARTING
+    assert handle.status().phase is Phase.STARTING
     handle.run()
-    assert handle.status() == Condition(DeploymentStatus.RUNNING)
+    assert handle.status() == Status(Phase.RUNNING)
 
 
 def test_a_wrong_answer_puts_the_last_release_back(declare: Declare, platform: FakePlatform, project: Project) -> None:
@@ -114,7 +114,7 @@ def test_a_wrong_answer_puts_the_last_release_back(declare: Declare, platform: F
         handle.run()
     state = state_of(handle)
     assert (state.records, state.releases, state.model_hash) == (before.records, before.releases, before.model_hash)
-    assert handle.status() == Condition(DeploymentStatus.RUNNING)
+    assert handle.status() == Status(Phase.RUNNING)
     assert handle.get_client().interface.digest == digest(project, "double")
 
 
@@ -124,7 +124,7 @@ def test_a_failing_step_puts_the_last_release_back_and_keeps_its_own_error(decla
     with pytest.raises(PlatformError, match="no capacity") as caught:
         declare("triple").run()
     assert (caught.value.exit_code, caught.value.hint) == (7, "wait")
-    assert declare().status() == Condition(DeploymentStatus.RUNNING)
+    assert declare().status() == Status(Phase.RUNNING)
 
 
 def test_when_putting_back_fails_too_both_failures_are_told(declare: Declare, platform: FakePlatform, project: Project) -> None:
@@ -164,7 +164,7 @@ def test_what_is_gone_from_the_platform_is_made_again_as_the_same_release(declar
     handle = declare()
     handle.run()
     platform.resources.pop((state_of(handle).lineage, "server"))
-    assert handle.status() == Condition(DeploymentStatus.CRASHED, "the server is gone")
+    assert handle.status() == Status(Phase.CRASHED, "the server is gone")
     assert handle.plan()[1] == Change("server", "create", "gone from the platform")
     handle.run()
     assert [release.number for release in handle.releases()] == [1]
@@ -225,7 +225,7 @@ def test_a_lock_taken_by_hand_keeps_runs_out_until_it_is_released(declare: Decla
     held = handle.hold("freeze before the audit")
     with pytest.raises(LockedError, match="freeze before the audit"):
         handle.run()
-    named = replace(handle, lock=Lock(id=held.id))
+    named = replace(handle, lock=LockOptions(id=held.id))
     named.run()
     assert handle.holder() == held
     with pytest.raises(ConflictError, match=held.id):
@@ -238,12 +238,12 @@ def test_a_lock_taken_by_hand_keeps_runs_out_until_it_is_released(declare: Decla
 def test_a_lock_can_be_taken_by_hand_before_the_first_run(declare: Declare) -> None:
     handle = declare()
     handle.hold()
-    assert handle.status() == Condition(DeploymentStatus.NOT_DEPLOYED)
+    assert handle.status() == Status(Phase.NOT_DEPLOYED)
     with pytest.raises(LockedError):
         handle.run()
     handle.release_lock()
     handle.run()
-    assert handle.status() == Condition(DeploymentStatus.RUNNING)
+    assert handle.status() == Status(Phase.RUNNING)
 
 
 def test_a_state_of_another_project_is_refused(declare: Declare, project: Project) -> None:
@@ -311,7 +311,7 @@ def test_credentials_that_expire_while_a_step_is_recorded_say_what_may_serve(
         ([1, {2}], "disk.folder[1] is a set"),
         (float("nan"), "disk.folder is nan"),
         (b"x", "disk.folder is a bytes"),
-        (DeploymentStatus.RUNNING, "disk.folder is a DeploymentStatus"),
+        (Phase.RUNNING, "disk.folder is a Phase"),
     ],
 )
 def test_a_record_that_a_state_can_not_keep_is_told_before_anything_is_made(
@@ -367,7 +367,7 @@ def test_what_mlem_04_deployed_serves_again_when_its_successor_fails_and_is_not_
         declare("triple").run()
     after = state_of(declare())
     assert (after.releases[0].adopted, after.records) == (True, before.records)
-    assert declare().status() == Condition(DeploymentStatus.RUNNING)
+    assert declare().status() == Status(Phase.RUNNING)
 
 
 def test_there_is_no_way_back_to_what_mlem_04_deployed(declare: Declare, platform: FakePlatform) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from mlem import api
-from mlem.deployment import Condition, DeploymentStatus
+from mlem.deployment import Phase, Status
 from mlem.errors import PlatformError, UserError, WaitTimeoutError
 from mlem.handle import DeploymentHandle
 from mlem.holder import new_lock
@@ -27,10 +27,10 @@ def handle(project: Project, platform: FakePlatform) -> DeploymentHandle:
 
 @pytest.mark.parametrize(
     "wanted",
-    [DeploymentStatus.RUNNING, "running", ["running"], (DeploymentStatus.RUNNING, "stopped"), {"running"}, iter(["crashed", "running"])],
+    [Phase.RUNNING, "running", ["running"], (Phase.RUNNING, "stopped"), {"running"}, iter(["crashed", "running"])],
 )
 def test_a_status_is_waited_for_by_itself_or_among_others(handle: DeploymentHandle, wanted: Any) -> None:
-    assert handle.wait(wanted, timeout_s=LONG_S) == Condition(DeploymentStatus.RUNNING)
+    assert handle.wait(wanted, timeout_s=LONG_S) == Status(Phase.RUNNING)
 
 
 @pytest.mark.parametrize(
@@ -48,7 +48,7 @@ def test_a_status_is_waited_for_by_itself_or_among_others(handle: DeploymentHand
 def test_what_is_no_status_is_refused_with_the_known_ones(handle: DeploymentHandle, wanted: Any, message: str) -> None:
     with pytest.raises(UserError) as caught:
         handle.wait(wanted, timeout_s=LONG_S)
-    assert (caught.value.message, caught.value.known) == (message, tuple(status.value for status in DeploymentStatus))
+    assert (caught.value.message, caught.value.known) == (message, tuple(status.value for status in Phase))
 
 
 def test_waiting_for_what_has_crashed_ends_at_once_with_the_reason(handle: DeploymentHandle, platform: FakePlatform) -> None:
@@ -57,7 +57,7 @@ def test_waiting_for_what_has_crashed_ends_at_once_with_the_reason(handle: Deplo
         handle.wait(timeout_s=LONG_S)
     expected = ('"app" is crashed: the server is gone', "crashed", 7, "mlem deployment logs app")
     assert (caught.value.message, caught.value.code, caught.value.exit_code, caught.value.hint) == expected
-    assert handle.wait(["running", "crashed"], timeout_s=LONG_S).status == "crashed"
+    assert handle.wait(["running", "crashed"], timeout_s=LONG_S).phase == "crashed"
     with pytest.raises(WaitTimeoutError):
         handle.wait("stopped", timeout_s=0.05)
 
@@ -68,14 +68,14 @@ def test_what_has_crashed_is_waited_for_while_a_command_mends_it(
     lost = dict(platform.resources)
     platform.resources.clear()
     looked = threading.Event()
-    look: Callable[..., Condition] = type(handle.deployment).condition
+    look: Callable[..., Status] = type(handle.deployment).status
 
-    def noted(self: Any, *args: Any) -> Condition:
+    def noted(self: Any, *args: Any) -> Status:
         looked.set()
         return look(self, *args)
 
-    monkeypatch.setattr(type(handle.deployment), "condition", noted)
-    found: list[Condition] = []
+    monkeypatch.setattr(type(handle.deployment), "status", noted)
+    found: list[Status] = []
     with handle.target.manager.session(handle.target.store, handle.target.name, new_lock("run"), timeout_s=60):
         waiter = threading.Thread(target=lambda: found.append(handle.wait(timeout_s=LONG_S)))
         waiter.start()
@@ -84,7 +84,7 @@ def test_what_has_crashed_is_waited_for_while_a_command_mends_it(
             assert looked.wait(LONG_S)
         platform.resources.update(lost)
         waiter.join(LONG_S)
-    assert found == [Condition(DeploymentStatus.RUNNING)]
+    assert found == [Status(Phase.RUNNING)]
 
 
 def test_waiting_for_its_removal_ends_with_it(handle: DeploymentHandle) -> None:
@@ -93,4 +93,4 @@ def test_waiting_for_its_removal_ends_with_it(handle: DeploymentHandle) -> None:
     waiter.start()
     handle.remove()
     waiter.join(LONG_S)
-    assert found == [Condition(DeploymentStatus.NOT_DEPLOYED)]
+    assert found == [Status(Phase.NOT_DEPLOYED)]

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from mlem.errors import ConflictError, LockedError, StateUnknownError
 from mlem.holder import is_dead, new_lock
 from mlem.lease import Lease, acquire, break_lease, leased
-from mlem.settled import SettledStore
+from mlem.retrying import RetryingStore
 from mlem.state import LockInfo, State
 from mlem.testing.stores import FakeClock, MemoryStore
 
@@ -306,25 +306,25 @@ def test_the_thread_renews_while_the_context_lasts() -> None:
 CUT = StateUnknownError("cut")
 
 
-def settled(store: MemoryStore, clock: FakeClock, **options: Any) -> SettledStore:
-    return SettledStore(store, clock=clock, **options)
+def retrying(store: MemoryStore, clock: FakeClock, **options: Any) -> RetryingStore:
+    return RetryingStore(store, clock=clock, **options)
 
 
 def test_a_write_that_landed_unheard_is_recognised(bench: Bench) -> None:
     bench.store.faults["write after"] = [CUT]
-    version = settled(bench.store, bench.clock).write("app", b"one", "")
+    version = retrying(bench.store, bench.clock).write("app", b"one", "")
     assert (version, bench.store.calls) == ("v1", ["write", "read"])
 
 
 def test_a_write_that_did_not_land_is_sent_again(bench: Bench) -> None:
     bench.store.faults["write"] = [CUT, CUT]
-    assert settled(bench.store, bench.clock).write("app", b"one", "") == "v1"
+    assert retrying(bench.store, bench.clock).write("app", b"one", "") == "v1"
     assert bench.store.values["app"].data == b"one"
 
 
 def test_a_refusal_after_doubt_is_looked_into_before_it_is_believed(bench: Bench) -> None:
     bench.store.faults.update({"write after": [CUT], "read": [CUT]})
-    assert settled(bench.store, bench.clock).write("app", b"one", "") == "v1"
+    assert retrying(bench.store, bench.clock).write("app", b"one", "") == "v1"
     assert bench.store.calls == ["write", "read", "write", "read"]
 
 
@@ -332,15 +332,15 @@ def test_a_refusal_at_the_first_time_of_asking_is_final(bench: Bench) -> None:
     bench.store.write("app", b"others", "")
     bench.store.calls.clear()
     with pytest.raises(ConflictError):
-        settled(bench.store, bench.clock).write("app", b"one", "")
+        retrying(bench.store, bench.clock).write("app", b"one", "")
     assert bench.store.calls == ["write"]
 
 
 def test_where_the_client_repeats_requests_a_first_refusal_is_looked_into_too(bench: Bench) -> None:
     bench.store.write("app", b"one", "")
-    assert settled(bench.store, bench.clock, certain=False).write("app", b"one", "") == "v1"
+    assert retrying(bench.store, bench.clock, conflicts_are_final=False).write("app", b"one", "") == "v1"
     with pytest.raises(ConflictError):
-        settled(bench.store, bench.clock, certain=False).write("app", b"two", "")
+        retrying(bench.store, bench.clock, conflicts_are_final=False).write("app", b"two", "")
 
 
 def test_when_somebody_else_wrote_meanwhile_the_write_is_refused_for_good(bench: Bench) -> None:
@@ -355,14 +355,14 @@ def test_when_somebody_else_wrote_meanwhile_the_write_is_refused_for_good(bench:
 
     bench.store.read = read  # type: ignore[method-assign]
     with pytest.raises(ConflictError, match="while the store did not answer"):
-        settled(bench.store, bench.clock).write("app", b"one", "v1")
+        retrying(bench.store, bench.clock).write("app", b"one", "v1")
     assert bench.store.values["app"].data == b"others"
 
 
 def test_a_deletion_that_landed_unheard_is_recognised(bench: Bench) -> None:
     bench.store.write("app", b"one", "")
     bench.store.faults["delete after"] = [CUT]
-    settled(bench.store, bench.clock).delete("app", "v1")
+    retrying(bench.store, bench.clock).delete("app", "v1")
     assert bench.store.values == {}
 
 
@@ -370,12 +370,12 @@ def test_after_the_deadline_it_is_unknown(bench: Bench) -> None:
     bench.store.faults.update({"write": [CUT] * 10_000, "read": [CUT] * 10_000})
     before = bench.clock.seconds
     with pytest.raises(StateUnknownError, match="no answer to a write for 30 s"):
-        settled(bench.store, bench.clock).write("app", b"one", "")
+        retrying(bench.store, bench.clock).write("app", b"one", "")
     assert 20 < bench.clock.seconds - before <= 30
 
 
 def test_a_state_that_could_not_be_written_is_kept_to_be_pushed(bench: Bench, tmp_path: Any) -> None:
-    store = settled(bench.store, bench.clock, root=tmp_path)
+    store = retrying(bench.store, bench.clock, root=tmp_path)
     lease = acquire(store, "apps/iris", remote("a"), timeout_s=0, initial=NEW, clock=bench.clock)
     bench.store.faults.update({"write": [CUT] * 10_000})
     with pytest.raises(StateUnknownError, match="the state is kept in") as caught:
@@ -392,7 +392,7 @@ def test_whatever_gets_lost_a_write_lands_once_and_is_reported_rightly(faults: l
     for fault in faults:
         if fault is not None:
             store.faults.setdefault(fault, []).append(CUT)
-    version = settled(store, FakeClock(), deadline_s=1e6).write("app", b"one", "")
+    version = retrying(store, FakeClock(), deadline_s=1e6).write("app", b"one", "")
     assert store.values == {"app": store.values["app"]}
     assert (store.values["app"].data, version) == (b"one", store.values["app"].version)
     assert version == "v1"

@@ -58,7 +58,7 @@ def on_a_network(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("on_a_network")
 def test_a_run_on_a_network_says_what_its_lock_is_worth(tmp_path: Path) -> None:
-    assert "is on a network (nfs4)" in LocalStateManager().caution(LocalStore(tmp_path), "app")
+    assert "is on a network (nfs4)" in LocalStateManager().warning(LocalStore(tmp_path), "app")
 
 
 @pytest.mark.usefixtures("on_a_network")

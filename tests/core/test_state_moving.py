@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from mlem import api
-from mlem.deployment import Condition, DeploymentStatus
+from mlem.deployment import Phase, Status
 from mlem.errors import ConflictError, LockedError, NotFoundError, UserError
 from mlem.handle import DeploymentHandle
-from mlem.locking import Lock
+from mlem.locking import LockOptions
 from mlem.moving import move, push
 from mlem.state import State
 from mlem.testing import Project
@@ -85,18 +85,18 @@ def test_a_state_moves_there_and_back_with_everything_in_it(
 ) -> None:
     before = declare().run().state
     configure(project, shared)
-    old, new = move(declare().target, shared, Lock())
+    old, new = move(declare().target, shared, LockOptions())
     assert (Path(old).name, new) == ("app.mlem.state", f"{shared}/.mlem.state/app.mlem.state")
     assert not (project.folder / "app.mlem.state").exists()
     moved = declare().state()
     assert moved is not None
     volatile = {"nonce", "serial", "lock"}
     assert moved.model_dump(exclude=volatile) == before.model_dump(exclude=volatile)
-    assert declare().status() == Condition(DeploymentStatus.RUNNING)
+    assert declare().status() == Status(Phase.RUNNING)
     assert declare().run().changed is False
     configure(project, None)
-    move(declare().target, "local", Lock())
-    assert declare().status() == Condition(DeploymentStatus.RUNNING)
+    move(declare().target, "local", LockOptions())
+    assert declare().status() == Status(Phase.RUNNING)
     assert sorted(path.name for path in project.folder.glob("app*")) == ["app.mlem", "app.mlem.state", "app.mlem.state.lock"]
     assert sorted(step for _, step in platform.resources) == ["disk", "server"]
 
@@ -115,28 +115,28 @@ def test_a_move_that_was_interrupted_between_the_stores_is_finished_by_the_next(
 
         patch.setattr(Session, "erase", killed)
         with pytest.raises(KeyboardInterrupt):
-            move(declare().target, shared, Lock())
+            move(declare().target, shared, LockOptions())
     with pytest.raises(ConflictError, match="was deployed with its state in"):
         declare().run()
-    move(declare().target, shared, Lock())
-    assert declare().status() == Condition(DeploymentStatus.RUNNING)
+    move(declare().target, shared, LockOptions())
+    assert declare().status() == Status(Phase.RUNNING)
     assert not (project.folder / "app.mlem.state").exists()
 
 
 def test_what_is_not_deployed_or_there_already_can_not_be_moved(declare: Declare, project: Project, shared: str) -> None:
     with pytest.raises(NotFoundError, match="has no state to move"):
-        move(declare().target, shared, Lock())
+        move(declare().target, shared, LockOptions())
     configure(project, shared)
     declare().run()
     with pytest.raises(UserError, match="already"):
-        move(declare().target, shared, Lock())
+        move(declare().target, shared, LockOptions())
 
 
 def test_a_state_does_not_move_while_a_command_is_at_work(declare: Declare, project: Project, shared: str) -> None:
     declare().run()
     declare().hold("audit")
     with pytest.raises(LockedError, match="audit"):
-        move(declare().target, shared, Lock())
+        move(declare().target, shared, LockOptions())
 
 
 def test_two_projects_on_one_uri_do_not_take_each_others_states(
@@ -170,10 +170,10 @@ def test_remove_leaves_neither_state_nor_trace(declare: Declare, project: Projec
     declare().run()
     assert (project.folder / "app.mlem.state.at").exists()
     declare().remove()
-    assert declare().status() == Condition(DeploymentStatus.NOT_DEPLOYED)
+    assert declare().status() == Status(Phase.NOT_DEPLOYED)
     assert (at(tmp_path).exists(), (project.folder / "app.mlem.state.at").exists()) == (False, False)
     configure(project, None)
-    assert declare().status() == Condition(DeploymentStatus.NOT_DEPLOYED)
+    assert declare().status() == Status(Phase.NOT_DEPLOYED)
 
 
 def test_a_state_that_was_kept_is_pushed_once(declare: Declare, project: Project, shared: str) -> None:
@@ -182,15 +182,15 @@ def test_a_state_that_was_kept_is_pushed_once(declare: Declare, project: Project
     kept = state.with_record("disk", {"id": "made while the store was away"}).model_copy(update={"serial": state.serial + 1})
     path = project.folder / "app.errored.mlem.state"
     path.write_bytes(kept.to_bytes())
-    pushed, written = push(declare().target, Lock())
+    pushed, written = push(declare().target, LockOptions())
     assert (pushed.records, written, path.exists()) == (kept.records, True, False)
     found = declare().state()
     assert found is not None
     assert (found.records, found.serial, found.lock) == (kept.records, kept.serial, None)
     path.write_bytes(kept.to_bytes())
-    assert push(declare().target, Lock())[1] is False
+    assert push(declare().target, LockOptions())[1] is False
     with pytest.raises(NotFoundError, match="is kept to be pushed"):
-        push(declare().target, Lock())
+        push(declare().target, LockOptions())
 
 
 def test_a_kept_state_that_others_went_on_from_is_not_pushed(declare: Declare, project: Project, shared: str) -> None:
@@ -199,10 +199,10 @@ def test_a_kept_state_that_others_went_on_from_is_not_pushed(declare: Declare, p
     path = project.folder / "app.errored.mlem.state"
     path.write_bytes(state.with_record("disk", {"id": "old"}).model_copy(update={"serial": state.serial - 1}).to_bytes())
     with pytest.raises(ConflictError, match="went on meanwhile"):
-        push(declare().target, Lock())
+        push(declare().target, LockOptions())
     path.write_bytes(state.model_copy(update={"lineage": "9" * 32, "serial": 99}).to_bytes())
     with pytest.raises(ConflictError, match="another deployment"):
-        push(declare().target, Lock())
+        push(declare().target, LockOptions())
     assert path.exists()
 
 

@@ -11,12 +11,12 @@ from fsspec.implementations.memory import MemoryFileSystem
 from mlem.config import load_config
 from mlem.errors import ConflictError, DeclarationError, PlatformError, PluginError, StateUnknownError, UserError
 from mlem.project import init_project
+from mlem.resolve import configured_manager
 from mlem.shared_state import concerns_store, configured_store, set_store
 from mlem.state_manager import ABSENT, Store, Versioned
 from mlem.stores.fsspec import FsspecStateManager
 from mlem.stores.leased import LeasedStateManager
 from mlem.stores.probe import probe
-from mlem.target import configured_manager
 from mlem.testing.stores import MemoryStore
 
 
@@ -53,7 +53,7 @@ class Broken(MemoryStore):
 class BrokenManager(LeasedStateManager):
     type: ClassVar[str] = "broken"
 
-    def register(self, root: Path) -> Store:
+    def open_store(self, root: Path) -> Store:
         return Broken(self.uri)
 
 
@@ -149,6 +149,6 @@ def test_an_unsafe_store_is_accepted_by_request_and_every_run_says_so(tmp_path: 
     uri = (tmp_path / "states").as_uri()
     set_store(tmp_path, "core.state.uri", uri, unsafe=True)
     manager = configured_store(tmp_path)
-    assert manager.caution(manager.store(tmp_path), "app") == (
+    assert manager.warning(manager.store(tmp_path), "app") == (
         f"{uri}/.mlem.state/app.mlem.state: this store can't exclude two writers (core.state.unsafe is set)"
     )

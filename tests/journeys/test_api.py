@@ -41,7 +41,7 @@ def descriptors():
 
 before = seen()
 import mlem.api
-from mlem.api import HttpClient, Lock, DeploymentStatus, MlemError
+from mlem.api import HttpClient, LockOptions, Phase, MlemError
 after_import = seen()
 
 def double(x: int) -> int:
@@ -52,8 +52,8 @@ model = mlem.api.save(double, "double", sample_data=1)
 mlem.api.save([1, 2], "rows")
 assert mlem.api.load("double")(4) == 8
 descriptors_before = descriptors()
-handle = mlem.api.deploy("local", "app", model=model, lock=Lock(timeout_s=60))
-handle.wait(DeploymentStatus.RUNNING)
+handle = mlem.api.deploy("local", "app", model=model, lock=LockOptions(timeout_s=60))
+handle.wait(Phase.RUNNING)
 with handle.get_client(timeout_s=60) as client:
     assert client.predict(4) == 8
 import asyncio

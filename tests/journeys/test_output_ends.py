@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from mlem.deployment import Condition, DeploymentStatus
+from mlem.deployment import Phase, Status
 from mlem.testing import Project
 from mlem.testing.projects import SAMPLE
 
@@ -37,7 +37,7 @@ def shell(project: Project, command: str) -> subprocess.CompletedProcess[str]:
 
 def served(project: Project) -> list[float]:
     handle = project.handle("app")
-    assert handle.status() == Condition(DeploymentStatus.RUNNING)
+    assert handle.status() == Status(Phase.RUNNING)
     with handle.get_client() as client:
         answer: list[float] = client.predict(SAMPLE)
         return answer
@@ -51,7 +51,7 @@ def test_a_run_whose_progress_nobody_reads_is_done_whole(deployed: Project) -> N
     done = shell(deployed, "mlem deployment run local app --model wrong 2>&1 | head -1 >/dev/null; echo ${PIPESTATUS[0]}")
     assert (done.stdout, served(deployed)) == ("8\n", [3.0, 6.0, 9.0])
     done = shell(deployed, "mlem deployment remove app 2>&1 | true; echo ${PIPESTATUS[0]}")
-    assert (done.stdout, deployed.handle("app").status().status) == ("0\n", DeploymentStatus.NOT_DEPLOYED)
+    assert (done.stdout, deployed.handle("app").status().phase) == ("0\n", Phase.NOT_DEPLOYED)
 
 
 @pytest.mark.parametrize("end", ["| true", ">&-", ">&- 2>&-", "2>&-", "2>/dev/full"])
@@ -104,7 +104,7 @@ def test_a_terminal_that_closes_ends_a_run_in_order(deployed: Project, number: i
         process.send_signal(number)
         assert process.wait(30) == 128 + number
     handle = deployed.handle("app")
-    assert (handle.holder(), handle.status().status) == (None, DeploymentStatus.STARTING)
+    assert (handle.holder(), handle.status().phase) == (None, Phase.STARTING)
     block.unlink()
     assert deployed.mlem("deployment", "run", "--load", "app").returncode == 0
     assert served(deployed) == SAMPLE

@@ -128,7 +128,7 @@ def mlem_deployments():
 """
     site.install("mlem-provider-bad", HEAD + body)
     row = plugin_row(site, "mlem-provider-bad")
-    assert "D is abstract: it lacks client, condition, logs, steps" in str(row["problem"])
+    assert "D is abstract: it lacks client, logs, status, steps" in str(row["problem"])
 
 
 @pytest.mark.parametrize("raised", ["ValueError('not mine')", "SystemExit(3)", "BaseException()"])
@@ -180,7 +180,7 @@ def test_what_a_provider_prints_in_a_run_goes_to_stderr(site: Plants) -> None:
     run = site.project.mlem("deployment", "run", "--load", "app", "--output", "json")
     assert (json.loads(run.stdout)["error"]["code"], "printed in apply" in run.stderr) == ("gate-failed", True), run.stderr
     status = site.project.mlem("deployment", "status", "app", "--output", "json")
-    assert (json.loads(status.stdout)["status"], "printed in condition" in status.stderr) == ("crashed", True)
+    assert (json.loads(status.stdout)["status"], "printed in status" in status.stderr) == ("crashed", True)
 
 
 @pytest.mark.parametrize("how", ["KeyError('x')", "SystemExit(3)"])
@@ -400,7 +400,7 @@ def mlem_model_types():
 
 
 @pytest.mark.parametrize("how", ["KeyError", "exit", "odd"])
-@pytest.mark.parametrize("fails", ["steps", "wanted", "apply", "condition"])
+@pytest.mark.parametrize("fails", ["steps", "wanted", "apply", "status"])
 def test_what_a_provider_raises_in_a_run_is_told_with_where_and_whose(site: Plants, fails: str, how: str) -> None:
     done = site.project.mlem("deployment", "run", "good", "app", "--model", "double", "--fails", fails, "--how", how)
     raised = {"KeyError": "KeyError: 'port'", "exit": "SystemExit: 5", "odd": "Odd: neither here nor there"}[how]
@@ -409,13 +409,13 @@ def test_what_a_provider_raises_in_a_run_is_told_with_where_and_whose(site: Plan
     assert (done.returncode, expected in done.stderr, "Traceback" in done.stderr) == (3, True, False), done.stderr
 
 
-@pytest.mark.parametrize("fails", ["logs", "client", "condition", "remove"])
+@pytest.mark.parametrize("fails", ["logs", "client", "status", "remove"])
 def test_what_a_provider_raises_afterwards_is_told_with_where_and_whose(site: Plants, fails: str) -> None:
     run = site.project.mlem("deployment", "run", "good", "app", "--model", "double")
     assert run.returncode == 8, run.stderr
     declaration = site.project.folder / "app.mlem"
     declaration.write_text(declaration.read_text() + f"fails: {fails}\n")
-    command = {"logs": ["logs"], "client": ["apply"], "condition": ["status"], "remove": ["remove"]}[fails]
+    command = {"logs": ["logs"], "client": ["apply"], "status": ["status"], "remove": ["remove"]}[fails]
     given = ["[1.0]"] if fails == "client" else []
     done = site.project.mlem("deployment", *command, "app", *given)
     assert (done.returncode, "error[plugin-failed]" in done.stderr, f"failed in {fails}: KeyError" in done.stderr) == (3, True, True), (
@@ -428,13 +428,13 @@ def test_a_list_goes_on_after_a_provider_that_raises(site: Plants) -> None:
     for name in ("one", "two"):
         site.project.mlem("deployment", "run", "good", name, "--model", "double")
     with (site.project.folder / "one.mlem").open("a") as file:
-        file.write("fails: condition\nhow: exit\n")
+        file.write("fails: status\nhow: exit\n")
     rows = {row["name"]: (row["status"], row["error"]) for row in site.project.json("deployment", "list")}
     assert rows["two"] == ("crashed", None)
     assert rows["one"][0] == "unknown"
-    assert f"failed in condition: SystemExit: 5 ({GOOD} 1.0)" in str(rows["one"][1])
+    assert f"failed in status: SystemExit: 5 ({GOOD} 1.0)" in str(rows["one"][1])
     shown = site.project.mlem("deployment", "list", "--traceback")
-    assert (shown.returncode, "Traceback" in shown.stderr, "in condition" in shown.stderr) == (0, True, True)
+    assert (shown.returncode, "Traceback" in shown.stderr, "in status" in shown.stderr) == (0, True, True)
 
 
 @pytest.mark.parametrize("way", ["before", "after", "variable"])
@@ -486,7 +486,7 @@ def work(number):
         done.append(mlem.api.save(lambda x: x, f"m{number}", sample_data=[1.0]).model_type)
     else:
         handle = mlem.api.deploy("local", f"app{number}", model="double")
-        done.append(handle.status().status.value)
+        done.append(handle.status().phase.value)
         handle.remove()
 threads = [threading.Thread(target=work, args=(number,)) for number in range(6)]
 [thread.start() for thread in threads]

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from mlem import DeploymentStatus
+from mlem import Phase
 from mlem.testing import Project
 from mlem_provider_docker.ownership import LINEAGE_LABEL
 from mlem_provider_docker.sdk import Engine
@@ -142,7 +142,7 @@ def test_an_update_to_a_port_that_is_taken_leaves_the_old_one_serving(project: P
     assert before is not None
     assert after is not None
     assert {**after.records["container"], "start_s": 0} == {**before.records["container"], "start_s": 0}
-    assert project.handle(APP).status().status is DeploymentStatus.RUNNING
+    assert project.handle(APP).status().phase is Phase.RUNNING
 
 
 def test_too_little_memory(project: Project, name: str) -> None:
@@ -155,7 +155,7 @@ def test_a_server_that_crashes_again_and_again(project: Project, name: str) -> N
     code, error, said = failure(project, "--container_name", name, model="wrong")
     assert (code, error) == (8, "gate-failed"), said
     assert "mlem deployment logs app" in said
-    assert project.handle(APP).status().status is not DeploymentStatus.RUNNING
+    assert project.handle(APP).status().phase is not Phase.RUNNING
 
 
 def test_a_registry_that_does_not_answer(project: Project, name: str) -> None:

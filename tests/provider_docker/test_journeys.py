@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from mlem import Condition, DeploymentStatus
+from mlem import Phase, Status
 from mlem.testing import SAMPLE, Project
 from mlem_provider_docker.ownership import LINEAGE_LABEL
 from mlem_provider_docker.sdk import Engine
@@ -101,7 +101,7 @@ def test_a_failing_replacement_leaves_the_very_container_that_served(project: Pr
     before = record(project)["id"]
     assert project.run("docker", APP, "wrong").returncode == 8
     assert [found["Id"] for found in engine.containers(lineage(project))] == [before]
-    assert project.handle(APP).status() == Condition(DeploymentStatus.RUNNING)
+    assert project.handle(APP).status() == Status(Phase.RUNNING)
     assert len(engine.images(f"{LINEAGE_LABEL}={lineage(project)}")) == 1
 
 
@@ -262,11 +262,11 @@ def test_what_happens_behind_our_back_is_found_and_put_right(project: Project, e
     handle = project.handle(APP)
     try:
         if deed == "restart":
-            wait_until("a restart", lambda: handle.status().status is DeploymentStatus.RUNNING)
+            wait_until("a restart", lambda: handle.status().phase is Phase.RUNNING)
             assert {change.action for change in handle.plan()} == {"keep"}
             return
         if deed != "rename":
-            assert handle.status().status is not DeploymentStatus.RUNNING
+            assert handle.status().phase is not Phase.RUNNING
         if replacement:
             for command in (["plan", APP], ["run", "--load", APP]):
                 done = project.mlem("deployment", *command)

@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from mlem.testing import SAMPLE, Project
-from mlem_provider_heroku.place import LINEAGE_VAR
+from mlem_provider_heroku.names import LINEAGE_VAR
 from mlem_provider_heroku.testing import HerokuSimulator
 
 CANARY = "canary-5d01-key"

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from mlem import Condition, DeploymentStatus
+from mlem import Phase, Status
 from mlem.testing import SAMPLE, DeploymentHandle, Project
 from mlem_provider_heroku.testing import HerokuSimulator
 from mlem_provider_heroku.testing.app_state import AppState
@@ -245,14 +245,14 @@ def plan(handle: DeploymentHandle) -> dict[str, str]:
     return {change.step: change.reason for change in handle.plan() if change.action != "keep"}
 
 
-def settle(handle: DeploymentHandle) -> Condition:
+def settle(handle: DeploymentHandle) -> Status:
     """Wait until the dynos have done what Heroku told them; return what the status is then."""
-    return handle.wait([status for status in DeploymentStatus if status is not DeploymentStatus.STARTING], TIMEOUT_S)
+    return handle.wait([status for status in Phase if status is not Phase.STARTING], TIMEOUT_S)
 
 
 def expect_put_right(handle: DeploymentHandle, answer: Sequence[float] = (2.0, 4.0, 6.0)) -> None:
     assert handle.run().changed is True
-    assert (settle(handle), plan(handle)) == (Condition(DeploymentStatus.RUNNING), {})
+    assert (settle(handle), plan(handle)) == (Status(Phase.RUNNING), {})
     with handle.get_client() as client:
         assert client.predict(SAMPLE) == list(answer)
 
@@ -269,7 +269,7 @@ def since(app: AppState, recorded: int) -> str:
 def test_releases_that_somebody_made_are_told_and_put_right(cli: Heroku, app: AppState, project: Project) -> None:
     handle, version = project.handle("app"), app.current.version
     cli.out(f"config:set FOREIGN=1 -a {app.name}")
-    assert settle(handle) == Condition(DeploymentStatus.RUNNING, not_ours(app, version))
+    assert settle(handle) == Status(Phase.RUNNING, not_ours(app, version))
     taken_over = f'takes over release v{version + 1}: "Set FOREIGN config vars" by {EMAIL}'
     [change] = [change for change in handle.plan() if change.action != "keep"]
     assert (change.step, change.reason, change.downtime) == ("release", taken_over, "")
@@ -280,7 +280,7 @@ def test_releases_that_somebody_made_are_told_and_put_right(cli: Heroku, app: Ap
     for line, there in ((f"config:set GREETING=bye -a {app.name}", "bye"), (f"config:unset GREETING -a {app.name}", None)):
         recorded = app.current.version
         cli.out(line)
-        assert settle(handle) == Condition(DeploymentStatus.RUNNING, not_ours(app, recorded))
+        assert settle(handle) == Status(Phase.RUNNING, not_ours(app, recorded))
         assert plan(handle) == {"config_vars": "GREETING", "release": "config vars"}
         [change] = [change for change in handle.plan() if change.step == "config_vars"]
         assert (change.fields["environment"].old, change.fields["environment"].new) == ({"GREETING": there}, {"GREETING": "hello"})
@@ -292,24 +292,24 @@ def test_releases_that_somebody_made_are_told_and_put_right(cli: Heroku, app: Ap
     handle, recorded = project.handle("app"), app.current.version
     cli.out(f"releases:rollback v{good.version} -a {app.name}")
     cli.out(f"config:set FOREIGN=2 -a {app.name}")  # the newest release is of config vars, and serves the other model still
-    assert settle(handle) == Condition(DeploymentStatus.UNKNOWN, not_ours(app, recorded))
+    assert settle(handle) == Status(Phase.UNKNOWN, not_ours(app, recorded))
     assert f', after "Rollback to v{good.version}" by {EMAIL}' in since(app, recorded)
     assert plan(handle) == {"release": f"release v{app.current.version} runs instead: {since(app, recorded)}"}
     cli.out(f"releases:rollback v{recorded} -a {app.name}")
-    assert settle(handle) == Condition(DeploymentStatus.RUNNING, not_ours(app, recorded))
+    assert settle(handle) == Status(Phase.RUNNING, not_ours(app, recorded))
     cli.out(f"releases:rollback v{good.version} -a {app.name}")
     expect_put_right(handle, (3.0, 6.0, 9.0))
     cli.out(f"maintenance:on -a {app.name}")
     handle.rollback()
-    assert (settle(handle), app.maintenance) == (Condition(DeploymentStatus.RUNNING), False)
+    assert (settle(handle), app.maintenance) == (Status(Phase.RUNNING), False)
 
 
 def test_what_somebody_did_to_the_app_is_told_and_put_right(cli: Heroku, app: AppState, project: Project, heroku: HerokuSimulator) -> None:
     handle, version, name = project.handle("app"), app.current.version, app.name
     cli.out(f"config:set PYTHONHOME=/nowhere -a {name}")
     crashed = settle(handle)
-    assert (crashed.status, crashed.reason.startswith("web.1 crashed: exit status 1"), crashed.reason.endswith(not_ours(app, version))) == (
-        DeploymentStatus.CRASHED,
+    assert (crashed.phase, crashed.reason.startswith("web.1 crashed: exit status 1"), crashed.reason.endswith(not_ours(app, version))) == (
+        Phase.CRASHED,
         True,
         True,
     )
@@ -318,7 +318,7 @@ def test_what_somebody_did_to_the_app_is_told_and_put_right(cli: Heroku, app: Ap
     expect_put_right(handle)
 
     cli.out(f"ps:scale web=0 -a {name}")
-    assert settle(handle) == Condition(DeploymentStatus.STOPPED, "no web dyno: somebody scaled the app to none")
+    assert settle(handle) == Status(Phase.STOPPED, "no web dyno: somebody scaled the app to none")
     assert plan(handle) == {"scale": "quantity 0 -> 1"}
     cli.out(f"config:set FOREIGN=1 -a {name}")
     assert plan(handle) == {
@@ -329,14 +329,14 @@ def test_what_somebody_did_to_the_app_is_told_and_put_right(cli: Heroku, app: Ap
 
     cli.out(f"maintenance:on -a {name}")
     how = f"heroku maintenance:off --app {name} ends it, and so does mlem deployment run"
-    assert settle(handle) == Condition(DeploymentStatus.STOPPED, f"the app is in maintenance mode, its callers get status 503: {how}")
+    assert settle(handle) == Status(Phase.STOPPED, f"the app is in maintenance mode, its callers get status 503: {how}")
     assert plan(handle) == {"app": "maintenance True -> False"}
     expect_put_right(handle)
     assert cli.out(f"maintenance -a {name}") == "off\n"
 
     cli.out(f"apps:rename {name}-b -a {name}")
     said = f"somebody renamed the app to {name}-b, and its old address is dead: {HINT}"
-    assert settle(handle) == Condition(DeploymentStatus.STOPPED, said)
+    assert settle(handle) == Status(Phase.STOPPED, said)
     assert plan(handle) == {"app": f"app_name {name}-b -> {name}"}
     cli.out(f"ps:scale web=0 -a {name}-b")
     assert plan(handle) == {"app": f"app_name {name}-b -> {name}", "scale": "quantity 0 -> 1"}
@@ -344,7 +344,7 @@ def test_what_somebody_did_to_the_app_is_told_and_put_right(cli: Heroku, app: Ap
     assert heroku.app(name) is app
 
     cli.out(f"apps:destroy -a {name} --confirm {name}")
-    assert settle(handle) == Condition(DeploymentStatus.CRASHED, f"the app {name} is gone")
+    assert settle(handle) == Status(Phase.CRASHED, f"the app {name} is gone")
     assert set(plan(handle).values()) == {"gone from the platform"}
     expect_put_right(handle)
     assert handle.remove() is True

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from mlem import Condition, DeploymentStatus
+from mlem import Phase, Status
 from mlem.testing import SAMPLE, Project
 from mlem_provider_docker import LINEAGE_LABEL, Engine
 from mlem_provider_heroku.testing import HerokuSimulator
@@ -161,7 +161,7 @@ def test_what_somebody_changed_at_heroku_is_seen_and_put_right(project: Project,
     with heroku.platform.lock:
         heroku.platform.set_config_vars(app, {"GREETING": "good bye", "OTHER": "stays", "MLEM_LINEAGE": None})
         heroku.platform.scale(app, 2, None)
-    assert handle.status().status is DeploymentStatus.UNKNOWN
+    assert handle.status().phase is Phase.UNKNOWN
     reasons = {change.step: change.reason for change in handle.plan()}
     assert (reasons["config_vars"], reasons["release"], reasons["scale"]) == ("GREETING", "config vars", "quantity 2 -> 1")
     assert {change.step: change.action for change in handle.plan()} == {
@@ -173,15 +173,15 @@ def test_what_somebody_changed_at_heroku_is_seen_and_put_right(project: Project,
     }
     assert handle.run().changed is True
     assert (app.config_vars, len(app.dynos)) == ({"GREETING": "hello", "OTHER": "stays", "MLEM_LINEAGE": lineage(project)}, 1)
-    assert (handle.status(), [release.number for release in handle.releases()]) == (Condition(DeploymentStatus.RUNNING), [1])
+    assert (handle.status(), [release.number for release in handle.releases()]) == (Status(Phase.RUNNING), [1])
     app.dynos[0].state = "idle"
-    assert handle.status() == Condition(DeploymentStatus.RUNNING, "asleep: the next request wakes it")
+    assert handle.status() == Status(Phase.RUNNING, "asleep: the next request wakes it")
     with heroku.platform.lock:
         heroku.platform.scale(app, 0, None)
-    assert handle.status().status is DeploymentStatus.STOPPED
+    assert handle.status().phase is Phase.STOPPED
     with heroku.platform.lock:
         heroku.platform.delete(app)
-    assert handle.status() == Condition(DeploymentStatus.CRASHED, f"the app {name} is gone")
+    assert handle.status() == Status(Phase.CRASHED, f"the app {name} is gone")
     assert {change.action for change in handle.plan()} == {"create"}
     assert handle.run().changed is True
     assert answers(project) == [2.0, 4.0, 6.0]
@@ -213,13 +213,13 @@ def test_config_vars_that_somebody_set_are_named(project: Project, heroku: Herok
     app, handle = heroku.app(name), project.handle("app")
     with heroku.platform.lock:
         heroku.platform.set_config_vars(app, {"GREETING": "good bye"})
-    assert handle.wait([DeploymentStatus.RUNNING], 60).reason.startswith("release v")
+    assert handle.wait([Phase.RUNNING], 60).reason.startswith("release v")
     assert '"Set GREETING config vars"' in handle.status().reason
     assert [(change.step, change.fields["environment"].old) for change in handle.plan() if change.step == "config_vars"] == [
         ("config_vars", {"GREETING": "good bye"})
     ]
     assert handle.run().changed is True
-    assert (app.config_vars["GREETING"], handle.status()) == ("hello", Condition(DeploymentStatus.RUNNING))
+    assert (app.config_vars["GREETING"], handle.status()) == ("hello", Status(Phase.RUNNING))
 
 
 def test_what_can_be_known_is_said_before_anything_is_made(project: Project, heroku: HerokuSimulator, name: str) -> None:
@@ -285,6 +285,6 @@ def test_a_dyno_that_does_not_listen_in_time_is_explained(plain: Project, warm: 
         assert failed.returncode == 8, failed.stderr
         assert "web.1 crashed: R10 (boot timeout: the server was not listening on $PORT 60 s after its start)" in failed.stderr
         status = plain.handle("app").status()
-        assert (status.status, "R10" in status.reason) == (DeploymentStatus.CRASHED, True)
+        assert (status.phase, "R10" in status.reason) == (Phase.CRASHED, True)
         assert plain.mlem("deployment", "remove", "app").returncode == 0
         assert (slow.platform.apps, slow.api.violations) == ({}, [])

@@ -77,9 +77,9 @@ def ask(handle: Any, how: str) -> str:
         return str(json.load(answer))
 
 
-def condition(handle: Any) -> tuple[str, str]:
+def status(handle: Any) -> tuple[str, str]:
     found = handle.status()
-    return str(found.status), found.reason
+    return str(found.phase), found.reason
 
 
 @pytest.mark.parametrize(("how", "reason"), [("exit", "exit code 5"), ("crash", "SIGSEGV")])
@@ -87,7 +87,7 @@ def test_status_says_how_the_server_ended(deploy: Callable[..., Any], how: str, 
     handle = deploy()
     with pytest.raises(OSError):  # noqa: PT011  # reset, or closed without an answer
         ask(handle, how)
-    assert wait_until(lambda: condition(handle) if condition(handle)[0] == "crashed" else None) == ("crashed", reason)
+    assert wait_until(lambda: status(handle) if status(handle)[0] == "crashed" else None) == ("crashed", reason)
     if how == "crash":
         assert any("Segmentation fault" in line for line in handle.logs())
         assert any("the server was ended by SIGSEGV" in line for line in handle.logs())
@@ -98,11 +98,11 @@ def test_a_server_that_fails_is_started_again_where_that_is_asked_for(deploy: Ca
     before, url = process_of(handle).pid, handle.state().records["process"]["url"]
     with pytest.raises(OSError):  # noqa: PT011  # reset, or closed without an answer
         ask(handle, "crash")
-    wait_until(lambda: condition(handle) == ("running", ""))  # until then it is starting: the port is never closed
+    wait_until(lambda: status(handle) == ("running", ""))  # until then it is starting: the port is never closed
     assert ask(handle, "well") == "well"
     assert (process_of(handle).pid, handle.state().records["process"]["url"]) == (before, url)
     server_of(handle).terminate()  # ended as asked: exit code 0
-    assert wait_until(lambda: condition(handle) if condition(handle)[0] == "crashed" else None) == ("crashed", "exit code 0")
+    assert wait_until(lambda: status(handle) if status(handle)[0] == "crashed" else None) == ("crashed", "exit code 0")
 
 
 def test_always_is_always_and_another_word_puts_another_server_in_place(deploy: Callable[..., Any]) -> None:
@@ -110,7 +110,7 @@ def test_always_is_always_and_another_word_puts_another_server_in_place(deploy: 
     first = server_of(handle).pid
     server_of(handle).terminate()
     wait_until(lambda: [child.pid for child in process_of(handle).children() if child.pid != first])
-    wait_until(lambda: condition(handle) == ("running", ""))
+    wait_until(lambda: status(handle) == ("running", ""))
     before = process_of(handle).pid
     handle = deploy(restart="no")
     assert process_of(handle).pid != before
@@ -122,7 +122,7 @@ def test_what_another_start_would_not_help_is_not_started_again(deploy: Callable
     (model,) = Path(handle.state().records["process"]["home"]).rglob("model.mlem")
     model.unlink()
     server_of(handle).kill()
-    assert wait_until(lambda: condition(handle) if condition(handle)[0] == "crashed" else None) == (
+    assert wait_until(lambda: status(handle) if status(handle)[0] == "crashed" else None) == (
         "crashed",
         "exit code 3: something is missing",
     )
@@ -145,11 +145,11 @@ def test_no_server_outlives_a_supervisor_that_is_killed(deploy: Callable[..., An
     first = server_of(handle)
     first.kill()
     first.wait(60)
-    wait_until(lambda: condition(handle) == ("running", ""))
+    wait_until(lambda: status(handle) == ("running", ""))
     family = process_of(handle).children(recursive=True)
     pid = process_of(handle).pid
     process_of(handle).kill()
-    wait_until(lambda: condition(handle) == ("crashed", f"process {pid} is gone"))
+    wait_until(lambda: status(handle) == ("crashed", f"process {pid} is gone"))
     _, alive = psutil.wait_procs(family, 60)
     assert alive == []
 
@@ -178,7 +178,7 @@ def test_a_hangup_reopens_the_log_and_ends_nothing(deploy: Callable[..., Any]) -
     ask(handle, "say 1")
     wait_until(lambda: "said" in log.read_text())
     assert server_of(handle).pid == server
-    assert str(handle.status().status) == "running"
+    assert str(handle.status().phase) == "running"
     assert [found.pid for found in find(handle.state().lineage)] == [process_of(handle).pid]
 
 

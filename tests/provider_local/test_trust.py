@@ -37,7 +37,7 @@ def test_classes_that_the_project_trusts_are_trusted_by_the_server(project: Path
     try:
         first = handle.state().records["process"]
         variables = {"MLEM_CORE__TRUST__FORMATS": "skops", "MLEM_CORE__TRUST__TYPES": "sklearn.tree._tree.Tree"}
-        assert (str(handle.status().status), first["variables"]) == ("running", variables)
+        assert (str(handle.status().phase), first["variables"]) == ("running", variables)
         assert [change.action for change in handle.plan()] == ["keep", "keep"]
         set_setting(project, "core.trust.formats", "skops,onnx")
         handle = api.load("app", project=project)

@@ -50,7 +50,7 @@ def aws(_server: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterat
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     _server.calls.clear()
     yield _server
-    _server.faults, _server.refused, _server.allowed, _server.delay_s = {}, {}, None, 0.0
+    _server.faults, _server.refused, _server.allowed, _server.endpoints.delay_s = {}, {}, None, 0.0
 
 
 @pytest.fixture

@@ -35,13 +35,13 @@ class SagemakerFixtures(DeploymentFixtures):
         return {**self.fields(), "instance_count": 2}
 
     def running(self, lineage: str) -> list[str]:
-        self.aws.wait()
-        found: list[str] = self.aws.containers(lineage)
+        self.aws.endpoints.wait()
+        found: list[str] = self.aws.endpoints.containers(lineage)
         return found
 
     def leftovers(self, lineage: str) -> list[str]:
         found: list[str] = self.aws.tagged(lineage)
-        return found + self.aws.containers(lineage)
+        return found + self.aws.endpoints.containers(lineage)
 
     def elsewhere(self, project: Project) -> Project | None:
         # Source: moto, docs/multi_account.rst: whoever assumes a role of another account is in that account (read 2026-11)
@@ -53,7 +53,7 @@ class SagemakerFixtures(DeploymentFixtures):
     def kill(self, handle: DeploymentHandle) -> None:
         # SageMaker starts what dies there anew; what can happen behind our back is that somebody deletes the endpoint
         connect(None, None).call("delete", "sagemaker", "delete_endpoint", EndpointName=self.name)
-        self.aws.wait()
+        self.aws.endpoints.wait()
 
 
 class TestLifeCycle(SagemakerFixtures, LifeCycleSuite):

@@ -46,7 +46,7 @@ def test_a_fault_that_botocore_repeats_is_not_noticed(project: Project, aws: Any
         lineage = lineage_of(project)
         aws.faults = {number: kind}
         assert project.handle(APP).remove()
-        aws.wait()
+        aws.endpoints.wait()
         aws.faults = {}
         assert aws.tagged(lineage) == [], f"call {number}"
 
@@ -65,7 +65,7 @@ def test_a_call_that_is_refused_at_any_place_of_a_first_run_is_made_good_by_the_
             refused = True
         if aws.faults:
             break
-        aws.wait()
+        aws.endpoints.wait()
         assert refused, f"call {number}"
         project.handle(APP).run()
         lineage = lineage_of(project)
@@ -92,7 +92,7 @@ def test_a_call_that_is_refused_at_any_place_of_an_update_leaves_the_old_or_the_
             passed = False
         over = bool(aws.faults)
         aws.faults = {}
-        aws.wait()
+        aws.endpoints.wait()
         if not passed:
             assert answers(project) in models.values(), f"call {number}"
             project.handle(APP).run()

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from mlem import Condition, DataError, DeploymentStatus
+from mlem import DataError, Phase, Status
 from mlem.testing import SAMPLE, Project
 from mlem_provider_docker import LINEAGE_LABEL, Engine
 from mlem_provider_sagemaker.aws import connect
@@ -61,7 +61,7 @@ def test_an_update_lets_the_old_one_serve_until_the_new_one_does(project: Projec
     changes = {change["step"]: change for change in project.json("deployment", "plan", APP, "--model", "triple")["changes"]}
     assert (changes["endpoint"]["action"], changes["endpoint"]["downtime"]) == ("update", "")
     assert "the old instances serve until the new ones do" in changes["endpoint"]["reason"]
-    aws.delay_s = 3.0
+    aws.endpoints.delay_s = 3.0
     aws.calls.clear()
     wrong, stop = [], threading.Event()
     with project.handle(APP).get_client() as client:
@@ -119,7 +119,7 @@ def test_an_endpoint_on_instances_becomes_serverless_by_a_new_one(project: Proje
     assert changes["endpoint"]["action"] == "replace"
     assert "an endpoint on instances can't become serverless" in changes["endpoint"]["downtime"]
     assert project.mlem("deployment", "run", "--load", APP).returncode == 0
-    assert (answers(project), len(aws.containers(lineage_of(project)))) == ([2.0, 4.0, 6.0], 1)
+    assert (answers(project), len(aws.endpoints.containers(lineage_of(project)))) == ([2.0, 4.0, 6.0], 1)
 
 
 def test_the_number_of_instances_follows_the_calls(project: Project, aws: Any, options: list[str], name: str) -> None:
@@ -233,7 +233,7 @@ def test_what_somebody_else_made_stays(project: Project, aws: Any, options: list
     config = record(project, "endpoint_config")["name"]
     other = f"{name}-other"
     account.call("make", "sagemaker", "create_endpoint", EndpointName=other, EndpointConfigName=config)
-    aws.wait()
+    aws.endpoints.wait()
     (project.folder / "mine").mkdir()
     done = project.run("sagemaker", "mine/app2", "double", [*options, f"--endpoint_name={other}"])
     assert (done.returncode, "not-ours" in done.stderr, "was not made by mlem" in done.stderr) == (4, True, True), done.stderr
@@ -241,14 +241,14 @@ def test_what_somebody_else_made_stays(project: Project, aws: Any, options: list
     assert not [path for path in (project.folder / "mine").iterdir() if path.suffix != ".lock"]
     assert account.endpoint(other) is not None
     account.call("clean", "sagemaker", "delete_endpoint", EndpointName=other)
-    aws.wait()
+    aws.endpoints.wait()
 
 
 def test_remove_goes_on_where_something_is_gone(project: Project, aws: Any, options: list[str], name: str) -> None:
     deploy(project, "double", options)
     lineage, account = lineage_of(project), connect(None, None)
     account.call("delete", "sagemaker", "delete_endpoint", EndpointName=name)
-    aws.wait()
+    aws.endpoints.wait()
     account.call("delete", "sagemaker", "delete_model", ModelName=record(project, "model")["name"])
     done = project.mlem("deployment", "remove", APP)
     assert (done.returncode, aws.tagged(lineage)) == (0, []), done.stderr
@@ -291,7 +291,7 @@ def test_status_imports_neither_the_sagemaker_sdk_nor_dockers(project: Project, 
     for command in (["status", APP], ["wait", APP], ["apply", APP, "data.json"], ["logs", APP, "--tail", "1"], ["plan", APP]):
         done = project.python("-c", script, "deployment", *command)
         assert done.stderr.splitlines()[-1] == "loaded", (command, done.stderr)
-    assert project.handle(APP).status() == Condition(DeploymentStatus.RUNNING)
+    assert project.handle(APP).status() == Status(Phase.RUNNING)
 
 
 def test_the_answers_are_those_of_the_local_model(project: Project, options: list[str], tmp_path: Path) -> None:

@@ -13,10 +13,10 @@ import pytest
 from mlem.data import infer
 from mlem.model import Argument, Method
 from mlem.wire import NPY
+from mlem_server.batch_window import LONGEST_S, BatchWindow
 from mlem_server.dispatch import Dispatcher, Job
 from mlem_server.endpoint import Endpoint
 from mlem_server.errors import HttpError, ModelFailedError
-from mlem_server.gathering import LONGEST_S, Gathering
 from mlem_server.responses import Response
 
 NUMBER, ROWS = infer(1), infer(numpy.zeros((2, 2)))
@@ -275,7 +275,7 @@ def test_calls_that_cant_be_joined_do_not_wait_for_others() -> None:
 
 
 def test_a_gathering_is_bounded_by_the_models_time_and_by_a_limit() -> None:
-    gathering = Gathering()
+    gathering = BatchWindow()
     assert gathering.left_s(0.0, 1) == 0.0
     gathering.answered(now=10.0, took_s=0.004, callers=3, waiting=1)
     assert gathering.left_s(10.0, 3) == pytest.approx(0.002)

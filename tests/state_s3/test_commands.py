@@ -13,9 +13,9 @@ from botocore.exceptions import ClientError
 
 from mlem import DeclarationError, PlatformError
 from mlem.config import load_config
+from mlem.pointer import expect_nowhere_else
 from mlem.stores.probe import probe
 from mlem.testing import Project
-from mlem.trace import expect_nowhere_else
 from mlem_state_s3.errors import translate
 from mlem_state_s3.sdk import make_client
 from mlem_state_s3.state_manager import S3StateManager

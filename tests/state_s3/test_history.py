@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from mlem import ABSENT, ConflictError, StateUnknownError
-from mlem.settled import SettledStore
+from mlem.retrying import RetryingStore
 from mlem.stores.fsspec import FsspecStateManager
 from mlem.testing.faults import FAULTS, FaultProxy
 from mlem.testing.history import Recorder, RecordingStore, linearize, load_history
@@ -105,7 +105,7 @@ def test_without_compare_and_swap_the_check_fails(tmp_path: Path) -> None:
     assert verdict.lost
 
 
-class Impatient(SettledStore):
+class Impatient(RetryingStore):
     """Waits for reads, not for writes: their answers are what is looked at."""
 
     def write(self, name: str, data: bytes, expect: str) -> str:

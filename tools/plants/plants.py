@@ -16,7 +16,7 @@ api_version = 1
 PROVIDER = '''
 from collections.abc import Iterator
 from typing import Any, ClassVar
-from mlem import Condition, Deployment, DeploymentStatus, Env, Step
+from mlem import Status, Deployment, Phase, Env, Step
 from mlem.clients.http import HttpClient
 
 
@@ -59,9 +59,9 @@ class ThingApp(Deployment):
         failing(ctx, "steps")
         return [DiskStep()]
 
-    def condition(self, ctx: Any, state: Any) -> Condition:
-        failing(ctx, "condition")
-        return Condition(DeploymentStatus.CRASHED, "things never run")
+    def status(self, ctx: Any, state: Any) -> Status:
+        failing(ctx, "status")
+        return Status(Phase.CRASHED, "things never run")
 
     def logs(self, ctx: Any, state: Any, *, follow: bool, tail: int | None) -> Iterator[str]:
         yield "one line"

@@ -19,14 +19,12 @@ from mlem import (
     Builder,
     Change,
     Client,
-    Condition,
     ConflictError,
     Context,
     CredentialsError,
     DataError,
     DeclarationError,
     Deployment,
-    DeploymentStatus,
     Env,
     GateError,
     Interface,
@@ -35,11 +33,13 @@ from mlem import (
     Model,
     ModelType,
     NotFoundError,
+    Phase,
     Place,
     PlatformError,
     PluginError,
     Record,
     State,
+    Status,
     Step,
     UserError,
     Value,
@@ -110,9 +110,9 @@ def test_Client_calls_a_deployment_by_a_protocol_of_its_own(ctx: Context) -> Non
     assert DirectClient().predict([1.0, 2.0]) == [2.0, 4.0]
 
 
-def test_Condition_is_a_status_with_its_reason() -> None:
-    condition = Condition(DeploymentStatus.CRASHED, "the process ended with exit code 137")
-    assert (str(condition.status), condition.reason) == ("crashed", "the process ended with exit code 137")
+def test_Status_is_a_phase_with_its_reason() -> None:
+    status = Status(Phase.CRASHED, "the process ended with exit code 137")
+    assert (str(status.phase), status.reason) == ("crashed", "the process ended with exit code 137")
 
 
 def test_ConflictError_is_for_what_somebody_else_has_or_changed() -> None:
@@ -154,9 +154,9 @@ def test_Deployment_has_steps_and_says_how_they_do(ctx: Context) -> None:
         def steps(self, ctx: Context) -> Sequence[Step]:
             return []  # the resources, in the order in which they are made
 
-        def condition(self, ctx: Context, state: State) -> Condition:
+        def status(self, ctx: Context, state: State) -> Status:
             is_ready, reason = ready(f"http://127.0.0.1:{self.port}", timeout_s=2.0)
-            return Condition(DeploymentStatus.RUNNING) if is_ready else Condition(DeploymentStatus.STARTING, reason)
+            return Status(Phase.RUNNING) if is_ready else Status(Phase.STARTING, reason)
 
         def client(self, ctx: Context, state: State) -> Client:
             return HttpClient(url=f"http://127.0.0.1:{self.port}")
@@ -165,11 +165,11 @@ def test_Deployment_has_steps_and_says_how_they_do(ctx: Context) -> None:
             yield "ready"
 
     declared = FolderProcess.from_data({"port": 1, "model": "iris"}, "app.mlem")
-    assert declared.condition(ctx, State(type="folder_process")).status == DeploymentStatus.STARTING
+    assert declared.status(ctx, State(type="folder_process")).status == Phase.STARTING
 
 
-def test_DeploymentStatus_is_one_of_six_words() -> None:
-    assert [*DeploymentStatus] == ["unknown", "not_deployed", "starting", "running", "stopped", "crashed"]
+def test_Phase_is_one_of_six_words() -> None:
+    assert [*Phase] == ["unknown", "not_deployed", "starting", "running", "stopped", "crashed"]
 
 
 def test_Env_has_the_parameters_of_a_platform() -> None:

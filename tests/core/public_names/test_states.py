@@ -79,7 +79,7 @@ def test_LeasedStateManager_needs_a_store_alone(tmp_path: Path) -> None:
 
         type: ClassVar[str] = "memory"
 
-        def register(self, root: Path) -> Store:
+        def open_store(self, root: Path) -> Store:
             return MemoryStore()
 
     store = MemoryStateManager(uri="memory:").store(tmp_path)  # which also finds out whether a write without an answer landed
@@ -109,7 +109,7 @@ def test_StateManager_comes_from_a_hook() -> None:
 
         type: ClassVar[str] = "memory"
 
-        def register(self, root: Path) -> Store:
+        def open_store(self, root: Path) -> Store:
             return MemoryStore()
 
     @hookimpl

@@ -114,6 +114,6 @@ class CarelessManager(LeasedStateManager):
 
     kind: str
 
-    def register(self, root: Path) -> Store:
+    def open_store(self, root: Path) -> Store:
         stores = {cls.__name__: cls for cls in (FolderStore, MutexStore, CreatingStore, DeletingStore, RightStore)}
         return stores[self.kind](Path(self.uri))

@@ -14,7 +14,7 @@ from typing import ClassVar, cast
 import psutil
 from pydantic import Field
 
-from mlem import Change, Client, Condition, Context, Deployment, DeploymentStatus, Env, Record, State, Step
+from mlem import Change, Client, Context, Deployment, Env, Phase, Record, State, Status, Step
 from mlem.provider import TOKENS_VARIABLE, HttpClient, copy_model, differences, passed_tokens, protection, ready, seen_protection
 
 
@@ -93,13 +93,13 @@ class FolderProcess(Deployment):
         """Return the only resource."""
         return [ServerStep()]
 
-    def condition(self, ctx: Context, state: State) -> Condition:
+    def status(self, ctx: Context, state: State) -> Status:
         """Look for the process, then ask it."""
         record = state.records.get(ServerStep.name)
         if record is None or not processes(ctx.lineage):
-            return Condition(DeploymentStatus.CRASHED, "there is no process")
+            return Status(Phase.CRASHED, "there is no process")
         is_ready, reason = ready(record["url"], 2.0)
-        return Condition(DeploymentStatus.RUNNING) if is_ready else Condition(DeploymentStatus.STARTING, reason)
+        return Status(Phase.RUNNING) if is_ready else Status(Phase.STARTING, reason)
 
     def client(self, ctx: Context, state: State) -> Client:
         """Return an HTTP client."""

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from mlem.builder import Builder
     from mlem.client import Client
-    from mlem.deployment import Condition, Deployment, DeploymentStatus
+    from mlem.deployment import Deployment, Phase, Status
     from mlem.env import Env
     from mlem.errors import (
         ConflictError,
@@ -47,14 +47,14 @@ _HOMES = {
     "Builder": "builder",
     "Change": "step",
     "Client": "client",
-    "Condition": "deployment",
+    "Status": "deployment",
     "ConflictError": "errors",
     "Context": "step",
     "CredentialsError": "errors",
     "DataError": "errors",
     "DeclarationError": "errors",
     "Deployment": "deployment",
-    "DeploymentStatus": "deployment",
+    "Phase": "deployment",
     "Env": "env",
     "GateError": "errors",
     "Interface": "interface",
@@ -85,14 +85,12 @@ __all__ = [
     "Builder",
     "Change",
     "Client",
-    "Condition",
     "ConflictError",
     "Context",
     "CredentialsError",
     "DataError",
     "DeclarationError",
     "Deployment",
-    "DeploymentStatus",
     "Env",
     "GateError",
     "Interface",
@@ -101,6 +99,7 @@ __all__ = [
     "Model",
     "ModelType",
     "NotFoundError",
+    "Phase",
     "Place",
     "PlatformError",
     "PluginError",
@@ -109,6 +108,7 @@ __all__ = [
     "State",
     "StateManager",
     "StateUnknownError",
+    "Status",
     "Step",
     "Store",
     "UserError",

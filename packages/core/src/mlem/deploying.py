@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from typing import Any, get_args
 
 from mlem.deployment import Deployment
-from mlem.engine import Lock, Outcome
+from mlem.engine import LockOptions, Outcome
 from mlem.errors import ConflictError, DeclarationError, UserError
 from mlem.handle import DeploymentHandle
 from mlem.locking import Report
 from mlem.objects import HEAD
 from mlem.project import Location, Name, locate
 from mlem.references import kept_fields
-from mlem.target import deployment_class, expect_object, maker_of
+from mlem.resolve import deployment_class, expect_object, maker_of
 from mlem.yaml_file import update_file
 
 
@@ -59,7 +59,7 @@ def deploy(
     *,
     project: Name | None = None,
     report: Report = lambda _line: None,
-    lock: Lock = Lock(),
+    lock: LockOptions = LockOptions(),
     drop: Collection[str] = (),
 ) -> tuple[DeploymentHandle, Outcome]:
     """Lay options over a declaration, and deploy it.

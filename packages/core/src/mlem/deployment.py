@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from mlem.state import State
 
 
-class DeploymentStatus(enum.StrEnum):
+class Phase(enum.StrEnum):
     """What a deployment is doing."""
 
     UNKNOWN = "unknown"
@@ -35,15 +35,15 @@ class DeploymentStatus(enum.StrEnum):
 
 
 @dataclass(frozen=True)
-class Condition:
-    """A status and its reason.
+class Status:
+    """How a deployment is.
 
     Attributes:
-        status: The word.
+        phase: The word for it.
         reason: Why, for a person; empty when the word says all.
     """
 
-    status: DeploymentStatus
+    phase: Phase
     reason: str = ""
 
 
@@ -82,7 +82,7 @@ class Deployment(MlemObject, ABC):
         """Return the resources, in the order in which they are made; they are removed in the reverse order."""
 
     @abstractmethod
-    def condition(self, ctx: Context, state: State) -> Condition:
+    def status(self, ctx: Context, state: State) -> Status:
         """Ask the platform what the deployment is doing, with one cheap look."""
 
     @abstractmethod

@@ -11,8 +11,8 @@ from urllib.parse import urlsplit
 
 from mlem.errors import ConflictError, MlemError
 from mlem.place import Place
+from mlem.resolve import Target
 from mlem.state import State
-from mlem.target import Target
 
 
 def declared_place(target: Target) -> Place | None:
@@ -66,7 +66,7 @@ def can_be_asked(target: Target, state: State) -> bool:
         here = target.deployment.place(ctx)
         if state.place is not None and here is not None:
             return target.deployment.is_same_place(ctx, state.place, here)
-        target.deployment.condition(ctx, state)
+        target.deployment.status(ctx, state)
     except MlemError:
         return False
     return True

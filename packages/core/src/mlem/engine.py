@@ -7,12 +7,15 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from mlem.artifacts import expect_there
-from mlem.deployment import Condition, DeploymentStatus
+from mlem.deployment import Phase, Status
 from mlem.edge import plugin_edge
 from mlem.elsewhere import can_be_asked, declared_place, expect_here, expect_place, has_public_address
 from mlem.errors import ConflictError, GateError, MlemError, NotFoundError, UserError
 from mlem.holder import now
-from mlem.journal import (
+from mlem.kept_protection import expect_kept, expect_kept_by
+from mlem.locking import LockOptions, Report, expect_ours, hold, new_state, nothing_left_of, release_lock, session_of
+from mlem.objects import one_line
+from mlem.reconcile import (
     apply_changes,
     changes_of,
     check_changes,
@@ -24,14 +27,11 @@ from mlem.journal import (
     restore,
     state_of,
 )
-from mlem.kept_protection import expect_kept, expect_kept_by
-from mlem.locking import Lock, Report, expect_ours, hold, new_state, nothing_left_of, release_lock, session_of
-from mlem.objects import one_line
 from mlem.recovery import gate, putting_back, same_release, tell_crash
+from mlem.resolve import Target
 from mlem.session import Session
 from mlem.state import Release, State
 from mlem.step import Change, Context, Step
-from mlem.target import Target
 
 if TYPE_CHECKING:
     from mlem.model import Model
@@ -77,7 +77,7 @@ def run(
     model_location: str,
     *,
     report: Report,
-    lock: Lock = Lock(),
+    lock: LockOptions = LockOptions(),
     accepted: Callable[[], None] = lambda: None,
     drop: Collection[str] = (),
 ) -> Outcome:
@@ -148,7 +148,7 @@ def _kept(target: Target, session: Session, steps: Sequence[Step], ctx: Context,
 
 
 @plugin_edge()
-def restart(target: Target, *, report: Report, lock: Lock = Lock()) -> Release:
+def restart(target: Target, *, report: Report, lock: LockOptions = LockOptions()) -> Release:
     """Start again what runs, with the present values of what is passed on to it, and let it pass the gate.
 
     Returns:
@@ -191,7 +191,9 @@ def _outcome(changes: tuple[Change, ...], state: State, *, changed: bool) -> Out
 
 
 @plugin_edge()
-def rollback(target: Target, number: int | None, *, report: Report, lock: Lock = Lock(), drop: Collection[str] = ()) -> Release:
+def rollback(
+    target: Target, number: int | None, *, report: Report, lock: LockOptions = LockOptions(), drop: Collection[str] = ()
+) -> Release:
     """Put an earlier release back.
 
     Args:
@@ -226,7 +228,7 @@ def rollback(target: Target, number: int | None, *, report: Report, lock: Lock =
 
 
 @plugin_edge()
-def remove(target: Target, *, report: Report, lock: Lock = Lock()) -> bool:
+def remove(target: Target, *, report: Report, lock: LockOptions = LockOptions()) -> bool:
     """Remove everything that belongs to a deployment, in the reverse order of its making, and then its state.
 
     Returns:
@@ -247,17 +249,17 @@ def remove(target: Target, *, report: Report, lock: Lock = Lock()) -> bool:
 
 
 @plugin_edge()
-def condition(target: Target) -> tuple[Condition, State | None]:
+def status(target: Target) -> tuple[Status, State | None]:
     """Say what a deployment is doing: one read of the state, one look at the platform."""
     state = target.read_state()
     if state is None or state.empty:
-        return Condition(DeploymentStatus.NOT_DEPLOYED), state
+        return Status(Phase.NOT_DEPLOYED), state
     expect_ours(target, state)
     expect_here(target, state)
-    seen = target.deployment.condition(target.context(state), state)
+    seen = target.deployment.status(target.context(state), state)
     released = bool(state.releases) and state.releases[0].records == state.records
-    if seen.status is DeploymentStatus.RUNNING and not released:
-        return Condition(DeploymentStatus.STARTING, "the gate has not been passed; run again to finish"), state
+    if seen.phase is Phase.RUNNING and not released:
+        return Status(Phase.STARTING, "the gate has not been passed; run again to finish"), state
     return seen, state
 
 
@@ -328,7 +330,7 @@ def expect_deployed(target: Target, *, to_call: bool = False) -> State:
 
 
 @plugin_edge()
-def forget(target: Target, *, lock: Lock = Lock()) -> State | None:
+def forget(target: Target, *, lock: LockOptions = LockOptions()) -> State | None:
     """Erase the state of a deployment whose place is gone for good, or out of reach: whatever is there stays as it is.
 
     Returns:
@@ -354,10 +356,9 @@ def forget(target: Target, *, lock: Lock = Lock()) -> State | None:
 
 
 __all__ = [
-    "Lock",
+    "LockOptions",
     "Outcome",
     "Report",
-    "condition",
     "expect_deployed",
     "forget",
     "hold",
@@ -367,4 +368,5 @@ __all__ = [
     "restart",
     "rollback",
     "run",
+    "status",
 ]

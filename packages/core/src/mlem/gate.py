@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mlem.deployment import Condition, Deployment, DeploymentStatus
+from mlem.deployment import Deployment, Phase, Status
 from mlem.edge import failure_of, under_edge
 from mlem.errors import GateError, MlemError
 from mlem.protection import TOKEN_VARIABLE, TOKENS_VARIABLE, given_tokens, tokens_in
@@ -26,22 +26,22 @@ def await_status(
     deployment: Deployment,
     ctx: Context,
     state: State,
-    wanted: frozenset[DeploymentStatus],
+    wanted: frozenset[Phase],
     timeout_s: float,
     *,
-    give_up: Callable[[Condition], bool] = lambda _condition: False,
-) -> Condition:
+    give_up: Callable[[Status], bool] = lambda _condition: False,
+) -> Status:
     """Poll until a deployment has one of some statuses, or giving up is right, or the time is over.
 
     Returns:
-        The last condition seen, whatever it is.
+        The last status seen, whatever it is.
     """
     deadline = time.monotonic() + timeout_s
     pauses = deployment.pauses()
     while True:
-        condition = deployment.condition(ctx, state)
-        if condition.status in wanted or give_up(condition) or time.monotonic() >= deadline:
-            return condition
+        status = deployment.status(ctx, state)
+        if status.phase in wanted or give_up(status) or time.monotonic() >= deadline:
+            return status
         ctx.guard()
         time.sleep(min(next(pauses), max(0.0, deadline - time.monotonic())))
 
@@ -60,18 +60,18 @@ def pass_gate(deployment: Deployment, ctx: Context, state: State, model_hash: st
         GateError: It crashed, did not get ready in time, serves another model, or answered wrongly.
     """
     ctx.report("waiting until it answers as the saved model did")
-    condition = await_status(
+    status = await_status(
         deployment,
         ctx,
         state,
-        frozenset({DeploymentStatus.RUNNING}),
+        frozenset({Phase.RUNNING}),
         deployment.gate_timeout_s,
-        give_up=lambda seen: seen.status in (DeploymentStatus.CRASHED, DeploymentStatus.STOPPED, DeploymentStatus.NOT_DEPLOYED),
+        give_up=lambda seen: seen.phase in (Phase.CRASHED, Phase.STOPPED, Phase.NOT_DEPLOYED),
     )
-    if condition.status is not DeploymentStatus.RUNNING:
-        waited = f" after {deployment.gate_timeout_s:g} s" if condition.status is DeploymentStatus.STARTING else ""
-        why = f": {condition.reason}" if condition.reason else ""
-        raise GateError(f"the new release is {condition.status}{waited}{why}{last_lines(deployment, ctx, state)}")
+    if status.phase is not Phase.RUNNING:
+        waited = f" after {deployment.gate_timeout_s:g} s" if status.phase is Phase.STARTING else ""
+        why = f": {status.reason}" if status.reason else ""
+        raise GateError(f"the new release is {status.phase}{waited}{why}{last_lines(deployment, ctx, state)}")
     if model_hash is None:
         return
     try:
@@ -121,8 +121,8 @@ def _samples(ctx: Context) -> Mapping[str, Any]:
 def tell_crash(deployment: Deployment, ctx: Context, state: State) -> None:
     """Report why something crashed, with its last log lines, before it is replaced: they go with it. A failure to tell is none."""
     try:
-        condition = deployment.condition(ctx, state)
-        crashed, reason = condition.status is DeploymentStatus.CRASHED, condition.reason
+        status = deployment.status(ctx, state)
+        crashed, reason = status.phase is Phase.CRASHED, status.reason
     except BaseException as error:
         if failure_of(error) is None:
             raise

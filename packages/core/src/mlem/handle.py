@@ -8,23 +8,23 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from mlem import engine, moving
-from mlem.deployment import Condition, Deployment, DeploymentStatus
+from mlem.deployment import Deployment, Phase, Status
 from mlem.edge import plugin_edge, under_edge
-from mlem.engine import Lock, Outcome
+from mlem.engine import LockOptions, Outcome
 from mlem.errors import PlatformError, UserError, WaitTimeoutError
 from mlem.holder import is_dead
 from mlem.objects import one_line
 from mlem.project import Location, Name, spelt
+from mlem.resolve import Target, resolve, resolve_model
 from mlem.state import LockInfo, Release, State
 from mlem.step import Change
-from mlem.target import Target, resolve, resolve_model
 
 if TYPE_CHECKING:
     from mlem.client import Client
     from mlem.model import Model
 
 
-_ENDED = frozenset({DeploymentStatus.CRASHED, DeploymentStatus.STOPPED, DeploymentStatus.NOT_DEPLOYED})
+_ENDED = frozenset({Phase.CRASHED, Phase.STOPPED, Phase.NOT_DEPLOYED})
 """What does not become running by itself."""
 _PAUSE_S = 0.2
 _LOOK_S = 1.0
@@ -39,7 +39,7 @@ def _served(state: State) -> State:
     return state.model_copy(update={"records": state.releases[0].records}) if state.releases else state
 
 
-def _statuses(wanted: DeploymentStatus | str | Iterable[DeploymentStatus | str]) -> frozenset[DeploymentStatus]:
+def _statuses(wanted: Phase | str | Iterable[Phase | str]) -> frozenset[Phase]:
     """Return the statuses that are named.
 
     Raises:
@@ -47,11 +47,11 @@ def _statuses(wanted: DeploymentStatus | str | Iterable[DeploymentStatus | str])
     """
     named = [wanted] if isinstance(wanted, str) else wanted
     words = [str(word) for word in named] if isinstance(named, Iterable) else [str(named)]
-    known = [status.value for status in DeploymentStatus]
+    known = [status.value for status in Phase]
     wrong = next((word for word in words if word not in known), None)
     if wrong is not None or not words:
         raise UserError("no status to wait for is named" if wrong is None else f'no status "{wrong}"', known=known, code="unknown-status")
-    return frozenset(map(DeploymentStatus, words))
+    return frozenset(map(Phase, words))
 
 
 def _may_change(before: State, now: State | None) -> bool:
@@ -79,7 +79,7 @@ class DeploymentHandle:
 
     target: Target
     report: Callable[[str], None] = _silent
-    lock: Lock = field(default_factory=Lock)
+    lock: LockOptions = field(default_factory=LockOptions)
 
     @classmethod
     def of(cls, location: Location, deployment: Deployment | None = None, **options: Any) -> DeploymentHandle:
@@ -148,9 +148,9 @@ class DeploymentHandle:
         """Read the state; None when nothing is deployed."""
         return self.target.read_state()
 
-    def status(self) -> Condition:
+    def status(self) -> Status:
         """Say what the deployment is doing."""
-        return engine.condition(self.target)[0]
+        return engine.status(self.target)[0]
 
     @plugin_edge()
     def address(self, state: State | None = None) -> str | None:
@@ -168,13 +168,13 @@ class DeploymentHandle:
     @plugin_edge()
     def wait(
         self,
-        wanted: DeploymentStatus | str | Iterable[DeploymentStatus | str] = DeploymentStatus.RUNNING,
+        wanted: Phase | str | Iterable[Phase | str] = Phase.RUNNING,
         timeout_s: float = 300.0,
-    ) -> Condition:
+    ) -> Status:
         """Wait until the deployment has a status.
 
         Args:
-            wanted: A status, or several: ``"running"``, ``DeploymentStatus.STOPPED``.
+            wanted: A status, or several: ``"running"``, ``Phase.STOPPED``.
             timeout_s: How long at most, in seconds.
 
         Returns:
@@ -189,26 +189,26 @@ class DeploymentHandle:
         from mlem.gate import await_status
 
         statuses = _statuses(wanted)
-        over = (_ENDED if DeploymentStatus.RUNNING in statuses else frozenset[DeploymentStatus]()) - statuses
-        state = engine.expect_deployed(self.target) if DeploymentStatus.NOT_DEPLOYED not in statuses else self.target.read_state()
+        over = (_ENDED if Phase.RUNNING in statuses else frozenset[Phase]()) - statuses
+        state = engine.expect_deployed(self.target) if Phase.NOT_DEPLOYED not in statuses else self.target.read_state()
         deadline = time.monotonic() + timeout_s
         while True:
             if state is None or state.empty:
-                return Condition(DeploymentStatus.NOT_DEPLOYED)
+                return Status(Phase.NOT_DEPLOYED)
             left_s = max(0.0, deadline - time.monotonic())
-            look_s = min(left_s, _LOOK_S) if DeploymentStatus.NOT_DEPLOYED in statuses else left_s  # the state says so, not the platform
+            look_s = min(left_s, _LOOK_S) if Phase.NOT_DEPLOYED in statuses else left_s  # the state says so, not the platform
             seen = await_status(
-                self.deployment, self.target.context(state), state, statuses, look_s, give_up=lambda found: found.status in over
+                self.deployment, self.target.context(state), state, statuses, look_s, give_up=lambda found: found.phase in over
             )
-            if seen.status in statuses:
+            if seen.phase in statuses:
                 return seen
             words = f": {seen.reason}" if seen.reason else ""
             hint = f"mlem deployment logs {self.name}"
-            if time.monotonic() >= deadline and seen.status not in over:
-                raise WaitTimeoutError(f'"{self.name}" is still {seen.status} after {timeout_s:g} s{words}', hint=hint)
+            if time.monotonic() >= deadline and seen.phase not in over:
+                raise WaitTimeoutError(f'"{self.name}" is still {seen.phase} after {timeout_s:g} s{words}', hint=hint)
             before, state = state, self.target.read_state()
-            if seen.status in over and (time.monotonic() >= deadline or not _may_change(before, state)):
-                raise PlatformError(f'"{self.name}" is {seen.status}{words}', code=seen.status.value.replace("_", "-"), hint=hint)
+            if seen.phase in over and (time.monotonic() >= deadline or not _may_change(before, state)):
+                raise PlatformError(f'"{self.name}" is {seen.phase}{words}', code=seen.phase.value.replace("_", "-"), hint=hint)
             time.sleep(min(_PAUSE_S, max(0.0, deadline - time.monotonic())))
 
     def releases(self) -> Sequence[Release]:

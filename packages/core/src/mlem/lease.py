@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from mlem.clock import Clock
 from mlem.errors import ConflictError, LockedError, MlemError
 from mlem.holder import is_dead, locked_by
+from mlem.retrying import pause_s
 from mlem.session import Session
-from mlem.settled import pause_s
 from mlem.state import LockInfo, State
 from mlem.state_manager import ABSENT, Check, Store, Waiting
 

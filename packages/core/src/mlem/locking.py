@@ -8,18 +8,18 @@ from dataclasses import dataclass
 
 from mlem.errors import ConflictError, LockedError, MlemError, UserError
 from mlem.holder import is_dead, new_lock
-from mlem.journal import state_of
 from mlem.place import Place
+from mlem.pointer import expect_nowhere_else, remove_pointer, write_pointer
+from mlem.reconcile import state_of
+from mlem.resolve import Target
 from mlem.session import Session
 from mlem.state import LockInfo, State
-from mlem.target import Target
-from mlem.trace import expect_nowhere_else, leave_trace, wipe_trace
 
 Report = Callable[[str], None]
 
 
 @dataclass(frozen=True)
-class Lock:
+class LockOptions:
     """How a run locks.
 
     Attributes:
@@ -31,7 +31,7 @@ class Lock:
     id: str | None = None
 
 
-def hold(target: Target, message: str, lock: Lock) -> LockInfo:
+def hold(target: Target, message: str, lock: LockOptions) -> LockInfo:
     """Take the lock by hand: no run gets it until it is released."""
     expect_identity(target)
     expect_nowhere_else(target.manager, target.location.root, target.name)
@@ -44,7 +44,7 @@ def hold(target: Target, message: str, lock: Lock) -> LockInfo:
         initial=new_state(target),
         check=lambda state: expect_ours(target, state),
     ) as session:
-        leave_trace(target.manager, target.location.root, target.name)
+        write_pointer(target.manager, target.location.root, target.name)
         session.hold(state_of(session))
     return manual
 
@@ -72,7 +72,7 @@ def release_lock(target: Target, id_: str | None) -> LockInfo | None:
 
 
 @contextmanager
-def session_of(target: Target, operation: str, lock: Lock, report: Report, initial: State | None = None) -> Iterator[Session]:
+def session_of(target: Target, operation: str, lock: LockOptions, report: Report, initial: State | None = None) -> Iterator[Session]:
     """Lock a deployment's state for as long as the context lasts.
 
     Args:
@@ -92,9 +92,9 @@ def session_of(target: Target, operation: str, lock: Lock, report: Report, initi
     expect_identity(target)
     if initial is not None:
         expect_nowhere_else(target.manager, root, target.name)
-    caution = target.manager.caution(target.store, target.name)
-    if caution:
-        report(f"warning: {caution}")
+    warning = target.manager.warning(target.store, target.name)
+    if warning:
+        report(f"warning: {warning}")
 
     def waiting(holder: LockInfo | None) -> None:
         report(f"waiting up to {timeout_s:g} s for the lock" + (f": {holder.describe()}" if holder else ""))
@@ -109,12 +109,12 @@ def session_of(target: Target, operation: str, lock: Lock, report: Report, initi
         check=lambda state: expect_ours(target, state),
     ) as session:
         if session.state is not None:
-            leave_trace(target.manager, root, target.name)
+            write_pointer(target.manager, root, target.name)
         try:
             yield session
         finally:
             if session.state is None:
-                wipe_trace(root, target.name)
+                remove_pointer(root, target.name)
 
 
 @contextmanager

@@ -6,15 +6,15 @@ from dataclasses import replace
 
 from mlem.errors import ConflictError, NotFoundError, UserError
 from mlem.holder import new_lock
-from mlem.journal import state_of
-from mlem.locking import Lock, expect_ours, session_of
+from mlem.locking import LockOptions, expect_ours, session_of
+from mlem.pointer import Found, find_elsewhere, write_pointer
+from mlem.reconcile import state_of
+from mlem.resolve import Target, configured_manager
 from mlem.state import State
 from mlem.state_manager import StateManager
-from mlem.target import Target, configured_manager
-from mlem.trace import Found, find_elsewhere, leave_trace
 
 
-def move(target: Target, uri: str, lock: Lock) -> tuple[str, str]:
+def move(target: Target, uri: str, lock: LockOptions) -> tuple[str, str]:
     """Take a deployment's state from where it is to another state manager.
 
     The new place has it before the old one loses it: a move that was interrupted is finished by the next.
@@ -60,12 +60,12 @@ def move(target: Target, uri: str, lock: Lock) -> tuple[str, str]:
         ) as arriving:
             if state_of(arriving).serial <= state.serial:
                 arriving.finish(arriving_state)
-        leave_trace(wanted, root, target.name)
+        write_pointer(wanted, root, target.name)
         leaving.erase()
     return old.store.where(target.name), new.store.where(target.name)
 
 
-def push(target: Target, lock: Lock) -> tuple[State, bool]:
+def push(target: Target, lock: LockOptions) -> tuple[State, bool]:
     """Write the state that was kept when the store did not answer.
 
     Args:

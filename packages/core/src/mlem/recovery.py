@@ -8,13 +8,13 @@ from dataclasses import replace
 
 from mlem.edge import failure_of
 from mlem.errors import GateError, LockedError, MlemError, StateUnknownError
-from mlem.journal import prune, restore, state_of
 from mlem.locking import Report
 from mlem.raised import in_words
+from mlem.reconcile import prune, restore, state_of
+from mlem.resolve import Target
 from mlem.session import Session
 from mlem.state import Release, State
 from mlem.step import Context, Step
-from mlem.target import Target
 
 
 def gate(target: Target, ctx: Context, state: State, model_hash: str | None) -> None:
@@ -77,7 +77,7 @@ def _put_back(
     """Put the last good release back after a failure, and say so in the error that is returned, to be raised."""
     name, error = target.name, failure_of(raised) or raised
     if not isinstance(error, Exception):
-        return error  # an interrupt: the journal stands, and the next run goes on from it
+        return error  # an interrupt: the records stand, and the next run goes on from them
     if served is None:
         hint = f"look: mlem deployment logs {name}; clean up: mlem deployment remove {name}"
         sentence = "there is no earlier release to put back" if isinstance(error, GateError) else ""

@@ -9,9 +9,9 @@ from mlem.config import Config, Setting, load_config, proposed_config, set_setti
 from mlem.errors import UserError
 from mlem.plugins import registry
 from mlem.project import init_project
+from mlem.resolve import configured_manager
 from mlem.state_manager import StateManager
 from mlem.stores.leased import LeasedStateManager
-from mlem.target import configured_manager
 
 SECTION = "core.state."
 

@@ -191,6 +191,6 @@ class StateManager(MlemObject, ABC):
         """Rename the state that `read_04` returned, so that no version takes it for one any more; return where it is now."""
         raise NotImplementedError
 
-    def caution(self, store: Store, name: str) -> str:
+    def warning(self, store: Store, name: str) -> str:
         """Return what every run has to say about this store, in one line; empty when it is safe."""
         return ""

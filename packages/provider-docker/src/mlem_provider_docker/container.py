@@ -9,7 +9,7 @@ import random
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from mlem import Condition, ConflictError, DeclarationError, DeploymentStatus, Record, UserError
+from mlem import ConflictError, DeclarationError, Phase, Record, Status, UserError
 from mlem.provider import PROTECTION, passed_tokens
 from mlem_provider_docker.image import DEPLOYMENT_LABEL, MODEL_LABEL, owner
 from mlem_provider_docker.ownership import LINEAGE_LABEL, MADE_FROM_LABEL, is_our_container
@@ -206,22 +206,22 @@ def situation(found: Mapping[str, Any], record: Record) -> str:
     return IN_PLACE if port == record["port"] else f"on port {port}"
 
 
-def condition(found: Mapping[str, Any] | None, record: Record) -> Condition:
+def status(found: Mapping[str, Any] | None, record: Record) -> Status:
     """Say what a container is doing, as far as the Engine knows; STARTING while it runs: only the server knows whether it is ready."""
     name = record["container_name"]
     if found is None:
-        return Condition(DeploymentStatus.CRASHED, f"the container {name} is gone")
+        return Status(Phase.CRASHED, f"the container {name} is gone")
     state = found["State"]
     restarts = found.get("RestartCount", 0)
     if state.get("Restarting") or (restarts and not state.get("Running")):
-        return Condition(DeploymentStatus.CRASHED, f"the container {name} crashes again and again: {_exit(state, found)}")
+        return Status(Phase.CRASHED, f"the container {name} crashes again and again: {_exit(state, found)}")
     if state.get("Paused"):
-        return Condition(DeploymentStatus.STOPPED, f"the container {name} is paused: docker unpause {name}")
+        return Status(Phase.STOPPED, f"the container {name} is paused: docker unpause {name}")
     if state.get("Running"):
-        return Condition(DeploymentStatus.STARTING)
+        return Status(Phase.STARTING)
     if state.get("Status") == "created" or (state.get("ExitCode") == 0 and not state.get("OOMKilled")):
-        return Condition(DeploymentStatus.STOPPED, f"the container {name} is stopped")
-    return Condition(DeploymentStatus.CRASHED, f"the container {name} ended: {_exit(state, found)}")
+        return Status(Phase.STOPPED, f"the container {name} is stopped")
+    return Status(Phase.CRASHED, f"the container {name} ended: {_exit(state, found)}")
 
 
 def _exit(state: Mapping[str, Any], found: Mapping[str, Any]) -> str:

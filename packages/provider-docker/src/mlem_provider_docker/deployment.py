@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, cast
 
 from pydantic import Field, field_validator
 
-from mlem import Condition, Context, Deployment, DeploymentStatus, NotFoundError, Place, Record, Step
+from mlem import Context, Deployment, NotFoundError, Phase, Place, Record, Status, Step
 from mlem.provider import Adopted, Translation, Unit, check_labels, served_by_04
 from mlem_provider_docker.options import ImageOptions
 from mlem_provider_docker.steps import ContainerStep, ImageStep
@@ -143,7 +143,7 @@ class DockerContainer(ImageOptions, Deployment):
         record = ctx.records.get(ContainerStep.name)
         return recorded.id == here.id or (record is not None and _engine(ctx, record).container(record["id"]) is not None)
 
-    def condition(self, ctx: Context, state: State) -> Condition:
+    def status(self, ctx: Context, state: State) -> Status:
         """Inspect the container, then ask the server whether it is ready."""
         from mlem.provider import ADOPTED, ready
         from mlem_provider_docker import container
@@ -151,28 +151,28 @@ class DockerContainer(ImageOptions, Deployment):
 
         record = state.records.get(ContainerStep.name)
         if record is None:
-            return Condition(DeploymentStatus.STOPPED, "no container was started")
+            return Status(Phase.STOPPED, "no container was started")
         found = _engine(ctx, record).container(record["id"])
-        seen = container.condition(found, record)
-        if seen.status is not DeploymentStatus.STARTING or found is None:
+        seen = container.status(found, record)
+        if seen.phase is not Phase.STARTING or found is None:
             return seen
         situation = container.situation(found, record)
         if situation.startswith("on port"):
-            return Condition(DeploymentStatus.UNKNOWN, f"the container is {situation}: run again to put it on record")
+            return Status(Phase.UNKNOWN, f"the container is {situation}: run again to put it on record")
         direct = not record.get("address_host")
         look = ready_04 if record.get(ADOPTED) else ready
         is_ready, reason = look(record["url"], _PROBE_TIMEOUT_S, direct=direct)
         if is_ready and reason:
-            return Condition(DeploymentStatus.RUNNING, reason)
+            return Status(Phase.RUNNING, reason)
         if is_ready:
-            return Condition(DeploymentStatus.RUNNING)
+            return Status(Phase.RUNNING)
         restarts = found.get("RestartCount", 0)
         if restarts:
             times = "once" if restarts == 1 else f"{restarts} times"
-            return Condition(DeploymentStatus.CRASHED, f"the server ended {times}, and the Engine started it again")
+            return Status(Phase.CRASHED, f"the server ended {times}, and the Engine started it again")
         if Path("/.dockerenv").exists() and "//127.0.0.1:" in str(record["url"]):
             reason += "; this command runs in a container itself: --address_host host.docker.internal"
-        return Condition(DeploymentStatus.STARTING, reason)
+        return Status(Phase.STARTING, reason)
 
     def address(self, ctx: Context, state: State) -> str | None:
         """Return the published address."""

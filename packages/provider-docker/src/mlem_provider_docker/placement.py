@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from mlem import Context, DeploymentStatus, MlemError, PlatformError, Record
+from mlem import Context, MlemError, Phase, PlatformError, Record
 from mlem.provider import has_these_tokens, ready
 from mlem_provider_docker import adoption, container, drift
 from mlem_provider_docker.sdk import Engine
@@ -155,7 +155,7 @@ class Placement:
         while time.monotonic() < began + self.ready_timeout_s:
             if ready(record["url"], _PROBE_TIMEOUT_S, direct=not record.get("address_host"))[0]:
                 return round(time.monotonic() - began, 2)
-            if container.condition(self.engine.container(record["id"]), record).status is not DeploymentStatus.STARTING:
+            if container.status(self.engine.container(record["id"]), record).phase is not Phase.STARTING:
                 return None
             self.ctx.guard()
             time.sleep(_READY_POLL_S)

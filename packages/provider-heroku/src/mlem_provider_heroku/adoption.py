@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from mlem import ConflictError, Context, NotFoundError
 from mlem.provider import ADOPTED, BY_04, Adopted, FieldReader
 from mlem_provider_heroku.limits import APP_NAME, DYNO_MEMORY_MIB
-from mlem_provider_heroku.place import LINEAGE_VAR, deployment_of, env_of
+from mlem_provider_heroku.names import LINEAGE_VAR, deployment_of, env_of
 
 if TYPE_CHECKING:
     from mlem_provider_heroku.api import App, Heroku

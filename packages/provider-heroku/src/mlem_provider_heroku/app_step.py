@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from mlem import Change, ConflictError, Context, CredentialsError, NotFoundError, Record, Step
 from mlem.provider import differences
-from mlem_provider_heroku.look import APP, Look
-from mlem_provider_heroku.place import LINEAGE_VAR, app_name, deployment_of, env_of, new_name, parked_name
+from mlem_provider_heroku.names import LINEAGE_VAR, app_name, deployment_of, env_of, new_name, parked_name
+from mlem_provider_heroku.snapshot import APP, Snapshot
 
 if TYPE_CHECKING:
     from mlem_provider_heroku.api import App, Heroku
@@ -23,13 +23,13 @@ class AppStep(Step):
     mark, and then the declared name. So whatever a killed run leaves is known to be ours.
 
     Args:
-        look: What Heroku said.
+        snapshot: What Heroku said.
     """
 
     name: ClassVar[str] = APP
 
-    def __init__(self, look: Look) -> None:
-        self._look = look
+    def __init__(self, snapshot: Snapshot) -> None:
+        self._snapshot = snapshot
         self._checked: dict[str, App | None] = {}
 
     def wanted(self, ctx: Context) -> Record:
@@ -45,8 +45,8 @@ class AppStep(Step):
         }
 
     def observe(self, ctx: Context, recorded: Record) -> Record | None:
-        """Look whether the app is there, under its name, and has our mark."""
-        app, values = self._look.app(recorded), self._look.config_vars(recorded)
+        """Snapshot whether the app is there, under its name, and has our mark."""
+        app, values = self._snapshot.app(recorded), self._snapshot.config_vars(recorded)
         if app is None or values is None:
             return None
         return {**recorded, "app_name": app["name"], "lineage": values.get(LINEAGE_VAR), "maintenance": app["maintenance"]}
@@ -63,10 +63,10 @@ class AppStep(Step):
         return Change(self.name, "update", reason)
 
     def check(self, ctx: Context, wanted: Record, recorded: Record | None) -> None:
-        """Look whether somebody else has the name."""
+        """Snapshot whether somebody else has the name."""
         if recorded is None or recorded["app_name"] != wanted["app_name"]:
             name = wanted["app_name"]
-            self._checked[name] = self._ours(ctx, self._look.heroku(recorded), name)
+            self._checked[name] = self._ours(ctx, self._snapshot.heroku(recorded), name)
 
     def apply(self, ctx: Context, wanted: Record, recorded: Record | None) -> Record:
         """Find the app, or make it; rename it; or put another in its place, and keep it aside until the gate has decided."""
@@ -76,7 +76,7 @@ class AppStep(Step):
                 code="other-platform",
                 hint=f"remove it there first: mlem deployment remove {ctx.name}; then run it again",
             )
-        heroku = self._look.heroku(recorded)
+        heroku = self._snapshot.heroku(recorded)
         earlier = ctx.put_back.get(self.name)
         if earlier is not None:
             return self._put_back(ctx, heroku, wanted, earlier)
@@ -106,7 +106,7 @@ class AppStep(Step):
         """End the maintenance mode of an app, in which nobody is let through to it."""
         if app["maintenance"]:
             heroku.end_maintenance(app["id"])
-            self._look.forget(app["id"])
+            self._snapshot.forget(app["id"])
         return app
 
     def _other(self, ctx: Context, heroku: Heroku, wanted: Record, current: App | None, aside: App | None) -> App:
@@ -140,7 +140,7 @@ class AppStep(Step):
                 app = heroku.create_app(unnamed, wanted["region"], wanted["team"])
         if app is None:
             raise ConflictError(f"the name {unnamed} is taken, and not by this deployment", code="not-ours")
-        self._look.keep_config_vars(app["id"], heroku.set_config_vars(app["id"], {LINEAGE_VAR: ctx.lineage}))
+        self._snapshot.keep_config_vars(app["id"], heroku.set_config_vars(app["id"], {LINEAGE_VAR: ctx.lineage}))
         return app
 
     def _ours(self, ctx: Context, heroku: Heroku, name: str) -> App | None:
@@ -161,10 +161,10 @@ class AppStep(Step):
 
     def _mark(self, ctx: Context, heroku: Heroku, app_id: str) -> None:
         """See to it that an app on record has our mark, and nobody else's."""
-        known = self._look.config_vars({"app_id": app_id, "api_url": heroku.api_url}) or {}
+        known = self._snapshot.config_vars({"app_id": app_id, "api_url": heroku.api_url}) or {}
         mark = known.get(LINEAGE_VAR)
         if mark is None:
-            self._look.keep_config_vars(app_id, heroku.set_config_vars(app_id, {LINEAGE_VAR: ctx.lineage}))
+            self._snapshot.keep_config_vars(app_id, heroku.set_config_vars(app_id, {LINEAGE_VAR: ctx.lineage}))
         elif mark != ctx.lineage:
             raise _not_ours(app_id, f"and belongs to the mlem deployment of lineage {mark}")
 
@@ -182,7 +182,7 @@ class AppStep(Step):
 
     def remove(self, ctx: Context, recorded: Record | None) -> None:
         """Delete the app, and what a killed run made or left aside."""
-        heroku = self._look.heroku(recorded)
+        heroku = self._snapshot.heroku(recorded)
         known = [recorded["app_id"], recorded.get("replaced")] if recorded else []
         unmarked, parked = new_name(ctx.lineage), parked_name(ctx.lineage)
         for id_ in filter(None, known):
@@ -210,12 +210,12 @@ class AppStep(Step):
         """Delete the app that the one which serves has replaced."""
         replaced = keep[0].get("replaced") if keep else None
         if replaced:
-            self._delete(ctx, self._look.heroku(keep[0]), replaced)
+            self._delete(ctx, self._snapshot.heroku(keep[0]), replaced)
 
     def _delete(self, ctx: Context, heroku: Heroku, id_: str) -> None:
         ctx.guard()
         heroku.delete_app(id_)
-        self._look.forget(id_)
+        self._snapshot.forget(id_)
 
 
 def _record(wanted: Record, app: App, replaced: App | None) -> Record:

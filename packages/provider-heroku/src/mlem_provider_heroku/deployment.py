@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from pydantic import Field, field_validator
 
-from mlem import Condition, Context, Deployment, DeploymentStatus, NotFoundError, Step
+from mlem import Context, Deployment, NotFoundError, Phase, Status, Step
 from mlem.provider import Adopted, Translation, check_variable_names, served_by_04
 from mlem_provider_docker import ImageOptions
 from mlem_provider_heroku.app_step import AppStep
 from mlem_provider_heroku.limits import APP_NAME, CONFIG_VAR_NAME, DYNO_MEMORY_MIB, LOG_LINES, MOST_DYNOS, REQUEST_TIMEOUT_S
-from mlem_provider_heroku.look import APP, Look
-from mlem_provider_heroku.place import LINEAGE_VAR, env_of
+from mlem_provider_heroku.names import LINEAGE_VAR, env_of
+from mlem_provider_heroku.snapshot import APP, Snapshot
 from mlem_provider_heroku.steps import ConfigVarsStep, ImageStep, ReleaseStep, ScaleStep
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ class HerokuApp(ImageOptions, Deployment):
         """See `Deployment.adopt_04`: the app on record, which gets our mark."""
         from mlem_provider_heroku.adoption import adopt
 
-        return adopt(ctx, Look(ctx).heroku(None), old)
+        return adopt(ctx, Snapshot(ctx).heroku(None), old)
 
     @field_validator("dyno_size")
     @classmethod
@@ -81,18 +81,18 @@ class HerokuApp(ImageOptions, Deployment):
 
     def steps(self, ctx: Context) -> Sequence[Step]:
         """Return the app, its config vars, the image, the release, the dynos."""
-        look = Look(ctx)
-        config_vars, image = ConfigVarsStep(look), ImageStep(look)
-        return [AppStep(look), config_vars, image, ReleaseStep(look, image, config_vars), ScaleStep(look)]
+        snapshot = Snapshot(ctx)
+        config_vars, image = ConfigVarsStep(snapshot), ImageStep(snapshot)
+        return [AppStep(snapshot), config_vars, image, ReleaseStep(snapshot, image, config_vars), ScaleStep(snapshot)]
 
-    def condition(self, ctx: Context, state: State) -> Condition:
+    def status(self, ctx: Context, state: State) -> Status:
         """Ask Heroku for the dynos, then the server whether it is ready."""
-        from mlem_provider_heroku.condition import condition
+        from mlem_provider_heroku.status import status
 
         app, release, url = state.records.get(APP), state.records.get(ReleaseStep.name), self.address(ctx, state)
         if app is None or release is None or url is None:
-            return Condition(DeploymentStatus.STOPPED, "nothing was released")
-        return condition(Look(ctx).heroku(app), app, release, url)
+            return Status(Phase.STOPPED, "nothing was released")
+        return status(Snapshot(ctx).heroku(app), app, release, url)
 
     def address(self, ctx: Context, state: State) -> str | None:
         """Return the app's public address, with TLS."""
@@ -124,5 +124,5 @@ class HerokuApp(ImageOptions, Deployment):
         app = state.records.get(APP)
         if app is None:
             return
-        heroku, lines = Look(ctx).heroku(app), LOG_LINES if tail is None else min(max(tail, 1), LOG_LINES)
+        heroku, lines = Snapshot(ctx).heroku(app), LOG_LINES if tail is None else min(max(tail, 1), LOG_LINES)
         yield from (logs.follow if follow else logs.read)(heroku, app["app_id"], lines)

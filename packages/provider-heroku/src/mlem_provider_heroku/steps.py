@@ -22,8 +22,8 @@ from mlem.provider import (
 from mlem_provider_docker import PushedImageStep
 from mlem_provider_heroku.foreign import Foreign
 from mlem_provider_heroku.limits import CONFIG_VARS_BYTES, IMAGE_LAYERS, ONE_DYNO_SIZES
-from mlem_provider_heroku.look import APP, UP, Look
-from mlem_provider_heroku.place import LINEAGE_VAR, app_name, deployment_of, env_of, place
+from mlem_provider_heroku.names import LINEAGE_VAR, app_name, deployment_of, env_of, place
+from mlem_provider_heroku.snapshot import APP, UP, Snapshot
 
 if TYPE_CHECKING:
     from mlem_provider_docker import EngineAddress
@@ -44,15 +44,15 @@ class OfApp(Step):
     """A resource that an app has: gone when the app is.
 
     Args:
-        look: What Heroku said.
+        snapshot: What Heroku said.
     """
 
-    def __init__(self, look: Look) -> None:
-        self._look = look
+    def __init__(self, snapshot: Snapshot) -> None:
+        self._snapshot = snapshot
 
     def observe(self, ctx: Context, recorded: Record) -> Record | None:
         """See `Step.observe`."""
-        return None if self._look.gone(ctx) else recorded
+        return None if self._snapshot.gone(ctx) else recorded
 
     def remove(self, ctx: Context, recorded: Record | None) -> None:
         """Leave it to the app's removal, which takes it along."""
@@ -76,7 +76,7 @@ class ConfigVarsStep(OfApp):
 
     def observe(self, ctx: Context, recorded: Record) -> Record | None:
         """Compare with the app; a variable that is passed on is compared where it is set, and never written down."""
-        values = self._look.config_vars(ctx.records[APP]) if APP in ctx.records else None
+        values = self._snapshot.config_vars(ctx.records[APP]) if APP in ctx.records else None
         if values is None:
             return None
         environment = {name: values.get(name) for name in recorded["environment"]}
@@ -90,7 +90,7 @@ class ConfigVarsStep(OfApp):
         return Change(self.name, "update", ", ".join(filter(None, [*names, protected])) or differences(recorded, wanted), GAP)
 
     def check(self, ctx: Context, wanted: Record, recorded: Record | None) -> None:
-        """Look for variables that are not set here."""
+        """Snapshot for variables that are not set here."""
         _passed(wanted["pass_environment"])
         passed_tokens(wanted)
 
@@ -99,7 +99,7 @@ class ConfigVarsStep(OfApp):
         if "release" in ctx.put_back:
             return wanted
         app = ctx.records[APP]
-        there = self._look.config_vars(app) or {}
+        there = self._snapshot.config_vars(app) or {}
         values: dict[str, str | None] = {**wanted["environment"], **_passed(wanted["pass_environment"]), **passed_tokens(wanted)}
         if recorded is not None:
             tokens = [TOKENS_VARIABLE] if recorded_protection(recorded)[TOKENS] == FROM_HERE else []
@@ -111,7 +111,7 @@ class ConfigVarsStep(OfApp):
             raise UserError(f"the config vars have {size} bytes together, and Heroku takes {CONFIG_VARS_BYTES}", code="config-vars-too-big")
         if changed:
             ctx.guard()
-            self._look.keep_config_vars(app["app_id"], self._look.heroku(app).set_config_vars(app["app_id"], changed))
+            self._snapshot.keep_config_vars(app["app_id"], self._snapshot.heroku(app).set_config_vars(app["app_id"], changed))
         return wanted
 
 
@@ -140,11 +140,11 @@ class ImageStep(PushedImageStep):
     """The image, in the app's part of Heroku's registry.
 
     Args:
-        look: What Heroku said.
+        snapshot: What Heroku said.
     """
 
-    def __init__(self, look: Look) -> None:
-        self._look = look
+    def __init__(self, snapshot: Snapshot) -> None:
+        self._snapshot = snapshot
 
     def wanted(self, ctx: Context) -> Record:
         """Want the image in the registry of this very app: another app has another."""
@@ -152,7 +152,7 @@ class ImageStep(PushedImageStep):
 
     def observe(self, ctx: Context, recorded: Record) -> Record | None:
         """Trust the registry as long as there is the app."""
-        return None if self._look.gone(ctx) else recorded
+        return None if self._snapshot.gone(ctx) else recorded
 
     def engine_address(self, ctx: Context) -> EngineAddress:
         """Return the Engine that builds."""
@@ -190,15 +190,15 @@ class ReleaseStep(OfApp):
     """The release of the image, with these config vars: Heroku numbers the pair.
 
     Args:
-        look: What Heroku said.
+        snapshot: What Heroku said.
         image: The step that knows the image.
         config_vars: The step that knows the config vars.
     """
 
     name: ClassVar[str] = "release"
 
-    def __init__(self, look: Look, image: ImageStep, config_vars: ConfigVarsStep) -> None:
-        super().__init__(look)
+    def __init__(self, snapshot: Snapshot, image: ImageStep, config_vars: ConfigVarsStep) -> None:
+        super().__init__(snapshot)
         self._image = image
         self._config_vars = config_vars
 
@@ -208,10 +208,10 @@ class ReleaseStep(OfApp):
         return {**self._config_vars.wanted(ctx), "model_hash": image["model_hash"], "tag": image["tag"], "situation": SITUATION}
 
     def observe(self, ctx: Context, recorded: Record) -> Record | None:
-        """Look which release the dynos run, whether one is down, and whether config vars will change: that makes another release."""
+        """Snapshot which release the dynos run, whether one is down, and whether config vars will change: that makes another release."""
         app, config = ctx.records.get(APP), ctx.records.get(ConfigVarsStep.name)
-        dynos = self._look.dynos(app) if app else None
-        values = self._look.config_vars(app) if app else None
+        dynos = self._snapshot.dynos(app) if app else None
+        values = self._snapshot.config_vars(app) if app else None
         if dynos is None or values is None:
             return None
         live = (self._config_vars.observe(ctx, config) if config else None) or {}
@@ -222,7 +222,7 @@ class ReleaseStep(OfApp):
     def _situation(self, app: Record, dynos: Sequence[Mapping[str, Any]], version: int) -> str:
         foreign = None
         if not dynos or any(dyno["release"]["version"] > version for dyno in dynos):
-            foreign = Foreign.of(self._look.heroku(app).releases_since(app["app_id"], version), version)
+            foreign = Foreign.of(self._snapshot.heroku(app).releases_since(app["app_id"], version), version)
         return situation(dynos, version, foreign)
 
     def change(self, recorded: Record, wanted: Record) -> Change:
@@ -235,14 +235,14 @@ class ReleaseStep(OfApp):
     def restart(self, ctx: Context, recorded: Record) -> Record | None:
         """Start the dynos again."""
         app = ctx.records[APP]
-        self._look.heroku(app).restart(app["app_id"])
-        self._look.forget(app["app_id"])
+        self._snapshot.heroku(app).restart(app["app_id"])
+        self._snapshot.forget(app["app_id"])
         return recorded
 
     def apply(self, ctx: Context, wanted: Record, recorded: Record | None) -> Record:
         """Release the image, which Heroku ignores where it runs already; or roll back to the release that is put back."""
         app, earlier = ctx.records[APP], ctx.put_back.get(self.name)
-        id_, heroku = app["app_id"], self._look.heroku(app)
+        id_, heroku = app["app_id"], self._snapshot.heroku(app)
         if earlier is not None:
             release = heroku.roll_back(id_, earlier["release_id"], earlier["version"])
             image_id = earlier["image_id"]
@@ -253,7 +253,7 @@ class ReleaseStep(OfApp):
         if release.get("status") == "failed":
             message = f"release v{release['version']} of the app {app['app_name']} failed"
             raise PlatformError(message, code="release-failed", hint=f"mlem deployment logs {ctx.name}")
-        self._look.forget(id_)
+        self._snapshot.forget(id_)
         if recorded is not None and recorded["release_id"] == release["id"]:
             heroku.restart(id_)  # the same release again: a dyno was down
         made = {**wanted, "release_id": release["id"], "version": release["version"], "image_id": image_id}
@@ -291,7 +291,7 @@ class ScaleStep(OfApp):
     def observe(self, ctx: Context, recorded: Record) -> Record | None:
         """Count the dynos."""
         app = ctx.records.get(APP)
-        dynos = self._look.dynos(app) if app else None
+        dynos = self._snapshot.dynos(app) if app else None
         if dynos is None:
             return None
         sizes = {str(dyno["size"]).lower() for dyno in dynos} or {recorded["dyno_size"]}
@@ -307,6 +307,6 @@ class ScaleStep(OfApp):
         app, size, quantity = ctx.records[APP], wanted["dyno_size"], wanted["quantity"]
         if size in ONE_DYNO_SIZES and quantity > 1:
             ctx.report(f"Heroku's documentation allows one {size} dyno of a process type; {quantity} need standard-1x or larger")
-        self._look.heroku(app).scale(app["app_id"], quantity, size)
-        self._look.forget(app["app_id"])
+        self._snapshot.heroku(app).scale(app["app_id"], quantity, size)
+        self._snapshot.forget(app["app_id"])
         return wanted

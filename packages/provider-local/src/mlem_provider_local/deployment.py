@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from mlem import Condition, Context, Deployment, DeploymentStatus, NotFoundError, Place, Step
+from mlem import Context, Deployment, NotFoundError, Phase, Place, Status, Step
 from mlem.provider import Unit
 from mlem_provider_local.steps import ModelStep, ProcessStep, home_of
 
@@ -54,7 +54,7 @@ class LocalProcess(Deployment):
 
         return is_same(recorded, here)
 
-    def condition(self, ctx: Context, state: State) -> Condition:
+    def status(self, ctx: Context, state: State) -> Status:
         """Look for the process, then ask it whether it is ready."""
         from mlem.provider import ready
         from mlem_provider_local.exit_record import ExitRecord
@@ -62,16 +62,16 @@ class LocalProcess(Deployment):
 
         record = state.records.get(ProcessStep.name)
         if record is None:
-            return Condition(DeploymentStatus.STOPPED, "no process was started")
+            return Status(Phase.STOPPED, "no process was started")
         server = lookup_recorded(record)
         end = ExitRecord.read(Path(record["home"]), record["pid"])
         if server is None:
-            return Condition(DeploymentStatus.CRASHED, end.how if end and end.last else f"process {record['pid']} is gone")
+            return Status(Phase.CRASHED, end.how if end and end.last else f"process {record['pid']} is gone")
         is_ready, reason = ready(record["url"], _PROBE_TIMEOUT_S)
         if is_ready:
-            return Condition(DeploymentStatus.RUNNING)
+            return Status(Phase.RUNNING)
         before = f"ended {end.ends} times, at last with {end.how} at {end.at}; " if end and end.how else ""
-        return Condition(DeploymentStatus.STARTING, before + reason)
+        return Status(Phase.STARTING, before + reason)
 
     def address(self, ctx: Context, state: State) -> str | None:
         """Return the URL of the process."""

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
-from mlem import Condition, Context, Deployment, DeploymentStatus, NotFoundError, Place, Record, Step
+from mlem import Context, Deployment, NotFoundError, Phase, Place, Record, Status, Step
 from mlem.provider import PROTECTION_FILES, TOKENS_VARIABLE, Adopted, Translation, Unit, VariableError, served_by_04
 from mlem_provider_docker import ImageOptions
 from mlem_provider_sagemaker.declared import account_of, env_of
 from mlem_provider_sagemaker.endpoints import EndpointStep
+from mlem_provider_sagemaker.serving_options import Autoscaling, DataCapture, Serverless, UpdatePolicy
 from mlem_provider_sagemaker.steps import steps
-from mlem_provider_sagemaker.variants import Autoscaling, DataCapture, Serverless, UpdatePolicy
 
 if TYPE_CHECKING:
     from mlem import Client, State
@@ -127,14 +127,14 @@ class SagemakerDeployment(ImageOptions, Deployment):
         number = account.identity["Account"]
         return Place(id=f"aws {number} {account.region}", words=f"the AWS account {number} in {account.region}")
 
-    def condition(self, ctx: Context, state: State) -> Condition:
+    def status(self, ctx: Context, state: State) -> Status:
         """Describe the endpoint."""
         from mlem_provider_sagemaker import hosting
 
         record = state.records.get(EndpointStep.name)
         if record is None:
-            return Condition(DeploymentStatus.STOPPED, "no endpoint was made")
-        return hosting.condition(account_of(ctx, record).just_seen(record["endpoint"]), record)
+            return Status(Phase.STOPPED, "no endpoint was made")
+        return hosting.status(account_of(ctx, record).just_seen(record["endpoint"]), record)
 
     def client(self, ctx: Context, state: State) -> Client:
         """Return a client through SageMaker's runtime; where the model is at hand, only its answers count."""

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from mlem import Change, ConflictError, Context, DeploymentStatus, GateError, Record, Step
+from mlem import Change, ConflictError, Context, GateError, Phase, Record, Step
 from mlem_provider_sagemaker.declared import account_of, defaults_of, deployment_of, endpoint_name, env_of, reason_of
 from mlem_provider_sagemaker.errors import BUSY, EXISTS
-from mlem_provider_sagemaker.findings import Findings
 from mlem_provider_sagemaker.models import EndpointConfigStep
 from mlem_provider_sagemaker.names import mark, tags_of
+from mlem_provider_sagemaker.snapshot import Snapshot
 
 if TYPE_CHECKING:
     from mlem_provider_sagemaker.aws import Account
@@ -23,8 +23,8 @@ class EndpointStep(Step):
 
     name: ClassVar[str] = "endpoint"
 
-    def __init__(self, findings: Findings) -> None:
-        self._findings = findings
+    def __init__(self, snapshot: Snapshot) -> None:
+        self._snapshot = snapshot
         self._seen: Mapping[str, Any] | None = None
 
     def wanted(self, ctx: Context) -> Record:
@@ -33,7 +33,7 @@ class EndpointStep(Step):
 
         return {
             "endpoint": endpoint_name(ctx),
-            "config": EndpointConfigStep(self._findings).wanted(ctx)["name"],
+            "config": EndpointConfigStep(self._snapshot).wanted(ctx)["name"],
             "instance_type": deployment_of(ctx).on_instances,
             "tags": dict(env_of(ctx).tags),
             "region": env_of(ctx).region,
@@ -190,7 +190,7 @@ class EndpointStep(Step):
         if not keep:
             return
         account = account_of(ctx, keep[0])
-        for name in self._findings.leftovers.of(ctx, keep[0], hosting.ENDPOINT):
+        for name in self._snapshot.unused.of(ctx, keep[0], hosting.ENDPOINT):
             if name != keep[0]["endpoint"].lower():
                 hosting.delete_endpoint(ctx, account, name)
 
@@ -200,15 +200,15 @@ class AutoscalingStep(Step):
 
     name: ClassVar[str] = "autoscaling"
 
-    def __init__(self, findings: Findings) -> None:
-        self._findings = findings
+    def __init__(self, snapshot: Snapshot) -> None:
+        self._snapshot = snapshot
 
     def wanted(self, ctx: Context) -> Record | None:
         """Want these numbers; registered anew with each configuration, since an update may end it."""
         autoscaling = deployment_of(ctx).autoscaling
         if autoscaling is None:
             return None
-        endpoint = EndpointStep(self._findings).wanted(ctx)
+        endpoint = EndpointStep(self._snapshot).wanted(ctx)
         return {**{key: endpoint[key] for key in ("endpoint", "config", "region")}, **autoscaling.model_dump()}
 
     def apply(self, ctx: Context, wanted: Record, recorded: Record | None) -> Record:
@@ -217,9 +217,9 @@ class AutoscalingStep(Step):
 
         account = account_of(ctx, wanted)
         found = hosting.settle(ctx, account, wanted["endpoint"])
-        condition = hosting.condition(found, wanted)
-        if condition.status is not DeploymentStatus.RUNNING:
-            raise GateError(f"the new release is {condition.status}: {condition.reason}")
+        status = hosting.status(found, wanted)
+        if status.phase is not Phase.RUNNING:
+            raise GateError(f"the new release is {status.phase}: {status.reason}")
         scaling.register(account, wanted["endpoint"], wanted["min_instances"], wanted["max_instances"], wanted["target_invocations"])
         return dict(wanted)
 

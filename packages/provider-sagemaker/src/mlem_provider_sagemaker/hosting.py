@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from mlem import Condition, ConflictError, Context, DeploymentStatus, Record, WaitTimeoutError
+from mlem import ConflictError, Context, Phase, Record, Status, WaitTimeoutError
 from mlem_provider_sagemaker.aws import Account
 from mlem_provider_sagemaker.errors import EXISTS
 from mlem_provider_sagemaker.names import LINEAGE_TAG, is_ours, mark, owner
@@ -128,23 +128,23 @@ def situation(found: Mapping[str, Any], config: str) -> str:
     return IN_PLACE if found["EndpointConfigName"] == config else f"on {found['EndpointConfigName']}"
 
 
-def condition(found: Mapping[str, Any] | None, record: Record) -> Condition:
+def status(found: Mapping[str, Any] | None, record: Record) -> Status:
     """Say what an endpoint is doing."""
     name = record["endpoint"]
     if found is None:
-        return Condition(DeploymentStatus.CRASHED, f"the endpoint {name} is gone")
+        return Status(Phase.CRASHED, f"the endpoint {name} is gone")
     status, reason = found["EndpointStatus"], found.get("FailureReason") or ""
     if status in _SERVING:
         if found["EndpointConfigName"] == record["config"]:
-            return Condition(DeploymentStatus.RUNNING)
+            return Status(Phase.RUNNING)
         if reason:
-            return Condition(DeploymentStatus.CRASHED, f"SageMaker put {found['EndpointConfigName']} back: {reason}")
-        return Condition(DeploymentStatus.UNKNOWN, f"the endpoint {name} serves {found['EndpointConfigName']}: run again to put it right")
+            return Status(Phase.CRASHED, f"SageMaker put {found['EndpointConfigName']} back: {reason}")
+        return Status(Phase.UNKNOWN, f"the endpoint {name} serves {found['EndpointConfigName']}: run again to put it right")
     if status in ("Creating", "Updating", "RollingBack"):
-        return Condition(DeploymentStatus.STARTING, f"the endpoint {name} is {status}")
+        return Status(Phase.STARTING, f"the endpoint {name} is {status}")
     if status in ("OutOfService", "Deleting"):
-        return Condition(DeploymentStatus.STOPPED, f"the endpoint {name} is {status}")
-    return Condition(DeploymentStatus.CRASHED, f"the endpoint {name} is {status}{f': {reason}' if reason else ''}")
+        return Status(Phase.STOPPED, f"the endpoint {name} is {status}")
+    return Status(Phase.CRASHED, f"the endpoint {name} is {status}{f': {reason}' if reason else ''}")
 
 
 def settle(

@@ -10,8 +10,8 @@ from mlem.provider import differences
 from mlem_provider_docker import EngineAddress, PushedImageStep
 from mlem_provider_sagemaker.declared import account_of, env_of, repository_name
 from mlem_provider_sagemaker.errors import denied
-from mlem_provider_sagemaker.findings import Findings
 from mlem_provider_sagemaker.names import tags_of
+from mlem_provider_sagemaker.snapshot import Snapshot
 
 
 class RepositoryStep(Step):
@@ -60,8 +60,8 @@ class RepositoryStep(Step):
 class ImageStep(PushedImageStep):
     """The image of the model, in ECR."""
 
-    def __init__(self, findings: Findings) -> None:
-        self._findings = findings
+    def __init__(self, snapshot: Snapshot) -> None:
+        self._snapshot = snapshot
 
     def engine_address(self, ctx: Context) -> EngineAddress:
         """See `PushedImageStep.engine_address`."""
@@ -92,7 +92,7 @@ class ImageStep(PushedImageStep):
     def check(self, ctx: Context, wanted: Record, recorded: Record | None) -> None:
         """See `PushedImageStep.check`; look for the role too, which the model needs."""
         super().check(ctx, wanted, recorded)
-        self._findings.role.arn(ctx)
+        self._snapshot.role.arn(ctx)
 
     def apply(self, ctx: Context, wanted: Record, recorded: Record | None) -> Record:
         """See `PushedImageStep.apply`."""
@@ -122,5 +122,5 @@ class ImageStep(PushedImageStep):
         kept = {record["image"] for record in keep}
         built = [name for _, names in made_for(engine, ctx.lineage) for name in names]
         tags = [name.rpartition(":")[2] for name in built if name not in kept]
-        self._findings.leftovers.prune_images(ctx, account_of(ctx, ctx.records.get(RepositoryStep.name)), keep[0]["repository"], tags)
+        self._snapshot.unused.prune_images(ctx, account_of(ctx, ctx.records.get(RepositoryStep.name)), keep[0]["repository"], tags)
         super().prune(ctx, keep)

@@ -7,10 +7,10 @@ from typing import Any, ClassVar
 
 from mlem import Change, Context, Record, Step
 from mlem_provider_sagemaker.declared import account_of, defaults_of, deployment_of, env_of, reason_of, repository_name
-from mlem_provider_sagemaker.findings import Findings
 from mlem_provider_sagemaker.images import ImageStep, RepositoryStep
 from mlem_provider_sagemaker.names import IMAGE_TAG, name_of, tags_of
-from mlem_provider_sagemaker.variants import VARIANT
+from mlem_provider_sagemaker.serving_options import VARIANT
+from mlem_provider_sagemaker.snapshot import Snapshot
 
 
 class ModelStep(Step):
@@ -18,14 +18,14 @@ class ModelStep(Step):
 
     name: ClassVar[str] = "model"
 
-    def __init__(self, findings: Findings) -> None:
-        self._findings = findings
+    def __init__(self, snapshot: Snapshot) -> None:
+        self._snapshot = snapshot
 
     def wanted(self, ctx: Context) -> Record:
         """Want a model of this content; its name says which."""
         env = env_of(ctx)
         content = {
-            "image": ImageStep(self._findings).wanted(ctx)["tag"],
+            "image": ImageStep(self._snapshot).wanted(ctx)["tag"],
             "repository": repository_name(ctx),
             "role": env.role,
             "subnets": list(env.vpc.subnets),
@@ -53,7 +53,7 @@ class ModelStep(Step):
         defaults = defaults_of(account)
         image = ctx.records[ImageStep.name]
         uri = ctx.records[RepositoryStep.name]["uri"]
-        role = self._findings.role.arn(ctx)
+        role = self._snapshot.role.arn(ctx)
         vpc = earlier.get("vpc") or {
             "Subnets": wanted["subnets"] or defaults.subnets,
             "SecurityGroupIds": wanted["security_groups"] or defaults.security_groups,
@@ -86,11 +86,11 @@ class ModelStep(Step):
 
         if not keep:
             return
-        found = self._findings.leftovers.of(ctx, keep[0], MODEL)
+        found = self._snapshot.unused.of(ctx, keep[0], MODEL)
         kept = {record["image"] for record in keep}
         tags = {each[IMAGE_TAG] for each in found.values() if IMAGE_TAG in each} - kept
-        self._findings.leftovers.prune_images(ctx, account_of(ctx, keep[0]), keep[0]["repository"], tags)
-        self._findings.leftovers.prune(ctx, MODEL, keep)
+        self._snapshot.unused.prune_images(ctx, account_of(ctx, keep[0]), keep[0]["repository"], tags)
+        self._snapshot.unused.prune(ctx, MODEL, keep)
 
 
 class EndpointConfigStep(Step):
@@ -98,14 +98,14 @@ class EndpointConfigStep(Step):
 
     name: ClassVar[str] = "endpoint_config"
 
-    def __init__(self, findings: Findings) -> None:
-        self._findings = findings
+    def __init__(self, snapshot: Snapshot) -> None:
+        self._snapshot = snapshot
 
     def wanted(self, ctx: Context) -> Record:
         """Want a configuration of this content; its name says which."""
         deployment, env = deployment_of(ctx), env_of(ctx)
         content = {
-            "model": ModelStep(self._findings).wanted(ctx)["name"],
+            "model": ModelStep(self._snapshot).wanted(ctx)["name"],
             "instance_type": deployment.on_instances,
             "instance_count": None if deployment.serverless else deployment.instance_count,
             "serverless": deployment.serverless.model_dump() if deployment.serverless else None,
@@ -155,7 +155,7 @@ class EndpointConfigStep(Step):
         from mlem_provider_sagemaker.hosting import CONFIG
 
         if keep:
-            self._findings.leftovers.prune(ctx, CONFIG, keep)
+            self._snapshot.unused.prune(ctx, CONFIG, keep)
 
 
 def _variant(wanted: Record) -> dict[str, Any]:

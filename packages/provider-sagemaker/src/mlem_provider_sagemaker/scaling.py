@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from mlem_provider_sagemaker.aws import Account
-from mlem_provider_sagemaker.variants import VARIANT
+from mlem_provider_sagemaker.serving_options import VARIANT
 
 _SERVICE = "application-autoscaling"
 _DIMENSION = "sagemaker:variant:DesiredInstanceCount"

@@ -10,9 +10,9 @@ from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from mlem_server.batch_window import BatchWindow
 from mlem_server.endpoint import Call
 from mlem_server.errors import HttpError, ModelFailedError
-from mlem_server.gathering import Gathering
 from mlem_server.hangs import Patience, Stuck
 from mlem_server.model_thread import ModelThread
 from mlem_server.request import overloaded
@@ -92,7 +92,7 @@ class Dispatcher:
 
     A model is called from one thread only, the one that loaded it: few models are safe to call from several, and NumPy and
     scikit-learn use the cores inside one call. While it works, calls queue up; those that follow each other and may be joined
-    go to the model as one. A lone call waits for nothing; see `Gathering`.
+    go to the model as one. A lone call waits for nothing; see `BatchWindow`.
 
     A call that is awaited leaves the thread to others meanwhile. Such calls count as waiting ones do.
 
@@ -121,7 +121,7 @@ class Dispatcher:
         self._busy = False
         self._began = 0.0
         self._scheduled: asyncio.Handle | None = None
-        self._gathering = Gathering()
+        self._window = BatchWindow()
         self.alone = False
         self._at: Sequence[Job] = ()
         self._awaited: set[Job] = set()
@@ -250,7 +250,7 @@ class Dispatcher:
     def _schedule(self, now: float) -> None:
         """Give the model the next calls: after the requests that have arrived with the first, or when nobody else is expected."""
         loop = asyncio.get_running_loop()
-        left_s = self._gathering.left_s(now, len(self._waiting))
+        left_s = self._window.left_s(now, len(self._waiting))
         if left_s and self._rows_waiting() >= self._max_batch_rows:
             left_s = 0.0
         if self._scheduled is None:
@@ -296,7 +296,7 @@ class Dispatcher:
         self._busy = False
         self._at = ()
         now = time.monotonic()
-        self._gathering.answered(now, now - started, len(batch), len(self._waiting))
+        self._window.answered(now, now - started, len(batch), len(self._waiting))
         for job, outcome in zip(batch, outcomes, strict=True):
             if outcome is _LATER:
                 self._awaited.add(job)

@@ -9,7 +9,7 @@ from typing import Any
 
 from mlem.errors import DataError
 from mlem_server.errors import HttpError, ModelFailedError
-from mlem_server.unusual_data import unusual
+from mlem_server.invalid_input import invalid_input
 
 MOST_CHARACTERS = 500
 _READ_CHARACTERS = 4000
@@ -77,7 +77,7 @@ def failure(method: str, error: Exception, values: Mapping[str, Any]) -> ModelFa
     if isinstance(error, KeyError) and len(error.args) == 1 and _is_part(error.args[0], values):
         return ModelRefusedError(method, shown(f"it does not know {error.args[0]!r}"), None)
     if isinstance(error, ValueError | TypeError) and not isinstance(error, AttributeError | ImportError | OSError):
-        return ModelRefusedError(method, _said(error), unusual(values))
+        return ModelRefusedError(method, _said(error), invalid_input(values))
     return ModelFailedError(method)
 
 

@@ -41,8 +41,8 @@ class S3StateManager(LeasedStateManager):
             raise DeclarationError(f"{self.uri} is not s3://bucket/path", hint="for example s3://bucket/path")
         return self
 
-    def register(self, root: Path) -> Store:
-        """Return the bucket as a store; see `LeasedStateManager.register`."""
+    def open_store(self, root: Path) -> Store:
+        """Return the bucket as a store; see `LeasedStateManager.open_store`."""
         from mlem_state_s3.store import S3Store
 
         bucket, _, path = self.uri.removeprefix("s3://").partition("/")

@@ -15,7 +15,7 @@ from mlem.api.models import apply, build, serve
 from mlem.api.objects import load, load_meta, model_types, save
 from mlem.api.settings import get_config, list_config, set_config, unset_config
 from mlem.config import Setting
-from mlem.deployment import Condition, Deployment, DeploymentStatus
+from mlem.deployment import Deployment, Phase, Status
 from mlem.engine import Outcome
 from mlem.env import Env
 from mlem.errors import (
@@ -34,7 +34,7 @@ from mlem.errors import (
     WaitTimeoutError,
 )
 from mlem.handle import DeploymentHandle
-from mlem.locking import Lock
+from mlem.locking import LockOptions
 from mlem.state import LockInfo, Release, State
 from mlem.step import Change
 
@@ -56,7 +56,6 @@ _LATE = {
 __all__ = [
     "Change",
     "Client",
-    "Condition",
     "ConflictError",
     "CredentialsError",
     "DataError",
@@ -64,23 +63,24 @@ __all__ = [
     "DeclarationError",
     "Deployment",
     "DeploymentHandle",
-    "DeploymentStatus",
     "Env",
     "GateError",
     "HttpClient",
-    "Lock",
     "LockInfo",
+    "LockOptions",
     "LockedError",
     "MlemError",
     "Model",
     "NotFoundError",
     "Outcome",
+    "Phase",
     "PlatformError",
     "PluginError",
     "Release",
     "Setting",
     "State",
     "StateUnknownError",
+    "Status",
     "UnknownMethodError",
     "UserError",
     "WaitTimeoutError",

@@ -10,11 +10,11 @@ from mlem.deploying import deploy as run_deploy
 from mlem.edge import plugin_edge
 from mlem.errors import ConflictError, DeclarationError, UserError
 from mlem.handle import DeploymentHandle, _silent
-from mlem.locking import Lock
+from mlem.locking import LockOptions
 from mlem.plugins import registry
 from mlem.project import Location, Name, init_project, locate, objects_of_kind
 from mlem.references import kept_fields
-from mlem.target import deployment_class, expect_object, resolve_env
+from mlem.resolve import deployment_class, expect_object, resolve_env
 from mlem.yaml_file import update_file
 
 if TYPE_CHECKING:
@@ -88,7 +88,7 @@ def deploy(
     model: Name | Model | None = None,
     project: Name | None = None,
     report: Callable[[str], None] = _silent,
-    lock: Lock = Lock(),
+    lock: LockOptions = LockOptions(),
     drop: Collection[str] = (),
     **fields: Any,
 ) -> DeploymentHandle:

@@ -10,7 +10,7 @@ from pydantic import BaseModel
 from mlem.errors import UserError
 from mlem.fields import FieldDescription, describe_fields
 from mlem.plugins import KINDS, registry
-from mlem.target import deployment_class
+from mlem.resolve import deployment_class
 
 
 def types() -> Mapping[str, Sequence[str]]:

@@ -12,7 +12,7 @@ from mlem.env import Env
 from mlem.handle import DeploymentHandle
 from mlem.plugins import registry
 from mlem.project import Location, Name, locate
-from mlem.target import expect_object, folder_of, load_deployment, maker_of
+from mlem.resolve import expect_object, folder_of, load_deployment, maker_of
 
 if TYPE_CHECKING:
     from mlem.datasets import Dataset

@@ -34,7 +34,7 @@ class BuilderTypes(click.Group):
             from mlem.config import load_config
             from mlem.model import Model
             from mlem.project import locate
-            from mlem.target import expect_object
+            from mlem.resolve import expect_object
 
             place = locate(model, project)
             builder = cls.from_data(values, f"mlem build {cmd_name}")

@@ -56,7 +56,7 @@ class DeploymentTypes(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Make the command of a type."""
         from mlem.plugins import registry
-        from mlem.target import deployment_class
+        from mlem.resolve import deployment_class
 
         cls = deployment_class(cmd_name)
 

@@ -54,17 +54,17 @@ def handle(name: str, project: str | None, **options: Any) -> DeploymentHandle:
 def status(name: str, check: bool, project: str | None, output: str) -> int:
     """Show what a deployment is doing: one word on stdout, the reason on stderr."""
     from mlem import engine
-    from mlem.deployment import DeploymentStatus
+    from mlem.deployment import Phase
     from mlem.holder import is_dead
 
     one = handle(name, project)
-    seen, state = engine.condition(one.target)
-    running = seen.status is DeploymentStatus.RUNNING
+    seen, state = engine.status(one.target)
+    running = seen.phase is Phase.RUNNING
     if output == "json":
         data = {
             "name": one.name,
             "type": one.deployment.type,
-            "status": seen.status.value,
+            "status": seen.phase.value,
             "reason": seen.reason,
             "url": one.address() if running else None,
             "model_hash": state.model_hash if state else None,
@@ -73,7 +73,7 @@ def status(name: str, check: bool, project: str | None, output: str) -> int:
         }
         print_result(output, data, "")
     else:
-        say(seen.status.value)
+        say(seen.phase.value)
         if seen.reason:
             say(seen.reason, err=True)
         if state and state.lock and (state.lock.manual or not is_dead(state.lock)):
@@ -89,17 +89,17 @@ def status(name: str, check: bool, project: str | None, output: str) -> int:
 @output_option
 def wait(name: str, statuses: tuple[str, ...], timeout_s: float, project: str | None, output: str) -> None:
     """Wait until a deployment has a status."""
-    from mlem.deployment import DeploymentStatus
+    from mlem.deployment import Phase
     from mlem.errors import UserError
 
-    words = [member.value for member in DeploymentStatus]
+    words = [member.value for member in Phase]
     wrong = next((word for word in statuses if word not in words), None)
     if wrong is not None:
         raise UserError(f'no status "{wrong}"', known=words)
     with progress() as report:
         report(f"waiting up to {timeout_s:g} s for {' or '.join(statuses)}")
-        seen = handle(name, project).wait([DeploymentStatus(word) for word in statuses], timeout_s)
-    print_result(output, {"status": seen.status.value, "reason": seen.reason}, seen.status.value)
+        seen = handle(name, project).wait([Phase(word) for word in statuses], timeout_s)
+    print_result(output, {"status": seen.phase.value, "reason": seen.reason}, seen.phase.value)
 
 
 @click.command()
@@ -140,7 +140,7 @@ def list_(project: str | None, output: str) -> None:
     for name, path in deployments(project):
         try:
             one = handle(str(path), None)
-            row = {"name": name, "type": one.deployment.type, "status": engine.condition(one.target)[0].status.value, "error": None}
+            row = {"name": name, "type": one.deployment.type, "status": engine.status(one.target)[0].phase.value, "error": None}
         except MlemError as error:  # one broken declaration must not hide the others
             traces.show(error)
             row = {"name": name, "type": None, "status": "unknown", "error": error.message}

@@ -19,7 +19,7 @@ from mlem.errors import UserError
 
 if TYPE_CHECKING:
     from mlem.deployment import Deployment
-    from mlem.engine import Lock, Outcome
+    from mlem.engine import LockOptions, Outcome
     from mlem.handle import DeploymentHandle
     from mlem.step import Difference
 
@@ -44,10 +44,10 @@ def _dropped(drop_tokens: bool, drop_tls: bool) -> list[str]:
     return [word for word, given in (("tokens", drop_tokens), ("tls", drop_tls)) if given]
 
 
-def _lock(lock_timeout: float | None, lock_id: str | None) -> Lock:
-    from mlem.engine import Lock
+def _lock(lock_timeout: float | None, lock_id: str | None) -> LockOptions:
+    from mlem.engine import LockOptions
 
-    return Lock(timeout_s=lock_timeout, id=lock_id)
+    return LockOptions(timeout_s=lock_timeout, id=lock_id)
 
 
 class RunTypes(click.Group):
@@ -61,7 +61,7 @@ class RunTypes(click.Group):
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Make the command of a type."""
-        from mlem.target import deployment_class
+        from mlem.resolve import deployment_class
 
         cls = deployment_class(cmd_name)
 
@@ -132,7 +132,7 @@ def _run_declared(
     values: Mapping[str, Any],
     project: str | None,
     output: str,
-    lock: Lock,
+    lock: LockOptions,
     drop: Sequence[str],
 ) -> None:
     from mlem.deploying import deploy

@@ -25,7 +25,7 @@ def state() -> None:
 def move(name: str, uri: str, project: str | None, lock_timeout: float | None, lock_id: str | None, output: str) -> None:
     """Take the state to another store: a URI, or "local" for files beside the declarations."""
     from mlem.moving import move as move_state
-    from mlem.target import configured_manager
+    from mlem.resolve import configured_manager
 
     target = handle(name, project).target
     old, new = move_state(target, uri, _lock(lock_timeout, lock_id))

@@ -52,8 +52,8 @@ def doctor(project: str | None, output: str) -> int:
         manager = configured_store(place.root)
         tried = try_store(manager, place.root)
         opened = tried.store(place.root)
-        caution = tried.caution(opened, "NAME")
-        return f"{opened.where('NAME')}: " + (caution or ("excludes two writers" if manager.shared else "locked by the kernel"))
+        warning = tried.warning(opened, "NAME")
+        return f"{opened.where('NAME')}: " + (warning or ("excludes two writers" if manager.shared else "locked by the kernel"))
 
     checks: list[tuple[str, Callable[[], str]]] = [
         ("installation", installation),

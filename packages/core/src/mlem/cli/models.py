@@ -49,7 +49,7 @@ def apply(
     from mlem import api
     from mlem.data_types.classes import class_types
     from mlem.project import locate
-    from mlem.target import expect_object
+    from mlem.resolve import expect_object
 
     place = locate(model, project)
     expect_object(place.read("model"), "model", place)
@@ -90,7 +90,7 @@ def serve(model: str, host: str, port: int, project: str | None) -> None:
     """Serve a saved model over HTTP in this terminal, until Ctrl-C."""
     from mlem.config import load_config
     from mlem.project import locate
-    from mlem.target import expect_object
+    from mlem.resolve import expect_object
 
     place = locate(model, project)
     expect_object(place.read("model"), "model", place)

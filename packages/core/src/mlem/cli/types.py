@@ -48,7 +48,7 @@ def _describe(kind: Any, type_: str, schema: bool, output: str) -> None:
 
     from mlem.fields import describe_fields
     from mlem.plugins import registry
-    from mlem.target import deployment_class
+    from mlem.resolve import deployment_class
 
     cls: Any = deployment_class(type_) if kind == "deployment" else registry().get(kind, type_)
     if not issubclass(cls, BaseModel):

@@ -14,7 +14,7 @@ from mlem.legacy import Lost, Translation
 from mlem.migrating.old_file import secrets_in
 from mlem.objects import HEAD, MlemObject
 from mlem.plugins import registry
-from mlem.target import deployment_class, link_04, maker_of, manager_class
+from mlem.resolve import deployment_class, link_04, maker_of, manager_class
 
 _INSTEAD = "write a provider (docs/how-to/write-a-provider.md), or declare it for another platform: mlem types deployment"
 WITHOUT_COUNTERPART = {

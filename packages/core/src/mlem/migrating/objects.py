@@ -15,8 +15,8 @@ from mlem.migrating.old_file import OldFile
 from mlem.migrating.result import Result
 from mlem.migrating.settings import config_of, secret_notes
 from mlem.project import Location, shown
+from mlem.resolve import resolve, state_manager
 from mlem.state import STATE_EXTENSION
-from mlem.target import resolve, state_manager
 from mlem.yaml_file import parse_mapping, update_file
 
 Report = Callable[[str], None]

@@ -13,7 +13,7 @@ from mlem.migrating.declarations import without_secrets
 from mlem.migrating.old_file import OldFile, secrets_in
 from mlem.migrating.result import Result
 from mlem.project import CONFIG_NAME, read_config_file, shown
-from mlem.target import manager_class
+from mlem.resolve import manager_class
 from mlem.validation import validate
 from mlem.yaml_file import update_file
 

@@ -11,18 +11,18 @@ from mlem.deployment import Deployment
 from mlem.edge import plugin_edge
 from mlem.errors import ConflictError
 from mlem.holder import new_lock, now
-from mlem.journal import expect_plain, state_of
 from mlem.legacy import Adopted
 from mlem.locking import expect_identity
 from mlem.migrating.old_file import OldFile, parsed
 from mlem.migrating.result import Result
 from mlem.migrating.settings import secret_notes
+from mlem.pointer import write_pointer
 from mlem.project import Location, shown
+from mlem.reconcile import expect_plain, state_of
+from mlem.resolve import Target
 from mlem.session import core_version
 from mlem.state import STATE_EXTENSION, Release, State, is_state_04
 from mlem.state_manager import StateManager
-from mlem.target import Target
-from mlem.trace import leave_trace
 
 
 @dataclass(frozen=True)
@@ -133,7 +133,7 @@ def write(old: OldState, adopted: Adopted, target: Target) -> str:
     ) as session:
         if not state_of(session).releases:
             session.finish(state)
-        leave_trace(target.manager, root, name)
+        write_pointer(target.manager, root, name)
     return set_aside(old, target)
 
 

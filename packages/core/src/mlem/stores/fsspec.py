@@ -28,8 +28,8 @@ class FsspecStateManager(LeasedStateManager):
         default={}, description="options of the fsspec file system; credentials belong into the environment"
     )
 
-    def register(self, root: Path) -> Store:
-        """Return the store under the URL; see `LeasedStateManager.register`."""
+    def open_store(self, root: Path) -> Store:
+        """Return the store under the URL; see `LeasedStateManager.open_store`."""
         fs, path = self._file_system(root)
         base, url = f"{path.rstrip('/')}/{FOLDER}", f"{self.uri.rstrip('/')}/{FOLDER}"
         if _is_s3(fs):
@@ -60,8 +60,8 @@ class FsspecStateManager(LeasedStateManager):
         return f"{self.uri.rstrip('/')}/{FOLDER}/{name}{free}"
 
     @property
-    def certain(self) -> bool:
-        """Files and memory refuse for the first time of asking; see `LeasedStateManager.certain`."""
+    def conflicts_are_final(self) -> bool:
+        """Files and memory refuse for the first time of asking; see `LeasedStateManager.conflicts_are_final`."""
         return self.uri.partition("://")[0] in ("file", "local", "memory") or "://" not in self.uri
 
     def _file_system(self, root: Path) -> tuple[AbstractFileSystem, str]:

@@ -33,7 +33,7 @@ class LeasedStateManager(StateManager):
     unsafe: bool = Field(default=False, description="use a store that can't exclude two writers; every run says so")
 
     @abstractmethod
-    def register(self, root: Path) -> Store:
+    def open_store(self, root: Path) -> Store:
         """Return the store itself: each request is made once, and its failures are told.
 
         Args:
@@ -41,7 +41,7 @@ class LeasedStateManager(StateManager):
         """
 
     @property
-    def certain(self) -> bool:
+    def conflicts_are_final(self) -> bool:
         """Whether a refusal by the store is for the first time of asking.
 
         Not so where a client, or a proxy on the way, may have repeated a request: then it may be refused because it has
@@ -55,9 +55,11 @@ class LeasedStateManager(StateManager):
 
     def store(self, root: Path) -> Store:
         """Return the store for a project, which settles writes whose outcome is unknown."""
-        from mlem.settled import SettledStore
+        from mlem.retrying import RetryingStore
 
-        return SettledStore(self.register(root), root, deadline_s=min(self.settle_timeout_s, self.ttl_s / 2), certain=self.certain)
+        return RetryingStore(
+            self.open_store(root), root, deadline_s=min(self.settle_timeout_s, self.ttl_s / 2), conflicts_are_final=self.conflicts_are_final
+        )
 
     def session(
         self,
@@ -82,6 +84,6 @@ class LeasedStateManager(StateManager):
 
         break_lease(store, name, lock)
 
-    def caution(self, store: Store, name: str) -> str:
+    def warning(self, store: Store, name: str) -> str:
         """Return a warning when the store was accepted although it is not safe."""
         return f"{store.where(name)}: this store can't exclude two writers (core.state.unsafe is set)" if self.unsafe else ""

@@ -167,7 +167,7 @@ class LocalStateManager(StateManager):
         with self.session(store, name, lock.model_copy(update={"operation": "release"}), timeout_s=0) as session:
             session.free()
 
-    def caution(self, store: Store, name: str) -> str:
+    def warning(self, store: Store, name: str) -> str:
         """Say so when the folder is on a network: a kernel lock there excludes nobody on other machines."""
         if not isinstance(store, LocalStore):
             return ""

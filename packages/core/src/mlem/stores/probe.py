@@ -36,7 +36,7 @@ def probe(manager: ManagerT, root: Path, races: int = RACES) -> ManagerT:
     variants = manager.variants()
     for number, variant in enumerate(variants, start=1):
         try:
-            _try_all(variant.register(root), races)
+            _try_all(variant.open_store(root), races)
         except PlatformError as error:
             if error.code != "unsafe-store" or number == len(variants):
                 raise

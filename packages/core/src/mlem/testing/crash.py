@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 
-from mlem.deployment import Condition, DeploymentStatus
+from mlem.deployment import Phase, Status
 from mlem.testing.life_cycle import NAME, DeploymentFixtures
 from mlem.testing.projects import SAMPLE, Project
 
@@ -25,7 +25,7 @@ class CrashSafetySuite(DeploymentFixtures):
         state = handle.state()
         assert state is not None
         assert len(self.running(state.lineage)) == 1
-        assert handle.status() == Condition(DeploymentStatus.RUNNING)
+        assert handle.status() == Status(Phase.RUNNING)
         with handle.get_client() as client:
             assert client.predict(SAMPLE) == answers
 

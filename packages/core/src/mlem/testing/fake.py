@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from mlem.client import Client
-from mlem.deployment import Condition, Deployment, DeploymentStatus
+from mlem.deployment import Deployment, Phase, Status
 from mlem.env import Env
 from mlem.errors import PlatformError
 from mlem.interface import Interface
@@ -166,11 +166,11 @@ class FakeDeployment(Deployment):
         """Return a disk and a server."""
         return [DiskStep(), ServerStep()]
 
-    def condition(self, ctx: Context, state: Any) -> Condition:
+    def status(self, ctx: Context, state: Any) -> Status:
         """Look for the server."""
         if (ctx.lineage, "server") not in PLATFORM.resources:
-            return Condition(DeploymentStatus.CRASHED, "the server is gone")
-        return Condition(DeploymentStatus.RUNNING)
+            return Status(Phase.CRASHED, "the server is gone")
+        return Status(Phase.RUNNING)
 
     def logs(self, ctx: Context, state: Any, *, follow: bool, tail: int | None) -> Iterator[str]:
         """Yield a line."""

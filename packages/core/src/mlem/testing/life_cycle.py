@@ -11,11 +11,11 @@ from typing import Any
 
 import pytest
 
-from mlem.deployment import Condition, DeploymentStatus
+from mlem.deployment import Phase, Status
 from mlem.errors import ConflictError, DataError, GateError, NotFoundError, UserError
 from mlem.handle import DeploymentHandle
 from mlem.plugins import registry
-from mlem.target import deployment_class
+from mlem.resolve import deployment_class
 from mlem.testing.projects import SAMPLE, Project
 
 NAME = "app"
@@ -119,7 +119,7 @@ class LifeCycleSuite(DeploymentFixtures):
         done = project.mlem("declare", "deployment", self.type, NAME, "--model", "double", *options)
         assert done.returncode == 0, done.stderr
         handle = project.handle(NAME)
-        assert handle.status() == Condition(DeploymentStatus.NOT_DEPLOYED)
+        assert handle.status() == Status(Phase.NOT_DEPLOYED)
         # a step that the declaration does without is kept as it is: not there
         assert {change.action for change in handle.plan()} - {"keep"} == {"create"}
         with pytest.raises(NotFoundError):
@@ -127,7 +127,7 @@ class LifeCycleSuite(DeploymentFixtures):
 
     def test_run_makes_it_answer_as_the_saved_model(self, project: Project) -> None:
         handle = self.deploy(project)
-        assert handle.status() == Condition(DeploymentStatus.RUNNING)
+        assert handle.status() == Status(Phase.RUNNING)
         with handle.get_client() as client:
             assert client.predict(SAMPLE) == [2.0, 4.0, 6.0]
             assert client.call("predict", [10.0]) == [20.0]
@@ -162,7 +162,7 @@ class LifeCycleSuite(DeploymentFixtures):
         assert (done.returncode, "serves again" in done.stderr) == (8, True), done.stderr
         with handle.get_client() as client:
             assert client.predict(SAMPLE) == [2.0, 4.0, 6.0]
-        assert handle.status() == Condition(DeploymentStatus.RUNNING)
+        assert handle.status() == Status(Phase.RUNNING)
         assert [release.number for release in handle.releases()] == [1]
         assert len(self.running(_lineage(handle))) == 1
 
@@ -171,7 +171,7 @@ class LifeCycleSuite(DeploymentFixtures):
         assert done.returncode == GateError.exit_code, done.stderr
         handle = project.handle(NAME)
         assert handle.releases() == ()
-        assert handle.status().status is not DeploymentStatus.RUNNING
+        assert handle.status().phase is not Phase.RUNNING
         assert handle.remove() is True
 
     def test_a_changed_field_is_an_update(self, project: Project) -> None:
@@ -188,14 +188,14 @@ class LifeCycleSuite(DeploymentFixtures):
     def test_a_death_behind_our_back_is_found_out_and_repaired(self, project: Project) -> None:
         handle = self.deploy(project)
         self.kill(handle)
-        assert handle.status().status is not DeploymentStatus.RUNNING
+        assert handle.status().phase is not Phase.RUNNING
         assert {change.action for change in handle.plan()} != {"keep"}
         crashed = handle.status()
-        logs = list(handle.logs(tail=1)) if crashed.status is DeploymentStatus.CRASHED and "logs" in handle.deployment.capabilities else []
+        logs = list(handle.logs(tail=1)) if crashed.phase is Phase.CRASHED and "logs" in handle.deployment.capabilities else []
         told: list[str] = []
         assert replace(handle, report=told.append).run().changed is True
         assert all(line in "\n".join(told) for line in logs), told  # they are gone with what was replaced
-        assert handle.status() == Condition(DeploymentStatus.RUNNING)
+        assert handle.status() == Status(Phase.RUNNING)
         assert [release.number for release in handle.releases()] == [1]
         assert len(self.running(_lineage(handle))) == 1
 
@@ -217,7 +217,7 @@ class LifeCycleSuite(DeploymentFixtures):
         lineage = _lineage(handle)
         assert handle.remove() is True
         assert self.leftovers(lineage) == []
-        assert handle.status() == Condition(DeploymentStatus.NOT_DEPLOYED)
+        assert handle.status() == Status(Phase.NOT_DEPLOYED)
         assert handle.remove() is False
 
     def test_what_somebody_made_from_it_by_hand_is_left_alone(self, project: Project) -> None:
@@ -250,7 +250,7 @@ class LifeCycleSuite(DeploymentFixtures):
             )
         there = handle.state()
         assert there is not None
-        assert (there.records, there.releases, handle.status()) == (state.records, state.releases, Condition(DeploymentStatus.RUNNING))
+        assert (there.records, there.releases, handle.status()) == (state.records, state.releases, Status(Phase.RUNNING))
         assert len(self.running(state.lineage)) == 1
         with handle.get_client() as client:
             assert client.predict(SAMPLE) == [2.0, 4.0, 6.0]

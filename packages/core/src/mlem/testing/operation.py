@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from mlem.deployment import Condition, DeploymentStatus
+from mlem.deployment import Phase, Status
 from mlem.errors import ConflictError, CredentialsError, PlatformError
 from mlem.handle import DeploymentHandle
 from mlem.protection import TOKENS_VARIABLE
@@ -62,7 +62,7 @@ class OperationSuite(DeploymentFixtures):
         handle = project.handle(NAME)
         state = handle.state()
         assert state is not None
-        assert (handle.status(), len(self.running(state.lineage))) == (Condition(DeploymentStatus.RUNNING), 1)
+        assert (handle.status(), len(self.running(state.lineage))) == (Status(Phase.RUNNING), 1)
         with handle.get_client() as client:
             assert client.predict(SAMPLE) == [2.0, 4.0, 6.0]
         assert _read_one_line(project, "remove", NAME) == 0
@@ -82,7 +82,7 @@ class OperationSuite(DeploymentFixtures):
         handle = project.handle(NAME)
         state = handle.state()
         assert state is not None
-        assert (handle.status(), len(self.running(state.lineage))) == (Condition(DeploymentStatus.RUNNING), 1)
+        assert (handle.status(), len(self.running(state.lineage))) == (Status(Phase.RUNNING), 1)
         assert not list(project.folder.glob("*.errored.*"))
         assert handle.remove() is True
         assert self.leftovers(state.lineage) == []

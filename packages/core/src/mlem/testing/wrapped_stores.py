@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Set
 from typing import Any
 
-from mlem.settled import SettledStore
+from mlem.retrying import RetryingStore
 from mlem.state_manager import Store
 
 
@@ -18,7 +18,7 @@ def wrap_stores(names: Set[str], around: Callable[[Callable[..., Any]], Callable
     """
 
     def wrap(store: type[Store]) -> None:
-        if store is SettledStore:
+        if store is RetryingStore:
             return  # it passes on to another one
         for name in names & vars(store).keys():
             setattr(store, name, around(getattr(store, name)))

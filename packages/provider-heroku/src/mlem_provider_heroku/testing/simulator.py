@@ -84,7 +84,7 @@ class HerokuSimulator:
 
     def apps_of(self, lineage: str) -> list[AppState]:
         """Return the apps with a deployment's mark."""
-        from mlem_provider_heroku.place import LINEAGE_VAR, new_name, parked_name
+        from mlem_provider_heroku.names import LINEAGE_VAR, new_name, parked_name
 
         names = {new_name(lineage), parked_name(lineage)}
         return [app for app in self.platform.apps.values() if app.config_vars.get(LINEAGE_VAR) == lineage or app.name in names]

@@ -1,4 +1,4 @@
-"""Unusual data: what fits a signature and many models refuse all the same."""
+"""Invalid input: what fits a signature and many models refuse all the same."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from mlem.errors import DataError
 FLOAT32_MAX = 3.4028234663852886e38
 
 
-def unusual(values: Mapping[str, Any]) -> DataError | None:
+def invalid_input(values: Mapping[str, Any]) -> DataError | None:
     """Return what an argument has that fits the signature and that many models refuse; None when there is nothing such.
 
     Args:

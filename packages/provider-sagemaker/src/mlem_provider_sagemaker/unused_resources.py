@@ -1,4 +1,4 @@
-"""`Leftovers`: what has the deployment's tag, and is not needed any more."""
+"""`UnusedResources`: what has the deployment's tag, and is not needed any more."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from mlem_provider_sagemaker.hosting import Kind
 
 
-class Leftovers:
+class UnusedResources:
     """What has the deployment's tag, listed once for all steps that prune."""
 
     def __init__(self) -> None:

@@ -1,4 +1,4 @@
-"""`Gathering`: how long the next call of the model waits for callers who come back."""
+"""`BatchWindow`: how long the next call of the model waits for callers who come back."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ SHARE = 0.5
 LONGEST_S = 0.005
 
 
-class Gathering:
+class BatchWindow:
     """Keeps callers who ask again and again in one call of the model.
 
     Callers who got their answers together ask again within a moment. Were the calls that wait sent to the model at once, callers would

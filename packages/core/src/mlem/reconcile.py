@@ -1,4 +1,4 @@
-"""The journal: steps are brought to what is wanted one by one, and each is on record before the next begins."""
+"""Reconciliation: steps are brought to what is wanted one by one, and each is on record before the next begins."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from mlem_provider_sagemaker.aws import connect
 from mlem_provider_sagemaker.deployment import SagemakerDeployment
-from mlem_provider_sagemaker.variants import Autoscaling, UpdatePolicy
+from mlem_provider_sagemaker.serving_options import Autoscaling, UpdatePolicy
 
 
 @pytest.mark.parametrize("kind", ["all_at_once", "canary", "linear", "rolling"])

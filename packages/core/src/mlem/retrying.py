@@ -1,4 +1,4 @@
-"""`SettledStore`: a store over a network, whose writes are settled when their outcome is unknown."""
+"""`RetryingStore`: a store over a network, whose writes are settled when their outcome is unknown."""
 
 from __future__ import annotations
 
@@ -28,28 +28,34 @@ def pause_s(attempt: int, longest_s: float = LONGEST_PAUSE_S) -> float:
     return random.uniform(0, min(longest_s, FIRST_PAUSE_S * 2 ** min(attempt, 16)))  # noqa: S311  # spreads load, guards nothing
 
 
-class SettledStore(Store):
+class RetryingStore(Store):
     """Repeats what got no answer; finds out whether a write landed before it is repeated or refused.
 
     A write is recognised by its content: each carries a fresh nonce. Sending the same write twice is harmless, since both
     expect the same version.
 
     Args:
-        inner: The store itself; it must not repeat anything on its own, or say so by ``certain``.
+        inner: The store itself; it must not repeat anything on its own, or say so by ``conflicts_are_final``.
         root: The folder that keeps states which could not be written.
         deadline_s: How long to try.
-        certain: Whether a refusal by the inner store is for the first time of asking: a client that repeats requests on
+        conflicts_are_final: Whether a refusal by the inner store is for the first time of asking: a client that repeats requests on
             its own may be refused because its write has landed.
         clock: Counts the seconds.
     """
 
     def __init__(
-        self, inner: Store, root: Path | None = None, *, deadline_s: float = 30.0, certain: bool = True, clock: Clock | None = None
+        self,
+        inner: Store,
+        root: Path | None = None,
+        *,
+        deadline_s: float = 30.0,
+        conflicts_are_final: bool = True,
+        clock: Clock | None = None,
     ) -> None:
         self.inner = inner
         self._root = root
         self._deadline_s = deadline_s
-        self._certain = certain
+        self._conflicts_are_final = conflicts_are_final
         self._clock = clock or Clock()
 
     def where(self, name: str) -> str:
@@ -96,7 +102,7 @@ class SettledStore(Store):
             try:
                 return attempt()
             except ConflictError as error:
-                if doubt is None and self._certain:
+                if doubt is None and self._conflicts_are_final:
                     raise
                 doubt = error
             except StateUnknownError as error:

@@ -7,13 +7,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from mlem import Condition, DeploymentStatus, MlemError, Record
+from mlem import MlemError, Phase, Record, Status
 from mlem_provider_heroku.api import Heroku
-from mlem_provider_heroku.codes import explain, last_code, last_exit
+from mlem_provider_heroku.error_codes import explain, last_code, last_exit
 from mlem_provider_heroku.foreign import Foreign
 from mlem_provider_heroku.logs import read
-from mlem_provider_heroku.look import UP
-from mlem_provider_heroku.place import LINEAGE_VAR
+from mlem_provider_heroku.names import LINEAGE_VAR
+from mlem_provider_heroku.snapshot import UP
 
 PROBE_TIMEOUT_S = 2.0
 _HINT = "mlem deployment plan shows what differs, a run puts it right"
@@ -28,12 +28,12 @@ class Watch:
     """What was seen of a release while one waits for it: who polls must not spend a call of the API each time.
 
     Attributes:
-        seen: The last condition that needed the API.
+        seen: The last status that needed the API.
         at: When, on the monotonic clock.
         pause_s: How long it stays true enough.
     """
 
-    seen: Condition = field(default_factory=lambda: Condition(DeploymentStatus.UNKNOWN))
+    seen: Status = field(default_factory=lambda: Status(Phase.UNKNOWN))
     at: float = float("-inf")
     pause_s: float = _FIRST_PAUSE_S
 
@@ -41,7 +41,7 @@ class Watch:
 _watches: dict[tuple[str, str], Watch] = {}
 
 
-def condition(heroku: Heroku, app: Record, release: Record, url: str) -> Condition:
+def status(heroku: Heroku, app: Record, release: Record, url: str) -> Status:
     """Say what a release is doing.
 
     The first look asks the API. While the dynos start, further ones ask the server alone, and the API again after a pause that
@@ -60,60 +60,60 @@ def condition(heroku: Heroku, app: Record, release: Record, url: str) -> Conditi
     ready = ready_04 if release.get(ADOPTED) else ready_now
     watch = _watches.setdefault((app["app_id"], release["release_id"]), Watch())
     age_s = time.monotonic() - watch.at
-    waiting = watch.seen.status is DeploymentStatus.STARTING
+    waiting = watch.seen.phase is Phase.STARTING
     if waiting and age_s < watch.pause_s:
         is_ready, reason = ready(url, PROBE_TIMEOUT_S)
         if not is_ready or age_s < _LEAST_PAUSE_S:
-            return Condition(DeploymentStatus.STARTING, watch.seen.reason if is_ready else reason)
+            return Status(Phase.STARTING, watch.seen.reason if is_ready else reason)
     watch.seen = _of_dynos(heroku, app, heroku.dynos(app["app_id"]), release["version"])
     watch.at = time.monotonic()
     slow = heroku.remaining is not None and heroku.remaining < _FEW_CALLS
     watch.pause_s = _LAST_PAUSE_S if slow else min(_LAST_PAUSE_S, watch.pause_s * 2 if waiting else _FIRST_PAUSE_S)
-    if watch.seen.status is not DeploymentStatus.RUNNING or watch.seen.reason == ASLEEP:
+    if watch.seen.phase is not Phase.RUNNING or watch.seen.reason == ASLEEP:
         return watch.seen
     is_ready, reason = ready(url, PROBE_TIMEOUT_S)
     if not is_ready:
-        watch.seen = _of_app(heroku, app) or Condition(DeploymentStatus.STARTING, reason)
+        watch.seen = _of_app(heroku, app) or Status(Phase.STARTING, reason)
     return watch.seen
 
 
-def _of_app(heroku: Heroku, app: Record) -> Condition | None:
+def _of_app(heroku: Heroku, app: Record) -> Status | None:
     """Say why an app does not answer though its dynos are up; None where it is not the app."""
     found = heroku.app(app["app_id"])
     if found is None or not found["maintenance"]:
         return None
     how = f"heroku maintenance:off --app {found['name']} ends it, and so does mlem deployment run"
-    return Condition(DeploymentStatus.STOPPED, f"the app is in maintenance mode, its callers get status 503: {how}")
+    return Status(Phase.STOPPED, f"the app is in maintenance mode, its callers get status 503: {how}")
 
 
-def _of_dynos(heroku: Heroku, app: Record, dynos: Sequence[Mapping[str, Any]] | None, version: int) -> Condition:
+def _of_dynos(heroku: Heroku, app: Record, dynos: Sequence[Mapping[str, Any]] | None, version: int) -> Status:
     if dynos is None:
-        return Condition(DeploymentStatus.CRASHED, f"the app {app['app_name']} is gone")
+        return Status(Phase.CRASHED, f"the app {app['app_name']} is gone")
     if not dynos:
-        return Condition(DeploymentStatus.STOPPED, "no web dyno: somebody scaled the app to none")
+        return Status(Phase.STOPPED, "no web dyno: somebody scaled the app to none")
     name = dynos[0]["app"]["name"]
     if name != app["app_name"]:
-        return Condition(DeploymentStatus.STOPPED, f"somebody renamed the app to {name}, and its old address is dead: {_HINT}")
+        return Status(Phase.STOPPED, f"somebody renamed the app to {name}, and its old address is dead: {_HINT}")
     foreign = None
     if any(dyno["release"]["version"] > version for dyno in dynos):
         foreign = Foreign.of(heroku.releases_since(app["app_id"], version), version)
     note = f"release v{foreign.version} is not ours: {foreign.what}; on record is v{version}: {_HINT}" if foreign else ""
     if foreign is not None and not (foreign.same_model and _is_marked(heroku, app)):
-        return Condition(DeploymentStatus.UNKNOWN, note)
+        return Status(Phase.UNKNOWN, note)
     for dyno in dynos:
         state, runs = dyno["state"], dyno["release"]["version"]
         if runs < version:
-            return Condition(DeploymentStatus.STARTING, f"{dyno['name']} still runs release v{runs}")
+            return Status(Phase.STARTING, f"{dyno['name']} still runs release v{runs}")
         if state == "crashed":
-            return Condition(DeploymentStatus.CRASHED, f"{dyno['name']} crashed{_why(heroku, app)}{f'; {note}' if note else ''}")
+            return Status(Phase.CRASHED, f"{dyno['name']} crashed{_why(heroku, app)}{f'; {note}' if note else ''}")
         if state not in (*UP, "starting", "restarting"):
-            return Condition(DeploymentStatus.STOPPED, f"{dyno['name']} is {state}")
+            return Status(Phase.STOPPED, f"{dyno['name']} is {state}")
     for dyno in dynos:
         if dyno["state"] not in UP:
-            return Condition(DeploymentStatus.STARTING, f"{dyno['name']} is {dyno['state']}")
+            return Status(Phase.STARTING, f"{dyno['name']} is {dyno['state']}")
     if all(dyno["state"] == "idle" for dyno in dynos):
-        return Condition(DeploymentStatus.RUNNING, ASLEEP)
-    return Condition(DeploymentStatus.RUNNING, note)
+        return Status(Phase.RUNNING, ASLEEP)
+    return Status(Phase.RUNNING, note)
 
 
 def _is_marked(heroku: Heroku, app: Record) -> bool:

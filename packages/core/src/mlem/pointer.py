@@ -1,4 +1,4 @@
-"""The trace of a deployment: a note beside its declaration of which state manager has its state.
+"""The pointer of a deployment: a note beside its declaration of which state manager has its state.
 
 Whoever changes ``core.state.uri`` would find nothing under the new one, and take a running deployment for one that was never made.
 """
@@ -35,19 +35,19 @@ class Found:
     state: State
 
 
-def trace_path(root: Path, name: str) -> Path:
-    """Return the file of a deployment's trace."""
+def pointer_path(root: Path, name: str) -> Path:
+    """Return the file of a deployment's pointer."""
     return root / f"{name}{SUFFIX}"
 
 
-def leave_trace(manager: StateManager, root: Path, name: str) -> None:
+def write_pointer(manager: StateManager, root: Path, name: str) -> None:
     """Note that a manager has a deployment's state; the note is needed for managers that keep it elsewhere.
 
     A checkout that can't be written goes without it: the settings that it came with find the state.
     """
-    path = trace_path(root, name)
+    path = pointer_path(root, name)
     if not manager.shared:
-        wipe_trace(root, name)
+        remove_pointer(root, name)
         return
     content = dump({"about": "which state manager has the state; made by mlem", **_fields(manager)})
     if not path.exists() or path.read_bytes() != content:
@@ -58,13 +58,13 @@ def leave_trace(manager: StateManager, root: Path, name: str) -> None:
                 raise
 
 
-def wipe_trace(root: Path, name: str) -> None:
-    """Take a deployment's trace away.
+def remove_pointer(root: Path, name: str) -> None:
+    """Take a deployment's pointer away.
 
     Raises:
         UserError: The folder can't be written.
     """
-    path = trace_path(root, name)
+    path = pointer_path(root, name)
     if path.exists():
         try:
             path.unlink(missing_ok=True)
@@ -110,7 +110,7 @@ def find_elsewhere(manager: StateManager, root: Path, name: str) -> Found | None
             raise ConflictError(
                 f'the state of "{name}" was kept in {getattr(other, "uri", other.type)}, which can\'t be asked: {error.message}',
                 code="other-manager",
-                hint=f"if it is gone for good: rm {trace_path(root, name)}",
+                hint=f"if it is gone for good: rm {pointer_path(root, name)}",
             ) from error
         if found is not None:
             return Found(other, store, State.from_bytes(found.data, store.where(name)))
@@ -119,7 +119,7 @@ def find_elsewhere(manager: StateManager, root: Path, name: str) -> Found | None
 
 def _others(manager: StateManager, root: Path, name: str) -> list[StateManager]:
     others: list[StateManager] = []
-    path = trace_path(root, name)
+    path = pointer_path(root, name)
     if path.exists():
         noted: Mapping[str, Any] = {key: value for key, value in read_mapping(path).items() if key != "about"}
         if {**noted, "made_by": ""} != {**_fields(manager), "made_by": ""}:  # a later version of it is the same manager

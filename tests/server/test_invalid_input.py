@@ -6,7 +6,7 @@ import numpy
 import pandas
 import pytest
 
-from mlem_server.unusual_data import unusual
+from mlem_server.invalid_input import invalid_input
 
 
 @pytest.mark.parametrize(
@@ -25,7 +25,7 @@ from mlem_server.unusual_data import unusual
     ],
 )
 def test_unusual_data_is_put_on_the_callers_account(value: Any) -> None:
-    found = unusual({"y": 1, "X": value})
+    found = invalid_input({"y": 1, "X": value})
     assert found is not None
     assert found.path == "X"
 
@@ -42,4 +42,4 @@ def test_unusual_data_is_put_on_the_callers_account(value: Any) -> None:
     ],
 )
 def test_ordinary_data_is_not(value: Any) -> None:
-    assert unusual({"X": value}) is None
+    assert invalid_input({"X": value}) is None

@@ -1,4 +1,4 @@
-"""`Look`: what Heroku says of an app, asked once for all steps of a run."""
+"""`Snapshot`: what Heroku says of an app, asked once for all steps of a run."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ UP = frozenset({"up", "idle"})
 (read 2026-11)."""
 
 
-class Look:
+class Snapshot:
     """The app, its config vars and dynos, as they were when they were asked for; `forget` what a change made old.
 
     Three answers tell of all steps: the app has its name and whether it is in maintenance, the config vars have the owner's mark, and

@@ -15,11 +15,11 @@ from mlem.errors import DeclarationError, MlemError, NotFoundError, PluginError
 from mlem.legacy import OF_04
 from mlem.objects import EXTENSION
 from mlem.plugins import registry
+from mlem.pointer import expect_nowhere_else
 from mlem.project import Location, locate, objects_of_kind
 from mlem.state import State
 from mlem.state_manager import StateManager, Store
 from mlem.step import Context
-from mlem.trace import expect_nowhere_else
 
 if TYPE_CHECKING:
     from mlem.model import Model
