@@ -99,10 +99,20 @@ def tests(session: nox.Session, package: str) -> None:
     _pytest(session, f"tests/{package.replace('-', '_')}")
 
 
+@nox.session(python=next(reversed(PYTHONS.values()), None))
+def newest(session: nox.Session) -> None:
+    """Run the tests of what saves, loads and serves, or those given, with the newest other Python that this machine has."""
+    _with_python(session)
+
+
 @nox.session
 @nox.parametrize("python", list(PYTHONS.values()) or [None], ids=list(PYTHONS) or ["none"])
 def pythons(session: nox.Session) -> None:
     """Run the tests of what saves, loads and serves, or those given, with every other Python that this machine has."""
+    _with_python(session)
+
+
+def _with_python(session: nox.Session) -> None:
     if not PYTHONS:
         session.skip("this machine has no other Python that we name")
     install(session, EVERYWHERE, *group("test", "example", "values", "formats", "kserve"))

@@ -207,7 +207,7 @@ def test_what_a_provider_raises_when_it_is_asked_is_an_error_of_ours(deployed: C
     [
         ("steps", None, "gave what can't be used by changes_of: TypeError: 'NoneType' object is not iterable"),
         ("steps", [object()], "gave what can't be used by changes_of: AttributeError: 'object' object has no attribute 'wanted'"),
-        ("status", "running", "gave what can't be used by await_status: AttributeError: 'str' object has no attribute 'status'"),
+        ("status", "running", "gave what can't be used by await_status: AttributeError: 'str' object has no attribute 'phase'"),
     ],
 )
 def test_an_answer_that_is_not_what_the_contract_says_is_the_providers_fault(

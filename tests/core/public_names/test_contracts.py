@@ -165,7 +165,7 @@ def test_Deployment_has_steps_and_says_how_they_do(ctx: Context) -> None:
             yield "ready"
 
     declared = FolderProcess.from_data({"port": 1, "model": "iris"}, "app.mlem")
-    assert declared.status(ctx, State(type="folder_process")).status == Phase.STARTING
+    assert declared.status(ctx, State(type="folder_process")).phase == Phase.STARTING
 
 
 def test_Phase_is_one_of_six_words() -> None:
