@@ -156,8 +156,9 @@ def journeys(session: nox.Session) -> None:
 
 
 def _pytest(session: nox.Session, *paths: str, env: dict[str, str] | None = None) -> None:
-    # tests of platforms wait for them most of the time
-    count = 4 if any(name in path for path in paths for name in ("heroku", "sagemaker")) else 2
+    # tests of platforms wait for them a good part of the time
+    waiting = {"docker": 3, "heroku": 4, "sagemaker": 4}
+    count = max((number for name, number in waiting.items() if any(name in path for path in paths)), default=2)
     workers = ["-n", str(count)] if not session.posargs else []
     session.run("coverage", "run", "-m", "pytest", *paths, *workers, *session.posargs, env=env)
 
