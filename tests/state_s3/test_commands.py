@@ -35,7 +35,7 @@ def test_a_right_server_is_accepted_and_left_clean(seaweedfs: Any, tmp_path: Pat
     assert config.core.state.model_dump(exclude_unset=True) == {"endpoint_url": seaweedfs.url, "uri": "s3://states/accepted"}
     manager = S3StateManager(uri="s3://states/accepted", endpoint_url=seaweedfs.url)
     assert list(manager.store(tmp_path).names()) == []
-    store: Any = manager.register(tmp_path)
+    store: Any = manager.open_store(tmp_path)
     assert store.client.list_objects_v2(Bucket="states", Prefix="accepted/").get("KeyCount") == 0
     report = project.json("doctor")
     assert (report["ok"], [check["check"] for check in report["checks"]]) == (True, ["installation", "settings", "plugins", "state store"])
@@ -47,7 +47,7 @@ def test_moto_is_recognised_as_right_as_far_as_one_client_can_see(moto: Any, tmp
     assert probe(manager, tmp_path, races=0) == manager
     erasing = manager.model_copy(update={"conditional_delete": False, "uri": "s3://states/erasing"})
     probe(erasing, tmp_path, races=2)
-    store: Any = manager.register(tmp_path)
+    store: Any = manager.open_store(tmp_path)
     assert [store.client.list_objects_v2(Bucket="states", Prefix=path).get("KeyCount") for path in ("probe/", "erasing/")] == [0, 0]
 
 

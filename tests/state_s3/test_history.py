@@ -114,7 +114,7 @@ class Impatient(RetryingStore):
 
 def test_on_a_store_that_loses_swaps_the_check_fails(tmp_path: Path, racy_moto: Any) -> None:
     """Eight clients swap the same version at the same moment, again and again."""
-    store = Impatient(manager(racy_moto.url).register(tmp_path))
+    store = Impatient(manager(racy_moto.url).open_store(tmp_path))
     clients = [RecordingStore(store, Recorder(tmp_path / f"{number}.log"), f"w{number}") for number in range(8)]
     barrier = Barrier(len(clients))
 
