@@ -42,9 +42,9 @@ def built(project: Project, engine: Engine, name: str) -> Iterator[str]:
     engine.remove_image(f"{name}:1")
 
 
-def inside(engine: Engine, image_name: str, *command: str) -> str:
+def inside(engine: Engine, image_name: str, *command: str, user: str | None = None) -> str:
     """Run a command in an image and return what it says."""
-    said = engine._client.containers.run(image_name, list(command[1:]), entrypoint=command[0], remove=True, stderr=True)
+    said = engine._client.containers.run(image_name, list(command[1:]), entrypoint=command[0], remove=True, stderr=True, user=user)
     return bytes(said).decode()
 
 
@@ -66,6 +66,21 @@ def test_an_image_runs_as_nobody_in_particular_and_has_no_tools(engine: Engine, 
     tools = "command -v gcc cc make; ls -d /venv/bin/pip* /build /root/.cache/pip 2>/dev/null"
     script = f"{tools}; find / -name '*.whl' -path '*mlem*' 2>/dev/null; id -u"
     assert inside(engine, built, "sh", "-c", script).split() == ["10001"]
+
+
+def test_an_image_has_no_pip_and_no_program_that_runs_as_somebody_else(engine: Engine, built: str) -> None:
+    look = (
+        "import os, stat\n"
+        "for folder, _, names in os.walk('/'):\n"
+        "    for name in names:\n"
+        "        path = os.path.join(folder, name)\n"
+        "        if not path.startswith(('/proc', '/sys')) and os.lstat(path).st_mode & 0o6000 and stat.S_ISREG(os.lstat(path).st_mode):\n"
+        "            print(path)\n"
+        "import importlib.util\n"
+        "print(importlib.util.find_spec('pip'), importlib.util.find_spec('ensurepip'))\n"
+    )
+    python = inside(engine, built, "/venv/bin/python", "-I", "-c", "import sys; print(sys._base_executable)").strip()
+    assert inside(engine, built, python, "-I", "-c", look, user="0").strip() == "None None"
 
 
 def test_a_new_model_changes_one_layer_alone(project: Project, engine: Engine, built: str, name: str) -> None:

@@ -274,16 +274,16 @@ def test_calls_that_cant_be_joined_do_not_wait_for_others() -> None:
     assert circle(callers=3, times=3, timers=False, endpoint=apart) == [1] * 9
 
 
-def test_a_gathering_is_bounded_by_the_models_time_and_by_a_limit() -> None:
-    gathering = BatchWindow()
-    assert gathering.left_s(0.0, 1) == 0.0
-    gathering.answered(now=10.0, took_s=0.004, callers=3, waiting=1)
-    assert gathering.left_s(10.0, 3) == pytest.approx(0.002)
-    assert (gathering.left_s(10.0, 4), gathering.left_s(10.0021, 1)) == (0.0, 0.0)
-    gathering.answered(now=20.0, took_s=60.0, callers=3, waiting=0)
-    assert gathering.left_s(20.0, 1) == pytest.approx(LONGEST_S)
-    gathering.answered(now=30.0, took_s=60.0, callers=1, waiting=0)
-    assert gathering.left_s(30.0, 1) == 0.0
+def test_a_batch_window_is_bounded_by_the_models_time_and_by_a_limit() -> None:
+    window = BatchWindow()
+    assert window.left_s(0.0, 1) == 0.0
+    window.answered(now=10.0, took_s=0.004, callers=3, waiting=1)
+    assert window.left_s(10.0, 3) == pytest.approx(0.002)
+    assert (window.left_s(10.0, 4), window.left_s(10.0021, 1)) == (0.0, 0.0)
+    window.answered(now=20.0, took_s=60.0, callers=3, waiting=0)
+    assert window.left_s(20.0, 1) == pytest.approx(LONGEST_S)
+    window.answered(now=30.0, took_s=60.0, callers=1, waiting=0)
+    assert window.left_s(30.0, 1) == 0.0
 
 
 def test_calls_that_were_given_up_while_others_of_their_batch_failed_are_not_asked() -> None:

@@ -32,7 +32,6 @@ _PROBE = (
     f"c=http.client.HTTPConnection('127.0.0.1',int(os.environ.get('PORT','{PORT}')),timeout=4);"
     "c.request('GET','/readyz');sys.exit(c.getresponse().status!=200)"
 )
-_HARDEN = Path(harden.__file__).read_text(encoding="utf-8")
 _CHECK = (
     "import sys; found='%d.%d'%sys.version_info[:2]; "
     "sys.exit(None if found=='{python}' else 'mlem: the base image has Python '+found+', the model needs {python}')"
@@ -116,12 +115,13 @@ def _prepared(recipe: Recipe, stage: str) -> list[str]:
 
 
 def _final_stage(recipe: Recipe, labels: Mapping[str, str]) -> list[str]:
+    program = Path(harden.__file__).read_text(encoding="utf-8")
     return [
         f"FROM {recipe.base_image}",
         _label({BUILDER_LABEL: recipe.requirements_digest, SERVER_LABEL: recipe.server, BASE_LABEL: recipe.base_image}),
         "COPY --from=builder /venv /venv",
         "USER 0",
-        f"RUN {json.dumps(['/venv/bin/python', '-I', '-S', '-c', _HARDEN, '/'])}",
+        f"RUN {json.dumps(['/venv/bin/python', '-I', '-S', '-c', program, '/'])}",
         f"ENV PATH=/venv/bin:$PATH PORT={PORT} HOME=/tmp PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 MLEM_MODEL={MODEL}/model.mlem",
         f"EXPOSE {PORT}",
         f"HEALTHCHECK --interval=15s --timeout=5s --start-period=60s CMD {json.dumps(['/venv/bin/python', '-I', '-S', '-c', _PROBE])}",

@@ -17,8 +17,8 @@ from mlem_provider_docker import context, dockerfile, versions, wheels
 from mlem_provider_docker.errors import translate
 from mlem_provider_docker.options import ImageOptions
 from mlem_provider_docker.ownership import IMAGE_LABEL, LINEAGE_LABEL, is_our_image, own_names
-from mlem_provider_docker.pins import Pins
 from mlem_provider_docker.recipe import Recipe, arguments
+from mlem_provider_docker.supplies import known_pins
 
 if TYPE_CHECKING:
     from mlem_provider_docker.sdk import Engine
@@ -135,7 +135,7 @@ def build(
     model_location: str,
     report: Report,
     guard: Callable[[], None] = lambda: None,
-    pins: Pins | None = None,
+    recorded: Mapping[str, Any] | None = None,
 ) -> None:
     """Build the image of a model.
 
@@ -149,7 +149,7 @@ def build(
         model_location: Path or URL of the model's ``.mlem`` file.
         report: Called with lines of progress.
         guard: Called between steps; what it raises ends the build.
-        pins: The packages, where they were chosen; else the build chooses them.
+        recorded: The record of the deployment's last image: the packages that were chosen for it are taken again where they fit.
 
     Raises:
         ConflictError: The versions differ from those that the model was saved with.
@@ -159,7 +159,7 @@ def build(
     expect_versions(recipe, options, model)
     with tempfile.TemporaryDirectory(prefix="mlem-build-") as folder:
         path = Path(folder)
-        context.write(path, recipe, options, labels, model, model_location, pins)
+        context.write(path, recipe, options, labels, model, model_location, known_pins(engine, recipe, recorded))
         settings: dict[str, Any] = {"buildargs": arguments(recipe, options, os.environ)}
         if recipe.platform:
             settings["platform"] = recipe.platform

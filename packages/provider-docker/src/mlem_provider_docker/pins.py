@@ -22,15 +22,13 @@ class Pins:
     """Packages with versions and hashes.
 
     Attributes:
-        fits: What they were chosen for: a digest of requirements and platform.
         lines: One for each package, as pip takes it; one from a repository has a commit and no hash.
     """
 
-    fits: str
     lines: tuple[str, ...]
 
     @classmethod
-    def of(cls, fits: str, lines: Sequence[str]) -> Pins:
+    def of(cls, lines: Sequence[str]) -> Pins:
         """Check lines that come from an image or a state.
 
         Raises:
@@ -39,7 +37,7 @@ class Pins:
         wrong = next((line for line in lines if not _LINE.fullmatch(line)), None)
         if wrong is not None:
             raise ConflictError(f"{wrong[:200]!r} is no package with its version and hash", code="bad-pins")
-        return cls(fits, tuple(lines))
+        return cls(tuple(lines))
 
     @property
     def hashed(self) -> tuple[str, ...]:

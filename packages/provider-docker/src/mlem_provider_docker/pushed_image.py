@@ -14,10 +14,6 @@ if TYPE_CHECKING:
     from mlem_provider_docker.sdk import Engine
 
 
-MADE = ("image", "image_id", "digest", "pins", "pins_for", "base_image", "base_digest")
-"""What a record has beside what was wanted."""
-
-
 class PushedImageStep(Step):
     """The image of the model, built on an Engine and pushed to a platform's registry.
 
@@ -81,13 +77,15 @@ class PushedImageStep(Step):
             ``wanted`` and ``image`` (the whole name), ``image_id`` (digest of its configuration), ``digest`` (of its manifest in the
             registry, as the registry named it), and what it was made from; see `mlem_provider_docker.supplies`.
         """
+        from mlem_provider_docker.supplies import KEYS, supplies
+
         earlier = ctx.put_back.get(self.name)
         if ctx.model is None or ctx.model_location is None:
-            return {**wanted, **{key: earlier[key] for key in MADE if key in earlier}} if earlier else dict(wanted)
+            kept = ("image", "image_id", "digest", *KEYS)
+            return {**wanted, **{key: value for key, value in (earlier or {}).items() if key in kept}}
         from mlem_provider_docker import image
         from mlem_provider_docker.recipe import Recipe
         from mlem_provider_docker.sdk import connect
-        from mlem_provider_docker.supplies import known_pins, supplies
 
         engine = connect(self.engine_address(ctx).endpoint())
         name = f"{self.registry_host(ctx)}/{wanted['repository']}:{wanted['tag']}"
@@ -96,8 +94,7 @@ class PushedImageStep(Step):
         if found is None:
             recipe = Recipe.of(_options(ctx), ctx.model)
             labels = image.labels_of(recipe, ctx.model, ctx.lineage, ctx.name, name)
-            pins = known_pins(engine, recipe, recorded)
-            image.build(engine, name, recipe, _options(ctx), labels, ctx.model, ctx.model_location, ctx.report, ctx.guard, pins)
+            image.build(engine, name, recipe, _options(ctx), labels, ctx.model, ctx.model_location, ctx.report, ctx.guard, recorded)
         made = engine.image(name)
         if made is None:
             raise ConflictError(f"the image {name} was removed while it was made", hint="repeat the command")

@@ -6,7 +6,7 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -82,7 +82,7 @@ class Recipe:
         replaced = {canonicalize_name(Requirement(package).name) for package in options.packages}
         kept = [item for item in model.requirements if canonicalize_name(item.package_name) not in replaced]
         requirements = (*(item.pip for item in kept), *options.packages)
-        builder = base if options.base_image or not any(_VCS.search(line) for line in requirements) else f"python:{python}"
+        builder = base if options.base_image or not _from_repositories(requirements) else f"python:{python}"
         return cls(
             python=python,
             base_image=base,
@@ -103,7 +103,7 @@ class Recipe:
     @property
     def has_repositories(self) -> bool:
         """Whether packages come from repositories, which pip can't compare with hashes."""
-        return any(_VCS.search(line) for line in self.requirements)
+        return _from_repositories(self.requirements)
 
     @property
     def digest(self) -> str:
@@ -115,6 +115,10 @@ class Recipe:
         """The identity of the part that comes before our own packages; layers of equal ones are shared, and so are pins."""
         own = ("server", "published", "any_python", "passed")
         return _digest({"format": FORMAT, **{key: value for key, value in asdict(self).items() if key not in own}})
+
+
+def _from_repositories(requirements: Iterable[str]) -> bool:
+    return any(_VCS.search(line) for line in requirements)
 
 
 def _digest(value: object) -> str:

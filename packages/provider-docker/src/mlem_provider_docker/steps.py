@@ -134,13 +134,11 @@ class ImageStep(Step):
 
     def _make(self, engine: Engine, ctx: Context, wanted: Record, recorded: Record | None) -> None:
         from mlem_provider_docker import image
-        from mlem_provider_docker.supplies import known_pins
 
         name, recipe = wanted["image"], _recipe(ctx)
         if ctx.model is not None and ctx.model_location is not None and recipe is not None:
             labels = image.labels_of(recipe, ctx.model, ctx.lineage, ctx.name, name)
-            pins = known_pins(engine, recipe, recorded)
-            image.build(engine, name, recipe, _deployment(ctx), labels, ctx.model, ctx.model_location, ctx.report, ctx.guard, pins)
+            image.build(engine, name, recipe, _deployment(ctx), labels, ctx.model, ctx.model_location, ctx.report, ctx.guard, recorded)
         elif _env(ctx).registry is not None:
             image.pull(engine, name, ctx.report)
         else:

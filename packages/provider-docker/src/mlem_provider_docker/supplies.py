@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from mlem_provider_docker.sdk import Engine
 
 
+KEYS = ("pins", "pins_for", "base_image", "base_digest")
+"""What the record of an image says of it."""
+
+
 def known_pins(engine: Engine, recipe: Recipe, recorded: Mapping[str, Any] | None) -> Pins | None:
     """Return the packages that were chosen for equal requirements; None where they are still to be chosen.
 
@@ -26,10 +30,10 @@ def known_pins(engine: Engine, recipe: Recipe, recorded: Mapping[str, Any] | Non
         recipe: What it is made from.
         recorded: The record of the deployment's last image.
     """
-    fits = _fits(recipe.requirements_digest, recipe.platform.split("/")[1] if recipe.platform else engine.architecture())
-    if not recorded or recorded.get("pins_for") != fits:
+    if not recorded or "pins_for" not in recorded:
         return None
-    return Pins.of(fits, recorded["pins"])
+    fits = _fits(recipe.requirements_digest, recipe.platform.split("/")[1] if recipe.platform else engine.architecture())
+    return Pins.of(recorded["pins"]) if recorded["pins_for"] == fits else None
 
 
 def supplies(engine: Engine, image: Mapping[str, Any]) -> dict[str, Any]:
@@ -46,22 +50,26 @@ def supplies(engine: Engine, image: Mapping[str, Any]) -> dict[str, Any]:
     labels = image["Config"].get("Labels") or {}
     if BASE_LABEL not in labels or BUILDER_LABEL not in labels:  # made by an earlier version
         return {}
-    fits = _fits(labels[BUILDER_LABEL], str(image.get("Architecture")))
-    base = labels[BASE_LABEL]
-    return {"pins": list(_pins(engine, image, fits).lines), "pins_for": fits, "base_image": base, "base_digest": _base(engine, image, base)}
+    found = (
+        list(_pins(engine, image).lines),
+        _fits(labels[BUILDER_LABEL], str(image.get("Architecture"))),
+        labels[BASE_LABEL],
+        _base(engine, image, labels[BASE_LABEL]),
+    )
+    return dict(zip(KEYS, found, strict=True))
 
 
 def _fits(requirements: str, architecture: str) -> str:
     return hashlib.sha256(f"{requirements}/{architecture}".encode()).hexdigest()[:32]
 
 
-def _pins(engine: Engine, image: Mapping[str, Any], fits: str) -> Pins:
+def _pins(engine: Engine, image: Mapping[str, Any]) -> Pins:
     """Read the pins out of an image, through a container that is never started; one that a kill leaves is removed as the deployment's."""
     labels = image["Config"].get("Labels") or {}
     marks = {LINEAGE_LABEL: labels.get(LINEAGE_LABEL, ""), MADE_FROM_LABEL: image["Id"]}
     files = engine.read_files(image["Id"], pins.FOLDER, pins.MOST_BYTES, marks)
     text = "".join(files.get(name, b"").decode("utf-8", "replace") for name in (HASHED, UNHASHED))
-    return Pins.of(fits, text.splitlines())
+    return Pins.of(text.splitlines())
 
 
 def _base(engine: Engine, image: Mapping[str, Any], name: str) -> str:

@@ -87,7 +87,7 @@ class RequestReader(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """See `asyncio.Protocol`."""
-        if self._phase is Phase.ENDED:
+        if self._ended:
             self._body_bytes += len(data)
             if self._body_bytes > self._settings.max_body_bytes:
                 self._transport.abort()

@@ -106,13 +106,12 @@ class Request:
         Raises:
             HttpError: 411 without a body, 413 over the limit.
         """
-        length = self.headers.get(b"content-length")
-        if length is None:
-            if b"transfer-encoding" not in self.headers:
-                raise HttpError(411, "length-required", "the request has no body", hint="send the arguments as a JSON object")
+        if not self.has_body:
+            raise HttpError(411, "length-required", "the request has no body", hint="send the arguments as a JSON object")
+        size_bytes = self.content_length
+        if size_bytes is None and b"content-length" not in self.headers:
             return 0
-        size_bytes = int(length) if length.isdigit() and len(length) < 20 else -1
-        if not 0 <= size_bytes <= max_bytes:
+        if size_bytes is None or size_bytes > max_bytes:
             raise too_large(max_bytes)
         return size_bytes
 

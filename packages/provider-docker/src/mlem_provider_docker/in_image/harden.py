@@ -23,19 +23,19 @@ def main(root: str) -> None:
             path = os.path.join(folder, name)
             if os.path.join("/", os.path.relpath(path, root)) in OTHERS:
                 folders.remove(name)
-            elif is_pip(os.path.basename(folder), name):
+            elif is_pip_folder(os.path.basename(folder), name):
                 folders.remove(name)
                 shutil.rmtree(path)
         for name in files:
             path = os.path.join(folder, name)
             mode = os.lstat(path).st_mode
-            if is_pips(os.path.basename(folder), name):
+            if is_pip_file(os.path.basename(folder), name):
                 os.remove(path)
             elif stat.S_ISREG(mode) and mode & (stat.S_ISUID | stat.S_ISGID):
                 os.chmod(path, stat.S_IMODE(mode) & ~(stat.S_ISUID | stat.S_ISGID))
 
 
-def is_pip(parent: str, name: str) -> bool:
+def is_pip_folder(parent: str, name: str) -> bool:
     """Say whether a folder is pip's, or that of what puts pip back.
 
     Args:
@@ -48,7 +48,7 @@ def is_pip(parent: str, name: str) -> bool:
     )
 
 
-def is_pips(parent: str, name: str) -> bool:
+def is_pip_file(parent: str, name: str) -> bool:
     """Say whether a file is pip's command, or a wheel of it.
 
     Args:
