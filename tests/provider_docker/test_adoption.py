@@ -171,10 +171,10 @@ def test_restart_starts_what_was_taken_over_again(project: Project, engine: Engi
     migrate(project)
     before = engine.container(old.id)
     done = project.mlem("deployment", "restart", APP)
-    after = engine.container(old.id)
     assert done.returncode == 0, done.stderr
+    after = engine.container(old.id)
     assert before is not None
-    assert after is not None
+    assert after is not None, "the Engine removed it"
     assert before["State"]["StartedAt"] != after["State"]["StartedAt"]
 
 

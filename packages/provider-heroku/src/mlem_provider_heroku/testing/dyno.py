@@ -91,10 +91,11 @@ class Dyno:
             self._changed.wait_for(lambda: self.state != "starting", timeout_s)
 
     def _become(self, state: str) -> None:
+        """Change the state; a dyno that is down stays down, whatever its container still does."""
         with self._changed:
-            if self.state != state:
+            if self.state not in (state, "down"):
                 self._log.write("heroku", self.name, f"State changed from {self.state} to {state}")
-            self.state = state
+                self.state = state
             self._changed.notify_all()
 
     def _live(self) -> None:
