@@ -19,18 +19,19 @@ ROOT = Path(__file__).parent
 PYPROJECT = nox.project.load_toml("pyproject.toml")
 
 PACKAGES = {
-    "core": ["core"],
-    "server": ["core", "server"],
-    "provider-local": ["core", "server", "provider-local"],
-    "provider-docker": ["core", "server", "provider-docker"],
-    "provider-heroku": ["core", "server", "provider-docker", "provider-heroku"],
-    "provider-sagemaker": ["core", "server", "provider-docker", "provider-sagemaker"],
-    "state-s3": ["core", "state-s3"],
+    "model": ["model"],
+    "core": ["model", "core"],
+    "server": ["model", "server"],
+    "provider-local": ["model", "core", "server", "provider-local"],
+    "provider-docker": ["model", "core", "server", "provider-docker"],
+    "provider-heroku": ["model", "core", "server", "provider-docker", "provider-heroku"],
+    "provider-sagemaker": ["model", "core", "server", "provider-docker", "provider-sagemaker"],
+    "state-s3": ["model", "core", "state-s3"],
 }
 """Each package with those of ours that it depends on: its tests run with nothing else of ours installed."""
 
 
-EVERYWHERE = ["core", "server", "provider-local"]
+EVERYWHERE = ["model", "core", "server", "provider-local"]
 """The packages that models are saved, loaded and served with: whoever has them may have any Python that we name."""
 
 
@@ -122,7 +123,7 @@ def _with_python(session: nox.Session) -> None:
 @nox.session
 def oldest(session: nox.Session) -> None:
     """Run the tests of what saves, loads and serves, or those given, with the oldest pandas, NumPy and scikit-learn that we name."""
-    install(session, ["core", "server"], *group("test", "example", "values", "kserve"), *OLDEST)
+    install(session, ["model", "core", "server"], *group("test", "example", "values", "kserve"), *OLDEST)
     _pytest(session, *([] if session.posargs else ("tests/core", "tests/server")))
 
 

@@ -13,8 +13,8 @@ import sys
 import tempfile
 from pathlib import Path
 
-from mlem.errors import MlemError
 from mlem.testing import Project
+from mlem_model.errors import MlemError
 from mlem_provider_heroku.limits import CALLS_PER_HOUR
 from mlem_provider_heroku.testing import HerokuSimulator
 

@@ -22,8 +22,9 @@ from _serving import Served
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
 
-from mlem import api, wire
+from mlem import api
 from mlem.clients.http import HttpClient
+from mlem_model.data.formats import binary as wire
 
 ROUNDS = 7
 SHAPE = (10_000, 100)

@@ -38,11 +38,11 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tools" / "servers"))
 
 import s3_servers
 
-from mlem.errors import ConflictError, StateUnknownError
 from mlem.holder import new_lock
 from mlem.retrying import pause_s
 from mlem.state import State
 from mlem.state_manager import ABSENT
+from mlem_model.errors import ConflictError, StateUnknownError
 from mlem_state_s3.state_manager import S3StateManager
 
 BUCKET = "states"

@@ -37,7 +37,7 @@ def lacking() -> Callable[[str], NoReturn]:
 @pytest.fixture(scope="session")
 def engine(lacking: Callable[[str], NoReturn]) -> Any:
     """The Docker Engine that the docker command uses."""
-    from mlem.errors import MlemError
+    from mlem_model.errors import MlemError
     from mlem_provider_docker import EngineAddress, connect
 
     try:

@@ -29,7 +29,7 @@ def summary(door: str, name: str) -> str:
     found = importlib.import_module(door)
     if name == "__version__":
         return "The version of mlem-core that is installed."
-    home, value = importlib.import_module(f"mlem.{found._HOMES[name]}"), getattr(found, name)
+    home, value = importlib.import_module(found._HOMES[name]), getattr(found, name)
     text = inspect.getdoc(value) if inspect.isclass(value) or inspect.isfunction(value) else _beside(home, name)
     return " ".join((text or "").partition("\n\n")[0].split())
 

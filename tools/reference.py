@@ -13,8 +13,8 @@ import public_names
 from pydantic import BaseModel
 
 from mlem.cli.main import CONTEXT_SETTINGS, cli
-from mlem.fields import describe_fields
-from mlem.plugins import KINDS, registry
+from mlem_model.objects.fields import describe_fields
+from mlem_model.plugins.registry import KINDS, registry
 
 FOLDER = Path(__file__).parents[1] / "docs" / "reference"
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from mlem.hookspecs import hookimpl
-from mlem.plugins import Plugin, Registry, installed_plugins
+from mlem import hookimpl
 from mlem.testing import Project
 from mlem.testing.fake import FakeDeployment, FakeEnv, FakePlatform, reset
+from mlem_model.plugins.registry import Plugin, Registry, installed_plugins, using
 
 
 class FakeProvider:
@@ -25,12 +26,11 @@ class FakeProvider:
 
 
 @pytest.fixture
-def platform(monkeypatch: pytest.MonkeyPatch) -> FakePlatform:
-    core = [plugin for plugin in installed_plugins() if plugin.name == "core"]
+def platform() -> Iterator[FakePlatform]:
+    core = [plugin for plugin in installed_plugins() if plugin.name in ("core", "model")]
     registry = Registry([*core, Plugin("fake", "mlem-provider-fake 1", FakeProvider)])
-    for module in ("mlem.plugins", "mlem.resolve", "mlem.api.declarations", "mlem.api.installed", "mlem.api.models", "mlem.api.objects"):
-        monkeypatch.setattr(f"{module}.registry", lambda: registry)
-    return reset()
+    with using(registry):
+        yield reset()
 
 
 @pytest.fixture

@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 
-import mlem.errors
+import mlem_model.errors
 from mlem import api
 from mlem.api import HttpClient
-from mlem.errors import DeclarationError, NotFoundError, UserError
 from mlem.handle import DeploymentHandle
 from mlem.testing import Project
 from mlem.testing.fake import FakePlatform
+from mlem_model.errors import DeclarationError, NotFoundError, UserError
 
 
 @pytest.fixture
@@ -102,7 +102,7 @@ def test_an_object_of_another_kind_than_asked_for_is_refused(project: Project, p
 
 def test_every_public_name_is_there() -> None:
     assert sorted(api.__all__) == api.__all__ or {name: getattr(api, name) for name in api.__all__}
-    errors = {name for name in vars(mlem.errors) if name.endswith("Error")}
+    errors = {name for name in vars(mlem_model.errors) if name.endswith("Error")}
     assert errors <= set(api.__all__)
     for name in api.__all__:
         assert getattr(api, name).__doc__, name

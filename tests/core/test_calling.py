@@ -14,12 +14,13 @@ from typing import Any
 
 import pytest
 
-from mlem import api, calling
-from mlem.calling import finish, finished
-from mlem.data import ListType, PrimitiveType
-from mlem.errors import UserError
-from mlem.model import Model, Sample
-from mlem.saving import load_model
+from mlem import api
+from mlem_model.data.types.any import ListType, PrimitiveType
+from mlem_model.errors import UserError
+from mlem_model.models import calling
+from mlem_model.models.calling import finish, finished
+from mlem_model.models.model import Model, Sample
+from mlem_model.models.saving import load_model
 
 
 @pytest.fixture
@@ -97,7 +98,7 @@ def test_a_stream_that_does_not_end_is_refused(monkeypatch: pytest.MonkeyPatch) 
 
 FORK = """
 import asyncio, os, warnings
-from mlem.calling import finished
+from mlem_model.models.calling import finished
 warnings.simplefilter("error")
 async def answer():
     await asyncio.sleep(0.001)

@@ -12,8 +12,8 @@ from pydantic import Field
 from mlem.cli.main import CONTEXT_SETTINGS
 from mlem.cli.options import FieldsCommand
 from mlem.deploying import merge
-from mlem.fields import Unit
-from mlem.objects import Value
+from mlem_model.objects.fields import Unit
+from mlem_model.objects.object import Value
 
 
 class Autoscaling(Value):

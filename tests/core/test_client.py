@@ -9,10 +9,10 @@ from typing import Any, ClassVar
 import pytest
 
 from mlem.client import Client, UnknownMethodError
-from mlem.data import infer
-from mlem.errors import PlatformError, UserError
-from mlem.interface import Interface
-from mlem.model import Argument, Method
+from mlem_model.data.types.any import infer
+from mlem_model.errors import PlatformError, UserError
+from mlem_model.models.model import Argument, Method
+from mlem_model.serving.interface import Interface
 
 NUMBER = infer(1)
 ADD = Method(

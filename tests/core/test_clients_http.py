@@ -13,10 +13,10 @@ import pytest
 
 from mlem.clients.http import HttpClient
 from mlem.clients.probe import ready
-from mlem.data import infer
-from mlem.errors import CredentialsError, DataError, DeclarationError, MlemError, PlatformError, UserError, WaitTimeoutError
-from mlem.interface import Interface
-from mlem.model import Argument, Method
+from mlem_model.data.types.any import infer
+from mlem_model.errors import CredentialsError, DataError, DeclarationError, MlemError, PlatformError, UserError, WaitTimeoutError
+from mlem_model.models.model import Argument, Method
+from mlem_model.serving.interface import Interface
 
 NUMBER = infer(1.0)
 METHOD = Method(name="predict", args=(Argument(name="X", data_type=NUMBER),), returns=NUMBER)

@@ -21,11 +21,11 @@ import pytest
 from mlem.clients.http import HttpClient
 from mlem.clients.probe import ready
 from mlem.course import follow_async
-from mlem.data import infer
-from mlem.data_types.containers import ListType
-from mlem.errors import MlemError, PlatformError, UserError, WaitTimeoutError
-from mlem.interface import Interface
-from mlem.model import Argument, Method
+from mlem_model.data.types.any import infer
+from mlem_model.data.types.containers import ListType
+from mlem_model.errors import MlemError, PlatformError, UserError, WaitTimeoutError
+from mlem_model.models.model import Argument, Method
+from mlem_model.serving.interface import Interface
 
 NUMBER = infer(1.0)
 PREDICT = Method(name="predict", args=(Argument(name="X", data_type=NUMBER),), returns=NUMBER)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from mlem.config import Setting, get_setting, load_config, set_setting, settings, unset_setting
-from mlem.errors import DeclarationError, NotFoundError, UserError
+from mlem_model.errors import DeclarationError, NotFoundError, UserError
 
 
 def file_of(root: Path) -> str:

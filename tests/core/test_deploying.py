@@ -11,10 +11,10 @@ import pytest
 
 from mlem import api
 from mlem.engine import LockOptions
-from mlem.errors import ConflictError, DeclarationError, LockedError, NotFoundError, PluginError, UserError
 from mlem.holder import new_lock
 from mlem.testing import Project
 from mlem.testing.fake import FakePlatform
+from mlem_model.errors import ConflictError, DeclarationError, LockedError, NotFoundError, PluginError, UserError
 
 DECLARED = """\
 # what the team agreed on

@@ -12,9 +12,9 @@ import pytest
 from fsspec.implementations.memory import MemoryFileSystem
 
 from mlem import api
-from mlem.destination import destination
-from mlem.errors import ConflictError, CredentialsError, MlemError, NotFoundError, PlatformError, PluginError, UserError
-from mlem.model import Model
+from mlem_model.artifacts.destination import destination
+from mlem_model.errors import ConflictError, CredentialsError, MlemError, NotFoundError, PlatformError, PluginError, UserError
+from mlem_model.models.model import Model
 
 
 @pytest.fixture

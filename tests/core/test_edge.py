@@ -9,17 +9,16 @@ from typing import Any, ClassVar
 
 import pytest
 
-from mlem import api
+from mlem import api, hookimpl
 from mlem.client import Client
 from mlem.deployment import Status
 from mlem.edge import failure_of, plugin_edge
-from mlem.errors import PluginError
 from mlem.handle import DeploymentHandle
-from mlem.hookspecs import hookimpl
-from mlem.plugins import Plugin, Registry, installed_plugins
 from mlem.step import Context, Record, Step
 from mlem.testing import Project
 from mlem.testing.fake import DiskStep, FakeDeployment, FakeEnv, FakePlatform, ServerStep, reset
+from mlem_model.errors import PluginError
+from mlem_model.plugins.registry import Plugin, Registry, installed_plugins, using
 
 DISTRIBUTION = "mlem-provider-their 1.2"
 FAULTS: dict[str, list[BaseException | None]] = {}
@@ -85,14 +84,13 @@ def mlem_deployments() -> list[type[Any]]:
 
 
 @pytest.fixture
-def platform(monkeypatch: pytest.MonkeyPatch) -> FakePlatform:
+def platform() -> Iterator[FakePlatform]:
     module = SimpleNamespace(__name__="their_provider.plugin", mlem_envs=mlem_envs, mlem_deployments=mlem_deployments)
-    core = [plugin for plugin in installed_plugins() if plugin.name == "core"]
+    core = [plugin for plugin in installed_plugins() if plugin.name in ("core", "model")]
     registry = Registry([*core, Plugin("their", DISTRIBUTION, lambda: module)])
-    for name in ("mlem.plugins", "mlem.resolve", "mlem.api.declarations", "mlem.api.objects"):
-        monkeypatch.setattr(f"{name}.registry", lambda: registry)
     FAULTS.clear()
-    return reset()
+    with using(registry):
+        yield reset()
 
 
 @pytest.fixture

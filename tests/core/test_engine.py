@@ -13,12 +13,12 @@ import pytest
 from mlem import api
 from mlem.deployment import Phase, Status
 from mlem.engine import LockOptions
-from mlem.errors import ConflictError, CredentialsError, GateError, LockedError, MlemError, NotFoundError, PlatformError, PluginError
 from mlem.handle import DeploymentHandle
 from mlem.state import State
 from mlem.step import Change
 from mlem.testing import Project
 from mlem.testing.fake import DiskStep, FakePlatform, Killed
+from mlem_model.errors import ConflictError, CredentialsError, GateError, LockedError, MlemError, NotFoundError, PlatformError, PluginError
 
 Declare = Callable[..., DeploymentHandle]
 

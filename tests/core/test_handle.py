@@ -10,11 +10,11 @@ import pytest
 
 from mlem import api
 from mlem.deployment import Phase, Status
-from mlem.errors import PlatformError, UserError, WaitTimeoutError
 from mlem.handle import DeploymentHandle
 from mlem.holder import new_lock
 from mlem.testing import Project
 from mlem.testing.fake import FakePlatform
+from mlem_model.errors import PlatformError, UserError, WaitTimeoutError
 
 LONG_S = 600.0
 """Longer than any test may take: who sits out this time fails."""

@@ -13,11 +13,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mlem.errors import ConflictError
 from mlem.state import LockInfo, State
 from mlem.state_manager import ABSENT
 from mlem.testing.history import Operation, Recorder, RecordingStore, interleavings, linearize, load_history
 from mlem.testing.stores import MemoryStore
+from mlem_model.errors import ConflictError
 
 
 def read(start: float, end: float, value: str | None) -> Operation:

@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
-from mlem.errors import DeclarationError
-from mlem.model import Model
 from mlem.testing import Project
-from mlem.yaml_file import MOST_BYTES, parse_mapping, read_mapping
+from mlem_model.errors import DeclarationError
+from mlem_model.models.model import Model
+from mlem_model.objects.yaml_file import MOST_BYTES, parse_mapping, read_mapping
 
 GOOD: dict[str, Any] = {
     "model_type": "callable",
@@ -95,7 +95,7 @@ def bombs() -> dict[str, str]:
 @pytest.mark.parametrize("name", [*bombs()])
 def test_aliases_have_a_budget(name: str) -> None:
     # in a process with 1 GB: what is refused too late is killed
-    program = "import sys; from mlem.yaml_file import parse_mapping; parse_mapping(sys.stdin.read(), 'bomb')"
+    program = "import sys; from mlem_model.objects.yaml_file import parse_mapping; parse_mapping(sys.stdin.read(), 'bomb')"
     done = subprocess.run(
         [sys.executable, "-c", program],
         input=bombs()[name],

@@ -13,12 +13,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mlem.errors import ConflictError, LockedError, StateUnknownError
 from mlem.holder import is_dead, new_lock
 from mlem.lease import Lease, acquire, break_lease, leased
 from mlem.retrying import RetryingStore
 from mlem.state import LockInfo, State
 from mlem.testing.stores import FakeClock, MemoryStore
+from mlem_model.errors import ConflictError, LockedError, StateUnknownError
 
 NEW = State(type="fake", lineage="1" * 32)
 

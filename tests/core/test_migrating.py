@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from mlem.errors import DeclarationError
 from mlem.migrating.old_file import OldFile, parsed
 from mlem.migrating.project import migrate
 from mlem.predecessor import version_beside, warning
 from mlem.state import State
 from mlem.testing import Project
+from mlem_model.errors import DeclarationError
 
 BOMB = "a: &a [x, x, x, x, x, x, x, x, x, x]\n" + "".join(
     f"{name}: &{name} [{', '.join([f'*{before}'] * 10)}]\n" for before, name in zip("abcdefgh", "bcdefghi", strict=True)

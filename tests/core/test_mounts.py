@@ -6,14 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from mlem.errors import LockedError
 from mlem.holder import new_lock
-from mlem.mounts import network_mount
 from mlem.state import State
 from mlem.state_manager import ABSENT
 from mlem.stores import local
 from mlem.stores.local import LocalStateManager, LocalStore
 from mlem.testing.store_suite import StateManagerSuite
+from mlem_model.artifacts.mounts import network_mount
+from mlem_model.errors import LockedError
 
 TABLE = """\
 22 1 8:1 / / rw - ext4 /dev/sda1 rw

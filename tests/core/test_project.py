@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from mlem import api
-from mlem.errors import NotFoundError, UserError
 from mlem.project import Location, init_project, locate, objects_below
 from mlem.testing import Project
+from mlem_model.errors import NotFoundError, UserError
 
 
 @pytest.fixture

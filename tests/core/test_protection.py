@@ -2,10 +2,10 @@ from __future__ import annotations
 
 import pytest
 
-from mlem.errors import ConflictError, UserError
 from mlem.kept_protection import expect_kept, planned_protection, protection_change, protection_of
-from mlem.protection import has_these_tokens, passed_tokens, protection, recorded_protection, seen_protection
 from mlem.step import Change, Difference, differences, fields_of
+from mlem_model.errors import ConflictError, UserError
+from mlem_model.serving.protection import has_these_tokens, passed_tokens, protection, recorded_protection, seen_protection
 
 TOKENS = "MLEM_SERVER_TOKENS"
 FILE = {"MLEM_SERVER_TOKEN_FILE": "/run/tokens"}

@@ -19,9 +19,9 @@ from fsspec.implementations.memory import MemoryFileSystem
 
 from mlem import api
 from mlem.api.objects import with_object
-from mlem.destination_rules import content_name
-from mlem.errors import ConflictError, PlatformError
-from mlem.folder_lock import FolderLock
+from mlem_model.artifacts.destination_rules import content_name
+from mlem_model.artifacts.folder_lock import FolderLock
+from mlem_model.errors import ConflictError, PlatformError
 
 LARGE = ["x" * 40_000]
 """A sample so large that it is kept in a file of its own."""
@@ -219,7 +219,7 @@ def test_the_same_again_changes_no_name_and_no_content(folder: Path) -> None:
 
 
 def test_a_copy_of_a_model_whose_content_got_its_plain_name_meanwhile_is_the_same(folder: Path, tmp_path_factory: Any) -> None:
-    from mlem.saving import copy_model, verify
+    from mlem_model.models.saving import copy_model, verify
 
     model = save(folder, 1)
     artifact = model.artifacts["data"]

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 from mlem import api
-from mlem.errors import UserError
-from mlem.model import Model
+from mlem_model.errors import UserError
+from mlem_model.models.model import Model
 
 pytest.importorskip("skops", minversion="0.14")
 
@@ -71,7 +71,7 @@ def test_code_that_no_package_has_is_refused_with_what_to_do(folder: Path, funct
 SCRIPT = """
 import numpy as np
 import mlem.api
-from mlem.errors import UserError
+from mlem_model.errors import UserError
 from sklearn.base import BaseEstimator
 from beside import Beside
 

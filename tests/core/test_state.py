@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mlem.errors import ConflictError, DeclarationError
 from mlem.state import SCHEMA_VERSION, LockInfo, Release, State
+from mlem_model.errors import ConflictError, DeclarationError
 
 GOLDEN = Path(__file__).parent / "golden"
 LOCK = LockInfo(id="ci-7", holder="ada@build-7", host="build-7/boot", pid=4711, operation="run", since="2026-01-02T03:04:05Z", renewal=3)

@@ -10,13 +10,13 @@ import pytest
 
 from mlem import api
 from mlem.deployment import Phase, Status
-from mlem.errors import ConflictError, LockedError, NotFoundError, UserError
 from mlem.handle import DeploymentHandle
 from mlem.locking import LockOptions
 from mlem.moving import move, push
 from mlem.state import State
 from mlem.testing import Project
 from mlem.testing.fake import FakePlatform
+from mlem_model.errors import ConflictError, LockedError, NotFoundError, UserError
 
 Declare = Callable[..., DeploymentHandle]
 

@@ -8,7 +8,6 @@ from typing import Any, ClassVar
 
 import pytest
 
-from mlem.errors import ConflictError
 from mlem.state_manager import ABSENT, StateManager
 from mlem.stores.exclusive import exclusive_creation
 from mlem.stores.fsspec import FsspecStateManager
@@ -16,6 +15,7 @@ from mlem.stores.local import LocalStateManager
 from mlem.stores.log import KEPT_VERSIONS, LogStore
 from mlem.testing.history_suite import HistorySuite
 from mlem.testing.store_suite import StateManagerFixtures, StateManagerSuite, StoreSuite
+from mlem_model.errors import ConflictError
 
 
 class LocalFixtures(StateManagerFixtures):

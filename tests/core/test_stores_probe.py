@@ -9,7 +9,6 @@ import pytest
 from fsspec.implementations.memory import MemoryFileSystem
 
 from mlem.config import load_config
-from mlem.errors import ConflictError, DeclarationError, PlatformError, PluginError, StateUnknownError, UserError
 from mlem.project import init_project
 from mlem.resolve import configured_manager
 from mlem.shared_state import concerns_store, configured_store, set_store
@@ -18,6 +17,7 @@ from mlem.stores.fsspec import FsspecStateManager
 from mlem.stores.leased import LeasedStateManager
 from mlem.stores.probe import probe
 from mlem.testing.stores import MemoryStore
+from mlem_model.errors import ConflictError, DeclarationError, PlatformError, PluginError, StateUnknownError, UserError
 
 
 class Broken(MemoryStore):

@@ -10,10 +10,10 @@ import pytest
 
 from mlem import api
 from mlem.config import set_setting
-from mlem.errors import NotFoundError, UserError
-from mlem.model import Model
-from mlem.saving import load_model
-from mlem.trust import Trust
+from mlem_model.artifacts.trust import Trust
+from mlem_model.errors import NotFoundError, UserError
+from mlem_model.models.model import Model
+from mlem_model.models.saving import load_model
 
 sklearn = pytest.importorskip("sklearn")
 

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mlem.env import Env
-from mlem.errors import DeclarationError
 from mlem.variables import VariableError, check_labels, check_variable_names, check_variables
+from mlem_model.errors import DeclarationError
 
 
 class StrangersEnv(Env):

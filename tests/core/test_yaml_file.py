@@ -13,8 +13,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mlem.errors import DeclarationError
-from mlem.yaml_file import dump, parse_mapping, update_file
+from mlem.yaml_update import update_file
+from mlem_model.errors import DeclarationError
+from mlem_model.objects.yaml_file import dump, parse_mapping
 
 scalars = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text()
 values = st.recursive(scalars, lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner), max_leaves=8)
@@ -60,7 +61,7 @@ def test_an_update_leaves_exactly_the_new_content(before: dict[str, object], aft
 def test_a_kill_in_the_middle_of_writes_leaves_a_whole_file(tmp_path: Path) -> None:
     path = tmp_path / "state"
     script = (
-        "import sys\nfrom pathlib import Path\nfrom mlem.files import write_atomic\n"
+        "import sys\nfrom pathlib import Path\nfrom mlem_model.objects.files import write_atomic\n"
         "print('ready', flush=True)\n"
         "while True:\n    for c in b'ab': write_atomic(Path(sys.argv[1]), bytes([c]) * 100_000)\n"
     )

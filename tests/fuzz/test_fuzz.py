@@ -29,8 +29,8 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from mlem.clients.probe import ready
-from mlem.model_types.callable import CallableModel
-from mlem.saving import save
+from mlem_model.frameworks.callable import CallableModel
+from mlem_model.models.saving import save
 
 SECONDS = float(os.environ.get("MLEM_FUZZ_SECONDS", "12"))
 KINDS = 7

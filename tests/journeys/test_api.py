@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from mlem import api
-from mlem.errors import ConflictError
 from mlem.testing import Project
+from mlem_model.errors import ConflictError
 
 SILENT = """
 import gc, io, json, logging, os, signal, sys, threading, warnings

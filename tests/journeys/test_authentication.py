@@ -17,8 +17,8 @@ import psutil
 import pytest
 
 from mlem import api
-from mlem.errors import ConflictError, DeclarationError
 from mlem.testing import Project
+from mlem_model.errors import ConflictError, DeclarationError
 
 TOKENS = "MLEM_SERVER_TOKENS"
 FILE = "MLEM_SERVER_TOKEN_FILE"

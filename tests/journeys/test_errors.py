@@ -19,7 +19,7 @@ import mlem_provider_local
 import mlem_provider_sagemaker
 import mlem_server
 import mlem_state_s3
-from mlem.errors import DataError, MlemError, UserError
+from mlem_model.errors import DataError, MlemError, UserError
 
 PACKAGES = (
     mlem, mlem_server, mlem_provider_docker, mlem_provider_heroku, mlem_provider_local, mlem_provider_sagemaker, mlem_state_s3,
@@ -72,7 +72,7 @@ def test_an_error_keeps_every_field_when_it_is_pickled_or_copied(error: MlemErro
 POOL = """
 import multiprocessing
 from concurrent.futures import ProcessPoolExecutor
-from mlem.errors import DataError
+from mlem_model.errors import DataError
 
 def fail(_number):
     raise DataError("data[3].age", "int", "str", hint="cast it")
@@ -93,7 +93,7 @@ def test_an_error_comes_out_of_a_pool_of_processes_with_its_fields(tmp_path: Pat
 def test_a_traceback_shows_the_hint_and_the_known_words_and_the_message_does_not() -> None:
     error = UserError('no type "herokuu"', hint='did you mean "heroku"?', known=("docker", "heroku"))
     assert (str(error), error.message) == ('no type "herokuu"',) * 2
-    expected = ['mlem.errors.UserError: no type "herokuu"\n', "known: docker, heroku\n", 'hint: did you mean "heroku"?\n']
+    expected = ['mlem_model.errors.UserError: no type "herokuu"\n', "known: docker, heroku\n", 'hint: did you mean "heroku"?\n']
     assert traceback.format_exception(error) == expected
     assert traceback.format_exception(pickle.loads(pickle.dumps(error))) == expected
-    assert traceback.format_exception(UserError("plain")) == ["mlem.errors.UserError: plain\n"]
+    assert traceback.format_exception(UserError("plain")) == ["mlem_model.errors.UserError: plain\n"]

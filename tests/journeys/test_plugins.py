@@ -458,7 +458,7 @@ def test_a_plugins_own_traceback_is_shown_with_the_plugins(site: Plants) -> None
 def test_four_threads_use_the_registry_first_at_once(site: Plants) -> None:
     script = """
 import threading
-from mlem.plugins import registry
+from mlem_model.plugins.registry import registry
 start, found = threading.Barrier(8), []
 def ask(kind, word):
     start.wait()
@@ -507,7 +507,7 @@ if not mark.exists():
     import time; time.sleep(60)
 """
     script = """
-from mlem.plugins import registry
+from mlem_model.plugins.registry import registry
 try:
     registry().get("env", "good")
 except KeyboardInterrupt:

@@ -12,7 +12,7 @@ from types import ModuleType
 import pytest
 
 from mlem.cli.main import COMMANDS
-from mlem.errors import MlemError
+from mlem_model.errors import MlemError
 
 ROOT = Path(__file__).parents[2]
 

@@ -12,7 +12,7 @@ SAVE = """
 import sys
 import mlem.api
 import pandas as pd
-from mlem.errors import MlemError
+from mlem_model.errors import MlemError
 
 url = sys.argv[1]
 add = lambda x, y=1.0: x + y

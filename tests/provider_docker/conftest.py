@@ -12,8 +12,8 @@ import second_engine
 from filelock import FileLock
 
 from mlem import api
-from mlem.plugins import registry
 from mlem.testing import Project
+from mlem_model.plugins.registry import registry
 from mlem_provider_docker.sdk import Engine
 
 CACHE = "mlem-test-cache"

@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 
 from mlem import ConflictError, DeclarationError, Model, NotFoundError, api
-from mlem.model import Requirement
 from mlem.testing import Project
+from mlem_model.artifacts.requirement import Requirement
 from mlem_provider_docker import context, dockerfile, wheels
 from mlem_provider_docker.builders import DockerBuilder
 from mlem_provider_docker.options import ImageOptions
@@ -42,6 +42,7 @@ def test_the_image_gets_what_was_saved_with_the_model() -> None:
         base_image="python:3.11-slim",
         builder_image="python:3.11-slim",
         requirements=("scikit-learn==1.9.1", "numpy==2.4.6"),
+        distributions=("mlem-model", "mlem-server"),
         own=wheels.needed(),
         pip_arguments=(),
         build_arguments=(),
@@ -200,7 +201,7 @@ def test_our_own_packages_are_installed_by_their_hashes(plain: Project, tmp_path
     _write(plain, tmp_path / "ctx", ImageOptions())
     hashed = (tmp_path / "ctx" / "wheels" / "hashed.txt").read_text().splitlines()
     found = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in (tmp_path / "ctx" / "wheels").glob("*.whl")}
-    assert len(found) == len(wheels.OWN)
+    assert len(found) == len(wheels.SERVING)
     assert hashed == [f"/build/wheels/{name} --hash=sha256:{digest}" for name, digest in sorted(found.items())]
 
 

@@ -54,7 +54,7 @@ import os, docker.tls, docker.errors, docker.transport, requests.exceptions, url
 from mlem_provider_docker import endpoint
 from mlem_provider_docker.env import DockerEnv
 from mlem_provider_docker.sdk import connect
-from mlem.errors import MlemError
+from mlem_model.errors import MlemError
 os.setgid(65534); os.setuid(65534)
 try: connect(DockerEnv(host="unix://{path}").endpoint())
 except MlemError as error: print(error.exit_code, error.code, error.hint)

@@ -175,7 +175,7 @@ def fake_ssh(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 # In a process of its own: the SDK leaves the processes of its connections to the end of the program.
 CONNECT = """
 import os
-from mlem.errors import MlemError
+from mlem_model.errors import MlemError
 from mlem_provider_docker.env import DockerEnv
 from mlem_provider_docker.sdk import connect
 before = dict(os.environ)

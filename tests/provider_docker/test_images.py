@@ -83,6 +83,22 @@ def test_an_image_has_no_pip_and_no_program_that_runs_as_somebody_else(engine: E
     assert inside(engine, built, python, "-I", "-c", look, user="0").strip() == "None None"
 
 
+MOST_OF_OURS_BYTES = 25 * 10**6
+"""What an image may have over its base and the model's packages."""
+
+
+def test_an_image_has_what_serves_and_nothing_of_what_deploys(engine: Engine, built: str) -> None:
+    found, base = engine.image(built), engine.image("python:3.11-slim")
+    assert found is not None
+    assert base is not None
+    code = "import importlib.metadata as m; print(*sorted({found.name.lower() for found in m.distributions()}))"
+    names = set(inside(engine, built, "/venv/bin/python", "-I", "-c", code).split())
+    assert {"mlem-model", "mlem-server"} <= names
+    absent = {"mlem-core", "click", "rich", "pygments", "ruamel.yaml", "urllib3", "requests", "filelock", "psutil", "packaging"}
+    assert names & absent == set()
+    assert found["Size"] - base["Size"] < MOST_OF_OURS_BYTES
+
+
 def test_a_new_model_changes_one_layer_alone(project: Project, engine: Engine, built: str, name: str) -> None:
     build(project, f"{name}-2", "triple")
     try:

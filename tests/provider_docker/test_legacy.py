@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from mlem import DeclarationError
-from mlem.plugins import registry
+from mlem_model.plugins.registry import registry
 from mlem_provider_docker.builders import DockerBuilder
 from mlem_provider_docker.deployment import DockerContainer
 from mlem_provider_docker.env import DockerEnv, Registry

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from mlem import PlatformError, api
-from mlem.plugins import registry
 from mlem.testing import Project
+from mlem_model.plugins.registry import registry
 from mlem_provider_docker import EngineAddress, connect
 
 

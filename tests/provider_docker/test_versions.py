@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from mlem import ConflictError, Model, PluginError
-from mlem.model import Artifact, Requirement
+from mlem_model.artifacts.artifact import Artifact
+from mlem_model.artifacts.requirement import Requirement
 from mlem_provider_docker.versions import check, differences, expect_python
 
 MODEL = Model(

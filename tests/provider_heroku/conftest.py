@@ -14,8 +14,8 @@ import pytest
 from filelock import FileLock
 
 from mlem import api
-from mlem.plugins import registry
 from mlem.testing import Project
+from mlem_model.plugins.registry import registry
 from mlem_provider_docker import Engine
 from mlem_provider_heroku.testing import HerokuSimulator
 

@@ -124,5 +124,5 @@ def test_a_used_up_rate_limit_is_waited_for_and_said(project: Project, heroku: H
     finally:
         heroku.api.tokens = Tokens()
     assert done.returncode == 0, done.stderr
-    assert re.search(r"Heroku's rate limit: \d calls are left\n", done.stderr)
+    assert re.search(r"Heroku's rate limit: \d+ calls are left\n", done.stderr)
     assert "Heroku's rate limit is reached: waiting" in done.stderr

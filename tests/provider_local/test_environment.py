@@ -8,8 +8,9 @@ from importlib.metadata import version
 import pytest
 
 from mlem import Model, PluginError
-from mlem.model import Artifact, Requirement
-from mlem.pickling import PYTHON
+from mlem_model.artifacts.artifact import Artifact
+from mlem_model.artifacts.requirement import Requirement
+from mlem_model.models.pickling import PYTHON
 from mlem_provider_local.environment import differences, expect_python
 
 

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from mlem import api
-from mlem.yaml_file import dump, read_mapping
+from mlem_model.objects.yaml_file import dump, read_mapping
 
 ROOT = Path(__file__).parents[2]
 HERE = ".".join(map(str, sys.version_info[:2]))

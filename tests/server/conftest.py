@@ -19,9 +19,9 @@ import pytest
 from waiting import wait_until
 
 from mlem.clients.probe import ready
-from mlem.model_types.callable import CallableModel
-from mlem.model_types.sklearn import SklearnModel
-from mlem.saving import save
+from mlem_model.frameworks.callable import CallableModel
+from mlem_model.frameworks.sklearn import SklearnModel
+from mlem_model.models.saving import save
 
 TIMEOUT_S = 60.0
 MODEL_TYPES = (SklearnModel, CallableModel)

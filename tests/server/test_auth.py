@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from mlem.errors import NotFoundError, UserError
+from mlem_model.errors import NotFoundError, UserError
 from mlem_server.auth import check_token, read_tokens
 from mlem_server.errors import HttpError
 

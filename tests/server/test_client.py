@@ -19,10 +19,10 @@ import pytest
 
 from mlem.clients.http import HttpClient
 from mlem.clients.probe import ready
-from mlem.errors import CredentialsError, DataError, PlatformError, UserError
-from mlem.model_types.callable import CallableModel
-from mlem.saving import save
-from mlem.wire import ARROW, NPY
+from mlem_model.data.formats.binary import ARROW, NPY
+from mlem_model.errors import CredentialsError, DataError, PlatformError, UserError
+from mlem_model.frameworks.callable import CallableModel
+from mlem_model.models.saving import save
 
 MODEL_TYPES = (CallableModel,)
 

@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mlem.data import DataType, infer
-from mlem.errors import MlemError
-from mlem.model import Argument, Method
+from mlem_model.data.types.any import DataType, infer
+from mlem_model.errors import MlemError
+from mlem_model.models.model import Argument, Method
 from mlem_server.codec import compiled, parse_json
 
 TYPES = {

@@ -11,12 +11,12 @@ from typing import Any
 import pandas
 import pytest
 
-from mlem.csv_table import CsvReader
-from mlem.csv_text import CsvForm
-from mlem.data import infer
-from mlem.errors import UserError
-from mlem.model_types.callable import CallableModel
-from mlem.saving import save
+from mlem_model.data.csv.table import CsvReader
+from mlem_model.data.csv.text import CsvForm
+from mlem_model.data.types.any import infer
+from mlem_model.errors import UserError
+from mlem_model.frameworks.callable import CallableModel
+from mlem_model.models.saving import save
 
 PEOPLE = pandas.DataFrame({"name": ["Ann", "007"], "city": ["Rome", "true"], "age": [1.5, None]})
 

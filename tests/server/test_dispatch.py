@@ -10,9 +10,9 @@ from typing import Any
 import numpy
 import pytest
 
-from mlem.data import infer
-from mlem.model import Argument, Method
-from mlem.wire import NPY
+from mlem_model.data.formats.binary import NPY
+from mlem_model.data.types.any import infer
+from mlem_model.models.model import Argument, Method
 from mlem_server.batch_window import LONGEST_S, BatchWindow
 from mlem_server.dispatch import Dispatcher, Job
 from mlem_server.endpoint import Endpoint

@@ -16,10 +16,10 @@ from sklearn.datasets import load_diabetes, load_iris
 from sklearn.utils import all_estimators
 
 from mlem.clients.http import HttpClient
-from mlem.data import difference
-from mlem.model import Model
-from mlem.model_types.sklearn import SklearnModel
-from mlem.saving import save
+from mlem_model.data.types.any import difference
+from mlem_model.frameworks.sklearn import SklearnModel
+from mlem_model.models.model import Model
+from mlem_model.models.saving import save
 
 SERVED = [
     "AdaBoostClassifier", "BayesianGaussianMixture", "CalibratedClassifierCV", "DecisionTreeRegressor", "FastICA",
@@ -173,8 +173,8 @@ def test_an_estimator_is_served_as_it_answers_here(name: str, starter: Any, tmp_
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("name", sorted(ESTIMATORS.keys() - set(SERVED) - SLOW - NOT_SAVED.keys()))
 def test_every_other_estimator_that_fits_is_saved_and_asked_in_every_format(name: str, tmp_path: Path) -> None:
-    from mlem.saving import load_model
-    from mlem.travelling import ways
+    from mlem_model.models.saving import load_model
+    from mlem_model.models.travelling import ways
 
     try:
         obj, X = fitted(name)

@@ -13,8 +13,8 @@ import psutil
 import pytest
 from waiting import wait_until
 
-from mlem.model_types.callable import CallableModel
-from mlem.saving import save
+from mlem_model.frameworks.callable import CallableModel
+from mlem_model.models.saving import save
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0 or shutil.which("unshare") is None, reason="a process namespace takes root and unshare")
 

@@ -14,10 +14,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from mlem.data import infer
-from mlem.model_types.callable import CallableModel
-from mlem.saving import save
-from mlem.wire import ARROW, NPY, dump, load
+from mlem_model.data.formats.binary import ARROW, NPY, dump, load
+from mlem_model.data.types.any import infer
+from mlem_model.frameworks.callable import CallableModel
+from mlem_model.models.saving import save
 
 FRAME = pandas.DataFrame({"sepal_length": [5.1, 6.3], "sepal_width": [3.5, 3.3], "petal_length": [1.4, 6.0], "petal_width": [0.2, 2.5]})
 FRAME_TYPE = infer(FRAME)

@@ -13,8 +13,8 @@ import psutil
 import pytest
 from waiting import wait_until
 
-from mlem.model_types.callable import CallableModel, ObjectModel
-from mlem.saving import save
+from mlem_model.frameworks.callable import CallableModel, ObjectModel
+from mlem_model.models.saving import save
 
 MODEL_TYPES = (ObjectModel, CallableModel)
 BOUNDS = ("--request-timeout-s", "1", "--hang-timeout-s", "3")

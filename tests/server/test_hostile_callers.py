@@ -28,8 +28,8 @@ import pyarrow.parquet
 import pytest
 from waiting import wait_until
 
-from mlem.model_types.callable import CallableModel
-from mlem.saving import save
+from mlem_model.frameworks.callable import CallableModel
+from mlem_model.models.saving import save
 
 Served = Any
 Starter = Any

@@ -26,9 +26,9 @@ from pandas.testing import assert_frame_equal
 from waiting import wait_until
 
 from mlem.clients.http import HttpClient
-from mlem.model_types.callable import CallableModel
-from mlem.saving import save
-from mlem.wire import dump, formats_of, load
+from mlem_model.data.formats.binary import dump, formats_of, load
+from mlem_model.frameworks.callable import CallableModel
+from mlem_model.models.saving import save
 
 LOAD_S = float(os.environ.get("MLEM_TEST_LOAD_SECONDS", "6"))
 CALL_S = 0.01

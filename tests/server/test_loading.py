@@ -6,9 +6,10 @@ from pathlib import Path
 import numpy
 import pytest
 
-from mlem.data import infer
-from mlem.errors import GateError
-from mlem.model import Argument, Method, Model, Requirement, Sample
+from mlem_model.artifacts.requirement import Requirement
+from mlem_model.data.types.any import infer
+from mlem_model.errors import GateError
+from mlem_model.models.model import Argument, Method, Model, Sample
 from mlem_server.loading import check_samples, metadata_path, warn_of_versions
 
 NUMBER = infer(1.0)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from mlem.errors import UserError
+from mlem_model.errors import UserError
 from mlem_server.main import main, model_of, render, settings_of
 from mlem_server.options import parser, words_of
 from mlem_server.settings import Settings

@@ -13,10 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mlem.clients.http import HttpClient
-from mlem.errors import UserError
-from mlem.model_types.callable import CallableModel
-from mlem.model_types.sklearn import SklearnModel
-from mlem.saving import save
+from mlem_model.errors import UserError
+from mlem_model.frameworks.callable import CallableModel
+from mlem_model.frameworks.sklearn import SklearnModel
+from mlem_model.models.saving import save
 from mlem_server.errors import ModelFailedError
 from mlem_server.model_errors import MOST_CHARACTERS, ModelRefusedError, failure, shown
 

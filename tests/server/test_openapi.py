@@ -5,7 +5,7 @@ from typing import Any
 import jsonschema
 import pytest
 
-from mlem.data import equal
+from mlem_model.data.types.any import equal
 
 
 @pytest.fixture(scope="module")

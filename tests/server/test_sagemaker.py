@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from mlem.data import infer
-from mlem.model import Argument, Method
+from mlem_model.data.types.any import infer
+from mlem_model.models.model import Argument, Method
 from mlem_server.sagemaker import arguments_of, method_of
 
 X, Y = (Argument(name=name, data_type=infer(1)) for name in "XY")

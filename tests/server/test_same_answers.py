@@ -22,12 +22,12 @@ from sklearn.linear_model import LinearRegression
 from sklearn.pipeline import make_pipeline
 
 from mlem.clients.http import HttpClient
-from mlem.data import difference
-from mlem.errors import DataError, UserError
-from mlem.model import Model
-from mlem.model_types.callable import CallableModel, ObjectModel
-from mlem.model_types.sklearn import SklearnModel
-from mlem.saving import save
+from mlem_model.data.types.any import difference
+from mlem_model.errors import DataError, UserError
+from mlem_model.frameworks.callable import CallableModel, ObjectModel
+from mlem_model.frameworks.sklearn import SklearnModel
+from mlem_model.models.model import Model
+from mlem_model.models.saving import save
 
 TYPES = (SklearnModel, ObjectModel, CallableModel)
 Deploy = Callable[..., HttpClient]

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from mlem.clients.probe import ready
-from mlem.yaml_file import dump, read_mapping
+from mlem_model.objects.yaml_file import dump, read_mapping
 
 
 def wait_for(path: Path) -> None:

@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mlem.data import infer
-from mlem.data_types.stopping import StoppedError, stoppable
-from mlem.errors import DataError
-from mlem.model import Argument
+from mlem_model.data.types.any import infer
+from mlem_model.data.types.stopping import StoppedError, stoppable
+from mlem_model.errors import DataError
+from mlem_model.models.model import Argument
 from mlem_server.codec import compiled_value
 from mlem_server.slices import Slices
 

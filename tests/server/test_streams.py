@@ -18,9 +18,9 @@ from typing import Any
 import pytest
 
 from mlem.clients.http import HttpClient
-from mlem.errors import PlatformError, UserError
-from mlem.model_types.callable import CallableModel, ObjectModel
-from mlem.saving import save
+from mlem_model.errors import PlatformError, UserError
+from mlem_model.frameworks.callable import CallableModel, ObjectModel
+from mlem_model.models.saving import save
 
 MODEL_TYPES = (ObjectModel, CallableModel)
 NDJSON, EVENTS, JSON = "application/x-ndjson", "text/event-stream", "application/json"

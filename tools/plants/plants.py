@@ -9,7 +9,7 @@ from pathlib import Path
 from mlem.testing import Project
 
 HEAD = """
-from mlem.hookspecs import hookimpl
+from mlem import hookimpl
 api_version = 1
 """
 

@@ -9,9 +9,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import ClassVar
 
-from mlem.errors import ConflictError
 from mlem.state_manager import ABSENT, Store, Versioned
 from mlem.stores.leased import LeasedStateManager
+from mlem_model.errors import ConflictError
 
 
 class FolderStore(Store):

@@ -15,7 +15,11 @@ if TYPE_CHECKING:
     from mlem.client import Client
     from mlem.deployment import Deployment, Phase, Status
     from mlem.env import Env
-    from mlem.errors import (
+    from mlem.place import Place
+    from mlem.state import Release, State
+    from mlem.state_manager import ABSENT, StateManager, Store, Versioned
+    from mlem.step import Change, Context, Record, Step
+    from mlem_model.errors import (
         ConflictError,
         CredentialsError,
         DataError,
@@ -30,54 +34,50 @@ if TYPE_CHECKING:
         UserError,
         WaitTimeoutError,
     )
-    from mlem.hookspecs import hookimpl
-    from mlem.interface import Interface
-    from mlem.model import Model
-    from mlem.model_types.base import ModelType
-    from mlem.objects import Value
-    from mlem.place import Place
-    from mlem.state import Release, State
-    from mlem.state_manager import ABSENT, StateManager, Store, Versioned
-    from mlem.step import Change, Context, Record, Step
+    from mlem_model.hookspecs import hookimpl
+    from mlem_model.models.model import Model
+    from mlem_model.models.model_type import ModelType
+    from mlem_model.objects.object import Value
+    from mlem_model.serving.interface import Interface
 
     __version__: str
 
 _HOMES = {
-    "ABSENT": "state_manager",
-    "Builder": "builder",
-    "Change": "step",
-    "Client": "client",
-    "ConflictError": "errors",
-    "Context": "step",
-    "CredentialsError": "errors",
-    "DataError": "errors",
-    "DeclarationError": "errors",
-    "Deployment": "deployment",
-    "Env": "env",
-    "GateError": "errors",
-    "Interface": "interface",
-    "LockedError": "errors",
-    "MlemError": "errors",
-    "Model": "model",
-    "ModelType": "model_types.base",
-    "NotFoundError": "errors",
-    "Phase": "deployment",
-    "Place": "place",
-    "PlatformError": "errors",
-    "PluginError": "errors",
-    "Record": "step",
-    "Release": "state",
-    "State": "state",
-    "StateManager": "state_manager",
-    "StateUnknownError": "errors",
-    "Status": "deployment",
-    "Step": "step",
-    "Store": "state_manager",
-    "UserError": "errors",
-    "Value": "objects",
-    "Versioned": "state_manager",
-    "WaitTimeoutError": "errors",
-    "hookimpl": "hookspecs",
+    "ABSENT": "mlem.state_manager",
+    "Builder": "mlem.builder",
+    "Change": "mlem.step",
+    "Client": "mlem.client",
+    "ConflictError": "mlem_model.errors",
+    "Context": "mlem.step",
+    "CredentialsError": "mlem_model.errors",
+    "DataError": "mlem_model.errors",
+    "DeclarationError": "mlem_model.errors",
+    "Deployment": "mlem.deployment",
+    "Env": "mlem.env",
+    "GateError": "mlem_model.errors",
+    "Interface": "mlem_model.serving.interface",
+    "LockedError": "mlem_model.errors",
+    "MlemError": "mlem_model.errors",
+    "Model": "mlem_model.models.model",
+    "ModelType": "mlem_model.models.model_type",
+    "NotFoundError": "mlem_model.errors",
+    "Phase": "mlem.deployment",
+    "Place": "mlem.place",
+    "PlatformError": "mlem_model.errors",
+    "PluginError": "mlem_model.errors",
+    "Record": "mlem.step",
+    "Release": "mlem.state",
+    "State": "mlem.state",
+    "StateManager": "mlem.state_manager",
+    "StateUnknownError": "mlem_model.errors",
+    "Status": "mlem.deployment",
+    "Step": "mlem.step",
+    "Store": "mlem.state_manager",
+    "UserError": "mlem_model.errors",
+    "Value": "mlem_model.objects.object",
+    "Versioned": "mlem.state_manager",
+    "WaitTimeoutError": "mlem_model.errors",
+    "hookimpl": "mlem_model.hookspecs",
 }
 
 __all__ = [
@@ -128,4 +128,4 @@ def __getattr__(name: str) -> Any:
         return version("mlem-core")
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(f"mlem.{_HOMES[name]}"), name)
+    return getattr(importlib.import_module(_HOMES[name]), name)

@@ -6,10 +6,10 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from mlem.objects import MlemObject
+from mlem_model.objects.object import MlemObject
 
 if TYPE_CHECKING:
-    from mlem.model import Model
+    from mlem_model.models.model import Model
 
 
 class Builder(MlemObject, ABC):

@@ -15,21 +15,21 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar
 
 from pydantic import PrivateAttr, SecretStr, ValidationError
 
-from mlem.answer_headers import listening
 from mlem.course import Ask, Course, follow
-from mlem.data_types.index import hand_on_index
-from mlem.data_types.notes import collecting
-from mlem.errors import MlemError, PlatformError, UserError
-from mlem.objects import MlemObject, one_line
 from mlem.own_thread import in_own_thread
-from mlem.process_local import ProcessLocal
 from mlem.sending import binary_format, halves_of
 from mlem.streamed import items
-from mlem.validation import did_you_mean, translated
+from mlem_model.data.types.index import hand_on_index
+from mlem_model.data.types.notes import collecting
+from mlem_model.errors import MlemError, PlatformError, UserError
+from mlem_model.models.answer_headers import listening
+from mlem_model.objects.object import MlemObject, one_line
+from mlem_model.objects.validation import did_you_mean, translated
+from mlem_model.process_local import ProcessLocal
 
 if TYPE_CHECKING:
-    from mlem.interface import Interface
-    from mlem.model import Method
+    from mlem_model.models.model import Method
+    from mlem_model.serving.interface import Interface
 
 _log = logging.getLogger("mlem.client")
 ResultT = TypeVar("ResultT")
@@ -159,7 +159,7 @@ class Client(MlemObject, ABC):
 
     @property
     def formats(self) -> tuple[str, ...]:
-        """Media types besides JSON that arrays and frames may be sent in; see `mlem.wire`."""
+        """Media types besides JSON that arrays and frames may be sent in; see `mlem_model.data.formats.binary`."""
         return ()
 
     def call_all(self, payloads: Mapping[str, Mapping[str, Any]]) -> Mapping[str, Any]:
@@ -269,9 +269,9 @@ class Client(MlemObject, ABC):
 
     def _call(self, method: str, described: Method, values: Mapping[str, Any]) -> Course[Any]:
         # late: most of those who import clients call nothing
-        from mlem import wire
-        from mlem.answering import type_of_header
-        from mlem.data import UnspecifiedType
+        from mlem_model.data.formats import binary as wire
+        from mlem_model.data.types.any import UnspecifiedType
+        from mlem_model.models.answering import type_of_header
 
         media_type = binary_format(described, values, self.formats)
         with collecting() as notes, listening() as heard:

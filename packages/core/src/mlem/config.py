@@ -11,14 +11,15 @@ from typing import Annotated, Any, Literal
 import yaml
 from pydantic import ConfigDict, Field
 
-from mlem.errors import DeclarationError, NotFoundError, UserError
-from mlem.fields import Unit, describe_fields
-from mlem.legacy import OF_04, is_settings_04
-from mlem.objects import Value
-from mlem.project import CONFIG_NAME, read_config_file
-from mlem.trust import Trust
-from mlem.validation import did_you_mean, validate
-from mlem.yaml_file import update_file
+from mlem.project import read_config_file
+from mlem.yaml_update import update_file
+from mlem_model.artifacts.trust import Trust
+from mlem_model.errors import DeclarationError, NotFoundError, UserError
+from mlem_model.legacy.fields import OF_04, is_settings_04
+from mlem_model.objects.fields import Unit, describe_fields
+from mlem_model.objects.object import Value
+from mlem_model.objects.project_root import CONFIG_NAME
+from mlem_model.objects.validation import did_you_mean, validate
 
 ENVIRONMENT_PREFIX = "MLEM_"
 Origin = Literal["default", "project", "environment"]

@@ -8,14 +8,14 @@ from typing import Any, get_args
 
 from mlem.deployment import Deployment
 from mlem.engine import LockOptions, Outcome
-from mlem.errors import ConflictError, DeclarationError, UserError
 from mlem.handle import DeploymentHandle
 from mlem.locking import Report
-from mlem.objects import HEAD
 from mlem.project import Location, Name, locate
 from mlem.references import kept_fields
 from mlem.resolve import deployment_class, expect_object, maker_of
-from mlem.yaml_file import update_file
+from mlem.yaml_update import update_file
+from mlem_model.errors import ConflictError, DeclarationError, UserError
+from mlem_model.objects.object import HEAD
 
 
 @dataclass(frozen=True)

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self
 
 from pydantic import Field, model_validator
 
-from mlem.errors import DeclarationError
-from mlem.fields import Unit
-from mlem.legacy import OF_04, Adopted
-from mlem.objects import MlemObject
 from mlem.place import Place
 from mlem.step import Context, Step
 from mlem.variables import check_environment
+from mlem_model.errors import DeclarationError
+from mlem_model.legacy.fields import OF_04, Adopted
+from mlem_model.objects.fields import Unit
+from mlem_model.objects.object import MlemObject
 
 if TYPE_CHECKING:
     from mlem.client import Client

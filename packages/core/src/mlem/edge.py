@@ -12,13 +12,13 @@ from dataclasses import dataclass
 from types import FrameType
 from typing import Any, TypeVar
 
-from mlem import plugins
-from mlem.errors import MlemError, PluginError
-from mlem.interrupts import INTERRUPTS
-from mlem.own_types import KINDS, is_own_package
-from mlem.plugin import Plugin
-from mlem.plugin_output import aside
-from mlem.raised import in_words
+from mlem_model.errors import MlemError, PluginError
+from mlem_model.interrupts import INTERRUPTS
+from mlem_model.plugins import registry as plugins
+from mlem_model.plugins.kinds import KINDS, is_own_package
+from mlem_model.plugins.output import aside
+from mlem_model.plugins.plugin import Plugin
+from mlem_model.raised import in_words
 
 ItemT = TypeVar("ItemT")
 _UNUSABLE = (TypeError, AttributeError, LookupError, ValueError)
@@ -161,16 +161,16 @@ def _deployment_in(frame: FrameType) -> Any:
 
 
 def _contracts() -> tuple[type[Any], ...]:
-    from mlem.model_types.base import ModelType
-    from mlem.objects import MlemObject
     from mlem.state_manager import Store
     from mlem.step import Step
+    from mlem_model.models.model_type import ModelType
+    from mlem_model.objects.object import MlemObject
 
     return (MlemObject, Step, Store, ModelType)
 
 
 def _is_core(module: str) -> bool:
-    return module.partition(".")[0] == "mlem"
+    return module.partition(".")[0] in ("mlem", "mlem_model")
 
 
 def _brought_by(place: _Place) -> Plugin | None:

@@ -9,10 +9,10 @@ from __future__ import annotations
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
-from mlem.errors import ConflictError, MlemError
 from mlem.place import Place
 from mlem.resolve import Target
 from mlem.state import State
+from mlem_model.errors import ConflictError, MlemError
 
 
 def declared_place(target: Target) -> Place | None:

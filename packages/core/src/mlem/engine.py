@@ -6,15 +6,12 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from mlem.artifacts import expect_there
 from mlem.deployment import Phase, Status
 from mlem.edge import plugin_edge
 from mlem.elsewhere import can_be_asked, declared_place, expect_here, expect_place, has_public_address
-from mlem.errors import ConflictError, GateError, MlemError, NotFoundError, UserError
 from mlem.holder import now
 from mlem.kept_protection import expect_kept, expect_kept_by
 from mlem.locking import LockOptions, Report, expect_ours, hold, new_state, nothing_left_of, release_lock, session_of
-from mlem.objects import one_line
 from mlem.reconcile import (
     apply_changes,
     changes_of,
@@ -32,9 +29,12 @@ from mlem.resolve import Target
 from mlem.session import Session
 from mlem.state import Release, State
 from mlem.step import Change, Context, Step
+from mlem_model.artifacts.transfer import expect_there
+from mlem_model.errors import ConflictError, GateError, MlemError, NotFoundError, UserError
+from mlem_model.objects.object import one_line
 
 if TYPE_CHECKING:
-    from mlem.model import Model
+    from mlem_model.models.model import Model
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,8 @@ from typing import ClassVar, Self
 
 from pydantic import model_validator
 
-from mlem.objects import MlemObject
 from mlem.variables import check_environment
+from mlem_model.objects.object import MlemObject
 
 
 class Env(MlemObject, ABC):

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 from mlem.deployment import Deployment, Phase, Status
 from mlem.edge import failure_of, under_edge
-from mlem.errors import GateError, MlemError
-from mlem.protection import TOKEN_VARIABLE, TOKENS_VARIABLE, given_tokens, tokens_in
 from mlem.state import State
 from mlem.step import Context
+from mlem_model.errors import GateError, MlemError
+from mlem_model.serving.protection import TOKEN_VARIABLE, TOKENS_VARIABLE, given_tokens, tokens_in
 
 if TYPE_CHECKING:
     from mlem.client import Client
@@ -92,7 +92,7 @@ def _with_token(client: Client) -> Client:
 
 
 def _check_answers(client: Client, ctx: Context, model_hash: str) -> None:
-    from mlem.data import equal
+    from mlem_model.data.types.any import equal
 
     interface = client.interface
     if interface.digest != model_hash:
@@ -112,7 +112,7 @@ def _samples(ctx: Context) -> Mapping[str, Any]:
     """Return the sample rows of the model that is deployed, those in a file beside its metadata too."""
     if ctx.model is None or ctx.model_location is None:
         return ctx.model.samples if ctx.model is not None else {}
-    from mlem.samples import all_samples
+    from mlem_model.models.samples import all_samples
 
     folder = ctx.model_location.rpartition("/")[0] if "://" in ctx.model_location else str(Path(ctx.model_location).parent)
     return all_samples(ctx.model, folder)

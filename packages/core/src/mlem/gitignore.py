@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from mlem.files import unusable, write_atomic
-from mlem.objects import EXTENSION
+from mlem_model.objects.files import unusable, write_atomic
+from mlem_model.objects.object import EXTENSION
 
 NAME = ".gitignore"
 LINES = (

@@ -11,17 +11,17 @@ from mlem import engine, moving
 from mlem.deployment import Deployment, Phase, Status
 from mlem.edge import plugin_edge, under_edge
 from mlem.engine import LockOptions, Outcome
-from mlem.errors import PlatformError, UserError, WaitTimeoutError
 from mlem.holder import is_dead
-from mlem.objects import one_line
 from mlem.project import Location, Name, spelt
 from mlem.resolve import Target, resolve, resolve_model
 from mlem.state import LockInfo, Release, State
 from mlem.step import Change
+from mlem_model.errors import PlatformError, UserError, WaitTimeoutError
+from mlem_model.objects.object import one_line
 
 if TYPE_CHECKING:
     from mlem.client import Client
-    from mlem.model import Model
+    from mlem_model.models.model import Model
 
 
 _ENDED = frozenset({Phase.CRASHED, Phase.STOPPED, Phase.NOT_DEPLOYED})

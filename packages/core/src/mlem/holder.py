@@ -8,8 +8,8 @@ import socket
 from datetime import UTC, datetime
 from pathlib import Path
 
-from mlem.errors import LockedError
 from mlem.state import LockInfo
+from mlem_model.errors import LockedError
 
 
 def new_lock(operation: str, *, id_: str | None = None, message: str = "", manual: bool = False) -> LockInfo:

@@ -1,26 +1,18 @@
-"""Every hook. A plugin is a module with some of these functions, named in the entry-point group ``mlem``."""
+"""The hooks for what deploys: envs, deployments, state managers, clients, builders; `mlem_model.hookspecs` has that for model types."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-import pluggy
+from mlem_model.hookspecs import hookspec
 
 if TYPE_CHECKING:
     from mlem.builder import Builder
     from mlem.client import Client
     from mlem.deployment import Deployment
     from mlem.env import Env
-    from mlem.model_types.base import ModelType
     from mlem.state_manager import StateManager
-
-hookspec = pluggy.HookspecMarker("mlem")
-hookimpl = pluggy.HookimplMarker("mlem")
-"""Marks a function of a plugin as an implementation of the hook of its name: ``mlem_envs``, ``mlem_deployments`` and so on."""
-
-API_VERSION = 1
-"""The version of these hooks; a plugin may state the one it was written for as ``api_version``."""
 
 
 @hookspec
@@ -46,8 +38,3 @@ def mlem_clients() -> Sequence[type[Client]]:  # type: ignore[empty-body]
 @hookspec
 def mlem_builders() -> Sequence[type[Builder]]:  # type: ignore[empty-body]
     """Return builder classes; called when a builder type is looked up."""
-
-
-@hookspec
-def mlem_model_types() -> Sequence[type[ModelType]]:  # type: ignore[empty-body]
-    """Return model type classes, asked in order whether a Python object is theirs; called when a model is saved or loaded."""

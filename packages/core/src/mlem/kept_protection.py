@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from mlem.errors import ConflictError
-from mlem.protection import (
+from mlem.state import Release
+from mlem.step import Change, Context, Difference, Record, Step
+from mlem_model.errors import ConflictError
+from mlem_model.serving.protection import (
     FROM_FILE,
     FROM_HERE,
     OTHERS,
@@ -17,8 +19,6 @@ from mlem.protection import (
     TOKENS_VARIABLE,
     recorded_protection,
 )
-from mlem.state import Release
-from mlem.step import Change, Context, Difference, Record, Step
 
 _WHAT = {"tokens": "asks its callers for a token", "tls": "speaks TLS"}
 _MEANT = {"tokens": "let everybody call it from now on", "tls": "serve without TLS from now on"}

@@ -13,12 +13,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from mlem.clock import Clock
-from mlem.errors import ConflictError, LockedError, MlemError
 from mlem.holder import is_dead, locked_by
 from mlem.retrying import pause_s
 from mlem.session import Session
 from mlem.state import LockInfo, State
 from mlem.state_manager import ABSENT, Check, Store, Waiting
+from mlem_model.errors import ConflictError, LockedError, MlemError
 
 LONGEST_POLL_S = 1.0
 

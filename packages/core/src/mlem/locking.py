@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
-from mlem.errors import ConflictError, LockedError, MlemError, UserError
 from mlem.holder import is_dead, new_lock
 from mlem.place import Place
 from mlem.pointer import expect_nowhere_else, remove_pointer, write_pointer
@@ -14,6 +13,7 @@ from mlem.reconcile import state_of
 from mlem.resolve import Target
 from mlem.session import Session
 from mlem.state import LockInfo, State
+from mlem_model.errors import ConflictError, LockedError, MlemError, UserError
 
 Report = Callable[[str], None]
 

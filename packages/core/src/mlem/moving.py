@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from mlem.errors import ConflictError, NotFoundError, UserError
 from mlem.holder import new_lock
 from mlem.locking import LockOptions, expect_ours, session_of
 from mlem.pointer import Found, find_elsewhere, write_pointer
@@ -12,6 +11,7 @@ from mlem.reconcile import state_of
 from mlem.resolve import Target, configured_manager
 from mlem.state import State
 from mlem.state_manager import StateManager
+from mlem_model.errors import ConflictError, NotFoundError, UserError
 
 
 def move(target: Target, uri: str, lock: LockOptions) -> tuple[str, str]:

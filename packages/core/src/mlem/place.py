@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mlem.objects import Value
+from mlem_model.objects.object import Value
 
 
 class Place(Value):

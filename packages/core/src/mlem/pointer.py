@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mlem.errors import ConflictError, MlemError, UserError
-from mlem.files import unusable, write_atomic
-from mlem.plugins import registry
 from mlem.state import STATE_EXTENSION, State, of_04
 from mlem.state_manager import StateManager, Store
-from mlem.yaml_file import dump, read_mapping
+from mlem_model.errors import ConflictError, MlemError, UserError
+from mlem_model.objects.files import unusable, write_atomic
+from mlem_model.objects.yaml_file import dump, read_mapping
+from mlem_model.plugins.registry import registry
 
 SUFFIX = f"{STATE_EXTENSION}.at"
 

@@ -11,15 +11,16 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from mlem.errors import DeclarationError, NotFoundError, UserError
-from mlem.file_systems import file_system, translated
-from mlem.files import unusable, write_atomic
 from mlem.gitignore import ignore_states
-from mlem.objects import EXTENSION
-from mlem.validation import did_you_mean
-from mlem.yaml_file import dump, parse_mapping, read_document, read_mapping, update_file
+from mlem.yaml_update import update_file
+from mlem_model.errors import DeclarationError, NotFoundError, UserError
+from mlem_model.objects.file_systems import file_system, translated
+from mlem_model.objects.files import shown, unusable, write_atomic
+from mlem_model.objects.object import EXTENSION
+from mlem_model.objects.project_root import CONFIG_NAME, find_root
+from mlem_model.objects.validation import did_you_mean
+from mlem_model.objects.yaml_file import dump, parse_mapping, read_document, read_mapping
 
-CONFIG_NAME = ".mlem.yaml"
 Name = str | os.PathLike[str]
 """What a program names an object or a folder by."""
 LONGEST_NAME = 200
@@ -82,22 +83,6 @@ class Location:
             return read_document(self.path)
         except OSError as error:
             raise unusable(self.path, error, "read") from error
-
-
-def shown(path: Path) -> str:
-    """Return a path as a person in the current folder would write it."""
-    try:
-        return str(path.relative_to(Path.cwd()))
-    except ValueError:
-        return str(path)
-
-
-def find_root(start: Path) -> Path | None:
-    """Return the nearest folder with a ``.mlem.yaml``, from a folder upwards; None when there is none."""
-    for folder in (start, *start.parents):
-        if (folder / CONFIG_NAME).is_file():
-            return folder
-    return None
 
 
 def spelt(name: Name) -> str:
@@ -169,7 +154,7 @@ def read_url(url: str) -> bytes:
 
     Raises:
         NotFoundError: There is no such file.
-        MlemError: See `mlem.file_systems.translated`.
+        MlemError: See `mlem_model.objects.file_systems.translated`.
     """
     fs, path = file_system(url)
     with translated(url, "read"):

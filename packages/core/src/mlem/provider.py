@@ -13,15 +13,21 @@ if TYPE_CHECKING:
     from mlem.clients.answers import Answer, check_answer
     from mlem.clients.http import HttpClient
     from mlem.clients.probe import answers, ready
-    from mlem.data_reading import parse_data
-    from mlem.data_writing import serialize_data
-    from mlem.fields import Unit
-    from mlem.files import unusable
     from mlem.holder import host_identity
-    from mlem.legacy import ADOPTED, BY_04, Adopted, FieldReader, Lost, Translation, served_by_04, suffixes_04, word_of
-    from mlem.pickling import other_python
-    from mlem.process_local import ProcessLocal
-    from mlem.protection import (
+    from mlem.state import STATE_EXTENSION
+    from mlem.step import differences
+    from mlem.stores.erasing import ErasingStore
+    from mlem.stores.leased import LeasedStateManager
+    from mlem.variables import VariableError, check_labels, check_variable_names
+    from mlem_model.data.formats.reading import parse_data
+    from mlem_model.data.formats.writing import serialize_data
+    from mlem_model.legacy.fields import ADOPTED, BY_04, Adopted, FieldReader, Lost, Translation, served_by_04, suffixes_04, word_of
+    from mlem_model.models.pickling import other_python
+    from mlem_model.models.saving import copy_model
+    from mlem_model.objects.fields import Unit
+    from mlem_model.objects.files import unusable
+    from mlem_model.process_local import ProcessLocal
+    from mlem_model.serving.protection import (
         FROM_HERE,
         PROTECTION,
         PROTECTION_FILES,
@@ -34,54 +40,48 @@ if TYPE_CHECKING:
         recorded_protection,
         seen_protection,
     )
-    from mlem.saving import copy_model
-    from mlem.state import STATE_EXTENSION
-    from mlem.step import differences
-    from mlem.stores.erasing import ErasingStore
-    from mlem.stores.leased import LeasedStateManager
-    from mlem.variables import VariableError, check_labels, check_variable_names
 
 _HOMES = {
-    "ADOPTED": "legacy",
-    "Adopted": "legacy",
-    "Answer": "clients.answers",
-    "BY_04": "legacy",
-    "ErasingStore": "stores.erasing",
-    "FROM_HERE": "protection",
-    "FieldReader": "legacy",
-    "HttpClient": "clients.http",
-    "LeasedStateManager": "stores.leased",
-    "Lost": "legacy",
-    "PROTECTION": "protection",
-    "PROTECTION_FILES": "protection",
-    "ProcessLocal": "process_local",
-    "STATE_EXTENSION": "state",
-    "TOKENS": "protection",
-    "TOKENS_VARIABLE": "protection",
-    "Translation": "legacy",
-    "Unit": "fields",
-    "VariableError": "variables",
-    "answers": "clients.probe",
-    "check_answer": "clients.answers",
-    "check_labels": "variables",
-    "check_variable_names": "variables",
-    "copy_model": "saving",
-    "differences": "step",
-    "has_these_tokens": "protection",
-    "host_identity": "holder",
-    "other_python": "pickling",
-    "parse_data": "data_reading",
-    "passed_tokens": "protection",
-    "protection": "protection",
-    "protection_in": "protection",
-    "ready": "clients.probe",
-    "recorded_protection": "protection",
-    "seen_protection": "protection",
-    "serialize_data": "data_writing",
-    "served_by_04": "legacy",
-    "suffixes_04": "legacy",
-    "unusable": "files",
-    "word_of": "legacy",
+    "ADOPTED": "mlem_model.legacy.fields",
+    "Adopted": "mlem_model.legacy.fields",
+    "Answer": "mlem.clients.answers",
+    "BY_04": "mlem_model.legacy.fields",
+    "ErasingStore": "mlem.stores.erasing",
+    "FROM_HERE": "mlem_model.serving.protection",
+    "FieldReader": "mlem_model.legacy.fields",
+    "HttpClient": "mlem.clients.http",
+    "LeasedStateManager": "mlem.stores.leased",
+    "Lost": "mlem_model.legacy.fields",
+    "PROTECTION": "mlem_model.serving.protection",
+    "PROTECTION_FILES": "mlem_model.serving.protection",
+    "ProcessLocal": "mlem_model.process_local",
+    "STATE_EXTENSION": "mlem.state",
+    "TOKENS": "mlem_model.serving.protection",
+    "TOKENS_VARIABLE": "mlem_model.serving.protection",
+    "Translation": "mlem_model.legacy.fields",
+    "Unit": "mlem_model.objects.fields",
+    "VariableError": "mlem.variables",
+    "answers": "mlem.clients.probe",
+    "check_answer": "mlem.clients.answers",
+    "check_labels": "mlem.variables",
+    "check_variable_names": "mlem.variables",
+    "copy_model": "mlem_model.models.saving",
+    "differences": "mlem.step",
+    "has_these_tokens": "mlem_model.serving.protection",
+    "host_identity": "mlem.holder",
+    "other_python": "mlem_model.models.pickling",
+    "parse_data": "mlem_model.data.formats.reading",
+    "passed_tokens": "mlem_model.serving.protection",
+    "protection": "mlem_model.serving.protection",
+    "protection_in": "mlem_model.serving.protection",
+    "ready": "mlem.clients.probe",
+    "recorded_protection": "mlem_model.serving.protection",
+    "seen_protection": "mlem_model.serving.protection",
+    "serialize_data": "mlem_model.data.formats.writing",
+    "served_by_04": "mlem_model.legacy.fields",
+    "suffixes_04": "mlem_model.legacy.fields",
+    "unusable": "mlem_model.objects.files",
+    "word_of": "mlem_model.legacy.fields",
 }
 
 __all__ = [
@@ -132,4 +132,4 @@ def __getattr__(name: str) -> Any:
     """Import a public name at its first use: `import mlem.provider` stays cheap."""
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(f"mlem.{_HOMES[name]}"), name)
+    return getattr(importlib.import_module(_HOMES[name]), name)

@@ -7,12 +7,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from mlem.errors import ConflictError, PluginError
 from mlem.kept_protection import protection_change
-from mlem.protection import PROTECTION
 from mlem.session import Session
 from mlem.state import Release, State
 from mlem.step import Action, Change, Context, Record, Step, fields_of
+from mlem_model.errors import ConflictError, PluginError
+from mlem_model.serving.protection import PROTECTION
 
 _GERUNDS: Mapping[Action, str] = {"create": "creating", "update": "updating", "replace": "replacing"}
 

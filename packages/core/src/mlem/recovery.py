@@ -7,14 +7,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from mlem.edge import failure_of
-from mlem.errors import GateError, LockedError, MlemError, StateUnknownError
 from mlem.locking import Report
-from mlem.raised import in_words
 from mlem.reconcile import prune, restore, state_of
 from mlem.resolve import Target
 from mlem.session import Session
 from mlem.state import Release, State
 from mlem.step import Context, Step
+from mlem_model.errors import GateError, LockedError, MlemError, StateUnknownError
+from mlem_model.raised import in_words
 
 
 def gate(target: Target, ctx: Context, state: State, model_hash: str | None) -> None:

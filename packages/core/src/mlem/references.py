@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from mlem.deployment import Deployment
-from mlem.errors import PluginError, UserError
-from mlem.objects import MlemObject
-from mlem.plugins import registry
 from mlem.project import Location, Name, locate, spelt
+from mlem_model.errors import PluginError, UserError
+from mlem_model.objects.object import MlemObject
+from mlem_model.plugins.registry import registry
 
 
 def kept_fields(cls: type[MlemObject], values: Mapping[str, Any], project: Name | None, location: Location) -> dict[str, Any]:

@@ -11,18 +11,18 @@ from mlem.config import Config, load_config
 from mlem.deployment import Deployment
 from mlem.edge import plugin_edge
 from mlem.env import Env
-from mlem.errors import DeclarationError, MlemError, NotFoundError, PluginError
-from mlem.legacy import OF_04
-from mlem.objects import EXTENSION
-from mlem.plugins import registry
 from mlem.pointer import expect_nowhere_else
 from mlem.project import Location, locate, objects_of_kind
 from mlem.state import State
 from mlem.state_manager import StateManager, Store
 from mlem.step import Context
+from mlem_model.errors import DeclarationError, MlemError, NotFoundError, PluginError
+from mlem_model.legacy.fields import OF_04
+from mlem_model.objects.object import EXTENSION
+from mlem_model.plugins.registry import registry
 
 if TYPE_CHECKING:
-    from mlem.model import Model
+    from mlem_model.models.model import Model
 
 
 @dataclass(frozen=True)
@@ -225,7 +225,7 @@ def resolve_model(name: str, location: Location) -> tuple[Model, Location]:
         NotFoundError: No such model.
         DeclarationError: Its metadata is wrong.
     """
-    from mlem.model import Model  # late: the data types cost what a status command takes in all
+    from mlem_model.models.model import Model  # late: the data types cost what a status command takes in all
 
     place = near(name, location) or locate(name, str(location.root))
     data = place.read("model")

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import TypeVar
 
 from mlem.clock import Clock
-from mlem.errors import ConflictError, PlatformError, StateUnknownError
 from mlem.state import ERRORED
 from mlem.state_manager import ABSENT, Store, Versioned
+from mlem_model.errors import ConflictError, PlatformError, StateUnknownError
 
 AnswerT = TypeVar("AnswerT")
 FIRST_PAUSE_S = 0.05

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from mlem.data_types.base import module_of
+from mlem_model.data.types.base import module_of
 
 if TYPE_CHECKING:
-    from mlem.model import Method
+    from mlem_model.models.model import Method
 
 BINARY_FROM_BYTES = 4096
 """Arrays and frames that take so much memory are sent in a binary format, where the server has one."""
@@ -24,7 +24,7 @@ def binary_format(method: Method, values: Mapping[str, Any], formats: Sequence[s
     """
     if not formats or len(values) != 1:
         return None
-    from mlem import wire
+    from mlem_model.data.formats import binary as wire
 
     ((name, value),) = values.items()
     data_type = next(argument.data_type for argument in method.args if argument.name == name)

@@ -8,10 +8,10 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from mlem.errors import ConflictError, MlemError, StateUnknownError
-from mlem.files import write_atomic
 from mlem.state import LockInfo, State
 from mlem.state_manager import ABSENT, Store
+from mlem_model.errors import ConflictError, MlemError, StateUnknownError
+from mlem_model.objects.files import write_atomic
 
 _log = logging.getLogger(__name__)
 

@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import Any
 
 from mlem.config import Config, Setting, load_config, proposed_config, set_setting
-from mlem.errors import UserError
-from mlem.plugins import registry
 from mlem.project import init_project
 from mlem.resolve import configured_manager
 from mlem.state_manager import StateManager
 from mlem.stores.leased import LeasedStateManager
+from mlem_model.errors import UserError
+from mlem_model.plugins.registry import registry
 
 SECTION = "core.state."
 

@@ -9,13 +9,13 @@ from typing import Any, Self
 
 from pydantic import Field
 
-from mlem.errors import ConflictError, DeclarationError
-from mlem.legacy import OF_04
-from mlem.objects import Value, one_line
 from mlem.place import Place
 from mlem.step import Record
-from mlem.validation import validate
-from mlem.yaml_file import dump, parse_mapping
+from mlem_model.errors import ConflictError, DeclarationError
+from mlem_model.legacy.fields import OF_04
+from mlem_model.objects.object import Value, one_line
+from mlem_model.objects.validation import validate
+from mlem_model.objects.yaml_file import dump, parse_mapping
 
 SCHEMA_VERSION = 2
 STATE_EXTENSION = ".mlem.state"

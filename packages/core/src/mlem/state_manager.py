@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
-from mlem.legacy import Lost, Translation
-from mlem.objects import MlemObject
+from mlem_model.legacy.fields import Lost, Translation
+from mlem_model.objects.object import MlemObject
 
 if TYPE_CHECKING:
     from mlem.session import Session

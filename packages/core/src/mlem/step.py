@@ -7,12 +7,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from mlem.protection import OTHERS, TOKENS, TOKENS_VARIABLE
+from mlem_model.serving.protection import OTHERS, TOKENS, TOKENS_VARIABLE
 
 if TYPE_CHECKING:
     from mlem.deployment import Deployment
     from mlem.env import Env
-    from mlem.model import Model
+    from mlem_model.models.model import Model
 
 Record = Mapping[str, Any]
 """Plain JSON data: what a step wants, and what it found or made, in one flat mapping."""

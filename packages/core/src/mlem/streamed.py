@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Iterator
 from typing import TYPE_CHECKING, Any
 
-from mlem.errors import UserError
+from mlem_model.errors import UserError
 
 if TYPE_CHECKING:
-    from mlem.model import Method
+    from mlem_model.models.model import Method
 
 
 def items(method: str, described: Method, encoded: Iterator[Any]) -> Iterator[Any]:
@@ -47,7 +47,7 @@ async def items_async(method: str, described: Method, encoded: AsyncIterator[Any
 
 def _item(method: str, described: Method, item: Any) -> Any:
     """Decode an item; one that is not of the type on record is what JSON has."""
-    from mlem.data import ListType
+    from mlem_model.data.types.any import ListType
 
     item_type = described.returns.dtype if isinstance(described.returns, ListType) else None
     try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from mlem.protection import TOKENS_VARIABLE
+from mlem_model.serving.protection import TOKENS_VARIABLE
 
 _RIGHT_WAY = (
     f"take it out of the declaration, and set the variable where mlem runs: export {TOKENS_VARIABLE}=...; each run passes it to the server"

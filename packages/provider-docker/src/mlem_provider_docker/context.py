@@ -62,7 +62,7 @@ def write(
             (folder / "ca.pem").write_bytes(read_ca(options.declared_path(options.ca_file)))
         if not recipe.published:
             (folder / "wheels").mkdir()
-            packed = wheels.pack()
+            packed = wheels.pack(recipe.distributions)
             for wheel in packed:
                 (folder / "wheels" / wheel.name).write_bytes(wheel.data)
             lines = tuple(f"/build/wheels/{wheel.name} --hash=sha256:{wheel.digest}" for wheel in packed)

@@ -63,7 +63,7 @@ def labels_of(recipe: Recipe, model: Model, lineage: str, deployment: str, name:
         **({IMAGE_LABEL: name} if name else {}),
         MODEL_LABEL: model.digest,
         RECIPE_LABEL: recipe.digest,
-        VERSIONS_LABEL: f"mlem {recipe.server}" if recipe.published else wheels.versions(),
+        VERSIONS_LABEL: f"mlem {recipe.server}" if recipe.published else wheels.versions(recipe.distributions),
         DEPLOYMENT_LABEL: deployment,
         LINEAGE_LABEL: lineage,
     }

@@ -48,7 +48,7 @@ class ImageOptions(Value):
     mlem_version: str | None = Field(
         default=None,
         pattern=r"^[0-9][0-9A-Za-z.!+_-]*$",
-        description="published version of mlem-core and mlem-server to install (default: the ones installed here)",
+        description="published version of mlem-model and mlem-server to install (default: the ones installed here)",
     )
     resolution: str = Field(
         default="",

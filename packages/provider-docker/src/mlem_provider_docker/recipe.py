@@ -43,6 +43,7 @@ class Recipe:
         base_image: The image to start from.
         builder_image: The image of the build stage.
         requirements: Lines for pip, in order: the model's packages, then the user's.
+        distributions: The distributions of ours that are in the image.
         own: Lines for pip for what of ours comes from an index: what our packages need, or a published version of them.
         pip_arguments: Further arguments for pip.
         build_arguments: The user's build arguments.
@@ -59,6 +60,7 @@ class Recipe:
     base_image: str
     builder_image: str
     requirements: tuple[str, ...]
+    distributions: tuple[str, ...]
     own: tuple[str, ...]
     pip_arguments: tuple[str, ...]
     build_arguments: tuple[tuple[str, str], ...]
@@ -81,20 +83,23 @@ class Recipe:
         base = options.base_image or f"python:{python}-slim"
         replaced = {canonicalize_name(Requirement(package).name) for package in options.packages}
         kept = [item for item in model.requirements if canonicalize_name(item.package_name) not in replaced]
-        requirements = (*(item.pip for item in kept), *options.packages)
+        needed = (*(item.pip for item in kept), *options.packages)
+        distributions = wheels.distributions(needed)
+        requirements = tuple(line for line in needed if canonicalize_name(Requirement(line).name) not in distributions)
         builder = base if options.base_image or not _from_repositories(requirements) else f"python:{python}"
         return cls(
             python=python,
             base_image=base,
             builder_image=options.builder_image or builder,
             requirements=requirements,
-            own=wheels.published(options.mlem_version) if options.mlem_version else wheels.needed(),
+            distributions=distributions,
+            own=wheels.published(options.mlem_version, distributions) if options.mlem_version else wheels.needed(distributions),
             pip_arguments=tuple(options.pip_arguments),
             build_arguments=tuple(sorted(options.build_arguments.items())),
             passed=tuple(sorted(pip_environment(os.environ))) if options.pass_pip_environment else (),
             ca_digest=hashlib.sha256(read_ca(options.declared_path(options.ca_file))).hexdigest() if options.ca_file else "",
             platform=options.platform or "",
-            server=options.mlem_version or wheels.digest(),
+            server=options.mlem_version or wheels.digest(distributions),
             published=options.mlem_version is not None,
             any_python=options.accept_version_differences,
             resolution=options.resolution,

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import functools
 import hashlib
 import importlib.util
 import io
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -18,8 +19,10 @@ from packaging.utils import canonicalize_name
 
 from mlem import PluginError
 
-OWN: Mapping[str, str] = {"mlem-core": "mlem", "mlem-server": "mlem_server"}
-"""The distributions that serve a model, with their import packages."""
+OWN: Mapping[str, str] = {"mlem-model": "mlem_model", "mlem-server": "mlem_server", "mlem-core": "mlem"}
+"""The distributions of ours that an image may have, with their import packages."""
+SERVING = ("mlem-model", "mlem-server")
+"""Those that serve a model: they are in every image."""
 
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 _WHEEL = "Wheel-Version: 1.0\nGenerator: mlem\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
@@ -43,39 +46,58 @@ class Wheel:
         return hashlib.sha256(self.data).hexdigest()
 
 
+def distributions(packages: Iterable[str]) -> tuple[str, ...]:
+    """Return the distributions of ours that an image needs: what serves, and ``mlem-core`` where a package of the model builds on it.
+
+    Args:
+        packages: Lines for pip. What they depend on is known of those that are installed here.
+    """
+    seen: set[str] = set()
+    todo = [Requirement(line) for line in packages]
+    while todo:
+        name = canonicalize_name(todo.pop().name)
+        if name in seen:
+            continue
+        seen.add(name)
+        with contextlib.suppress(metadata.PackageNotFoundError):
+            needs = map(Requirement, metadata.distribution(name).requires or ())
+            todo += [need for need in needs if "extra" not in str(need.marker or "")]
+    return tuple(name for name in OWN if name in SERVING or name in seen)
+
+
 @functools.cache
-def digest() -> str:
-    """Return a digest of all that the wheels are made from, without making them: 64 hex digits."""
+def digest(names: tuple[str, ...] = SERVING) -> str:
+    """Return a digest of all that the wheels of distributions are made from, without making them: 64 hex digits."""
     found = hashlib.sha256()
-    for name in OWN:
+    for name in names:
         for path, data in _content(name):
             found.update(f"{path}\0{len(data)}\0".encode())
             found.update(data)
     return found.hexdigest()
 
 
-def needed() -> tuple[str, ...]:
-    """Return what our packages need from an index, as lines for pip: ``click>=8.1``."""
-    found = {Requirement(line) for name in OWN for line in _distribution(name).requires or ()}
+def needed(names: Sequence[str] = SERVING) -> tuple[str, ...]:
+    """Return what distributions of ours need from an index, as lines for pip: ``pydantic>=2.11``."""
+    found = {Requirement(line) for name in names for line in _distribution(name).requires or ()}
     return tuple(sorted(str(item) for item in found if canonicalize_name(item.name) not in OWN and "extra" not in str(item.marker or "")))
 
 
-def published(version: str) -> tuple[str, ...]:
+def published(version: str, names: Sequence[str] = SERVING) -> tuple[str, ...]:
     """Return lines for pip for a published version of our packages."""
-    return tuple(f"{name}=={version}" for name in OWN)
+    return tuple(f"{name}=={version}" for name in names)
 
 
-def versions() -> str:
-    """Return the installed versions in words: ``mlem-core 0.5.0, mlem-server 0.5.0``."""
-    return ", ".join(f"{name} {_distribution(name).version}" for name in OWN)
+def versions(names: Sequence[str] = SERVING) -> str:
+    """Return the installed versions in words: ``mlem-model 0.5.0, mlem-server 0.5.0``."""
+    return ", ".join(f"{name} {_distribution(name).version}" for name in names)
 
 
-def pack() -> list[Wheel]:
+def pack(names: Sequence[str] = SERVING) -> list[Wheel]:
     """Make a wheel of each distribution.
 
     Source: https://packaging.python.org/en/latest/specifications/binary-distribution-format/ (read 2026-11).
     """
-    return [_pack(name) for name in OWN]
+    return [_pack(name) for name in names]
 
 
 def _pack(name: str) -> Wheel:

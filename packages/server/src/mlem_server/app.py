@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from mlem.interface import Interface
-from mlem.model import Model
-from mlem.wire import ARROW, NPY
+from mlem_model.data.formats.binary import ARROW, NPY
+from mlem_model.models.model import Model
+from mlem_model.serving.interface import Interface
 from mlem_server.auth import Tokens
 from mlem_server.calls import Calls, unknown_method
 from mlem_server.content import FILES, content_type

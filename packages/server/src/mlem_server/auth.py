@@ -8,9 +8,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from mlem.errors import UserError
-from mlem.files import unusable
-from mlem.protection import TLS_KEY_VARIABLE, TLS_VARIABLE, TOKEN_FILE_VARIABLE, TOKENS_VARIABLE, tokens_in
+from mlem_model.errors import UserError
+from mlem_model.objects.files import unusable
+from mlem_model.serving.protection import TLS_KEY_VARIABLE, TLS_VARIABLE, TOKEN_FILE_VARIABLE, TOKENS_VARIABLE, tokens_in
 from mlem_server.errors import HttpError
 from mlem_server.settings import Settings
 from mlem_server.watches import Watch

@@ -9,9 +9,9 @@ from typing import Any
 
 import msgspec
 
-from mlem.model import Method, Model
-from mlem.validation import did_you_mean
-from mlem.wire import NPY, is_plain_npy
+from mlem_model.data.formats.binary import NPY, is_plain_npy
+from mlem_model.models.model import Method, Model
+from mlem_model.objects.validation import did_you_mean
 from mlem_server.codec import parse_json
 from mlem_server.decoded_size import size_of
 from mlem_server.decoding import LARGE_BYTES, QUICK, Decoding

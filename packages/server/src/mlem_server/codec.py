@@ -13,9 +13,9 @@ from typing import Annotated, Any
 
 import msgspec
 
-from mlem.data import DataFrameType, DataType, ListType, NdarrayType, PrimitiveType
-from mlem.data_types.scalars import kind_of, limits
-from mlem.model import Method
+from mlem_model.data.types.any import DataFrameType, DataType, ListType, NdarrayType, PrimitiveType
+from mlem_model.data.types.scalars import kind_of, limits
+from mlem_model.models.model import Method
 from mlem_server.errors import HttpError
 
 Values = dict[str, Any]

@@ -7,12 +7,12 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from mlem.errors import UserError
-from mlem.wire import ARROW, JSON, NPY
+from mlem_model.data.formats.binary import ARROW, JSON, NPY
+from mlem_model.errors import UserError
 from mlem_server.errors import HttpError
 
 if TYPE_CHECKING:
-    from mlem.csv_text import CsvForm
+    from mlem_model.data.csv.text import CsvForm
 
 CSV = "text/csv"
 FILES = {
@@ -91,7 +91,7 @@ def csv_form(headers: Mapping[bytes, bytes]) -> CsvForm:
     Raises:
         HttpError: 415 for a parameter that is unknown, or has a value that it can't have.
     """
-    from mlem.csv_text import CsvForm  # late: most servers read no tables
+    from mlem_model.data.csv.text import CsvForm  # late: most servers read no tables
 
     content = read_content_type(headers)
     # SageMaker's callers say by label_size=0 that no column is a label

@@ -8,8 +8,8 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-from mlem.data_types.stopping import stoppable
-from mlem.wire import JSON, NPY, OCTETS
+from mlem_model.data.formats.binary import JSON, NPY, OCTETS
+from mlem_model.data.types.stopping import stoppable
 
 LARGE_BYTES = 64 * 1024
 """What is larger is decoded and written by a thread: less takes the loop some milliseconds at most."""
@@ -23,7 +23,7 @@ class Job:
     """Something to be done.
 
     Args:
-        work: What to do, on a thread; it may ask `mlem.data_types.stopping.go_on`.
+        work: What to do, on a thread; it may ask `mlem_model.data.types.stopping.go_on`.
         done: Called on the event loop with what came of it, or with what was raised.
 
     Attributes:

@@ -8,16 +8,16 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from mlem.answer_headers import NOTES_HEADER, TYPE_HEADER, notes_header
-from mlem.answering import encode_answer, is_on_record, type_header, type_of_header
-from mlem.calling import finished, is_awaited, is_complete
-from mlem.column_names import by_names
-from mlem.data import DataType, UnspecifiedType, infer
-from mlem.data_types.notes import collecting
-from mlem.data_types.stopping import StoppedError
-from mlem.errors import DataError, MlemError
-from mlem.model import Argument, Method
-from mlem.wire import JSON, dump, formats_of, load, written_as
+from mlem_model.data.column_names import by_names
+from mlem_model.data.formats.binary import JSON, dump, formats_of, load, written_as
+from mlem_model.data.types.any import DataType, UnspecifiedType, infer
+from mlem_model.data.types.notes import collecting
+from mlem_model.data.types.stopping import StoppedError
+from mlem_model.errors import DataError, MlemError
+from mlem_model.models.answer_headers import NOTES_HEADER, TYPE_HEADER, notes_header
+from mlem_model.models.answering import encode_answer, is_on_record, type_header, type_of_header
+from mlem_model.models.calling import finished, is_awaited, is_complete
+from mlem_model.models.model import Argument, Method
 from mlem_server.accept import preferred
 from mlem_server.codec import Values, compiled, compiled_value, expect_json, parse_json
 from mlem_server.decoding import LARGE_BYTES
@@ -44,7 +44,7 @@ class Call:
         values: Values by argument name.
         answer_as: Media type of the answer.
         rows: How many rows its only argument has, where it may be joined with other calls; None where not.
-        notes: What was made of the caller's data; see `mlem.data_types.notes`.
+        notes: What was made of the caller's data; see `mlem_model.data.types.notes`.
         form: How an answer that comes item by item is written; None as a whole.
     """
 
@@ -103,7 +103,7 @@ class Endpoint:
             accept: The request's header of this name.
 
         Raises:
-            StoppedError: Nobody waits for it any more; see `mlem.data_types.stopping`.
+            StoppedError: Nobody waits for it any more; see `mlem_model.data.types.stopping`.
             HttpError: 400 no JSON; 422 with the path, what was expected and what was there.
         """
         if media_type == JSON:

@@ -38,7 +38,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from mlem.errors import DataError, MlemError, UserError
+from mlem_model.errors import DataError, MlemError, UserError
 from mlem_server.exits import HANG_EXIT_CODE
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 
 HANG_EXIT_CODE = 11
-"""The model did not come back from a call. What `mlem.errors` says ends with 10."""
+"""The model did not come back from a call. What `mlem_model.errors` says ends with 10."""
 HANG_SIGNAL = signal.SIGALRM
 """What ends a process whose event loop does not work any more: its handler writes where each thread is, without Python's lock."""
 HOPELESS = frozenset({2, 3, 4, 8})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 
-from mlem.errors import MlemError
+from mlem_model.errors import MlemError
 from mlem_server.errors import HttpError, ModelFailedError, refusal
 from mlem_server.metrics import Metrics
 from mlem_server.model_errors import ModelRefusedError

@@ -6,9 +6,9 @@ import io
 import json
 from typing import TYPE_CHECKING, Any
 
-from mlem.data_types.sliced import SLICE_ROWS, converted
-from mlem.errors import UserError
-from mlem.wire import JSON
+from mlem_model.data.formats.binary import JSON
+from mlem_model.data.types.sliced import SLICE_ROWS, converted
+from mlem_model.errors import UserError
 from mlem_server.codec import Values
 from mlem_server.content import CSV, FILES, csv_form
 from mlem_server.decoding import LARGE_BYTES
@@ -18,8 +18,8 @@ from mlem_server.request import Request
 from mlem_server.responses import Response
 
 if TYPE_CHECKING:
-    from mlem.csv_table import CsvReader
-    from mlem.model import Argument
+    from mlem_model.data.csv.table import CsvReader
+    from mlem_model.models.model import Argument
 
 _UNREADABLE = ("bad-csv", "bad-encoding", "empty-data")
 
@@ -35,9 +35,9 @@ def call_of_file(endpoint: Endpoint, request: Request) -> Call:
         HttpError: 400 when it can't be read, 415 when the server lacks a package that reads it, 422 when it does not fit.
     """
     # late: most servers read no tables
-    from mlem.csv_table import CsvReader
-    from mlem.csv_text import CsvForm
-    from mlem.data_reading import fit, parse_data
+    from mlem_model.data.csv.table import CsvReader
+    from mlem_model.data.csv.text import CsvForm
+    from mlem_model.data.formats.reading import fit, parse_data
 
     media_type, accept = request.media_type, request.headers.get(b"accept", b"")
     argument = endpoint.argument
@@ -71,7 +71,7 @@ def call_of_file(endpoint: Endpoint, request: Request) -> Call:
 
 def _table(reader: CsvReader, argument: Argument, body: bytes | bytearray) -> Any:
     """Read a table, a part at a time where its rows can be read apart."""
-    from mlem.csv_layout import layout_of  # late: most servers read no tables
+    from mlem_model.data.csv.layout import layout_of  # late: most servers read no tables
 
     data_type, name = argument.data_type, argument.name
     if not data_type.in_rows or len(body) <= LARGE_BYTES or layout_of(data_type, name).untyped:
@@ -88,7 +88,7 @@ def answer_as_file(endpoint: Endpoint, request: Request, response: Response) -> 
         media_type = accepted.partition(";")[0].strip()
         if media_type not in FILES:
             return response
-        from mlem.datasets import serialize_data  # late: most servers write no tables
+        from mlem_model.data.dataset import serialize_data  # late: most servers write no tables
 
         returns = type_of_answer(endpoint, response)
         try:

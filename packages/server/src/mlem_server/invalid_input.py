@@ -7,7 +7,7 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
-from mlem.errors import DataError
+from mlem_model.errors import DataError
 
 FLOAT32_MAX = 3.4028234663852886e38
 

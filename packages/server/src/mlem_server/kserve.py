@@ -15,10 +15,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from mlem.data import DataFrameType, DataType, ListType, NdarrayType, NumberType, PrimitiveType, SeriesType
-from mlem.data_types.base import name_of
-from mlem.data_types.scalars import kind_of
-from mlem.model import Model
+from mlem_model.data.types.any import DataFrameType, DataType, ListType, NdarrayType, NumberType, PrimitiveType, SeriesType
+from mlem_model.data.types.base import name_of
+from mlem_model.data.types.scalars import kind_of
+from mlem_model.models.model import Model
 from mlem_server.endpoint import Call, Endpoint, type_of_answer
 from mlem_server.errors import HttpError
 from mlem_server.kserve_binary import EXTENSION, HEADER, OCTETS, join, split, wanted

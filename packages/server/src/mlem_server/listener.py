@@ -8,7 +8,7 @@ import socket
 import ssl
 from pathlib import Path
 
-from mlem.errors import PlatformError, UserError
+from mlem_model.errors import PlatformError, UserError
 from mlem_server.settings import Settings
 from mlem_server.watches import Watch
 

@@ -9,16 +9,16 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from mlem.data import equal
-from mlem.errors import GateError, MlemError
-from mlem.model import Model, Sample
-from mlem.model_types.base import ModelType
-from mlem.objects import EXTENSION
-from mlem.plugins import registry
-from mlem.samples import all_samples
-from mlem.saving import load_model
-from mlem.trust import SAMPLES, Trust
-from mlem.yaml_file import read_mapping
+from mlem_model.artifacts.trust import SAMPLES, Trust
+from mlem_model.data.types.any import equal
+from mlem_model.errors import GateError, MlemError
+from mlem_model.models.model import Model, Sample
+from mlem_model.models.model_type import ModelType
+from mlem_model.models.samples import all_samples
+from mlem_model.models.saving import load_model
+from mlem_model.objects.object import EXTENSION
+from mlem_model.objects.yaml_file import read_mapping
+from mlem_model.plugins.registry import registry
 from mlem_server.endpoint import Endpoint
 from mlem_server.errors import ModelFailedError
 

@@ -9,8 +9,8 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from mlem.errors import MlemError, UserError
-from mlem.trust import FORMATS_VARIABLE, Trust
+from mlem_model.artifacts.trust import FORMATS_VARIABLE, Trust
+from mlem_model.errors import MlemError, UserError
 from mlem_server.auth import read_tokens
 from mlem_server.exits import HANG_EXIT_CODE
 from mlem_server.options import MODEL_VARIABLE, PORT_VARIABLE, parser, port_number, words_of
@@ -27,7 +27,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         arguments: The command line without the program's name; ``sys.argv`` when None.
 
     Returns:
-        The exit code, as `mlem.errors` has it: 0 after SIGTERM, 4 when an artifact is not the saved one, 8 for a wrong sample answer;
+        The exit code, as `mlem_model.errors` has it: 0 after SIGTERM, 4 when an artifact is not the saved one, 8 for a wrong sample answer;
         11, without returning, for a model that hangs.
     """
     given = sys.argv[1:] if arguments is None else arguments

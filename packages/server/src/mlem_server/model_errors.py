@@ -7,7 +7,7 @@ import unicodedata
 from collections.abc import Mapping
 from typing import Any
 
-from mlem.errors import DataError
+from mlem_model.errors import DataError
 from mlem_server.errors import HttpError, ModelFailedError
 from mlem_server.invalid_input import invalid_input
 

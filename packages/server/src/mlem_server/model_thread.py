@@ -12,7 +12,7 @@ import traceback
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-from mlem.calling import loop_of_this_thread
+from mlem_model.models.calling import loop_of_this_thread
 
 log = logging.getLogger("mlem.server")
 

@@ -6,9 +6,9 @@ import argparse
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from mlem.errors import UserError
-from mlem.protection import TOKENS_VARIABLE
-from mlem.trust import FORMATS_VARIABLE
+from mlem_model.artifacts.trust import FORMATS_VARIABLE
+from mlem_model.errors import UserError
+from mlem_model.serving.protection import TOKENS_VARIABLE
 from mlem_server.settings import DEFAULT_PORT, Settings
 
 MODEL_VARIABLE = "MLEM_MODEL"

@@ -13,9 +13,9 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from mlem.call_arguments import arguments_of
-from mlem.model import Method
-from mlem.wire import JSON
+from mlem_model.data.formats.binary import JSON
+from mlem_model.models.call_arguments import arguments_of
+from mlem_model.models.model import Method
 from mlem_server.content import FILES
 from mlem_server.endpoint import Call, Endpoint
 from mlem_server.file_calls import answer_as_file, call_of_file

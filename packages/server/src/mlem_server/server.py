@@ -14,8 +14,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from mlem.errors import WaitTimeoutError
-from mlem.protection import TOKENS_VARIABLE
+from mlem_model.errors import WaitTimeoutError
+from mlem_model.serving.protection import TOKENS_VARIABLE
 from mlem_server.acceptor import Acceptor
 from mlem_server.app import App
 from mlem_server.connections import Connections

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from mlem.trust import Trust
+from mlem_model.artifacts.trust import Trust
 
 DEFAULT_PORT = 8080
 KEEP_ALIVE_S = 75.0

@@ -14,14 +14,14 @@ from typing import Any
 
 import msgspec
 
-from mlem.data import DataType
-from mlem.data_types.sliced import converted
-from mlem.model import ALIAS, Argument
+from mlem_model.data.types.any import DataType
+from mlem_model.data.types.sliced import converted
+from mlem_model.models.model import ALIAS, Argument
 from mlem_server.codec import has_words, loads, scan
 
 SLICE_BYTES = 128 * 1024
 _WRAPPERS = ("inputs", "instances", "dataframe_records")
-"""What else the only argument is called; see `mlem.requests`."""
+"""What else the only argument is called; see `mlem_model.models.request_bodies`."""
 _HEAD = re.compile(rb'\s*(?:\{\s*("(?:[^"\\]|\\.)*")\s*:\s*)?\[\s*')
 _BLANKS = b" \t\r\n"
 _ENDS = {b"[": re.compile(rb"\]\s*,"), b"{": re.compile(rb"\}\s*,")}

@@ -15,11 +15,11 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from typing import TYPE_CHECKING, Any, Protocol
 
-from mlem.answer_headers import NOTES_HEADER, notes_header
-from mlem.answering import encode_answer
-from mlem.calling import MOST_ITEMS
-from mlem.data import ListType, UnspecifiedType
-from mlem.wire import JSON
+from mlem_model.data.formats.binary import JSON
+from mlem_model.data.types.any import ListType, UnspecifiedType
+from mlem_model.models.answer_headers import NOTES_HEADER, notes_header
+from mlem_model.models.answering import encode_answer
+from mlem_model.models.calling import MOST_ITEMS
 from mlem_server.accept import preferred
 from mlem_server.errors import ModelFailedError
 from mlem_server.model_errors import failure

@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from mlem.errors import PluginError
+from mlem_model.errors import PluginError
 from mlem_server.request import Request
 from mlem_server.responses import Response
 

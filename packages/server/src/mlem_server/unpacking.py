@@ -52,8 +52,8 @@ def _answer(kind: int, most_bytes: int, questions: BinaryIO, size: int, answers:
     except ImportError:
         questions.read(size)
         return MISSING, b""
-    from mlem.arrow_bounds import check_table
-    from mlem.errors import UserError
+    from mlem_model.data.formats.arrow_bounds import check_table
+    from mlem_model.errors import UserError
 
     pa.set_cpu_count(1)
     content = questions.read(size)

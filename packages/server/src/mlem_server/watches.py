@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from mlem.errors import MlemError
+from mlem_model.errors import MlemError
 
 log = logging.getLogger("mlem.server")
 

@@ -18,7 +18,11 @@ from mlem.config import Setting
 from mlem.deployment import Deployment, Phase, Status
 from mlem.engine import Outcome
 from mlem.env import Env
-from mlem.errors import (
+from mlem.handle import DeploymentHandle
+from mlem.locking import LockOptions
+from mlem.state import LockInfo, Release, State
+from mlem.step import Change
+from mlem_model.errors import (
     ConflictError,
     CredentialsError,
     DataError,
@@ -33,16 +37,12 @@ from mlem.errors import (
     UserError,
     WaitTimeoutError,
 )
-from mlem.handle import DeploymentHandle
-from mlem.locking import LockOptions
-from mlem.state import LockInfo, Release, State
-from mlem.step import Change
 
 if TYPE_CHECKING:
     from mlem.client import Client, UnknownMethodError
     from mlem.clients.http import HttpClient
-    from mlem.datasets import Dataset
-    from mlem.model import Model
+    from mlem_model.data.dataset import Dataset
+    from mlem_model.models.model import Model
 
 _LATE = {
     "Client": "client",

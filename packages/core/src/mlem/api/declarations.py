@@ -8,17 +8,17 @@ from typing import TYPE_CHECKING, Any
 
 from mlem.deploying import deploy as run_deploy
 from mlem.edge import plugin_edge
-from mlem.errors import ConflictError, DeclarationError, UserError
 from mlem.handle import DeploymentHandle, _silent
 from mlem.locking import LockOptions
-from mlem.plugins import registry
 from mlem.project import Location, Name, init_project, locate, objects_of_kind
 from mlem.references import kept_fields
 from mlem.resolve import deployment_class, expect_object, resolve_env
-from mlem.yaml_file import update_file
+from mlem.yaml_update import update_file
+from mlem_model.errors import ConflictError, DeclarationError, UserError
+from mlem_model.plugins.registry import registry
 
 if TYPE_CHECKING:
-    from mlem.model import Model
+    from mlem_model.models.model import Model
 
 
 def init(folder: Name = ".") -> Path:

@@ -7,10 +7,10 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from mlem.errors import UserError
-from mlem.fields import FieldDescription, describe_fields
-from mlem.plugins import KINDS, registry
 from mlem.resolve import deployment_class
+from mlem_model.errors import UserError
+from mlem_model.objects.fields import FieldDescription, describe_fields
+from mlem_model.plugins.registry import KINDS, registry
 
 
 def types() -> Mapping[str, Sequence[str]]:

@@ -8,18 +8,19 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from mlem.api.objects import load_meta, with_object
-from mlem.calling import finished
 from mlem.config import load_config
-from mlem.data_types.index import hand_on_index
-from mlem.data_types.notes import collecting
-from mlem.errors import PluginError
 from mlem.handle import _silent
-from mlem.plugins import registry
 from mlem.project import Name, locate
 from mlem.references import model_name, plain
+from mlem_model.data.types.index import hand_on_index
+from mlem_model.data.types.notes import collecting
+from mlem_model.errors import PluginError
+from mlem_model.models.calling import finished
+from mlem_model.plugins.registry import registry
 
 if TYPE_CHECKING:
-    from mlem.model import Model
+    from mlem.builder import Builder
+    from mlem_model.models.model import Model
 
 _log = logging.getLogger("mlem.api")
 
@@ -72,7 +73,7 @@ def build(
         MlemError: It can't be built.
     """
     place = locate(model_name(model), project)
-    builder = registry().get("builder", type_).from_data(plain(fields), f"build {type_}")
+    builder: Builder = registry().get("builder", type_).from_data(plain(fields), f"build {type_}")
     meta = load_meta(place.source, kind="model")
     load_config(place.root).core.trust.check(meta, place.source)
     return builder.build(meta, place.source, report)

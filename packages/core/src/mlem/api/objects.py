@@ -10,21 +10,22 @@ from mlem.config import load_config
 from mlem.deployment import Deployment
 from mlem.env import Env
 from mlem.handle import DeploymentHandle
-from mlem.plugins import registry
 from mlem.project import Location, Name, locate
 from mlem.resolve import expect_object, folder_of, load_deployment, maker_of
+from mlem_model.plugins.kinds import is_own_package
+from mlem_model.plugins.registry import registry
 
 if TYPE_CHECKING:
-    from mlem.datasets import Dataset
-    from mlem.model import Model
-    from mlem.model_types.base import ModelType
+    from mlem_model.data.dataset import Dataset
+    from mlem_model.models.model import Model
+    from mlem_model.models.model_type import ModelType
 
 Kind = Literal["model", "data", "env", "deployment"]
 
 
 def model_types() -> list[type[ModelType]]:
     """Return the installed model types in the order in which they are asked: those of plugins before the core's."""
-    return sorted(registry().all("model_type").values(), key=lambda cls: cls.__module__.startswith("mlem."))
+    return sorted(registry().all("model_type").values(), key=lambda cls: is_own_package(cls.__module__))
 
 
 _Plain = None | bool | int | float | str | bytes | list[Any] | tuple[Any, ...] | dict[Any, Any] | set[Any] | frozenset[Any]
@@ -124,8 +125,8 @@ def save(
         ConflictError: Something else is there.
         MlemError: It can't be written.
     """
-    from mlem.model import Model
-    from mlem.saving import save as save_model
+    from mlem_model.models.model import Model
+    from mlem_model.models.saving import save as save_model
 
     place = locate(path, project)
     saved = save_model(
@@ -186,11 +187,11 @@ def load_meta(path: Name, project: Name | None = None, *, kind: Kind | None = No
     if found == "env":
         return registry().get("env", str(data.get("type")), maker_of(data)).from_data(data, str(place))
     if found == "data":
-        from mlem.datasets import Dataset
+        from mlem_model.data.dataset import Dataset
 
         return Dataset.from_data(data, str(place))
     expect_object(data, "model", place)
-    from mlem.model import Model
+    from mlem_model.models.model import Model
 
     return Model.from_data(data, str(place)).at(place.source)
 
@@ -233,7 +234,7 @@ def load(path: Name, project: Name | None = None, *, kind: Kind | None = None) -
 
 def with_object(path: Name, project: Name | None, kind: Kind | None = None) -> tuple[Any, Any]:
     """Return the metadata of an object, and the object: of one time, also while it is saved again; see `load`."""
-    from mlem.artifacts import use_current
+    from mlem_model.artifacts.transfer import use_current
 
     read: Callable[[], Any] = functools.partial(load_meta, path, project, kind=kind)
     return use_current(read, lambda meta: _object_of(locate(path, project), meta))
@@ -244,8 +245,8 @@ def _object_of(place: Location, meta: Any) -> Any:
         return DeploymentHandle.of(place, meta)
     if isinstance(meta, Env):
         return meta
-    from mlem.datasets import Dataset, load_data
-    from mlem.saving import load_model
+    from mlem_model.data.dataset import Dataset, load_data
+    from mlem_model.models.saving import load_model
 
     if isinstance(meta, Dataset):
         return load_data(meta, folder_of(place))

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from mlem.config import Setting, get_setting, set_setting, settings, unset_setting
-from mlem.errors import NotFoundError, UserError
 from mlem.project import Name, locate
+from mlem_model.errors import NotFoundError, UserError
 
 
 def get_config(key: str, project: Name | None = None) -> Any:

@@ -17,13 +17,13 @@ class BuilderTypes(click.Group):
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Return the installed builder types."""
-        from mlem.plugins import registry
+        from mlem_model.plugins.registry import registry
 
         return registry().words("builder")
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Make the command of a type."""
-        from mlem.plugins import registry
+        from mlem_model.plugins.registry import registry
 
         cls = registry().get("builder", cmd_name)
 
@@ -32,9 +32,9 @@ class BuilderTypes(click.Group):
         def command(model: str, values: dict[str, Any], project: str | None, output: str) -> None:
             from mlem.api import load_meta
             from mlem.config import load_config
-            from mlem.model import Model
             from mlem.project import locate
             from mlem.resolve import expect_object
+            from mlem_model.models.model import Model
 
             place = locate(model, project)
             builder = cls.from_data(values, f"mlem build {cmd_name}")

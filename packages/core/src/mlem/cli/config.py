@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from mlem.cli.output import output_option, print_result, project_option, table
-from mlem.errors import NotFoundError, UserError
+from mlem_model.errors import NotFoundError, UserError
 
 
 @click.group()

@@ -12,9 +12,9 @@ from mlem.cli.output import output_option, project_option, to_json
 from mlem.cli.terminal import say
 
 if TYPE_CHECKING:
-    from mlem.call_reader import CallReader
-    from mlem.csv_text import CsvForm
-    from mlem.model import Method
+    from mlem_model.data.csv.text import CsvForm
+    from mlem_model.models.call_reader import CallReader
+    from mlem_model.models.model import Method
 
 CommandT = TypeVar("CommandT", bound=Callable[..., Any])
 EPILOG = "The method's arguments are options too: --threshold 0.9. Text is text, numbers are numbers, anything else JSON or @FILE."
@@ -99,14 +99,14 @@ def form_of(**values: str | bool | None) -> CsvForm:
     Raises:
         UserError: One of them is wrong.
     """
-    from mlem.csv_text import CsvForm
+    from mlem_model.data.csv.text import CsvForm
 
     return CsvForm.of(values)
 
 
 def reader_of(ctx: click.Context, method: Method, called: str, format_: str | None, form: CsvForm) -> CallReader:
     """Return what reads the arguments of a call."""
-    from mlem.call_reader import CallReader
+    from mlem_model.models.call_reader import CallReader
 
     words = ctx.command.words if isinstance(ctx.command, CallCommand) else ()
     return CallReader(method, called, format_, form, words)
@@ -115,7 +115,7 @@ def reader_of(ctx: click.Context, method: Method, called: str, format_: str | No
 @contextmanager
 def noted(*, strict: bool) -> Iterator[None]:
     """Tell what was made of data that does not fit to the letter; refuse it where that is asked for."""
-    from mlem.data_types.notes import collecting
+    from mlem_model.data.types.notes import collecting
 
     with collecting(strict=strict) as notes:
         yield
@@ -125,11 +125,11 @@ def noted(*, strict: bool) -> Iterator[None]:
 
 def print_answer(method: Method, answer: Any, target: str | None) -> None:
     """Print an answer as JSON on one line, or write it to a file; of a deployed stream, print each item when it is there."""
-    from mlem.answering import encode_answer
+    from mlem_model.models.answering import encode_answer
 
     if method.streams and not isinstance(answer, list):
         if target is None:
-            from mlem.data import ListType, UnspecifiedType
+            from mlem_model.data.types.any import ListType, UnspecifiedType
 
             item_type = method.returns.dtype if isinstance(method.returns, ListType) else UnspecifiedType()
             for item in answer:
@@ -137,7 +137,7 @@ def print_answer(method: Method, answer: Any, target: str | None) -> None:
             return
         answer = list(answer)
     if target is not None:
-        from mlem.datasets import write_data
+        from mlem_model.data.dataset import write_data
 
         write_data(answer, target)
         say(f"saved {target}", err=True)

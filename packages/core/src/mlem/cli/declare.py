@@ -9,8 +9,8 @@ import click
 from mlem.cli.names import ObjectName, complete_objects
 from mlem.cli.options import FieldsCommand
 from mlem.cli.output import output_option, print_result, project_option
-from mlem.errors import PluginError, UserError
-from mlem.project import shown
+from mlem_model.errors import PluginError, UserError
+from mlem_model.objects.files import shown
 
 
 @click.group()
@@ -23,13 +23,13 @@ class EnvTypes(click.Group):
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Return the installed env types."""
-        from mlem.plugins import registry
+        from mlem_model.plugins.registry import registry
 
         return registry().words("env")
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Make the command of a type."""
-        from mlem.plugins import registry
+        from mlem_model.plugins.registry import registry
 
         cls = registry().get("env", cmd_name)
 
@@ -49,14 +49,14 @@ class DeploymentTypes(click.Group):
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Return the installed deployment types."""
-        from mlem.plugins import registry
+        from mlem_model.plugins.registry import registry
 
         return registry().words("deployment")
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Make the command of a type."""
-        from mlem.plugins import registry
         from mlem.resolve import deployment_class
+        from mlem_model.plugins.registry import registry
 
         cls = deployment_class(cmd_name)
 
@@ -96,14 +96,14 @@ class DeploymentTypes(click.Group):
 
 def _is_likely_a_type(word: str) -> bool:
     """Whether a word is a type of a plugin that is named for it: to find a deployment's name in no other, nobody else is asked."""
-    from mlem.plugins import registry
+    from mlem_model.plugins.registry import registry
 
     return registry().find(("deployment", "env"), word, guess=False) is not None
 
 
 def deployment_fields(cls: Any) -> dict[str, Any]:
     """Return what `FieldsCommand` needs for a deployment class: its fields, and those of its env."""
-    from mlem.plugins import registry
+    from mlem_model.plugins.registry import registry
 
     return {"fields": cls, "nested": {"env": registry().beside(cls, "env", cls.env_type)}}
 
@@ -119,8 +119,8 @@ def _value_of(args: list[str], option: str) -> str | None:
 
 def _deployment_type_of(env: str, project: str | None) -> str:
     from mlem.api import load_meta
-    from mlem.errors import NotFoundError
-    from mlem.plugins import registry
+    from mlem_model.errors import NotFoundError
+    from mlem_model.plugins.registry import registry
 
     try:
         declared = type(load_meta(env, project))

@@ -90,7 +90,7 @@ def status(name: str, check: bool, project: str | None, output: str) -> int:
 def wait(name: str, statuses: tuple[str, ...], timeout_s: float, project: str | None, output: str) -> None:
     """Wait until a deployment has a status."""
     from mlem.deployment import Phase
-    from mlem.errors import UserError
+    from mlem_model.errors import UserError
 
     words = [member.value for member in Phase]
     wrong = next((word for word in statuses if word not in words), None)
@@ -134,7 +134,7 @@ def list_(project: str | None, output: str) -> None:
     """List the deployments that are declared in the project, with their status."""
     from mlem import engine
     from mlem.api import deployments
-    from mlem.errors import MlemError
+    from mlem_model.errors import MlemError
 
     data = []
     for name, path in deployments(project):

@@ -14,8 +14,8 @@ from mlem.cli.output import progress
 from mlem.cli.terminal import say
 
 if TYPE_CHECKING:
-    from mlem.call_reader import CallReader, Given
     from mlem.client import Client
+    from mlem_model.models.call_reader import CallReader, Given
 
 
 @click.command(cls=CallCommand, epilog=EPILOG)
@@ -67,7 +67,7 @@ def apply(
 
 def _apply_in_parts(client: Client, reader: CallReader, data: str, target: Path, batch_rows: int) -> None:
     """Ask and write part by part: the table may be longer than the memory."""
-    from mlem.table_parts import PartsWriter, read_parts
+    from mlem_model.data.chunks import PartsWriter, read_parts
 
     argument, returns = reader.method.args[0], reader.method.returns
     parts = read_parts(data, argument.data_type, batch_rows, format=reader.format, form=reader.form, argument=argument.name)

@@ -15,7 +15,7 @@ from mlem.cli.deployment import handle
 from mlem.cli.names import ObjectName
 from mlem.cli.output import output_option, print_result, progress, project_option, table
 from mlem.cli.terminal import say
-from mlem.errors import UserError
+from mlem_model.errors import UserError
 
 if TYPE_CHECKING:
     from mlem.deployment import Deployment
@@ -55,7 +55,7 @@ class RunTypes(click.Group):
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Return the installed env and deployment types."""
-        from mlem.plugins import registry
+        from mlem_model.plugins.registry import registry
 
         return sorted({*registry().words("deployment"), *registry().words("env")})
 

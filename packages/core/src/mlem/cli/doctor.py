@@ -15,11 +15,11 @@ from mlem.cli.output import output_option, print_result, project_option, table
 def doctor(project: str | None, output: str) -> int:
     """Check the project, the plugins and the state store, by trying; the exit code is the first problem's."""
     from mlem.config import load_config
-    from mlem.errors import ConflictError, MlemError, PluginError
-    from mlem.plugins import registry
     from mlem.predecessor import installed_version, remedy, version_beside
     from mlem.project import locate
     from mlem.shared_state import configured_store, try_store
+    from mlem_model.errors import ConflictError, MlemError, PluginError
+    from mlem_model.plugins.registry import registry
 
     place = locate("x", project)
 

@@ -15,9 +15,9 @@ import click
 from mlem.cli import traces
 from mlem.cli.streams import lost, reader_is_gone, steady
 from mlem.cli.terminal import say
-from mlem.errors import MlemError, PlatformError, UserError
-from mlem.interrupts import Terminated
-from mlem.plugin_output import keep_stdout_for_results
+from mlem_model.errors import MlemError, PlatformError, UserError
+from mlem_model.interrupts import Terminated
+from mlem_model.plugins.output import keep_stdout_for_results
 
 COMMANDS: dict[str, tuple[str, str]] = {
     "init": ("mlem.cli.init:init", "Make a folder a project."),

@@ -11,11 +11,11 @@ from mlem.cli.data import EPILOG, CallCommand, data_options, form_of, noted, pri
 from mlem.cli.names import ObjectName
 from mlem.cli.output import project_option
 from mlem.cli.terminal import say
-from mlem.errors import PluginError
+from mlem_model.errors import PluginError
 
 if TYPE_CHECKING:
-    from mlem.call_reader import Given
-    from mlem.model import Method
+    from mlem_model.models.call_reader import Given
+    from mlem_model.models.model import Method
 
 
 @click.command(cls=CallCommand, epilog=EPILOG)
@@ -47,9 +47,9 @@ def apply(
     images as they are), a saved data object, - for stdin, or JSON itself.
     """
     from mlem import api
-    from mlem.data_types.classes import class_types
     from mlem.project import locate
     from mlem.resolve import expect_object
+    from mlem_model.data.types.classes import class_types
 
     place = locate(model, project)
     expect_object(place.read("model"), "model", place)
@@ -65,9 +65,9 @@ def apply(
 
 def _call(described: Method, called: str, obj: Any, values: Mapping[str, Any], *, show: bool) -> Any:
     """Call the model; what it raises is its own, and no defect of ours."""
-    from mlem.column_names import by_names
-    from mlem.data import UnspecifiedType
-    from mlem.model_errors import model_failed
+    from mlem_model.data.column_names import by_names
+    from mlem_model.data.types.any import UnspecifiedType
+    from mlem_model.models.errors import model_failed
 
     untyped = {argument.name for argument in described.args if isinstance(argument.data_type, UnspecifiedType)}
     ready = {name: by_names(obj, value, name) if name in untyped else value for name, value in values.items()}

@@ -10,9 +10,9 @@ from click.core import ParameterSource
 from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
-from mlem.errors import UserError
-from mlem.fields import describe_field, inner_type
-from mlem.yaml_file import parse_mapping
+from mlem_model.errors import UserError
+from mlem_model.objects.fields import describe_field, inner_type
+from mlem_model.objects.yaml_file import parse_mapping
 
 
 class FieldsCommand(click.Command):

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 import click
 
 from mlem.cli.terminal import OBEYED, plain, say
-from mlem.errors import MlemError
+from mlem_model.errors import MlemError
 
 CommandT = TypeVar("CommandT", bound=Callable[..., Any])
 

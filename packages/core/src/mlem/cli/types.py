@@ -9,7 +9,7 @@ import click
 from mlem.cli import traces
 from mlem.cli.output import output_option, print_result, table
 from mlem.cli.terminal import say
-from mlem.errors import UserError
+from mlem_model.errors import UserError
 
 
 @click.command()
@@ -20,7 +20,7 @@ from mlem.errors import UserError
 @output_option
 def types(kind: str | None, type_: str | None, as_json: bool, schema: bool, output: str) -> None:
     """List the installed types of a kind (env, deployment, state_manager, client, builder, model_type), or the fields of one."""
-    from mlem.plugins import KINDS, registry
+    from mlem_model.plugins.registry import KINDS, registry
 
     output = "json" if as_json else output
     if kind is not None:
@@ -46,9 +46,9 @@ def _describe(kind: Any, type_: str, schema: bool, output: str) -> None:
 
     from pydantic import BaseModel
 
-    from mlem.fields import describe_fields
-    from mlem.plugins import registry
     from mlem.resolve import deployment_class
+    from mlem_model.objects.fields import describe_fields
+    from mlem_model.plugins.registry import registry
 
     cls: Any = deployment_class(type_) if kind == "deployment" else registry().get(kind, type_)
     if not issubclass(cls, BaseModel):
@@ -91,8 +91,8 @@ def _shown(default: Any) -> str:
 @output_option
 def plugins(as_json: bool, output: str) -> None:
     """List the installed plugins: what each brings, how long its import takes, and what is wrong with a broken one."""
-    from mlem.installed import DISABLE
-    from mlem.plugins import registry
+    from mlem_model.plugins.installed import DISABLE
+    from mlem_model.plugins.registry import registry
 
     data, rows = [], []
     found, clashes = registry().plugins(), registry().clashes()

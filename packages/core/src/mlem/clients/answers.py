@@ -20,7 +20,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from mlem.errors import CredentialsError, DataError, MlemError, PlatformError, UserError
+from mlem_model.errors import CredentialsError, DataError, MlemError, PlatformError, UserError
 
 
 @dataclass(frozen=True)

@@ -19,16 +19,16 @@ from mlem.clients.deadline import Deadline
 from mlem.clients.lines import MEDIA_TYPE, AsyncLines, Lines
 from mlem.clients.proxy import proxy_for
 from mlem.course import Ask, Course, follow, follow_async
-from mlem.errors import CredentialsError, PlatformError
-from mlem.fields import Unit
-from mlem.process_local import ProcessLocal
-from mlem.protection import TOKEN_VARIABLE
 from mlem.streamed import items_async
+from mlem_model.errors import CredentialsError, PlatformError
+from mlem_model.objects.fields import Unit
+from mlem_model.process_local import ProcessLocal
+from mlem_model.serving.protection import TOKEN_VARIABLE
 
 if TYPE_CHECKING:
     from mlem.clients.pools import Pools, Route
     from mlem.clients.wire import Request
-    from mlem.interface import Interface
+    from mlem_model.serving.interface import Interface
 
 JSON = "application/json"
 ATTEMPTS = 3
@@ -172,7 +172,7 @@ class HttpClient(Client):
             pools.close()
 
     def _fetch_interface(self) -> Course[Interface]:
-        from mlem.interface import Interface
+        from mlem_model.serving.interface import Interface
 
         return Interface.parse(check_answer((yield from self._exchange("GET", "/interface.json", None)), self.url), self.url)
 

@@ -9,7 +9,7 @@ from typing import Any, Protocol, Self
 
 from mlem.clients.answers import Answer, not_a_server, translate
 from mlem.course import Course, follow, follow_async
-from mlem.errors import MlemError, PlatformError
+from mlem_model.errors import MlemError, PlatformError
 
 MEDIA_TYPE = "application/x-ndjson"
 _END = object()

@@ -14,7 +14,7 @@ from urllib.parse import unquote, urlsplit
 import httpcore2
 
 from mlem.clients.network import Backend
-from mlem.errors import UserError
+from mlem_model.errors import UserError
 
 if TYPE_CHECKING:
     import asyncio

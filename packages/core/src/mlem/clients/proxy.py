@@ -7,7 +7,7 @@ import ipaddress
 import os
 from urllib.parse import urlsplit
 
-from mlem.errors import UserError
+from mlem_model.errors import UserError
 
 _VARIABLES = ("http_proxy", "https_proxy", "all_proxy")
 

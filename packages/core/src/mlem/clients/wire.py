@@ -14,12 +14,12 @@ from urllib.parse import quote, urlsplit
 
 import httpcore2
 
-from mlem.answer_headers import hear
 from mlem.clients.answers import Answer
 from mlem.clients.deadline import Deadline
 from mlem.clients.lines import MEDIA_TYPE
 from mlem.clients.pools import Pools, Route
-from mlem.errors import PlatformError, WaitTimeoutError
+from mlem_model.errors import PlatformError, WaitTimeoutError
+from mlem_model.models.answer_headers import hear
 
 CONNECT_TIMEOUT_S = 5.0
 

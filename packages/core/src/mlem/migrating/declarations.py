@@ -9,12 +9,12 @@ from typing import Any
 
 from mlem.deployment import Deployment
 from mlem.env import Env
-from mlem.errors import DeclarationError, PluginError
-from mlem.legacy import Lost, Translation
 from mlem.migrating.old_file import secrets_in
-from mlem.objects import HEAD, MlemObject
-from mlem.plugins import registry
 from mlem.resolve import deployment_class, link_04, maker_of, manager_class
+from mlem_model.errors import DeclarationError, PluginError
+from mlem_model.legacy.fields import Lost, Translation
+from mlem_model.objects.object import HEAD, MlemObject
+from mlem_model.plugins.registry import registry
 
 _INSTEAD = "write a provider (docs/how-to/write-a-provider.md), or declare it for another platform: mlem types deployment"
 WITHOUT_COUNTERPART = {

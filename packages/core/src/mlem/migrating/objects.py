@@ -7,17 +7,19 @@ from pathlib import Path
 from typing import Any
 
 from mlem.deployment import Deployment
-from mlem.errors import DeclarationError, MlemError
-from mlem.legacy import Translation
 from mlem.migrating import states
 from mlem.migrating.declarations import OTHER_KINDS, named_model, object_class, translated
 from mlem.migrating.old_file import OldFile
 from mlem.migrating.result import Result
 from mlem.migrating.settings import config_of, secret_notes
-from mlem.project import Location, shown
+from mlem.project import Location
 from mlem.resolve import resolve, state_manager
 from mlem.state import STATE_EXTENSION
-from mlem.yaml_file import parse_mapping, update_file
+from mlem.yaml_update import update_file
+from mlem_model.errors import DeclarationError, MlemError
+from mlem_model.legacy.fields import Translation
+from mlem_model.objects.files import shown
+from mlem_model.objects.yaml_file import parse_mapping
 
 Report = Callable[[str], None]
 
@@ -114,11 +116,11 @@ def _saved(location: Location, data: Mapping[str, Any]) -> Iterator[Result]:
     if ("processors" if kind == "model" else "reader") not in data:
         return
     if kind == "model":
-        from mlem.model import Model
+        from mlem_model.models.model import Model
 
         Model.from_data(data, str(location))
     else:
-        from mlem.datasets import Dataset
+        from mlem_model.data.dataset import Dataset
 
         Dataset.from_data(data, str(location))
     yield Result(shown(location.path), kind, action="read as it is")

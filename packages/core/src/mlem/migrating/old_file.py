@@ -8,11 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mlem.errors import ConflictError, DeclarationError
-from mlem.files import sync_folder, unusable
-from mlem.legacy import suffixes_04
-from mlem.project import shown
-from mlem.yaml_file import parse_mapping
+from mlem_model.errors import ConflictError, DeclarationError
+from mlem_model.legacy.fields import suffixes_04
+from mlem_model.objects.files import shown, sync_folder, unusable
+from mlem_model.objects.yaml_file import parse_mapping
 
 LARGEST_BYTES = 2**22
 """A state of MLEM 0.4 has the whole answer of a platform in it, and stays far below."""

@@ -5,16 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from mlem.errors import MlemError, NotFoundError
-from mlem.files import unusable
-from mlem.folder_lock import alone
 from mlem.migrating.objects import migrate_object
 from mlem.migrating.result import Result
 from mlem.migrating.settings import migrate_settings
-from mlem.objects import EXTENSION
-from mlem.project import CONFIG_NAME, Location, find_root, locate, objects_below, shown
+from mlem.project import Location, locate, objects_below
 from mlem.state import STATE_EXTENSION
-from mlem.yaml_file import parse_mapping
+from mlem_model.artifacts.folder_lock import alone
+from mlem_model.errors import MlemError, NotFoundError
+from mlem_model.objects.files import shown, unusable
+from mlem_model.objects.object import EXTENSION
+from mlem_model.objects.project_root import CONFIG_NAME, find_root
+from mlem_model.objects.yaml_file import parse_mapping
 
 
 def migrate(path: str = ".", *, dry_run: bool = False, report: Callable[[str], None] = lambda _line: None) -> list[Result]:

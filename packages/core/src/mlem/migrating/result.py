@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from mlem.errors import MlemError
+from mlem_model.errors import MlemError
 
 Action = Literal["rewritten", "taken over", "set aside", "read as it is", "failed"]
 

@@ -8,14 +8,16 @@ from pathlib import Path
 from typing import Any
 
 from mlem.config import Config, load_config
-from mlem.legacy import Lost, Translation, is_settings_04
 from mlem.migrating.declarations import without_secrets
 from mlem.migrating.old_file import OldFile, secrets_in
 from mlem.migrating.result import Result
-from mlem.project import CONFIG_NAME, read_config_file, shown
+from mlem.project import read_config_file
 from mlem.resolve import manager_class
-from mlem.validation import validate
-from mlem.yaml_file import update_file
+from mlem.yaml_update import update_file
+from mlem_model.legacy.fields import Lost, Translation, is_settings_04
+from mlem_model.objects.files import shown
+from mlem_model.objects.project_root import CONFIG_NAME
+from mlem_model.objects.validation import validate
 
 _TODO = {
     "heroku.api_key": "heroku login, or export HEROKU_API_KEY=...",

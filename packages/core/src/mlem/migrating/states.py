@@ -9,20 +9,21 @@ from typing import Any
 
 from mlem.deployment import Deployment
 from mlem.edge import plugin_edge
-from mlem.errors import ConflictError
 from mlem.holder import new_lock, now
-from mlem.legacy import Adopted
 from mlem.locking import expect_identity
 from mlem.migrating.old_file import OldFile, parsed
 from mlem.migrating.result import Result
 from mlem.migrating.settings import secret_notes
 from mlem.pointer import write_pointer
-from mlem.project import Location, shown
+from mlem.project import Location
 from mlem.reconcile import expect_plain, state_of
 from mlem.resolve import Target
 from mlem.session import core_version
 from mlem.state import STATE_EXTENSION, Release, State, is_state_04
 from mlem.state_manager import StateManager
+from mlem_model.errors import ConflictError
+from mlem_model.legacy.fields import Adopted
+from mlem_model.objects.files import shown
 
 
 @dataclass(frozen=True)

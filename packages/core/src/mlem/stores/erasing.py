@@ -6,8 +6,8 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from mlem.errors import ConflictError
 from mlem.state_manager import ABSENT, Store, Versioned
+from mlem_model.errors import ConflictError
 
 MARK = b"# erased "
 

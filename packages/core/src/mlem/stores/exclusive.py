@@ -8,8 +8,8 @@ import threading
 from pathlib import Path
 from typing import Any, Protocol
 
-from mlem.errors import PluginError
 from mlem.stores.fsspec_errors import translated
+from mlem_model.errors import PluginError
 
 
 class Create(Protocol):

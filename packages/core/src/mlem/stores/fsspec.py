@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import Field
 
-from mlem.errors import PluginError
-from mlem.legacy import suffixes_04
 from mlem.state_manager import Store
 from mlem.stores.fsspec_errors import translated
 from mlem.stores.leased import LeasedStateManager
+from mlem_model.errors import PluginError
+from mlem_model.legacy.fields import suffixes_04
 
 if TYPE_CHECKING:
     from fsspec import AbstractFileSystem

@@ -6,9 +6,9 @@ import errno
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from mlem.errors import CredentialsError, MlemError, NotFoundError, StateUnknownError
-from mlem.file_systems import lacks_credentials
-from mlem.files import unusable
+from mlem_model.errors import CredentialsError, MlemError, NotFoundError, StateUnknownError
+from mlem_model.objects.file_systems import lacks_credentials
+from mlem_model.objects.files import unusable
 
 
 @contextmanager

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Self
 
 from pydantic import ConfigDict, Field
 
-from mlem.fields import Unit
 from mlem.state import LockInfo, State
 from mlem.state_manager import Check, StateManager, Store, Waiting
+from mlem_model.objects.fields import Unit
 
 if TYPE_CHECKING:
     from mlem.session import Session

@@ -8,13 +8,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
-from mlem.errors import ConflictError, DeclarationError, LockedError
-from mlem.files import sync_folder, unusable, write_atomic
 from mlem.holder import locked_by
-from mlem.mounts import network_mount
 from mlem.session import Session
 from mlem.state import ERRORED, STATE_EXTENSION, LockInfo, State
 from mlem.state_manager import ABSENT, Check, StateManager, Store, Versioned, Waiting
+from mlem_model.artifacts.mounts import network_mount
+from mlem_model.errors import ConflictError, DeclarationError, LockedError
+from mlem_model.objects.files import sync_folder, unusable, write_atomic
 
 if TYPE_CHECKING:
     from filelock import BaseFileLock

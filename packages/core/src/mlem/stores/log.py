@@ -6,12 +6,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from mlem.errors import ConflictError, StateUnknownError
-from mlem.files import write_atomic
 from mlem.state import STATE_EXTENSION
 from mlem.state_manager import ABSENT, Store, Versioned
 from mlem.stores.exclusive import Create
 from mlem.stores.fsspec_errors import translated
+from mlem_model.errors import ConflictError, StateUnknownError
+from mlem_model.objects.files import write_atomic
 
 ERASED = b"# erased\n"
 """The newest version of what was deleted: the numbers must go on, or a paused writer could bring an old state back."""

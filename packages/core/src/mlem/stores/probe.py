@@ -8,9 +8,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
-from mlem.errors import ConflictError, MlemError, PlatformError, StateUnknownError
 from mlem.state_manager import ABSENT, Store
 from mlem.stores.leased import LeasedStateManager
+from mlem_model.errors import ConflictError, MlemError, PlatformError, StateUnknownError
 
 ManagerT = TypeVar("ManagerT", bound=LeasedStateManager)
 RACES = 20

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from mlem.errors import ConflictError
 from mlem.state import STATE_EXTENSION
 from mlem.state_manager import ABSENT, Store, Versioned
 from mlem.stores.fsspec_errors import translated
+from mlem_model.errors import ConflictError
 
 
 class S3fsStore(Store):

@@ -12,8 +12,8 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Any
 
-from mlem.errors import ConflictError
 from mlem.state_manager import Store
+from mlem_model.errors import ConflictError
 
 BLOCKED_S = 0.3
 """A rival that has not answered for so long waits for a lock that the paused call holds."""

@@ -9,10 +9,10 @@ from typing import Any, ClassVar
 from mlem.client import Client
 from mlem.deployment import Deployment, Phase, Status
 from mlem.env import Env
-from mlem.errors import PlatformError
-from mlem.interface import Interface
-from mlem.model import Model, Sample
 from mlem.step import Change, Context, Record, Step, differences
+from mlem_model.errors import PlatformError
+from mlem_model.models.model import Model, Sample
+from mlem_model.serving.interface import Interface
 
 
 class Killed(BaseException):

@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from mlem.errors import MlemError
 from mlem.state import LockInfo, State
 from mlem.state_manager import ABSENT, Store, Versioned
+from mlem_model.errors import MlemError
 
 
 @dataclass(frozen=True)

@@ -18,11 +18,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from mlem.errors import ConflictError, LockedError, MlemError, PlatformError
 from mlem.holder import new_lock
 from mlem.state import State
 from mlem.state_manager import ABSENT, StateManager, Store
 from mlem.testing.history import Recorder, RecordingStore, WithoutSwap
+from mlem_model.errors import ConflictError, LockedError, MlemError, PlatformError
 
 LINEAGE = "c" * 32
 

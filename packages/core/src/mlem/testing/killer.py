@@ -15,8 +15,8 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from mlem.cli.main import main
-from mlem.plugins import Kind, registry
 from mlem.testing.wrapped_stores import wrap_stores
+from mlem_model.plugins.registry import Kind, registry
 
 
 class Boundaries:

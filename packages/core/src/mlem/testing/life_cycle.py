@@ -12,11 +12,11 @@ from typing import Any
 import pytest
 
 from mlem.deployment import Phase, Status
-from mlem.errors import ConflictError, DataError, GateError, NotFoundError, UserError
 from mlem.handle import DeploymentHandle
-from mlem.plugins import registry
 from mlem.resolve import deployment_class
 from mlem.testing.projects import SAMPLE, Project
+from mlem_model.errors import ConflictError, DataError, GateError, NotFoundError, UserError
+from mlem_model.plugins.registry import registry
 
 NAME = "app"
 

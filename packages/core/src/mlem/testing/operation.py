@@ -14,11 +14,11 @@ from typing import Any
 import pytest
 
 from mlem.deployment import Phase, Status
-from mlem.errors import ConflictError, CredentialsError, PlatformError
 from mlem.handle import DeploymentHandle
-from mlem.protection import TOKENS_VARIABLE
 from mlem.testing.life_cycle import NAME, DeploymentFixtures
 from mlem.testing.projects import SAMPLE, Project
+from mlem_model.errors import ConflictError, CredentialsError, PlatformError
+from mlem_model.serving.protection import TOKENS_VARIABLE
 
 OUTAGES = (3, 4)
 """Writes of the state at which the store stops answering: when something was made, and when more of it was."""

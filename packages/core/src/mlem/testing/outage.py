@@ -12,8 +12,8 @@ from collections.abc import Callable
 from typing import Any
 
 from mlem.cli.main import main
-from mlem.errors import StateUnknownError
 from mlem.testing.wrapped_stores import wrap_stores
+from mlem_model.errors import StateUnknownError
 
 _REQUESTS = {"read", "write", "delete", "names"}
 

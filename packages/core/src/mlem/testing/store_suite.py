@@ -16,11 +16,11 @@ from typing import Any, ClassVar
 
 import pytest
 
-from mlem.errors import ConflictError, LockedError
 from mlem.holder import new_lock
 from mlem.state import LockInfo, State
 from mlem.state_manager import ABSENT, StateManager, Store
 from mlem.testing.between import Rival, interrupted_at, lines_of
+from mlem_model.errors import ConflictError, LockedError
 
 NAMES = ["iris", "apps/iris", "apps/deep/er/iris", "größe", "苗/模型", "with space", "a+b=c&d", "x.y-z_1"]
 LINEAGE = "a" * 32

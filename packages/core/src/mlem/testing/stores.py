@@ -6,8 +6,8 @@ import threading
 from collections.abc import Iterator
 
 from mlem.clock import Clock
-from mlem.errors import ConflictError
 from mlem.state_manager import ABSENT, Store, Versioned
+from mlem_model.errors import ConflictError
 
 
 class FakeClock(Clock):

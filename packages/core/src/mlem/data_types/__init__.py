@@ -1,1 +1,0 @@
-"""The implementations of the data types; `mlem.data` has their public names."""

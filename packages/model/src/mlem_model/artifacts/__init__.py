@@ -1,0 +1,1 @@
+"""The files of an object and the packages that it needs."""

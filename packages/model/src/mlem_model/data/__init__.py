@@ -1,0 +1,1 @@
+"""What goes into a method and comes out of it."""

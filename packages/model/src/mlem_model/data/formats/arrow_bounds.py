@@ -1,0 +1,170 @@
+"""What a stream of Arrow would unfold to, told before anything of it is: its counts of rows, its compression, its texts that repeat.
+
+Sources: https://arrow.apache.org/docs/format/Columnar.html#serialization-and-interprocess-communication-ipc, the tables of
+https://github.com/apache/arrow/blob/main/format/Message.fbs, and https://flatbuffers.dev/internals/ for how tables are laid out
+(read 2026-11).
+"""
+
+from __future__ import annotations
+
+import struct
+from typing import TYPE_CHECKING, Any
+
+from mlem_model.errors import UserError
+
+if TYPE_CHECKING:
+    import pyarrow
+
+_BATCHES = {"record batch": 3, "dictionary": 2}
+"""The messages that have rows; their number in the union of headers, where 2 is a dictionary's, which has a batch within."""
+_HEADER = 2
+_DATA = 1
+_LENGTH, _NODES, _COMPRESSION = 0, 1, 3
+_NODE_BYTES = 16
+"""A node's length, and how many of it are null: two integers of 64 bits."""
+_CELL_BYTES = 8
+
+
+def too_large(most_bytes: int, what: str) -> UserError:
+    """Return the refusal of what would unfold to too much."""
+    hint = "send fewer rows at once"
+    return UserError(f"the body unfolds to more than {most_bytes / 2**20:g} MiB: {what}", code="unfolds-too-large", hint=hint)
+
+
+def check_stream(body: Any, most_bytes: int) -> bool:
+    """Look at the messages of a stream.
+
+    Args:
+        body: The whole stream.
+        most_bytes: The largest table that it may be: rows by columns by eight bytes.
+
+    Returns:
+        Whether some of it is compressed: then it has to be read where memory is bounded.
+
+    Raises:
+        UserError: It has too many rows.
+        Exception: What pyarrow and struct raise on damaged streams.
+    """
+    import pyarrow as pa
+
+    compressed, cells = False, 0
+    for message in pa.ipc.MessageReader.open_stream(pa.py_buffer(body)):
+        if message.type not in _BATCHES:
+            continue
+        batch = _Table.root(bytes(message.metadata)).table(_HEADER)
+        if message.type == "dictionary":
+            batch = batch.table(_DATA)
+        compressed = compressed or batch.has(_COMPRESSION)
+        cells += max(0, batch.number(_LENGTH)) + sum(batch.lengths(_NODES))
+        if cells * _CELL_BYTES > most_bytes:
+            raise too_large(most_bytes, "it has too many rows")
+    return compressed
+
+
+def check_table(table: pyarrow.Table, most_bytes: int) -> None:
+    """Look at a table whose columns may share their texts, before each cell gets its own.
+
+    Raises:
+        UserError: It has columns within columns, or its texts are too large together.
+        pyarrow.ArrowInvalid: Its parts do not fit each other.
+    """
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    table.validate(full=True)  # before anything looks into it
+    kinds = table.schema.types
+    if all(map(pa.types.is_primitive, {kind.id: kind for kind in kinds}.values())):
+        return  # numbers, times: as large in memory as in the stream
+    total = 0
+    for name, kind, column in zip(table.column_names, kinds, table.columns, strict=True):
+        inner = kind.value_type if pa.types.is_dictionary(kind) else kind
+        if pa.types.is_nested(inner) or pa.types.is_run_end_encoded(inner) or pa.types.is_union(inner) or pa.types.is_dictionary(inner):
+            raise UserError(f"the column {name[:80]!r} has the type {str(kind)[:80]}, which no column here can have", code="bad-body")
+        for chunk in column.chunks:
+            if _is_view(kind):
+                total += sum(_viewed(chunk))
+            elif inner is not kind and _is_view(inner):
+                total += len(chunk) * max(_viewed(chunk.dictionary), default=0)
+            elif inner is not kind and _is_text(inner):
+                lengths = pc.binary_length(chunk.dictionary)
+                total += pc.sum(lengths.take(chunk.indices)).as_py() or 0
+    if total > most_bytes:
+        raise too_large(most_bytes, "its texts are repeated too often")
+
+
+def _is_view(kind: pyarrow.DataType) -> bool:
+    import pyarrow as pa
+
+    return bool(pa.types.is_string_view(kind) or pa.types.is_binary_view(kind))
+
+
+def _viewed(chunk: pyarrow.Array) -> memoryview[int]:
+    """Return how many bytes each view's text has; several may look at the same bytes.
+
+    A view has sixteen bytes, the first four are the length of its text. Source:
+    https://arrow.apache.org/docs/format/Columnar.html#variable-size-binary-view-layout (read 2026-11).
+    """
+    views = memoryview(chunk.buffers()[1]).cast("B").cast("i")[: 4 * (chunk.offset + len(chunk))]
+    return views[4 * chunk.offset :: 4]
+
+
+def _is_text(kind: pyarrow.DataType) -> bool:
+    import pyarrow as pa
+
+    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_binary(kind) or pa.types.is_large_binary(kind))
+
+
+class _Table:
+    """A table of flatbuffers.
+
+    Args:
+        content: The whole buffer.
+        at: Where the table begins.
+    """
+
+    def __init__(self, content: bytes, at: int) -> None:
+        self._content = content
+        self._at = at
+        self._fields = at - self._read("<i", at)
+
+    @classmethod
+    def root(cls, content: bytes) -> _Table:
+        return cls(content, struct.unpack_from("<I", content)[0])
+
+    def _read(self, form: str, at: int) -> int:
+        if at < 0:
+            raise ValueError("a place before the buffer")
+        return int(struct.unpack_from(form, self._content, at)[0])
+
+    def _place(self, field: int) -> int | None:
+        entry = 4 + 2 * field
+        if entry >= self._read("<H", self._fields):
+            return None
+        offset = self._read("<H", self._fields + entry)
+        return self._at + offset if offset else None
+
+    def has(self, field: int) -> bool:
+        return self._place(field) is not None
+
+    def number(self, field: int) -> int:
+        place = self._place(field)
+        return 0 if place is None else self._read("<q", place)
+
+    def table(self, field: int) -> _Table:
+        place = self._place(field)
+        if place is None:
+            raise ValueError("a message without its table")
+        return _Table(self._content, place + self._read("<I", place))
+
+    def lengths(self, field: int) -> list[int]:
+        place = self._place(field)
+        if place is None:
+            return []
+        start = place + self._read("<I", place)
+        end = start + 4 + self._read("<I", start) * _NODE_BYTES
+        if end > len(self._content):
+            raise ValueError("more nodes than there is room for")
+        lengths = memoryview(self._content[start + 4 : end]).cast("q")[:: _NODE_BYTES // 8].tolist()
+        if min(lengths, default=0) < 0:
+            raise ValueError("a column of less than nothing")
+        return lengths

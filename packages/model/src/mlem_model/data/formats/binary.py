@@ -1,0 +1,270 @@
+"""Binary formats: how arrays, frames and series travel faster than as JSON.
+
+Sources: the npy format, https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html; Arrow's streaming format,
+https://arrow.apache.org/docs/format/Columnar.html#ipc-streaming-format (both read 2026-11).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+import io
+import math
+import re
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from mlem_model.data.types.arrays import NdarrayType
+from mlem_model.data.types.base import DataType
+from mlem_model.data.types.columns import Categories, family_of
+from mlem_model.data.types.frames import DataFrameType
+from mlem_model.data.types.images import MEDIA_TYPES, ImageType
+from mlem_model.data.types.optional import OptionalType
+from mlem_model.data.types.primitive import PrimitiveType
+from mlem_model.data.types.scalars import kind_of
+from mlem_model.data.types.series import SeriesType
+from mlem_model.errors import DataError, UserError
+
+if TYPE_CHECKING:
+    import pyarrow
+
+JSON = "application/json"
+NPY = "application/x-npy"
+ARROW = "application/vnd.apache.arrow.stream"
+OCTETS = "application/octet-stream"
+PNG = "image/png"
+JPEG_LIKE = frozenset(MEDIA_TYPES) - {PNG}
+"""Media types that are read and never written: some lose what they are given."""
+
+ReadArrow = Callable[["bytes | bytearray"], "pyarrow.Table"]
+
+_LEVEL = re.compile(r"__index_level_\d+__")
+"""Source: https://arrow.apache.org/docs/python/pandas.html, section "Handling pandas Indexes" (read 2026-11)."""
+_IN_ARROW = frozenset({"int", "float", "bool", "str", "nullable", "datetime"})
+"""Families of columns that come back from Arrow as they were."""
+
+
+def formats_of(data_type: DataType) -> tuple[str, ...]:
+    """Return the media types of the binary formats that values of a type can travel in here, the best first.
+
+    A format is listed only where every value comes back as it was.
+    """
+    if isinstance(data_type, NdarrayType):
+        plain = kind_of(data_type.dtype) in ("int", "float", "bool") and not data_type.masked
+        table = plain and len(data_type.shape) == 2 and data_type.shape[0] is None and bool(data_type.shape[1])
+        return (NPY,) * plain + (ARROW,) * (table and _has_arrow())
+    if isinstance(data_type, DataFrameType):
+        return (ARROW,) if _has_arrow() and all(_in_arrow(data_type, at) for at in range(len(data_type.columns))) else ()
+    if isinstance(data_type, SeriesType):
+        fits = data_type.table is None and _fits_arrow(data_type.dtype, data_type.items, data_type.categories)
+        return (ARROW,) if _has_arrow() and fits else ()
+    if isinstance(data_type, PrimitiveType) and data_type.ptype == "bytes":
+        return (OCTETS,)
+    return (PNG, *(media_type for media_type in MEDIA_TYPES if media_type != PNG)) if isinstance(data_type, ImageType) else ()
+
+
+def _in_arrow(data_type: DataFrameType, at: int) -> bool:
+    name = data_type.names[at]
+    return _fits_arrow(data_type.dtypes[at], data_type.items.get(name), data_type.categories.get(name))
+
+
+def _fits_arrow(dtype: str, items: DataType | None, categories: Categories | None) -> bool:
+    family = family_of(dtype)
+    if family == "category":
+        return categories is not None and categories.dtype is None and len(set(map(type, categories.values))) == 1
+    plain = items.dtype if isinstance(items, OptionalType) and items.missing == "None" else items
+    texts = isinstance(plain, PrimitiveType) and plain.ptype in ("str", "bytes")
+    return family in _IN_ARROW or (family == "object" and texts)
+
+
+def dump(data_type: DataType, value: Any, media_type: str) -> bytes:
+    """Write a value that `DataType.accept` returned, or a method answered.
+
+    Args:
+        data_type: Its type; `formats_of` has the media type.
+        value: The value.
+        media_type: One of those; an image is written as a PNG, whatever is asked for.
+    """
+    buffer = io.BytesIO()
+    if media_type == NPY:
+        return _write_npy(value)
+    if isinstance(data_type, ImageType):
+        return data_type.dump(value)
+    if media_type == OCTETS:
+        return bytes(value)
+    import pyarrow as pa
+
+    table = to_arrow(data_type, value)
+    with pa.ipc.new_stream(buffer, table.schema) as writer:
+        writer.write_table(table)
+    return buffer.getvalue()
+
+
+def written_as(data_type: DataType, media_type: str) -> str:
+    """Return the media type of what `dump` writes."""
+    return PNG if isinstance(data_type, ImageType) else media_type
+
+
+def load(data_type: DataType, body: bytes | bytearray, media_type: str, path: str = "data", *, read: ReadArrow | None = None) -> Any:
+    """Read a value, and check it as `DataType.decode` does.
+
+    Args:
+        data_type: What it has to be.
+        body: The whole body; an array is a view of it, which can be written to where the body is a bytearray.
+        media_type: One of `formats_of`.
+        path: Where it is, for messages.
+        read: Reads a stream of Arrow, and sees that its parts fit, where it is from somebody who is not trusted; None where it is.
+
+    Raises:
+        UserError: The body is damaged, or not in this format; or it unfolds to too much.
+        DataError: The value does not fit.
+    """
+    if isinstance(data_type, ImageType):
+        return data_type.load(bytes(body), path)
+    if media_type == OCTETS:
+        return bytes(body)
+    try:
+        value = _read_npy(body) if media_type == NPY else _from_arrow(data_type, (read or _read_arrow)(body))
+    except (DataError, UserError):
+        raise
+    except Exception as error:  # numpy and pyarrow raise what they like on damaged input
+        raise UserError(f"the body is not of type {media_type}", code="bad-body", hint="send it whole, or as JSON") from error
+    return data_type.accept(value, path)
+
+
+def _nullable() -> dict[Any, Any]:
+    """Map Arrow's types to those of pandas that keep integers beside missing values."""
+    import pandas as pd
+    import pyarrow as pa
+
+    names = [f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64)]
+    mapped = {
+        getattr(pa, name)(): pd.array(
+            [], dtype=name.replace("uint", "UInt").replace("int", "Int") if name[0] == "u" else name.title()
+        ).dtype
+        for name in names
+    }
+    return {**mapped, pa.bool_(): pd.BooleanDtype(), pa.float32(): pd.Float32Dtype(), pa.float64(): pd.Float64Dtype()}
+
+
+def _has_arrow() -> bool:
+    return importlib.util.find_spec("pyarrow") is not None
+
+
+def _write_npy(value: Any) -> bytes:
+    """Write an array with one copy of its data."""
+    import numpy as np
+
+    array = np.asarray(value)
+    if array.dtype.hasobject:
+        raise ValueError("an array of objects has no form but a pickle")
+    head = io.BytesIO()
+    described = np.lib.format.header_data_from_array_1_0(array)
+    np.lib.format.write_array_header_1_0(head, described)
+    plain = array.T if described["fortran_order"] else np.ascontiguousarray(array)
+    return b"".join((head.getvalue(), plain.reshape(-1).view(np.uint8).data if plain.size else b""))
+
+
+def _read_npy(body: bytes | bytearray) -> Any:
+    """Read an array without a copy; its length is checked before anything is allocated."""
+    import numpy as np
+
+    head = io.BytesIO(bytes(body[:65536]))
+    version = np.lib.format.read_magic(head)
+    read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+    shape, fortran, dtype = read(head)
+    count, offset = math.prod(shape), head.tell()
+    if dtype.hasobject or count * dtype.itemsize != len(body) - offset:
+        raise ValueError("the body is cut short, too long, or has objects")
+    flat = np.frombuffer(body, dtype=dtype, count=count, offset=offset) if count else np.empty(0, dtype)
+    return flat.reshape(shape[::-1]).T if fortran else flat.reshape(shape)
+
+
+def is_plain_npy(body: bytes | bytearray) -> bool:
+    """Say whether a body seems to be an array of float64, which most are: it is used as it is, however large."""
+    return b"'descr': '<f8'" in body[:128]
+
+
+def is_table(data_type: DataType) -> bool:
+    """Say whether values of a type are tables: frames, series, and arrays of one or two dimensions."""
+    if isinstance(data_type, NdarrayType):
+        return len(data_type.shape) in (1, 2) and data_type.shape[0] is None and data_type.dtype != "object"
+    return isinstance(data_type, DataFrameType | SeriesType)
+
+
+def to_arrow(data_type: DataType, value: Any) -> pyarrow.Table:
+    """Return a value as a table of Arrow; the columns of an array are numbered, a single one is called ``value``."""
+    import pyarrow as pa
+
+    if isinstance(data_type, DataFrameType):
+        return pa.Table.from_pandas(_flattened(data_type, value), preserve_index=False)
+    if isinstance(data_type, SeriesType):
+        return pa.table({str(data_type.name): pa.Array.from_pandas(value)})
+    if value.ndim == 1:
+        return pa.table({"value": value})
+    return pa.table({str(column): value[:, column] for column in range(value.shape[1])})
+
+
+def _flattened(data_type: DataFrameType, value: Any) -> Any:
+    """Return a frame whose columns have their names on the wire, those of the index among them."""
+    import pandas as pd
+
+    if not data_type.index_cols:
+        frame = value.copy(deep=False)
+        frame.columns = [str(label) for label in value.columns]
+        return frame
+    return pd.DataFrame(data_type.flatten(value))
+
+
+def _with_own_names(frame: Any, data_type: DataType) -> Any:
+    """Name the levels of an index that Arrow has written as columns of its own, ``__index_level_0__``; leave out what only counts rows."""
+    index_cols = getattr(data_type, "index_cols", ())
+    levels = [name for name in frame.columns if _LEVEL.fullmatch(str(name))]
+    named = dict(zip(levels, map(str, index_cols), strict=False)) if not set(map(str, index_cols)) & set(frame.columns) else {}
+    return frame.rename(columns=named).drop(columns=[name for name in levels if name not in named])
+
+
+def _with_floats(table: pyarrow.Table, data_type: DataType) -> pyarrow.Table:
+    """Give columns without a value, which have no type, the one that they are to have, where it has such values."""
+    import pyarrow as pa
+
+    dtypes = dict(zip(data_type.names, data_type.dtypes, strict=True)) if isinstance(data_type, DataFrameType) else {}
+    for at, field in enumerate(table.schema):
+        if pa.types.is_null(field.type) and family_of(dtypes.get(field.name, "object")) == "float":
+            table = table.set_column(at, field.name, table.column(at).cast(pa.float64()))
+    return table
+
+
+def _read_arrow(body: bytes | bytearray) -> pyarrow.Table:
+    import pyarrow as pa
+
+    with pa.ipc.open_stream(pa.py_buffer(body)) as reader:
+        table = reader.read_all()
+    table.validate(full=True)
+    return table
+
+
+def _stacked(table: pyarrow.Table) -> Any:
+    """Return columns as one array."""
+    import numpy as np
+    import pyarrow as pa
+
+    batches = table.to_batches()
+    if len(batches) == 1 and len({kind.id for kind in table.schema.types}) == 1:
+        with contextlib.suppress(pa.ArrowException, TypeError):  # it takes numbers without nulls alone
+            return batches[0].to_tensor().to_numpy()
+    return np.column_stack([column.to_numpy() for column in table.columns])
+
+
+def _from_arrow(data_type: DataType, table: pyarrow.Table) -> Any:
+    if isinstance(data_type, NdarrayType):
+        return _stacked(table)
+    exact = any(family_of(dtype) == "nullable" for dtype in getattr(data_type, "dtypes", (getattr(data_type, "dtype", ""),)))
+    table = _with_floats(table, data_type)
+    frame = table.replace_schema_metadata().to_pandas(types_mapper=_nullable().get if exact else None)
+    frame = _with_own_names(frame, data_type)
+    if isinstance(data_type, SeriesType):
+        if frame.shape[1] != 1:
+            raise DataError("data", "one column", f"{frame.shape[1]} columns")
+        return frame.iloc[:, 0].rename(data_type.name)
+    return frame

@@ -1,0 +1,180 @@
+"""Data types: what a method takes and returns, as a schema, and how it travels as JSON.
+
+Arrays, frames and series are recognised by the name of their class, so that importing this module imports neither numpy
+nor pandas.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+import sys
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, Discriminator, Tag, TypeAdapter
+
+from mlem_model.data.types.arrays import NdarrayType, NumberType
+from mlem_model.data.types.base import DataType, Json, module_of, name_of
+from mlem_model.data.types.classes import ClassType
+from mlem_model.data.types.columns import Categories
+from mlem_model.data.types.containers import DictType, ListType, MappingType, TupleType, wrong_key
+from mlem_model.data.types.difference import difference
+from mlem_model.data.types.frames import DataFrameType
+from mlem_model.data.types.images import ImageType
+from mlem_model.data.types.literal import LiteralType
+from mlem_model.data.types.optional import OptionalType
+from mlem_model.data.types.polars import PolarsType
+from mlem_model.data.types.primitive import PrimitiveType
+from mlem_model.data.types.series import SeriesType
+from mlem_model.data.types.sets import SetType
+from mlem_model.data.types.sparse import SparseType
+from mlem_model.data.types.standard import StandardType
+from mlem_model.data.types.structured import StructuredType
+from mlem_model.data.types.union import UnionType
+from mlem_model.data.types.unspecified import UnspecifiedType
+from mlem_model.errors import DataError
+
+__all__ = [
+    "AnyDataType", "Categories", "ClassType", "DataFrameType", "DataType", "DictType", "ImageType", "Json", "ListType", "LiteralType",
+    "MappingType", "NdarrayType", "NumberType", "OptionalType", "PolarsType", "PrimitiveType", "SeriesType", "SetType", "SparseType",
+    "StandardType", "StructuredType", "TupleType", "UnionType", "UnspecifiedType", "difference", "equal", "first_row", "infer",
+    "parse_type", "wrong_key",
+]  # fmt: skip
+
+_CLASSES: tuple[type[DataType], ...] = (
+    NumberType, StructuredType, NdarrayType, DataFrameType, SeriesType, SparseType, PolarsType, ImageType, ClassType, StandardType,
+    PrimitiveType, ListType, TupleType, DictType, MappingType, SetType, OptionalType, UnionType, LiteralType, UnspecifiedType,
+)  # fmt: skip
+
+
+def _tag(data: Any) -> str | None:
+    if isinstance(data, DataType):
+        return data.type
+    if not isinstance(data, dict):
+        return None
+    word = data.get("type")
+    if word == "list" and "items" in data:
+        return "list04"
+    return {"array": "list", "binary": "binary"}.get(word, word) if isinstance(word, str) else None
+
+
+def _list_of_04(data: Any) -> Any:
+    return data if isinstance(data, DataType) else {**data, "as_list": True}
+
+
+def _binary_of_04(data: Any) -> Any:
+    return data if isinstance(data, DataType) else {"ptype": "bytes"}
+
+
+class _ByWord(Discriminator):
+    """A discriminator that can be part of ``AnyDataType | None``: unions of types hash what they are made of."""
+
+    __hash__ = object.__hash__
+
+
+AnyDataType = Annotated[
+    Annotated[PrimitiveType, Tag("primitive")]
+    | Annotated[NumberType, Tag("number")]
+    | Annotated[NdarrayType, Tag("ndarray")]
+    | Annotated[DataFrameType, Tag("dataframe")]
+    | Annotated[SeriesType, Tag("series")]
+    | Annotated[StructuredType, Tag("structured")]
+    | Annotated[SparseType, Tag("sparse")]
+    | Annotated[PolarsType, Tag("polars")]
+    | Annotated[ImageType, Tag("image")]
+    | Annotated[ClassType, Tag("class")]
+    | Annotated[StandardType, Tag("standard")]
+    | Annotated[ListType, Tag("list")]
+    | Annotated[TupleType, Tag("tuple")]
+    | Annotated[TupleType, BeforeValidator(_list_of_04), Tag("list04")]
+    | Annotated[DictType, Tag("dict")]
+    | Annotated[MappingType, Tag("d_dict")]
+    | Annotated[SetType, Tag("set")]
+    | Annotated[OptionalType, Tag("optional")]
+    | Annotated[UnionType, Tag("union")]
+    | Annotated[LiteralType, Tag("literal")]
+    | Annotated[PrimitiveType, BeforeValidator(_binary_of_04), Tag("binary")]
+    | Annotated[UnspecifiedType, Tag("unspecified")],
+    _ByWord(
+        _tag,
+        custom_error_type="value_error",
+        custom_error_context={"error": f"expected a data type, with one of {', '.join(cls.type for cls in _CLASSES)} as its type"},
+    ),
+]
+"""Any of the data types, told apart by ``type``; the spellings of MLEM 0.4 are accepted."""
+
+for _class in _CLASSES:
+    # the classes are built when they are first used: most programs use a few
+    vars(sys.modules[_class.__module__])["AnyDataType"] = AnyDataType
+
+
+@functools.cache
+def _adapter() -> TypeAdapter[Any]:
+    return TypeAdapter(AnyDataType)
+
+
+def parse_type(data: Any) -> DataType:
+    """Build a data type from plain data.
+
+    Raises:
+        pydantic.ValidationError: It is none.
+    """
+    parsed: DataType = _adapter().validate_python(data)
+    return parsed
+
+
+def infer(value: Any, path: str = "data") -> DataType:
+    """Describe a value.
+
+    Args:
+        value: A Python value; containers are looked into.
+        path: Where it is, for messages.
+
+    Raises:
+        DataError: No data type describes it.
+
+    Example:
+        >>> infer([1, 2.5]).model_dump()
+        {'type': 'list', 'dtype': {'type': 'primitive', 'ptype': 'float'}, 'size': None}
+    """
+    for cls in _CLASSES:
+        found = cls.of(value, lambda item: infer(item, path))
+        if found is not None:
+            return found
+    raise DataError(
+        path,
+        "a number, string, boolean, bytes, date, time, None, a list, tuple, set or dict of them, an enum, a dataclass, an array of numpy,"
+        " or a frame or series of pandas",
+        name_of(value),
+    )
+
+
+def equal(a: Json, b: Json, rel_tol: float = 1e-5) -> bool:
+    """Compare two encoded answers.
+
+    Args:
+        a: What `DataType.encode` wrote.
+        b: The same, computed elsewhere.
+        rel_tol: Relative tolerance between floats; another machine's arithmetic may round differently. Around zero the
+            absolute tolerance is 1e-8. All else is compared exactly.
+    """
+    if isinstance(a, dict):
+        return isinstance(b, dict) and a.keys() == b.keys() and all(equal(item, b[key], rel_tol) for key, item in a.items())
+    if isinstance(a, list):
+        return isinstance(b, list) and len(a) == len(b) and all(equal(x, y, rel_tol) for x, y in zip(a, b, strict=True))
+    kinds = {type(a), type(b)}
+    if kinds == {float} or kinds == {int, float}:
+        try:
+            return math.isclose(a, b, rel_tol=rel_tol, abs_tol=1e-8) or (math.isnan(a) and math.isnan(b))
+        except OverflowError:  # an integer beyond the range of floats
+            return False
+    return len(kinds) == 1 and bool(a == b)
+
+
+def first_row(value: Any) -> Any:
+    """Return the sample row of a value: the first row of an array, frame or series in the same container; else the value itself."""
+    if module_of(value) == "pandas" and hasattr(value, "iloc"):
+        return value.iloc[:1]
+    if module_of(value) == "numpy" and getattr(value, "ndim", 0) > 0:
+        return value[:1]
+    return value

@@ -1,0 +1,41 @@
+"""`UnspecifiedType`: any value; what a model saved without a sample takes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, ClassVar, Self
+
+from mlem_model.data.types.base import DataType, Json, name_of
+from mlem_model.data.types.notes import note
+from mlem_model.errors import DataError
+
+_OF_JSON = (str, int, float, bool, type(None), list, dict)
+
+
+class UnspecifiedType(DataType):
+    """Any value that can travel as JSON; decoding leaves it as JSON has it."""
+
+    type: ClassVar[str] = "unspecified"
+
+    @classmethod
+    def of(cls, value: Any, infer: Callable[[Any], DataType]) -> Self | None:
+        """No value is of this type by itself: see `DataType.of`."""
+        return None
+
+    def json_schema(self) -> dict[str, Any]:
+        """See `DataType.json_schema`."""
+        return {}
+
+    def encode(self, value: Any, path: str = "data") -> Json:
+        """See `DataType.encode`; the value's own type says how."""
+        from mlem_model.data.types.any import infer  # late: infer knows every type, this one too
+
+        if type(value) not in _OF_JSON:
+            got = name_of(value)
+            hint = "save the model with sample_data=, or with an annotation, so that it comes as it is"
+            note(f"{got} reaches the model as JSON has it; {hint}", DataError(path, "a value that JSON has", got, hint=hint))
+        return infer(value, path).encode(value, path)
+
+    def decode(self, payload: Json, path: str = "data") -> Any:
+        """See `DataType.decode`."""
+        return payload

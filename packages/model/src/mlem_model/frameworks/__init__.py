@@ -1,0 +1,1 @@
+"""How kinds of Python objects are saved and loaded: one module for each framework."""

@@ -1,0 +1,1 @@
+"""What MLEM 0.4 wrote, translated; to go with 1.0."""

@@ -1,0 +1,1 @@
+"""Saved models: metadata, methods, signatures, samples, saving and loading."""

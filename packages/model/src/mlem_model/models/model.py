@@ -1,0 +1,333 @@
+"""`Model`: what is known of a saved object without loading it: methods, signatures, a sample, requirements, artifacts."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, Literal, Self
+
+from pydantic import Field, PrivateAttr
+
+from mlem_model.artifacts.artifact import Artifact
+from mlem_model.artifacts.requirement import Requirement
+from mlem_model.data.types.any import AnyDataType, Json, wrong_key
+from mlem_model.data.types.base import name_of
+from mlem_model.errors import DataError, UserError
+from mlem_model.models.calling import finished
+from mlem_model.models.request_bodies import NOTHING, value_of_body
+from mlem_model.objects.grown import Grown
+from mlem_model.objects.object import MlemObject, Value, one_line
+from mlem_model.objects.validation import did_you_mean
+
+PREDICT = "predict"
+ALIAS = "data"
+"""MLEM 0.4 renames the only argument of a method to this word in its requests."""
+
+
+class Argument(Value):
+    """An argument of a method.
+
+    Attributes:
+        name: As in the method's Python signature.
+        data_type: What it takes.
+        required: Whether a call must give it.
+        default: What the method uses when it is not given, encoded.
+        kind: How a Python caller may give it.
+    """
+
+    name: str
+    data_type: AnyDataType
+    required: bool = True
+    default: Json = None
+    kind: Literal["positional_or_keyword", "positional_only", "keyword_only"] = "positional_or_keyword"
+
+
+class Method(Grown):
+    """A method of a model.
+
+    Attributes:
+        name: The attribute of the object that is called; ``__call__`` for the object itself.
+        args: Its arguments, in order.
+        returns: What it answers.
+        rowwise: Whether each row of the answer depends on the same row of the only argument alone, as a call of several rows and
+            calls of single ones showed when the model was saved: calls of several callers may then be joined into one.
+        streams: Whether it answers item by item, as a generator does; ``returns`` describes all items together.
+        keeps_index: Whether it answers a frame or a series with its index, which it does not look at: then the index does not travel, and
+            who calls gives it to the answer.
+    """
+
+    _LATER: ClassVar[frozenset[str]] = frozenset({"streams", "keeps_index"})
+
+    name: str
+    args: tuple[Argument, ...] = ()
+    returns: AnyDataType
+    rowwise: bool = False
+    streams: bool = False
+    keeps_index: bool = False
+
+    def bind(self, args: Sequence[Any], kwargs: Mapping[str, Any], *, called: str = PREDICT) -> dict[str, Json]:
+        """Match the arguments of a call with the signature, and encode them; see `match`.
+
+        Returns:
+            The body of a request: encoded values by the names of the arguments.
+
+        Raises:
+            UserError: There are too many, too few, or unknown arguments.
+            DataError: A value does not fit.
+        """
+        return self.encode_args(self.match(args, kwargs, called=called))
+
+    def encode_args(self, values: Mapping[str, Any]) -> dict[str, Json]:
+        """Encode the values of arguments.
+
+        Args:
+            values: What `match` returned.
+
+        Raises:
+            DataError: A value does not fit.
+        """
+        return {
+            argument.name: argument.data_type.encode(values[argument.name], argument.name)
+            for argument in self.args
+            if argument.name in values
+        }
+
+    def match(self, args: Sequence[Any], kwargs: Mapping[str, Any], *, called: str = PREDICT) -> dict[str, Any]:
+        """Match the arguments of a call with the signature.
+
+        Args:
+            args: Positional arguments.
+            kwargs: Arguments by name; the only argument may also be called ``data``.
+            called: The method's public name, for messages.
+
+        Returns:
+            Values by the names of the arguments.
+
+        Raises:
+            UserError: There are too many, too few, or unknown arguments.
+        """
+        by_position = [argument for argument in self.args if argument.kind != "keyword_only"]
+        if len(args) > len(by_position):
+            raise self._bad_arguments(f"{called} takes {_count(by_position)}, got {len(args)}", called)
+        values = {argument.name: value for argument, value in zip(by_position, args, strict=False)}
+        for name, value in self._without_alias(kwargs).items():
+            if name in values:
+                raise self._bad_arguments(f'{called} got several values for the argument "{name}"', called)
+            if name not in self._names:
+                raise self._bad_arguments(f'{called} has no argument "{name}"', called, did_you_mean(name, self._names))
+            values[name] = value
+        missing = [argument.name for argument in self.args if argument.required and argument.name not in values]
+        if missing:
+            raise self._bad_arguments(f"{called} needs the argument{'s' * (len(missing) > 1)} {', '.join(missing)}", called)
+        return values
+
+    def decode_args(self, payload: Json) -> dict[str, Any]:
+        """Decode the body of a request.
+
+        Args:
+            payload: Parsed JSON, ``{argument: value}``; the only argument may be called ``data``. Where one argument is required, its value
+                may come under the names that MLflow and TensorFlow Serving have for it: see `mlem_model.models.request_bodies`.
+
+        Returns:
+            Values by the names of the arguments; the ones that were not given are left to the method.
+
+        Raises:
+            DataError: It is no such object, or a value does not fit; the path starts with the argument's name.
+        """
+        payload = self._arguments_in(payload)
+        missing = [argument.name for argument in self.args if argument.required and argument.name not in payload]
+        if missing or not payload.keys() <= set(self._names):
+            error = wrong_key("body", self._names if payload.keys() - set(self._names) else missing, list(payload), "argument")
+            raise DataError(error.path, error.expected, error.got, hint=error.hint or self._shape(payload))
+        return {
+            argument.name: argument.data_type.decode(payload[argument.name], argument.name)
+            for argument in self.args
+            if argument.name in payload
+        }
+
+    def call(self, obj: Any, values: Mapping[str, Any]) -> Any:
+        """Call the method of a loaded object, and wait for its answer.
+
+        Args:
+            obj: The object.
+            values: What `decode_args` returned.
+
+        Returns:
+            The answer, complete and not encoded; that of a stream is a list.
+        """
+        return finished(self.begin(obj, values))
+
+    def begin(self, obj: Any, values: Mapping[str, Any]) -> Any:
+        """Call the method of a loaded object; its answer may have to be awaited, or come item by item. See `mlem_model.models.calling`.
+
+        Args:
+            obj: The object.
+            values: What `decode_args` returned.
+        """
+        function = obj if self.name == "__call__" else getattr(obj, self.name)
+        given = [argument for argument in self.args if argument.name in values]
+        # by position where that is sure: what is wrapped may call its arguments otherwise than its signature says
+        first = [argument for argument in given if _is_by_position(argument)]
+        named = {argument.name: values[argument.name] for argument in given if not _is_by_position(argument)}
+        return function(*(values[argument.name] for argument in first), **named)
+
+    @property
+    def _names(self) -> list[str]:
+        return [argument.name for argument in self.args]
+
+    def _arguments_in(self, payload: Json) -> dict[str, Any]:
+        """Find the arguments in the body of a request."""
+        required = [argument for argument in self.args if argument.required]
+        only = required[0] if len(required) == 1 else self.args[0] if len(self.args) == 1 else None
+        if isinstance(payload, dict) and (payload.keys() <= set(self._names) or payload.keys() == {ALIAS}):
+            return self._without_alias(payload)
+        if only is not None:
+            value = value_of_body(payload, only.data_type)
+            if value is not NOTHING:
+                return {only.name: value}
+        if not isinstance(payload, dict):
+            hint = self._shape(payload)
+            raise DataError("body", f"an object with the arguments {', '.join(self._names)}", name_of(payload), hint=hint)
+        return dict(payload)
+
+    def _shape(self, payload: Json) -> str:
+        """Show the shape of a body, with the caller's own data in it where it is one value."""
+        if len(self.args) != 1:
+            return "send {" + ", ".join(f'"{name}": ...' for name in self._names) + "}"
+        name = self.args[0].name
+        own = payload.get(name, NOTHING) if isinstance(payload, dict) and (not payload or name in payload) else payload
+        return f'send {{"{name}": {"..." if own is NOTHING else json.dumps(own, ensure_ascii=False)[:200]}}}'
+
+    def _without_alias(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        if len(self.args) == 1 and values.keys() == {ALIAS}:
+            return {self.args[0].name: values[ALIAS]}
+        return dict(values)
+
+    def _bad_arguments(self, message: str, called: str, hint: str | None = None) -> UserError:
+        signature = f"{called}({', '.join(a.name if a.required else f'{a.name}={a.default!r}' for a in self.args)})"
+        return UserError(message, code="bad-arguments", known=self._names, hint=hint or f"its signature is {signature}")
+
+
+def _is_by_position(argument: Argument) -> bool:
+    """Whether an argument is given by position: required ones are in front of all others, those without a place in a request too."""
+    return argument.kind == "positional_only" or (argument.required and argument.kind == "positional_or_keyword")
+
+
+def _count(arguments: Sequence[Argument]) -> str:
+    return "no arguments" if not arguments else "1 argument" if len(arguments) == 1 else f"{len(arguments)} arguments"
+
+
+class Sample(Value):
+    """One call of a method, recorded when the model was saved.
+
+    Attributes:
+        args: Encoded values by the names of the arguments.
+        returns: The encoded answer.
+    """
+
+    args: dict[str, Json]
+    returns: Json
+
+
+class _SavedAt:
+    """Where metadata was written to or read from: no part of its content, so models are equal wherever they are."""
+
+    def __init__(self, source: str | None = None) -> None:
+        self.source = source
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _SavedAt)
+
+    def __hash__(self) -> int:
+        return 0
+
+
+class Model(MlemObject):
+    """The metadata of a saved model.
+
+    Attributes:
+        model_type: How the object is saved and loaded: ``sklearn``, ``callable``.
+        artifacts: Its files.
+        methods: What can be called, by public name.
+        samples: A recorded call of each method that was tried when the model was saved.
+        requirements: The packages that it needs.
+        python: The version of Python that saved it.
+        params: What the user recorded beside it.
+        public_sample: Whether a deployment shows the sample rows to its callers.
+    """
+
+    object_type: ClassVar[str] = "model"
+
+    model_type: str
+    artifacts: dict[str, Artifact]
+    methods: dict[str, Method]
+    samples: dict[str, Sample] = Field(default_factory=dict)
+    requirements: tuple[Requirement, ...] = ()
+    python: str = Field(default="", pattern=r"^([0-9]+\.[0-9]+[0-9A-Za-z.+-]*)?$", max_length=50)
+    params: dict[str, Any] = Field(default_factory=dict)
+    public_sample: bool = True
+
+    _saved_at: _SavedAt = PrivateAttr(default_factory=_SavedAt)
+
+    def __repr__(self) -> str:
+        source = self._saved_at.source
+        return one_line("Model", self.model_type, f"methods: {' '.join(self.methods)}", f"digest: {self.digest}", source or "")
+
+    __str__ = __repr__
+
+    def at(self, source: str) -> Self:
+        """Return the metadata, which knows from now on where it is: a program may name the model by it.
+
+        Args:
+            source: Path or URL of the ``.mlem`` file.
+        """
+        self._saved_at.source = source
+        return self
+
+    @classmethod
+    def from_data(cls, data: Mapping[str, Any], source: str, *, prefix: str = "") -> Self:
+        """See `MlemObject.from_data`; metadata that MLEM 0.4 wrote is translated.
+
+        Raises:
+            DeclarationError: A field is unknown, missing, or has no counterpart in this version.
+        """
+        if "processors" in data:
+            from mlem_model.legacy.model import translate  # late: most files are of this version
+
+            data = translate(data, source, prefix)
+        return super().from_data(data, source, prefix=prefix)
+
+    @property
+    def code(self) -> str | None:
+        """The only Python that can run its compiled code: ``3.11``; None when it has none, or nobody looked."""
+        return next((artifact.code for artifact in self.artifacts.values() if artifact.code), None)
+
+    @property
+    def digest(self) -> str:
+        """The identity of the content: 32 hex digits that do not depend on file names, folders or the time."""
+        content = self.model_dump(mode="json", exclude={"artifacts": {"__all__": {"uri"}}})
+        if self.public_sample:  # a field that came later: the digest of a model that was saved before stays
+            del content["public_sample"]
+        text = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False, default=str)
+        return hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()[:32]
+
+    def method(self, name: str) -> Method:
+        """Return the method of a public name.
+
+        Raises:
+            UserError: There is none.
+        """
+        return find_method(self.methods, name)
+
+
+def find_method(methods: Mapping[str, Method], name: str) -> Method:
+    """Return the method of a public name.
+
+    Raises:
+        UserError: There is none; the error knows those that exist.
+    """
+    if name not in methods:
+        known = sorted(methods)
+        raise UserError(f'the model has no method "{name}"', code="unknown-method", known=known, hint=did_you_mean(name, known))
+    return methods[name]

@@ -1,0 +1,90 @@
+"""`ModelType`: how a kind of Python object becomes a model."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from typing import IO, Any, ClassVar
+
+from mlem_model.artifacts.requirement import Requirement
+from mlem_model.models import pickling
+
+
+class ModelType(ABC):
+    """How a kind of object is recognised, saved and loaded. It is never instantiated.
+
+    Attributes:
+        type: The word in a model's file: ``sklearn``.
+        format: The word for the format of its artifact.
+        converts: Whether the artifact is another thing than the object, so that saving compares their answers.
+        made_by: The distribution that brings the class, with its version, where it is not one of ours; set when the class is found.
+        first_only: Whether a method's arguments but the first are knobs of the framework (``return_std``, ``num_iteration``), and not data.
+    """
+
+    type: ClassVar[str] = ""
+    format: ClassVar[str] = "pickle"
+    converts: ClassVar[bool] = False
+    made_by: ClassVar[str] = ""
+    first_only: ClassVar[bool] = True
+
+    @classmethod
+    @abstractmethod
+    def matches(cls, obj: Any) -> bool:
+        """Say whether an object is of this kind, by the names of its classes: no framework is imported to find out."""
+
+    @classmethod
+    @abstractmethod
+    def methods(cls, obj: Any) -> Mapping[str, str]:
+        """List what can be called.
+
+        Args:
+            obj: An object that matches.
+
+        Returns:
+            The attribute to call by public name. The first has to answer the sample; others that can't are left out.
+        """
+
+    @classmethod
+    def rowwise(cls, obj: Any, method: str) -> bool:
+        """Say whether the framework promises that a method answers row by row; where it does not, saving finds out.
+
+        Args:
+            obj: An object that matches.
+            method: The method's public name.
+        """
+        return False
+
+    @classmethod
+    def sample_of(cls, obj: Any, method: str, sample_data: Any) -> Any:
+        """Return the sample of a method: that of the first, unless the method takes something else.
+
+        Args:
+            obj: An object that matches.
+            method: The method's public name.
+            sample_data: The sample of the first method.
+        """
+        return sample_data
+
+    @classmethod
+    def dump(cls, obj: Any, file: IO[bytes]) -> frozenset[str]:
+        """Write the artifact.
+
+        Args:
+            obj: An object that matches.
+            file: Where to; it can be written, not read or sought.
+
+        Returns:
+            The modules that loading it needs.
+        """
+        return pickling.dump(obj, file)
+
+    @classmethod
+    def load(cls, file: IO[bytes], requirements: Sequence[Requirement] = (), trusted: Sequence[str] = ()) -> Any:
+        """Read the artifact, whose content has been verified.
+
+        Args:
+            file: The artifact.
+            requirements: The packages that it was saved with, for messages.
+            trusted: Classes that who loads it trusts, for formats that ask.
+        """
+        return pickling.load(file, requirements)

@@ -1,0 +1,308 @@
+"""Saving an object as a model, and loading, verifying and copying what was saved."""
+
+from __future__ import annotations
+
+import logging
+import platform
+import warnings
+from collections.abc import Mapping, Sequence, Set
+from pathlib import Path
+from typing import Any
+
+from mlem_model.artifacts import transfer as artifacts
+from mlem_model.artifacts.destination import destination
+from mlem_model.artifacts.destination_rules import Destination, samples_name
+from mlem_model.artifacts.requirements import complaints, resolve
+from mlem_model.artifacts.transfer import Opener, open_artifact
+from mlem_model.artifacts.trust import SAMPLES, Trust
+from mlem_model.data.dataset import Dataset, load_data, parse_data, save_data, serialize_data
+from mlem_model.data.formats.binary import is_table
+from mlem_model.data.types.any import difference, equal, infer
+from mlem_model.data.types.classes import class_types
+from mlem_model.errors import DataError, DeclarationError, PluginError, UserError
+from mlem_model.models import pickling
+from mlem_model.models.arguments import Signature
+from mlem_model.models.matching import kinds_of
+from mlem_model.models.model import Method, Model, Sample
+from mlem_model.models.model_type import ModelType
+from mlem_model.models.samples import all_samples, divide
+from mlem_model.models.signatures import Described, describe
+from mlem_model.objects.files import write_atomic
+from mlem_model.objects.object import EXTENSION
+from mlem_model.objects.validation import did_you_mean
+from mlem_model.objects.yaml_file import dump
+
+__all__ = ["DATA", "Dataset", "copy_model", "load_data", "load_model", "save", "save_data", "verify"]
+
+_log = logging.getLogger(__name__)
+
+CSV_ROWS = 100
+"""So many rows of the sample are tried as CSV."""
+DATA = "data"
+"""The key of a model's only artifact."""
+
+
+def save(
+    obj: Any,
+    path: Path | str,
+    *,
+    sample_data: Any = None,
+    params: Mapping[str, Any] | None = None,
+    format: str | None = None,
+    methods: Sequence[str] | None = None,
+    signature: Signature | None = None,
+    batch: bool | None = None,
+    public_sample: bool = True,
+    overwrite: bool = False,
+    model_types: Sequence[type[ModelType]],
+) -> Model | Dataset:
+    """Save an object: its artifact at ``<path>``, then what is known of it at ``<path>.mlem``; both, or neither.
+
+    Args:
+        obj: A model, or data.
+        path: Where to, with or without the extension ``.mlem``: a path, or a URL that fsspec knows.
+        sample_data: What a method of the model takes: several rows tell the types, the first is recorded with its answer. Of a
+            callable with several required arguments, a dict by name or a tuple by position.
+        params: What to record beside it.
+        format: The format of the artifact, of those that the kinds have; that of the first kind that matches when None.
+        methods: The methods that can be called, by name; those that the kind lists when None.
+        signature: What is known of the types of arguments and answers; see `mlem_model.models.arguments.types_of`.
+        batch: Whether calls of several callers may be joined; None to find out.
+        public_sample: Whether a deployment shows the sample row to its callers.
+        overwrite: Whether files that are there may be replaced, whatever they are. Those of an object of the same kind always are.
+        model_types: The kinds of objects that can be saved, the first that matches is chosen.
+
+    Returns:
+        The metadata: of a data set where the object is data and no model.
+
+    Raises:
+        UserError: No kind matches, the object can't be pickled, or its first method fails on the sample.
+        DataError: No data type describes what a method takes or answers.
+        ConflictError: Something else is there.
+        MlemError: It can't be written.
+    """
+    target = destination(path)
+    kinds = kinds_of(obj, model_types)
+    kind = next((kind for kind in kinds if format in (None, kind.format)), None)
+    if kinds and kind is None:
+        known = sorted({kind.format for kind in kinds})
+        raise UserError(f"a {type(obj).__qualname__} can't be saved as {format}", code="unknown-format", known=known)
+    if kind is None:
+        return _save_data(obj, target, model_types, overwrite=overwrite)
+    target.expect_ours(Model.object_type, overwrite=overwrite)
+    if sample_data is None:
+        warnings.warn(
+            f"{target.name} is saved without sample_data: its methods have no checked signature, and deployments no sample row",
+            stacklevel=3,
+        )
+    described, samples = describe(obj, _how(obj, kind, methods, signature or {}, batch), sample_data)
+    if not described:
+        raise UserError(f"a {type(obj).__qualname__} has no method that {kind.type} models can serve", code="no-methods")
+    _tell_of_csv(described, sample_data)
+    with target.staging() as folder:
+        model = _write(obj, kind, folder / target.file_name, described, samples, params)
+        model = model.model_copy(update={"public_sample": public_sample})
+        return target.take(folder, model)
+
+
+def _write(
+    obj: Any,
+    kind: type[ModelType],
+    path: Path,
+    methods: dict[str, Method],
+    samples: dict[str, Sample],
+    params: Mapping[str, Any] | None,
+) -> Model:
+    with pickling.with_classes(_classes_of(methods, kind)):
+        artifact, modules = artifacts.write_artifact(path, lambda file: kind.dump(obj, file), kind.format)
+    if artifact.format == "pickle" and pickling.has_code(path):
+        artifact = artifact.model_copy(update={"code": pickling.PYTHON})
+    if artifact.format != "pickle":
+        modules |= {kind.__module__}  # pickle loads without it
+    types = [data_type for method in methods.values() for data_type in (method.returns, *(argument.data_type for argument in method.args))]
+    needed = set().union(*(data_type.requirements() for data_type in types))
+    _tell_of_requirements(modules | needed)
+    small, beside = divide(samples, path.with_name(samples_name(path.name)))
+    model = Model(
+        model_type=kind.type,
+        artifacts={DATA: artifact, **beside},
+        methods=methods,
+        samples=small,
+        requirements=resolve(modules | needed),
+        python=platform.python_version(),
+        params=dict(params or {}),
+    )
+    if kind.converts:
+        _expect_same_answers(model, path.parent, kind)
+    return model
+
+
+def _tell_of_csv(methods: Mapping[str, Method], sample_data: Any) -> None:
+    """Say what CSV would make of the sample where that is another value: it has less to say than JSON and Arrow."""
+    first = next(iter(methods.values()))
+    if len(first.args) != 1 or not is_table(first.args[0].data_type):
+        return
+    data_type = first.args[0].data_type
+    try:
+        count = data_type.rows(sample_data)
+        value = data_type.accept(sample_data if count is None else data_type.part(sample_data, 0, min(count, CSV_ROWS)))
+        back = parse_data(serialize_data(value, data_type, "csv"), "csv", "the sample", data_type)
+    except (UserError, DataError, ImportError, TypeError):
+        return  # CSV can't hold it, and says so
+    found = difference(value, back, first.args[0].name)
+    if found:
+        _log.warning("sent as CSV, %s: send such values as JSON or Arrow", found)
+
+
+def _classes_of(methods: Mapping[str, Method], kind: type[ModelType]) -> dict[str, type]:
+    """Return the user's classes that the arguments of methods are made of.
+
+    Raises:
+        UserError: The format can't take them along.
+    """
+    taken = class_types(argument.data_type for method in methods.values() for argument in method.args)
+    found = {data_type.name: cls for data_type in taken if (cls := data_type.find()) is not None}
+    if found and kind.format != "pickle":
+        message = f"a model saved as {kind.format} can't take the class {next(iter(found))} along"
+        raise UserError(message, code="no-classes", hint="let the method take a dict instead, or save it as a pickle")
+    return found
+
+
+def _how(obj: Any, kind: type[ModelType], names: Sequence[str] | None, signature: Signature, batch: bool | None) -> Described:
+    """Say how an object is to be described."""
+    attributes = kind.methods(obj) if names is None else {name: name for name in names}
+    missing = next(
+        (name for name in attributes if not callable(obj if attributes[name] == "__call__" else getattr(obj, attributes[name], None))), None
+    )
+    if missing is not None and names is not None:
+        known = [name for name in dir(obj) if not name.startswith("_") and callable(getattr(obj, name, None))]
+        message = f'a {type(obj).__qualname__} has no method "{missing}"'
+        raise UserError(message, code="no-methods", known=known, hint=did_you_mean(missing, known))
+    required = frozenset(attributes) if names is not None else frozenset(list(attributes)[:1])
+    return Described(
+        attributes,
+        required,
+        first_only=kind.first_only,
+        signature=signature,
+        batch=batch,
+        rowwise=lambda name: kind.rowwise(obj, name),
+        sample_of=lambda name, sample: kind.sample_of(obj, name, sample),
+    )
+
+
+def _tell_of_requirements(modules: Set[str]) -> None:
+    for complaint in complaints(modules):
+        warnings.warn(f"{complaint}; put a wheel of it into an index", stacklevel=5)
+    for requirement in resolve(modules):
+        if requirement.url is None and requirement.version != requirement.public_version:
+            _log.warning("%s is installed as %s: servers get %s", requirement.package_name, requirement.version, requirement.pip)
+
+
+def _expect_same_answers(model: Model, folder: Path, kind: type[ModelType]) -> None:
+    """Load what the object was converted to, and ask it the sample rows: a conversion may round, and may not know all."""
+    with artifacts.verified(model.artifacts[DATA], folder, open_artifact) as file:
+        loaded = kind.load(file, model.requirements)
+    for name, sample in all_samples(model, folder).items():
+        method = model.methods[name]
+        answer = method.returns.encode(method.call(loaded, method.decode_args(dict(sample.args))))
+        if not equal(answer, sample.returns):
+            raise UserError(f"as {kind.format}, {name} of the sample row answers otherwise than the object itself", code="lossy-format")
+
+
+def _save_data(obj: Any, target: Destination, model_types: Sequence[type[ModelType]], *, overwrite: bool) -> Dataset:
+    try:
+        infer(obj)
+    except DataError as error:
+        if type(obj).__module__.partition(".")[0] in ("pandas", "numpy", "polars", "scipy", "PIL", "builtins") and type(obj) is not object:
+            raise  # it is data, and the error says what of it can't be saved
+        known = [kind.type for kind in model_types]
+        raise UserError(
+            f"a {type(obj).__module__}.{type(obj).__qualname__} is neither a model nor data", code="unknown-object", known=known
+        ) from error
+    target.expect_ours(Dataset.object_type, overwrite=overwrite)
+    with target.staging() as folder:
+        return target.take(folder, save_data(obj, folder / target.file_name))
+
+
+def write_metadata(model: Model, target: Path) -> None:
+    """Write ``<target>.mlem``."""
+    write_atomic(target.with_name(target.name + EXTENSION), dump(model.to_data()))
+
+
+def load_model(
+    model: Model,
+    folder: Path | str,
+    model_types: Sequence[type[ModelType]] = (),
+    *,
+    trust: Trust = Trust(),
+    opener: Opener = open_artifact,
+) -> Any:
+    """Load the object of a model. This runs code that the artifact names; its digest is verified before.
+
+    Args:
+        model: The metadata.
+        folder: The folder, or the fsspec URL, that has its file.
+        model_types: The kinds of objects that can be loaded, for formats other than pickle.
+        trust: What may be loaded.
+        opener: Opens an address; for stores that need credentials of their own.
+
+    Raises:
+        ConflictError: An artifact is not what was saved.
+        NotFoundError: An artifact is not there.
+        PluginError: A package that it needs is missing, the model's type is, or it has code that this Python can't run.
+        UserError: Its format, or a class that it has, is not trusted.
+    """
+    artifact = model.artifacts.get(DATA)
+    if artifact is None or model.artifacts.keys() - {DATA, SAMPLES}:
+        raise DeclarationError(f'expected one artifact, "{DATA}", got {", ".join(model.artifacts) or "none"}')
+    trust.check(model, artifacts.join(folder, artifact.uri))
+    kind = next((kind for kind in model_types if kind.type == model.model_type), None)
+    if kind is None and artifact.format != "pickle":
+        raise PluginError(f'no model type "{model.model_type}" is installed', known=[kind.type for kind in model_types])
+    with artifacts.verified(artifact, folder, opener) as file:
+        if artifact.format == "pickle":
+            pickling.expect_python(file, artifact.code or model.python, known=artifact.code is not None)
+        return kind.load(file, model.requirements, trusted=trust.types) if kind else pickling.load(file, model.requirements)
+
+
+def verify(model: Model | Dataset, folder: Path | str, *, opener: Opener = open_artifact) -> None:
+    """Compare every artifact with its record, without loading anything.
+
+    Args:
+        model: The metadata.
+        folder: The folder, or the fsspec URL, that has its file.
+        opener: Opens an address.
+
+    Raises:
+        ConflictError: An artifact is not what was saved.
+        NotFoundError: An artifact is not there.
+    """
+    for artifact in model.artifacts.values():
+        file, address = artifacts.open_content(artifact, folder, opener)
+        with file:
+            artifacts.check(artifact, address, file)
+
+
+def copy_model(model: Model, folder: Path | str, target_folder: Path, name: str = "model", *, opener: Opener = open_artifact) -> Model:
+    """Copy a model without loading it: its artifacts, verified on the way, then its metadata.
+
+    Args:
+        model: The metadata.
+        folder: The folder, or the fsspec URL, that has its file.
+        target_folder: The folder to copy into; it is made when absent.
+        name: The copy's name.
+        opener: Opens an address.
+
+    Returns:
+        The copy's metadata; its digest is the same.
+
+    Raises:
+        ConflictError: An artifact is not what was saved.
+        NotFoundError: An artifact is not there.
+    """
+    target_folder = Path(target_folder)
+    names = {key: name if len(model.artifacts) == 1 else f"{name}.{key}" for key in model.artifacts}
+    copied = {key: artifacts.copy(artifact, folder, target_folder / names[key], opener) for key, artifact in model.artifacts.items()}
+    copy = model.model_copy(update={"artifacts": copied})
+    write_metadata(copy, target_folder / name)
+    return copy

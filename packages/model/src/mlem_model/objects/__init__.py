@@ -1,0 +1,1 @@
+"""YAML files and the typed objects that they hold."""

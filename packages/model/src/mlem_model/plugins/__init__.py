@@ -1,0 +1,1 @@
+"""The registry: which plugins are installed, and which class a word means."""

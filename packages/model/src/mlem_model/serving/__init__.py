@@ -1,0 +1,1 @@
+"""What a server and its callers agree on: the description of its methods, and what keeps strangers out."""

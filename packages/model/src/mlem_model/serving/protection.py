@@ -1,0 +1,152 @@
+"""What keeps strangers out of a server: bearer tokens, TLS. A record says that they are there, never what they are.
+
+A step that starts our server has `protection` in what it wants, gives the server `passed_tokens` beside its other variables, and lets
+`observe` return what `seen_protection` says::
+
+    def wanted(self, ctx):
+        return {..., "environment": environment, **protection(environment)}
+
+    def apply(self, ctx, wanted, recorded):
+        start(wanted["image"], {**wanted["environment"], **passed_tokens(wanted)})
+
+Then ``plan`` shows a change of it, and no command lets it fall away unless it is told to.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from mlem_model.errors import UserError
+
+TOKENS_VARIABLE = "MLEM_SERVER_TOKENS"
+"""The variable with the tokens of a server, in the environment of a command and in that of the server."""
+TOKEN_FILE_VARIABLE = "MLEM_SERVER_TOKEN_FILE"  # noqa: S105  # the name of a variable
+TOKEN_VARIABLE = "MLEM_TOKEN"  # noqa: S105  # the same
+"""The token of a caller."""
+TLS_VARIABLE = "MLEM_SERVER_TLS_CERT"
+TLS_KEY_VARIABLE = "MLEM_SERVER_TLS_KEY"
+PROTECTION_FILES = (TOKEN_FILE_VARIABLE, TLS_VARIABLE, TLS_KEY_VARIABLE)
+"""The variables that name files of what protects a server: its tokens, its certificate, its key."""
+
+TOKENS = "tokens"
+"""The key of a record that says which tokens a server has: `FROM_HERE`, ``file`` where it reads a file of them, None for none."""
+TLS = "tls"
+PROTECTION = (TOKENS, TLS)
+"""All keys of a record that say what protects a server."""
+FROM_HERE = "yes"
+"""What the key `TOKENS` says where the server has the tokens of the command, those of `TOKENS_VARIABLE`."""
+FROM_FILE = "file"
+OTHERS = "others"
+"""Only observed: the server has other tokens than this command."""
+
+
+def tokens_in(text: str, source: str) -> tuple[str, ...]:
+    """Return the tokens of a text, which are separated by commas or line ends.
+
+    Args:
+        text: The text.
+        source: Where it is from, for messages.
+
+    Raises:
+        UserError: It has no token, which would open a server to everybody by accident, or one that does not fit into a header.
+    """
+    tokens = tuple(token for token in (part.strip() for part in re.split(r"[,\r\n]", text)) if token)
+    if not tokens:
+        raise UserError(f"{source} has no token", code="bad-token", hint="write one there, or remove it to serve without tokens")
+    if not all(re.fullmatch(r"[!-~]+", token) for token in tokens):
+        raise UserError(f"{source}: a token has a space or a character outside ASCII", code="bad-token")
+    return tokens
+
+
+def given_tokens() -> str | None:
+    """Return the value of `TOKENS_VARIABLE` in the environment of this command; None where it is not set.
+
+    Raises:
+        UserError: It is set, and has no token.
+    """
+    text = os.environ.get(TOKENS_VARIABLE)
+    if text is not None:
+        tokens_in(text, f"${TOKENS_VARIABLE}")
+    return text
+
+
+def protection_in(variables: Mapping[str, Any]) -> dict[str, str | None]:
+    """Say what protects a server that has these variables, as the keys of a record."""
+    tokens = FROM_FILE if variables.get(TOKEN_FILE_VARIABLE) else FROM_HERE if TOKENS_VARIABLE in variables else None
+    return {TOKENS: tokens, TLS: "yes" if variables.get(TLS_VARIABLE) else None}
+
+
+def protection(environment: Mapping[str, str], passed: Iterable[str] = ()) -> dict[str, str | None]:
+    """Say what will protect a server, as the keys of what a step wants: it gets the tokens of this command, where that has some.
+
+    Args:
+        environment: The declared variables of the server.
+        passed: The names of variables that it gets with their values here.
+
+    Raises:
+        UserError: `TOKENS_VARIABLE` is set here, and has no token.
+    """
+    text = given_tokens()
+    return protection_in({**environment, **_named(passed), **({} if text is None else {TOKENS_VARIABLE: text})})
+
+
+def _named(names: Iterable[str]) -> dict[str, str]:
+    """Return variables that are passed on by their names; whether they are set is another question."""
+    return {name: os.environ.get(name) or "set elsewhere" for name in names}
+
+
+def passed_tokens(record: Mapping[str, Any]) -> dict[str, str]:
+    """Return the variable with the tokens, for a server that is started as a record says; empty where the record has none.
+
+    Raises:
+        UserError: The server has to have tokens, and they are not set here.
+    """
+    if record.get(TOKENS) != FROM_HERE:
+        return {}
+    text = given_tokens()
+    if text is None:
+        raise UserError(
+            f"{TOKENS_VARIABLE}: the server asks for a token, and none is set here",
+            code="variable-not-set",
+            hint=f"export {TOKENS_VARIABLE}=..., then repeat the command",
+        )
+    return {TOKENS_VARIABLE: text}
+
+
+def recorded_protection(record: Mapping[str, Any]) -> dict[str, str | None]:
+    """Say what protects the server of a record. One that was written before the keys were there tells it by its other fields."""
+    environment = record.get("environment")
+    older = protection_in({**(environment if isinstance(environment, Mapping) else {}), **_named(record.get("pass_environment") or ())})
+    return {key: record.get(key, older[key]) for key in PROTECTION}
+
+
+def seen_protection(recorded: Mapping[str, Any], there: Mapping[str, str]) -> dict[str, str | None]:
+    """Say what protects a server really, as the keys of what a step observes.
+
+    Args:
+        recorded: What is on record.
+        there: The variables that the server has on the platform.
+    """
+    known, here = recorded_protection(recorded), os.environ.get(TOKENS_VARIABLE)
+    if known[TOKENS] != FROM_HERE:
+        return known
+    if TOKENS_VARIABLE not in there:
+        return {**known, TOKENS: None}
+    return {**known, TOKENS: OTHERS if here is not None and there[TOKENS_VARIABLE] != here else FROM_HERE}
+
+
+def has_these_tokens(wanted: Mapping[str, Any], there: Mapping[str, str]) -> bool:
+    """Say whether a server has the tokens that are wanted, as far as can be known: a killed run may have left one with others.
+
+    Args:
+        wanted: What a step wants.
+        there: The variables that the server has.
+    """
+    if TOKENS not in wanted:
+        return True
+    here = os.environ.get(TOKENS_VARIABLE)
+    same = wanted[TOKENS] != FROM_HERE or here is None or there.get(TOKENS_VARIABLE) == here
+    return same and protection_in(there)[TOKENS] == wanted[TOKENS]
