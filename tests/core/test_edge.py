@@ -17,7 +17,8 @@ from mlem.errors import PluginError
 from mlem.handle import DeploymentHandle
 from mlem.hookspecs import hookimpl
 from mlem.plugins import Plugin, Registry, installed_plugins
-from mlem.step import Context, Record, Step
+from mlem.record import Record
+from mlem.step import Context, Step
 from mlem.testing import Project
 from mlem.testing.fake import DiskStep, FakeDeployment, FakeEnv, FakePlatform, ServerStep, reset
 

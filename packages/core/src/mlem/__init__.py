@@ -36,9 +36,10 @@ if TYPE_CHECKING:
     from mlem.model_types.base import ModelType
     from mlem.objects import Value
     from mlem.place import Place
+    from mlem.record import Record
     from mlem.state import Release, State
     from mlem.state_manager import ABSENT, StateManager, Store, Versioned
-    from mlem.step import Change, Context, Record, Step
+    from mlem.step import Change, Context, Step
 
     __version__: str
 
@@ -65,7 +66,7 @@ _HOMES = {
     "Place": "place",
     "PlatformError": "errors",
     "PluginError": "errors",
-    "Record": "step",
+    "Record": "record",
     "Release": "state",
     "State": "state",
     "StateManager": "state_manager",
