@@ -47,7 +47,7 @@ class Record(BaseModel):
 
     def to_data(self) -> dict[str, Any]:
         """Return the fields that are known, in the order of their declaration, as a state keeps them."""
-        return self.model_dump(exclude_unset=True)
+        return self.model_dump(exclude_unset=True, warnings=False)  # what does not fit is told by `expect_plain`
 
     def knows(self, field: str) -> bool:
         """Say whether a field was given a value, be it None."""
