@@ -14,10 +14,8 @@ if TYPE_CHECKING:
 
 OF_04 = "of-mlem-0-4"
 """The code of errors about what MLEM 0.4 wrote and ``mlem migrate`` takes along."""
-ADOPTED = "adopted"
-"""The field of a record that says who made what it is of, where it was not us."""
 BY_04 = "MLEM 0.4"
-"""What a record says under `ADOPTED`."""
+"""What a record says in its field ``adopted``: who made what it is of, where it was not us."""
 TYPES_04 = frozenset({"flyio", "kubernetes"})
 """The types of envs and deployments that MLEM 0.4 had and no provider of this project has."""
 _SECTIONS_04 = frozenset({"aws", "bitbucket", "docker", "flyio", "heroku", "pandas", "sagemaker", "torch"})

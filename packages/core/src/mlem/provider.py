@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from mlem.fields import Unit
     from mlem.files import unusable
     from mlem.holder import host_identity
-    from mlem.legacy import ADOPTED, BY_04, Adopted, FieldReader, Lost, Translation, served_by_04, suffixes_04, word_of
+    from mlem.legacy import BY_04, Adopted, FieldReader, Lost, Translation, served_by_04, suffixes_04, word_of
     from mlem.pickling import other_python
     from mlem.process_local import ProcessLocal
     from mlem.protection import (
@@ -42,7 +42,6 @@ if TYPE_CHECKING:
     from mlem.variables import VariableError, check_labels, check_variable_names
 
 _HOMES = {
-    "ADOPTED": "legacy",
     "Adopted": "legacy",
     "Answer": "clients.answers",
     "BY_04": "legacy",
@@ -85,7 +84,6 @@ _HOMES = {
 }
 
 __all__ = [
-    "ADOPTED",
     "BY_04",
     "FROM_HERE",
     "PROTECTION",
