@@ -152,7 +152,7 @@ def load(session: nox.Session) -> None:
 @nox.session
 def journeys(session: nox.Session) -> None:
     """Run the command line end to end, with everything installed."""
-    install(session, list(PACKAGES), *group("test", "example", "servers", "values"), "-e", "examples/mlem-provider-folder")
+    install(session, list(PACKAGES), *group("test", "example", "servers", "types", "values"), "-e", "examples/mlem-provider-folder")
     _pytest(session, "tests/journeys", "tests/architecture", "tests/examples")
 
 
@@ -194,7 +194,7 @@ def lint(session: nox.Session) -> None:
 def types(session: nox.Session) -> None:
     """Check types, strictly."""
     install(session, list(PACKAGES), *group("types", "browser"))
-    session.run("mypy", *[f"packages/{package}/src" for package in PACKAGES], "noxfile.py", "tools")
+    session.run("mypy", *[f"packages/{package}/src" for package in PACKAGES], "examples/mlem-provider-folder/src", "noxfile.py", "tools")
 
 
 @nox.session

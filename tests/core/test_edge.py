@@ -14,7 +14,8 @@ from mlem.client import Client
 from mlem.deployment import Status
 from mlem.edge import failure_of, plugin_edge
 from mlem.handle import DeploymentHandle
-from mlem.step import Context, Record, Step
+from mlem.record import Record
+from mlem.step import Context, Step
 from mlem.testing import Project
 from mlem.testing.fake import DiskStep, FakeDeployment, FakeEnv, FakePlatform, ServerStep, reset
 from mlem_model.errors import PluginError

@@ -14,6 +14,7 @@ from mlem import api
 from mlem.deployment import Phase, Status
 from mlem.engine import LockOptions
 from mlem.handle import DeploymentHandle
+from mlem.record import Record
 from mlem.state import State
 from mlem.step import Change
 from mlem.testing import Project
@@ -303,6 +304,10 @@ def test_credentials_that_expire_while_a_step_is_recorded_say_what_may_serve(
     assert "when that is put right, repeat the command; or put the release back: mlem deployment rollback app --to 1" in message
 
 
+def with_folder(record: Record, value: Any) -> Record:
+    return type(record).from_data({**record.to_data(), "disk": {"folder": value}})
+
+
 @pytest.mark.parametrize(
     ("value", "words"),
     [
@@ -320,13 +325,13 @@ def test_a_record_that_a_state_can_not_keep_is_told_before_anything_is_made(
     handle = declare()
     wanted, apply = DiskStep.wanted, DiskStep.apply
     with monkeypatch.context() as patch:
-        patch.setattr(DiskStep, "wanted", lambda *given: {**(wanted(*given) or {}), "disk": {"folder": value}})
+        patch.setattr(DiskStep, "wanted", lambda *given: with_folder(wanted(*given), value))
         for command in (handle.plan, handle.run):
             with pytest.raises(PluginError, match=re.escape(f'step "disk" returned from wanted what a state can\'t keep: {words}')):
                 command()
     assert platform.calls == []
     handle.run()
-    monkeypatch.setattr(DiskStep, "apply", lambda *given: {**apply(*given), "disk": {"folder": value}})
+    monkeypatch.setattr(DiskStep, "apply", lambda *given: with_folder(apply(*given), value))
     changed = declare("triple")
     with pytest.raises(PluginError, match=re.escape(f'step "disk" returned from apply what a state can\'t keep: {words}')):
         changed.run()
@@ -336,8 +341,8 @@ def test_a_record_that_a_state_can_not_keep_is_told_before_anything_is_made(
 def test_a_first_run_that_is_refused_leaves_no_state(declare: Declare, platform: FakePlatform, monkeypatch: pytest.MonkeyPatch) -> None:
     handle = declare()
     with monkeypatch.context() as patch:
-        patch.setattr(DiskStep, "wanted", lambda *_given: {"disk": object()})
-        with pytest.raises(PluginError):
+        patch.setattr(DiskStep, "wanted", lambda *_given: {"model_hash": None})
+        with pytest.raises(PluginError, match='step "disk" returned from wanted what a state can\'t keep: a dict, and not a DiskRecord'):
             handle.run()
     assert (handle.state(), platform.calls) == (None, [])
     platform.faults["apply disk"] = PlatformError("no capacity")

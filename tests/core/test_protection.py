@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+from typing import ClassVar
+
 import pytest
 
 from mlem.kept_protection import expect_kept, planned_protection, protection_change, protection_of
+from mlem.record import Record
 from mlem.step import Change, Difference, differences, fields_of
 from mlem_model.errors import ConflictError, UserError
 from mlem_model.serving.protection import has_these_tokens, passed_tokens, protection, recorded_protection, seen_protection
@@ -10,6 +13,14 @@ from mlem_model.serving.protection import has_these_tokens, passed_tokens, prote
 TOKENS = "MLEM_SERVER_TOKENS"
 FILE = {"MLEM_SERVER_TOKEN_FILE": "/run/tokens"}
 NONE = {"tokens": None, "tls": None}
+
+
+class ServerRecord(Record):
+    step: ClassVar[str] = "server"
+
+    environment: dict[str, str] = {}
+    tokens: str | None = None
+    tls: str | None = None
 
 
 @pytest.fixture(autouse=True)
@@ -64,8 +75,9 @@ def test_other_tokens_are_seen_where_they_can_be_compared(monkeypatch: pytest.Mo
     assert seen_protection(NONE, there) == NONE  # set by hand: not ours to take away
     monkeypatch.setenv(TOKENS, "two")
     assert seen_protection(secured, there) == {"tokens": "others", "tls": None}
-    assert differences(seen_protection(secured, there), secured) == f"the value of {TOKENS}"
-    assert differences(secured, NONE) == "tokens yes -> none"
+    server = ServerRecord(**secured)
+    assert differences(server.changed(**seen_protection(server, there)), server) == f"the value of {TOKENS}"
+    assert differences(server, ServerRecord(**NONE)) == "tokens yes -> none"
 
 
 def test_a_server_that_a_killed_run_left_is_adopted_only_with_the_tokens_that_are_wanted(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -87,7 +99,8 @@ def test_a_server_that_a_killed_run_left_is_adopted_only_with_the_tokens_that_ar
 def test_a_secret_that_a_record_of_before_has_is_not_shown() -> None:
     hidden = Difference({TOKENS: "(hidden)", "A": "1"}, {"A": "1"})
     assert fields_of({"environment": {TOKENS: "canary", "A": "1"}}, {"environment": {"A": "1"}}) == {"environment": hidden}
-    assert differences({"environment": {TOKENS: "canary"}}, {"environment": {}}) == f"environment.{TOKENS} (hidden) -> none"
+    recorded, wanted = ServerRecord(environment={TOKENS: "canary"}), ServerRecord(environment={})
+    assert differences(recorded, wanted) == f"environment.{TOKENS} (hidden) -> none"
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ api_version = 1
 PROVIDER = '''
 from collections.abc import Iterator
 from typing import Any, ClassVar
-from mlem import Status, Deployment, Phase, Env, Step
+from mlem import Deployment, Env, Phase, Record, Status, Step
 from mlem.clients.http import HttpClient
 
 
@@ -27,12 +27,18 @@ class ThingEnv(Env):
     deployment_type: ClassVar[str] = "TYPE_app"
 
 
+class DiskRecord(Record):
+    step: ClassVar[str] = "disk"
+
+    model_hash: str | None = None
+
+
 class DiskStep(Step):
-    name: ClassVar[str] = "disk"
+    record = DiskRecord
 
     def wanted(self, ctx: Any) -> Any:
         failing(ctx, "wanted")
-        return {"model_hash": ctx.model.digest if ctx.model else None}
+        return DiskRecord(model_hash=ctx.model.digest if ctx.model else None)
 
     def observe(self, ctx: Any, recorded: Any) -> Any:
         failing(ctx, "observe")
@@ -40,7 +46,7 @@ class DiskStep(Step):
 
     def apply(self, ctx: Any, wanted: Any, recorded: Any) -> Any:
         failing(ctx, "apply")
-        return dict(wanted)
+        return wanted
 
     def remove(self, ctx: Any, recorded: Any) -> None:
         failing(ctx, "remove")

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
@@ -81,17 +82,15 @@ def test_Builder_makes_something_of_a_model(ctx: Context) -> None:
 
 
 def test_Change_says_what_a_run_would_do() -> None:
-    class ServerStep(Step):
-        name: ClassVar[str] = "server"
+    class ServerRecord(Record):
+        step: ClassVar[str] = "server"
 
-        def wanted(self, ctx: Context) -> Record: ...
-        def apply(self, ctx: Context, wanted: Record, recorded: Record | None) -> Record: ...
-        def remove(self, ctx: Context, recorded: Record | None) -> None: ...
+        port: int = 0
 
-        def change(self, recorded: Record, wanted: Record) -> Change:
-            return Change(self.name, "replace", differences(recorded, wanted), downtime="some seconds")
+    def change_of(recorded: ServerRecord, wanted: ServerRecord) -> Change:  # the method `change` of a Step
+        return Change("server", "replace", differences(recorded, wanted), downtime="some seconds")
 
-    change = ServerStep().change({"port": 8080}, {"port": 9090})
+    change = change_of(ServerRecord(port=8080), ServerRecord(port=9090))
     assert (change.action, change.reason) == ("replace", "port 8080 -> 9090")
 
 
@@ -255,34 +254,52 @@ def test_PluginError_is_for_a_package_that_is_missing() -> None:
     assert (error.exit_code, error.code) == (3, "not-installed")
 
 
-def test_Record_is_plain_data() -> None:
-    wanted: Record = {"image": "iris:1", "port": 8080}
-    made: Record = {**wanted, "container": "0123456789ab"}  # and what the platform says of it
-    assert differences(made, wanted) == ""
+def test_Record_knows_what_it_was_told() -> None:
+    class ContainerRecord(Record):
+        """What is wanted of a container, and what the Engine says of it."""
+
+        step: ClassVar[str] = "container"
+
+        image: str = ""
+        port: int | None = None
+        id: str = ""
+
+    wanted = ContainerRecord(image="iris:1", port=None)
+    made = wanted.changed(id="0123456789ab")
+    assert (wanted.knows("port"), wanted.knows("id"), differences(made, wanted)) == (True, False, "")
+    assert made.to_data() == {"image": "iris:1", "port": None, "id": "0123456789ab"}  # what the state keeps
+    assert ContainerRecord.from_data({"image": "iris:1", "gpu": 1}).to_data() == {"image": "iris:1", "gpu": 1}  # a newer version knows why
 
 
 def test_Step_makes_one_resource(ctx: Context, tmp_path: Path) -> None:
-    class FolderStep(Step):
+    class FolderRecord(Record):
         """A folder with the label in its name."""
 
-        name: ClassVar[str] = "folder"
+        step: ClassVar[str] = "folder"
 
-        def wanted(self, ctx: Context) -> Record:
-            return {"path": str(tmp_path / ctx.lineage)}
+        path: str = ""
 
-        def observe(self, ctx: Context, recorded: Record) -> Record | None:
-            return recorded if Path(recorded["path"]).is_dir() else None
+    class FolderStep(Step[Deployment, FolderEnv, FolderRecord]):
+        """Makes the folder."""
 
-        def apply(self, ctx: Context, wanted: Record, recorded: Record | None) -> Record:
-            Path(wanted["path"]).mkdir(exist_ok=True)  # a killed run may have made it
+        record = FolderRecord
+
+        def wanted(self, ctx: Context[Deployment, FolderEnv]) -> FolderRecord:
+            return FolderRecord(path=str(ctx.env.path / ctx.lineage))
+
+        def observe(self, ctx: Context[Deployment, FolderEnv], recorded: FolderRecord) -> FolderRecord | None:
+            return recorded if Path(recorded.path).is_dir() else None
+
+        def apply(self, ctx: Context[Deployment, FolderEnv], wanted: FolderRecord, recorded: FolderRecord | None) -> FolderRecord:
+            Path(wanted.path).mkdir(exist_ok=True)  # a killed run may have made it
             return wanted
 
-        def remove(self, ctx: Context, recorded: Record | None) -> None:
-            shutil.rmtree(tmp_path / ctx.lineage, ignore_errors=True)
+        def remove(self, ctx: Context[Deployment, FolderEnv], recorded: FolderRecord | None) -> None:
+            shutil.rmtree(ctx.env.path / ctx.lineage, ignore_errors=True)
 
-    step = FolderStep()
+    step, ctx = FolderStep(), replace(ctx, env=FolderEnv(path=tmp_path))
     record = step.apply(ctx, step.wanted(ctx), None)
-    assert step.observe(ctx, record) == record
+    assert (step.name, step.observe(ctx, record)) == ("folder", record)
     step.remove(ctx, record)
     assert step.observe(ctx, record) is None
 

@@ -9,7 +9,7 @@ import copy
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 import pytest
 from pydantic import Field, field_validator
@@ -23,10 +23,10 @@ from mlem import (
     NotFoundError,
     Place,
     PlatformError,
+    Record,
     UserError,
 )
 from mlem.provider import (
-    ADOPTED,
     BY_04,
     FROM_HERE,
     PROTECTION,
@@ -66,15 +66,23 @@ from mlem.provider import (
 )
 
 
-def test_ADOPTED_marks_the_record_of_what_mlem_04_made() -> None:
-    record = {"container": "0123456789ab", ADOPTED: BY_04}
-    assert record.get(ADOPTED)  # so the next run replaces it, and nobody takes it for one of ours
+class ContainerRecord(Record):
+    """What is wanted of a container, and what the Engine says of it."""
+
+    step: ClassVar[str] = "container"
+
+    port: int | None = None
+    environment: dict[str, str] = {}
+    tokens: str | None = None
+    tls: str | None = None
+    id: str = ""
+    adopted: str | None = None
 
 
 def test_Adopted_is_what_is_taken_over_from_mlem_04() -> None:
     def adopt_04(ctx: Context, old: Mapping[str, Any]) -> Adopted:  # a method of a Deployment
         container = old["container_id"]
-        return Adopted(f"the container {container}", {"container": {"container": container, ADOPTED: BY_04}})
+        return Adopted(f"the container {container}", [ContainerRecord(id=container, adopted=BY_04)])
 
     assert adopt_04(None, {"container_id": "0123456789ab"}).what == "the container 0123456789ab"
 
@@ -85,7 +93,8 @@ def test_Answer_is_what_a_server_sent_by_whatever_way() -> None:
 
 
 def test_BY_04_says_who_made_what_was_adopted() -> None:
-    assert {"app": "iris", ADOPTED: BY_04} == {"app": "iris", "adopted": "MLEM 0.4"}
+    record = ContainerRecord(id="0123456789ab", adopted=BY_04)
+    assert record.adopted == "MLEM 0.4"  # so the next run replaces it, and nobody takes it for one of ours
 
 
 def test_FROM_HERE_says_that_a_server_has_the_tokens_of_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -113,8 +122,8 @@ def test_Lost_is_a_field_that_a_translation_leaves_out() -> None:
 
 
 def test_PROTECTION_has_the_keys_that_are_no_part_of_a_configuration() -> None:
-    wanted = {"image": "iris:1", **protection({})}
-    assert {key: value for key, value in wanted.items() if key not in PROTECTION} == {"image": "iris:1"}
+    wanted = ContainerRecord(port=8080, **protection({}))
+    assert wanted.differing(ContainerRecord(port=9090, tokens="yes"), without=PROTECTION) == {"port"}
 
 
 def test_PROTECTION_FILES_are_paths_that_must_hold_for_the_server() -> None:
@@ -219,8 +228,8 @@ def test_copy_model_copies_files_and_verifies_them(ctx: Context, tmp_path: Path)
 
 
 def test_differences_puts_into_words_what_a_change_changes() -> None:
-    recorded = {"port": 8080, "environment": {}, "container": "0123456789ab"}
-    wanted = {"port": 9090, "environment": {"DEBUG": "1"}}
+    recorded = ContainerRecord(port=8080, environment={}, id="0123456789ab")
+    wanted = ContainerRecord(port=9090, environment={"DEBUG": "1"})
     assert differences(recorded, wanted) == "port 8080 -> 9090, environment.DEBUG none -> 1"
 
 
@@ -258,7 +267,8 @@ def test_passed_tokens_are_those_of_the_command(monkeypatch: pytest.MonkeyPatch)
 def test_protection_is_part_of_what_a_step_wants(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MLEM_SERVER_TOKENS", "t0ken")
     environment = {"MLEM_SERVER_TLS_CERT": "/run/cert.pem"}
-    assert {"image": "iris:1", **protection(environment)} == {"image": "iris:1", "tokens": "yes", "tls": "yes"}
+    wanted = ContainerRecord(port=8080, **protection(environment))
+    assert (wanted.tokens, wanted.tls) == ("yes", "yes")
 
 
 def test_protection_in_says_what_variables_protect() -> None:
@@ -277,8 +287,9 @@ def test_recorded_protection_reads_records_of_before_the_keys_were_there() -> No
 
 def test_seen_protection_is_part_of_what_a_step_observes(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MLEM_SERVER_TOKENS", "new")
-    recorded = {"pid": 7, **protection({})}
-    assert seen_protection(recorded, there={"MLEM_SERVER_TOKENS": "old"}) == {"tokens": "others", "tls": None}
+    recorded = ContainerRecord(port=8080, **protection({}))
+    observed = recorded.changed(**seen_protection(recorded, there={"MLEM_SERVER_TOKENS": "old"}))
+    assert (observed.tokens, observed.tls) == ("others", None)
 
 
 def test_serialize_data_writes_what_a_method_takes(ctx: Context) -> None:

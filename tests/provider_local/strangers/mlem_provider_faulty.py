@@ -8,14 +8,15 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from pydantic import Field
 
-from mlem import ConflictError, Context, Place, Record, Step, hookimpl
+from mlem import ConflictError, Context, Place, Step, hookimpl
 from mlem_provider_local import process
 from mlem_provider_local.deployment import LocalProcess
 from mlem_provider_local.env import LocalEnv
+from mlem_provider_local.records import ProcessRecord
 from mlem_provider_local.steps import ModelStep, ProcessStep
 
 api_version = 1
@@ -35,20 +36,27 @@ class FaultyEnv(LocalEnv):
     secret_variables: ClassVar[tuple[str, ...]] = ("FAULTY_KEY",)
 
 
+class FaultyRecord(ProcessRecord):
+    passed: dict[str, str] = {}
+    key: str | None = None
+
+
 class FaultyStep(ProcessStep):
-    def wanted(self, ctx: Context) -> Record:
-        passed = getattr(ctx.deployment, "pass_environment")  # noqa: B009  # the field of the class below
-        return {**super().wanted(ctx), "passed": {name: self.value(name) for name in passed}}
+    record = FaultyRecord
+
+    def wanted(self, ctx: Context) -> FaultyRecord:
+        passed = {name: self.value(name) for name in ctx.deployment.pass_environment}
+        return FaultyRecord(**super().wanted(ctx).to_data(), passed=passed)
 
     def value(self, name: str) -> str:
         return "" if fault() == "forgets what it passed" else hashlib.sha256(os.environ.get(name, "").encode()).hexdigest()
 
-    def check(self, ctx: Context, wanted: Record, recorded: Record | None) -> None:
+    def check(self, ctx: Context, wanted: FaultyRecord, recorded: FaultyRecord | None) -> None:
         if fault() == "finds names taken" and recorded is None and not ctx.records:
             raise ConflictError("the name is taken")
         super().check(ctx, wanted, recorded)
 
-    def apply(self, ctx: Context, wanted: Record, recorded: Record | None) -> Record:
+    def apply(self, ctx: Context, wanted: FaultyRecord, recorded: FaultyRecord | None) -> FaultyRecord:
         key = os.environ.get("FAULTY_KEY", "none")
         if fault() == "says its key":
             ctx.report(f"signing in with {key}")
@@ -58,11 +66,11 @@ class FaultyStep(ProcessStep):
             subprocess.run(["sh", "-c", "echo starting; echo started"], check=True, stdout=sys.__stdout__)
         if fault() == "looks at its records alone" and recorded is None:
             process.find = lambda _lineage: []
-        made: dict[str, Any] = {**super().apply(ctx, wanted, recorded), "passed": wanted["passed"]}
+        made = super().apply(ctx, wanted, recorded)
         if fault() == "keeps its key":
-            made["key"] = key
+            made = made.changed(key=key)
         if fault() == "keeps a path":
-            made["home"] = Path(made["home"])
+            made = made.model_copy(update={"home": Path(made.home)})  # which checks nothing
         return made
 
 

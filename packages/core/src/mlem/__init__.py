@@ -16,9 +16,10 @@ if TYPE_CHECKING:
     from mlem.deployment import Deployment, Phase, Status
     from mlem.env import Env
     from mlem.place import Place
+    from mlem.record import Record
     from mlem.state import Release, State
     from mlem.state_manager import ABSENT, StateManager, Store, Versioned
-    from mlem.step import Change, Context, Record, Step
+    from mlem.step import Change, Context, Step
     from mlem_model.errors import (
         ConflictError,
         CredentialsError,
@@ -65,7 +66,7 @@ _HOMES = {
     "Place": "mlem.place",
     "PlatformError": "mlem_model.errors",
     "PluginError": "mlem_model.errors",
-    "Record": "mlem.step",
+    "Record": "mlem.record",
     "Release": "mlem.state",
     "State": "mlem.state",
     "StateManager": "mlem.state_manager",

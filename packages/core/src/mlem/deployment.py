@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self
 from pydantic import Field, model_validator
 
 from mlem.place import Place
-from mlem.step import Context, Step
+from mlem.step import AnyContext, AnyStep
 from mlem.variables import check_environment
 from mlem_model.errors import DeclarationError
 from mlem_model.legacy.fields import OF_04, Adopted
@@ -78,15 +78,15 @@ class Deployment(MlemObject, ABC):
         return self
 
     @abstractmethod
-    def steps(self, ctx: Context) -> Sequence[Step]:
+    def steps(self, ctx: AnyContext) -> Sequence[AnyStep]:
         """Return the resources, in the order in which they are made; they are removed in the reverse order."""
 
     @abstractmethod
-    def status(self, ctx: Context, state: State) -> Status:
+    def status(self, ctx: AnyContext, state: State) -> Status:
         """Ask the platform what the deployment is doing, with one cheap look."""
 
     @abstractmethod
-    def logs(self, ctx: Context, state: State, *, follow: bool, tail: int | None) -> Iterator[str]:
+    def logs(self, ctx: AnyContext, state: State, *, follow: bool, tail: int | None) -> Iterator[str]:
         """Yield log lines, oldest first, without line ends.
 
         Args:
@@ -97,14 +97,14 @@ class Deployment(MlemObject, ABC):
         """
 
     @abstractmethod
-    def client(self, ctx: Context, state: State) -> Client:
+    def client(self, ctx: AnyContext, state: State) -> Client:
         """Return a client of the running deployment."""
 
-    def address(self, ctx: Context, state: State) -> str | None:
+    def address(self, ctx: AnyContext, state: State) -> str | None:
         """Return the URL under which the deployment answers; None when it has none."""
         return None
 
-    def place(self, ctx: Context) -> Place | None:
+    def place(self, ctx: AnyContext) -> Place | None:
         """Say where the deployment is: the engine compares it with the place on record before it concludes anything.
 
         Ask the platform, and not the settings: the same settings lead another computer, or another account, elsewhere. The records of the
@@ -115,7 +115,7 @@ class Deployment(MlemObject, ABC):
         """
         return None
 
-    def is_same_place(self, ctx: Context, recorded: Place, here: Place) -> bool:
+    def is_same_place(self, ctx: AnyContext, recorded: Place, here: Place) -> bool:
         """Say whether the place on record and the one that is reached from here are one; the context has the records."""
         return recorded.id == here.id
 
@@ -130,7 +130,7 @@ class Deployment(MlemObject, ABC):
         """
         return f"a deployment of type {self.type}"
 
-    def adopt_04(self, ctx: Context, old: Mapping[str, Any]) -> Adopted:
+    def adopt_04(self, ctx: AnyContext, old: Mapping[str, Any]) -> Adopted:
         """Take over what MLEM 0.4 deployed and has on record, because its owner asks for it: from now on it is ours, by its id alone.
 
         It may set the platform's mark of ownership; the context has the lineage. What it does can be done again: ``mlem migrate`` that

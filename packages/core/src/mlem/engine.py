@@ -28,7 +28,7 @@ from mlem.recovery import gate, putting_back, same_release, tell_crash
 from mlem.resolve import Target
 from mlem.session import Session
 from mlem.state import Release, State
-from mlem.step import Change, Context, Step
+from mlem.step import AnyContext, AnyStep, Change
 from mlem_model.artifacts.transfer import expect_there
 from mlem_model.errors import ConflictError, GateError, MlemError, NotFoundError, UserError
 from mlem_model.objects.object import one_line
@@ -134,7 +134,9 @@ def _expect_artifacts(state: State, model: Model, model_location: str) -> None:
             expect_there(artifact, model_location.rpartition("/")[0])
 
 
-def _kept(target: Target, session: Session, steps: Sequence[Step], ctx: Context, served: Release, changes: tuple[Change, ...]) -> Outcome:
+def _kept(
+    target: Target, session: Session, steps: Sequence[AnyStep], ctx: AnyContext, served: Release, changes: tuple[Change, ...]
+) -> Outcome:
     """Let what is as it should be pass the gate once more; start it again where it does not answer."""
     state = state_of(session)
     try:
@@ -177,7 +179,7 @@ def restart(target: Target, *, report: Report, lock: LockOptions = LockOptions()
         return _restarted(target, session, target.deployment.steps(ctx), ctx, served, nothing).releases[0]
 
 
-def _restarted(target: Target, session: Session, steps: Sequence[Step], ctx: Context, served: Release, unable: MlemError) -> State:
+def _restarted(target: Target, session: Session, steps: Sequence[AnyStep], ctx: AnyContext, served: Release, unable: MlemError) -> State:
     """Start again what serves, and return the state with its new records; raise an error where nothing can be started again."""
     after = restart_steps(session, steps, ctx)
     if after is None:
@@ -263,7 +265,7 @@ def status(target: Target) -> tuple[Status, State | None]:
     return seen, state
 
 
-def _with_model(ctx: Context, model: Model, model_location: str) -> Context:
+def _with_model(ctx: AnyContext, model: Model, model_location: str) -> AnyContext:
     return replace(ctx, model=model, model_location=model_location)
 
 

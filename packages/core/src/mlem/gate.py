@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from mlem.deployment import Deployment, Phase, Status
 from mlem.edge import failure_of, under_edge
 from mlem.state import State
-from mlem.step import Context
+from mlem.step import AnyContext
 from mlem_model.errors import GateError, MlemError
 from mlem_model.serving.protection import TOKEN_VARIABLE, TOKENS_VARIABLE, given_tokens, tokens_in
 
@@ -24,7 +24,7 @@ LOG_LINES = 20
 
 def await_status(
     deployment: Deployment,
-    ctx: Context,
+    ctx: AnyContext,
     state: State,
     wanted: frozenset[Phase],
     timeout_s: float,
@@ -46,7 +46,7 @@ def await_status(
         time.sleep(min(next(pauses), max(0.0, deadline - time.monotonic())))
 
 
-def pass_gate(deployment: Deployment, ctx: Context, state: State, model_hash: str | None) -> None:
+def pass_gate(deployment: Deployment, ctx: AnyContext, state: State, model_hash: str | None) -> None:
     """Let a release through only when it answers as its model did when it was saved.
 
     Args:
@@ -91,7 +91,7 @@ def _with_token(client: Client) -> Client:
     return client.with_options(token=tokens_in(text, TOKENS_VARIABLE)[0])
 
 
-def _check_answers(client: Client, ctx: Context, model_hash: str) -> None:
+def _check_answers(client: Client, ctx: AnyContext, model_hash: str) -> None:
     from mlem_model.data.types.any import equal
 
     interface = client.interface
@@ -108,7 +108,7 @@ def _check_answers(client: Client, ctx: Context, model_hash: str) -> None:
             raise GateError(f"{method} of the sample row answers {_short(answer)}, the saved model answered {_short(sample.returns)}")
 
 
-def _samples(ctx: Context) -> Mapping[str, Any]:
+def _samples(ctx: AnyContext) -> Mapping[str, Any]:
     """Return the sample rows of the model that is deployed, those in a file beside its metadata too."""
     if ctx.model is None or ctx.model_location is None:
         return ctx.model.samples if ctx.model is not None else {}
@@ -118,7 +118,7 @@ def _samples(ctx: Context) -> Mapping[str, Any]:
     return all_samples(ctx.model, folder)
 
 
-def tell_crash(deployment: Deployment, ctx: Context, state: State) -> None:
+def tell_crash(deployment: Deployment, ctx: AnyContext, state: State) -> None:
     """Report why something crashed, with its last log lines, before it is replaced: they go with it. A failure to tell is none."""
     try:
         status = deployment.status(ctx, state)
@@ -132,7 +132,7 @@ def tell_crash(deployment: Deployment, ctx: Context, state: State) -> None:
         ctx.report(f"what is replaced had crashed{why}{last_lines(deployment, ctx, state)}")
 
 
-def last_lines(deployment: Deployment, ctx: Context, state: State) -> str:
+def last_lines(deployment: Deployment, ctx: AnyContext, state: State) -> str:
     """Return the last log lines, indented, for a message; empty where there are none."""
     if "logs" not in deployment.capabilities:
         return ""

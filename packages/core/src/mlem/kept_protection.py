@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from mlem.state import Release
-from mlem.step import Change, Context, Difference, Record, Step
+from mlem.step import AnyContext, AnyStep, Change, Difference, record_in
 from mlem_model.errors import ConflictError
 from mlem_model.serving.protection import (
     FROM_FILE,
@@ -24,8 +24,10 @@ _WHAT = {"tokens": "asks its callers for a token", "tls": "speaks TLS"}
 _MEANT = {"tokens": "let everybody call it from now on", "tls": "serve without TLS from now on"}
 
 
-def protection_change(recorded: Record | None, observed: Record | None, wanted: Record | None) -> dict[str, Difference]:
-    """Say what becomes of the protection of a step's server; empty for a step that starts none.
+def protection_change(
+    recorded: Mapping[str, Any] | None, observed: Mapping[str, Any] | None, wanted: Mapping[str, Any] | None
+) -> dict[str, Difference]:
+    """Say what becomes of the protection of a step's server; empty for a step that starts none. Records are given as a state keeps them.
 
     Args:
         recorded: What is on record; None when nothing is.
@@ -35,18 +37,20 @@ def protection_change(recorded: Record | None, observed: Record | None, wanted: 
     told = (recorded, observed, wanted)
     if not any(key in record for record in told if record is not None for key in PROTECTION):
         return {}
-    known = recorded_protection(recorded or {})
+    known: dict[str, Any] = {**recorded_protection(recorded or {})}
     if observed is not None:
         # a state that says nothing of it was written before there was a word for it: the platform says how it is
         known = {key: (recorded or {}).get(key) or observed.get(key) or known[key] for key in PROTECTION}
         known = {key: FROM_HERE if value == OTHERS else value for key, value in known.items()}
-    after = recorded_protection(wanted or {})
+    after: dict[str, Any] = {**recorded_protection(wanted or {})}
     return {key: Difference(known[key], after[key]) for key in PROTECTION}
 
 
 def protection_of(records: Mapping[str, Mapping[str, Any]]) -> dict[str, str | None] | None:
     """Say what protects the servers of some records; None where no step says so: the platform has its own way, or none is known."""
-    found = [recorded_protection(record) for record in records.values() if any(key in record for key in PROTECTION)]
+    found: list[dict[str, Any]] = [
+        {**recorded_protection(record)} for record in records.values() if any(key in record for key in PROTECTION)
+    ]
     return {key: next((one[key] for one in found if one[key]), None) for key in PROTECTION} if found else None
 
 
@@ -81,7 +85,7 @@ def expect_kept(name: str, changes: Sequence[Change], drop: Collection[str]) -> 
             raise _dropped(name, key, f"would not any more: {variable} is not set here", f"{way}, then repeat the command")
 
 
-def expect_kept_by(name: str, steps: Sequence[Step], ctx: Context, release: Release, drop: Collection[str]) -> None:
+def expect_kept_by(name: str, steps: Sequence[AnyStep], ctx: AnyContext, release: Release, drop: Collection[str]) -> None:
     """Refuse to put a release back whose servers had no protection, while those that serve have it.
 
     Args:
@@ -95,12 +99,13 @@ def expect_kept_by(name: str, steps: Sequence[Step], ctx: Context, release: Rele
         ConflictError: It is one.
     """
     for step in steps:
-        recorded, there = ctx.records.get(step.name), release.records.get(step.name)
+        recorded, there = record_in(ctx.records, step.record), release.records.get(step.name)
         if recorded is None or there is None:
             continue
-        untold = TOKENS not in recorded and TOKENS in (step.wanted(ctx) or {})
-        observed = step.observe(ctx, recorded) if untold else None
-        for key, one in protection_change(recorded, observed, there).items():
+        wanted = None if recorded.knows(TOKENS) else step.wanted(ctx)
+        observed = step.observe(ctx, recorded) if wanted is not None and wanted.knows(TOKENS) else None
+        seen = None if observed is None else observed.to_data()
+        for key, one in protection_change(recorded.to_data(), seen, there).items():
             if one.old and not one.new and key not in drop:
                 again = f"deploy that model again: mlem deployment run --load {name} --model MODEL"
                 raise _dropped(name, key, f"release {release.number} did not, as far as is known", again)

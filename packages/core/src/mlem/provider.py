@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from mlem.variables import VariableError, check_labels, check_variable_names
     from mlem_model.data.formats.reading import parse_data
     from mlem_model.data.formats.writing import serialize_data
-    from mlem_model.legacy.fields import ADOPTED, BY_04, Adopted, FieldReader, Lost, Translation, served_by_04, suffixes_04, word_of
+    from mlem_model.legacy.fields import BY_04, Adopted, FieldReader, Lost, Translation, served_by_04, suffixes_04, word_of
     from mlem_model.models.pickling import other_python
     from mlem_model.models.saving import copy_model
     from mlem_model.objects.fields import Unit
@@ -42,7 +42,6 @@ if TYPE_CHECKING:
     )
 
 _HOMES = {
-    "ADOPTED": "mlem_model.legacy.fields",
     "Adopted": "mlem_model.legacy.fields",
     "Answer": "mlem.clients.answers",
     "BY_04": "mlem_model.legacy.fields",
@@ -85,7 +84,6 @@ _HOMES = {
 }
 
 __all__ = [
-    "ADOPTED",
     "BY_04",
     "FROM_HERE",
     "PROTECTION",

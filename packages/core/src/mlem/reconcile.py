@@ -8,9 +8,10 @@ from dataclasses import replace
 from typing import Any
 
 from mlem.kept_protection import protection_change
+from mlem.record import Record
 from mlem.session import Session
 from mlem.state import Release, State
-from mlem.step import Action, Change, Context, Record, Step, fields_of
+from mlem.step import Action, AnyContext, AnyStep, Change, Step, fields_of, record_in
 from mlem_model.errors import ConflictError, PluginError
 from mlem_model.serving.protection import PROTECTION
 
@@ -24,43 +25,67 @@ def state_of(session: Session) -> State:
     return session.state
 
 
-def changes_of(steps: Sequence[Step], ctx: Context, state: State) -> Iterator[Change]:
+def recorded_by(step: AnyStep, records: Mapping[str, Mapping[str, Any]]) -> Record | None:
+    """Return what is on record of a step as the class that it declares; None when nothing is.
+
+    Args:
+        step: The step.
+        records: The records of all steps, as a state keeps them.
+
+    Raises:
+        DeclarationError: A value is of another type than its field.
+    """
+    return record_in(records, step.record)
+
+
+def changes_of(steps: Sequence[AnyStep], ctx: AnyContext, state: State) -> Iterator[Change]:
     """Yield what would happen to each step, without doing it."""
     for step in steps:
-        yield _change(step, step.wanted(ctx), ctx, state.records.get(step.name))
+        yield _change(step, _wanted(step, ctx), ctx, recorded_by(step, state.records))
 
 
-def _change(step: Step, wanted: Record | None, ctx: Context, recorded: Record | None) -> Change:
+def _wanted(step: AnyStep, ctx: AnyContext) -> Record | None:
+    wanted: Record | None = step.wanted(ctx)
+    if wanted is not None:
+        expect_plain(step, wanted, "wanted")
+    return wanted
+
+
+def _change(step: AnyStep, wanted: Record | None, ctx: AnyContext, recorded: Record | None) -> Change:
     observed = None if wanted is None or recorded is None else step.observe(ctx, recorded)
-    return replace(_difference(step, wanted, recorded, observed), protection=protection_change(recorded, observed, wanted))
+    change = _difference(step, wanted, recorded, observed)
+    return replace(change, protection=protection_change(_data(recorded), _data(observed), _data(wanted)))
 
 
-def _difference(step: Step, wanted: Record | None, recorded: Record | None, observed: Record | None) -> Change:
+def _data(record: Record | None) -> dict[str, Any] | None:
+    return None if record is None else record.to_data()
+
+
+def _difference(step: AnyStep, wanted: Record | None, recorded: Record | None, observed: Record | None) -> Change:
     if wanted is None:
         return Change(step.name, "keep") if recorded is None else Change(step.name, "remove", "not declared any more")
     if recorded is None:
-        return Change(step.name, "create", "not there yet", fields=fields_of({}, wanted))
+        return Change(step.name, "create", "not there yet", fields=fields_of({}, wanted.to_data()))
     if observed is None:
-        return Change(step.name, "create", "gone from the platform", fields=fields_of({}, wanted))
-    fields = fields_of(observed, wanted)
+        return Change(step.name, "create", "gone from the platform", fields=fields_of({}, wanted.to_data()))
+    fields = fields_of(observed.to_data(), wanted.to_data())
     return replace(step.change(observed, wanted), fields=fields) if fields else Change(step.name, "keep")
 
 
-def check_changes(steps: Sequence[Step], ctx: Context, state: State, changes: Sequence[Change]) -> None:
+def check_changes(steps: Sequence[AnyStep], ctx: AnyContext, state: State, changes: Sequence[Change]) -> None:
     """Let every step that differs say what is in its way, before the first one is changed.
 
     Raises:
         MlemError: What a step would fail with.
     """
     for step, change in zip(steps, changes, strict=True):
-        wanted = step.wanted(ctx) if change.action in _GERUNDS else None
+        wanted = _wanted(step, ctx) if change.action in _GERUNDS else None
         if wanted is not None:
-            expect_plain(step, wanted, "wanted")
-            step.check(ctx, wanted, state.records.get(step.name))
+            step.check(ctx, wanted, recorded_by(step, state.records))
 
 
-def expect_plain(step: Step, record: Any, source: str) -> None:
-    """Check that a record is what a state can keep: plain JSON data under names.
+def expect_plain(step: AnyStep, record: Any, source: str) -> None:
+    """Check that a record is what a state can keep: the class that the step declares, with plain JSON data in its fields.
 
     Args:
         step: Whose it is.
@@ -70,7 +95,8 @@ def expect_plain(step: Step, record: Any, source: str) -> None:
     Raises:
         PluginError: It is not; the message names the key.
     """
-    found = _not_plain(record, "") if isinstance(record, Mapping) else f"a {type(record).__name__}"
+    is_declared = isinstance(record, step.record)
+    found = _not_plain(record.to_data(), "") if is_declared else f"a {type(record).__name__}, and not a {step.record.__name__}"
     if found is not None:
         raise PluginError(
             f'step "{step.name}" returned from {source} what a state can\'t keep: {found}',
@@ -93,11 +119,11 @@ def _not_plain(value: Any, place: str) -> str | None:
     return f"{place} is a {type(value).__qualname__}" if type(value) is not float else f"{place} is {value}"
 
 
-def restart_steps(session: Session, steps: Sequence[Step], ctx: Context) -> Context | None:
+def restart_steps(session: Session, steps: Sequence[AnyStep], ctx: AnyContext) -> AnyContext | None:
     """Start again what runs; None when nothing of any step does."""
     restarted = False
     for step in steps:
-        recorded = state_of(session).records.get(step.name)
+        recorded = recorded_by(step, state_of(session).records)
         if recorded is None:
             continue
         session.guard()
@@ -107,38 +133,37 @@ def restart_steps(session: Session, steps: Sequence[Step], ctx: Context) -> Cont
     return ctx if restarted else None
 
 
-def apply_changes(session: Session, steps: Sequence[Step], ctx: Context, changes: Sequence[Change]) -> Context:
+def apply_changes(session: Session, steps: Sequence[AnyStep], ctx: AnyContext, changes: Sequence[Change]) -> AnyContext:
     """Bring every step that differs to what is wanted; each is on record before the next begins."""
     for step, change in zip(steps, changes, strict=True):
-        wanted = step.wanted(ctx)
+        wanted = _wanted(step, ctx)
         if change.action != "keep" and wanted is not None:
             ctx = _apply_step(session, step, ctx, wanted, change)
     return ctx
 
 
-def _apply_step(session: Session, step: Step, ctx: Context, wanted: Record, change: Change) -> Context:
-    expect_plain(step, wanted, "wanted")
+def _apply_step(session: Session, step: AnyStep, ctx: AnyContext, wanted: Record, change: Change) -> AnyContext:
     session.guard()
     ctx.report(f"{_GERUNDS[change.action]} {step.name}" + (f" ({change.reason})" if change.reason else ""))
-    return _recorded(session, step, ctx, step.apply(ctx, wanted, state_of(session).records.get(step.name)))
+    return _recorded(session, step, ctx, step.apply(ctx, wanted, recorded_by(step, state_of(session).records)))
 
 
-def remove_step(session: Session, step: Step, ctx: Context) -> Context:
+def remove_step(session: Session, step: AnyStep, ctx: AnyContext) -> AnyContext:
     """Remove a step's resource, then its record."""
     session.guard()
     ctx.report(f"removing {step.name}")
-    recorded = state_of(session).records.get(step.name)
+    recorded = recorded_by(step, state_of(session).records)
     step.remove(ctx, recorded)
     return ctx if recorded is None else _recorded(session, step, ctx, None)
 
 
-def _recorded(session: Session, step: Step, ctx: Context, record: Record | None) -> Context:
+def _recorded(session: Session, step: AnyStep, ctx: AnyContext, record: Record | None) -> AnyContext:
     if record is not None:
         expect_plain(step, record, "apply")
-    return replace(ctx, records=session.save(state_of(session).with_record(step.name, record)).records)
+    return replace(ctx, records=session.save(state_of(session).with_record(step.name, _data(record))).records)
 
 
-def remove_obsolete(session: Session, steps: Sequence[Step], ctx: Context, changes: Sequence[Change]) -> Context:
+def remove_obsolete(session: Session, steps: Sequence[AnyStep], ctx: AnyContext, changes: Sequence[Change]) -> AnyContext:
     """Remove what the declaration does without, once the new release has passed the gate."""
     for step, change in reversed(list(zip(steps, changes, strict=True))):
         if change.action == "remove":
@@ -146,31 +171,42 @@ def remove_obsolete(session: Session, steps: Sequence[Step], ctx: Context, chang
     return ctx
 
 
-def restore(session: Session, steps: Sequence[Step], ctx: Context, release: Release) -> Context:
+def restore(session: Session, steps: Sequence[AnyStep], ctx: AnyContext, release: Release) -> AnyContext:
     """Bring every step back to the record that a release has of it, and remove what it did not have."""
     ctx = replace(ctx, model=None, model_location=None, records=state_of(session).records, put_back=release.records)
     for step in steps:
-        recorded, current = release.records.get(step.name), state_of(session).records.get(step.name)
+        recorded, current = recorded_by(step, release.records), recorded_by(step, state_of(session).records)
         if recorded is None:
             ctx = ctx if current is None else remove_step(session, step, ctx)
             continue
-        # Facts like a pid may differ: only what was wanted then has to come back.
-        # What it had no word for is not known to have been missing: the step decides.
-        keys = [key for key in step.wanted(ctx) or recorded if key in recorded or key not in PROTECTION]
-        wanted = {key: recorded.get(key) for key in keys}
+        wanted = _wanted_then(recorded, step.wanted(ctx) or recorded)
         change = _change(step, wanted, ctx, current)
         if change.action != "keep":
             ctx = _apply_step(session, step, ctx, wanted, change)
     return ctx
 
 
-def prune(steps: Sequence[Step], ctx: Context, state: State) -> None:
+def _wanted_then(recorded: Record, wanted: Record) -> Record:
+    """Return what a release wanted of a step, by its record: facts like a pid may differ, and need not come back.
+
+    What protects a server and the record had no word for is not known to have been missing: the step decides.
+
+    Args:
+        recorded: The record that the release has of the step.
+        wanted: What the declaration wants now: the fields to tell of.
+    """
+    fields = [name for name in wanted.to_data() if recorded.knows(name) or name not in PROTECTION]
+    return recorded.from_data({name: getattr(recorded, name, None) for name in fields})
+
+
+def prune(steps: Sequence[AnyStep], ctx: AnyContext, state: State) -> None:
     """Let every step remove what no kept release needs; in reverse order, as in a removal: an image goes after its container."""
     for step in reversed(steps):
-        step.prune(ctx, [release.records[step.name] for release in state.releases if step.name in release.records])
+        kept = [recorded_by(step, release.records) for release in state.releases]
+        step.prune(ctx, [record for record in kept if record is not None])
 
 
-def finish(session: Session, steps: Sequence[Step], ctx: Context, state: State) -> State:
+def finish(session: Session, steps: Sequence[AnyStep], ctx: AnyContext, state: State) -> State:
     """Write the last state of a run: with the lock left by the same write, unless a step has something to prune under it."""
     if all(type(step).prune is Step.prune for step in steps):
         return session.finish(state)

@@ -12,19 +12,19 @@ from mlem.reconcile import prune, restore, state_of
 from mlem.resolve import Target
 from mlem.session import Session
 from mlem.state import Release, State
-from mlem.step import Context, Step
+from mlem.step import AnyContext, AnyStep
 from mlem_model.errors import GateError, LockedError, MlemError, StateUnknownError
 from mlem_model.raised import in_words
 
 
-def gate(target: Target, ctx: Context, state: State, model_hash: str | None) -> None:
+def gate(target: Target, ctx: AnyContext, state: State, model_hash: str | None) -> None:
     """Let a release pass the gate; see `mlem.gate.pass_gate`."""
     from mlem.gate import pass_gate  # late: only what deploys asks the model
 
     pass_gate(target.deployment, ctx, state, model_hash)
 
 
-def tell_crash(target: Target, ctx: Context, state: State) -> None:
+def tell_crash(target: Target, ctx: AnyContext, state: State) -> None:
     """Report why something crashed before it is replaced; see `mlem.gate.tell_crash`."""
     from mlem.gate import tell_crash as tell
 
@@ -38,7 +38,7 @@ def same_release(state: State, served: Release) -> State:
 
 @contextlib.contextmanager
 def putting_back(
-    target: Target, session: Session, steps: Sequence[Step], ctx: Context, served: Release | None, model_hash: str
+    target: Target, session: Session, steps: Sequence[AnyStep], ctx: AnyContext, served: Release | None, model_hash: str
 ) -> Iterator[None]:
     """Put the last good release back after a failure within, and say so in the error; without the lock or the store, say what was left.
 
@@ -72,7 +72,13 @@ def _may_serve(model_hash: str) -> str:
 
 
 def _put_back(
-    target: Target, session: Session, steps: Sequence[Step], ctx: Context, served: Release | None, model_hash: str, raised: BaseException
+    target: Target,
+    session: Session,
+    steps: Sequence[AnyStep],
+    ctx: AnyContext,
+    served: Release | None,
+    model_hash: str,
+    raised: BaseException,
 ) -> BaseException:
     """Put the last good release back after a failure, and say so in the error that is returned, to be raised."""
     name, error = target.name, failure_of(raised) or raised

@@ -63,7 +63,7 @@ class Target:
             return None
         return State.from_bytes(found.data, self.store.where(self.name))
 
-    def context(self, state: State, report: Callable[[str], None] = lambda _line: None) -> Context:
+    def context(self, state: State, report: Callable[[str], None] = lambda _line: None) -> Context[Deployment, Env]:
         """Return what steps may know, without a model."""
         variables = self.config.core.trust.to_environment()
         return Context(self.name, state.lineage, self.deployment, self.env, records=state.records, variables=variables, report=report)

@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Self
+from typing import Any, Self, TypeAlias
 
 from pydantic import Field
 
 from mlem.place import Place
-from mlem.step import Record
+from mlem.step import RecordT, record_in
 from mlem_model.errors import ConflictError, DeclarationError
 from mlem_model.legacy.fields import OF_04
 from mlem_model.objects.object import Value, one_line
@@ -22,6 +22,9 @@ STATE_EXTENSION = ".mlem.state"
 """What the file or the key of a state ends with, in every store."""
 ERRORED = f".errored{STATE_EXTENSION}"
 """What a state is kept under that could not be written, to be pushed."""
+
+
+_Class: TypeAlias = type[RecordT]
 
 
 class LockInfo(Value):
@@ -138,7 +141,15 @@ class State(Value):
         """Whether nothing is deployed."""
         return not self.records and not self.releases
 
-    def with_record(self, step: str, record: Record | None) -> Self:
+    def record_of(self, record: _Class[RecordT]) -> RecordT | None:
+        """Return the record of a step; None when nothing is on record.
+
+        Args:
+            record: The class that the step declares.
+        """
+        return record_in(self.records, record)
+
+    def with_record(self, step: str, record: Mapping[str, Any] | None) -> Self:
         """Return the state with a step's record set, or taken out when it is None."""
         records = {name: value for name, value in self.records.items() if name != step or record is not None}
         if record is not None:

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, TypeAlias, TypeVar
 
+from mlem.record import Record
 from mlem_model.serving.protection import OTHERS, TOKENS, TOKENS_VARIABLE
 
 if TYPE_CHECKING:
-    from mlem.deployment import Deployment
-    from mlem.env import Env
     from mlem_model.models.model import Model
 
-Record = Mapping[str, Any]
-"""Plain JSON data: what a step wants, and what it found or made, in one flat mapping."""
+DeploymentT = TypeVar("DeploymentT")
+EnvT = TypeVar("EnvT")
+RecordT = TypeVar("RecordT", bound=Record)
 
 _SHOWN = 24
 """So many characters of a value are shown in words; the fields of a change have all of it."""
@@ -59,8 +59,8 @@ class Change:
 
 
 @dataclass(frozen=True)
-class Context:
-    """What a step may know.
+class Context(Generic[DeploymentT, EnvT]):
+    """What a step may know; generic in the class of the deployment and in that of its env.
 
     Attributes:
         name: The deployment's name in its project, for example ``apps/iris``.
@@ -69,8 +69,9 @@ class Context:
         env: The platform.
         model: The model's metadata; None when an old release is put back, or everything is removed.
         model_location: Path or URL of the model's ``.mlem`` file; None where ``model`` is.
-        records: The records of all steps as they stand now, by step name.
-        put_back: The records of the release that is put back, the platform's facts of then included; empty in a run.
+        records: The records of all steps as they stand now, by step name, as the state keeps them; `record_of` reads one.
+        put_back: The records of the release that is put back, the platform's facts of then included; empty in a run; `put_back_of` reads
+            one.
         report: Call it with a line of progress for the user.
         variables: What the project's settings say to every server, as variables of its environment: what it may load.
         guard: Call it before each action on the platform in a long step; raises `LockedError` when the lock was lost.
@@ -78,35 +79,76 @@ class Context:
 
     name: str
     lineage: str
-    deployment: Deployment
-    env: Env
+    deployment: DeploymentT
+    env: EnvT
     model: Model | None = None
     model_location: str | None = None
-    records: Mapping[str, Record] = field(default_factory=dict)
-    put_back: Mapping[str, Record] = field(default_factory=dict)
+    records: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    put_back: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     variables: Mapping[str, str] = field(default_factory=dict)
     report: Callable[[str], None] = lambda _line: None
     guard: Callable[[], None] = lambda: None
 
+    def record_of(self, record: type[RecordT]) -> RecordT | None:
+        """Return the record of a step as it stands now; None when nothing is on record.
 
-class Step(ABC):
-    """One resource of a platform.
+        Args:
+            record: The class that the step declares.
+        """
+        return record_in(self.records, record)
+
+    def put_back_of(self, record: type[RecordT]) -> RecordT | None:
+        """Return the record of a step in the release that is put back; None in a run, and where that release had none.
+
+        Args:
+            record: The class that the step declares.
+        """
+        return record_in(self.put_back, record)
+
+
+def record_in(records: Mapping[str, Mapping[str, Any]], record: type[RecordT]) -> RecordT | None:
+    """Return the record of a step; None when nothing is on record.
+
+    Args:
+        records: The records of all steps, as a state keeps them.
+        record: The class that the step declares.
+
+    Raises:
+        DeclarationError: A value is of another type than its field.
+    """
+    data = records.get(record.step)
+    return None if data is None else record.from_data(data)
+
+
+class Step(ABC, Generic[DeploymentT, EnvT, RecordT]):
+    """One resource of a platform; generic in the classes of the deployment, of its env, and of the step's own record.
 
     A step is idempotent: it finds what it made before by a deterministic name and the ownership label (the context's
     ``lineage``), so that a run that was killed between making a resource and recording it makes no second one.
+
+    Attributes:
+        record: The class of what the step wants and leaves on the platform.
+        name: The step's name, which its record declares.
     """
 
+    record: type[RecordT]
     name: ClassVar[str]
 
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        declared = cls.__dict__.get("record")
+        if declared is not None:
+            cls.name = declared.step
+
     @abstractmethod
-    def wanted(self, ctx: Context) -> Record | None:
+    def wanted(self, ctx: Context[DeploymentT, EnvT]) -> RecordT | None:
         """Say what there should be: pure data, without asking the platform; None when the declaration does without it.
 
-        Without a model in the context the same keys are there: an old release, which is put back, fills in its own values.
+        Without a model in the context the same fields are known: an old release, which is put back, fills in its own values.
         """
 
     @abstractmethod
-    def apply(self, ctx: Context, wanted: Record, recorded: Record | None) -> Record:
+    def apply(self, ctx: Context[DeploymentT, EnvT], wanted: RecordT, recorded: RecordT | None) -> RecordT:
         """Make it so: create, adopt what is ours, or update.
 
         Args:
@@ -119,18 +161,18 @@ class Step(ABC):
         """
 
     @abstractmethod
-    def remove(self, ctx: Context, recorded: Record | None) -> None:
+    def remove(self, ctx: Context[DeploymentT, EnvT], recorded: RecordT | None) -> None:
         """Remove the resource if it is there and ours; also one that a killed run made but did not record."""
 
-    def observe(self, ctx: Context, recorded: Record) -> Record | None:
+    def observe(self, ctx: Context[DeploymentT, EnvT], recorded: RecordT) -> RecordT | None:
         """Look at the platform: return the record as it really is, None when the resource is gone or not usable."""
         return recorded
 
-    def change(self, recorded: Record, wanted: Record) -> Change:
+    def change(self, recorded: RecordT, wanted: RecordT) -> Change:
         """Say how a difference is put right; the default is an update in place."""
         return Change(self.name, "update", differences(recorded, wanted))
 
-    def check(self, ctx: Context, wanted: Record, recorded: Record | None) -> None:
+    def check(self, ctx: Context[DeploymentT, EnvT], wanted: RecordT, recorded: RecordT | None) -> None:
         """Raise for what would make `apply` fail and can be known before anything is changed; the default knows nothing.
 
         Called for every step that differs before the first one is applied, and by ``plan``. It changes nothing.
@@ -141,7 +183,7 @@ class Step(ABC):
             recorded: What is on record; None when nothing is.
         """
 
-    def restart(self, ctx: Context, recorded: Record) -> Record | None:
+    def restart(self, ctx: Context[DeploymentT, EnvT], recorded: RecordT) -> RecordT | None:
         """Start again what runs, as it is on record, with the present values of what is passed on; return its new record.
 
         None, the default, when nothing of this step runs. The engine calls it when a user asks for it, and when everything is as it
@@ -149,7 +191,7 @@ class Step(ABC):
         """
         return None
 
-    def prune(self, ctx: Context, keep: Sequence[Record]) -> None:
+    def prune(self, ctx: Context[DeploymentT, EnvT], keep: Sequence[RecordT]) -> None:
         """Remove what no kept release needs any more: a predecessor that `apply` left serving, a successor that failed.
 
         Called when the gate has decided: after a release passed, after the last good one was put back, and by a run that found
@@ -161,8 +203,14 @@ class Step(ABC):
         """
 
 
-def fields_of(recorded: Record, wanted: Record) -> dict[str, Difference]:
-    """Return the fields that differ."""
+AnyContext: TypeAlias = Context[Any, Any]
+"""The context of whatever deployment: what the core works with."""
+AnyStep: TypeAlias = Step[Any, Any, Any]
+"""A step of whatever deployment."""
+
+
+def fields_of(recorded: Mapping[str, Any], wanted: Mapping[str, Any]) -> dict[str, Difference]:
+    """Return the fields that differ between two records, which are given as a state keeps them."""
     return {key: Difference(_shown(recorded.get(key)), _shown(value)) for key, value in wanted.items() if recorded.get(key) != value}
 
 
@@ -171,9 +219,17 @@ def _shown(value: Any) -> Any:
     return {**value, TOKENS_VARIABLE: "(hidden)"} if isinstance(value, Mapping) and TOKENS_VARIABLE in value else value
 
 
-def differences(recorded: Record, wanted: Record) -> str:
-    """Put the fields that differ into words: ``port 8080 -> 9090, environment.DEBUG none -> 1``."""
-    return ", ".join(_words(key, one.old, one.new) for key, one in fields_of(recorded, wanted).items())
+def differences(recorded: RecordT, wanted: RecordT, *, without: Collection[str] = ()) -> str:
+    """Put the fields that differ into words: ``port 8080 -> 9090, environment.DEBUG none -> 1``.
+
+    Args:
+        recorded: What there is.
+        wanted: What there should be; what it does not know does not count.
+        without: Fields that do not count either.
+    """
+    differing = recorded.differing(wanted, without=without)
+    fields = fields_of(recorded.to_data(), wanted.to_data())
+    return ", ".join(_words(key, one.old, one.new) for key, one in fields.items() if key in differing)
 
 
 def _words(key: str, old: Any, new: Any) -> str:

@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from mlem_provider_docker.address import EngineAddress
     from mlem_provider_docker.image import made_for
+    from mlem_provider_docker.names import image_tag
     from mlem_provider_docker.options import ImageOptions
     from mlem_provider_docker.ownership import LINEAGE_LABEL
     from mlem_provider_docker.pushed_image import PushedImageStep
+    from mlem_provider_docker.records import PushedImageRecord
     from mlem_provider_docker.sdk import Engine, connect
 
 _HOMES = {
@@ -22,11 +24,23 @@ _HOMES = {
     "Engine": "sdk",
     "EngineAddress": "address",
     "ImageOptions": "options",
+    "PushedImageRecord": "records",
     "PushedImageStep": "pushed_image",
     "connect": "sdk",
+    "image_tag": "names",
 }
 
-__all__ = ["LINEAGE_LABEL", "Engine", "EngineAddress", "ImageOptions", "PushedImageStep", "connect", "made_for"]
+__all__ = [
+    "LINEAGE_LABEL",
+    "Engine",
+    "EngineAddress",
+    "ImageOptions",
+    "PushedImageRecord",
+    "PushedImageStep",
+    "connect",
+    "image_tag",
+    "made_for",
+]
 
 
 def __getattr__(name: str) -> Any:

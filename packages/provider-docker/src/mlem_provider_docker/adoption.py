@@ -1,6 +1,6 @@
 """Containers that MLEM 0.4 made, taken over: they have no labels of ours, and are known by the id on record alone.
 
-The record of such a container says that it is `ADOPTED`. It is found, stopped and removed by its id. MLEM 0.4 let the Engine delete a
+The record of such a container says that it is adopted. It is found, stopped and removed by its id. MLEM 0.4 let the Engine delete a
 container when it stops (``rm``): where another is to have its port, it is not stopped but taken off its networks until the gate has
 decided.
 """
@@ -11,16 +11,15 @@ import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from mlem import ConflictError, NotFoundError, Record
-from mlem.provider import ADOPTED, BY_04, Adopted, FieldReader
+from mlem import ConflictError, NotFoundError
+from mlem.provider import BY_04, Adopted, FieldReader
 from mlem_provider_docker import container, drift
 from mlem_provider_docker.ownership import is_our_container
+from mlem_provider_docker.records import ContainerRecord
 
 if TYPE_CHECKING:
     from mlem_provider_docker.sdk import Engine
 
-REPLACES = "replaces"
-"""In the record of a container of ours: the id of the adopted one that it takes the place of."""
 _ID = re.compile(r"[0-9a-f]{64}")
 
 
@@ -56,40 +55,42 @@ def adopt(engine: Engine, where: str | None, old: Mapping[str, Any]) -> Adopted:
         )
     if is_our_container(found["Config"].get("Labels"), str(found.get("Image"))):
         raise ConflictError(f"{words(old)} belongs to a deployment of this version already", code="not-ours")
-    return Adopted(words(old), {"container": record_of(engine, where, found, old.get("model_hash"))}, notes=(*_notes(found, old),))
+    return Adopted(words(old), [record_of(engine, where, found, old.get("model_hash"))], notes=(*_notes(found, old),))
 
 
-def record_of(engine: Engine, where: str | None, found: Mapping[str, Any], model_hash: Any) -> dict[str, Any]:
+def record_of(engine: Engine, where: str | None, found: Mapping[str, Any], model_hash: Any) -> ContainerRecord:
     """Return the record of an inspected container that is not ours: what a run compares with, and what finds it again."""
     made = drift.as_made(found)
     bind_address, port, container_port = _published(found)
-    return {
-        "model_hash": str(model_hash or "unknown"),
-        "image": str(found["Config"].get("Image")),
-        "container_name": str(found["Name"]).lstrip("/"),
-        "requested_port": port,
-        "bind_address": bind_address,
-        "address_host": None,
-        "container_port": container_port,
-        "environment": {},
-        "pass_environment": [],
-        "labels": {},
-        **{key: made[key] for key in ("memory_mib", "cpus", "restart_policy")},
-        "network": None,
-        "volumes": [],
-        "read_only": False,
-        "log_max_mib": None,
-        "run_arguments": {},
-        "platform": None,
-        "engine": where,
-        "situation": container.IN_PLACE,
-        "id": str(found["Id"]),
-        "port": port,
-        "url": container.url_of(engine.endpoint, bind_address, port) if port and _reachable(engine, bind_address) else None,
-        drift.AS_MADE: made,
-        "start_s": None,
-        ADOPTED: BY_04,
-    }
+    return ContainerRecord(
+        model_hash=str(model_hash or "unknown"),
+        image=str(found["Config"].get("Image")),
+        container_name=str(found["Name"]).lstrip("/"),
+        requested_port=port,
+        bind_address=bind_address,
+        address_host=None,
+        container_port=container_port,
+        environment={},
+        pass_environment=[],
+        labels={},
+        memory_mib=made.memory_mib,
+        cpus=made.cpus,
+        restart_policy=made.restart_policy,
+        network=None,
+        volumes=[],
+        read_only=False,
+        log_max_mib=None,
+        run_arguments={},
+        platform=None,
+        engine=where,
+        situation=container.IN_PLACE,
+        id=str(found["Id"]),
+        port=port,
+        url=container.url_of(engine.endpoint, bind_address, port) if port and _reachable(engine, bind_address) else None,
+        as_made=made,
+        start_s=None,
+        adopted=BY_04,
+    )
 
 
 def _notes(found: Mapping[str, Any], old: Mapping[str, Any]) -> list[str]:
@@ -129,12 +130,12 @@ def ready_04(url: str | None, timeout_s: float, *, direct: bool = False) -> tupl
     return answers(url, "/interface.json", timeout_s, direct=direct)
 
 
-def known_id(recorded: Record | None) -> str | None:
+def known_id(recorded: ContainerRecord | None) -> str | None:
     """Return the id of the adopted container that a record is of, or that its container took the place of."""
     if recorded is None:
         return None
-    found = recorded["id"] if recorded.get(ADOPTED) else recorded.get(REPLACES)
-    return found if isinstance(found, str) and _ID.fullmatch(found) else None
+    found = recorded.id if recorded.adopted else recorded.replaces
+    return found if found and _ID.fullmatch(found) else None
 
 
 def step_aside(engine: Engine, found: Mapping[str, Any]) -> None:
@@ -143,7 +144,7 @@ def step_aside(engine: Engine, found: Mapping[str, Any]) -> None:
         engine.leave_network(str(found["Id"]), network)
 
 
-def put_back(engine: Engine, earlier: Record) -> Record:
+def put_back(engine: Engine, earlier: ContainerRecord) -> ContainerRecord:
     """Let an adopted container serve again that a newer one was to take the place of, which is out of its way by now.
 
     Raises:
@@ -151,22 +152,21 @@ def put_back(engine: Engine, earlier: Record) -> Record:
     """
     from mlem_provider_docker import container
 
-    id_, name = str(earlier["id"]), str(earlier["container_name"])
+    id_, name = earlier.id, earlier.container_name
     found = engine.container(id_)
     if found is None:
-        image = earlier["image"]
         raise NotFoundError(
             f"the container of MLEM 0.4 ({id_[:12]}) is gone",
             code="container-not-found",
-            hint=f"its image may be there still, to be started by hand: docker run -d --name {name} {image}",
+            hint=f"its image may be there still, to be started by hand: docker run -d --name {name} {earlier.image}",
         )
     if found["Name"].lstrip("/") != name:
         engine.rename(id_, name)
-    for network in str(earlier[drift.AS_MADE]["network"]).split(" and "):
+    for network in (earlier.as_made.network or "").split(" and ") if earlier.as_made else ():
         if network not in ((found.get("NetworkSettings") or {}).get("Networks") or {}) and network != "disconnected":
             engine.join_network(id_, network)
     if found["State"].get("Paused"):
         engine.unpause(id_)
     elif not found["State"].get("Running"):
         engine.start(id_, name)
-    return {**earlier, "situation": container.IN_PLACE}
+    return earlier.changed(situation=container.IN_PLACE)

@@ -10,7 +10,8 @@ from pydantic import Field
 
 from mlem import Builder, Model
 from mlem.provider import Translation
-from mlem_provider_docker.env import DockerEnv, Registry
+from mlem_provider_docker.env import DockerEnv
+from mlem_provider_docker.names import reference
 from mlem_provider_docker.options import ImageOptions
 from mlem_provider_docker.recipe import Recipe
 
@@ -93,8 +94,3 @@ class DockerDirBuilder(ImageOptions, Builder):
         context.write(self.target, recipe, self, image.labels_of(recipe, model, image.BUILT, "", None), model, model_location)
         report(f"wrote {self.target}")
         return {"folder": str(self.target), "model_hash": model.digest}
-
-
-def reference(image_name: str, tag: str, registry: Registry | None) -> str:
-    """Return an image's whole name: ``registry.example.com/iris:1``."""
-    return f"{registry.host}/{image_name}:{tag}" if registry else f"{image_name}:{tag}"

@@ -9,10 +9,11 @@ import random
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from mlem import ConflictError, DeclarationError, Phase, Record, Status, UserError
+from mlem import ConflictError, DeclarationError, Phase, Status, UserError
 from mlem.provider import PROTECTION, passed_tokens
 from mlem_provider_docker.image import DEPLOYMENT_LABEL, MODEL_LABEL, owner
 from mlem_provider_docker.ownership import LINEAGE_LABEL, MADE_FROM_LABEL, is_our_container
+from mlem_provider_docker.records import ContainerRecord
 
 if TYPE_CHECKING:
     from mlem_provider_docker.endpoint import Endpoint
@@ -31,14 +32,14 @@ _LOG_FILES = 3
 _OURS = ("image", "name", "environment", "labels", "ports", "detach", "auto_remove", "remove")
 
 
-def config_digest(wanted: Record) -> str:
+def config_digest(wanted: ContainerRecord) -> str:
     """Return the label by which a container is recognised as the wanted one."""
     # what protects the server follows from its variables, but for the tokens of this command, which are compared with the container's
-    content = {key: value for key, value in wanted.items() if key not in ("situation", "address_host", *PROTECTION)}
+    content = {key: value for key, value in wanted.to_data().items() if key not in ("situation", "address_host", *PROTECTION)}
     return hashlib.sha256(json.dumps(content, sort_keys=True, default=str).encode()).hexdigest()[:32]
 
 
-def settings(wanted: Record, host_port: int, lineage: str, deployment: str, image_id: str, logging: str = "") -> dict[str, Any]:
+def settings(wanted: ContainerRecord, host_port: int, lineage: str, deployment: str, image_id: str, logging: str = "") -> dict[str, Any]:
     """Return what the SDK's ``containers.create`` takes.
 
     Args:
@@ -52,48 +53,48 @@ def settings(wanted: Record, host_port: int, lineage: str, deployment: str, imag
     Raises:
         UserError: A run argument has an option of its own, or a variable to pass on is not set.
     """
-    own = next((key for key in wanted["run_arguments"] if key in _OURS), None)
+    own = next((key for key in wanted.run_arguments if key in _OURS), None)
     if own is not None:
         raise DeclarationError(f"run_arguments.{own}: this belongs to the deployment", hint="mlem types deployment docker_container")
-    container_port = wanted["container_port"]
+    container_port = wanted.container_port
     found: dict[str, Any] = {
         "environment": {
-            **wanted["environment"],
-            **_passed(wanted["pass_environment"]),
+            **wanted.environment,
+            **_passed(wanted.pass_environment),
             **passed_tokens(wanted),
             "PORT": str(container_port),
         },
         "labels": {
-            **wanted["labels"],
+            **wanted.labels,
             LINEAGE_LABEL: lineage,
             MADE_FROM_LABEL: image_id,
             DEPLOYMENT_LABEL: deployment,
-            MODEL_LABEL: wanted["model_hash"],
+            MODEL_LABEL: wanted.model_hash,
             CONFIG_LABEL: config_digest(wanted),
         },
-        "ports": {f"{container_port}/tcp": (wanted["bind_address"], host_port)},
-        "restart_policy": {"Name": wanted["restart_policy"]},
+        "ports": {f"{container_port}/tcp": (wanted.bind_address, host_port)},
+        "restart_policy": {"Name": wanted.restart_policy},
         "cap_drop": ["ALL"],
         "security_opt": ["no-new-privileges"],
     }
-    if wanted["memory_mib"]:
+    if wanted.memory_mib:
         # without swap: a model that swaps is worse than one that says that it needs more
-        found["mem_limit"] = found["memswap_limit"] = wanted["memory_mib"] * 2**20
-    if wanted["cpus"]:
-        found["nano_cpus"] = round(wanted["cpus"] * 1e9)
-    if wanted["network"]:
-        found["network"] = wanted["network"]
-    if wanted["volumes"]:
-        found["volumes"] = wanted["volumes"]
-    if wanted["read_only"]:
+        found["mem_limit"] = found["memswap_limit"] = wanted.memory_mib * 2**20
+    if wanted.cpus:
+        found["nano_cpus"] = round(wanted.cpus * 1e9)
+    if wanted.network:
+        found["network"] = wanted.network
+    if wanted.volumes:
+        found["volumes"] = wanted.volumes
+    if wanted.read_only:
         found["read_only"] = True
         found["tmpfs"] = {"/tmp": ""}  # noqa: S108  # the path in the container
-    if wanted["log_max_mib"] and logging in _FILE_LOGS:
-        file_kib = wanted["log_max_mib"] * 1024 // _LOG_FILES
+    if wanted.log_max_mib and logging in _FILE_LOGS:
+        file_kib = wanted.log_max_mib * 1024 // _LOG_FILES
         found["log_config"] = {"type": logging, "config": {"max-size": f"{file_kib}k", "max-file": str(_LOG_FILES)}}
-    if wanted["platform"]:
-        found["platform"] = wanted["platform"]
-    return {**found, **wanted["run_arguments"]}
+    if wanted.platform:
+        found["platform"] = wanted.platform
+    return {**found, **wanted.run_arguments}
 
 
 def _passed(names: list[str]) -> dict[str, str]:
@@ -105,11 +106,6 @@ def _passed(names: list[str]) -> dict[str, str]:
             hint=f"export {missing[0]}=..., then repeat the command",
         )
     return {name: os.environ[name] for name in names}
-
-
-def parked_name(name: str, id_: str) -> str:
-    """Return the name of a container that has given its own to its successor."""
-    return f"{name}.{id_[:8]}"
 
 
 def expect_ours(found: Mapping[str, Any] | None, name: str, lineage: str, adopted: str | None = None) -> None:
@@ -193,22 +189,22 @@ def url_of(endpoint: Endpoint, bind_address: str, port: int, address_host: str |
     return f"http://{f'[{host}]' if ':' in host else host}:{port}"
 
 
-def situation(found: Mapping[str, Any], record: Record) -> str:
+def situation(found: Mapping[str, Any], record: ContainerRecord) -> str:
     """Say in what a container differs from its record; `IN_PLACE` when in nothing."""
     state = found["State"]
     if state.get("Paused"):
         return "paused"
     if not state.get("Running"):
         return str(state.get("Status") or "stopped")
-    if found["Name"].lstrip("/") != record["container_name"]:
+    if found["Name"].lstrip("/") != record.container_name:
         return f"renamed to {found['Name'].lstrip('/')}"
-    port = published_port(found, record["container_port"])
-    return IN_PLACE if port == record["port"] else f"on port {port}"
+    port = published_port(found, record.container_port)
+    return IN_PLACE if port == record.port else f"on port {port}"
 
 
-def status(found: Mapping[str, Any] | None, record: Record) -> Status:
+def status(found: Mapping[str, Any] | None, record: ContainerRecord) -> Status:
     """Say what a container is doing, as far as the Engine knows; STARTING while it runs: only the server knows whether it is ready."""
-    name = record["container_name"]
+    name = record.container_name
     if found is None:
         return Status(Phase.CRASHED, f"the container {name} is gone")
     state = found["State"]

@@ -5,19 +5,21 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, cast
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, TypeAlias
 
 from pydantic import Field, field_validator
 
-from mlem import Context, Deployment, NotFoundError, Phase, Place, Record, Status, Step
+from mlem import Context, Deployment, NotFoundError, Phase, Place, Status, Step
 from mlem.provider import Adopted, Translation, Unit, check_labels, served_by_04
 from mlem_provider_docker.options import ImageOptions
-from mlem_provider_docker.steps import ContainerStep, ImageStep
+from mlem_provider_docker.records import ContainerRecord, ImageRecord
+from mlem_provider_docker.steps import ContainerStep, ImageStep, engine_of_record
 
 if TYPE_CHECKING:
     from mlem import Client, State
     from mlem_provider_docker.env import DockerEnv
-    from mlem_provider_docker.sdk import Engine
+
+    DockerContext: TypeAlias = Context["DockerContainer", DockerEnv]
 
 _PROBE_TIMEOUT_S = 2.0
 _NAME = r"^[a-zA-Z0-9][a-zA-Z0-9_.-]*$"
@@ -121,47 +123,49 @@ class DockerContainer(ImageOptions, Deployment):
 
         return words(old)
 
-    def adopt_04(self, ctx: Context, old: Mapping[str, Any]) -> Adopted:
+    def adopt_04(self, ctx: DockerContext, old: Mapping[str, Any]) -> Adopted:
         """See `Deployment.adopt_04`: the container with the id on record."""
         from mlem_provider_docker.adoption import adopt
 
-        return adopt(_engine(ctx, None), env_of(ctx).where, old)
+        return adopt(engine_of_record(ctx, None), ctx.env.where, old)
 
-    def steps(self, ctx: Context) -> Sequence[Step]:
+    def steps(self, ctx: DockerContext) -> Sequence[Step[DockerContainer, DockerEnv, Any]]:
         """Return the image, then the container."""
         return [ImageStep(), ContainerStep()]
 
-    def place(self, ctx: Context) -> Place | None:
+    def place(self, ctx: DockerContext) -> Place | None:
         """Return the Engine on record, else the env's."""
-        record = ctx.records.get(ContainerStep.name) or ctx.records.get(ImageStep.name)
-        return _engine(ctx, record).place()
+        record = ctx.record_of(ContainerRecord) or ctx.record_of(ImageRecord)
+        return engine_of_record(ctx, record).place()
 
-    def is_same_place(self, ctx: Context, recorded: Place, here: Place) -> bool:
+    def is_same_place(self, ctx: DockerContext, recorded: Place, here: Place) -> bool:
         """See `Deployment.is_same_place`; an Engine's machine may get another name, and a copy of it has the same ID under another one."""
         if recorded.id.rpartition(" ")[0] != here.id.rpartition(" ")[0]:
             return False
-        record = ctx.records.get(ContainerStep.name)
-        return recorded.id == here.id or (record is not None and _engine(ctx, record).container(record["id"]) is not None)
+        record = ctx.record_of(ContainerRecord)
+        return recorded.id == here.id or (record is not None and engine_of_record(ctx, record).container(record.id) is not None)
 
-    def status(self, ctx: Context, state: State) -> Status:
+    def status(self, ctx: DockerContext, state: State) -> Status:
         """Inspect the container, then ask the server whether it is ready."""
-        from mlem.provider import ADOPTED, ready
+        from mlem.provider import ready
         from mlem_provider_docker import container
         from mlem_provider_docker.adoption import ready_04
 
-        record = state.records.get(ContainerStep.name)
+        record = state.record_of(ContainerRecord)
         if record is None:
             return Status(Phase.STOPPED, "no container was started")
-        found = _engine(ctx, record).container(record["id"])
+        found = engine_of_record(ctx, record).container(record.id)
         seen = container.status(found, record)
         if seen.phase is not Phase.STARTING or found is None:
             return seen
         situation = container.situation(found, record)
         if situation.startswith("on port"):
             return Status(Phase.UNKNOWN, f"the container is {situation}: run again to put it on record")
-        direct = not record.get("address_host")
-        look = ready_04 if record.get(ADOPTED) else ready
-        is_ready, reason = look(record["url"], _PROBE_TIMEOUT_S, direct=direct)
+        direct = not record.address_host
+        if record.adopted:
+            is_ready, reason = ready_04(record.url, _PROBE_TIMEOUT_S, direct=direct)
+        else:
+            is_ready, reason = ready(str(record.url), _PROBE_TIMEOUT_S, direct=direct)
         if is_ready and reason:
             return Status(Phase.RUNNING, reason)
         if is_ready:
@@ -170,34 +174,35 @@ class DockerContainer(ImageOptions, Deployment):
         if restarts:
             times = "once" if restarts == 1 else f"{restarts} times"
             return Status(Phase.CRASHED, f"the server ended {times}, and the Engine started it again")
-        if Path("/.dockerenv").exists() and "//127.0.0.1:" in str(record["url"]):
+        if Path("/.dockerenv").exists() and "//127.0.0.1:" in str(record.url):
             reason += "; this command runs in a container itself: --address_host host.docker.internal"
         return Status(Phase.STARTING, reason)
 
-    def address(self, ctx: Context, state: State) -> str | None:
+    def address(self, ctx: DockerContext, state: State) -> str | None:
         """Return the published address."""
-        record = state.records.get(ContainerStep.name)
-        url: str | None = record["url"] if record else None
-        return url
+        record = state.record_of(ContainerRecord)
+        return record.url if record else None
 
-    def client(self, ctx: Context, state: State) -> Client:
+    def client(self, ctx: DockerContext, state: State) -> Client:
         """Return an HTTP client."""
-        from mlem.provider import ADOPTED, HttpClient
+        from mlem.provider import HttpClient
 
-        if state.records.get(ContainerStep.name, {}).get(ADOPTED):
+        record = state.record_of(ContainerRecord)
+        if record is not None and record.adopted:
             raise served_by_04(ctx.name)
-        url = self.address(ctx, state)
-        if url is None:
+        if record is None or record.url is None:
             raise NotFoundError(f'"{ctx.name}" has no container', code="not-deployed", hint=f"mlem deployment run --load {ctx.name}")
-        return HttpClient(url=url, direct=not state.records[ContainerStep.name].get("address_host"))
+        return HttpClient(url=record.url, direct=not record.address_host)
 
-    def logs(self, ctx: Context, state: State, *, follow: bool, tail: int | None) -> Iterator[str]:
+    def logs(self, ctx: DockerContext, state: State, *, follow: bool, tail: int | None) -> Iterator[str]:
         """Yield what the container wrote; following ends when it stops."""
-        record = state.records.get(ContainerStep.name) or state.records.get(ImageStep.name)
+        record = state.record_of(ContainerRecord) or state.record_of(ImageRecord)
         if record is None:
             return
-        engine = _engine(ctx, record)
-        id_ = record.get("id") or next((found["Id"] for found in engine.containers(ctx.lineage)), None)
+        engine = engine_of_record(ctx, record)
+        id_ = (record.id if isinstance(record, ContainerRecord) else None) or next(
+            (found["Id"] for found in engine.containers(ctx.lineage)), None
+        )
         if id_ is None or engine.container(id_) is None:
             raise NotFoundError(
                 f'the container of "{ctx.name}" is gone, and its logs with it',
@@ -207,13 +212,6 @@ class DockerContainer(ImageOptions, Deployment):
         yield from engine.logs(id_, follow=follow, tail=tail)
 
 
-def _engine(ctx: Context, record: Record | None) -> Engine:
-    from mlem_provider_docker.sdk import engine_of
-
-    env = env_of(ctx)
-    return engine_of(env, record["engine"] if record else env.where)
-
-
 def _moved(volume: str, moved: Callable[[str], str]) -> str:
     """Return a volume with its folder as seen from elsewhere; a name of a volume has no folder."""
     source, separator, rest = volume.partition(":")
@@ -221,8 +219,3 @@ def _moved(volume: str, moved: Callable[[str], str]) -> str:
         return volume
     path = moved(source)
     return f"{path if path.startswith(('.', '/')) else f'./{path}'}{separator}{rest}"
-
-
-def env_of(ctx: Context) -> DockerEnv:
-    """Return the env."""
-    return cast("DockerEnv", ctx.env)

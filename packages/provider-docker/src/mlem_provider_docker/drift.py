@@ -9,33 +9,30 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
-from mlem import Record
 from mlem.provider import TOKENS_VARIABLE, seen_protection
-
-AS_MADE = "as_made"
-"""In a record: what the Engine made of the settings that can be changed later."""
+from mlem_provider_docker.records import AsMade, ContainerRecord
 
 
-def as_made(found: Mapping[str, Any]) -> dict[str, Any]:
+def as_made(found: Mapping[str, Any]) -> AsMade:
     """Return the settings of an inspected container that can be changed while it runs."""
     host = found.get("HostConfig") or {}
     memory, cpus = host.get("Memory") or 0, host.get("NanoCpus") or 0
-    return {
-        "memory_mib": memory // 2**20 or None,
-        "cpus": cpus / 1e9 or None,
-        "restart_policy": (host.get("RestartPolicy") or {}).get("Name") or "no",
-        "network": " and ".join(sorted((found.get("NetworkSettings") or {}).get("Networks") or {})) or "disconnected",
-    }
+    return AsMade(
+        memory_mib=memory // 2**20 or None,
+        cpus=cpus / 1e9 or None,
+        restart_policy=(host.get("RestartPolicy") or {}).get("Name") or "no",
+        network=" and ".join(sorted((found.get("NetworkSettings") or {}).get("Networks") or {})) or "disconnected",
+    )
 
 
-def observed(found: Mapping[str, Any], recorded: Record) -> dict[str, Any]:
+def observed(found: Mapping[str, Any], recorded: ContainerRecord) -> dict[str, Any]:
     """Return the fields of a record that are not as they were made, with what they are now."""
-    made = recorded.get(AS_MADE)
-    changed = {key: value for key, value in as_made(found).items() if made and made.get(key) != value}
-    stale = stale_names(found, recorded["pass_environment"])
-    protected = seen_protection(recorded, variables_of(found))
-    changed |= {key: value for key, value in protected.items() if value != recorded.get(key)}
-    return {**changed, **({"pass_environment": [name for name in recorded["pass_environment"] if name not in stale]} if stale else {})}
+    made = recorded.as_made.to_data() if recorded.as_made else {}
+    changed = {key: value for key, value in as_made(found).to_data().items() if made and made.get(key) != value}
+    stale = stale_names(found, recorded.pass_environment)
+    protected, known = seen_protection(recorded, variables_of(found)), {"tokens": recorded.tokens, "tls": recorded.tls}
+    changed |= {key: value for key, value in protected.items() if value != known[key]}
+    return {**changed, **({"pass_environment": [name for name in recorded.pass_environment if name not in stale]} if stale else {})}
 
 
 def variables_of(found: Mapping[str, Any]) -> dict[str, str]:

@@ -18,6 +18,7 @@ from mlem_provider_docker.errors import translate
 from mlem_provider_docker.options import ImageOptions
 from mlem_provider_docker.ownership import IMAGE_LABEL, LINEAGE_LABEL, is_our_image, own_names
 from mlem_provider_docker.recipe import Recipe, arguments
+from mlem_provider_docker.records import ImageRecord, PushedImageRecord
 from mlem_provider_docker.supplies import known_pins
 
 if TYPE_CHECKING:
@@ -135,7 +136,7 @@ def build(
     model_location: str,
     report: Report,
     guard: Callable[[], None] = lambda: None,
-    recorded: Mapping[str, Any] | None = None,
+    recorded: ImageRecord | PushedImageRecord | None = None,
 ) -> None:
     """Build the image of a model.
 

@@ -5,12 +5,17 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from mlem import Context, MlemError, Phase, PlatformError, Record
+from mlem import MlemError, Phase, PlatformError
 from mlem.provider import has_these_tokens, ready
 from mlem_provider_docker import adoption, container, drift
+from mlem_provider_docker.names import parked_name
+from mlem_provider_docker.records import ContainerRecord
 from mlem_provider_docker.sdk import Engine
+
+if TYPE_CHECKING:
+    from mlem_provider_docker.deployment import DockerContext
 
 _READY_POLL_S = 0.05
 _PROBE_TIMEOUT_S = 2.0
@@ -30,9 +35,9 @@ class Placement:
         foreign: The id of a container that was taken over from MLEM 0.4, and gives way.
     """
 
-    ctx: Context
+    ctx: DockerContext
     engine: Engine
-    wanted: Record
+    wanted: ContainerRecord
     stop_timeout_s: float
     ready_timeout_s: float
     unfit: str | None = None
@@ -41,9 +46,9 @@ class Placement:
     @property
     def name(self) -> str:
         """The container's name."""
-        return str(self.wanted["container_name"])
+        return str(self.wanted.container_name)
 
-    def place(self, port_before: int | None) -> Record:
+    def place(self, port_before: int | None) -> ContainerRecord:
         """Adopt the container that fits, else start one.
 
         Args:
@@ -57,7 +62,7 @@ class Placement:
             ConflictError: A container of somebody else has the name.
             PlatformError: The port is taken.
         """
-        container.url_of(self.engine.endpoint, self.wanted["bind_address"], 1, self.wanted["address_host"])
+        container.url_of(self.engine.endpoint, self.wanted.bind_address, 1, self.wanted.address_host)
         container.settings(self.wanted, 1, self.ctx.lineage, self.ctx.name, "")  # what is wrong with them is said before anything gives way
         container.expect_ours(self.engine.container(self.name), self.name, self.ctx.lineage, self.foreign)
         digest = container.config_digest(self.wanted)
@@ -68,7 +73,7 @@ class Placement:
         others = [found for found in ours if found is not fitting]
         for other in others:
             if other["Name"].lstrip("/") == self.name:
-                self.engine.rename(other["Id"], container.parked_name(self.name, other["Id"]))
+                self.engine.rename(other["Id"], parked_name(self.name, other["Id"]))
         adopted = self._adopt(fitting, others) if fitting is not None else None
         return adopted or self._start_new(port_before, others)
 
@@ -77,9 +82,9 @@ class Placement:
         if not labelled or found["Id"] == self.unfit:
             return False
         there = drift.variables_of(found)
-        return has_these_tokens(self.wanted, there) and not drift.stale_names(found, self.wanted["pass_environment"])
+        return has_these_tokens(self.wanted, there) and not drift.stale_names(found, self.wanted.pass_environment)
 
-    def _adopt(self, fitting: dict[str, Any], others: Sequence[dict[str, Any]]) -> Record | None:
+    def _adopt(self, fitting: dict[str, Any], others: Sequence[dict[str, Any]]) -> ContainerRecord | None:
         """Bring a container of the right settings into place; None when its port is taken, and any other will do."""
         id_, state = fitting["Id"], fitting["State"]
         stopped = fitting["Name"].lstrip("/") != self.name and self.engine.rename(id_, self.name)
@@ -92,26 +97,26 @@ class Placement:
             try:
                 self.engine.start(id_, self.name)
             except MlemError as error:
-                if error.code != "port-in-use" or self.wanted["requested_port"]:
+                if error.code != "port-in-use" or self.wanted.requested_port:
                     raise
                 self.engine.remove_container(id_)
                 return None
         return self._record(id_, began)
 
-    def _start_new(self, port_before: int | None, others: Sequence[dict[str, Any]]) -> Record:
+    def _start_new(self, port_before: int | None, others: Sequence[dict[str, Any]]) -> ContainerRecord:
         """Create and start a container on the requested port, or on a free one."""
-        requested = self.wanted["requested_port"]
+        requested = self.wanted.requested_port
         taken = {port for other in others if other["State"].get("Running") for port in container.host_ports(other)}
         refused = PlatformError("no free port was found", code="port-in-use", hint="choose one: --port N")
         for port in [requested] if requested else container.free_ports(self.ctx.lineage, port_before):
             if port in taken and not requested:
                 continue
             self.ctx.guard()
-            image = self.engine.image(self.wanted["image"]) or {}
+            image = self.engine.image(str(self.wanted.image)) or {}
             settings = container.settings(
                 self.wanted, port, self.ctx.lineage, self.ctx.name, str(image.get("Id")), self.engine.logging_driver()
             )
-            id_ = self.engine.create(self.wanted["image"], self.name, settings)
+            id_ = self.engine.create(str(self.wanted.image), self.name, settings)
             began = self._make_way(port, others)
             try:
                 self.engine.start(id_, self.name)
@@ -135,27 +140,26 @@ class Placement:
         return began
 
     def _port(self, found: dict[str, Any]) -> int | None:
-        return container.published_port(found, self.wanted["container_port"])
+        return container.published_port(found, self.wanted.container_port)
 
-    def _record(self, id_: str, began: float | None) -> Record:
+    def _record(self, id_: str, began: float | None) -> ContainerRecord:
         """Wait until the server is ready or has failed, so that the gap is known; whether it answers rightly is the gate's matter."""
         found = self.engine.container(id_)
         port = self._port(found) if found else None
-        made = {
-            **self.wanted,
-            "id": id_,
-            "port": port,
-            "url": container.url_of(self.engine.endpoint, self.wanted["bind_address"], port or 0, self.wanted["address_host"]),
-            drift.AS_MADE: drift.as_made(found) if found else None,
-            **({adoption.REPLACES: self.foreign} if self.foreign else {}),
-        }
-        return {**made, "start_s": None if began is None else self._await_ready(made, began)}
+        made = self.wanted.changed(
+            id=id_,
+            port=port,
+            url=container.url_of(self.engine.endpoint, self.wanted.bind_address, port or 0, self.wanted.address_host),
+            as_made=drift.as_made(found) if found else None,
+            **({"replaces": self.foreign} if self.foreign else {}),
+        )
+        return made.changed(start_s=None if began is None else self._await_ready(made, began))
 
-    def _await_ready(self, record: Record, began: float) -> float | None:
+    def _await_ready(self, record: ContainerRecord, began: float) -> float | None:
         while time.monotonic() < began + self.ready_timeout_s:
-            if ready(record["url"], _PROBE_TIMEOUT_S, direct=not record.get("address_host"))[0]:
+            if ready(str(record.url), _PROBE_TIMEOUT_S, direct=not record.address_host)[0]:
                 return round(time.monotonic() - began, 2)
-            if container.status(self.engine.container(record["id"]), record).phase is not Phase.STARTING:
+            if container.status(self.engine.container(record.id), record).phase is not Phase.STARTING:
                 return None
             self.ctx.guard()
             time.sleep(_READY_POLL_S)

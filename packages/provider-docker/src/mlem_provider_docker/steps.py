@@ -2,54 +2,38 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, ClassVar, cast
+from typing import TYPE_CHECKING
 
-from mlem import Change, ConflictError, Context, NotFoundError, Record, Step
-from mlem.provider import ADOPTED, differences, protection
+from mlem import Change, ConflictError, NotFoundError, Step
+from mlem.provider import differences, protection
+from mlem_provider_docker.names import image_tag, moving_name, parked_name, reference, slug
+from mlem_provider_docker.records import ContainerRecord, ImageRecord
 
 if TYPE_CHECKING:
-    from mlem_provider_docker.deployment import DockerContainer
+    from mlem_provider_docker.deployment import DockerContainer, DockerContext
     from mlem_provider_docker.env import DockerEnv
     from mlem_provider_docker.recipe import Recipe
     from mlem_provider_docker.sdk import Engine
 
 
-def _deployment(ctx: Context) -> DockerContainer:
-    return cast("DockerContainer", ctx.deployment)
-
-
-def _env(ctx: Context) -> DockerEnv:
-    return cast("DockerEnv", ctx.env)
-
-
-def _engine(ctx: Context, record: Record | None) -> Engine:
+def engine_of_record(ctx: DockerContext, record: ImageRecord | ContainerRecord | None) -> Engine:
+    """Return the Engine of a record; that of the env without one."""
     from mlem_provider_docker.sdk import engine_of
 
-    return engine_of(_env(ctx), record["engine"] if record else _env(ctx).where)
+    return engine_of(ctx.env, record.engine if record else ctx.env.where)
 
 
-def _slug(name: str) -> str:
-    """Return a deployment's name as the Engine takes it: ``apps/iris`` is ``apps-iris``."""
-    return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-") or "model"
-
-
-def _recipe(ctx: Context) -> Recipe | None:
+def _recipe(ctx: DockerContext) -> Recipe | None:
     from mlem_provider_docker.recipe import Recipe
 
-    return Recipe.of(_deployment(ctx), ctx.model) if ctx.model else None
+    return Recipe.of(ctx.deployment, ctx.model) if ctx.model else None
 
 
-def _image(ctx: Context, recipe: Recipe | None) -> str | None:
-    """Return the image's whole name."""
-    from mlem_provider_docker.builders import reference
-    from mlem_provider_docker.image import tag_of
-
-    if ctx.model is None or recipe is None:
-        return None
-    name = _deployment(ctx).image_name or f"mlem-{_slug(ctx.name)}"
-    return reference(name, tag_of(recipe, ctx.model, ctx.lineage), _env(ctx).registry)
+def _image(ctx: DockerContext) -> str | None:
+    """Return the image's whole name; None without a model."""
+    tag = image_tag(ctx.deployment, ctx.model, ctx.lineage)
+    return reference(ctx.deployment.image_name or f"mlem-{slug(ctx.name)}", tag, ctx.env.registry) if tag else None
 
 
 def _mount(deployment: DockerContainer, volume: str) -> str:
@@ -58,9 +42,9 @@ def _mount(deployment: DockerContainer, volume: str) -> str:
     return f"{deployment.declared_path(source)}{separator}{rest}" if source.startswith((".", "~")) else volume
 
 
-def _expect_same_engine(ctx: Context, wanted: Record, recorded: Record | None) -> None:
-    if recorded is not None and recorded["engine"] != wanted["engine"]:
-        before, now = (record["engine"] or "the default Engine" for record in (recorded, wanted))
+def _expect_same_engine(ctx: DockerContext, wanted: ImageRecord | ContainerRecord, recorded: ImageRecord | ContainerRecord | None) -> None:
+    if recorded is not None and recorded.engine != wanted.engine:
+        before, now = (record.engine or "the default Engine" for record in (recorded, wanted))
         raise ConflictError(
             f'"{ctx.name}" is on {before}, and its env is {now} now',
             code="other-engine",
@@ -68,42 +52,42 @@ def _expect_same_engine(ctx: Context, wanted: Record, recorded: Record | None) -
         )
 
 
-class ImageStep(Step):
+class ImageStep(Step["DockerContainer", "DockerEnv", ImageRecord]):
     """The image of the model."""
 
-    name: ClassVar[str] = "image"
+    record = ImageRecord
 
-    def wanted(self, ctx: Context) -> Record:
+    def wanted(self, ctx: DockerContext) -> ImageRecord:
         """Want an image of this model, made by this recipe."""
         recipe = _recipe(ctx)
-        return {
-            "model_hash": ctx.model.digest if ctx.model else None,
-            "recipe": recipe.digest if recipe else None,
-            "image": _image(ctx, recipe),
-            "image_tag": _deployment(ctx).image_tag,
-            "engine": _env(ctx).where,
-        }
+        return ImageRecord(
+            model_hash=ctx.model.digest if ctx.model else None,
+            recipe=recipe.digest if recipe else None,
+            image=_image(ctx),
+            image_tag=ctx.deployment.image_tag,
+            engine=ctx.env.where,
+        )
 
-    def observe(self, ctx: Context, recorded: Record) -> Record | None:
+    def observe(self, ctx: DockerContext, recorded: ImageRecord) -> ImageRecord | None:
         """Look whether the image is there, and the same."""
-        found = _engine(ctx, recorded).image(recorded["image"])
-        return recorded if found is not None and found["Id"] == recorded["image_id"] else None
+        found = engine_of_record(ctx, recorded).image(str(recorded.image))
+        return recorded if found is not None and found["Id"] == recorded.image_id else None
 
-    def change(self, recorded: Record, wanted: Record) -> Change:
+    def change(self, recorded: ImageRecord, wanted: ImageRecord) -> Change:
         """Another image is built beside the one that serves."""
         return Change(self.name, "update", differences(recorded, wanted))
 
-    def apply(self, ctx: Context, wanted: Record, recorded: Record | None) -> Record:
+    def apply(self, ctx: DockerContext, wanted: ImageRecord, recorded: ImageRecord | None) -> ImageRecord:
         """Adopt the image that a killed run built; else build it. Push it where there is a registry."""
         from mlem_provider_docker import image
         from mlem_provider_docker.supplies import supplies
 
         _expect_same_engine(ctx, wanted, recorded)
-        engine = _engine(ctx, wanted)
-        name = wanted["image"]
+        engine = engine_of_record(ctx, wanted)
+        name = str(wanted.image)
         found = engine.image(name)
         image.expect_ours(found, name, ctx.lineage)
-        extra = self._extra_name(ctx, wanted)
+        extra = moving_name(name, wanted.image_tag)
         if extra:
             image.expect_ours(engine.image(extra), extra, ctx.lineage)
         if found is None:
@@ -111,128 +95,122 @@ class ImageStep(Step):
         names = [name, extra] if extra else [name]
         if extra:
             engine.tag(name, extra)
-        if _env(ctx).registry is not None and ctx.model is not None:
+        if ctx.env.registry is not None and ctx.model is not None:
             for each in names:
                 ctx.guard()
                 image.push(engine, each, ctx.report)
         made = engine.image(name)
         if made is None:
             raise ConflictError(f"the image {name} was removed while it was made", hint="repeat the command")
-        return {**wanted, "image_id": made["Id"], **supplies(engine, made)}
+        return wanted.changed(image_id=made["Id"], **supplies(engine, made))
 
-    def check(self, ctx: Context, wanted: Record, recorded: Record | None) -> None:
+    def check(self, ctx: DockerContext, wanted: ImageRecord, recorded: ImageRecord | None) -> None:
         """Look for strangers' images of the names, and for versions that differ."""
         from mlem_provider_docker import image
 
         _expect_same_engine(ctx, wanted, recorded)
-        engine = _engine(ctx, wanted)
-        for name in filter(None, (wanted["image"], self._extra_name(ctx, wanted))):
+        engine = engine_of_record(ctx, wanted)
+        image_name = str(wanted.image)
+        for name in filter(None, (image_name, moving_name(image_name, wanted.image_tag))):
             image.expect_ours(engine.image(name), name, ctx.lineage)
         recipe = _recipe(ctx)
-        if ctx.model is not None and recipe is not None and engine.image(wanted["image"]) is None:
-            image.expect_versions(recipe, _deployment(ctx), ctx.model)
+        if ctx.model is not None and recipe is not None and engine.image(image_name) is None:
+            image.expect_versions(recipe, ctx.deployment, ctx.model)
 
-    def _make(self, engine: Engine, ctx: Context, wanted: Record, recorded: Record | None) -> None:
+    def _make(self, engine: Engine, ctx: DockerContext, wanted: ImageRecord, recorded: ImageRecord | None) -> None:
         from mlem_provider_docker import image
 
-        name, recipe = wanted["image"], _recipe(ctx)
+        name, recipe = str(wanted.image), _recipe(ctx)
         if ctx.model is not None and ctx.model_location is not None and recipe is not None:
             labels = image.labels_of(recipe, ctx.model, ctx.lineage, ctx.name, name)
-            image.build(engine, name, recipe, _deployment(ctx), labels, ctx.model, ctx.model_location, ctx.report, ctx.guard, recorded)
-        elif _env(ctx).registry is not None:
+            image.build(engine, name, recipe, ctx.deployment, labels, ctx.model, ctx.model_location, ctx.report, ctx.guard, recorded)
+        elif ctx.env.registry is not None:
             image.pull(engine, name, ctx.report)
         else:
             raise NotFoundError(
-                f"the image {name} of model {wanted['model_hash']} is gone", code="image-not-found", hint="deploy that model again"
+                f"the image {name} of model {wanted.model_hash} is gone", code="image-not-found", hint="deploy that model again"
             )
 
-    def _extra_name(self, ctx: Context, wanted: Record) -> str | None:
-        from mlem_provider_docker.sdk import split_name
-
-        return f"{split_name(wanted['image'])[0]}:{wanted['image_tag']}" if wanted["image_tag"] else None
-
-    def remove(self, ctx: Context, recorded: Record | None) -> None:
+    def remove(self, ctx: DockerContext, recorded: ImageRecord | None) -> None:
         """Remove every image of this deployment."""
         from mlem_provider_docker import image
 
-        image.remove_old(_engine(ctx, recorded), ctx.lineage, (), [recorded["image_id"]] if recorded else ())
+        image.remove_old(engine_of_record(ctx, recorded), ctx.lineage, (), [recorded.image_id] if recorded else ())
 
-    def prune(self, ctx: Context, keep: Sequence[Record]) -> None:
+    def prune(self, ctx: DockerContext, keep: Sequence[ImageRecord]) -> None:
         """Remove the images that no kept release needs: none does while a container of MLEM 0.4 serves again."""
         from mlem_provider_docker import image
 
-        known = keep[0] if keep else ctx.records.get(ContainerStep.name)
+        known = keep[0] if keep else ctx.record_of(ContainerRecord)
         if known is not None:
-            image.remove_old(_engine(ctx, known), ctx.lineage, [record["image"] for record in keep])
+            image.remove_old(engine_of_record(ctx, known), ctx.lineage, [str(record.image) for record in keep])
 
 
-class ContainerStep(Step):
+class ContainerStep(Step["DockerContainer", "DockerEnv", ContainerRecord]):
     """The container that serves the model."""
 
-    name: ClassVar[str] = "container"
+    record = ContainerRecord
 
-    def wanted(self, ctx: Context) -> Record:
+    def wanted(self, ctx: DockerContext) -> ContainerRecord:
         """Want a container of this image, in place and with these settings."""
         from mlem_provider_docker.container import IN_PLACE
 
-        deployment = _deployment(ctx)
+        deployment = ctx.deployment
         environment = {**ctx.variables, **deployment.environment}
-        return {
-            "model_hash": ctx.model.digest if ctx.model else None,
-            "image": _image(ctx, _recipe(ctx)),
-            "container_name": deployment.container_name or _slug(ctx.name),
-            "requested_port": deployment.port,
-            "bind_address": deployment.bind_address,
-            "address_host": deployment.address_host,
-            "container_port": deployment.container_port,
-            "environment": environment,
-            "pass_environment": list(deployment.pass_environment),
+        return ContainerRecord(
+            model_hash=ctx.model.digest if ctx.model else None,
+            image=_image(ctx),
+            container_name=deployment.container_name or slug(ctx.name),
+            requested_port=deployment.port,
+            bind_address=deployment.bind_address,
+            address_host=deployment.address_host,
+            container_port=deployment.container_port,
+            environment=environment,
+            pass_environment=list(deployment.pass_environment),
             **protection(environment, deployment.pass_environment),
-            "labels": dict(deployment.labels),
-            "memory_mib": deployment.memory_mib,
-            "cpus": deployment.cpus,
-            "restart_policy": deployment.restart_policy,
-            "network": deployment.network,
-            "volumes": [_mount(deployment, volume) for volume in deployment.volumes],
-            "read_only": deployment.read_only,
-            "log_max_mib": deployment.log_max_mib,
-            "run_arguments": dict(deployment.run_arguments),
-            "platform": deployment.platform,
-            "engine": _env(ctx).where,
-            "situation": IN_PLACE,
-        }
+            labels=dict(deployment.labels),
+            memory_mib=deployment.memory_mib,
+            cpus=deployment.cpus,
+            restart_policy=deployment.restart_policy,
+            network=deployment.network,
+            volumes=[_mount(deployment, volume) for volume in deployment.volumes],
+            read_only=deployment.read_only,
+            log_max_mib=deployment.log_max_mib,
+            run_arguments=dict(deployment.run_arguments),
+            platform=deployment.platform,
+            engine=ctx.env.where,
+            situation=IN_PLACE,
+        )
 
-    def observe(self, ctx: Context, recorded: Record) -> Record | None:
+    def observe(self, ctx: DockerContext, recorded: ContainerRecord) -> ContainerRecord | None:
         """Look whether the very container on record is there and runs, under its name and on its port."""
         from mlem_provider_docker.container import situation
         from mlem_provider_docker.drift import observed
 
-        found = _engine(ctx, recorded).container(recorded["id"])
-        return None if found is None else {**recorded, **observed(found, recorded), "situation": situation(found, recorded)}
+        found = engine_of_record(ctx, recorded).container(recorded.id)
+        return None if found is None else recorded.changed(**observed(found, recorded), situation=situation(found, recorded))
 
-    def change(self, recorded: Record, wanted: Record) -> Change:
+    def change(self, recorded: ContainerRecord, wanted: ContainerRecord) -> Change:
         """A container can't be changed: another takes its place, without a gap where the ports allow it."""
         from mlem_provider_docker.container import IN_PLACE
 
-        others = {key: value for key, value in wanted.items() if key != "situation"}
-        differing = {key for key, value in others.items() if recorded.get(key) != value}
-        if differing <= {"address_host"}:
-            why = differences(recorded, others) or f"the container is {recorded['situation']}"
+        if recorded.differing(wanted, without=("situation",)) <= {"address_host"}:
+            why = differences(recorded, wanted, without=("situation",)) or f"the container is {recorded.situation}"
             return Change(self.name, "update", why)
-        secrets = sorted(set(wanted["pass_environment"]) - set(recorded["pass_environment"]))
-        plain = {key: value for key, value in others.items() if key != "pass_environment" or not secrets}
-        reason = ", ".join(filter(None, [differences(recorded, plain), *(f"the value of {name}" for name in secrets)]))
-        if recorded["situation"] != IN_PLACE or wanted["requested_port"] != recorded["port"]:
+        secrets = sorted(set(wanted.pass_environment) - set(recorded.pass_environment))
+        told = differences(recorded, wanted, without=("situation", "pass_environment") if secrets else ("situation",))
+        reason = ", ".join(filter(None, [told, *(f"the value of {name}" for name in secrets)]))
+        if recorded.situation != IN_PLACE or wanted.requested_port != recorded.port:
             return Change(self.name, "replace", reason)
-        start_s = recorded.get("start_s")
+        start_s = recorded.start_s
         gap = (
             f"about {start_s:.1f} s as at the last start, twice that if the gate fails"
             if start_s
             else "until the new container is ready, some seconds"
         )
-        return Change(self.name, "replace", reason, f"{gap}: port {recorded['port']} can't be shared; a free port has no gap")
+        return Change(self.name, "replace", reason, f"{gap}: port {recorded.port} can't be shared; a free port has no gap")
 
-    def apply(self, ctx: Context, wanted: Record, recorded: Record | None) -> Record:
+    def apply(self, ctx: DockerContext, wanted: ContainerRecord, recorded: ContainerRecord | None) -> ContainerRecord:
         """Adopt the fitting container that a killed run left, or that gave way to one that failed; else start one.
 
         The other containers of the deployment stay for `prune`, which the engine calls when the gate has decided: running where
@@ -241,82 +219,82 @@ class ContainerStep(Step):
         from mlem_provider_docker.drift import observed
 
         _expect_same_engine(ctx, wanted, recorded)
-        earlier = ctx.put_back.get(self.name, {})
-        if earlier.get(ADOPTED):
+        earlier = ctx.put_back_of(ContainerRecord)
+        if earlier is not None and earlier.adopted:
             return self._put_back(ctx, earlier)
-        there = _engine(ctx, recorded).container(recorded["id"]) if recorded else None
+        there = engine_of_record(ctx, recorded).container(recorded.id) if recorded else None
         changed = recorded is not None and there is not None and bool(observed(there, recorded))
-        return self._place(ctx, wanted, recorded, unfit=recorded["id"] if recorded and changed else None)
+        return self._place(ctx, wanted, recorded, unfit=recorded.id if recorded and changed else None)
 
-    def _place(self, ctx: Context, wanted: Record, recorded: Record | None, unfit: str | None) -> Record:
+    def _place(self, ctx: DockerContext, wanted: ContainerRecord, recorded: ContainerRecord | None, unfit: str | None) -> ContainerRecord:
         from mlem_provider_docker.placement import Placement
 
-        deployment = _deployment(ctx)
-        engine = _engine(ctx, wanted)
+        deployment = ctx.deployment
+        engine = engine_of_record(ctx, wanted)
         foreign = _foreign(engine, recorded)
         placement = Placement(ctx, engine, wanted, deployment.stop_timeout_s, deployment.gate_timeout_s, unfit, foreign)
-        return placement.place(recorded["port"] if recorded else None)
+        return placement.place(recorded.port if recorded else None)
 
-    def _put_back(self, ctx: Context, earlier: Record) -> Record:
+    def _put_back(self, ctx: DockerContext, earlier: ContainerRecord) -> ContainerRecord:
         """Let the container of MLEM 0.4 serve again: what was to take its place makes way."""
         from mlem_provider_docker import adoption, container
 
-        engine = _engine(ctx, earlier)
+        engine = engine_of_record(ctx, earlier)
         for item in engine.containers(ctx.lineage):
             found = engine.container(item["Id"])
-            if found is not None and found["Name"].lstrip("/") == earlier["container_name"]:
-                engine.rename(item["Id"], container.parked_name(earlier["container_name"], item["Id"]))
-            if found is not None and earlier["port"] in container.host_ports(found):
-                engine.stop(item["Id"], _deployment(ctx).stop_timeout_s)
+            if found is not None and found["Name"].lstrip("/") == earlier.container_name:
+                engine.rename(item["Id"], parked_name(earlier.container_name, item["Id"]))
+            if found is not None and earlier.port in container.host_ports(found):
+                engine.stop(item["Id"], ctx.deployment.stop_timeout_s)
         return adoption.put_back(engine, earlier)
 
-    def check(self, ctx: Context, wanted: Record, recorded: Record | None) -> None:
+    def check(self, ctx: DockerContext, wanted: ContainerRecord, recorded: ContainerRecord | None) -> None:
         """Look for a stranger's container of the name, for variables that are not set, and for an address that can't be reached."""
         from mlem_provider_docker import adoption, container
 
-        engine = _engine(ctx, wanted)
-        name = wanted["container_name"]
+        engine = engine_of_record(ctx, wanted)
+        name = wanted.container_name
         container.expect_ours(engine.container(name), name, ctx.lineage, adoption.known_id(recorded))
         container.settings(wanted, 1, ctx.lineage, ctx.name, "")
-        container.url_of(engine.endpoint, wanted["bind_address"], 1, wanted["address_host"])
+        container.url_of(engine.endpoint, wanted.bind_address, 1, wanted.address_host)
 
-    def restart(self, ctx: Context, recorded: Record) -> Record:
+    def restart(self, ctx: DockerContext, recorded: ContainerRecord) -> ContainerRecord:
         """Put a new container of the same settings in the place of the one that serves; start one of MLEM 0.4 again as it is."""
-        if recorded.get(ADOPTED):
-            _engine(ctx, recorded).restart(recorded["id"], _deployment(ctx).stop_timeout_s)
+        if recorded.adopted:
+            engine_of_record(ctx, recorded).restart(recorded.id, ctx.deployment.stop_timeout_s)
             return recorded
-        wanted = {key: recorded[key] for key in self.wanted(ctx) if key in recorded}
-        return self._place(ctx, wanted, recorded, unfit=recorded["id"])
+        wanted = recorded.limited_to(self.wanted(ctx).to_data())
+        return self._place(ctx, wanted, recorded, unfit=recorded.id)
 
-    def remove(self, ctx: Context, recorded: Record | None) -> None:
+    def remove(self, ctx: DockerContext, recorded: ContainerRecord | None) -> None:
         """Stop and remove every container of this deployment, and the one that was taken over."""
-        engine = _engine(ctx, recorded)
+        engine = engine_of_record(ctx, recorded)
         for id_ in self._ids(ctx, engine, recorded):
             self._remove(ctx, engine, id_)
 
-    def prune(self, ctx: Context, keep: Sequence[Record]) -> None:
+    def prune(self, ctx: DockerContext, keep: Sequence[ContainerRecord]) -> None:
         """Remove every container of this deployment but the one that serves."""
         if not keep:
             return
-        engine = _engine(ctx, keep[0])
+        engine = engine_of_record(ctx, keep[0])
         for id_ in self._ids(ctx, engine, *keep):
-            if id_ != keep[0]["id"]:
+            if id_ != keep[0].id:
                 self._remove(ctx, engine, id_)
 
-    def _ids(self, ctx: Context, engine: Engine, *records: Record | None) -> list[str]:
+    def _ids(self, ctx: DockerContext, engine: Engine, *records: ContainerRecord | None) -> list[str]:
         """Return the ids of the containers that have our labels, and of those that are ours by the records alone."""
         foreign = [id_ for record in records if (id_ := _foreign(engine, record)) is not None]
         return [*dict.fromkeys([*(found["Id"] for found in engine.containers(ctx.lineage)), *foreign])]
 
-    def _remove(self, ctx: Context, engine: Engine, id_: str) -> None:
+    def _remove(self, ctx: DockerContext, engine: Engine, id_: str) -> None:
         ctx.guard()
         found = engine.container(id_)
         if found is not None and found["State"].get("Status") in ("running", "restarting"):
-            engine.stop(id_, _deployment(ctx).stop_timeout_s)
+            engine.stop(id_, ctx.deployment.stop_timeout_s)
         engine.remove_container(id_)
 
 
-def _foreign(engine: Engine, recorded: Record | None) -> str | None:
+def _foreign(engine: Engine, recorded: ContainerRecord | None) -> str | None:
     """Return the id of the container of MLEM 0.4 that a record is of, or that its container took the place of, while it is there."""
     from mlem_provider_docker.adoption import known_id
 

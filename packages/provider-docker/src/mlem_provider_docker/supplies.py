@@ -13,6 +13,7 @@ from mlem_provider_docker.in_image.write_pins import HASHED, UNHASHED
 from mlem_provider_docker.ownership import LINEAGE_LABEL, MADE_FROM_LABEL
 from mlem_provider_docker.pins import Pins
 from mlem_provider_docker.recipe import Recipe
+from mlem_provider_docker.records import ImageRecord, PushedImageRecord
 
 if TYPE_CHECKING:
     from mlem_provider_docker.sdk import Engine
@@ -22,7 +23,7 @@ KEYS = ("pins", "pins_for", "base_image", "base_digest")
 """What the record of an image says of it."""
 
 
-def known_pins(engine: Engine, recipe: Recipe, recorded: Mapping[str, Any] | None) -> Pins | None:
+def known_pins(engine: Engine, recipe: Recipe, recorded: ImageRecord | PushedImageRecord | None) -> Pins | None:
     """Return the packages that were chosen for equal requirements; None where they are still to be chosen.
 
     Args:
@@ -30,10 +31,10 @@ def known_pins(engine: Engine, recipe: Recipe, recorded: Mapping[str, Any] | Non
         recipe: What it is made from.
         recorded: The record of the deployment's last image.
     """
-    if not recorded or "pins_for" not in recorded:
+    if recorded is None or not recorded.knows("pins_for"):
         return None
     fits = _fits(recipe.requirements_digest, recipe.platform.split("/")[1] if recipe.platform else engine.architecture())
-    return Pins.of(recorded["pins"]) if recorded["pins_for"] == fits else None
+    return Pins.of(recorded.pins) if recorded.pins_for == fits else None
 
 
 def supplies(engine: Engine, image: Mapping[str, Any]) -> dict[str, Any]:

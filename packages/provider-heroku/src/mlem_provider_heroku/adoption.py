@@ -6,13 +6,15 @@ import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from mlem import ConflictError, Context, NotFoundError
-from mlem.provider import ADOPTED, BY_04, Adopted, FieldReader
+from mlem import ConflictError, NotFoundError
+from mlem.provider import BY_04, Adopted, FieldReader
 from mlem_provider_heroku.limits import APP_NAME, DYNO_MEMORY_MIB
-from mlem_provider_heroku.names import LINEAGE_VAR, deployment_of, env_of
+from mlem_provider_heroku.names import LINEAGE_VAR
+from mlem_provider_heroku.records import AppRecord, ConfigVarsRecord, ReleaseRecord, ScaleRecord
 
 if TYPE_CHECKING:
     from mlem_provider_heroku.api import App, Heroku
+    from mlem_provider_heroku.deployment import HerokuContext
 
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
@@ -23,7 +25,7 @@ def words(old: Mapping[str, Any]) -> str:
     return f"the app {str(app.get('name'))[:40]}" if isinstance(app, Mapping) and app.get("name") else ""
 
 
-def adopt(ctx: Context, heroku: Heroku, old: Mapping[str, Any]) -> Adopted:
+def adopt(ctx: HerokuContext, heroku: Heroku, old: Mapping[str, Any]) -> Adopted:
     """Take over the app that a state of MLEM 0.4 has on record: it gets our mark, which starts its dynos again.
 
     Args:
@@ -55,45 +57,46 @@ def adopt(ctx: Context, heroku: Heroku, old: Mapping[str, Any]) -> Adopted:
     return _adopted(ctx, heroku, app, old)
 
 
-def _adopted(ctx: Context, heroku: Heroku, app: App, old: Mapping[str, Any]) -> Adopted:
+def _adopted(ctx: HerokuContext, heroku: Heroku, app: App, old: Mapping[str, Any]) -> Adopted:
     id_, region = str(app["id"]), str(app["region"]["name"])
     team = app["team"]["name"] if app.get("team") else None
     dynos, release = heroku.dynos(id_) or [], heroku.newest_release(id_)
-    deployment = deployment_of(ctx)
+    deployment = ctx.deployment
     size = str(dynos[0]["size"]).lower() if dynos else deployment.dyno_size
     quantity = len(dynos) or deployment.quantity
-    place = {"place": f"{team}/{region}" if team else region}
-    config = {**place, "environment": {}, "pass_environment": []}
-    records = {
-        "app": {
-            "app_name": app["name"],
-            "region": region,
-            "team": team,
-            "api_url": heroku.api_url,
-            "lineage": ctx.lineage,
-            "app_id": id_,
-            "web_url": app.get("web_url"),
-        },
-        "config_vars": config,
-        "release": {
-            **config,
-            "model_hash": str(old.get("model_hash") or "unknown"),
-            "tag": None,
-            "situation": "up",
-            "release_id": release["id"],
-            "version": release["version"],
-            "image_id": None,
-            ADOPTED: BY_04,
-        },
-        "scale": {**place, "dyno_size": size, "quantity": quantity},
-    }
+    place = f"{team}/{region}" if team else region
+    records = [
+        AppRecord(
+            app_name=app["name"],
+            region=region,
+            team=team,
+            api_url=heroku.api_url,
+            lineage=ctx.lineage,
+            app_id=id_,
+            web_url=app.get("web_url"),
+        ),
+        ConfigVarsRecord(place=place, environment={}, pass_environment=[]),
+        ReleaseRecord(
+            place=place,
+            environment={},
+            pass_environment=[],
+            model_hash=str(old.get("model_hash") or "unknown"),
+            tag=None,
+            situation="up",
+            release_id=release["id"],
+            version=release["version"],
+            image_id=None,
+            adopted=BY_04,
+        ),
+        ScaleRecord(place=place, dyno_size=size, quantity=quantity),
+    ]
     fields: dict[str, Any] = {"app_name": app["name"], "quantity": quantity}
     notes = [f"{LINEAGE_VAR} of the app says from now on whose it is"]
     if size in DYNO_MEMORY_MIB:
         fields["dyno_size"] = size
     if region != deployment.region:
         fields["region"] = region
-    if team != env_of(ctx).team:
+    if team != ctx.env.team:
         notes.append(
             f"it belongs to {f'the team {team}' if team else 'no team'}: say so in the env (team), or the next run makes another app"
         )

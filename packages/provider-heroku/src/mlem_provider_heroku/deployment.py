@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, TypeAlias
 
 from pydantic import Field, field_validator
 
@@ -13,12 +13,16 @@ from mlem.provider import Adopted, Translation, check_variable_names, served_by_
 from mlem_provider_docker import ImageOptions
 from mlem_provider_heroku.app_step import AppStep
 from mlem_provider_heroku.limits import APP_NAME, CONFIG_VAR_NAME, DYNO_MEMORY_MIB, LOG_LINES, MOST_DYNOS, REQUEST_TIMEOUT_S
-from mlem_provider_heroku.names import LINEAGE_VAR, env_of
-from mlem_provider_heroku.snapshot import APP, Snapshot
+from mlem_provider_heroku.names import LINEAGE_VAR
+from mlem_provider_heroku.records import AppRecord, ReleaseRecord
+from mlem_provider_heroku.snapshot import Snapshot
 from mlem_provider_heroku.steps import ConfigVarsStep, ImageStep, ReleaseStep, ScaleStep
 
 if TYPE_CHECKING:
     from mlem import Client, State
+    from mlem_provider_heroku.env import HerokuEnv
+
+    HerokuContext: TypeAlias = Context["HerokuApp", HerokuEnv]
 
 
 class HerokuApp(ImageOptions, Deployment):
@@ -57,7 +61,7 @@ class HerokuApp(ImageOptions, Deployment):
 
         return words(old)
 
-    def adopt_04(self, ctx: Context, old: Mapping[str, Any]) -> Adopted:
+    def adopt_04(self, ctx: HerokuContext, old: Mapping[str, Any]) -> Adopted:
         """See `Deployment.adopt_04`: the app on record, which gets our mark."""
         from mlem_provider_heroku.adoption import adopt
 
@@ -79,50 +83,50 @@ class HerokuApp(ImageOptions, Deployment):
                 raise ValueError(f'"{name}" is no name of a config var that may be set')
         return variables
 
-    def steps(self, ctx: Context) -> Sequence[Step]:
+    def steps(self, ctx: HerokuContext) -> Sequence[Step[HerokuApp, HerokuEnv, Any]]:
         """Return the app, its config vars, the image, the release, the dynos."""
         snapshot = Snapshot(ctx)
-        config_vars, image = ConfigVarsStep(snapshot), ImageStep(snapshot)
-        return [AppStep(snapshot), config_vars, image, ReleaseStep(snapshot, image, config_vars), ScaleStep(snapshot)]
+        return [AppStep(snapshot), ConfigVarsStep(snapshot), ImageStep(snapshot), ReleaseStep(snapshot), ScaleStep(snapshot)]
 
-    def status(self, ctx: Context, state: State) -> Status:
+    def status(self, ctx: HerokuContext, state: State) -> Status:
         """Ask Heroku for the dynos, then the server whether it is ready."""
         from mlem_provider_heroku.status import status
 
-        app, release, url = state.records.get(APP), state.records.get(ReleaseStep.name), self.address(ctx, state)
+        app, release, url = state.record_of(AppRecord), state.record_of(ReleaseRecord), self.address(ctx, state)
         if app is None or release is None or url is None:
             return Status(Phase.STOPPED, "nothing was released")
         return status(Snapshot(ctx).heroku(app), app, release, url)
 
-    def address(self, ctx: Context, state: State) -> str | None:
+    def address(self, ctx: HerokuContext, state: State) -> str | None:
         """Return the app's public address, with TLS."""
-        app = state.records.get(APP)
+        app = state.record_of(AppRecord)
         if app is None:
             return None
-        template = env_of(ctx).app_address
+        template = ctx.env.app_address
         if template is not None:
-            return template.replace("{app_name}", app["app_name"])
-        url: str | None = app["web_url"]
+            return template.replace("{app_name}", app.app_name)
+        url = app.web_url
         # Heroku serves both; the API of older apps says http. Source: Dev Center, "Automated Certificate Management" (read 2026-11)
         return re.sub(r"^http://", "https://", url).rstrip("/") if url else None
 
-    def client(self, ctx: Context, state: State) -> Client:
+    def client(self, ctx: HerokuContext, state: State) -> Client:
         """Return an HTTP client."""
-        from mlem.provider import ADOPTED, HttpClient
+        from mlem.provider import HttpClient
 
-        if state.records.get(ReleaseStep.name, {}).get(ADOPTED):
+        release = state.record_of(ReleaseRecord)
+        if release is not None and release.adopted:
             raise served_by_04(ctx.name)
         url = self.address(ctx, state)
         if url is None:
             raise NotFoundError(f'"{ctx.name}" has no app', code="not-deployed", hint=f"mlem deployment run --load {ctx.name}")
         return HttpClient(url=url, timeout_s=REQUEST_TIMEOUT_S + 5)
 
-    def logs(self, ctx: Context, state: State, *, follow: bool, tail: int | None) -> Iterator[str]:
+    def logs(self, ctx: HerokuContext, state: State, *, follow: bool, tail: int | None) -> Iterator[str]:
         """Yield what Heroku has of the app's log: the server's lines, the dynos' and the router's."""
         from mlem_provider_heroku import logs
 
-        app = state.records.get(APP)
+        app = state.record_of(AppRecord)
         if app is None:
             return
         heroku, lines = Snapshot(ctx).heroku(app), LOG_LINES if tail is None else min(max(tail, 1), LOG_LINES)
-        yield from (logs.follow if follow else logs.read)(heroku, app["app_id"], lines)
+        yield from (logs.follow if follow else logs.read)(heroku, app.app_id, lines)

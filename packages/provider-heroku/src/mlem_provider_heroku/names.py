@@ -3,36 +3,25 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
-from mlem import Context, DeclarationError
+from mlem import DeclarationError
 from mlem_provider_heroku.limits import APP_NAME
 
 if TYPE_CHECKING:
-    from mlem_provider_heroku.deployment import HerokuApp
-    from mlem_provider_heroku.env import HerokuEnv
+    from mlem_provider_heroku.deployment import HerokuContext
 
 LINEAGE_VAR = "MLEM_LINEAGE"
 """The config var that says whose an app is: apps have no labels."""
 
 
-def deployment_of(ctx: Context) -> HerokuApp:
-    """Return the declaration."""
-    return cast("HerokuApp", ctx.deployment)
-
-
-def env_of(ctx: Context) -> HerokuEnv:
-    """Return the env."""
-    return cast("HerokuEnv", ctx.env)
-
-
-def app_name(ctx: Context) -> str:
+def app_name(ctx: HerokuContext) -> str:
     """Return the app's name: as declared, else the deployment's, as far as Heroku takes it.
 
     Raises:
         DeclarationError: The deployment's name makes no name of an app.
     """
-    declared = deployment_of(ctx).app_name
+    declared = ctx.deployment.app_name
     name = declared or re.sub(r"[^a-z0-9]+", "-", ctx.name.lower()).strip("-")
     if not re.fullmatch(APP_NAME, name):
         raise DeclarationError(
@@ -41,9 +30,9 @@ def app_name(ctx: Context) -> str:
     return name
 
 
-def place(ctx: Context) -> str:
+def place(ctx: HerokuContext) -> str:
     """Return what an app can't change: ``eu``, or ``nlp/eu`` for a team's."""
-    team, region = env_of(ctx).team, deployment_of(ctx).region
+    team, region = ctx.env.team, ctx.deployment.region
     return f"{team}/{region}" if team else region
 
 

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
-from mlem import Context, Record
+from mlem import NotFoundError
+from mlem_provider_heroku.records import AppRecord
 
 if TYPE_CHECKING:
     from mlem_provider_heroku.api import App, Heroku
-    from mlem_provider_heroku.env import HerokuEnv
+    from mlem_provider_heroku.deployment import HerokuContext
 
-APP = "app"
 UP = frozenset({"up", "idle"})
 """States of a dyno that answers; an idle one wakes up for a request. Source: Dev Center, "Eco Dyno Hours", section "Dyno sleeping"
 (read 2026-11)."""
@@ -27,31 +27,31 @@ class Snapshot:
         ctx: The run's context.
     """
 
-    def __init__(self, ctx: Context) -> None:
-        self._env = cast("HerokuEnv", ctx.env)
+    def __init__(self, ctx: HerokuContext) -> None:
+        self._env = ctx.env
         self._report = ctx.report
         self._apps: dict[str, App | None] = {}
         self._config: dict[str, dict[str, str] | None] = {}
         self._dynos: dict[str, list[dict[str, Any]] | None] = {}
 
-    def heroku(self, app: Record | None) -> Heroku:
+    def heroku(self, app: AppRecord | None) -> Heroku:
         """Return the API: the one that an app is on record with, or the env's."""
         from mlem_provider_heroku.api import connect
 
-        found = connect(self._env, app["api_url"] if app else None)
+        found = connect(self._env, app.api_url if app else None)
         found.report_to(self._report)
         return found
 
-    def app(self, recorded: Record) -> App | None:
+    def app(self, recorded: AppRecord) -> App | None:
         """Return the app on record; None when it is gone."""
-        id_ = recorded["app_id"]
+        id_ = recorded.app_id
         if id_ not in self._apps:
             self._apps[id_] = self.heroku(recorded).app(id_)
         return self._apps[id_]
 
-    def config_vars(self, app: Record) -> Mapping[str, str] | None:
+    def config_vars(self, app: AppRecord) -> Mapping[str, str] | None:
         """Return the config vars; None when the app is gone."""
-        id_ = app["app_id"]
+        id_ = app.app_id
         if id_ not in self._config:
             self._config[id_] = self.heroku(app).config_vars(id_)
         return self._config[id_]
@@ -61,9 +61,9 @@ class Snapshot:
         self._config[app_id] = values
         self._dynos.pop(app_id, None)
 
-    def dynos(self, app: Record) -> list[dict[str, Any]] | None:
+    def dynos(self, app: AppRecord) -> list[dict[str, Any]] | None:
         """Return the web dynos; None when the app is gone."""
-        id_ = app["app_id"]
+        id_ = app.app_id
         if id_ not in self._dynos:
             self._dynos[id_] = self.heroku(app).dynos(id_)
         return self._dynos[id_]
@@ -74,7 +74,19 @@ class Snapshot:
         self._config.pop(app_id, None)
         self._dynos.pop(app_id, None)
 
-    def gone(self, ctx: Context) -> bool:
+    def gone(self, ctx: HerokuContext) -> bool:
         """Say whether the app on record is gone, and with it everything that it had."""
-        app = ctx.records.get(APP)
+        app = ctx.record_of(AppRecord)
         return app is None or self.config_vars(app) is None
+
+
+def app_of(ctx: HerokuContext) -> AppRecord:
+    """Return the record of the app.
+
+    Raises:
+        NotFoundError: There is none.
+    """
+    app = ctx.record_of(AppRecord)
+    if app is None:
+        raise NotFoundError(f'"{ctx.name}" has no app', code="not-deployed", hint=f"mlem deployment run --load {ctx.name}")
+    return app

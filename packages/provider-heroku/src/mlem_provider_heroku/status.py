@@ -7,12 +7,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from mlem import MlemError, Phase, Record, Status
+from mlem import MlemError, Phase, Status
 from mlem_provider_heroku.api import Heroku
 from mlem_provider_heroku.error_codes import explain, last_code, last_exit
 from mlem_provider_heroku.foreign import Foreign
 from mlem_provider_heroku.logs import read
 from mlem_provider_heroku.names import LINEAGE_VAR
+from mlem_provider_heroku.records import AppRecord, ReleaseRecord
 from mlem_provider_heroku.snapshot import UP
 
 PROBE_TIMEOUT_S = 2.0
@@ -41,7 +42,7 @@ class Watch:
 _watches: dict[tuple[str, str], Watch] = {}
 
 
-def status(heroku: Heroku, app: Record, release: Record, url: str) -> Status:
+def status(heroku: Heroku, app: AppRecord, release: ReleaseRecord, url: str) -> Status:
     """Say what a release is doing.
 
     The first look asks the API. While the dynos start, further ones ask the server alone, and the API again after a pause that
@@ -53,19 +54,18 @@ def status(heroku: Heroku, app: Record, release: Record, url: str) -> Status:
         release: The release's record.
         url: The public address.
     """
-    from mlem.provider import ADOPTED
     from mlem.provider import ready as ready_now
     from mlem_provider_heroku.adoption import ready_04
 
-    ready = ready_04 if release.get(ADOPTED) else ready_now
-    watch = _watches.setdefault((app["app_id"], release["release_id"]), Watch())
+    ready = ready_04 if release.adopted else ready_now
+    watch = _watches.setdefault((app.app_id, release.release_id), Watch())
     age_s = time.monotonic() - watch.at
     waiting = watch.seen.phase is Phase.STARTING
     if waiting and age_s < watch.pause_s:
         is_ready, reason = ready(url, PROBE_TIMEOUT_S)
         if not is_ready or age_s < _LEAST_PAUSE_S:
             return Status(Phase.STARTING, watch.seen.reason if is_ready else reason)
-    watch.seen = _of_dynos(heroku, app, heroku.dynos(app["app_id"]), release["version"])
+    watch.seen = _of_dynos(heroku, app, heroku.dynos(app.app_id), release.version)
     watch.at = time.monotonic()
     slow = heroku.remaining is not None and heroku.remaining < _FEW_CALLS
     watch.pause_s = _LAST_PAUSE_S if slow else min(_LAST_PAUSE_S, watch.pause_s * 2 if waiting else _FIRST_PAUSE_S)
@@ -77,26 +77,26 @@ def status(heroku: Heroku, app: Record, release: Record, url: str) -> Status:
     return watch.seen
 
 
-def _of_app(heroku: Heroku, app: Record) -> Status | None:
+def _of_app(heroku: Heroku, app: AppRecord) -> Status | None:
     """Say why an app does not answer though its dynos are up; None where it is not the app."""
-    found = heroku.app(app["app_id"])
+    found = heroku.app(app.app_id)
     if found is None or not found["maintenance"]:
         return None
     how = f"heroku maintenance:off --app {found['name']} ends it, and so does mlem deployment run"
     return Status(Phase.STOPPED, f"the app is in maintenance mode, its callers get status 503: {how}")
 
 
-def _of_dynos(heroku: Heroku, app: Record, dynos: Sequence[Mapping[str, Any]] | None, version: int) -> Status:
+def _of_dynos(heroku: Heroku, app: AppRecord, dynos: Sequence[Mapping[str, Any]] | None, version: int) -> Status:
     if dynos is None:
-        return Status(Phase.CRASHED, f"the app {app['app_name']} is gone")
+        return Status(Phase.CRASHED, f"the app {app.app_name} is gone")
     if not dynos:
         return Status(Phase.STOPPED, "no web dyno: somebody scaled the app to none")
     name = dynos[0]["app"]["name"]
-    if name != app["app_name"]:
+    if name != app.app_name:
         return Status(Phase.STOPPED, f"somebody renamed the app to {name}, and its old address is dead: {_HINT}")
     foreign = None
     if any(dyno["release"]["version"] > version for dyno in dynos):
-        foreign = Foreign.of(heroku.releases_since(app["app_id"], version), version)
+        foreign = Foreign.of(heroku.releases_since(app.app_id, version), version)
     note = f"release v{foreign.version} is not ours: {foreign.what}; on record is v{version}: {_HINT}" if foreign else ""
     if foreign is not None and not (foreign.same_model and _is_marked(heroku, app)):
         return Status(Phase.UNKNOWN, note)
@@ -116,16 +116,16 @@ def _of_dynos(heroku: Heroku, app: Record, dynos: Sequence[Mapping[str, Any]] | 
     return Status(Phase.RUNNING, note)
 
 
-def _is_marked(heroku: Heroku, app: Record) -> bool:
+def _is_marked(heroku: Heroku, app: AppRecord) -> bool:
     """Say whether the app has our mark still."""
-    values = heroku.config_vars(app["app_id"]) or {}
-    return values.get(LINEAGE_VAR) == str(app["lineage"])
+    values = heroku.config_vars(app.app_id) or {}
+    return values.get(LINEAGE_VAR) == str(app.lineage)
 
 
-def _why(heroku: Heroku, app: Record) -> str:
+def _why(heroku: Heroku, app: AppRecord) -> str:
     """Say why a dyno crashed, by its last log lines; empty where they do not tell."""
     try:
-        lines = list(read(heroku, app["app_id"], _CRASH_LINES))
+        lines = list(read(heroku, app.app_id, _CRASH_LINES))
     except MlemError:
         return ""
     code, status = last_code(lines), last_exit(lines)

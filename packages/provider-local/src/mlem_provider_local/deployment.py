@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, TypeAlias
 
 from pydantic import Field
 
 from mlem import Context, Deployment, NotFoundError, Phase, Place, Status, Step
 from mlem.provider import Unit
+from mlem_provider_local.records import ModelRecord, ProcessRecord
 from mlem_provider_local.steps import ModelStep, ProcessStep, home_of
 
 if TYPE_CHECKING:
     from mlem import Client, State
+    from mlem_provider_local.env import LocalEnv
+
+    LocalContext: TypeAlias = Context["LocalProcess", LocalEnv]
 
 _PROBE_TIMEOUT_S = 2.0
 
@@ -38,47 +42,47 @@ class LocalProcess(Deployment):
         "because its model hangs; always in any case (not where another start would not help: exit codes 2, 3, 4, 8)",
     )
 
-    def steps(self, ctx: Context) -> Sequence[Step]:
+    def steps(self, ctx: LocalContext) -> Sequence[Step[LocalProcess, LocalEnv, Any]]:
         """Return the model's copy, then the process."""
         return [ModelStep(), ProcessStep()]
 
-    def place(self, ctx: Context) -> Place | None:
+    def place(self, ctx: LocalContext) -> Place | None:
         """Return this machine."""
         from mlem_provider_local.machine import here
 
         return here()
 
-    def is_same_place(self, ctx: Context, recorded: Place, here: Place) -> bool:
+    def is_same_place(self, ctx: LocalContext, recorded: Place, here: Place) -> bool:
         """See `Deployment.is_same_place`; a machine that was started again is the same."""
         from mlem_provider_local.machine import is_same
 
         return is_same(recorded, here)
 
-    def status(self, ctx: Context, state: State) -> Status:
+    def status(self, ctx: LocalContext, state: State) -> Status:
         """Look for the process, then ask it whether it is ready."""
         from mlem.provider import ready
         from mlem_provider_local.exit_record import ExitRecord
         from mlem_provider_local.process import lookup_recorded
 
-        record = state.records.get(ProcessStep.name)
+        record = state.record_of(ProcessRecord)
         if record is None:
             return Status(Phase.STOPPED, "no process was started")
         server = lookup_recorded(record)
-        end = ExitRecord.read(Path(record["home"]), record["pid"])
+        end = ExitRecord.read(Path(record.home), record.pid)
         if server is None:
-            return Status(Phase.CRASHED, end.how if end and end.last else f"process {record['pid']} is gone")
-        is_ready, reason = ready(record["url"], _PROBE_TIMEOUT_S)
+            return Status(Phase.CRASHED, end.how if end and end.last else f"process {record.pid} is gone")
+        is_ready, reason = ready(record.url, _PROBE_TIMEOUT_S)
         if is_ready:
             return Status(Phase.RUNNING)
         before = f"ended {end.ends} times, at last with {end.how} at {end.at}; " if end and end.how else ""
         return Status(Phase.STARTING, before + reason)
 
-    def address(self, ctx: Context, state: State) -> str | None:
+    def address(self, ctx: LocalContext, state: State) -> str | None:
         """Return the URL of the process."""
-        record = state.records.get(ProcessStep.name)
-        return record["url"] if record else None
+        record = state.record_of(ProcessRecord)
+        return record.url if record else None
 
-    def client(self, ctx: Context, state: State) -> Client:
+    def client(self, ctx: LocalContext, state: State) -> Client:
         """Return an HTTP client."""
         from mlem.provider import HttpClient
 
@@ -87,14 +91,14 @@ class LocalProcess(Deployment):
             raise NotFoundError(f'"{ctx.name}" has no process', code="not-deployed", hint=f"mlem deployment run --load {ctx.name}")
         return HttpClient(url=url)
 
-    def logs(self, ctx: Context, state: State, *, follow: bool, tail: int | None) -> Iterator[str]:
+    def logs(self, ctx: LocalContext, state: State, *, follow: bool, tail: int | None) -> Iterator[str]:
         """Yield the lines of the server's log, from the oldest file that is kept."""
         from mlem_provider_local.log_file import LOG_FILE, read
         from mlem_provider_local.process import lookup_recorded
 
-        record = state.records.get(ProcessStep.name) or state.records.get(ModelStep.name)
+        record = state.record_of(ProcessRecord) or state.record_of(ModelRecord)
 
         def writes() -> bool:
-            return record is not None and "pid" in record and lookup_recorded(record) is not None
+            return isinstance(record, ProcessRecord) and record.knows("pid") and lookup_recorded(record) is not None
 
         yield from read(home_of(ctx, record) / LOG_FILE, tail=tail, follow=writes if follow else None)

@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 import platform
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, version
-from typing import Any
 
 from mlem import Model
 from mlem.provider import PROTECTION_FILES, TOKENS, TOKENS_VARIABLE, other_python, passed_tokens
+from mlem_provider_local.records import ProcessRecord
 
 
 def files_here() -> dict[str, str]:
@@ -18,7 +18,7 @@ def files_here() -> dict[str, str]:
     return {name: os.path.abspath(os.environ[name]) for name in PROTECTION_FILES if os.environ.get(name)}
 
 
-def server_variables(wanted: Mapping[str, Any]) -> dict[str, str]:
+def server_variables(wanted: ProcessRecord) -> dict[str, str]:
     """Return the whole environment of a server: that of this command, but what protects the server is as the record says.
 
     Args:
@@ -27,8 +27,8 @@ def server_variables(wanted: Mapping[str, Any]) -> dict[str, str]:
     Raises:
         UserError: It is to have tokens, and none are set here.
     """
-    variables = wanted.get("variables") or {}
-    if TOKENS not in wanted:
+    variables = wanted.variables or {}
+    if not wanted.knows(TOKENS):
         return {**os.environ, **variables}
     others = {name: value for name, value in os.environ.items() if name not in (TOKENS_VARIABLE, *PROTECTION_FILES)}
     return {**others, **variables, **passed_tokens(wanted)}

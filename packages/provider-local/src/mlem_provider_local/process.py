@@ -9,13 +9,13 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import psutil
 
 from mlem import DeclarationError, PlatformError
 from mlem.provider import unusable
 from mlem_provider_local.log_file import LOG_FILE
+from mlem_provider_local.records import ProcessRecord
 
 FOLDER_FD = 5  # as the supervisor has it
 _SAME_START_S = 2.0
@@ -83,16 +83,16 @@ def lookup(pid: int, started: float) -> Server | None:
     return server if server is not None and abs(server.started - started) < _SAME_START_S else None
 
 
-def lookup_recorded(record: Mapping[str, Any]) -> Server | None:
+def lookup_recorded(record: ProcessRecord) -> Server | None:
     """Return the server of a record; see `lookup`.
 
     Raises:
         DeclarationError: The record was edited, and says of no process what it has to.
     """
-    pid, started = record.get("pid"), record.get("started")
-    if type(pid) is not int or not 0 < pid < 2**31 or not isinstance(started, int | float) or not isinstance(record.get("url"), str):
+    pid, started = record.pid, record.started
+    if not 0 < pid < 2**31 or not record.knows("started") or not record.knows("url"):
         raise DeclarationError(
-            f"the state can't be read: process: pid {pid!r}, started {started!r} and url {record.get('url')!r} name no process",
+            f"the state can't be read: process: pid {pid!r}, started {started!r} and url {record.url!r} name no process",
             code="bad-state",
             hint="restore the file from a backup or from version control",
         )

@@ -7,51 +7,52 @@ import socket
 import uuid
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, cast
+from typing import TYPE_CHECKING
 
-from mlem import Change, Context, NotFoundError, PlatformError, Record, Step
+from mlem import Change, NotFoundError, PlatformError, Step
 from mlem.provider import FROM_HERE, TOKENS, differences, has_these_tokens, protection, protection_in, seen_protection
+from mlem_provider_local.records import ModelRecord, ProcessRecord
 
 if TYPE_CHECKING:
     from mlem_provider_local import process
-    from mlem_provider_local.deployment import LocalProcess
+    from mlem_provider_local.deployment import LocalContext, LocalProcess
     from mlem_provider_local.env import LocalEnv
 
 MODEL_FILE = "model.mlem"
 
 
-def home_of(ctx: Context, recorded: Record | None = None) -> Path:
+def home_of(ctx: LocalContext, recorded: ModelRecord | ProcessRecord | None = None) -> Path:
     """Return a deployment's folder: the recorded one, else the env's."""
-    return Path(recorded["home"]) if recorded else cast("LocalEnv", ctx.env).home(ctx.lineage)
+    return Path(recorded.home) if recorded else ctx.env.home(ctx.lineage)
 
 
-class ModelStep(Step):
+class ModelStep(Step["LocalProcess", "LocalEnv", ModelRecord]):
     """A verified copy of the model under its digest: a deployment stays whole when the model is saved anew."""
 
-    name: ClassVar[str] = "model"
+    record = ModelRecord
 
-    def wanted(self, ctx: Context) -> Record:
+    def wanted(self, ctx: LocalContext) -> ModelRecord:
         """Want the model's content."""
-        return {"model_hash": ctx.model.digest if ctx.model else None, "home": str(home_of(ctx))}
+        return ModelRecord(model_hash=ctx.model.digest if ctx.model else None, home=str(home_of(ctx)))
 
-    def observe(self, ctx: Context, recorded: Record) -> Record | None:
+    def observe(self, ctx: LocalContext, recorded: ModelRecord) -> ModelRecord | None:
         """Look whether the copy is there."""
         return recorded if _copy(recorded).is_file() else None
 
-    def check(self, ctx: Context, wanted: Record, recorded: Record | None) -> None:
+    def check(self, ctx: LocalContext, wanted: ModelRecord, recorded: ModelRecord | None) -> None:
         """Look whether this Python can run the model's code."""
         from mlem_provider_local import environment
 
         if ctx.model is not None:
             environment.expect_python(ctx.model)
 
-    def apply(self, ctx: Context, wanted: Record, recorded: Record | None) -> Record:
+    def apply(self, ctx: LocalContext, wanted: ModelRecord, recorded: ModelRecord | None) -> ModelRecord:
         """Copy the model, unless the copy is there: it appears whole or not at all."""
         target = _copy(wanted).parent
         if not target.is_dir():
             if ctx.model is None or ctx.model_location is None:
                 raise NotFoundError(
-                    f"the copy of model {wanted['model_hash']} is gone from {target}", hint="deploy it again from the saved model"
+                    f"the copy of model {wanted.model_hash} is gone from {target}", hint="deploy it again from the saved model"
                 )
             from mlem.provider import copy_model
 
@@ -66,11 +67,11 @@ class ModelStep(Step):
                 shutil.rmtree(partial, ignore_errors=True)
         return wanted
 
-    def remove(self, ctx: Context, recorded: Record | None) -> None:
+    def remove(self, ctx: LocalContext, recorded: ModelRecord | None) -> None:
         """Remove the deployment's folder."""
         shutil.rmtree(home_of(ctx, recorded), ignore_errors=True)
 
-    def prune(self, ctx: Context, keep: Sequence[Record]) -> None:
+    def prune(self, ctx: LocalContext, keep: Sequence[ModelRecord]) -> None:
         """Remove the copies that no kept release needs, and what a killed run left unfinished."""
         needed = {_copy(record).parent for record in keep}
         for folder in {path.parent for path in needed}:
@@ -79,31 +80,31 @@ class ModelStep(Step):
                     shutil.rmtree(copy, ignore_errors=True)
 
 
-def _copy(record: Record) -> Path:
-    return Path(record["home"]) / "models" / str(record["model_hash"]) / MODEL_FILE
+def _copy(record: ModelRecord | ProcessRecord) -> Path:
+    return Path(record.home) / "models" / str(record.model_hash) / MODEL_FILE
 
 
-class ProcessStep(Step):
+class ProcessStep(Step["LocalProcess", "LocalEnv", ProcessRecord]):
     """The server process."""
 
-    name: ClassVar[str] = "process"
+    record = ProcessRecord
 
-    def wanted(self, ctx: Context) -> Record:
+    def wanted(self, ctx: LocalContext) -> ProcessRecord:
         """Want a server of this model, on the declared address."""
         from mlem_provider_local.environment import files_here
 
-        deployment, variables = cast("LocalProcess", ctx.deployment), {**ctx.variables, **files_here()}
-        return {
-            "model_hash": ctx.model.digest if ctx.model else None,
-            "home": str(home_of(ctx)),
-            "host": deployment.host,
-            "requested_port": deployment.port,
-            "variables": variables or None,
+        deployment, variables = ctx.deployment, {**ctx.variables, **files_here()}
+        return ProcessRecord(
+            model_hash=ctx.model.digest if ctx.model else None,
+            home=str(home_of(ctx)),
+            host=deployment.host,
+            requested_port=deployment.port,
+            variables=variables or None,
             **protection(variables),
-            "restart": None if deployment.restart == "no" else deployment.restart,
-        }
+            restart=None if deployment.restart == "no" else deployment.restart,
+        )
 
-    def observe(self, ctx: Context, recorded: Record) -> Record | None:
+    def observe(self, ctx: LocalContext, recorded: ProcessRecord) -> ProcessRecord | None:
         """Look whether the very process on record runs, and with which tokens."""
         from mlem_provider_local.process import lookup_recorded, variables_of
 
@@ -111,10 +112,10 @@ class ProcessStep(Step):
         there = variables_of(server) if server is not None else None
         if there is None:
             return None if server is None else recorded
-        known = recorded if TOKENS in recorded else {**recorded, **protection_in(there)}
-        return {**known, **seen_protection(known, there)}
+        known = recorded if recorded.knows(TOKENS) else recorded.changed(**protection_in(there))
+        return known.changed(**seen_protection(known, there))
 
-    def change(self, recorded: Record, wanted: Record) -> Change:
+    def change(self, recorded: ProcessRecord, wanted: ProcessRecord) -> Change:
         """A process can't be changed: it is stopped, and another takes its port."""
         return Change(
             self.name,
@@ -123,34 +124,37 @@ class ProcessStep(Step):
             "the time that the new server takes to load the model, most often some seconds",
         )
 
-    def apply(self, ctx: Context, wanted: Record, recorded: Record | None) -> Record:
+    def apply(self, ctx: LocalContext, wanted: ProcessRecord, recorded: ProcessRecord | None) -> ProcessRecord:
         """Adopt a fitting process that a killed run left; else stop ours and start one."""
         from mlem_provider_local import process
 
         return self._serve(ctx, wanted, recorded, process.find(ctx.lineage), adopt=True)
 
-    def restart(self, ctx: Context, recorded: Record) -> Record:
+    def restart(self, ctx: LocalContext, recorded: ProcessRecord) -> ProcessRecord:
         """Stop the server, and start another on its port: with tokens, where it has some."""
         from mlem_provider_local import process
 
-        seen = self.observe(ctx, recorded) or {}
-        same = {**recorded, TOKENS: FROM_HERE} if TOKENS not in recorded and seen.get(TOKENS) else recorded
+        seen = self.observe(ctx, recorded)
+        untold = seen is not None and seen.tokens is not None and not recorded.knows(TOKENS)
+        same = recorded.changed(tokens=FROM_HERE) if untold else recorded
         return self._serve(ctx, same, recorded, process.find(ctx.lineage), adopt=False)
 
-    def check(self, ctx: Context, wanted: Record, recorded: Record | None) -> None:
+    def check(self, ctx: LocalContext, wanted: ProcessRecord, recorded: ProcessRecord | None) -> None:
         """Look whether a port that is asked for is free, or ours."""
         from mlem_provider_local import process
 
-        port = wanted["requested_port"]
+        port = wanted.requested_port
         if port and port not in [server.label.port for server in process.find(ctx.lineage)]:
-            process.listen(wanted["host"], port).close()
+            process.listen(wanted.host, port).close()
 
-    def _serve(self, ctx: Context, wanted: Record, recorded: Record | None, ours: Sequence[process.Server], *, adopt: bool) -> Record:
+    def _serve(
+        self, ctx: LocalContext, wanted: ProcessRecord, recorded: ProcessRecord | None, ours: Sequence[process.Server], *, adopt: bool
+    ) -> ProcessRecord:
         from mlem_provider_local import environment, process
         from mlem_provider_local.log_file import LOG_FILE
 
-        variables, restart = wanted.get("variables"), wanted.get("restart") or "no"
-        told = recorded is None or recorded.get("variables") == variables
+        restart = wanted.restart or "no"
+        told = recorded is None or recorded.variables == wanted.variables
         fitting = [
             server
             for server in ours
@@ -159,10 +163,10 @@ class ProcessStep(Step):
             and has_these_tokens(wanted, process.variables_of(server) or {})
             and not server.orphan
             and server.restart == restart
-            and (server.label.model_hash, server.label.host) == (wanted["model_hash"], wanted["host"])
-            and wanted["requested_port"] in (None, server.label.port)
+            and (server.label.model_hash, server.label.host) == (wanted.model_hash, wanted.host)
+            and wanted.requested_port in (None, server.label.port)
         ]
-        stop_timeout_s = cast("LocalProcess", ctx.deployment).stop_timeout_s
+        stop_timeout_s = ctx.deployment.stop_timeout_s
         if fitting:
             process.stop([server for server in ours if server is not fitting[0]], stop_timeout_s)
             return _record(wanted, fitting[0], process.variables_of(fitting[0]) or {})
@@ -170,51 +174,52 @@ class ProcessStep(Step):
         if ctx.model is not None:
             for line in environment.differences(ctx.model):
                 ctx.report(f"note: {line}")
-        log = Path(wanted["home"]) / LOG_FILE
+        log = Path(wanted.home) / LOG_FILE
         listener = self._listen(wanted, recorded, ours, stop_timeout_s)
         try:
             process.stop(ours, stop_timeout_s)
             port = listener.getsockname()[1]
-            label = process.Label(ctx.lineage, wanted["model_hash"], wanted["host"], port)
+            label = process.Label(ctx.lineage, str(wanted.model_hash), wanted.host, port)
             return _record(wanted, process.start(_copy(wanted), listener, label, log, whole, restart), whole)
         finally:
             listener.close()
 
-    def _listen(self, wanted: Record, recorded: Record | None, ours: Sequence[process.Server], stop_timeout_s: float) -> socket.socket:
+    def _listen(
+        self, wanted: ProcessRecord, recorded: ProcessRecord | None, ours: Sequence[process.Server], stop_timeout_s: float
+    ) -> socket.socket:
         """Take the port: the requested one, else the one used before so that the address stays, else any."""
         from mlem_provider_local import process
 
-        before = recorded["port"] if recorded else None
-        preferred = wanted["requested_port"] or before or 0
+        before = recorded.port if recorded else None
+        preferred = wanted.requested_port or before or 0
         if preferred in [server.label.port for server in ours]:
             process.stop(ours, stop_timeout_s)
         try:
-            return process.listen(wanted["host"], preferred)
+            return process.listen(wanted.host, preferred)
         except PlatformError:
-            if wanted["requested_port"]:
+            if wanted.requested_port:
                 raise
-            return process.listen(wanted["host"], 0)
+            return process.listen(wanted.host, 0)
 
-    def remove(self, ctx: Context, recorded: Record | None) -> None:
+    def remove(self, ctx: LocalContext, recorded: ProcessRecord | None) -> None:
         """Stop every server of this deployment."""
         from mlem_provider_local import process
 
-        process.stop(process.find(ctx.lineage), cast("LocalProcess", ctx.deployment).stop_timeout_s)
+        process.stop(process.find(ctx.lineage), ctx.deployment.stop_timeout_s)
 
 
-def _record(wanted: Record, server: process.Server, variables: Mapping[str, str]) -> Record:
+def _record(wanted: ProcessRecord, server: process.Server, variables: Mapping[str, str]) -> ProcessRecord:
     host = server.label.host
     reachable = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)  # noqa: S104  # compared, not bound
-    return {
-        "model_hash": wanted["model_hash"],
-        "home": wanted["home"],
-        "host": host,
-        "requested_port": wanted["requested_port"],
-        "variables": wanted.get("variables"),
-        **{key: wanted.get(key, value) for key, value in protection_in(variables).items()},
-        "restart": wanted.get("restart"),
-        "port": server.label.port,
-        "url": f"http://{reachable}:{server.label.port}",
-        "pid": server.pid,
-        "started": server.started,
-    }
+    there = protection_in(variables)
+    return wanted.changed(
+        host=host,
+        variables=wanted.variables,
+        tokens=wanted.tokens if wanted.knows("tokens") else there["tokens"],
+        tls=wanted.tls if wanted.knows("tls") else there["tls"],
+        restart=wanted.restart,
+        port=server.label.port,
+        url=f"http://{reachable}:{server.label.port}",
+        pid=server.pid,
+        started=server.started,
+    )

@@ -6,14 +6,16 @@ import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from mlem import ConflictError, Context, NotFoundError
-from mlem.provider import ADOPTED, BY_04, Adopted, FieldReader
-from mlem_provider_sagemaker import hosting
-from mlem_provider_sagemaker.declared import account_of, env_of, repository_name
+from mlem import ConflictError, NotFoundError
+from mlem.provider import BY_04, Adopted, FieldReader
+from mlem_provider_sagemaker import declared
+from mlem_provider_sagemaker.declared import account_of
 from mlem_provider_sagemaker.names import LINEAGE_TAG, is_ours, owner, tags_of
+from mlem_provider_sagemaker.records import EndpointConfigRecord, EndpointRecord, ModelRecord
 
 if TYPE_CHECKING:
     from mlem_provider_sagemaker.aws import Account
+    from mlem_provider_sagemaker.deployment import SagemakerContext
 
 _NAME = re.compile(r"[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}")
 
@@ -24,7 +26,7 @@ def words(old: Mapping[str, Any]) -> str:
     return f"the endpoint {str(name)[:63]}" if name else ""
 
 
-def adopt(ctx: Context, old: Mapping[str, Any]) -> Adopted:
+def adopt(ctx: SagemakerContext, old: Mapping[str, Any]) -> Adopted:
     """Take over the endpoint that a state of MLEM 0.4 has on record, by our tags.
 
     Args:
@@ -65,7 +67,12 @@ def adopt(ctx: Context, old: Mapping[str, Any]) -> Adopted:
 
 
 def _adopted(
-    ctx: Context, account: Account, old: Mapping[str, Any], found: Mapping[str, Any], config: Mapping[str, Any], variant: Mapping[str, Any]
+    ctx: SagemakerContext,
+    account: Account,
+    old: Mapping[str, Any],
+    found: Mapping[str, Any],
+    config: Mapping[str, Any],
+    variant: Mapping[str, Any],
 ) -> Adopted:
     model = account.call(f"describe the model {variant['ModelName']}", "sagemaker", "describe_model", ModelName=variant["ModelName"])
     arns = {
@@ -80,36 +87,42 @@ def _adopted(
     for what, arn in arns.items():
         account.call(f"tag the {what}", "sagemaker", "add_tags", ResourceArn=arn, Tags=tags_of(ctx.lineage, ctx.name))
     instance_type, instance_count = variant.get("InstanceType"), variant.get("InitialInstanceCount")
-    region, name = env_of(ctx).region, str(found["EndpointName"])
-    made: dict[str, Any] = {"region": region, "tags": {}, ADOPTED: BY_04}
-    records = {
-        "model": {
-            **made,
-            "name": str(variant["ModelName"]),
-            "arn": arns["model"],
-            "image": None,
-            "repository": repository_name(ctx),
-            "role": None,
-            "role_arn": model.get("ExecutionRoleArn"),
-        },
-        "endpoint_config": {
-            **made,
-            "name": str(config["EndpointConfigName"]),
-            "model": str(variant["ModelName"]),
-            "instance_type": instance_type,
-            "instance_count": instance_count,
-            "arn": arns["configuration"],
-            "kms_key_used": config.get("KmsKeyId"),
-        },
-        "endpoint": {
-            **made,
-            "endpoint": name,
-            "config": str(config["EndpointConfigName"]),
-            "instance_type": instance_type,
-            "situation": hosting.IN_PLACE,
-            "arn": arns["endpoint"],
-        },
-    }
+    region, name = ctx.env.region, str(found["EndpointName"])
+    config_name = str(config["EndpointConfigName"])
+    records = [
+        ModelRecord(
+            region=region,
+            tags={},
+            adopted=BY_04,
+            name=str(variant["ModelName"]),
+            arn=arns["model"],
+            image=None,
+            repository=declared.repository(ctx),
+            role=None,
+            role_arn=model.get("ExecutionRoleArn"),
+        ),
+        EndpointConfigRecord(
+            region=region,
+            tags={},
+            adopted=BY_04,
+            name=config_name,
+            model=str(variant["ModelName"]),
+            instance_type=instance_type,
+            instance_count=instance_count,
+            arn=arns["configuration"],
+            kms_key_used=config.get("KmsKeyId"),
+        ),
+        EndpointRecord(
+            region=region,
+            tags={},
+            adopted=BY_04,
+            endpoint=name,
+            config=config_name,
+            instance_type=instance_type,
+            situation=declared.IN_PLACE,
+            arn=arns["endpoint"],
+        ),
+    ]
     fields = {"endpoint_name": name, "instance_type": instance_type, "instance_count": instance_count}
     notes = ["what MLEM 0.4 put on S3 and into ECR stays there: delete it by hand when the next release serves"]
     return Adopted(words(old), records, {key: value for key, value in fields.items() if value is not None}, tuple(notes))

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self, TypeAlias
 
 from pydantic import Field, field_validator, model_validator
 
-from mlem import Context, Deployment, NotFoundError, Phase, Place, Record, Status, Step
+from mlem import Context, Deployment, NotFoundError, Phase, Place, Status, Step
 from mlem.provider import PROTECTION_FILES, TOKENS_VARIABLE, Adopted, Translation, Unit, VariableError, served_by_04
 from mlem_provider_docker import ImageOptions
-from mlem_provider_sagemaker.declared import account_of, env_of
-from mlem_provider_sagemaker.endpoints import EndpointStep
+from mlem_provider_sagemaker.declared import account_of
+from mlem_provider_sagemaker.records import EndpointRecord, ModelRecord, RepositoryRecord
 from mlem_provider_sagemaker.serving_options import Autoscaling, DataCapture, Serverless, UpdatePolicy
 from mlem_provider_sagemaker.steps import steps
 
 if TYPE_CHECKING:
     from mlem import Client, State
+    from mlem_provider_sagemaker.env import SagemakerEnv
+
+    SagemakerContext: TypeAlias = Context["SagemakerDeployment", SagemakerEnv]
 
 _LONGEST_PAUSE_S = 90.0
 _DEFAULT_INSTANCE_TYPE = "ml.m5.large"
@@ -75,7 +78,7 @@ class SagemakerDeployment(ImageOptions, Deployment):
 
         return words(old)
 
-    def adopt_04(self, ctx: Context, old: Mapping[str, Any]) -> Adopted:
+    def adopt_04(self, ctx: SagemakerContext, old: Mapping[str, Any]) -> Adopted:
         """See `Deployment.adopt_04`: the endpoint on record, with its configuration and model, which get our tags."""
         from mlem_provider_sagemaker.adoption import adopt
 
@@ -116,53 +119,49 @@ class SagemakerDeployment(ImageOptions, Deployment):
             yield pause_s
             pause_s = min(pause_s * 2, _LONGEST_PAUSE_S)
 
-    def steps(self, ctx: Context) -> Sequence[Step]:
+    def steps(self, ctx: SagemakerContext) -> Sequence[Step[SagemakerDeployment, SagemakerEnv, Any]]:
         """Return the repository, the image, the model, its configuration, the endpoint, and how it scales."""
         return steps()
 
-    def place(self, ctx: Context) -> Place | None:
+    def place(self, ctx: SagemakerContext) -> Place | None:
         """Return the AWS account that the credentials are of, in the region on record, else the env's."""
-        record = next((record for record in ctx.records.values() if "region" in record), None)
-        account = account_of(ctx, record)
+        account = account_of(ctx, ctx.record_of(RepositoryRecord) or ctx.record_of(ModelRecord) or ctx.record_of(EndpointRecord))
         number = account.identity["Account"]
         return Place(id=f"aws {number} {account.region}", words=f"the AWS account {number} in {account.region}")
 
-    def status(self, ctx: Context, state: State) -> Status:
+    def status(self, ctx: SagemakerContext, state: State) -> Status:
         """Describe the endpoint."""
         from mlem_provider_sagemaker import hosting
 
-        record = state.records.get(EndpointStep.name)
+        record = state.record_of(EndpointRecord)
         if record is None:
             return Status(Phase.STOPPED, "no endpoint was made")
-        return hosting.status(account_of(ctx, record).just_seen(record["endpoint"]), record)
+        return hosting.status(account_of(ctx, record).just_seen(record.endpoint), record)
 
-    def client(self, ctx: Context, state: State) -> Client:
+    def client(self, ctx: SagemakerContext, state: State) -> Client:
         """Return a client through SageMaker's runtime; where the model is at hand, only its answers count."""
-        from mlem.provider import ADOPTED
         from mlem_provider_sagemaker.client import SagemakerClient
 
         record = _endpoint(ctx, state)
-        if record.get(ADOPTED):
+        if record.adopted:
             raise served_by_04(ctx.name)
-        client = SagemakerClient(
-            endpoint_name=record["endpoint"], region=record["region"], profile=env_of(ctx).profile, wire_format=self.wire_format
-        )
+        client = SagemakerClient(endpoint_name=record.endpoint, region=record.region, profile=ctx.env.profile, wire_format=self.wire_format)
         if ctx.model is not None:
             from mlem import Interface
 
             client.expect(Interface.of(ctx.model))
         return client
 
-    def logs(self, ctx: Context, state: State, *, follow: bool, tail: int | None) -> Iterator[str]:
+    def logs(self, ctx: SagemakerContext, state: State, *, follow: bool, tail: int | None) -> Iterator[str]:
         """Yield what the containers wrote, from CloudWatch Logs."""
         from mlem_provider_sagemaker import logs
 
         record = _endpoint(ctx, state)
-        return logs.lines(account_of(ctx, record), record["endpoint"], follow=follow, tail=tail)
+        return logs.lines(account_of(ctx, record), record.endpoint, follow=follow, tail=tail)
 
 
-def _endpoint(ctx: Context, state: State) -> Record:
-    record = state.records.get(EndpointStep.name)
+def _endpoint(ctx: SagemakerContext, state: State) -> EndpointRecord:
+    record = state.record_of(EndpointRecord)
     if record is None:
         raise NotFoundError(f'"{ctx.name}" has no endpoint', code="not-deployed", hint=f"mlem deployment run --load {ctx.name}")
     return record

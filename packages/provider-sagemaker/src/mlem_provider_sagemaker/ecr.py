@@ -74,11 +74,6 @@ def login(account: Account) -> Mapping[str, str]:
     return {"username": user, "password": password}
 
 
-def image_tag(lineage: str, tag: str) -> str:
-    """Return the tag of an image in ECR: it says whose it is, since images have no tags of AWS's kind."""
-    return f"{tag}-{mark(lineage)}"
-
-
 def images(account: Account, name: str, lineage: str) -> list[str]:
     """Return the tags of a lineage's images."""
     try:

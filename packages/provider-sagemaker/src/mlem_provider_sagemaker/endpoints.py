@@ -3,111 +3,108 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
-from mlem import Change, ConflictError, Context, GateError, Phase, Record, Step
-from mlem_provider_sagemaker.declared import account_of, defaults_of, deployment_of, endpoint_name, env_of, reason_of
+from mlem import Change, ConflictError, GateError, Phase, Step
+from mlem_provider_sagemaker import declared
+from mlem_provider_sagemaker.declared import IN_PLACE, account_of, defaults_of, reason_of
 from mlem_provider_sagemaker.errors import BUSY, EXISTS
-from mlem_provider_sagemaker.models import EndpointConfigStep
 from mlem_provider_sagemaker.names import mark, tags_of
+from mlem_provider_sagemaker.records import AutoscalingRecord, EndpointRecord
 from mlem_provider_sagemaker.snapshot import Snapshot
 
 if TYPE_CHECKING:
     from mlem_provider_sagemaker.aws import Account
+    from mlem_provider_sagemaker.deployment import SagemakerContext, SagemakerDeployment
+    from mlem_provider_sagemaker.env import SagemakerEnv
 
 _TRIES = 3
 
 
-class EndpointStep(Step):
+class EndpointStep(Step["SagemakerDeployment", "SagemakerEnv", EndpointRecord]):
     """The endpoint."""
 
-    name: ClassVar[str] = "endpoint"
+    record = EndpointRecord
 
     def __init__(self, snapshot: Snapshot) -> None:
         self._snapshot = snapshot
         self._seen: Mapping[str, Any] | None = None
 
-    def wanted(self, ctx: Context) -> Record:
+    def wanted(self, ctx: SagemakerContext) -> EndpointRecord:
         """Want the endpoint to serve this configuration."""
-        from mlem_provider_sagemaker.hosting import IN_PLACE
+        return declared.endpoint(ctx)
 
-        return {
-            "endpoint": endpoint_name(ctx),
-            "config": EndpointConfigStep(self._snapshot).wanted(ctx)["name"],
-            "instance_type": deployment_of(ctx).on_instances,
-            "tags": dict(env_of(ctx).tags),
-            "region": env_of(ctx).region,
-            "situation": IN_PLACE,
-        }
-
-    def observe(self, ctx: Context, recorded: Record) -> Record | None:
+    def observe(self, ctx: SagemakerContext, recorded: EndpointRecord) -> EndpointRecord | None:
         """Look whether the endpoint is there and serves what is on record."""
         from mlem_provider_sagemaker.hosting import situation
 
         account = account_of(ctx, recorded)
-        self._seen = account.endpoint(recorded["endpoint"])
+        self._seen = account.endpoint(recorded.endpoint)
         if self._seen is None:
             return None
-        account.remember(recorded["endpoint"], self._seen)
-        return {**recorded, "situation": situation(self._seen, recorded["config"])}
+        account.remember(recorded.endpoint, self._seen)
+        return recorded.changed(situation=situation(self._seen, recorded.config))
 
-    def change(self, recorded: Record, wanted: Record) -> Change:
+    def change(self, recorded: EndpointRecord, wanted: EndpointRecord) -> Change:
         """SageMaker replaces the instances while the old ones serve, and goes back to them if the new ones fail."""
-        others = {key: value for key, value in wanted.items() if key != "situation"}
-        same = all(recorded.get(key) == value for key, value in others.items())
-        reason = f"the endpoint is {recorded['situation']}" if same else reason_of(recorded, others)
-        if recorded["endpoint"] != wanted["endpoint"]:
-            return Change(
-                self.name, "replace", reason, f"callers have to call {wanted['endpoint']}; {recorded['endpoint']} goes when it serves"
-            )
-        if recorded["situation"] == "Failed" or _becomes_serverless(recorded, wanted):
+        same = not recorded.differing(wanted, without=("situation",))
+        reason = f"the endpoint is {recorded.situation}" if same else reason_of(recorded, wanted, "config", "situation")
+        if recorded.endpoint != wanted.endpoint:
+            return Change(self.name, "replace", reason, f"callers have to call {wanted.endpoint}; {recorded.endpoint} goes when it serves")
+        if recorded.situation == "Failed" or _becomes_serverless(recorded, wanted):
             why = (
                 "a failed endpoint can't be updated"
-                if recorded["situation"] == "Failed"
+                if recorded.situation == "Failed"
                 else "an endpoint on instances can't become serverless"
             )
             return Change(self.name, "replace", reason, f"some minutes, until the new endpoint serves: {why}")
         return Change(self.name, "update", f"{reason}; the old instances serve until the new ones do")
 
-    def check(self, ctx: Context, wanted: Record, recorded: Record | None) -> None:
+    def check(self, ctx: SagemakerContext, wanted: EndpointRecord, recorded: EndpointRecord | None) -> None:
         """Look whether somebody else has the name."""
-        name = wanted["endpoint"]
-        if recorded is None or recorded["endpoint"] != name:
+        name = wanted.endpoint
+        if recorded is None or recorded.endpoint != name:
             account = account_of(ctx, wanted)
             self._expect_ours(ctx, account, name, account.endpoint(name))
 
     @staticmethod
-    def _expect_ours(ctx: Context, account: Account, name: str, found: Mapping[str, Any] | None) -> None:
+    def _expect_ours(ctx: SagemakerContext, account: Account, name: str, found: Mapping[str, Any] | None) -> None:
         from mlem_provider_sagemaker import hosting
 
         if found is not None and mark(ctx.lineage) not in found["EndpointConfigName"]:
             hosting.expect_ours(account, hosting.ENDPOINT, name, str(found["EndpointArn"]), ctx.lineage)
 
-    def apply(self, ctx: Context, wanted: Record, recorded: Record | None) -> Record:
+    def apply(self, ctx: SagemakerContext, wanted: EndpointRecord, recorded: EndpointRecord | None) -> EndpointRecord:
         """Create the endpoint, adopt the one of a killed run, or let SageMaker update it; the gate waits until it serves."""
-        from mlem.provider import ADOPTED
-        from mlem_provider_sagemaker.hosting import IN_PLACE, situation
+        from mlem_provider_sagemaker.hosting import situation
 
         account = account_of(ctx, wanted)
-        name = wanted["endpoint"]
+        name = wanted.endpoint
         if recorded is None and not ctx.put_back:
             try:
-                return {**wanted, "arn": self._create(ctx, account, wanted)}
+                return wanted.changed(arn=self._create(ctx, account, wanted))
             except ConflictError as error:
                 if error.code != EXISTS:
                     raise
         seen, self._seen = self._seen, None
-        just_seen = recorded is not None and recorded["endpoint"] == name and not ctx.put_back
-        if not just_seen or seen is None or recorded is None or situation(seen, recorded["config"]) != IN_PLACE:
+        just_seen = recorded is not None and recorded.endpoint == name and not ctx.put_back
+        if not just_seen or seen is None or recorded is None or situation(seen, recorded.config) != IN_PLACE:
             seen = account.endpoint(name)
-        adopted = {key: value for key, value in ctx.put_back.get(self.name, {}).items() if key == ADOPTED}
-        return {**wanted, "arn": self._bring(ctx, account, wanted, recorded, seen), **adopted}
+        earlier, made = ctx.put_back_of(EndpointRecord), wanted.changed(arn=self._bring(ctx, account, wanted, recorded, seen))
+        return made.changed(adopted=earlier.adopted) if earlier is not None and earlier.adopted else made
 
-    def _bring(self, ctx: Context, account: Account, wanted: Record, recorded: Record | None, found: Mapping[str, Any] | None) -> str:
+    def _bring(
+        self,
+        ctx: SagemakerContext,
+        account: Account,
+        wanted: EndpointRecord,
+        recorded: EndpointRecord | None,
+        found: Mapping[str, Any] | None,
+    ) -> str:
         """Bring an endpoint, as it was described, to what is wanted; return its ARN."""
         from mlem_provider_sagemaker import hosting
 
-        name = wanted["endpoint"]
+        name = wanted.endpoint
         for _ in range(_TRIES):
             if found is None:
                 return self._create(ctx, account, wanted)
@@ -116,7 +113,7 @@ class EndpointStep(Step):
             if found["EndpointStatus"] in hosting.WORKING:
                 found = hosting.settle(ctx, account, name)
                 continue
-            differs = found["EndpointConfigName"] != wanted["config"]
+            differs = found["EndpointConfigName"] != wanted.config
             if found["EndpointStatus"] == "Failed" or (differs and recorded is not None and _becomes_serverless(recorded, wanted)):
                 ctx.report(f"deleting the endpoint {name} to make it anew")
                 hosting.delete_endpoint(ctx, account, name)
@@ -130,29 +127,29 @@ class EndpointStep(Step):
                     raise
                 found = hosting.settle(ctx, account, name)
                 continue
-            _set_tags(account, arn, recorded["tags"] if recorded else {}, wanted["tags"])
+            _set_tags(account, arn, recorded.tags if recorded else {}, wanted.tags)
             return arn
         raise ConflictError(
             f"the endpoint {name} is changed by somebody else again and again", code=BUSY, hint="look who does, then run again"
         )
 
-    def _create(self, ctx: Context, account: Account, wanted: Record) -> str:
-        name = wanted["endpoint"]
+    def _create(self, ctx: SagemakerContext, account: Account, wanted: EndpointRecord) -> str:
+        name = wanted.endpoint
         request = {
             "EndpointName": name,
-            "EndpointConfigName": wanted["config"],
-            "Tags": tags_of(ctx.lineage, ctx.name, defaults_of(account).endpoint_tags, wanted["tags"]),
+            "EndpointConfigName": wanted.config,
+            "Tags": tags_of(ctx.lineage, ctx.name, defaults_of(account).endpoint_tags, wanted.tags),
         }
         made = account.call(f"create the endpoint {name}", "sagemaker", "create_endpoint", **request)
-        account.remember(name, {"EndpointStatus": "Creating", "EndpointConfigName": wanted["config"]})
+        account.remember(name, {"EndpointStatus": "Creating", "EndpointConfigName": wanted.config})
         return str(made["EndpointArn"])
 
-    def _update(self, ctx: Context, account: Account, wanted: Record, recorded: Record | None) -> None:
+    def _update(self, ctx: SagemakerContext, account: Account, wanted: EndpointRecord, recorded: EndpointRecord | None) -> None:
         from mlem_provider_sagemaker import scaling
 
-        deployment, name = deployment_of(ctx), wanted["endpoint"]
-        scales = AutoscalingStep.name in ctx.records
-        if scales and recorded is not None and recorded["instance_type"] != wanted["instance_type"]:
+        deployment, name = ctx.deployment, wanted.endpoint
+        scales = ctx.record_of(AutoscalingRecord) is not None
+        if scales and recorded is not None and recorded.instance_type != wanted.instance_type:
             scaling.deregister(account, name)  # an update to other instances is refused as long as they scale
         policy = deployment.update_policy
         account.call(
@@ -160,19 +157,19 @@ class EndpointStep(Step):
             "sagemaker",
             "update_endpoint",
             EndpointName=name,
-            EndpointConfigName=wanted["config"],
+            EndpointConfigName=wanted.config,
             # as many instances as the load has made of them
             RetainAllVariantProperties=True if scales and deployment.autoscaling else None,
-            DeploymentConfig=policy.request() if policy and wanted["instance_type"] else None,
+            DeploymentConfig=policy.request() if policy and wanted.instance_type else None,
         )
         account.remember(name, {"EndpointStatus": "Updating", "EndpointConfigName": ""})
 
-    def remove(self, ctx: Context, recorded: Record | None) -> None:
+    def remove(self, ctx: SagemakerContext, recorded: EndpointRecord | None) -> None:
         """Remove the endpoint, and wait until it is gone."""
         from mlem_provider_sagemaker import hosting
 
         account = account_of(ctx, recorded)
-        for name in dict.fromkeys([recorded["endpoint"] if recorded else endpoint_name(ctx), endpoint_name(ctx)]):
+        for name in dict.fromkeys([recorded.endpoint if recorded else declared.endpoint(ctx).endpoint, declared.endpoint(ctx).endpoint]):
             found = account.endpoint(name)
             if found is None:
                 continue
@@ -183,7 +180,7 @@ class EndpointStep(Step):
                 continue
             hosting.delete_endpoint(ctx, account, name)
 
-    def prune(self, ctx: Context, keep: Sequence[Record]) -> None:
+    def prune(self, ctx: SagemakerContext, keep: Sequence[EndpointRecord]) -> None:
         """Remove the endpoint of an earlier name."""
         from mlem_provider_sagemaker import hosting
 
@@ -191,59 +188,56 @@ class EndpointStep(Step):
             return
         account = account_of(ctx, keep[0])
         for name in self._snapshot.unused.of(ctx, keep[0], hosting.ENDPOINT):
-            if name != keep[0]["endpoint"].lower():
+            if name != keep[0].endpoint.lower():
                 hosting.delete_endpoint(ctx, account, name)
 
 
-class AutoscalingStep(Step):
+class AutoscalingStep(Step["SagemakerDeployment", "SagemakerEnv", AutoscalingRecord]):
     """How the number of instances follows the calls."""
 
-    name: ClassVar[str] = "autoscaling"
+    record = AutoscalingRecord
 
-    def __init__(self, snapshot: Snapshot) -> None:
-        self._snapshot = snapshot
-
-    def wanted(self, ctx: Context) -> Record | None:
+    def wanted(self, ctx: SagemakerContext) -> AutoscalingRecord | None:
         """Want these numbers; registered anew with each configuration, since an update may end it."""
-        autoscaling = deployment_of(ctx).autoscaling
+        autoscaling = ctx.deployment.autoscaling
         if autoscaling is None:
             return None
-        endpoint = EndpointStep(self._snapshot).wanted(ctx)
-        return {**{key: endpoint[key] for key in ("endpoint", "config", "region")}, **autoscaling.model_dump()}
+        endpoint = declared.endpoint(ctx)
+        return AutoscalingRecord(endpoint=endpoint.endpoint, config=endpoint.config, region=endpoint.region, **autoscaling.model_dump())
 
-    def apply(self, ctx: Context, wanted: Record, recorded: Record | None) -> Record:
+    def apply(self, ctx: SagemakerContext, wanted: AutoscalingRecord, recorded: AutoscalingRecord | None) -> AutoscalingRecord:
         """Register the endpoint, which has to be in service for that."""
         from mlem_provider_sagemaker import hosting, scaling
 
         account = account_of(ctx, wanted)
-        found = hosting.settle(ctx, account, wanted["endpoint"])
+        found = hosting.settle(ctx, account, wanted.endpoint)
         status = hosting.status(found, wanted)
         if status.phase is not Phase.RUNNING:
             raise GateError(f"the new release is {status.phase}: {status.reason}")
-        scaling.register(account, wanted["endpoint"], wanted["min_instances"], wanted["max_instances"], wanted["target_invocations"])
-        return dict(wanted)
+        scaling.register(account, wanted.endpoint, wanted.min_instances, wanted.max_instances, wanted.target_invocations)
+        return wanted
 
-    def observe(self, ctx: Context, recorded: Record) -> Record | None:
+    def observe(self, ctx: SagemakerContext, recorded: AutoscalingRecord) -> AutoscalingRecord | None:
         """Look whether the endpoint scales as on record."""
         from mlem_provider_sagemaker import scaling
 
-        found = scaling.registered(account_of(ctx, recorded), recorded["endpoint"])
-        return {**recorded, "min_instances": found["MinCapacity"], "max_instances": found["MaxCapacity"]} if found else None
+        found = scaling.registered(account_of(ctx, recorded), recorded.endpoint)
+        return recorded.changed(min_instances=found["MinCapacity"], max_instances=found["MaxCapacity"]) if found else None
 
-    def remove(self, ctx: Context, recorded: Record | None) -> None:
+    def remove(self, ctx: SagemakerContext, recorded: AutoscalingRecord | None) -> None:
         """Let the endpoint not scale any more."""
         from mlem_provider_sagemaker import scaling
 
         if recorded is not None:
-            scaling.deregister(account_of(ctx, recorded), recorded["endpoint"])
+            scaling.deregister(account_of(ctx, recorded), recorded.endpoint)
 
 
-def _becomes_serverless(recorded: Record, wanted: Record) -> bool:
+def _becomes_serverless(recorded: EndpointRecord, wanted: EndpointRecord) -> bool:
     """Whether an update would be refused.
 
     Source: SageMaker developer guide, "Serverless endpoints", "Update": from instances to serverless is refused (read 2026-11).
     """
-    return recorded["instance_type"] is not None and wanted["instance_type"] is None
+    return recorded.instance_type is not None and wanted.instance_type is None
 
 
 def _set_tags(account: Account, arn: str, before: Mapping[str, str], after: Mapping[str, str]) -> None:

@@ -9,15 +9,17 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from mlem import ConflictError, Context, Phase, Record, Status, WaitTimeoutError
+from mlem import ConflictError, Phase, Status, WaitTimeoutError
 from mlem_provider_sagemaker.aws import Account
+from mlem_provider_sagemaker.declared import IN_PLACE
 from mlem_provider_sagemaker.errors import EXISTS
 from mlem_provider_sagemaker.names import LINEAGE_TAG, is_ours, mark, owner
+from mlem_provider_sagemaker.records import AutoscalingRecord, EndpointConfigRecord, EndpointRecord, ModelRecord
 
-IN_PLACE = "in place"
-"""The situation of an endpoint that serves what it should."""
+if TYPE_CHECKING:
+    from mlem_provider_sagemaker.deployment import SagemakerContext
 
 WORKING = frozenset({"Creating", "Updating", "SystemUpdating", "RollingBack", "Deleting"})
 """While an endpoint is so, nothing can be done to it."""
@@ -82,7 +84,7 @@ def delete(account: Account, kind: Kind, name: str) -> None:
     account.find(f"delete the {kind.noun} {name}", "sagemaker", f"delete_{kind.operation}", **{kind.name: name})
 
 
-def delete_all(ctx: Context, account: Account, kind: Kind) -> None:
+def delete_all(ctx: SagemakerContext, account: Account, kind: Kind) -> None:
     """Delete a lineage's models or endpoint configurations, also those that no state knows."""
     found = account.pages(f"list {kind.noun}s", "sagemaker", f"list_{kind.operation}s", kind.listed, NameContains=mark(ctx.lineage))
     for item in list(found):
@@ -91,11 +93,11 @@ def delete_all(ctx: Context, account: Account, kind: Kind) -> None:
             delete(account, kind, item[kind.name])
 
 
-def delete_adopted(ctx: Context, account: Account, kind: Kind, recorded: Record | None) -> None:
+def delete_adopted(ctx: SagemakerContext, account: Account, kind: Kind, recorded: ModelRecord | EndpointConfigRecord | None) -> None:
     """Delete a model or an endpoint configuration that MLEM 0.4 made and that was taken over: its name does not say that it is ours."""
-    if recorded is not None and recorded.get("adopted") and is_ours(account.tags(recorded["arn"]), ctx.lineage):
+    if recorded is not None and recorded.adopted and is_ours(account.tags(recorded.arn), ctx.lineage):
         ctx.guard()
-        delete(account, kind, recorded["name"])
+        delete(account, kind, str(recorded.name))
 
 
 def tagged(account: Account, lineage: str) -> dict[Kind, dict[str, dict[str, str]]]:
@@ -120,7 +122,7 @@ def tagged(account: Account, lineage: str) -> dict[Kind, dict[str, dict[str, str
     return found
 
 
-def situation(found: Mapping[str, Any], config: str) -> str:
+def situation(found: Mapping[str, Any], config: str | None) -> str:
     """Say in what an endpoint differs from its record; `IN_PLACE` when in nothing."""
     status = found["EndpointStatus"]
     if status not in _SERVING:
@@ -128,14 +130,14 @@ def situation(found: Mapping[str, Any], config: str) -> str:
     return IN_PLACE if found["EndpointConfigName"] == config else f"on {found['EndpointConfigName']}"
 
 
-def status(found: Mapping[str, Any] | None, record: Record) -> Status:
+def status(found: Mapping[str, Any] | None, record: EndpointRecord | AutoscalingRecord) -> Status:
     """Say what an endpoint is doing."""
-    name = record["endpoint"]
+    name = record.endpoint
     if found is None:
         return Status(Phase.CRASHED, f"the endpoint {name} is gone")
     status, reason = found["EndpointStatus"], found.get("FailureReason") or ""
     if status in _SERVING:
-        if found["EndpointConfigName"] == record["config"]:
+        if found["EndpointConfigName"] == record.config:
             return Status(Phase.RUNNING)
         if reason:
             return Status(Phase.CRASHED, f"SageMaker put {found['EndpointConfigName']} back: {reason}")
@@ -148,7 +150,7 @@ def status(found: Mapping[str, Any] | None, record: Record) -> Status:
 
 
 def settle(
-    ctx: Context, account: Account, name: str, done: Callable[[Mapping[str, Any] | None], bool] | None = None
+    ctx: SagemakerContext, account: Account, name: str, done: Callable[[Mapping[str, Any] | None], bool] | None = None
 ) -> Mapping[str, Any] | None:
     """Wait until an endpoint is not being changed any more: nothing can be done to it before.
 
@@ -180,7 +182,7 @@ def settle(
     raise AssertionError("unreachable")
 
 
-def delete_endpoint(ctx: Context, account: Account, name: str) -> None:
+def delete_endpoint(ctx: SagemakerContext, account: Account, name: str) -> None:
     """Delete an endpoint of this lineage and wait until it is gone; fine when it is."""
     found: Mapping[str, Any] | None = account.endpoint(name)
     if found is None:

@@ -25,6 +25,21 @@ def slug(name: str, longest: int = _LONGEST) -> str:
     return re.sub(r"[^a-zA-Z0-9]+", "-", name).strip("-")[:longest].strip("-") or "model"
 
 
+def endpoint_name(declared: str | None, deployment: str) -> str:
+    """Return the name of the endpoint: as declared, else the deployment's."""
+    return declared or slug(deployment)
+
+
+def repository_name(declared: str | None, deployment: str) -> str:
+    """Return the name of the repository in ECR: as declared, else one of the deployment's own."""
+    return declared or f"mlem/{slug(deployment).lower()}"
+
+
+def image_tag(lineage: str, tag: str) -> str:
+    """Return the tag of an image in ECR: it says whose it is, since images have no tags of AWS's kind."""
+    return f"{tag}-{mark(lineage)}"
+
+
 def mark(lineage: str) -> str:
     """Return the part of a lineage that the names of its resources have."""
     return lineage[:_MARK]

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mlem import Context, NotFoundError, UserError
-from mlem_provider_sagemaker.declared import account_of, defaults_of, env_of
+from mlem import NotFoundError, UserError
+from mlem_provider_sagemaker.declared import account_of, defaults_of
+from mlem_provider_sagemaker.records import ModelRecord
 
 if TYPE_CHECKING:
     from mlem_provider_sagemaker.aws import Account
     from mlem_provider_sagemaker.defaults import Defaults
+    from mlem_provider_sagemaker.deployment import SagemakerContext
 
 
 class EndpointRole:
@@ -18,19 +20,19 @@ class EndpointRole:
     def __init__(self) -> None:
         self._found: str | None = None
 
-    def arn(self, ctx: Context) -> str:
+    def arn(self, ctx: SagemakerContext) -> str:
         """Return the role's ARN: the one of the release that is put back or of the same declaration, else AWS's answer.
 
         Raises:
             NotFoundError: No role has the name.
             UserError: None is declared, and this command runs as a user.
         """
-        declared = env_of(ctx).role
-        earlier, recorded = ctx.put_back.get("model"), ctx.records.get("model")
+        declared = ctx.env.role
+        earlier, recorded = ctx.put_back_of(ModelRecord), ctx.record_of(ModelRecord)
         if earlier:
-            return str(earlier["role_arn"])
-        if recorded and declared and recorded["role"] == declared:
-            return str(recorded["role_arn"])
+            return str(earlier.role_arn)
+        if recorded and declared and recorded.role == declared:
+            return str(recorded.role_arn)
         if self._found is None:
             account = account_of(ctx)
             self._found = role_arn(account, declared, defaults_of(account))

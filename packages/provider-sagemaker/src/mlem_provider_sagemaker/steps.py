@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 from mlem import Step
 from mlem_provider_sagemaker.endpoints import AutoscalingStep, EndpointStep
 from mlem_provider_sagemaker.images import ImageStep, RepositoryStep
 from mlem_provider_sagemaker.models import EndpointConfigStep, ModelStep
 from mlem_provider_sagemaker.snapshot import Snapshot
 
+if TYPE_CHECKING:
+    from mlem_provider_sagemaker.deployment import SagemakerDeployment
+    from mlem_provider_sagemaker.env import SagemakerEnv
 
-def steps() -> list[Step]:
+
+def steps() -> list[Step[SagemakerDeployment, SagemakerEnv, Any]]:
     """Return the steps of one operation; they share what they find out."""
     snapshot = Snapshot()
-    sharing = (ImageStep, ModelStep, EndpointConfigStep, EndpointStep, AutoscalingStep)
-    return [RepositoryStep(), *[step(snapshot) for step in sharing]]
+    return [
+        RepositoryStep(),
+        ImageStep(snapshot),
+        ModelStep(snapshot),
+        EndpointConfigStep(snapshot),
+        EndpointStep(snapshot),
+        AutoscalingStep(),
+    ]

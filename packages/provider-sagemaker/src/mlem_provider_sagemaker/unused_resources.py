@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from mlem import Context, Record
-from mlem_provider_sagemaker.declared import account_of
+from mlem_provider_sagemaker.declared import InRegion, account_of
+from mlem_provider_sagemaker.records import EndpointConfigRecord, ModelRecord
 
 if TYPE_CHECKING:
     from mlem_provider_sagemaker.aws import Account
+    from mlem_provider_sagemaker.deployment import SagemakerContext
     from mlem_provider_sagemaker.hosting import Kind
 
 
@@ -20,7 +21,7 @@ class UnusedResources:
         self._found: dict[Kind, dict[str, dict[str, str]]] | None = None
         self._images: set[str] = set()
 
-    def of(self, ctx: Context, record: Record, kind: Kind) -> dict[str, dict[str, str]]:
+    def of(self, ctx: SagemakerContext, record: InRegion, kind: Kind) -> dict[str, dict[str, str]]:
         """Return what there is of a kind: tags by name."""
         from mlem_provider_sagemaker.hosting import tagged
 
@@ -28,16 +29,16 @@ class UnusedResources:
             self._found = tagged(account_of(ctx, record), ctx.lineage)
         return self._found[kind]
 
-    def prune(self, ctx: Context, kind: Kind, keep: Sequence[Record]) -> None:
+    def prune(self, ctx: SagemakerContext, kind: Kind, keep: Sequence[ModelRecord] | Sequence[EndpointConfigRecord]) -> None:
         """Delete what no kept release needs of a kind."""
         from mlem_provider_sagemaker.hosting import delete
 
-        kept = {record["name"] for record in keep}
+        kept = {record.name for record in keep}
         for name in [name for name in self.of(ctx, keep[0], kind) if name not in kept]:
             ctx.guard()
             delete(account_of(ctx, keep[0]), kind, name)
 
-    def prune_images(self, ctx: Context, account: Account, repository: str, tags: Iterable[str]) -> None:
+    def prune_images(self, ctx: SagemakerContext, account: Account, repository: str, tags: Iterable[str]) -> None:
         """Delete images in ECR, each once."""
         from mlem_provider_sagemaker import ecr
 

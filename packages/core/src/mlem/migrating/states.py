@@ -106,9 +106,10 @@ def adopt(old: OldState, target: Target, report: Callable[[str], None]) -> Adopt
     with plugin_edge():
         ctx = target.context(State(type=target.deployment.type, lineage=old.lineage), report)
         adopted = target.deployment.adopt_04(ctx, old.data)
+        records = {record.step: record for record in adopted.records}
         for step in target.deployment.steps(ctx):
-            if step.name in adopted.records:
-                expect_plain(step, adopted.records[step.name], "adopt_04")
+            if step.name in records:
+                expect_plain(step, records[step.name], "adopt_04")
         return adopted
 
 
@@ -155,7 +156,7 @@ def result_of(old: OldState, about: str, notes: tuple[str, ...], backup: str | N
 
 
 def _state(old: OldState, adopted: Adopted, target: Target) -> State:
-    records = {name: dict(record) for name, record in adopted.records.items()}
+    records = {record.step: record.to_data() for record in adopted.records}
     begun = State(
         type=target.deployment.type,
         lineage=old.lineage,

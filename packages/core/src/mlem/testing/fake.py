@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeAlias, TypeVar
 
 from mlem.client import Client
 from mlem.deployment import Deployment, Phase, Status
 from mlem.env import Env
-from mlem.step import Change, Context, Record, Step, differences
+from mlem.record import Record
+from mlem.step import Change, Context, Step, differences
 from mlem_model.errors import PlatformError
 from mlem_model.models.model import Model, Sample
 from mlem_model.serving.interface import Interface
@@ -69,63 +70,85 @@ class FakeEnv(Env):
     region: str = "here"
 
 
-class FakeStep(Step):
+class FakeRecord(Record):
     """A resource in memory."""
 
-    fields: ClassVar[tuple[str, ...]] = ()
+    model_hash: str | None = None
+    id: str = ""
 
-    def wanted(self, ctx: Context) -> Record | None:
-        """Want this model, and the step's own fields."""
-        return {"model_hash": ctx.model.digest if ctx.model else None, **{name: getattr(ctx.deployment, name) for name in self.fields}}
 
-    def observe(self, ctx: Context, recorded: Record) -> Record | None:
+FakeRecordT = TypeVar("FakeRecordT", bound=FakeRecord)
+FakeContext: TypeAlias = "Context[FakeDeployment, FakeEnv]"
+
+
+class FakeStep(Step["FakeDeployment", FakeEnv, FakeRecordT]):
+    """A resource in memory."""
+
+    def observe(self, ctx: FakeContext, recorded: FakeRecordT) -> FakeRecordT | None:
         """Look whether the resource is there."""
         return recorded if (ctx.lineage, self.name) in PLATFORM.resources else None
 
-    def apply(self, ctx: Context, wanted: Record, recorded: Record | None) -> Record:
+    def apply(self, ctx: FakeContext, wanted: FakeRecordT, recorded: FakeRecordT | None) -> FakeRecordT:
         """Make the resource."""
         PLATFORM.called(f"apply {self.name}")
-        made = {**wanted, "id": f"{self.name}-{wanted['model_hash']}"}
-        PLATFORM.resources[ctx.lineage, self.name] = made
+        made = wanted.changed(id=f"{self.name}-{wanted.model_hash}")
+        PLATFORM.resources[ctx.lineage, self.name] = made.to_data()
         PLATFORM.fail(f"apply {self.name} after")
         return made
 
-    def remove(self, ctx: Context, recorded: Record | None) -> None:
+    def remove(self, ctx: FakeContext, recorded: FakeRecordT | None) -> None:
         """Remove the resource."""
         PLATFORM.called(f"remove {self.name}")
         PLATFORM.resources.pop((ctx.lineage, self.name), None)
         PLATFORM.fail(f"remove {self.name} after")
 
-    def prune(self, ctx: Context, keep: Sequence[Record]) -> None:
+    def prune(self, ctx: FakeContext, keep: Sequence[FakeRecordT]) -> None:
         """Note what is kept."""
         PLATFORM.calls.append(f"prune {self.name} keep {len(keep)}")
 
 
-class DiskStep(FakeStep):
+class DiskRecord(FakeRecord):
+    """A disk in memory."""
+
+    step: ClassVar[str] = "disk"
+
+
+class DiskStep(FakeStep[DiskRecord]):
     """A resource that is updated in place, and that a deployment can do without."""
 
-    name: ClassVar[str] = "disk"
+    record = DiskRecord
 
-    def wanted(self, ctx: Context) -> Record | None:
+    def wanted(self, ctx: FakeContext) -> DiskRecord | None:
         """Want it when it is declared."""
-        return super().wanted(ctx) if getattr(ctx.deployment, "disk") else None  # noqa: B009  # the context knows no fake
+        return DiskRecord(model_hash=ctx.model.digest if ctx.model else None) if ctx.deployment.disk else None
 
 
-class ServerStep(FakeStep):
+class ServerRecord(FakeRecord):
+    """A server in memory."""
+
+    step: ClassVar[str] = "server"
+
+    size: int = 1
+
+
+class ServerStep(FakeStep[ServerRecord]):
     """A resource that is replaced."""
 
-    name: ClassVar[str] = "server"
-    fields: ClassVar[tuple[str, ...]] = ("size",)
+    record = ServerRecord
 
-    def apply(self, ctx: Context, wanted: Record, recorded: Record | None) -> Record:
+    def wanted(self, ctx: FakeContext) -> ServerRecord | None:
+        """Want this model on this size."""
+        return ServerRecord(model_hash=ctx.model.digest if ctx.model else None, size=ctx.deployment.size)
+
+    def apply(self, ctx: FakeContext, wanted: ServerRecord, recorded: ServerRecord | None) -> ServerRecord:
         """Start to serve the model."""
         made = super().apply(ctx, wanted, recorded)
         if ctx.model is not None:
             MODELS[ctx.model.digest] = ctx.model
-        PLATFORM.served[ctx.lineage] = MODELS[wanted["model_hash"]]
+        PLATFORM.served[ctx.lineage] = MODELS[str(wanted.model_hash)]
         return made
 
-    def change(self, recorded: Record, wanted: Record) -> Change:
+    def change(self, recorded: ServerRecord, wanted: ServerRecord) -> Change:
         """A server is replaced."""
         return Change(self.name, "replace", differences(recorded, wanted), "some seconds")
 
@@ -162,21 +185,21 @@ class FakeDeployment(Deployment):
     size: int = 1
     disk: bool = True
 
-    def steps(self, ctx: Context) -> Sequence[Step]:
+    def steps(self, ctx: FakeContext) -> Sequence[Step[FakeDeployment, FakeEnv, Any]]:
         """Return a disk and a server."""
         return [DiskStep(), ServerStep()]
 
-    def status(self, ctx: Context, state: Any) -> Status:
+    def status(self, ctx: FakeContext, state: Any) -> Status:
         """Look for the server."""
         if (ctx.lineage, "server") not in PLATFORM.resources:
             return Status(Phase.CRASHED, "the server is gone")
         return Status(Phase.RUNNING)
 
-    def logs(self, ctx: Context, state: Any, *, follow: bool, tail: int | None) -> Iterator[str]:
+    def logs(self, ctx: FakeContext, state: Any, *, follow: bool, tail: int | None) -> Iterator[str]:
         """Yield a line."""
         yield "a line of the log"
 
-    def client(self, ctx: Context, state: Any) -> Client:
+    def client(self, ctx: FakeContext, state: Any) -> Client:
         """Return a client of the served model."""
         if ctx.lineage not in PLATFORM.served:
             raise PlatformError("nothing is served")

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mlem_model.errors import ConflictError, DeclarationError
 
+if TYPE_CHECKING:
+    from mlem.record import Record
+
 OF_04 = "of-mlem-0-4"
 """The code of errors about what MLEM 0.4 wrote and ``mlem migrate`` takes along."""
-ADOPTED = "adopted"
-"""The key of a record that says who made what it is of, where it was not us."""
 BY_04 = "MLEM 0.4"
-"""What a record says under `ADOPTED`."""
+"""What a record says in its field ``adopted``: who made what it is of, where it was not us."""
 TYPES_04 = frozenset({"flyio", "kubernetes"})
 """The types of envs and deployments that MLEM 0.4 had and no provider of this project has."""
 _SECTIONS_04 = frozenset({"aws", "bitbucket", "docker", "flyio", "heroku", "pandas", "sagemaker", "torch"})
@@ -80,7 +81,7 @@ class Adopted:
     """
 
     what: str
-    records: Mapping[str, Mapping[str, Any]]
+    records: Sequence[Record]
     fields: Mapping[str, Any] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
 
