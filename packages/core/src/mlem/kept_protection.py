@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
+from mlem.record import record_in
 from mlem.state import Release
-from mlem.step import AnyContext, AnyStep, Change, Difference, record_in
+from mlem.step import AnyContext, AnyStep, Change, Difference
 from mlem_model.errors import ConflictError
 from mlem_model.serving.protection import (
     FROM_FILE,

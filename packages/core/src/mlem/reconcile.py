@@ -8,10 +8,10 @@ from dataclasses import replace
 from typing import Any
 
 from mlem.kept_protection import protection_change
-from mlem.record import Record
+from mlem.record import Record, record_in
 from mlem.session import Session
 from mlem.state import Release, State
-from mlem.step import Action, AnyContext, AnyStep, Change, Step, fields_of, record_in
+from mlem.step import Action, AnyContext, AnyStep, Change, Step, fields_of
 from mlem_model.errors import ConflictError, PluginError
 from mlem_model.serving.protection import PROTECTION
 

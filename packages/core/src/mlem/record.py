@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
@@ -84,3 +84,20 @@ class Record(BaseModel):
         unknown = sorted(set(names) - type(self).model_fields.keys())
         if unknown:
             raise TypeError(f"{type(self).__name__} has no field {unknown[0]}")
+
+
+RecordT = TypeVar("RecordT", bound=Record)
+
+
+def record_in(records: Mapping[str, Mapping[str, Any]], record: type[RecordT]) -> RecordT | None:
+    """Return the record of a step; None when nothing is on record.
+
+    Args:
+        records: The records of all steps, as a state keeps them.
+        record: The class that the step declares.
+
+    Raises:
+        DeclarationError: A value is of another type than its field.
+    """
+    data = records.get(record.step)
+    return None if data is None else record.from_data(data)

@@ -10,7 +10,7 @@ from typing import Any, Self, TypeAlias
 from pydantic import Field
 
 from mlem.place import Place
-from mlem.step import RecordT, record_in
+from mlem.record import RecordT, record_in
 from mlem_model.errors import ConflictError, DeclarationError
 from mlem_model.legacy.fields import OF_04
 from mlem_model.objects.object import Value, one_line

@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, TypeAlias, TypeVar
 
-from mlem.record import Record
+from mlem.record import RecordT, record_in
 from mlem_model.serving.protection import OTHERS, TOKENS, TOKENS_VARIABLE
 
 if TYPE_CHECKING:
@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 
 DeploymentT = TypeVar("DeploymentT")
 EnvT = TypeVar("EnvT")
-RecordT = TypeVar("RecordT", bound=Record)
 
 _SHOWN = 24
 """So many characters of a value are shown in words; the fields of a change have all of it."""
@@ -104,20 +103,6 @@ class Context(Generic[DeploymentT, EnvT]):
             record: The class that the step declares.
         """
         return record_in(self.put_back, record)
-
-
-def record_in(records: Mapping[str, Mapping[str, Any]], record: type[RecordT]) -> RecordT | None:
-    """Return the record of a step; None when nothing is on record.
-
-    Args:
-        records: The records of all steps, as a state keeps them.
-        record: The class that the step declares.
-
-    Raises:
-        DeclarationError: A value is of another type than its field.
-    """
-    data = records.get(record.step)
-    return None if data is None else record.from_data(data)
 
 
 class Step(ABC, Generic[DeploymentT, EnvT, RecordT]):
