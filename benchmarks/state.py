@@ -38,10 +38,10 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tools" / "servers"))
 
 import s3_servers
 
-from mlem.holder import new_lock
-from mlem.retrying import pause_s
-from mlem.state import State
-from mlem.state_manager import ABSENT
+from mlem.state.lock_owner import new_lock
+from mlem.state.manager import ABSENT
+from mlem.state.retrying import pause_s
+from mlem.state.state import State
 from mlem_model.errors import ConflictError, StateUnknownError
 from mlem_state_s3.state_manager import S3StateManager
 

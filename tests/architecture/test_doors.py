@@ -107,17 +107,17 @@ def test_pages_for_authors_of_plugins_show_the_doors_alone(page: Path) -> None:
 def test_a_module_that_goes_behind_a_door_is_named(tmp_path: Path) -> None:
     inner = tmp_path / "steps" / "server.py"
     inner.parent.mkdir()
-    inner.write_text("def apply():\n    from mlem.engine import Lock\n")
+    inner.write_text("def apply():\n    from mlem.deployments.engine import Lock\n")
     (tmp_path / "plugin.py").write_text("from mlem import hookimpl\n")
-    assert found_in({"mlem_provider_other": [tmp_path]}) == {str(inner): ["mlem.engine.Lock"]}
+    assert found_in({"mlem_provider_other": [tmp_path]}) == {str(inner): ["mlem.deployments.engine.Lock"]}
 
 
 @pytest.mark.parametrize(
     ("code", "found"),
     [
         ("from mlem_model.errors import UserError", ["mlem_model.errors.UserError"]),
-        ("import mlem.engine", ["mlem.engine"]),
-        ("import mlem.engine as e\ne.run()", ["mlem.engine", "mlem.engine.run"]),
+        ("import mlem.deployments.engine", ["mlem.deployments.engine"]),
+        ("import mlem.deployments.engine as e\ne.run()", ["mlem.deployments.engine", "mlem.deployments.engine.run"]),
         ("from mlem import engine", ["mlem.engine"]),
         ("from mlem import *", ["mlem.*"]),
         ("import mlem\nmlem.engine.run()", ["mlem.engine"]),
@@ -125,10 +125,10 @@ def test_a_module_that_goes_behind_a_door_is_named(tmp_path: Path) -> None:
         ("from mlem.provider import Cache", ["mlem.provider.Cache"]),
         ("import mlem.provider\nmlem.plugins", ["mlem.plugins"]),
         ("def f():\n    from mlem.clients.http import HttpClient", ["mlem.clients.http.HttpClient"]),
-        ("from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from mlem.state import State", ["mlem.state.State"]),
+        ("from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from mlem.state.state import State", ["mlem.state.state.State"]),
         ("try:\n    pass\nexcept ImportError:\n    from mlem.api import load", ["mlem.api.load"]),
-        ("import importlib\nimportlib.import_module('mlem.lease')", ["mlem.lease"]),
-        ("__import__('mlem.lease')", ["mlem.lease"]),
+        ("import importlib\nimportlib.import_module('mlem.state.lease')", ["mlem.state.lease"]),
+        ("__import__('mlem.state.lease')", ["mlem.state.lease"]),
         ("from mlem.testing import Project", ["mlem.testing.Project"]),
         ("from mlem_provider_docker.image import build", ["mlem_provider_docker.image.build"]),
         ("from mlem_provider_docker import wheels", ["mlem_provider_docker.wheels"]),

@@ -12,7 +12,7 @@ import pytest
 import mlem_model.errors
 from mlem import api
 from mlem.api import HttpClient
-from mlem.handle import DeploymentHandle
+from mlem.deployments.handle import DeploymentHandle
 from mlem.testing import Project
 from mlem.testing.fake import FakePlatform
 from mlem_model.errors import DeclarationError, NotFoundError, UserError

@@ -11,7 +11,7 @@ from pydantic import Field
 
 from mlem.cli.main import CONTEXT_SETTINGS
 from mlem.cli.options import FieldsCommand
-from mlem.deploying import merge
+from mlem.deployments.deploying import merge
 from mlem_model.objects.fields import Unit
 from mlem_model.objects.object import Value
 

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 import pytest
 
-from mlem.client import Client, UnknownMethodError
+from mlem.clients.client import Client, UnknownMethodError
 from mlem_model.data.types.any import infer
 from mlem_model.errors import PlatformError, UserError
 from mlem_model.models.model import Argument, Method

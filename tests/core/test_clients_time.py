@@ -18,9 +18,9 @@ from typing import Any
 
 import pytest
 
+from mlem.clients.course import follow_async
 from mlem.clients.http import HttpClient
 from mlem.clients.probe import ready
-from mlem.course import follow_async
 from mlem_model.data.types.any import infer
 from mlem_model.data.types.containers import ListType
 from mlem_model.errors import MlemError, PlatformError, UserError, WaitTimeoutError

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from mlem.config import Setting, get_setting, load_config, set_setting, settings, unset_setting
+from mlem.project.config import Setting, get_setting, load_config, set_setting, settings, unset_setting
 from mlem_model.errors import DeclarationError, NotFoundError, UserError
 
 

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from mlem import api
-from mlem.engine import LockOptions
-from mlem.holder import new_lock
+from mlem.deployments.engine import LockOptions
+from mlem.state.lock_owner import new_lock
 from mlem.testing import Project
 from mlem.testing.fake import FakePlatform
 from mlem_model.errors import ConflictError, DeclarationError, LockedError, NotFoundError, PluginError, UserError

@@ -10,12 +10,12 @@ from typing import Any, ClassVar
 import pytest
 
 from mlem import api, hookimpl
-from mlem.client import Client
-from mlem.deployment import Status
-from mlem.edge import failure_of, plugin_edge
-from mlem.handle import DeploymentHandle
-from mlem.record import Record
-from mlem.step import Context, Step
+from mlem.clients.client import Client
+from mlem.deployments.deployment import Status
+from mlem.deployments.edge import failure_of, plugin_edge
+from mlem.deployments.handle import DeploymentHandle
+from mlem.deployments.step import Context, Step
+from mlem.state.record import Record
 from mlem.testing import Project
 from mlem.testing.fake import DiskStep, FakeDeployment, FakeEnv, FakePlatform, ServerStep, reset
 from mlem_model.errors import PluginError
@@ -205,7 +205,7 @@ def test_what_a_provider_raises_when_it_is_asked_is_an_error_of_ours(deployed: C
     ("function", "answer", "told"),
     [
         ("steps", None, "gave what can't be used by changes_of: TypeError: 'NoneType' object is not iterable"),
-        ("steps", [object()], "gave what can't be used by changes_of: AttributeError: 'object' object has no attribute 'wanted'"),
+        ("steps", [object()], "gave what can't be used by _wanted: AttributeError: 'object' object has no attribute 'wanted'"),
         ("status", "running", "gave what can't be used by await_status: AttributeError: 'str' object has no attribute 'phase'"),
     ],
 )

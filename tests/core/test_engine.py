@@ -11,12 +11,12 @@ from typing import Any
 import pytest
 
 from mlem import api
-from mlem.deployment import Phase, Status
-from mlem.engine import LockOptions
-from mlem.handle import DeploymentHandle
-from mlem.record import Record
-from mlem.state import State
-from mlem.step import Change
+from mlem.deployments.deployment import Phase, Status
+from mlem.deployments.engine import LockOptions
+from mlem.deployments.handle import DeploymentHandle
+from mlem.deployments.step import Change
+from mlem.state.record import Record
+from mlem.state.state import State
 from mlem.testing import Project
 from mlem.testing.fake import DiskStep, FakePlatform, Killed
 from mlem_model.errors import ConflictError, CredentialsError, GateError, LockedError, MlemError, NotFoundError, PlatformError, PluginError

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from mlem import api
-from mlem.deployment import Phase, Status
-from mlem.handle import DeploymentHandle
-from mlem.holder import new_lock
+from mlem.deployments.deployment import Phase, Status
+from mlem.deployments.handle import DeploymentHandle
+from mlem.state.lock_owner import new_lock
 from mlem.testing import Project
 from mlem.testing.fake import FakePlatform
 from mlem_model.errors import PlatformError, UserError, WaitTimeoutError

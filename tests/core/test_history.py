@@ -13,8 +13,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mlem.state import LockInfo, State
-from mlem.state_manager import ABSENT
+from mlem.state.manager import ABSENT
+from mlem.state.state import LockInfo, State
 from mlem.testing.history import Operation, Recorder, RecordingStore, interleavings, linearize, load_history
 from mlem.testing.stores import MemoryStore
 from mlem_model.errors import ConflictError
@@ -146,7 +146,7 @@ def test_the_history_of_a_store_with_many_clients_is_linearizable(tmp_path: Path
 @pytest.mark.parametrize(("point", "landed"), [("before write", False), ("after write", True)])
 def test_a_write_of_a_process_that_was_killed_within_it_stays_open(tmp_path: Path, point: str, landed: bool) -> None:
     task = {
-        "manager": "mlem.stores.fsspec:FsspecStateManager",
+        "manager": "mlem.state.stores.fsspec:FsspecStateManager",
         "fields": {"uri": (tmp_path / "states").as_uri()},
         "root": str(tmp_path),
         "name": "app",

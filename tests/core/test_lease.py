@@ -13,10 +13,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mlem.holder import is_dead, new_lock
-from mlem.lease import Lease, acquire, break_lease, leased
-from mlem.retrying import RetryingStore
-from mlem.state import LockInfo, State
+from mlem.state.lease import Lease, acquire, break_lease, leased
+from mlem.state.lock_owner import is_dead, new_lock
+from mlem.state.retrying import RetryingStore
+from mlem.state.state import LockInfo, State
 from mlem.testing.stores import FakeClock, MemoryStore
 from mlem_model.errors import ConflictError, LockedError, StateUnknownError
 
@@ -181,7 +181,7 @@ def test_the_guard_refuses_to_go_on_when_the_store_does_not_answer(bench: Bench)
 
 def test_a_dead_process_of_this_host_is_taken_over_at_once(bench: Bench) -> None:
     child = subprocess.run(
-        [sys.executable, "-c", "from mlem.holder import new_lock; print(new_lock('run').model_dump_json())"],
+        [sys.executable, "-c", "from mlem.state.lock_owner import new_lock; print(new_lock('run').model_dump_json())"],
         capture_output=True,
         check=True,
     )
@@ -201,7 +201,7 @@ def test_a_living_process_of_this_host_is_not_dead_and_one_with_its_pid_but_anot
 
 def test_a_stopped_process_is_not_dead() -> None:
     child = subprocess.Popen(
-        [sys.executable, "-c", "from mlem.holder import new_lock; print(new_lock('run').model_dump_json(), flush=True); input()"],
+        [sys.executable, "-c", "from mlem.state.lock_owner import new_lock; print(new_lock('run').model_dump_json(), flush=True); input()"],
         stdout=subprocess.PIPE,
         stdin=subprocess.PIPE,
     )

@@ -10,8 +10,8 @@ import pytest
 
 from mlem.migrating.old_file import OldFile, parsed
 from mlem.migrating.project import migrate
-from mlem.predecessor import version_beside, warning
-from mlem.state import State
+from mlem.project.predecessor import version_beside, warning
+from mlem.state.state import State
 from mlem.testing import Project
 from mlem_model.errors import DeclarationError
 
@@ -149,7 +149,7 @@ def test_the_predecessor_is_known_by_its_metadata(tmp_path: Path) -> None:
 
 def test_a_lineage_of_what_is_taken_over_follows_from_its_state(tmp_path: Path) -> None:
     from mlem.migrating.states import find_local
-    from mlem.project import locate
+    from mlem.project.project import locate
 
     content = STATE_04 % ("heroku", "heroku")
     (tmp_path / "app.mlem.state").write_text(content)

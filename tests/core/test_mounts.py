@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from mlem.holder import new_lock
-from mlem.state import State
-from mlem.state_manager import ABSENT
-from mlem.stores import local
-from mlem.stores.local import LocalStateManager, LocalStore
+from mlem.state.lock_owner import new_lock
+from mlem.state.manager import ABSENT
+from mlem.state.state import State
+from mlem.state.stores import local
+from mlem.state.stores.local import LocalStateManager, LocalStore
 from mlem.testing.store_suite import StateManagerSuite
 from mlem_model.artifacts.mounts import network_mount
 from mlem_model.errors import LockedError

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from mlem import api
-from mlem.project import Location, init_project, locate, objects_below
+from mlem.project.project import Location, init_project, locate, objects_below
 from mlem.testing import Project
 from mlem_model.errors import NotFoundError, UserError
 

@@ -4,11 +4,11 @@ from typing import ClassVar
 
 import pytest
 
-from mlem.kept_protection import expect_kept, planned_protection, protection_change, protection_of
-from mlem.record import Record
-from mlem.step import Change, Difference, differences, fields_of
+from mlem.deployments.kept_protection import expect_kept, planned_protection, protection_change, protection_of
+from mlem.deployments.step import Change, Difference, differences, fields_of
+from mlem.state.protection import has_these_tokens, passed_tokens, protection, recorded_protection, seen_protection
+from mlem.state.record import Record
 from mlem_model.errors import ConflictError, UserError
-from mlem_model.serving.protection import has_these_tokens, passed_tokens, protection, recorded_protection, seen_protection
 
 TOKENS = "MLEM_SERVER_TOKENS"
 FILE = {"MLEM_SERVER_TOKEN_FILE": "/run/tokens"}

@@ -4,9 +4,9 @@ from typing import Any, ClassVar
 
 import pytest
 
-from mlem.record import Record
-from mlem.state import State
-from mlem.step import Context, Step, differences
+from mlem.deployments.step import Context, Step, differences
+from mlem.state.record import Record
+from mlem.state.state import State
 from mlem_model.errors import DeclarationError
 
 

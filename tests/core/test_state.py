@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mlem.state import SCHEMA_VERSION, LockInfo, Release, State
+from mlem.state.state import SCHEMA_VERSION, LockInfo, Release, State
 from mlem_model.errors import ConflictError, DeclarationError
 
 GOLDEN = Path(__file__).parent / "golden"

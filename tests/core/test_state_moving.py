@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 
 from mlem import api
-from mlem.deployment import Phase, Status
-from mlem.handle import DeploymentHandle
-from mlem.locking import LockOptions
-from mlem.moving import move, push
-from mlem.state import State
+from mlem.deployments.deployment import Phase, Status
+from mlem.deployments.handle import DeploymentHandle
+from mlem.deployments.locking import LockOptions
+from mlem.deployments.moving import move, push
+from mlem.state.state import State
 from mlem.testing import Project
 from mlem.testing.fake import FakePlatform
 from mlem_model.errors import ConflictError, LockedError, NotFoundError, UserError
@@ -106,7 +106,7 @@ def test_a_move_that_was_interrupted_between_the_stores_is_finished_by_the_next(
 ) -> None:
     declare().run()
     configure(project, shared)
-    from mlem.session import Session
+    from mlem.state.session import Session
 
     with monkeypatch.context() as patch:
 
@@ -211,7 +211,7 @@ def test_a_command_that_died_gives_its_lock_up_by_id(declare: Declare, project: 
     handle = declare()
     handle.run()
     target = handle.target
-    from mlem.holder import new_lock
+    from mlem.state.lock_owner import new_lock
 
     lock = new_lock("run", id_="ci-9").model_copy(update={"host": "far/boot"})
     with target.manager.session(target.store, "app", lock, timeout_s=0):

@@ -9,7 +9,7 @@ from typing import ClassVar
 
 import pytest
 
-from mlem.state_manager import StateManager
+from mlem.state.manager import StateManager
 from mlem.testing import HistorySuite, StoreSuite
 from mlem.testing.store_suite import StateManagerFixtures
 

@@ -8,11 +8,11 @@ from typing import Any, ClassVar
 
 import pytest
 
-from mlem.state_manager import ABSENT, StateManager
-from mlem.stores.exclusive import exclusive_creation
-from mlem.stores.fsspec import FsspecStateManager
-from mlem.stores.local import LocalStateManager
-from mlem.stores.log import KEPT_VERSIONS, LogStore
+from mlem.state.manager import ABSENT, StateManager
+from mlem.state.stores.exclusive import exclusive_creation
+from mlem.state.stores.fsspec import FsspecStateManager
+from mlem.state.stores.local import LocalStateManager
+from mlem.state.stores.log import KEPT_VERSIONS, LogStore
 from mlem.testing.history_suite import HistorySuite
 from mlem.testing.store_suite import StateManagerFixtures, StateManagerSuite, StoreSuite
 from mlem_model.errors import ConflictError

@@ -8,14 +8,14 @@ from typing import ClassVar
 import pytest
 from fsspec.implementations.memory import MemoryFileSystem
 
-from mlem.config import load_config
-from mlem.project import init_project
-from mlem.resolve import configured_manager
-from mlem.shared_state import concerns_store, configured_store, set_store
-from mlem.state_manager import ABSENT, Store, Versioned
-from mlem.stores.fsspec import FsspecStateManager
-from mlem.stores.leased import LeasedStateManager
-from mlem.stores.probe import probe
+from mlem.deployments.resolve import configured_manager
+from mlem.deployments.shared_state import concerns_store, configured_store, set_store
+from mlem.project.config import load_config
+from mlem.project.project import init_project
+from mlem.state.manager import ABSENT, Store, Versioned
+from mlem.state.stores.fsspec import FsspecStateManager
+from mlem.state.stores.leased import LeasedStateManager
+from mlem.state.stores.probe import probe
 from mlem.testing.stores import MemoryStore
 from mlem_model.errors import ConflictError, DeclarationError, PlatformError, PluginError, StateUnknownError, UserError
 

@@ -9,7 +9,7 @@ import numpy
 import pytest
 
 from mlem import api
-from mlem.config import set_setting
+from mlem.project.config import set_setting
 from mlem_model.artifacts.trust import Trust
 from mlem_model.errors import NotFoundError, UserError
 from mlem_model.models.model import Model

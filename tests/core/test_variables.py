@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mlem.env import Env
-from mlem.variables import VariableError, check_labels, check_variable_names, check_variables
+from mlem.deployments.env import Env
+from mlem.deployments.variables import VariableError, check_labels, check_variable_names, check_variables
 from mlem_model.errors import DeclarationError
 
 

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mlem.yaml_update import update_file
+from mlem.project.yaml_update import update_file
 from mlem_model.errors import DeclarationError
 from mlem_model.objects.yaml_file import dump, parse_mapping
 

@@ -29,7 +29,7 @@ PACKAGES = (
 def _all_errors() -> list[type[MlemError]]:
     for package in PACKAGES:
         for module in pkgutil.iter_modules(package.__path__, f"{package.__name__}."):
-            if "error" in module.name or module.name == "mlem.client":
+            if "error" in module.name or module.name == "mlem.clients.client":
                 importlib.import_module(module.name)
     found, left = [], [MlemError]
     while left:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from mlem.stores.local import LocalStateManager
+from mlem.state.stores.local import LocalStateManager
 from mlem.testing import Project
 
 NO_TRACEBACK = "Traceback"
@@ -114,7 +114,7 @@ def test_5_two_runs_at_once_one_waits_or_gives_up(project: Project) -> None:
     store = manager.store(project.folder)
     held = project.handle("app").state()
     assert held is not None
-    from mlem.holder import new_lock
+    from mlem.state.lock_owner import new_lock
 
     with manager.session(store, "app", new_lock("test"), timeout_s=0):
         done = project.mlem("deployment", "run", "--load", "app", "--lock-timeout", "0.2")

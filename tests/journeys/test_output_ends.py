@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from mlem.deployment import Phase, Status
+from mlem.deployments.deployment import Phase, Status
 from mlem.testing import Project
 from mlem.testing.projects import SAMPLE
 

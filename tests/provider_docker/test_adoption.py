@@ -14,7 +14,7 @@ import pytest
 import yaml
 
 from mlem.provider import answers
-from mlem.state import is_state_04
+from mlem.state.state import is_state_04
 from mlem.testing import Project
 from mlem_provider_docker.sdk import Engine
 

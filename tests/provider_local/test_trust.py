@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from mlem import GateError, api
-from mlem.config import set_setting
+from mlem.project.config import set_setting
 
 pytest.importorskip("sklearn")
 pytest.importorskip("skops", minversion="0.14")

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from mlem import StateManager
-from mlem.stores.fsspec import FsspecStateManager
+from mlem.state.stores.fsspec import FsspecStateManager
 from mlem.testing import StateManagerFixtures, StateManagerSuite, StoreSuite
 from mlem_state_s3.state_manager import S3StateManager
 

@@ -17,8 +17,8 @@ from typing import Any
 import pytest
 
 from mlem import ABSENT, ConflictError, StateUnknownError
-from mlem.retrying import RetryingStore
-from mlem.stores.fsspec import FsspecStateManager
+from mlem.state.retrying import RetryingStore
+from mlem.state.stores.fsspec import FsspecStateManager
 from mlem.testing.faults import FAULTS, FaultProxy
 from mlem.testing.history import Recorder, RecordingStore, linearize, load_history
 from mlem.testing.history_fight import Fight, Verdict

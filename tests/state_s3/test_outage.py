@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from mlem import State, StateUnknownError
-from mlem.holder import new_lock
+from mlem.state.lock_owner import new_lock
 from mlem.testing.faults import FaultProxy
 from mlem_state_s3.state_manager import S3StateManager
 

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import ClassVar
 
-from mlem.state_manager import ABSENT, Store, Versioned
-from mlem.stores.leased import LeasedStateManager
+from mlem.state.manager import ABSENT, Store, Versioned
+from mlem.state.stores.leased import LeasedStateManager
 from mlem_model.errors import ConflictError
 
 

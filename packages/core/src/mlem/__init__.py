@@ -11,15 +11,15 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from mlem.builder import Builder
-    from mlem.client import Client
-    from mlem.deployment import Deployment, Phase, Status
-    from mlem.env import Env
-    from mlem.place import Place
-    from mlem.record import Record
-    from mlem.state import Release, State
-    from mlem.state_manager import ABSENT, StateManager, Store, Versioned
-    from mlem.step import Change, Context, Step
+    from mlem.clients.client import Client
+    from mlem.deployments.builder import Builder
+    from mlem.deployments.deployment import Deployment, Phase, Status
+    from mlem.deployments.env import Env
+    from mlem.deployments.step import Change, Context, Step
+    from mlem.state.manager import ABSENT, StateManager, Store, Versioned
+    from mlem.state.place import Place
+    from mlem.state.record import Record
+    from mlem.state.state import Release, State
     from mlem_model.errors import (
         ConflictError,
         CredentialsError,
@@ -44,17 +44,17 @@ if TYPE_CHECKING:
     __version__: str
 
 _HOMES = {
-    "ABSENT": "mlem.state_manager",
-    "Builder": "mlem.builder",
-    "Change": "mlem.step",
-    "Client": "mlem.client",
+    "ABSENT": "mlem.state.manager",
+    "Builder": "mlem.deployments.builder",
+    "Change": "mlem.deployments.step",
+    "Client": "mlem.clients.client",
     "ConflictError": "mlem_model.errors",
-    "Context": "mlem.step",
+    "Context": "mlem.deployments.step",
     "CredentialsError": "mlem_model.errors",
     "DataError": "mlem_model.errors",
     "DeclarationError": "mlem_model.errors",
-    "Deployment": "mlem.deployment",
-    "Env": "mlem.env",
+    "Deployment": "mlem.deployments.deployment",
+    "Env": "mlem.deployments.env",
     "GateError": "mlem_model.errors",
     "Interface": "mlem_model.serving.interface",
     "LockedError": "mlem_model.errors",
@@ -62,21 +62,21 @@ _HOMES = {
     "Model": "mlem_model.models.model",
     "ModelType": "mlem_model.models.model_type",
     "NotFoundError": "mlem_model.errors",
-    "Phase": "mlem.deployment",
-    "Place": "mlem.place",
+    "Phase": "mlem.deployments.deployment",
+    "Place": "mlem.state.place",
     "PlatformError": "mlem_model.errors",
     "PluginError": "mlem_model.errors",
-    "Record": "mlem.record",
-    "Release": "mlem.state",
-    "State": "mlem.state",
-    "StateManager": "mlem.state_manager",
+    "Record": "mlem.state.record",
+    "Release": "mlem.state.state",
+    "State": "mlem.state.state",
+    "StateManager": "mlem.state.manager",
     "StateUnknownError": "mlem_model.errors",
-    "Status": "mlem.deployment",
-    "Step": "mlem.step",
-    "Store": "mlem.state_manager",
+    "Status": "mlem.deployments.deployment",
+    "Step": "mlem.deployments.step",
+    "Store": "mlem.state.manager",
     "UserError": "mlem_model.errors",
     "Value": "mlem_model.objects.object",
-    "Versioned": "mlem.state_manager",
+    "Versioned": "mlem.state.manager",
     "WaitTimeoutError": "mlem_model.errors",
     "hookimpl": "mlem_model.hookspecs",
 }

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from mlem_model.hookspecs import hookimpl
 
 if TYPE_CHECKING:
-    from mlem.client import Client
-    from mlem.state_manager import StateManager
+    from mlem.clients.client import Client
+    from mlem.state.manager import StateManager
 
 api_version = 1
 
@@ -17,8 +17,8 @@ api_version = 1
 @hookimpl
 def mlem_state_managers() -> Sequence[type[StateManager]]:
     """Return the state managers of the core."""
-    from mlem.stores.fsspec import FsspecStateManager
-    from mlem.stores.local import LocalStateManager
+    from mlem.state.stores.fsspec import FsspecStateManager
+    from mlem.state.stores.local import LocalStateManager
 
     return [FsspecStateManager, LocalStateManager]
 

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 from mlem_model.hookspecs import hookspec
 
 if TYPE_CHECKING:
-    from mlem.builder import Builder
-    from mlem.client import Client
-    from mlem.deployment import Deployment
-    from mlem.env import Env
-    from mlem.state_manager import StateManager
+    from mlem.clients.client import Client
+    from mlem.deployments.builder import Builder
+    from mlem.deployments.deployment import Deployment
+    from mlem.deployments.env import Env
+    from mlem.state.manager import StateManager
 
 
 @hookspec

@@ -13,26 +13,14 @@ if TYPE_CHECKING:
     from mlem.clients.answers import Answer, check_answer
     from mlem.clients.http import HttpClient
     from mlem.clients.probe import answers, ready
-    from mlem.holder import host_identity
-    from mlem.state import STATE_EXTENSION
-    from mlem.step import differences
-    from mlem.stores.erasing import ErasingStore
-    from mlem.stores.leased import LeasedStateManager
-    from mlem.variables import VariableError, check_labels, check_variable_names
-    from mlem_model.data.formats.reading import parse_data
-    from mlem_model.data.formats.writing import serialize_data
-    from mlem_model.legacy.fields import BY_04, Adopted, FieldReader, Lost, Translation, served_by_04, suffixes_04, word_of
-    from mlem_model.models.pickling import other_python
-    from mlem_model.models.saving import copy_model
-    from mlem_model.objects.fields import Unit
-    from mlem_model.objects.files import unusable
-    from mlem_model.process_local import ProcessLocal
-    from mlem_model.serving.protection import (
+    from mlem.deployments.step import differences
+    from mlem.deployments.variables import VariableError, check_labels, check_variable_names
+    from mlem.state.adopted import Adopted
+    from mlem.state.lock_owner import host_identity
+    from mlem.state.protection import (
         FROM_HERE,
         PROTECTION,
-        PROTECTION_FILES,
         TOKENS,
-        TOKENS_VARIABLE,
         has_these_tokens,
         passed_tokens,
         protection,
@@ -40,42 +28,54 @@ if TYPE_CHECKING:
         recorded_protection,
         seen_protection,
     )
+    from mlem.state.state import STATE_EXTENSION
+    from mlem.state.stores.erasing import ErasingStore
+    from mlem.state.stores.leased import LeasedStateManager
+    from mlem_model.data.formats.reading import parse_data
+    from mlem_model.data.formats.writing import serialize_data
+    from mlem_model.legacy.fields import BY_04, FieldReader, Lost, Translation, served_by_04, suffixes_04, word_of
+    from mlem_model.models.pickling import other_python
+    from mlem_model.models.saving import copy_model
+    from mlem_model.objects.fields import Unit
+    from mlem_model.objects.files import unusable
+    from mlem_model.process_local import ProcessLocal
+    from mlem_model.serving.protection import PROTECTION_FILES, TOKENS_VARIABLE
 
 _HOMES = {
-    "Adopted": "mlem_model.legacy.fields",
+    "Adopted": "mlem.state.adopted",
     "Answer": "mlem.clients.answers",
     "BY_04": "mlem_model.legacy.fields",
-    "ErasingStore": "mlem.stores.erasing",
-    "FROM_HERE": "mlem_model.serving.protection",
+    "ErasingStore": "mlem.state.stores.erasing",
+    "FROM_HERE": "mlem.state.protection",
     "FieldReader": "mlem_model.legacy.fields",
     "HttpClient": "mlem.clients.http",
-    "LeasedStateManager": "mlem.stores.leased",
+    "LeasedStateManager": "mlem.state.stores.leased",
     "Lost": "mlem_model.legacy.fields",
-    "PROTECTION": "mlem_model.serving.protection",
+    "PROTECTION": "mlem.state.protection",
     "PROTECTION_FILES": "mlem_model.serving.protection",
     "ProcessLocal": "mlem_model.process_local",
-    "STATE_EXTENSION": "mlem.state",
-    "TOKENS": "mlem_model.serving.protection",
+    "STATE_EXTENSION": "mlem.state.state",
+    "TOKENS": "mlem.state.protection",
     "TOKENS_VARIABLE": "mlem_model.serving.protection",
     "Translation": "mlem_model.legacy.fields",
     "Unit": "mlem_model.objects.fields",
-    "VariableError": "mlem.variables",
+    "VariableError": "mlem.deployments.variables",
     "answers": "mlem.clients.probe",
     "check_answer": "mlem.clients.answers",
-    "check_labels": "mlem.variables",
-    "check_variable_names": "mlem.variables",
+    "check_labels": "mlem.deployments.variables",
+    "check_variable_names": "mlem.deployments.variables",
     "copy_model": "mlem_model.models.saving",
-    "differences": "mlem.step",
-    "has_these_tokens": "mlem_model.serving.protection",
-    "host_identity": "mlem.holder",
+    "differences": "mlem.deployments.step",
+    "has_these_tokens": "mlem.state.protection",
+    "host_identity": "mlem.state.lock_owner",
     "other_python": "mlem_model.models.pickling",
     "parse_data": "mlem_model.data.formats.reading",
-    "passed_tokens": "mlem_model.serving.protection",
-    "protection": "mlem_model.serving.protection",
-    "protection_in": "mlem_model.serving.protection",
+    "passed_tokens": "mlem.state.protection",
+    "protection": "mlem.state.protection",
+    "protection_in": "mlem.state.protection",
     "ready": "mlem.clients.probe",
-    "recorded_protection": "mlem_model.serving.protection",
-    "seen_protection": "mlem_model.serving.protection",
+    "recorded_protection": "mlem.state.protection",
+    "seen_protection": "mlem.state.protection",
     "serialize_data": "mlem_model.data.formats.writing",
     "served_by_04": "mlem_model.legacy.fields",
     "suffixes_04": "mlem_model.legacy.fields",

@@ -14,14 +14,14 @@ from mlem.api.installed import fields, types
 from mlem.api.models import apply, build, serve
 from mlem.api.objects import load, load_meta, model_types, save
 from mlem.api.settings import get_config, list_config, set_config, unset_config
-from mlem.config import Setting
-from mlem.deployment import Deployment, Phase, Status
-from mlem.engine import Outcome
-from mlem.env import Env
-from mlem.handle import DeploymentHandle
-from mlem.locking import LockOptions
-from mlem.state import LockInfo, Release, State
-from mlem.step import Change
+from mlem.deployments.deployment import Deployment, Phase, Status
+from mlem.deployments.engine import Outcome
+from mlem.deployments.env import Env
+from mlem.deployments.handle import DeploymentHandle
+from mlem.deployments.locking import LockOptions
+from mlem.deployments.step import Change
+from mlem.project.config import Setting
+from mlem.state.state import LockInfo, Release, State
 from mlem_model.errors import (
     ConflictError,
     CredentialsError,
@@ -39,17 +39,17 @@ from mlem_model.errors import (
 )
 
 if TYPE_CHECKING:
-    from mlem.client import Client, UnknownMethodError
+    from mlem.clients.client import Client, UnknownMethodError
     from mlem.clients.http import HttpClient
     from mlem_model.data.dataset import Dataset
     from mlem_model.models.model import Model
 
 _LATE = {
-    "Client": "client",
-    "Dataset": "datasets",
-    "HttpClient": "clients.http",
-    "Model": "model",
-    "UnknownMethodError": "client",
+    "Client": "mlem.clients.client",
+    "Dataset": "mlem_model.data.dataset",
+    "HttpClient": "mlem.clients.http",
+    "Model": "mlem_model.models.model",
+    "UnknownMethodError": "mlem.clients.client",
 }
 """What costs time to import, and is seldom named: by its module."""
 
@@ -109,4 +109,4 @@ def __getattr__(name: str) -> Any:
     """Import a name at its first use."""
     if name not in _LATE:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(f"mlem.{_LATE[name]}"), name)
+    return getattr(importlib.import_module(_LATE[name]), name)

@@ -6,14 +6,14 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mlem.deploying import deploy as run_deploy
-from mlem.edge import plugin_edge
-from mlem.handle import DeploymentHandle, _silent
-from mlem.locking import LockOptions
-from mlem.project import Location, Name, init_project, locate, objects_of_kind
-from mlem.references import kept_fields
-from mlem.resolve import deployment_class, expect_object, resolve_env
-from mlem.yaml_update import update_file
+from mlem.deployments.deploying import deploy as run_deploy
+from mlem.deployments.edge import plugin_edge
+from mlem.deployments.handle import DeploymentHandle, _silent
+from mlem.deployments.locking import LockOptions
+from mlem.deployments.references import kept_fields
+from mlem.deployments.resolve import deployment_class, expect_object, resolve_env
+from mlem.project.project import Location, Name, init_project, locate, objects_of_kind
+from mlem.project.yaml_update import update_file
 from mlem_model.errors import ConflictError, DeclarationError, UserError
 from mlem_model.plugins.registry import registry
 

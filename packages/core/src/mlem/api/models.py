@@ -8,10 +8,10 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from mlem.api.objects import load_meta, with_object
-from mlem.config import load_config
-from mlem.handle import _silent
-from mlem.project import Name, locate
-from mlem.references import model_name, plain
+from mlem.deployments.handle import _silent
+from mlem.deployments.references import model_name, plain
+from mlem.project.config import load_config
+from mlem.project.project import Name, locate
 from mlem_model.data.types.index import hand_on_index
 from mlem_model.data.types.notes import collecting
 from mlem_model.errors import PluginError
@@ -19,7 +19,7 @@ from mlem_model.models.calling import finished
 from mlem_model.plugins.registry import registry
 
 if TYPE_CHECKING:
-    from mlem.builder import Builder
+    from mlem.deployments.builder import Builder
     from mlem_model.models.model import Model
 
 _log = logging.getLogger("mlem.api")

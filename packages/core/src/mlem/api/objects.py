@@ -6,12 +6,12 @@ import functools
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, overload
 
-from mlem.config import load_config
-from mlem.deployment import Deployment
-from mlem.env import Env
-from mlem.handle import DeploymentHandle
-from mlem.project import Location, Name, locate
-from mlem.resolve import expect_object, folder_of, load_deployment, maker_of
+from mlem.deployments.deployment import Deployment
+from mlem.deployments.env import Env
+from mlem.deployments.handle import DeploymentHandle
+from mlem.deployments.resolve import expect_object, folder_of, load_deployment, maker_of
+from mlem.project.config import load_config
+from mlem.project.project import Location, Name, locate
 from mlem_model.plugins.kinds import is_own_package
 from mlem_model.plugins.registry import registry
 

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from mlem.config import Setting, get_setting, set_setting, settings, unset_setting
-from mlem.project import Name, locate
+from mlem.project.config import Setting, get_setting, set_setting, settings, unset_setting
+from mlem.project.project import Name, locate
 from mlem_model.errors import NotFoundError, UserError
 
 
@@ -41,7 +41,7 @@ def set_config(key: str, value: Any, project: Name | None = None, *, unsafe: boo
         DeclarationError: The value does not fit; nothing is written.
         PlatformError: The store can't exclude two writers, or does not answer.
     """
-    from mlem.shared_state import concerns_store, set_store
+    from mlem.deployments.shared_state import concerns_store, set_store
 
     root = _root(project)
     text = value if isinstance(value, str) else str(value) if isinstance(value, Path) else json.dumps(value)

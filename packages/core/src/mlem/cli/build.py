@@ -31,9 +31,9 @@ class BuilderTypes(click.Group):
         @output_option
         def command(model: str, values: dict[str, Any], project: str | None, output: str) -> None:
             from mlem.api import load_meta
-            from mlem.config import load_config
-            from mlem.project import locate
-            from mlem.resolve import expect_object
+            from mlem.deployments.resolve import expect_object
+            from mlem.project.config import load_config
+            from mlem.project.project import locate
             from mlem_model.models.model import Model
 
             place = locate(model, project)

@@ -16,7 +16,7 @@ def config() -> None:
 
 
 def _root(project: str | None) -> Path:
-    from mlem.project import locate
+    from mlem.project.project import locate
 
     place = locate("x", project)
     if not place.in_project:
@@ -32,8 +32,8 @@ def _root(project: str | None) -> Path:
 @output_option
 def set_(key: str, value: str, unsafe: bool, project: str | None, output: str) -> None:
     """Write a setting, for example: mlem config set core.state.uri s3://bucket/path. A store is tried before it is accepted."""
-    from mlem.config import set_setting
-    from mlem.shared_state import concerns_store, set_store
+    from mlem.deployments.shared_state import concerns_store, set_store
+    from mlem.project.config import set_setting
 
     root = _root(project)
     if concerns_store(key):
@@ -52,8 +52,8 @@ def set_(key: str, value: str, unsafe: bool, project: str | None, output: str) -
 @output_option
 def get(key: str, origin: bool, project: str | None, output: str) -> None:
     """Print a setting's value."""
-    from mlem.config import get_setting
-    from mlem.project import locate
+    from mlem.project.config import get_setting
+    from mlem.project.project import locate
 
     setting = get_setting(locate("x", project).root, key)
     text = "" if setting.value is None else str(setting.value)
@@ -68,8 +68,8 @@ def get(key: str, origin: bool, project: str | None, output: str) -> None:
 @output_option
 def list_(origin: bool, project: str | None, output: str) -> None:
     """Print every setting."""
-    from mlem.config import settings
-    from mlem.project import locate
+    from mlem.project.config import settings
+    from mlem.project.project import locate
 
     found = settings(locate("x", project).root)
     rows = [
@@ -87,7 +87,7 @@ def list_(origin: bool, project: str | None, output: str) -> None:
 @output_option
 def unset(key: str, project: str | None, output: str) -> None:
     """Take a setting out of the project's file, so that its default holds."""
-    from mlem.config import unset_setting
+    from mlem.project.config import unset_setting
 
     root = _root(project)
     if not unset_setting(root, key):

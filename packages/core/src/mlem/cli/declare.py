@@ -55,7 +55,7 @@ class DeploymentTypes(click.Group):
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Make the command of a type."""
-        from mlem.resolve import deployment_class
+        from mlem.deployments.resolve import deployment_class
         from mlem_model.plugins.registry import registry
 
         cls = deployment_class(cmd_name)

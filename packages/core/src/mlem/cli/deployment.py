@@ -14,7 +14,7 @@ from mlem.cli.streams import reader_is_gone
 from mlem.cli.terminal import say
 
 if TYPE_CHECKING:
-    from mlem.handle import DeploymentHandle
+    from mlem.deployments.handle import DeploymentHandle
 
 COMMANDS: dict[str, tuple[str, str]] = {
     "run": ("mlem.cli.deployment_run:run", "Deploy: from options, or what is declared (--load)."),
@@ -40,8 +40,8 @@ def deployment() -> None:
 
 def handle(name: str, project: str | None, **options: Any) -> DeploymentHandle:
     """Return a handle of a declared deployment."""
-    from mlem.handle import DeploymentHandle
-    from mlem.project import locate
+    from mlem.deployments.handle import DeploymentHandle
+    from mlem.project.project import locate
 
     return DeploymentHandle.of(locate(name, project), **options)
 
@@ -53,9 +53,9 @@ def handle(name: str, project: str | None, **options: Any) -> DeploymentHandle:
 @output_option
 def status(name: str, check: bool, project: str | None, output: str) -> int:
     """Show what a deployment is doing: one word on stdout, the reason on stderr."""
-    from mlem import engine
-    from mlem.deployment import Phase
-    from mlem.holder import is_dead
+    from mlem.deployments import engine
+    from mlem.deployments.deployment import Phase
+    from mlem.state.lock_owner import is_dead
 
     one = handle(name, project)
     seen, state = engine.status(one.target)
@@ -89,7 +89,7 @@ def status(name: str, check: bool, project: str | None, output: str) -> int:
 @output_option
 def wait(name: str, statuses: tuple[str, ...], timeout_s: float, project: str | None, output: str) -> None:
     """Wait until a deployment has a status."""
-    from mlem.deployment import Phase
+    from mlem.deployments.deployment import Phase
     from mlem_model.errors import UserError
 
     words = [member.value for member in Phase]
@@ -132,8 +132,8 @@ def releases(name: str, project: str | None, output: str) -> None:
 @output_option
 def list_(project: str | None, output: str) -> None:
     """List the deployments that are declared in the project, with their status."""
-    from mlem import engine
     from mlem.api import deployments
+    from mlem.deployments import engine
     from mlem_model.errors import MlemError
 
     data = []

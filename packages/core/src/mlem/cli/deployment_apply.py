@@ -14,7 +14,7 @@ from mlem.cli.output import progress
 from mlem.cli.terminal import say
 
 if TYPE_CHECKING:
-    from mlem.client import Client
+    from mlem.clients.client import Client
     from mlem_model.models.call_reader import CallReader, Given
 
 

@@ -18,10 +18,10 @@ from mlem.cli.terminal import say
 from mlem_model.errors import UserError
 
 if TYPE_CHECKING:
-    from mlem.deployment import Deployment
-    from mlem.engine import LockOptions, Outcome
-    from mlem.handle import DeploymentHandle
-    from mlem.step import Difference
+    from mlem.deployments.deployment import Deployment
+    from mlem.deployments.engine import LockOptions, Outcome
+    from mlem.deployments.handle import DeploymentHandle
+    from mlem.deployments.step import Difference
 
 CommandT = TypeVar("CommandT", bound=Callable[..., Any])
 
@@ -45,7 +45,7 @@ def _dropped(drop_tokens: bool, drop_tls: bool) -> list[str]:
 
 
 def _lock(lock_timeout: float | None, lock_id: str | None) -> LockOptions:
-    from mlem.engine import LockOptions
+    from mlem.deployments.engine import LockOptions
 
     return LockOptions(timeout_s=lock_timeout, id=lock_id)
 
@@ -61,7 +61,7 @@ class RunTypes(click.Group):
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Make the command of a type."""
-        from mlem.resolve import deployment_class
+        from mlem.deployments.resolve import deployment_class
 
         cls = deployment_class(cmd_name)
 
@@ -135,7 +135,7 @@ def _run_declared(
     lock: LockOptions,
     drop: Sequence[str],
 ) -> None:
-    from mlem.deploying import deploy
+    from mlem.deployments.deploying import deploy
 
     with progress() as report:
         one, outcome = deploy(cls, name, values, project=project, report=report, lock=lock, drop=drop)
@@ -143,7 +143,7 @@ def _run_declared(
 
 
 def _print_outcome(one: DeploymentHandle, outcome: Outcome, output: str) -> None:
-    from mlem.kept_protection import protection_of
+    from mlem.deployments.kept_protection import protection_of
 
     address, release = one.address(outcome.state), outcome.state.releases[0]
     protection = protection_of(outcome.state.records)
@@ -194,8 +194,8 @@ def _example(one: DeploymentHandle, address: str, *, asks: bool) -> str | None:
 @output_option
 def plan(name: str, model: str | None, detailed_exitcode: bool, project: str | None, output: str) -> int:
     """Show what a run would create, update, replace or remove, why, and what callers would notice."""
-    from mlem.kept_protection import planned_protection
-    from mlem.references import object_reference
+    from mlem.deployments.kept_protection import planned_protection
+    from mlem.deployments.references import object_reference
 
     one = handle(name, project)
     if model is not None:

@@ -24,8 +24,8 @@ def state() -> None:
 @output_option
 def move(name: str, uri: str, project: str | None, lock_timeout: float | None, lock_id: str | None, output: str) -> None:
     """Take the state to another store: a URI, or "local" for files beside the declarations."""
-    from mlem.moving import move as move_state
-    from mlem.resolve import configured_manager
+    from mlem.deployments.moving import move as move_state
+    from mlem.deployments.resolve import configured_manager
 
     target = handle(name, project).target
     old, new = move_state(target, uri, _lock(lock_timeout, lock_id))
@@ -43,7 +43,7 @@ def move(name: str, uri: str, project: str | None, lock_timeout: float | None, l
 @output_option
 def push(name: str, project: str | None, lock_timeout: float | None, lock_id: str | None, output: str) -> None:
     """Write the state that was kept when the store did not answer."""
-    from mlem.moving import push as push_state
+    from mlem.deployments.moving import push as push_state
 
     kept, written = push_state(handle(name, project).target, _lock(lock_timeout, lock_id))
     words = f"pushed serial {kept.serial}" if written else f"serial {kept.serial} had landed: nothing to push"

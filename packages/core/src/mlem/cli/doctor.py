@@ -14,10 +14,10 @@ from mlem.cli.output import output_option, print_result, project_option, table
 @output_option
 def doctor(project: str | None, output: str) -> int:
     """Check the project, the plugins and the state store, by trying; the exit code is the first problem's."""
-    from mlem.config import load_config
-    from mlem.predecessor import installed_version, remedy, version_beside
-    from mlem.project import locate
-    from mlem.shared_state import configured_store, try_store
+    from mlem.deployments.shared_state import configured_store, try_store
+    from mlem.project.config import load_config
+    from mlem.project.predecessor import installed_version, remedy, version_beside
+    from mlem.project.project import locate
     from mlem_model.errors import ConflictError, MlemError, PluginError
     from mlem_model.plugins.registry import registry
 

@@ -14,7 +14,7 @@ from mlem.cli.output import output_option, print_result
 @output_option
 def init(folder: str, output: str) -> None:
     """Make a folder (the current one when none is given) a project, by a file .mlem.yaml; its .gitignore leaves states out."""
-    from mlem.project import init_project
+    from mlem.project.project import init_project
     from mlem_model.objects.files import shown
 
     path, made = init_project(Path(folder).resolve())

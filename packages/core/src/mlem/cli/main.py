@@ -137,7 +137,7 @@ def _run(arguments: list[str]) -> int:
         say("interrupted: what was done is on record; the same command goes on from there", err=True)
         return 130
     except BaseException as error:
-        from mlem.edge import failure_of
+        from mlem.deployments.edge import failure_of
 
         failure = failure_of(error)
         if failure is not None:
@@ -173,7 +173,7 @@ def _output_lost() -> int:
 
 def _warn_of_predecessor() -> None:
     """Say that MLEM 0.4 is installed too, before somebody uninstalls it and takes half of this version with it."""
-    from mlem.predecessor import version_beside, warning
+    from mlem.project.predecessor import version_beside, warning
 
     found = version_beside()
     if found is not None and "_MLEM_COMPLETE" not in os.environ:

@@ -47,8 +47,8 @@ def apply(
     images as they are), a saved data object, - for stdin, or JSON itself.
     """
     from mlem import api
-    from mlem.project import locate
-    from mlem.resolve import expect_object
+    from mlem.deployments.resolve import expect_object
+    from mlem.project.project import locate
     from mlem_model.data.types.classes import class_types
 
     place = locate(model, project)
@@ -88,9 +88,9 @@ def _call(described: Method, called: str, obj: Any, values: Mapping[str, Any], *
 @project_option
 def serve(model: str, host: str, port: int, project: str | None) -> None:
     """Serve a saved model over HTTP in this terminal, until Ctrl-C."""
-    from mlem.config import load_config
-    from mlem.project import locate
-    from mlem.resolve import expect_object
+    from mlem.deployments.resolve import expect_object
+    from mlem.project.config import load_config
+    from mlem.project.project import locate
 
     place = locate(model, project)
     expect_object(place.read("model"), "model", place)

@@ -26,7 +26,7 @@ class ObjectName(click.types.StringParamType):
         """Return the names that begin with what is typed, as seen from the folder that names start from."""
         from itertools import islice
 
-        from mlem.project import objects_of_kind
+        from mlem.project.project import objects_of_kind
 
         folder = incomplete.rpartition("/")[0]
         prefix = f"{folder}/" if folder else ""

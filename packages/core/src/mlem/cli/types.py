@@ -46,7 +46,7 @@ def _describe(kind: Any, type_: str, schema: bool, output: str) -> None:
 
     from pydantic import BaseModel
 
-    from mlem.resolve import deployment_class
+    from mlem.deployments.resolve import deployment_class
     from mlem_model.objects.fields import describe_fields
     from mlem_model.plugins.registry import registry
 

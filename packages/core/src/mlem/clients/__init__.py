@@ -1,1 +1,1 @@
-"""Clients that come with the core."""
+"""Clients: they call the methods of what runs."""

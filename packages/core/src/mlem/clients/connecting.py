@@ -43,7 +43,7 @@ def connect(host: str, port: int, deadline: Deadline) -> socket.socket:
 def _addresses(host: str, port: int, deadline: Deadline) -> list[Found]:
     if is_address(host):
         return look_up(host, port)
-    from mlem.own_thread import in_own_thread
+    from mlem.clients.own_thread import in_own_thread
 
     return in_own_thread(lambda: look_up(host, port)).result(deadline.expect_time())
 

@@ -13,13 +13,13 @@ from urllib.parse import quote, urlsplit
 
 from pydantic import Field, PrivateAttr, SecretStr, field_validator, model_validator
 
-from mlem.client import Client
 from mlem.clients.answers import Answer, check_answer, not_a_server
+from mlem.clients.client import Client
+from mlem.clients.course import Ask, Course, follow, follow_async
 from mlem.clients.deadline import Deadline
 from mlem.clients.lines import MEDIA_TYPE, AsyncLines, Lines
 from mlem.clients.proxy import proxy_for
-from mlem.course import Ask, Course, follow, follow_async
-from mlem.streamed import items_async
+from mlem.clients.streamed import items_async
 from mlem_model.errors import CredentialsError, PlatformError
 from mlem_model.objects.fields import Unit
 from mlem_model.process_local import ProcessLocal

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Iterator
 from typing import Any, Protocol, Self
 
 from mlem.clients.answers import Answer, not_a_server, translate
-from mlem.course import Course, follow, follow_async
+from mlem.clients.course import Course, follow, follow_async
 from mlem_model.errors import MlemError, PlatformError
 
 MEDIA_TYPE = "application/x-ndjson"

@@ -13,7 +13,7 @@ import httpcore2
 from mlem.clients.connecting import Found, is_address, look_up
 from mlem.clients.deadline import Deadline
 from mlem.clients.network import NO_TLS_IN_TLS, Timeout, info_of, mapped
-from mlem.own_thread import in_own_thread
+from mlem.clients.own_thread import in_own_thread
 
 ResultT = TypeVar("ResultT")
 _CHUNK_BYTES = 1 << 16

@@ -7,10 +7,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from mlem.deployment import Deployment
-from mlem.env import Env
+from mlem.deployments.deployment import Deployment
+from mlem.deployments.env import Env
+from mlem.deployments.resolve import deployment_class, link_04, maker_of, manager_class
 from mlem.migrating.old_file import secrets_in
-from mlem.resolve import deployment_class, link_04, maker_of, manager_class
 from mlem_model.errors import DeclarationError, PluginError
 from mlem_model.legacy.fields import Lost, Translation
 from mlem_model.objects.object import HEAD, MlemObject

@@ -6,16 +6,16 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from mlem.deployment import Deployment
+from mlem.deployments.deployment import Deployment
+from mlem.deployments.resolve import resolve, state_manager
 from mlem.migrating import states
 from mlem.migrating.declarations import OTHER_KINDS, named_model, object_class, translated
 from mlem.migrating.old_file import OldFile
 from mlem.migrating.result import Result
 from mlem.migrating.settings import config_of, secret_notes
-from mlem.project import Location
-from mlem.resolve import resolve, state_manager
-from mlem.state import STATE_EXTENSION
-from mlem.yaml_update import update_file
+from mlem.project.project import Location
+from mlem.project.yaml_update import update_file
+from mlem.state.state import STATE_EXTENSION
 from mlem_model.errors import DeclarationError, MlemError
 from mlem_model.legacy.fields import Translation
 from mlem_model.objects.files import shown

@@ -8,8 +8,8 @@ from pathlib import Path
 from mlem.migrating.objects import migrate_object
 from mlem.migrating.result import Result
 from mlem.migrating.settings import migrate_settings
-from mlem.project import Location, locate, objects_below
-from mlem.state import STATE_EXTENSION
+from mlem.project.project import Location, locate, objects_below
+from mlem.state.state import STATE_EXTENSION
 from mlem_model.artifacts.folder_lock import alone
 from mlem_model.errors import MlemError, NotFoundError
 from mlem_model.objects.files import shown, unusable

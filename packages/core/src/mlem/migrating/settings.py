@@ -7,13 +7,13 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from mlem.config import Config, load_config
+from mlem.deployments.resolve import manager_class
 from mlem.migrating.declarations import without_secrets
 from mlem.migrating.old_file import OldFile, secrets_in
 from mlem.migrating.result import Result
-from mlem.project import read_config_file
-from mlem.resolve import manager_class
-from mlem.yaml_update import update_file
+from mlem.project.config import Config, load_config
+from mlem.project.project import read_config_file
+from mlem.project.yaml_update import update_file
 from mlem_model.legacy.fields import Lost, Translation, is_settings_04
 from mlem_model.objects.files import shown
 from mlem_model.objects.project_root import CONFIG_NAME

@@ -7,22 +7,22 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from mlem.deployment import Deployment
-from mlem.edge import plugin_edge
-from mlem.holder import new_lock, now
-from mlem.locking import expect_identity
+from mlem.deployments.deployment import Deployment
+from mlem.deployments.edge import plugin_edge
+from mlem.deployments.locking import expect_identity
+from mlem.deployments.reconcile import expect_plain, state_of
+from mlem.deployments.resolve import Target
 from mlem.migrating.old_file import OldFile, parsed
 from mlem.migrating.result import Result
 from mlem.migrating.settings import secret_notes
-from mlem.pointer import write_pointer
-from mlem.project import Location
-from mlem.reconcile import expect_plain, state_of
-from mlem.resolve import Target
-from mlem.session import core_version
-from mlem.state import STATE_EXTENSION, Release, State, is_state_04
-from mlem.state_manager import StateManager
+from mlem.project.project import Location
+from mlem.state.adopted import Adopted
+from mlem.state.lock_owner import new_lock, now
+from mlem.state.manager import StateManager
+from mlem.state.pointer import write_pointer
+from mlem.state.session import core_version
+from mlem.state.state import STATE_EXTENSION, Release, State, is_state_04
 from mlem_model.errors import ConflictError
-from mlem_model.legacy.fields import Adopted
 from mlem_model.objects.files import shown
 
 

@@ -3,7 +3,7 @@
 Install it with ``pip install mlem-core[testing]``; `DeploymentFixtures` says what they are.
 """
 
-from mlem.handle import DeploymentHandle
+from mlem.deployments.handle import DeploymentHandle
 from mlem.testing.crash import CrashSafetySuite
 from mlem.testing.history_suite import HistorySuite
 from mlem.testing.life_cycle import DeploymentFixtures, LifeCycleSuite

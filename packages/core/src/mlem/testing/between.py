@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Any
 
-from mlem.state_manager import Store
+from mlem.state.manager import Store
 from mlem_model.errors import ConflictError
 
 BLOCKED_S = 0.3

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 
-from mlem.deployment import Phase, Status
+from mlem.deployments.deployment import Phase, Status
 from mlem.testing.life_cycle import NAME, DeploymentFixtures
 from mlem.testing.projects import SAMPLE, Project
 

@@ -6,11 +6,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, TypeAlias, TypeVar
 
-from mlem.client import Client
-from mlem.deployment import Deployment, Phase, Status
-from mlem.env import Env
-from mlem.record import Record
-from mlem.step import Change, Context, Step, differences
+from mlem.clients.client import Client
+from mlem.deployments.deployment import Deployment, Phase, Status
+from mlem.deployments.env import Env
+from mlem.deployments.step import Change, Context, Step, differences
+from mlem.state.record import Record
 from mlem_model.errors import PlatformError
 from mlem_model.models.model import Model, Sample
 from mlem_model.serving.interface import Interface

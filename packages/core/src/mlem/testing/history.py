@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from mlem.state import LockInfo, State
-from mlem.state_manager import ABSENT, Store, Versioned
+from mlem.state.manager import ABSENT, Store, Versioned
+from mlem.state.state import LockInfo, State
 from mlem_model.errors import MlemError
 
 

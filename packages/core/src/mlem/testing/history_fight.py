@@ -15,8 +15,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from mlem.state import State
-from mlem.state_manager import StateManager
+from mlem.state.manager import StateManager
+from mlem.state.state import State
 from mlem.testing.history import Operation, interleavings, linearize, load_history
 
 _GRACE_S = 90.0

@@ -18,9 +18,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from mlem.holder import new_lock
-from mlem.state import State
-from mlem.state_manager import ABSENT, StateManager, Store
+from mlem.state.lock_owner import new_lock
+from mlem.state.manager import ABSENT, StateManager, Store
+from mlem.state.state import State
 from mlem.testing.history import Recorder, RecordingStore, WithoutSwap
 from mlem_model.errors import ConflictError, LockedError, MlemError, PlatformError
 

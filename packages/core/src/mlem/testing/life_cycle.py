@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from mlem.deployment import Phase, Status
-from mlem.handle import DeploymentHandle
-from mlem.resolve import deployment_class
+from mlem.deployments.deployment import Phase, Status
+from mlem.deployments.handle import DeploymentHandle
+from mlem.deployments.resolve import deployment_class
 from mlem.testing.projects import SAMPLE, Project
 from mlem_model.errors import ConflictError, DataError, GateError, NotFoundError, UserError
 from mlem_model.plugins.registry import registry

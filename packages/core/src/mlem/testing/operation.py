@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
-from mlem.deployment import Phase, Status
-from mlem.handle import DeploymentHandle
+from mlem.deployments.deployment import Phase, Status
+from mlem.deployments.handle import DeploymentHandle
 from mlem.testing.life_cycle import NAME, DeploymentFixtures
 from mlem.testing.projects import SAMPLE, Project
 from mlem_model.errors import ConflictError, CredentialsError, PlatformError

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from mlem import api
-from mlem.handle import DeploymentHandle
+from mlem.deployments.handle import DeploymentHandle
 
 SAMPLE = [1.0, 2.0, 3.0]
 """The sample data of the models; `Project.save` says what they answer."""

@@ -16,9 +16,9 @@ from typing import Any, ClassVar
 
 import pytest
 
-from mlem.holder import new_lock
-from mlem.state import LockInfo, State
-from mlem.state_manager import ABSENT, StateManager, Store
+from mlem.state.lock_owner import new_lock
+from mlem.state.manager import ABSENT, StateManager, Store
+from mlem.state.state import LockInfo, State
 from mlem.testing.between import Rival, interrupted_at, lines_of
 from mlem_model.errors import ConflictError, LockedError
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 
-from mlem.clock import Clock
-from mlem.state_manager import ABSENT, Store, Versioned
+from mlem.state.clock import Clock
+from mlem.state.manager import ABSENT, Store, Versioned
 from mlem_model.errors import ConflictError
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Set
 from typing import Any
 
-from mlem.retrying import RetryingStore
-from mlem.state_manager import Store
+from mlem.state.manager import Store
+from mlem.state.retrying import RetryingStore
 
 
 def wrap_stores(names: Set[str], around: Callable[[Callable[..., Any]], Callable[..., Any]]) -> None:

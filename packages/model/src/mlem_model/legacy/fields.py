@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
 
 from mlem_model.errors import ConflictError, DeclarationError
-
-if TYPE_CHECKING:
-    from mlem.record import Record
 
 OF_04 = "of-mlem-0-4"
 """The code of errors about what MLEM 0.4 wrote and ``mlem migrate`` takes along."""
@@ -67,23 +64,6 @@ class Translation:
 
     fields: Mapping[str, Any]
     lost: tuple[Lost, ...] = ()
-
-
-@dataclass(frozen=True)
-class Adopted:
-    """What of a deployment of MLEM 0.4 is taken over.
-
-    Attributes:
-        what: It in words: ``the container myc (0123456789ab)``.
-        records: The record of each step that it stands for.
-        fields: Fields that the declaration needs for the next run to find it, where it has no others.
-        notes: What its owner should know, one sentence each.
-    """
-
-    what: str
-    records: Sequence[Record]
-    fields: Mapping[str, Any] = field(default_factory=dict)
-    notes: tuple[str, ...] = ()
 
 
 def served_by_04(name: str) -> ConflictError:

@@ -13,11 +13,11 @@ SPECIFICATIONS = ("mlem_model.hookspecs", "mlem.hookspecs")
 """The modules with the hooks; where models are only served, the second is not installed."""
 
 CONTRACTS: Mapping[Kind, str] = {
-    "env": "mlem.env:Env",
-    "deployment": "mlem.deployment:Deployment",
-    "state_manager": "mlem.state_manager:StateManager",
-    "client": "mlem.client:Client",
-    "builder": "mlem.builder:Builder",
+    "env": "mlem.deployments.env:Env",
+    "deployment": "mlem.deployments.deployment:Deployment",
+    "state_manager": "mlem.state.manager:StateManager",
+    "client": "mlem.clients.client:Client",
+    "builder": "mlem.deployments.builder:Builder",
     "model_type": "mlem_model.models.model_type:ModelType",
 }
 """The class that each kind has to be a subclass of; they are imported when a plugin has one."""

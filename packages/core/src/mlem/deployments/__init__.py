@@ -1,0 +1,1 @@
+"""Deployments: from a declaration to what runs on a platform."""

@@ -1,0 +1,164 @@
+"""`Deployment`: what to deploy how. A provider subclasses it; the engine does the rest."""
+
+from __future__ import annotations
+
+import enum
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self
+
+from pydantic import Field, model_validator
+
+from mlem.deployments.step import AnyContext, AnyStep
+from mlem.deployments.variables import check_environment
+from mlem.state.adopted import Adopted
+from mlem.state.place import Place
+from mlem_model.errors import DeclarationError
+from mlem_model.legacy.fields import OF_04
+from mlem_model.objects.fields import Unit
+from mlem_model.objects.object import MlemObject
+
+if TYPE_CHECKING:
+    from mlem.clients.client import Client
+    from mlem.state.state import State
+
+
+class Phase(enum.StrEnum):
+    """What a deployment is doing."""
+
+    UNKNOWN = "unknown"
+    NOT_DEPLOYED = "not_deployed"
+    STARTING = "starting"
+    RUNNING = "running"
+    STOPPED = "stopped"
+    CRASHED = "crashed"
+
+
+@dataclass(frozen=True)
+class Status:
+    """How a deployment is.
+
+    Attributes:
+        phase: The word for it.
+        reason: Why, for a person; empty when the word says all.
+    """
+
+    phase: Phase
+    reason: str = ""
+
+
+class Deployment(MlemObject, ABC):
+    """A declaration of one deployment.
+
+    Attributes:
+        type: The word that users type: ``docker_container``.
+        env_type: The type of `Env` that it needs.
+        capabilities: What the conformance kit may ask of it: ``logs``, ``rollback``.
+    """
+
+    object_type: ClassVar[str] = "deployment"
+    env_type: ClassVar[str] = ""
+    capabilities: ClassVar[frozenset[str]] = frozenset({"logs", "rollback"})
+
+    env: str | dict[str, Any] | None = Field(
+        default=None, description="where to deploy: the name of a declared env, an env type, or its fields"
+    )
+    model: str | None = Field(default=None, description="name of the saved model")
+    state_manager: str | dict[str, Any] | None = Field(
+        default=None, description="what keeps the state: a type, a URI, or its fields (default: the project's core.state)"
+    )
+    keep_releases: Annotated[int, Field(ge=1, le=50)] = Field(default=3, description="releases kept for rollback, the current one included")
+    gate_timeout_s: Annotated[float, Field(gt=0, le=86400), Unit("s")] = Field(
+        default=120.0, description="how long a new release may take until it answers the sample row rightly"
+    )
+
+    @model_validator(mode="after")
+    def _check_environment(self) -> Self:
+        check_environment(self)
+        return self
+
+    @abstractmethod
+    def steps(self, ctx: AnyContext) -> Sequence[AnyStep]:
+        """Return the resources, in the order in which they are made; they are removed in the reverse order."""
+
+    @abstractmethod
+    def status(self, ctx: AnyContext, state: State) -> Status:
+        """Ask the platform what the deployment is doing, with one cheap look."""
+
+    @abstractmethod
+    def logs(self, ctx: AnyContext, state: State, *, follow: bool, tail: int | None) -> Iterator[str]:
+        """Yield log lines, oldest first, without line ends.
+
+        Args:
+            ctx: The context.
+            state: The deployment's state.
+            follow: Go on with new lines until the caller stops, or the deployment ends.
+            tail: Begin with this many last lines; None for all.
+        """
+
+    @abstractmethod
+    def client(self, ctx: AnyContext, state: State) -> Client:
+        """Return a client of the running deployment."""
+
+    def address(self, ctx: AnyContext, state: State) -> str | None:
+        """Return the URL under which the deployment answers; None when it has none."""
+        return None
+
+    def place(self, ctx: AnyContext) -> Place | None:
+        """Say where the deployment is: the engine compares it with the place on record before it concludes anything.
+
+        Ask the platform, and not the settings: the same settings lead another computer, or another account, elsewhere. The records of the
+        context may name where to look; without records it is where a run would deploy.
+
+        Returns:
+            The place; None where there is but one: a service that the whole world reaches under one address.
+        """
+        return None
+
+    def is_same_place(self, ctx: AnyContext, recorded: Place, here: Place) -> bool:
+        """Say whether the place on record and the one that is reached from here are one; the context has the records."""
+        return recorded.id == here.id
+
+    def words_04(self, old: Mapping[str, Any]) -> str:
+        """Say what a state of MLEM 0.4 has on record, without asking the platform: ``the container myc (0123456789ab)``.
+
+        Args:
+            old: The content of the state's file.
+
+        Returns:
+            The words; empty where nothing is deployed.
+        """
+        return f"a deployment of type {self.type}"
+
+    def adopt_04(self, ctx: AnyContext, old: Mapping[str, Any]) -> Adopted:
+        """Take over what MLEM 0.4 deployed and has on record, because its owner asks for it: from now on it is ours, by its id alone.
+
+        It may set the platform's mark of ownership; the context has the lineage. What it does can be done again: ``mlem migrate`` that
+        was interrupted is repeated. It concludes nothing from what is not there: another Engine or account may be asked.
+
+        Args:
+            ctx: The context, with the declaration and env that the next run has.
+            old: The content of the state's file, of which ``words_04`` says that something is deployed.
+
+        Raises:
+            DeclarationError: This type takes nothing over, the default; the hint says what to do instead.
+            NotFoundError: It is not there.
+            ConflictError: It is somebody else's.
+        """
+        raise DeclarationError(
+            f"a {self.type} deployment of MLEM 0.4 can't be taken over",
+            code=OF_04,
+            hint=f"remove it with MLEM 0.4: mlem deployment remove {ctx.name}; then run mlem migrate again",
+        )
+
+    def pauses(self) -> Iterator[float]:
+        """Yield the seconds between looks at the platform while something is awaited; a platform that counts calls yields longer ones."""
+        pause_s = 0.02
+        while True:
+            yield pause_s
+            pause_s = min(pause_s * 1.5, 1.0)
+
+    def to_declaration(self, env: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the declaration as a state keeps it: with the env inlined, without secrets."""
+        return {**self.to_data(), "env": dict(env)}

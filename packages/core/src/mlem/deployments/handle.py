@@ -1,0 +1,288 @@
+"""`DeploymentHandle`: everything that can be done with one declared deployment, from Python."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from mlem.deployments import engine, moving
+from mlem.deployments.deployment import Deployment, Phase, Status
+from mlem.deployments.edge import plugin_edge, under_edge
+from mlem.deployments.engine import LockOptions, Outcome
+from mlem.deployments.resolve import Target, resolve, resolve_model
+from mlem.deployments.step import Change
+from mlem.project.project import Location, Name, spelt
+from mlem.state.lock_owner import is_dead
+from mlem.state.state import LockInfo, Release, State
+from mlem_model.errors import PlatformError, UserError, WaitTimeoutError
+from mlem_model.objects.object import one_line
+
+if TYPE_CHECKING:
+    from mlem.clients.client import Client
+    from mlem_model.models.model import Model
+
+
+_ENDED = frozenset({Phase.CRASHED, Phase.STOPPED, Phase.NOT_DEPLOYED})
+"""What does not become running by itself."""
+_PAUSE_S = 0.2
+_LOOK_S = 1.0
+
+
+def _silent(_line: str) -> None:
+    """Report progress to nobody."""
+
+
+def _served(state: State) -> State:
+    """Return a state as callers may see it: a release that has not passed the gate gets no calls but the gate's."""
+    return state.model_copy(update={"records": state.releases[0].records}) if state.releases else state
+
+
+def _statuses(wanted: Phase | str | Iterable[Phase | str]) -> frozenset[Phase]:
+    """Return the statuses that are named.
+
+    Raises:
+        UserError: There is no such status.
+    """
+    named = [wanted] if isinstance(wanted, str) else wanted
+    words = [str(word) for word in named] if isinstance(named, Iterable) else [str(named)]
+    known = [status.value for status in Phase]
+    wrong = next((word for word in words if word not in known), None)
+    if wrong is not None or not words:
+        raise UserError("no status to wait for is named" if wrong is None else f'no status "{wrong}"', known=known, code="unknown-status")
+    return frozenset(map(Phase, words))
+
+
+def _may_change(before: State, now: State | None) -> bool:
+    """Say whether a deployment that has crashed may get on by itself: a command has changed it meanwhile, or is at work."""
+    if now is None or now.records != before.records:
+        return True
+    return now.lock is not None and not now.lock.manual and not is_dead(now.lock)
+
+
+@dataclass(frozen=True, repr=False)
+class DeploymentHandle:
+    """A declared deployment.
+
+    Attributes:
+        target: The deployment with its env and its state store.
+        report: Called with lines of progress.
+        lock: How operations that change something lock.
+
+    Example::
+
+        handle = mlem.api.load("iris-app")
+        handle.run()
+        handle.get_client().predict(rows)
+    """
+
+    target: Target
+    report: Callable[[str], None] = _silent
+    lock: LockOptions = field(default_factory=LockOptions)
+
+    @classmethod
+    def of(cls, location: Location, deployment: Deployment | None = None, **options: Any) -> DeploymentHandle:
+        """Make a handle from a place.
+
+        Args:
+            location: The declaration.
+            deployment: Its content; read from the file when None.
+            **options: ``report``, ``lock``.
+        """
+        return cls(resolve(location, deployment), **options)
+
+    @property
+    def name(self) -> str:
+        """The deployment's name in its project."""
+        return self.target.name
+
+    @property
+    def deployment(self) -> Deployment:
+        """The declaration."""
+        return self.target.deployment
+
+    def _model(self) -> tuple[Model, str]:
+        name = self.deployment.model
+        if name is None:
+            raise UserError(f'"{self.name}" has no model', code="no-model", hint=f"mlem deployment run --load {self.name} --model MODEL")
+        model, place = resolve_model(name, self.target.location)
+        self.target.config.core.trust.check(model, place.source)
+        return model, place.source
+
+    def plan(self) -> Sequence[Change]:
+        """Say what `run` would do to each resource."""
+        return engine.plan(self.target, *self._model())
+
+    def run(self, accepted: Callable[[], None] = lambda: None, drop: Collection[str] = ()) -> Outcome:
+        """Deploy what is declared.
+
+        Args:
+            accepted: Called under the lock when all that can be known beforehand is right, before anything is done.
+            drop: What protects the deployment and may fall away, ``tokens`` or ``tls``.
+        """
+        return engine.run(self.target, *self._model(), report=self.report, lock=self.lock, accepted=accepted, drop=drop)
+
+    def rollback(self, number: int | None = None, drop: Collection[str] = ()) -> Release:
+        """Put an earlier release back; the one before the current when no number is given.
+
+        Args:
+            number: The release's number.
+            drop: What protects the deployment and may fall away, ``tokens`` or ``tls``.
+        """
+        return engine.rollback(self.target, number, report=self.report, lock=self.lock, drop=drop)
+
+    def remove(self) -> bool:
+        """Remove everything that was deployed; return whether there was anything."""
+        return engine.remove(self.target, report=self.report, lock=self.lock)
+
+    def restart(self) -> Release:
+        """Start again what serves, with the present values of what is passed on to it; return its release."""
+        return engine.restart(self.target, report=self.report, lock=self.lock)
+
+    def forget(self) -> State | None:
+        """Erase the record of a deployment whose machine or account is gone for good; return what was on record."""
+        return engine.forget(self.target, lock=self.lock)
+
+    def state(self) -> State | None:
+        """Read the state; None when nothing is deployed."""
+        return self.target.read_state()
+
+    def status(self) -> Status:
+        """Say what the deployment is doing."""
+        return engine.status(self.target)[0]
+
+    @plugin_edge()
+    def address(self, state: State | None = None) -> str | None:
+        """Return the URL of a deployed model; None when it has none.
+
+        Args:
+            state: The state, where it was just read or written.
+        """
+        state = state or self.target.read_state()
+        if state is None or state.empty:
+            return None
+        state = _served(state)
+        return self.deployment.address(self.target.context(state), state)
+
+    @plugin_edge()
+    def wait(
+        self,
+        wanted: Phase | str | Iterable[Phase | str] = Phase.RUNNING,
+        timeout_s: float = 300.0,
+    ) -> Status:
+        """Wait until the deployment has a status.
+
+        Args:
+            wanted: A status, or several: ``"running"``, ``Phase.STOPPED``.
+            timeout_s: How long at most, in seconds.
+
+        Returns:
+            The status, with its reason.
+
+        Raises:
+            UserError: There is no such status.
+            NotFoundError: Nothing is deployed.
+            PlatformError: It should be running, but has crashed or was stopped, and no run is at work that would change that.
+            WaitTimeoutError: It did not get there in time.
+        """
+        from mlem.deployments.gate import await_status
+
+        statuses = _statuses(wanted)
+        over = (_ENDED if Phase.RUNNING in statuses else frozenset[Phase]()) - statuses
+        state = engine.expect_deployed(self.target) if Phase.NOT_DEPLOYED not in statuses else self.target.read_state()
+        deadline = time.monotonic() + timeout_s
+        while True:
+            if state is None or state.empty:
+                return Status(Phase.NOT_DEPLOYED)
+            left_s = max(0.0, deadline - time.monotonic())
+            look_s = min(left_s, _LOOK_S) if Phase.NOT_DEPLOYED in statuses else left_s  # the state says so, not the platform
+            seen = await_status(
+                self.deployment, self.target.context(state), state, statuses, look_s, give_up=lambda found: found.phase in over
+            )
+            if seen.phase in statuses:
+                return seen
+            words = f": {seen.reason}" if seen.reason else ""
+            hint = f"mlem deployment logs {self.name}"
+            if time.monotonic() >= deadline and seen.phase not in over:
+                raise WaitTimeoutError(f'"{self.name}" is still {seen.phase} after {timeout_s:g} s{words}', hint=hint)
+            before, state = state, self.target.read_state()
+            if seen.phase in over and (time.monotonic() >= deadline or not _may_change(before, state)):
+                raise PlatformError(f'"{self.name}" is {seen.phase}{words}', code=seen.phase.value.replace("_", "-"), hint=hint)
+            time.sleep(min(_PAUSE_S, max(0.0, deadline - time.monotonic())))
+
+    def releases(self) -> Sequence[Release]:
+        """Return the kept releases, newest first."""
+        state = self.target.read_state()
+        return state.releases if state else ()
+
+    @plugin_edge()
+    def logs(self, *, follow: bool = False, tail: int | None = None) -> Iterator[str]:
+        """Yield log lines, oldest first."""
+        state = engine.expect_deployed(self.target)
+        return under_edge(self.deployment.logs(self.target.context(state), state, follow=follow, tail=tail))
+
+    @plugin_edge()
+    def get_client(
+        self,
+        *,
+        timeout_s: float | None = None,
+        token: str | None = None,
+        ca_file: Name | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Client:
+        """Return a client whose methods are the model's: of the release that serves, also while a run replaces it.
+
+        Args:
+            timeout_s: How long a whole call may take; the platform's default when None.
+            token: The bearer token of this client alone; the variable ``MLEM_TOKEN`` when None.
+            ca_file: PEM file with the certificates to trust instead of the system's.
+            headers: Headers that every request has; they are never shown.
+
+        Raises:
+            NotFoundError: Nothing is deployed.
+            UserError: The platform's client has no such option, or it does not accept the value.
+        """
+        state = _served(engine.expect_deployed(self.target, to_call=True))
+        client = self.deployment.client(self.target.context(state), state)
+        given = {"timeout_s": timeout_s, "token": token, "ca_file": ca_file, "headers": None if headers is None else dict(headers)}
+        options = {name: value for name, value in given.items() if value is not None}
+        return client.with_options(**options) if options else client
+
+    def move_state(self, uri: Name) -> tuple[str, str]:
+        """Take the state to another state manager: a URI, or ``local`` for files beside the declarations.
+
+        Returns:
+            The old place and the new one.
+
+        Raises:
+            NotFoundError: There is no state.
+            ConflictError: The new place has a state of another deployment.
+            LockedError: A command is at work on it.
+        """
+        return moving.move(self.target, spelt(uri), self.lock)
+
+    def push_state(self) -> tuple[State, bool]:
+        """Write the state that was kept when the store did not answer; return it, and whether it had not landed after all.
+
+        Raises:
+            NotFoundError: Nothing is kept.
+            ConflictError: The state in the store is another deployment's, or newer.
+        """
+        return moving.push(self.target, self.lock)
+
+    def __repr__(self) -> str:
+        return one_line("DeploymentHandle", f'"{self.name}"', self.deployment.type, str(self.target.location))
+
+    def holder(self) -> LockInfo | None:
+        """Return who holds the lock."""
+        state = self.target.read_state()
+        return state.lock if state else None
+
+    def hold(self, message: str = "") -> LockInfo:
+        """Take the lock by hand."""
+        return engine.hold(self.target, message, self.lock)
+
+    def release_lock(self, id_: str | None = None) -> LockInfo | None:
+        """Release a lock that was taken by hand; return it."""
+        return engine.release_lock(self.target, id_)

@@ -1,0 +1,1 @@
+"""A project: its folder, the places of its objects, its settings."""

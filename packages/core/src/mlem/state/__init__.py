@@ -1,0 +1,1 @@
+"""States of deployments: what is on record, who may change it, and where it is kept."""

@@ -1,0 +1,264 @@
+"""The lease over any store: state and lock are one object, changed by compare-and-swap alone.
+
+Whoever writes expects the version of its own last write, so a holder that was paused, cut off or believed dead loses its next
+write: no clock of another machine is ever looked at.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from mlem.state.clock import Clock
+from mlem.state.lock_owner import is_dead, locked_by
+from mlem.state.manager import ABSENT, Check, Store, Waiting
+from mlem.state.retrying import pause_s
+from mlem.state.session import Session
+from mlem.state.state import LockInfo, State
+from mlem_model.errors import ConflictError, LockedError, MlemError
+
+LONGEST_POLL_S = 1.0
+
+
+class Lease(Session):
+    """A session whose lock is in the state itself, and has to be renewed.
+
+    Args:
+        store: Where the state is.
+        name: The deployment's name in its project.
+        lock: Who holds it.
+        state: The state as read; None when there is none.
+        version: The version of what was read.
+        clock: Counts the seconds since the last renewal.
+    """
+
+    def __init__(self, store: Store, name: str, lock: LockInfo, state: State | None, version: str, clock: Clock) -> None:
+        from threading import RLock  # late: only what changes a shared state has a second thread
+
+        super().__init__(store, name, lock, state, version)
+        self._clock = clock
+        self._mutex = RLock()
+        self._renewed = clock.monotonic()
+        self._lost: LockedError | None = None
+        self._open = False
+
+    def acquire(self, state: State) -> None:
+        """Write the lock into a state, expecting the version that was read.
+
+        Raises:
+            ConflictError: Somebody else was faster.
+        """
+        with self._mutex:
+            self._write_alive(state)
+
+    def renew(self) -> None:
+        """Write a sign of life.
+
+        Raises:
+            LockedError: Somebody else took the lock over.
+            StateUnknownError: The store does not answer.
+        """
+        with self._mutex:
+            if self._open and self.state is not None:
+                self._write(self.state, self.lock)
+
+    def guard(self) -> None:
+        """Check that the lock is still ours, before an action on a platform; renew it when it is about to expire.
+
+        Raises:
+            LockedError: Somebody else took the lock over.
+            StateUnknownError: The store does not answer, and the lock may be somebody else's by now.
+        """
+        with self._mutex:
+            if self._lost is not None:
+                raise self._lost
+            if self._clock.monotonic() - self._renewed > self.lock.ttl_s * 5 / 6:
+                self.renew()
+
+    def erase(self) -> None:
+        """Delete the state."""
+        with self._mutex:
+            try:
+                super().erase()
+            except ConflictError as error:
+                raise self._lose() from error
+            self._open = False
+
+    def release(self) -> None:
+        """Take the lock out of the state, unless somebody else has it; when the store does not answer, it expires by itself."""
+        with self._mutex:
+            try:
+                if self._lost is None and (self._open or self._unheard is not None):
+                    super().release()
+            finally:
+                self._open = False
+
+    def hold(self, state: State) -> None:
+        """Write the lock into a state, to stay there after this session: it was taken by hand."""
+        with self._mutex:
+            self._write(state, self.lock)
+            self._manual = self.lock
+
+    def _write(self, state: State, lock: LockInfo | None) -> State:
+        with self._mutex:
+            if self._lost is not None:
+                raise self._lost
+            try:
+                if lock is self.lock:
+                    return self._write_alive(state)
+                written = super()._write(_with_nonce(state), lock)
+            except ConflictError as error:
+                raise self._lose() from error
+            self._open = False
+            return written
+
+    def _write_alive(self, state: State) -> State:
+        """Write with the lock, which counts its writes: each is a sign of life."""
+        begun = self._clock.monotonic()
+        self.lock = self.lock.model_copy(update={"renewal": self.lock.renewal + 1})
+        written = super()._write(_with_nonce(state), self.lock)
+        # From before the request: others may count from the moment at which it landed.
+        self._renewed, self._open = begun, True
+        return written
+
+    def _lose(self) -> LockedError:
+        """Note that the lock is gone, and say to whom."""
+        try:
+            found = self.store.read(self.name)
+            holder = State.from_bytes(found.data, self.store.where(self.name)).lock if found else None
+        except MlemError:
+            holder = None
+        taken = f"was taken over by {holder.describe()}" if holder else "was released, or taken over, by somebody else"
+        self._open = False
+        self._lost = LockedError(
+            f'the lock of "{self.name}" {taken}',
+            code="lock-lost",
+            hint=f"what was done before that is on record: mlem deployment status {self.name}, then run again",
+        )
+        return self._lost
+
+
+def _with_nonce(state: State) -> State:
+    return state.model_copy(update={"nonce": os.urandom(8).hex()})
+
+
+@dataclass(frozen=True)
+class _Watch:
+    """The version that a waiter saw, and since when on its own clock: each sign of life of a holder makes another version."""
+
+    version: str
+    since: float
+
+
+def acquire(
+    store: Store,
+    name: str,
+    lock: LockInfo,
+    *,
+    timeout_s: float,
+    waiting: Waiting | None = None,
+    initial: State | None = None,
+    check: Check | None = None,
+    clock: Clock | None = None,
+) -> Lease:
+    """Get the lease of a state; see `mlem.state.manager.StateManager.session` for the arguments.
+
+    Raises:
+        LockedError: Another holder did not finish in time, or the lock was taken by hand.
+    """
+    clock = clock or Clock()
+    begun = clock.monotonic()
+    watch: _Watch | None = None
+    for attempt in itertools.count():
+        found = store.read(name)
+        state = State.from_bytes(found.data, store.where(name)) if found else None
+        if state is not None and check is not None:
+            check(state)
+        held = state.lock if state is not None else None
+        lease = Lease(store, name, lock, state, found.version if found else ABSENT, clock)
+        wanted = state or initial
+        if wanted is None:
+            return lease
+        if held is not None and held.manual and held.id != lock.id:
+            raise locked_by(name, held)
+        if found is not None and held is not None and (watch is None or watch.version != found.version):
+            first = watch is None
+            watch = _Watch(found.version, clock.monotonic())
+            if first and waiting is not None and timeout_s > 0 and not _is_free(held, lock, watch, clock):
+                waiting(held)
+        if held is None or _is_free(held, lock, watch, clock):
+            try:
+                lease.acquire(wanted)
+                return lease
+            except ConflictError:
+                held = None  # somebody was faster: look again
+            except (KeyboardInterrupt, SystemExit):
+                lease.release()  # it may have landed
+                raise
+        left = begun + timeout_s - clock.monotonic()
+        if left <= 0:
+            raise locked_by(name, held or (state.lock if state is not None else None))
+        clock.sleep(min(left, pause_s(attempt, LONGEST_POLL_S if held is not None else LONGEST_POLL_S / 2)))
+    raise AssertionError("unreachable")
+
+
+def _is_free(held: LockInfo, lock: LockInfo, watch: _Watch | None, clock: Clock) -> bool:
+    """Say whether a lock in a state may be taken: held for us by hand, or by somebody who is dead."""
+    if held.manual and held.id == lock.id and held.operation == "hold":
+        return True
+    if is_dead(held.model_copy(update={"manual": False})):
+        return True
+    return watch is not None and clock.monotonic() - watch.since > held.ttl_s
+
+
+@contextmanager
+def leased(
+    store: Store,
+    name: str,
+    lock: LockInfo,
+    *,
+    timeout_s: float,
+    waiting: Waiting | None = None,
+    initial: State | None = None,
+    check: Check | None = None,
+) -> Iterator[Lease]:
+    """Hold the lease of a state for as long as the context lasts, and renew it from a thread; see `acquire`."""
+    from threading import Event, Thread
+
+    lease = acquire(store, name, lock, timeout_s=timeout_s, waiting=waiting, initial=initial, check=check)
+    ended = Event()
+
+    def renew() -> None:
+        while not ended.wait(lock.ttl_s / 3):
+            try:
+                lease.renew()
+            except LockedError:
+                return  # the run finds out by its next guard or write
+            except MlemError:
+                continue  # the store may answer next time; the guard knows how old the last renewal is
+
+    if lease.state is not None:
+        Thread(target=renew, name=f"mlem-lease-{name}", daemon=True).start()
+    try:
+        yield lease
+    finally:
+        ended.set()
+        lease.release()
+
+
+def break_lease(store: Store, name: str, lock: LockInfo) -> None:
+    """Take a lock out of a state, whoever holds it; see `mlem.state.manager.StateManager.release`."""
+    found = store.read(name)
+    state = State.from_bytes(found.data, store.where(name)) if found else None
+    if found is None or state is None or state.lock is None:
+        return
+    if state.lock.id != lock.id:
+        raise ConflictError(
+            f'the lock of "{name}" is another one by now: {state.lock.describe()}',
+            code="other-lock",
+            hint=f"mlem deployment lock show {name}",
+        )
+    store.write(name, _with_nonce(state.model_copy(update={"lock": None})).to_bytes(), found.version)
