@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from mlem_server.overwritten import expect_core
+from mlem_server.process.installation import expect_core
 
 
 def main() -> int:

@@ -28,12 +28,12 @@ from mlem_server.limits import Limits
 from mlem_server.metrics import CONTENT_TYPE, Metrics
 from mlem_server.openapi import openapi
 from mlem_server.page import page_files
+from mlem_server.process.file_watch import Watches
 from mlem_server.readiness import LOADING, READY, STOPPING, Readiness
 from mlem_server.request import ALWAYS_BYTES, Request, overloaded
 from mlem_server.responses import HTML, Response, error_response, json_response, to_json
 from mlem_server.settings import Settings
 from mlem_server.unpacker import Unpacker
-from mlem_server.watches import Watches
 
 if TYPE_CHECKING:
     from mlem_server.traces import Traces

@@ -12,8 +12,8 @@ from mlem.errors import UserError
 from mlem.files import unusable
 from mlem.protection import TLS_KEY_VARIABLE, TLS_VARIABLE, TOKEN_FILE_VARIABLE, TOKENS_VARIABLE, tokens_in
 from mlem_server.errors import HttpError
+from mlem_server.process.file_watch import Watch
 from mlem_server.settings import Settings
-from mlem_server.watches import Watch
 
 
 def read_tokens(file: Path | None, environment: Mapping[str, str]) -> tuple[str, ...]:

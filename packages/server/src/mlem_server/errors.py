@@ -39,7 +39,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mlem.errors import DataError, MlemError, UserError
-from mlem_server.exits import HANG_EXIT_CODE
+from mlem_server.process.exit_codes import HANG_EXIT_CODE
 
 
 class HttpError(MlemError):

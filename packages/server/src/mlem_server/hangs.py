@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from mlem_server.errors import HttpError
-from mlem_server.heartbeat import PatientClock
+from mlem_server.process.heartbeat import PatientClock
 from mlem_server.readiness import READY, Readiness
 
 if TYPE_CHECKING:

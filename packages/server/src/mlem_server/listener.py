@@ -9,8 +9,8 @@ import ssl
 from pathlib import Path
 
 from mlem.errors import PlatformError, UserError
+from mlem_server.process.file_watch import Watch
 from mlem_server.settings import Settings
-from mlem_server.watches import Watch
 
 BACKLOG = 2048
 

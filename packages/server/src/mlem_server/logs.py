@@ -8,7 +8,7 @@ import logging
 import sys
 import time
 
-from mlem_server.exits import HANG_SIGNAL
+from mlem_server.process.exit_codes import HANG_SIGNAL
 
 
 class EventFormatter(logging.Formatter):

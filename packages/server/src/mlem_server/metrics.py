@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest, values
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 
-from mlem_server.exits import how
+from mlem_server.process.exit_codes import how
 
 if TYPE_CHECKING:
     from mlem_server.dispatch import Job

@@ -20,12 +20,12 @@ from mlem_server.acceptor import Acceptor
 from mlem_server.app import App
 from mlem_server.connections import Connections
 from mlem_server.errors import ModelHangsError
-from mlem_server.heartbeat import beats_on
 from mlem_server.listener import address_of, certificate_watch, is_open, listen, tls_context
 from mlem_server.loading import load, metadata_path, read_model
 from mlem_server.logs import configure_logs
+from mlem_server.process.heartbeat import beats_on
+from mlem_server.process.signals import has_terminal
 from mlem_server.settings import Settings
-from mlem_server.signals import has_terminal
 
 log = logging.getLogger("mlem.server")
 

@@ -12,7 +12,7 @@ from typing import IO, TYPE_CHECKING
 
 from mlem.arrow_bounds import check_stream, check_table, too_large
 from mlem.errors import UserError
-from mlem_server.memory import share_it_with_arrow
+from mlem_server.process.memory import share_it_with_arrow
 from mlem_server.unpacking import ANSWER, ARROW, DAMAGED, MISSING, PARQUET, QUESTION, TOO_LARGE, UNPACKED
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ import signal
 import time
 from collections.abc import Callable
 
-from mlem_server.exits import HANG_SIGNAL
+from mlem_server.process.exit_codes import HANG_SIGNAL
 
 _READ_BYTES = 65536
 _DUMP_S = 5.0

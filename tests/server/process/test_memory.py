@@ -1,4 +1,4 @@
-"""Tests of `mlem_server.memory`: what the C library itself says of its heaps."""
+"""Tests of `mlem_server.process.memory`: what the C library itself says of its heaps."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import pytest
 
 SCRIPT = """
 import ctypes, sys, threading
-from mlem_server.memory import share_one_heap
+from mlem_server.process.memory import share_one_heap
 
 share_one_heap()
 kept = []
