@@ -28,7 +28,7 @@ OF_THE_SERVER = {
             "mlem_server.process.exit_codes.exit_code",
             "mlem_server.process.exit_codes.words",
         ),
-        *("mlem_server.logs.configure_logs", "mlem_server.new_callers.ignore_callers"),
+        *("mlem_server.telemetry.logs.configure_logs", "mlem_server.http.syn_filter.ignore_callers"),
         *("mlem_server.process.signals.Signals", "mlem_server.process.signals.ended"),
     )
 }

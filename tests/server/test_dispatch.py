@@ -16,8 +16,8 @@ from mlem.wire import NPY
 from mlem_server.batch_window import LONGEST_S, BatchWindow
 from mlem_server.dispatch import Dispatcher, Job
 from mlem_server.endpoint import Endpoint
-from mlem_server.errors import HttpError, ModelFailedError
-from mlem_server.responses import Response
+from mlem_server.http.errors import HttpError, ModelFailedError
+from mlem_server.http.response import Response
 
 NUMBER, ROWS = infer(1), infer(numpy.zeros((2, 2)))
 ONE = Endpoint("predict", Method(name="__call__", args=(Argument(name="x", data_type=NUMBER),), returns=NUMBER))

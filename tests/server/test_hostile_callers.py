@@ -332,7 +332,7 @@ def test_used_up_files_are_logged_once_and_callers_are_served_again(starter: Sta
 
 
 def test_stopping_ignores_who_comes_too_late(models: Path, tmp_path: Path) -> None:
-    from mlem_server.new_callers import heed_callers, ignore_callers
+    from mlem_server.http.syn_filter import heed_callers, ignore_callers
 
     with socket.create_server(("127.0.0.1", 0)) as listener, contextlib.ExitStack() as stack:
         early = stack.enter_context(socket.create_connection(listener.getsockname(), timeout=10))

@@ -17,7 +17,7 @@ from mlem.errors import UserError
 from mlem.model_types.callable import CallableModel
 from mlem.model_types.sklearn import SklearnModel
 from mlem.saving import save
-from mlem_server.errors import ModelFailedError
+from mlem_server.http.errors import ModelFailedError
 from mlem_server.model_errors import MOST_CHARACTERS, ModelRefusedError, failure, shown
 
 MODEL_TYPES = (SklearnModel, CallableModel)

@@ -20,11 +20,11 @@ from pathlib import Path
 
 from mlem_provider_local.exit_record import ExitRecord
 from mlem_provider_local.log_file import LogWriter
-from mlem_server.logs import configure_logs
-from mlem_server.new_callers import ignore_callers
+from mlem_server.http.syn_filter import ignore_callers
 from mlem_server.process.backoff import Backoff
 from mlem_server.process.exit_codes import HOPELESS, exit_code, words
 from mlem_server.process.signals import Signals, ended
+from mlem_server.telemetry.logs import configure_logs
 
 log = logging.getLogger("mlem.server")
 

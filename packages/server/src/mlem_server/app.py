@@ -13,30 +13,30 @@ from typing import TYPE_CHECKING, Any
 from mlem.interface import Interface
 from mlem.model import Model
 from mlem.wire import ARROW, NPY
-from mlem_server.auth import Tokens
 from mlem_server.calls import Calls, unknown_method
-from mlem_server.content import FILES, content_type
 from mlem_server.dispatch import Dispatcher
 from mlem_server.docs import DOCS_HEADERS, docs_page
 from mlem_server.endpoint import Endpoint
-from mlem_server.errors import HttpError
 from mlem_server.failures import Failures
 from mlem_server.hangs import HangWatch
+from mlem_server.http.auth import Tokens
+from mlem_server.http.content_type import FILES, content_type
+from mlem_server.http.errors import HttpError
+from mlem_server.http.request import ALWAYS_BYTES, Request, overloaded
+from mlem_server.http.response import HTML, Response, error_response, json_response, to_json
 from mlem_server.kserve import KServe
 from mlem_server.kserve_binary import OCTETS
 from mlem_server.limits import Limits
-from mlem_server.metrics import CONTENT_TYPE, Metrics
 from mlem_server.openapi import openapi
 from mlem_server.page import page_files
 from mlem_server.process.file_watch import Watches
 from mlem_server.readiness import LOADING, READY, STOPPING, Readiness
-from mlem_server.request import ALWAYS_BYTES, Request, overloaded
-from mlem_server.responses import HTML, Response, error_response, json_response, to_json
 from mlem_server.settings import Settings
+from mlem_server.telemetry.metrics import CONTENT_TYPE, Metrics
 from mlem_server.unpacker import Unpacker
 
 if TYPE_CHECKING:
-    from mlem_server.traces import Traces
+    from mlem_server.telemetry.traces import Traces
 
 log = logging.getLogger("mlem.server")
 
@@ -90,7 +90,7 @@ class App:
         self._metrics = Metrics(name, model.digest, [*model.methods, "invocations", "infer"])
         self._traces: Traces | None = None
         if settings.traces:
-            from mlem_server.traces import Traces  # late: it takes a while, and most servers send none
+            from mlem_server.telemetry.traces import Traces  # late: it takes a while, and most servers send none
 
             self._traces = Traces(name, model.digest)
         self.dispatcher = Dispatcher(settings.max_queue, settings.max_batch_rows, self._metrics.called, settings.request_timeout_s)

@@ -17,15 +17,15 @@ from mlem_server.decoded_size import size_of
 from mlem_server.decoding import LARGE_BYTES, QUICK, Decoding
 from mlem_server.dispatch import Dispatcher, Outcome, StepsOf
 from mlem_server.endpoint import Call, Endpoint
-from mlem_server.errors import HttpError
 from mlem_server.failures import Failures
+from mlem_server.http.errors import HttpError
+from mlem_server.http.request import Request, overloaded
+from mlem_server.http.response import Response, json_response
 from mlem_server.kserve import Inference, KServe
 from mlem_server.kserve_binary import HEADER
-from mlem_server.metrics import Metrics
-from mlem_server.request import Request, overloaded
-from mlem_server.responses import Response, json_response
 from mlem_server.sagemaker import answer_as_file, answer_headers, call_of, method_of, question_of
 from mlem_server.streaming import Items, Stream, form_of
+from mlem_server.telemetry.metrics import Metrics
 
 Reply = Callable[[Response], None]
 Shape = Callable[[Response], Response]

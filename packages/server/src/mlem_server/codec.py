@@ -16,7 +16,7 @@ import msgspec
 from mlem.data import DataFrameType, DataType, ListType, NdarrayType, PrimitiveType
 from mlem.data_types.scalars import kind_of, limits
 from mlem.model import Method
-from mlem_server.errors import HttpError
+from mlem_server.http.errors import HttpError
 
 Values = dict[str, Any]
 Convert = Callable[[Any], Any]

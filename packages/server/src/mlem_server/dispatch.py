@@ -12,11 +12,11 @@ from typing import Any
 
 from mlem_server.batch_window import BatchWindow
 from mlem_server.endpoint import Call
-from mlem_server.errors import HttpError, ModelFailedError
 from mlem_server.hangs import Patience, Stuck
+from mlem_server.http.errors import HttpError, ModelFailedError
+from mlem_server.http.request import overloaded
+from mlem_server.http.response import Response
 from mlem_server.model_thread import ModelThread
-from mlem_server.request import overloaded
-from mlem_server.responses import Response
 from mlem_server.streaming import Items
 
 Outcome = Response | Items | BaseException

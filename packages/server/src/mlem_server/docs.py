@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from string import Template
 from typing import Any
 
+from mlem_server.http.response import to_json
 from mlem_server.openapi import body_schema
-from mlem_server.responses import to_json
 
 DOCS_HEADERS = {"content-security-policy": "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; frame-ancestors 'none'"}
 

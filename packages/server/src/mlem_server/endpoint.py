@@ -18,13 +18,13 @@ from mlem.data_types.stopping import StoppedError
 from mlem.errors import DataError, MlemError
 from mlem.model import Argument, Method
 from mlem.wire import JSON, dump, formats_of, load, written_as
-from mlem_server.accept import preferred
 from mlem_server.codec import Values, compiled, compiled_value, expect_json, parse_json
 from mlem_server.decoding import LARGE_BYTES
-from mlem_server.errors import HttpError, ModelFailedError, refusal
+from mlem_server.http.errors import HttpError, ModelFailedError, refusal
+from mlem_server.http.negotiation import preferred
+from mlem_server.http.response import Response, to_json
 from mlem_server.limits import NO_LIMITS, Limits
 from mlem_server.model_errors import failure
-from mlem_server.responses import Response, to_json
 from mlem_server.slices import Slices
 from mlem_server.streaming import Form, Items, gathered, gathered_later
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import logging
 
 from mlem.errors import MlemError
-from mlem_server.errors import HttpError, ModelFailedError, refusal
-from mlem_server.metrics import Metrics
+from mlem_server.http.errors import HttpError, ModelFailedError, refusal
+from mlem_server.http.request import Request
+from mlem_server.http.response import Response, error_response
 from mlem_server.model_errors import ModelRefusedError
-from mlem_server.request import Request
-from mlem_server.responses import Response, error_response
+from mlem_server.telemetry.metrics import Metrics
 
 log = logging.getLogger("mlem.server")
 

@@ -10,12 +10,12 @@ from mlem.data_types.sliced import SLICE_ROWS, converted
 from mlem.errors import UserError
 from mlem.wire import JSON
 from mlem_server.codec import Values
-from mlem_server.content import CSV, FILES, csv_form
 from mlem_server.decoding import LARGE_BYTES
 from mlem_server.endpoint import Call, Endpoint, type_of_answer
-from mlem_server.errors import HttpError
-from mlem_server.request import Request
-from mlem_server.responses import Response
+from mlem_server.http.content_type import CSV, FILES, csv_form
+from mlem_server.http.errors import HttpError
+from mlem_server.http.request import Request
+from mlem_server.http.response import Response
 
 if TYPE_CHECKING:
     from mlem.csv_table import CsvReader

@@ -14,10 +14,10 @@ import signal
 import time
 from pathlib import Path
 
-from mlem_server.logs import configure_logs
 from mlem_server.process.exit_codes import HANG_EXIT_CODE, exit_code, words
 from mlem_server.process.heartbeat import PatientClock, Pulse
 from mlem_server.process.signals import Signals, ended
+from mlem_server.telemetry.logs import configure_logs
 
 log = logging.getLogger("mlem.server")
 

@@ -7,13 +7,13 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from mlem_server.errors import HttpError
+from mlem_server.http.errors import HttpError
 from mlem_server.process.heartbeat import PatientClock
 from mlem_server.readiness import READY, Readiness
 
 if TYPE_CHECKING:
     from mlem_server.dispatch import Dispatcher, Job
-    from mlem_server.metrics import Metrics
+    from mlem_server.telemetry.metrics import Metrics
 
 log = logging.getLogger("mlem.server")
 

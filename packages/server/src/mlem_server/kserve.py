@@ -20,9 +20,9 @@ from mlem.data_types.base import name_of
 from mlem.data_types.scalars import kind_of
 from mlem.model import Model
 from mlem_server.endpoint import Call, Endpoint, type_of_answer
-from mlem_server.errors import HttpError
+from mlem_server.http.errors import HttpError
+from mlem_server.http.response import Response, to_json
 from mlem_server.kserve_binary import EXTENSION, HEADER, OCTETS, join, split, wanted
-from mlem_server.responses import Response, to_json
 from mlem_server.sagemaker import DEFAULT_METHOD
 
 PLATFORM = "mlem"

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from mlem_server.codec import parse_json
-from mlem_server.errors import HttpError
+from mlem_server.http.errors import HttpError
 from mlem_server.limits import NO_LIMITS, Limits
 
 EXTENSION = "binary_tensor_data"

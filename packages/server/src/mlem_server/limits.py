@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from mlem_server.errors import HttpError
+from mlem_server.http.errors import HttpError
 
 if TYPE_CHECKING:
     import pyarrow

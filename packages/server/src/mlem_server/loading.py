@@ -20,7 +20,7 @@ from mlem.saving import load_model
 from mlem.trust import SAMPLES, Trust
 from mlem.yaml_file import read_mapping
 from mlem_server.endpoint import Endpoint
-from mlem_server.errors import ModelFailedError
+from mlem_server.http.errors import ModelFailedError
 
 log = logging.getLogger("mlem.server")
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from mlem.errors import DataError
-from mlem_server.errors import HttpError, ModelFailedError
+from mlem_server.http.errors import HttpError, ModelFailedError
 from mlem_server.invalid_input import invalid_input
 
 MOST_CHARACTERS = 500

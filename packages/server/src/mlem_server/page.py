@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import importlib.resources
 
-from mlem_server.responses import HTML, Response
+from mlem_server.http.response import HTML, Response
 
 _TYPES = {"html": HTML, "css": b"text/css; charset=utf-8", "js": b"text/javascript; charset=utf-8"}
 _HEADERS = {

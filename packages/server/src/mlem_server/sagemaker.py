@@ -16,10 +16,10 @@ from collections.abc import Mapping
 from mlem.call_arguments import arguments_of
 from mlem.model import Method
 from mlem.wire import JSON
-from mlem_server.content import FILES
 from mlem_server.endpoint import Call, Endpoint
 from mlem_server.file_calls import answer_as_file, call_of_file
-from mlem_server.request import Request
+from mlem_server.http.content_type import FILES
+from mlem_server.http.request import Request
 
 __all__ = ["answer_as_file", "answer_headers", "arguments_of", "call_of", "method_of", "question_of"]
 

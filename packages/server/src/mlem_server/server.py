@@ -16,16 +16,16 @@ from typing import Any
 
 from mlem.errors import WaitTimeoutError
 from mlem.protection import TOKENS_VARIABLE
-from mlem_server.acceptor import Acceptor
 from mlem_server.app import App
-from mlem_server.connections import Connections
-from mlem_server.errors import ModelHangsError
-from mlem_server.listener import address_of, certificate_watch, is_open, listen, tls_context
+from mlem_server.http.acceptor import Acceptor
+from mlem_server.http.connections import Connections
+from mlem_server.http.errors import ModelHangsError
+from mlem_server.http.listener import address_of, certificate_watch, is_open, listen, tls_context
 from mlem_server.loading import load, metadata_path, read_model
-from mlem_server.logs import configure_logs
 from mlem_server.process.heartbeat import beats_on
 from mlem_server.process.signals import has_terminal
 from mlem_server.settings import Settings
+from mlem_server.telemetry.logs import configure_logs
 
 log = logging.getLogger("mlem.server")
 

@@ -20,10 +20,10 @@ from mlem.answering import encode_answer
 from mlem.calling import MOST_ITEMS
 from mlem.data import ListType, UnspecifiedType
 from mlem.wire import JSON
-from mlem_server.accept import preferred
-from mlem_server.errors import ModelFailedError
+from mlem_server.http.errors import ModelFailedError
+from mlem_server.http.negotiation import preferred
+from mlem_server.http.response import Response, to_json
 from mlem_server.model_errors import failure
-from mlem_server.responses import Response, to_json
 
 if TYPE_CHECKING:
     from mlem_server.endpoint import Call

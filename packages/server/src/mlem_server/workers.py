@@ -14,16 +14,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from mlem_server.listener import address_of, listen
-from mlem_server.logs import configure_logs, report_faults
-from mlem_server.metrics import MULTIPROCESS_VARIABLE, Ends, forget_live, shared_folder
-from mlem_server.new_callers import heed_callers, ignore_callers
+from mlem_server.http.listener import address_of, listen
+from mlem_server.http.syn_filter import heed_callers, ignore_callers
 from mlem_server.process.backoff import Backoff
 from mlem_server.process.exit_codes import HOPELESS, exit_code, words
 from mlem_server.process.heartbeat import PatientClock, Pulse
 from mlem_server.process.signals import Signals, ended, has_terminal
 from mlem_server.server import SIGNALS
 from mlem_server.settings import Settings
+from mlem_server.telemetry.logs import configure_logs, report_faults
+from mlem_server.telemetry.metrics import MULTIPROCESS_VARIABLE, Ends, forget_live, shared_folder
 
 log = logging.getLogger("mlem.server")
 

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from mlem.errors import NotFoundError, UserError
-from mlem_server.auth import check_token, read_tokens
-from mlem_server.errors import HttpError
+from mlem_server.http.auth import check_token, read_tokens
+from mlem_server.http.errors import HttpError
 
 
 def test_tokens_come_from_the_file_first(tmp_path: Path) -> None:

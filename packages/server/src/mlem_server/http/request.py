@@ -10,10 +10,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
-from mlem_server.errors import HttpError
+from mlem_server.http.errors import HttpError
 
 if TYPE_CHECKING:
-    from mlem_server.responses import Response
+    from mlem_server.http.response import Response
 
     Reply = Callable[[Response], None]
     Handler = Callable[["Request", Reply], None]

@@ -7,9 +7,9 @@ import time
 from email.utils import formatdate
 from typing import TYPE_CHECKING
 
-from mlem_server.connection import Connection
-from mlem_server.request import too_many
-from mlem_server.responses import Response
+from mlem_server.http.connection import Connection
+from mlem_server.http.request import too_many
+from mlem_server.http.response import Response
 from mlem_server.settings import Settings
 
 if TYPE_CHECKING:

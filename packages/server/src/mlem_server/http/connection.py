@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING, cast
 
 import httptools
 
-from mlem_server.errors import HttpError
-from mlem_server.reading import MAX_PIPELINED, Phase, RequestReader
-from mlem_server.request import Request
-from mlem_server.responses import Response
+from mlem_server.http.errors import HttpError
+from mlem_server.http.request import Request
+from mlem_server.http.request_reader import MAX_PIPELINED, Phase, RequestReader
+from mlem_server.http.response import Response
 from mlem_server.streaming import Kind, Piece, Stream
 
 if TYPE_CHECKING:
-    from mlem_server.connections import Connections
+    from mlem_server.http.connections import Connections
 
 LINGER_S = 2.0
 _ONE_WRITE_BYTES = 64 * 1024

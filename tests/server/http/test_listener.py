@@ -7,7 +7,7 @@ import socket
 import pytest
 
 from mlem.errors import UserError
-from mlem_server.listener import address_of, listen
+from mlem_server.http.listener import address_of, listen
 from mlem_server.settings import Settings
 
 

@@ -10,8 +10,8 @@ import time
 from typing import Any
 
 from mlem.errors import PluginError
-from mlem_server.request import Request
-from mlem_server.responses import Response
+from mlem_server.http.request import Request
+from mlem_server.http.response import Response
 
 
 class Traces:

@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, Any, cast
 
 import httptools
 
-from mlem_server.errors import HttpError
-from mlem_server.head import bad_version, check_head, joined
-from mlem_server.request import ALWAYS_BYTES, Request, overloaded, too_large
-from mlem_server.responses import Response
+from mlem_server.http.errors import HttpError
+from mlem_server.http.head import bad_version, check_head, joined
+from mlem_server.http.request import ALWAYS_BYTES, Request, overloaded, too_large
+from mlem_server.http.response import Response
 
 if TYPE_CHECKING:
-    from mlem_server.connections import Connections
+    from mlem_server.http.connections import Connections
 
 MAX_PIPELINED = 8
 _CHUNK_BYTES = 24

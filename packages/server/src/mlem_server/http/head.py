@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from mlem_server.errors import HttpError
+from mlem_server.http.errors import HttpError
 
 _ONCE = frozenset(
     {b"host", b"content-type", b"content-length", b"content-encoding", b"authorization", b"expect", b"inference-header-content-length"}

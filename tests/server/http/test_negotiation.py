@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from mlem_server.accept import preferred
+from mlem_server.http.negotiation import preferred
 
 JSON, CSV, ARROW = "application/json", "text/csv", "application/vnd.apache.arrow.stream"
 

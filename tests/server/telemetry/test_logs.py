@@ -3,7 +3,7 @@ from __future__ import annotations
 import logging
 import re
 
-from mlem_server.logs import EventFormatter
+from mlem_server.telemetry.logs import EventFormatter
 
 
 def test_every_event_begins_with_its_time_and_other_lines_with_a_bar() -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from mlem_server.errors import HttpError
+from mlem_server.http.errors import HttpError
 
 if TYPE_CHECKING:
     from mlem_server.streaming import Stream

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from mlem.errors import UserError
 from mlem.wire import ARROW, JSON, NPY
-from mlem_server.errors import HttpError
+from mlem_server.http.errors import HttpError
 
 if TYPE_CHECKING:
     from mlem.csv_text import CsvForm

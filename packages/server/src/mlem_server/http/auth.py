@@ -11,7 +11,7 @@ from pathlib import Path
 from mlem.errors import UserError
 from mlem.files import unusable
 from mlem.protection import TLS_KEY_VARIABLE, TLS_VARIABLE, TOKEN_FILE_VARIABLE, TOKENS_VARIABLE, tokens_in
-from mlem_server.errors import HttpError
+from mlem_server.http.errors import HttpError
 from mlem_server.process.file_watch import Watch
 from mlem_server.settings import Settings
 
