@@ -13,27 +13,28 @@ from typing import TYPE_CHECKING, Any
 from mlem.interface import Interface
 from mlem.model import Model
 from mlem.wire import ARROW, NPY
-from mlem_server.calls import Calls, unknown_method
-from mlem_server.dispatch import Dispatcher
-from mlem_server.docs import DOCS_HEADERS, docs_page
-from mlem_server.endpoint import Endpoint
-from mlem_server.failures import Failures
-from mlem_server.hangs import HangWatch
+from mlem_server.http.application import Application
 from mlem_server.http.auth import Tokens
 from mlem_server.http.content_type import FILES, content_type
-from mlem_server.http.errors import HttpError
-from mlem_server.http.request import ALWAYS_BYTES, Request, overloaded
+from mlem_server.http.errors import HttpError, overloaded
+from mlem_server.http.request import ALWAYS_BYTES, Request
 from mlem_server.http.response import HTML, Response, error_response, json_response, to_json
-from mlem_server.kserve import KServe
-from mlem_server.kserve_binary import OCTETS
-from mlem_server.limits import Limits
-from mlem_server.openapi import openapi
-from mlem_server.page import page_files
+from mlem_server.inference.dispatch import Dispatcher
+from mlem_server.inference.endpoint import Endpoint
+from mlem_server.inference.failures import Failures
+from mlem_server.inference.hangs import HangWatch
+from mlem_server.inference.limits import Limits
+from mlem_server.inference.readiness import LOADING, READY, STOPPING, Readiness
+from mlem_server.inference.unpacker import Unpacker
+from mlem_server.pages.docs import DOCS_HEADERS, docs_page
+from mlem_server.pages.home import page_files
+from mlem_server.pages.openapi import openapi
 from mlem_server.process.file_watch import Watches
-from mlem_server.readiness import LOADING, READY, STOPPING, Readiness
+from mlem_server.protocols.calls import Calls, unknown_method
+from mlem_server.protocols.kserve import KServe
+from mlem_server.protocols.kserve_binary import OCTETS
 from mlem_server.settings import Settings
 from mlem_server.telemetry.metrics import CONTENT_TYPE, Metrics
-from mlem_server.unpacker import Unpacker
 
 if TYPE_CHECKING:
     from mlem_server.telemetry.traces import Traces
@@ -64,7 +65,7 @@ class Route:
     more: Collection[str] = ()
 
 
-class App:
+class App(Application):
     """The application.
 
     Args:
@@ -223,13 +224,17 @@ class App:
             request.cancel()
             request.cancel = None
 
-    def look(self) -> None:
+    def connected(self, count: int) -> None:
+        """Note how many connections there are: who has the only one need not wait for others."""
+        self.dispatcher.alone = count == 1
+
+    def tick(self) -> None:
         """Look after calls that wait, after a model that hangs, and after files that may have changed; see `Dispatcher.look`."""
         self.dispatcher.look()
         self.readiness = self.hangs.look(self.readiness, self.dispatcher)
         self.watches.look()
 
-    def late(self, seconds: float) -> None:
+    def loop_was_late(self, seconds: float) -> None:
         """Note by how much the event loop was late."""
         self._metrics.loop_was_late(seconds)
 

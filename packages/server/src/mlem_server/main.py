@@ -37,12 +37,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         settings = settings_of(options, os.environ)
         # late: --help and a wrong option need no server
         if options.workers > 1:
-            from mlem_server.workers import Workers
+            from mlem_server.supervision.workers import Workers
 
             return Workers(given, options.workers, settings).run()
-        from mlem_server.guard import guarded
         from mlem_server.process.memory import share_one_heap
         from mlem_server.process.signals import has_terminal
+        from mlem_server.supervision.guard import guarded
         from mlem_server.telemetry.logs import report_faults
 
         if settings.beat_fd is None:

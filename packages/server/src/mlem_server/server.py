@@ -19,11 +19,11 @@ from mlem.protection import TOKENS_VARIABLE
 from mlem_server.app import App
 from mlem_server.http.acceptor import Acceptor
 from mlem_server.http.connections import Connections
-from mlem_server.http.errors import ModelHangsError
 from mlem_server.http.listener import address_of, certificate_watch, is_open, listen, tls_context
-from mlem_server.loading import load, metadata_path, read_model
+from mlem_server.inference.errors import ModelHangsError
+from mlem_server.inference.loading import load, metadata_path, read_model
 from mlem_server.process.heartbeat import beats_on
-from mlem_server.process.signals import has_terminal
+from mlem_server.process.signals import STOP_SIGNALS, has_terminal
 from mlem_server.settings import Settings
 from mlem_server.telemetry.logs import configure_logs
 
@@ -31,7 +31,6 @@ log = logging.getLogger("mlem.server")
 
 _AFTER_HANG_S = 2.0
 """Who waits has been answered by then: this is for who has not sent all of a request."""
-SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
 def serve(model: str | Path, settings: Settings | None = None) -> None:
@@ -92,7 +91,7 @@ async def _run(app: App, listener: socket.socket, settings: Settings, load: Call
         log.info("%s: finishing %d requests in flight", signal.Signals(number).name, connections.in_flight())
         stopping.set()
 
-    for number in SIGNALS:
+    for number in STOP_SIGNALS:
         loop.add_signal_handler(number, stop, number)
     app.hangs.on_hang = stopping.set
     if settings.beat_fd is not None:

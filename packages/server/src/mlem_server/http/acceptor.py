@@ -8,14 +8,10 @@ import logging
 import socket
 import ssl
 import time
-from typing import TYPE_CHECKING
 
-from mlem_server.http.errors import HttpError
-from mlem_server.http.request import too_many
+from mlem_server.http.connections import Connections
+from mlem_server.http.errors import HttpError, too_many
 from mlem_server.http.syn_filter import heed_callers, ignore_callers
-
-if TYPE_CHECKING:
-    from mlem_server.http.connections import Connections
 
 log = logging.getLogger("mlem.server")
 

@@ -6,25 +6,39 @@ Source of the rules: RFC 9112, https://www.rfc-editor.org/rfc/rfc9112 (HTTP/1.1)
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING, cast
+from time import monotonic
+from typing import Protocol, cast
 
 import httptools
 
+from mlem_server.http.application import Application
 from mlem_server.http.errors import HttpError
 from mlem_server.http.request import Request
 from mlem_server.http.request_reader import MAX_PIPELINED, Phase, RequestReader
-from mlem_server.http.response import Response
-from mlem_server.streaming import Kind, Piece, Stream
-
-if TYPE_CHECKING:
-    from mlem_server.http.connections import Connections
+from mlem_server.http.response import Kind, Piece, Response, Stream
+from mlem_server.settings import Settings
 
 LINGER_S = 2.0
 _ONE_WRITE_BYTES = 64 * 1024
 
-Reply = Callable[[Response], None]
+
+class Owner(Protocol):
+    """All connections, as each of them sees them.
+
+    Attributes:
+        stopping: Whether every answer is the last of its connection.
+        date: The header of this name, whole.
+    """
+
+    stopping: bool
+    date: bytes
+
+    def add(self, connection: Connection) -> None:
+        """Count a connection that was made."""
+
+    def remove(self, connection: Connection) -> None:
+        """Count out a connection that was lost."""
 
 
 class Connection(RequestReader):
@@ -33,14 +47,17 @@ class Connection(RequestReader):
     Nothing on it costs a task or a timer of its own: `Connections` looks at the deadlines of all, a few times a second.
 
     Args:
-        owner: All connections, with the application and the settings.
+        app: Answers requests.
+        settings: Limits.
+        owner: All connections.
 
     Attributes:
         deadline: When the caller has to have got further, in seconds of the loop's clock.
     """
 
-    def __init__(self, owner: Connections) -> None:
-        super().__init__(owner)
+    def __init__(self, app: Application, settings: Settings, owner: Owner) -> None:
+        super().__init__(app, settings)
+        self._owner = owner
         self._drained = True
         self._closing = False
         self._streamed: tuple[Request, Stream] | None = None  # the one that waits until its caller has read
@@ -51,7 +68,7 @@ class Connection(RequestReader):
         """See `asyncio.BaseProtocol`."""
         self._transport = cast("asyncio.Transport", transport)
         self._parser = httptools.HttpRequestParser(self)
-        self.deadline = self._owner.now() + self._settings.keep_alive_s
+        self.deadline = monotonic() + self._settings.keep_alive_s
         self._owner.add(self)
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -60,7 +77,7 @@ class Connection(RequestReader):
         self._owner.remove(self)
         for request in (self._request, self._current, *self._pipeline):
             if request is not None:
-                self._owner.forget(request)
+                self._app.forget(request)
         self._request = self._current = None
         self._pipeline.clear()
         self._parts.clear()
@@ -78,7 +95,7 @@ class Connection(RequestReader):
     def pause_writing(self) -> None:
         """See `asyncio.BaseProtocol`: the caller reads slowly."""
         self._drained = False
-        self.deadline = self._owner.now() + self._settings.request_timeout_s
+        self.deadline = monotonic() + self._settings.request_timeout_s
 
     def resume_writing(self) -> None:
         """See `asyncio.BaseProtocol`."""
@@ -109,7 +126,7 @@ class Connection(RequestReader):
 
     def _fail(self, error: HttpError) -> None:
         """Answer what is no request; the connection ends with it."""
-        request = self._request or Request("GET", self._target, self._headers, False, self._owner.now())
+        request = self._request or Request("GET", self._target, self._headers, False, monotonic())
         self._request = None
         request.keep_alive = False
         self._phase = Phase.ENDED
@@ -117,7 +134,7 @@ class Connection(RequestReader):
         if request.sent:
             self._end()
             return
-        request.response = self._owner.refused(error)
+        request.response = self._app.refused(error)
         self._pipeline.append(request)
         self._next()
 
@@ -128,11 +145,11 @@ class Connection(RequestReader):
             if len(self._pipeline) == MAX_PIPELINED - 1:
                 self._transport.resume_reading()
             self._current = request
-            self.deadline = self._owner.now() + self._settings.request_timeout_s
+            self.deadline = monotonic() + self._settings.request_timeout_s
             if request.response is not None:
                 self._reply(request, request.response)
             else:
-                self._owner.handle(request, partial(self._reply, request))
+                self._app.handle(request, partial(self._reply, request))
 
     def _reply(self, request: Request, response: Response) -> None:
         if request is not self._current:
@@ -164,7 +181,7 @@ class Connection(RequestReader):
         else:
             self._transport.write(head)
             self._transport.write(response.body)
-        self._owner.answered(request, response)
+        self._app.answered(request, response)
 
     def _begin(self, request: Request, response: Response, stream: Stream) -> None:
         """Answer with a stream: what is there of it, and then piece by piece, as the caller reads."""
@@ -176,7 +193,7 @@ class Connection(RequestReader):
 
     def _pull(self, request: Request, stream: Stream) -> None:
         self._streamed = None
-        self.deadline = self._owner.now() + self._settings.request_timeout_s
+        self.deadline = monotonic() + self._settings.request_timeout_s
         if self._drained:
             stream.pull(partial(self._take, request, stream))
         else:
@@ -198,7 +215,7 @@ class Connection(RequestReader):
             self._transport.write(b"0\r\n\r\n")
         request.keep_alive = request.keep_alive and whole and request.chunks
         if request.response is not None:
-            self._owner.answered(request, request.response)
+            self._app.answered(request, request.response)
         self._go_on(request)
 
     def _write_piece(self, request: Request, data: bytes) -> None:
@@ -208,7 +225,7 @@ class Connection(RequestReader):
     def _break_off(self, request: Request, refusal: Response) -> None:
         """Answer a request that takes too long: with the refusal, which of a stream is its last piece."""
         stream = request.response.stream if request.response is not None else None
-        self._owner.forget(request)
+        self._app.forget(request)
         if stream is None:
             self._reply(request, refusal)
             return
@@ -222,7 +239,7 @@ class Connection(RequestReader):
             limit_s = settings.header_timeout_s
         else:
             limit_s = settings.request_timeout_s if phase is Phase.BODY else settings.keep_alive_s
-        self.deadline = self._owner.now() + limit_s
+        self.deadline = monotonic() + limit_s
 
     def _end(self) -> None:
         """Close when the caller has read the answer: closing while data arrives resets the connection, and the answer is lost."""
@@ -232,7 +249,7 @@ class Connection(RequestReader):
         if not unread:
             self._transport.close()
             return
-        self.deadline = self._owner.now() + LINGER_S
+        self.deadline = monotonic() + LINGER_S
         if self._transport.can_write_eof():
             self._transport.write_eof()
 
@@ -263,7 +280,7 @@ class Connection(RequestReader):
         if refusal is not None:
             self._transport.write(refusal.head("-", self._owner.date, close=True) + refusal.body)
             if self._request is not None:
-                self._owner.forget(self._request)
+                self._app.forget(self._request)
                 self._request = None
         self._phase = Phase.ENDED
         self._owner.remove(self)
@@ -276,7 +293,7 @@ class Connection(RequestReader):
             self._transport.abort()
         elif self._current is not None:
             error = HttpError(503, "timed-out", f"no answer within {limit_s:g} s", headers={"retry-after": "1"})
-            self._break_off(self._current, self._owner.refused(error))
+            self._break_off(self._current, self._app.refused(error))
         elif self._phase is Phase.HEAD:
             limit_s = self._settings.header_timeout_s
             self._fail(HttpError(408, "head-timeout", f"the request's head was not complete after {limit_s:g} s"))

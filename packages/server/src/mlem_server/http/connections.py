@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from email.utils import formatdate
-from typing import TYPE_CHECKING
+from time import monotonic
 
+from mlem_server.http.application import Application
 from mlem_server.http.connection import Connection
-from mlem_server.http.request import too_many
+from mlem_server.http.errors import HttpError, too_many
 from mlem_server.http.response import Response
 from mlem_server.settings import Settings
-
-if TYPE_CHECKING:
-    from mlem_server.app import App
 
 _LONGEST_TICK_S = 0.25
 _LAST_CALL_S = 0.5
@@ -31,17 +28,13 @@ class Connections:
         settings: The same.
         stopping: Whether every answer is the last of its connection.
         date: The header of this name, whole.
-        now: The monotonic clock, which is the loop's, in seconds.
     """
 
-    def __init__(self, app: App, settings: Settings) -> None:
+    def __init__(self, app: Application, settings: Settings) -> None:
         self._app = app
         self.settings = settings
         self.stopping = False
         self.date = b""
-        self.now = time.monotonic
-        self.admit, self.handle, self.answered, self.forget = app.admit, app.handle, app.answered, app.forget
-        self.reserve, self.refused = app.reserve, app.refused
         self._all: dict[Connection, None] = {}  # the oldest first
         self._empty = asyncio.Event()
         self._empty.set()
@@ -51,20 +44,24 @@ class Connections:
 
     def accept(self) -> Connection:
         """Return the protocol of a new connection."""
-        return Connection(self)
+        return Connection(self._app, self.settings, self)
 
     def add(self, connection: Connection) -> None:
         """Count a connection that was made."""
         self._all[connection] = None
-        self._app.dispatcher.alone = len(self._all) == 1
+        self._app.connected(len(self._all))
         self._empty.clear()
 
     def remove(self, connection: Connection) -> None:
         """Count out a connection that was lost."""
         self._all.pop(connection, None)
-        self._app.dispatcher.alone = len(self._all) == 1
+        self._app.connected(len(self._all))
         if not self._all:
             self._empty.set()
+
+    def refused(self, error: HttpError) -> Response:
+        """Count the refusal of a caller who does not become a connection; return the answer."""
+        return self._app.refused(error)
 
     @property
     def count(self) -> int:
@@ -86,19 +83,19 @@ class Connections:
                 sending = connection
         if sending is None:
             return False
-        sending.make_room(self.refused(too_many()))
+        sending.make_room(self._app.refused(too_many()))
         return True
 
     async def _tick(self) -> None:
         while True:
             self.date = b"date: %s\r\n" % formatdate(usegmt=True).encode()
-            now = self.now()
-            self._app.look()  # first: who waited behind another's call hears why
+            now = monotonic()
+            self._app.tick()  # first: who waited behind another's call hears why
             for connection in [each for each in self._all if each.deadline < now]:
                 connection.expire()
-            due = self.now() + self._tick_s
+            due = monotonic() + self._tick_s
             await asyncio.sleep(self._tick_s)
-            self._app.late(self.now() - due)
+            self._app.loop_was_late(monotonic() - due)
 
     async def stop(self, timeout_s: float, refusal: Response) -> int:
         """Let what is in flight be finished, and close all connections.
@@ -111,7 +108,7 @@ class Connections:
             How many requests were cut off.
         """
         self.stopping = True
-        soon = self.now() + min(_LAST_CALL_S, timeout_s)
+        soon = monotonic() + min(_LAST_CALL_S, timeout_s)
         for connection in self._all:
             if connection.idle:
                 connection.deadline = soon

@@ -39,7 +39,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mlem.errors import DataError, MlemError, UserError
-from mlem_server.process.exit_codes import HANG_EXIT_CODE
 
 
 class HttpError(MlemError):
@@ -86,17 +85,6 @@ class HttpError(MlemError):
 _STATUS = {"unknown-method": 404, "unfolds-too-large": 413}
 
 
-class ModelHangsError(MlemError):
-    """The model did not come back from a call: the process ends, for its platform to start it again."""
-
-    exit_code = HANG_EXIT_CODE
-    default_code = "model-hangs"
-
-
-class ModelFailedError(Exception):
-    """The model raised an exception; its cause is for the log, not for the caller. See `mlem_server.model_errors` for the other kind."""
-
-
 def refusal(error: MlemError) -> HttpError:
     """Translate what the core says about a caller's data into an answer.
 
@@ -109,3 +97,24 @@ def refusal(error: MlemError) -> HttpError:
     status = _STATUS.get(error.code, 422)
     code = error.code if isinstance(error, UserError) else "bad-data"
     return HttpError(status, code, error.message, hint=error.hint, known=error.known, details=details)
+
+
+def too_large(max_bytes: int) -> HttpError:
+    """Return the refusal of a body over the limit."""
+    return HttpError(
+        413,
+        "body-too-large",
+        f"the body is larger than {max_bytes / 2**20:g} MiB",
+        hint="send fewer rows at once",
+        details={"max_bytes": max_bytes},
+    )
+
+
+def overloaded() -> HttpError:
+    """Return the refusal of a call that there is no room for."""
+    return HttpError(503, "overloaded", "too many calls wait for the model", hint="repeat the call later", headers={"retry-after": "1"})
+
+
+def too_many() -> HttpError:
+    """Return the refusal of a connection that there is no room for."""
+    return HttpError(503, "too-many-connections", "too many callers are connected", headers={"retry-after": "1"})

@@ -7,16 +7,14 @@ import os
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
-from mlem_server.http.errors import HttpError
+from mlem_server.http.errors import HttpError, too_large
+from mlem_server.http.response import Response
 
-if TYPE_CHECKING:
-    from mlem_server.http.response import Response
-
-    Reply = Callable[[Response], None]
-    Handler = Callable[["Request", Reply], None]
+Reply = Callable[[Response], None]
+"""Takes the answer to a request, now or later, on the event loop."""
+Handler = Callable[["Request", Reply], None]
 
 ALWAYS_BYTES = 64 * 1024
 """So much of each body has room in any case; for what comes after it, room has to be there."""
@@ -114,24 +112,3 @@ class Request:
         if size_bytes is None or size_bytes > max_bytes:
             raise too_large(max_bytes)
         return size_bytes
-
-
-def too_large(max_bytes: int) -> HttpError:
-    """Return the refusal of a body over the limit."""
-    return HttpError(
-        413,
-        "body-too-large",
-        f"the body is larger than {max_bytes / 2**20:g} MiB",
-        hint="send fewer rows at once",
-        details={"max_bytes": max_bytes},
-    )
-
-
-def overloaded() -> HttpError:
-    """Return the refusal of a call that there is no room for."""
-    return HttpError(503, "overloaded", "too many calls wait for the model", hint="repeat the call later", headers={"retry-after": "1"})
-
-
-def too_many() -> HttpError:
-    """Return the refusal of a connection that there is no room for."""
-    return HttpError(503, "too-many-connections", "too many callers are connected", headers={"retry-after": "1"})

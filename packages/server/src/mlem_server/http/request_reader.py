@@ -9,17 +9,17 @@ import asyncio
 from abc import abstractmethod
 from collections import deque
 from enum import Enum, auto
-from typing import TYPE_CHECKING, Any, cast
+from time import monotonic
+from typing import Any, cast
 
 import httptools
 
-from mlem_server.http.errors import HttpError
+from mlem_server.http.application import Application
+from mlem_server.http.errors import HttpError, overloaded, too_large
 from mlem_server.http.head import bad_version, check_head, joined
-from mlem_server.http.request import ALWAYS_BYTES, Request, overloaded, too_large
+from mlem_server.http.request import ALWAYS_BYTES, Request
 from mlem_server.http.response import Response
-
-if TYPE_CHECKING:
-    from mlem_server.http.connections import Connections
+from mlem_server.settings import Settings
 
 MAX_PIPELINED = 8
 _CHUNK_BYTES = 24
@@ -45,16 +45,17 @@ class RequestReader(asyncio.Protocol):
     """What a caller sends on one connection.
 
     Args:
-        owner: All connections, with the application and the settings.
+        app: Answers requests.
+        settings: Limits.
 
     Attributes:
         deadline: When the caller has to have got further, in seconds of the loop's clock.
     """
 
-    def __init__(self, owner: Connections) -> None:
-        self._owner = owner
-        self._settings = owner.settings
-        self._max_head_bytes = owner.settings.max_head_bytes
+    def __init__(self, app: Application, settings: Settings) -> None:
+        self._app = app
+        self._settings = settings
+        self._max_head_bytes = settings.max_head_bytes
         self._transport: asyncio.Transport = cast("asyncio.Transport", None)
         self._parser: Any = None
         self._phase = Phase.IDLE
@@ -111,7 +112,7 @@ class RequestReader(asyncio.Protocol):
         self._phase = Phase.HEAD
         self._target, self._headers, self._repeats = b"", {}, 0
         if self._current is None:
-            self.deadline = self._owner.now() + self._settings.header_timeout_s
+            self.deadline = monotonic() + self._settings.header_timeout_s
 
     def on_url(self, url: bytes) -> None:
         """A part of the target is there."""
@@ -138,7 +139,7 @@ class RequestReader(asyncio.Protocol):
         """The head is complete: a request that can't be served is refused before its body comes."""
         if self._phase is Phase.ENDED:
             return
-        parser, headers, now = self._parser, self._headers, self._owner.now()
+        parser, headers, now = self._parser, self._headers, monotonic()
         method, version = parser.get_method().decode("latin-1"), parser.get_http_version()
         since_1_1 = version != "1.0"
         request = self._request = Request(method, self._target, headers, since_1_1 and parser.should_keep_alive(), now, since_1_1)
@@ -161,7 +162,7 @@ class RequestReader(asyncio.Protocol):
                 self._fail(HttpError(400, "bad-http", "this server upgrades to nothing", hint="send the request without Upgrade"))
                 return
         self.deadline = now + self._settings.request_timeout_s
-        refusal = self._owner.admit(request)
+        refusal = self._app.admit(request)
         if refusal is not None:
             self._refuse(request, refusal)
         elif since_1_1 and b"expect" in headers and self._current is None:  # 100-continue: any other was refused
@@ -178,7 +179,7 @@ class RequestReader(asyncio.Protocol):
             self._drop_body(request, too_large(self._settings.max_body_bytes))
         elif not request.takes_body:
             return
-        elif self._body_bytes > ALWAYS_BYTES and not self._owner.reserve(request, self._body_bytes):
+        elif self._body_bytes > ALWAYS_BYTES and not self._app.reserve(request, self._body_bytes):
             self._drop_body(request, overloaded())
         elif len(part) < _SMALL_BYTES and self._parts:
             # many small parts would take more memory for themselves than for what is in them
@@ -194,7 +195,7 @@ class RequestReader(asyncio.Protocol):
 
     def _drop_body(self, request: Request, error: HttpError) -> None:
         self._parts.clear()
-        self._refuse(request, self._owner.refused(error))
+        self._refuse(request, self._app.refused(error))
 
     def on_message_complete(self) -> None:
         """The request is complete."""

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from enum import Enum, auto
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import msgspec
 
 from mlem_server.http.errors import HttpError
-
-if TYPE_CHECKING:
-    from mlem_server.streaming import Stream
 
 JSON = b"application/json"
 HTML = b"text/html; charset=utf-8"
@@ -24,6 +22,38 @@ _STATUS_LINES = {status.value: b"HTTP/1.1 %d %s\r\n" % (status.value, status.phr
 _ALWAYS = b"server: mlem-server\r\nx-content-type-options: nosniff\r\n"
 _CONTENT_TYPE = b"content-type: %s\r\n%sx-request-id: %s\r\n"
 _CHUNKED = b"transfer-encoding: chunked\r\n"
+
+
+class Kind(Enum):
+    """What a piece of a stream is."""
+
+    ITEM = auto()
+    END = auto()
+    BROKEN = auto()
+    """The stream ends before its end: the connection is closed without the mark of an end."""
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A piece of a stream.
+
+    Attributes:
+        kind: What it is.
+        data: What is written; empty for an end without words.
+    """
+
+    kind: Kind
+    data: bytes = b""
+
+
+class Stream(Protocol):
+    """What follows the beginning of an answer, piece by piece."""
+
+    def pull(self, take: Callable[[Piece], None]) -> None:
+        """Ask for the next piece, which ``take`` is called with on the event loop."""
+
+    def broken(self, response: Response) -> Piece:
+        """Return the last piece of a stream that ends with an error."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,9 @@ import signal
 from collections.abc import Sequence
 from types import FrameType
 
+STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
+"""What stops a server: what is in flight is finished."""
+
 
 def has_terminal() -> bool:
     """Say whether this process belongs to a terminal, and so has to end with it."""

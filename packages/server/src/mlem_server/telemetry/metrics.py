@@ -13,15 +13,12 @@ import os
 import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest, values
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 
 from mlem_server.process.exit_codes import how
-
-if TYPE_CHECKING:
-    from mlem_server.dispatch import Job
 
 log = logging.getLogger("mlem.server")
 
@@ -92,6 +89,14 @@ class Ends:
         self._ends.labels(how(code)).inc()
 
 
+class Waiting(Protocol):
+    """What waited for the model."""
+
+    @property
+    def submitted(self) -> float:
+        """Since when, in seconds of the monotonic clock."""
+
+
 class Metrics:
     """The numbers of one server.
 
@@ -143,7 +148,7 @@ class Metrics:
         """Count a call that is given up."""
         self._hangs.inc()
 
-    def called(self, jobs: Sequence[Job], now: float) -> None:
+    def called(self, jobs: Sequence[Waiting], now: float) -> None:
         """Note calls that go to the model as one.
 
         Args:
