@@ -15,7 +15,6 @@ from mlem.model import Argument, Method
 from mlem.wire import NPY
 from mlem_server.http.errors import HttpError
 from mlem_server.http.response import Response
-from mlem_server.inference.batch_window import LONGEST_S, BatchWindow
 from mlem_server.inference.dispatch import Dispatcher, Job
 from mlem_server.inference.endpoint import Endpoint
 from mlem_server.inference.errors import ModelFailedError
@@ -273,18 +272,6 @@ def test_the_only_connection_does_not_even_wait_for_the_next_turn_of_the_loop() 
 def test_calls_that_cant_be_joined_do_not_wait_for_others() -> None:
     apart = Endpoint("predict", Method(name="__call__", args=ROWWISE.method.args, returns=ROWWISE.method.returns, rowwise=False))
     assert circle(callers=3, times=3, timers=False, endpoint=apart) == [1] * 9
-
-
-def test_a_batch_window_is_bounded_by_the_models_time_and_by_a_limit() -> None:
-    window = BatchWindow()
-    assert window.left_s(0.0, 1) == 0.0
-    window.answered(now=10.0, took_s=0.004, callers=3, waiting=1)
-    assert window.left_s(10.0, 3) == pytest.approx(0.002)
-    assert (window.left_s(10.0, 4), window.left_s(10.0021, 1)) == (0.0, 0.0)
-    window.answered(now=20.0, took_s=60.0, callers=3, waiting=0)
-    assert window.left_s(20.0, 1) == pytest.approx(LONGEST_S)
-    window.answered(now=30.0, took_s=60.0, callers=1, waiting=0)
-    assert window.left_s(30.0, 1) == 0.0
 
 
 def test_calls_that_were_given_up_while_others_of_their_batch_failed_are_not_asked() -> None:

@@ -115,7 +115,7 @@ async def _run(app: App, listener: socket.socket, settings: Settings, load: Call
             acceptor.start()
             log.info("ready: POST %s", ", ".join(f"{url}/{method}" for method in app.model.methods))
         await waiting
-    hangs = app.readiness.reason if app.readiness.status == "hanging" else ""
+    hangs = app.health.readiness.reason if app.health.readiness.status == "hanging" else ""
     refusal = app.stop()
     connections.stopping = True  # for those that are taken now, too
     await acceptor.stop(worker=settings.slot is not None, own=settings.fd is None)

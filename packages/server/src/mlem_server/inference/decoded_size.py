@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Protocol
 
 from mlem_server.inference.endpoint import Call
 from mlem_server.inference.limits import VALUE_BYTES
-from mlem_server.protocols.kserve import Inference
 
 _LOOKED_AT = 1000
 
 
-def size_of(decoded: Call | Inference | Sequence[Call]) -> int:
+class HasCall(Protocol):
+    """What a protocol decodes a body to: a call, and what the protocol needs to write its answer."""
+
+    @property
+    def call(self) -> Call:
+        """The call."""
+
+
+def size_of(decoded: Call | HasCall | Sequence[Call]) -> int:
     """Return the size of what a body was decoded to, in bytes: of arrays and tables as they say themselves, of lists about."""
-    if isinstance(decoded, Inference):
-        return size_of(decoded.call)
     if isinstance(decoded, Call):
         return sum(map(_size, decoded.values.values()))
-    return sum(map(size_of, decoded))
+    return sum(map(size_of, decoded)) if isinstance(decoded, Sequence) else size_of(decoded.call)
 
 
 def _size(value: Any) -> int:

@@ -1,4 +1,4 @@
-"""SageMaker's way to call a model: ``POST /invocations`` with the arguments, or with the only argument's bare value.
+"""SageMaker's protocol: ``POST /invocations`` with the arguments, or with the only argument's bare value.
 
 SageMaker lets nothing else through, so the custom attributes ``mlem=interface`` ask for what `/interface.json` has, ``mlem=calls`` calls
 several methods by one request, and each answer says by its own custom attributes which model gave it.
@@ -11,29 +11,113 @@ https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_runtime_InvokeEndp
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+import msgspec
 
 from mlem.call_arguments import arguments_of
-from mlem.model import Method
 from mlem.wire import JSON
 from mlem_server.http.content_type import FILES
-from mlem_server.http.request import Request
+from mlem_server.http.errors import HttpError
+from mlem_server.http.request import Reply, Request
+from mlem_server.http.response import Response, json_response
+from mlem_server.http.routes import Route
 from mlem_server.inference.endpoint import Call, Endpoint
+from mlem_server.inference.json_decoder import parse_json
+from mlem_server.inference.readiness import Health
+from mlem_server.inference.service import DEFAULT_METHOD, CallService
 from mlem_server.protocols.files import answer_as_file, call_of_file
 
-__all__ = ["answer_as_file", "answer_headers", "arguments_of", "call_of", "method_of", "question_of"]
-
 ATTRIBUTES_HEADER = b"x-amzn-sagemaker-custom-attributes"
-DEFAULT_METHOD = "predict"
 
 
-def method_of(headers: Mapping[bytes, bytes], methods: Mapping[str, Method]) -> str:
+class SageMaker:
+    """The protocol for one model.
+
+    Args:
+        service: Has the model answer calls.
+        interface: What ``mlem=interface`` asks for.
+        health: Whether the model may be asked.
+        digest: The model's digest.
+        formats: Binary formats that some method takes or answers in.
+    """
+
+    def __init__(self, service: CallService, interface: Mapping[str, Any], health: Health, digest: str, formats: Collection[str]) -> None:
+        self._service = service
+        self._interface = interface
+        self._health = health
+        self._headers = answer_headers(digest)
+        self._media_types = (*FILES, *formats)
+
+    def routes(self) -> tuple[Route, ...]:
+        """Return the protocol's table."""
+        return (
+            Route("GET", "/ping", self._health.ready, public=True),
+            Route("POST", "/invocations", self.invocations, name="invocations", calls=True, media_types=self._media_types),
+        )
+
+    def invocations(self, request: Request, reply: Reply) -> None:
+        """Call a method, or answer what the custom attributes ask for instead."""
+        question = question_of(request.headers)
+        if question == "interface":
+            reply(json_response(self._interface, headers=self._headers))
+        elif question == "calls":
+            self._calls(request, lambda response: reply(self._signed(response)))
+        else:
+            endpoint = self._service.endpoint(method_of(request.headers, self._service.endpoints))
+
+            def shape(response: Response) -> Response:
+                return self._signed(answer_as_file(endpoint, request, response))
+
+            def ask(call: Call) -> None:
+                self._service.submit(call, request, reply, shape)
+
+            self._service.decode(partial(call_of, endpoint, request), request, reply, ask)
+
+    def _signed(self, response: Response) -> Response:
+        return replace(response, headers={**response.headers, **self._headers})
+
+    def _calls(self, request: Request, reply: Reply) -> None:
+        """Call several methods, one after the other; the first that fails is the answer."""
+
+        def decode() -> list[Call]:
+            payload = parse_json(request.body)
+            if not isinstance(payload, dict):
+                raise HttpError(422, "bad-data", "body: expected an object with the arguments of each method")
+            return [self._service.endpoint(name).call_with(arguments) for name, arguments in payload.items()]
+
+        self._service.decode(decode, request, reply, lambda calls: self._one_by_one(calls, request, reply))
+
+    def _one_by_one(self, calls: Sequence[Call], request: Request, reply: Reply) -> None:
+        answers: dict[str, Any] = {}
+
+        def next_one(response: Response | None = None) -> None:
+            if response is not None:
+                if response.status != 200:
+                    reply(response)
+                    return
+                answers[calls[len(answers)].endpoint.name] = msgspec.Raw(response.body)
+            if len(answers) == len(calls):
+                reply(json_response(answers))
+                return
+            try:
+                self._service.submit(calls[len(answers)], request, next_one)
+            except HttpError as error:  # the queue is full by now
+                reply(self._service.errors.refused(error))
+
+        next_one()
+
+
+def method_of(headers: Mapping[bytes, bytes], methods: Collection[str]) -> str:
     """Return the name of the method that an invocation is for.
 
     Args:
         headers: The request's headers; ``method=NAME`` in the custom attributes names it. Other attributes, separated by
             commas or semicolons, are the caller's own.
-        methods: The model's methods.
+        methods: The names of the model's methods.
 
     Returns:
         The named method, otherwise ``predict``, otherwise the only one.

@@ -1,4 +1,4 @@
-"""`Failures`: what is answered where something fails, and what is counted and logged of it."""
+"""`ErrorMapping`: the answer to each error, and what is counted and logged of it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from mlem_server.telemetry.metrics import Metrics
 log = logging.getLogger("mlem.server")
 
 
-class Failures:
+class ErrorMapping:
     """Turns errors into answers.
 
     Args:
@@ -32,7 +32,7 @@ class Failures:
         self._metrics.rejected(error.code)
         return error_response(error)
 
-    def of(self, request: Request, error: BaseException) -> Response:
+    def response_to(self, request: Request, error: BaseException) -> Response:
         """Turn what was raised into an answer; the log gets what a caller must not see."""
         if isinstance(error, MlemError):
             return self.refused(refusal(error))
