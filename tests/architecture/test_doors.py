@@ -24,12 +24,12 @@ OF_THE_SERVER = {
     for name in (
         *(
             "mlem_server.process.backoff.Backoff",
-            "mlem_server.process.exit_codes.HOPELESS",
+            "mlem_server.process.exit_codes.PERMANENT_FAILURES",
             "mlem_server.process.exit_codes.exit_code",
-            "mlem_server.process.exit_codes.words",
+            "mlem_server.process.exit_codes.describe_exit",
         ),
-        *("mlem_server.telemetry.logs.configure_logs", "mlem_server.http.syn_filter.ignore_callers"),
-        *("mlem_server.process.signals.Signals", "mlem_server.process.signals.ended"),
+        *("mlem_server.telemetry.logs.configure_logs", "mlem_server.http.syn_filter.drop_new_connections"),
+        *("mlem_server.process.signals.Signals", "mlem_server.process.signals.reap_children"),
     )
 }
 

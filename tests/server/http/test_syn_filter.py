@@ -5,13 +5,13 @@ import socket
 
 import pytest
 
-from mlem_server.http.syn_filter import heed_callers, ignore_callers
+from mlem_server.http.syn_filter import admit_new_connections, drop_new_connections
 
 
 def test_stopping_ignores_who_comes_too_late() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener, contextlib.ExitStack() as stack:
         early = stack.enter_context(socket.create_connection(listener.getsockname(), timeout=10))
-        assert ignore_callers(listener)
+        assert drop_new_connections(listener)
         late = stack.enter_context(socket.socket())
         late.settimeout(0.2)
         with pytest.raises(TimeoutError):
@@ -19,5 +19,5 @@ def test_stopping_ignores_who_comes_too_late() -> None:
         accepted = stack.enter_context(listener.accept()[0])
         early.sendall(b"x")
         assert accepted.recv(1) == b"x"
-        heed_callers(listener)
+        admit_new_connections(listener)
         stack.enter_context(socket.create_connection(listener.getsockname(), timeout=10))

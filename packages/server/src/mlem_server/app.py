@@ -22,13 +22,13 @@ from mlem_server.http.routes import Route, RoutingTable
 from mlem_server.inference.dispatch import Dispatcher
 from mlem_server.inference.endpoint import Endpoint
 from mlem_server.inference.error_mapping import ErrorMapping
-from mlem_server.inference.hangs import HangWatch
+from mlem_server.inference.hangs import HangDetector
 from mlem_server.inference.limits import Limits
 from mlem_server.inference.readiness import LOADING, READY, STOPPING, Health, Readiness
 from mlem_server.inference.service import CallService, unknown_method
 from mlem_server.inference.unpacker import Unpacker
 from mlem_server.pages.routes import page_routes
-from mlem_server.process.file_watch import Watches
+from mlem_server.process.file_watch import FileWatches
 from mlem_server.protocols.kserve import KServe
 from mlem_server.protocols.native import Native
 from mlem_server.protocols.sagemaker import SageMaker
@@ -62,7 +62,7 @@ class App(Application):
         self.model = model
         self.health = Health(model.digest)
         self._settings = settings
-        self._tokens, self.watches = Tokens(settings.tokens, settings.token_file), Watches()
+        self._tokens, self.watches = Tokens(settings.tokens, settings.token_file), FileWatches()
         self.watches.add(self._tokens.watch())
         self._metrics = Metrics(name, model.digest, [*model.methods, "invocations", "infer"])
         self._traces: Traces | None = None
@@ -71,7 +71,7 @@ class App(Application):
 
             self._traces = Traces(name, model.digest)
         self.dispatcher = Dispatcher(settings.max_queue, settings.max_batch_rows, self._metrics.called, settings.request_timeout_s)
-        self.hangs = HangWatch(settings.request_timeout_s, settings.hang_bound_s, self._metrics)
+        self.hangs = HangDetector(settings.request_timeout_s, settings.hang_bound_s, self._metrics)
         self._errors = ErrorMapping(self._metrics, hide_model_errors=settings.hide_model_errors)
         self._budget = BodyBudget(settings.max_bodies_bytes)
         self._unpacker = Unpacker(settings.max_decoded_bytes, settings.request_timeout_s)

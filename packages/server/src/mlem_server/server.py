@@ -22,7 +22,7 @@ from mlem_server.http.connections import Connections
 from mlem_server.http.listener import address_of, certificate_watch, is_open, listen, tls_context
 from mlem_server.inference.errors import ModelHangsError
 from mlem_server.inference.loading import load, metadata_path, read_model
-from mlem_server.process.heartbeat import beats_on
+from mlem_server.process.heartbeat import heartbeat_writer
 from mlem_server.process.signals import STOP_SIGNALS, has_terminal
 from mlem_server.settings import Settings
 from mlem_server.telemetry.logs import configure_logs
@@ -95,7 +95,7 @@ async def _run(app: App, listener: socket.socket, settings: Settings, load: Call
         loop.add_signal_handler(number, stop, number)
     app.hangs.on_hang = stopping.set
     if settings.beat_fd is not None:
-        app.hangs.on_look = beats_on(settings.beat_fd)
+        app.hangs.on_look = heartbeat_writer(settings.beat_fd)
     if settings.life_fd is not None:
         loop.add_reader(settings.life_fd, _watched_no_more, settings.life_fd, stopping)
     loop.add_signal_handler(signal.SIGHUP, _hung_up, app, stop, has_terminal())

@@ -11,7 +11,7 @@ import time
 
 from mlem_server.http.connections import Connections
 from mlem_server.http.errors import HttpError, too_many
-from mlem_server.http.syn_filter import heed_callers, ignore_callers
+from mlem_server.http.syn_filter import admit_new_connections, drop_new_connections
 
 log = logging.getLogger("mlem.server")
 
@@ -70,13 +70,13 @@ class Acceptor:
         if self._resuming is not None:
             self._resuming.cancel()
         self._loop.remove_reader(self._listener)
-        ignored = not worker and ignore_callers(self._listener)
+        ignored = not worker and drop_new_connections(self._listener)
         self._take_all()
         if ignored or worker:
             await asyncio.sleep(_LAST_HANDSHAKES_S)
             self._take_all()
         if ignored and not own:
-            heed_callers(self._listener)
+            admit_new_connections(self._listener)
         self._listener.close()
         await asyncio.gather(*self._handshakes, return_exceptions=True)
 

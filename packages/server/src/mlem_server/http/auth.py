@@ -12,7 +12,7 @@ from mlem.errors import UserError
 from mlem.files import unusable
 from mlem.protection import TLS_KEY_VARIABLE, TLS_VARIABLE, TOKEN_FILE_VARIABLE, TOKENS_VARIABLE, tokens_in
 from mlem_server.http.errors import HttpError
-from mlem_server.process.file_watch import Watch
+from mlem_server.process.file_watch import FileWatch
 from mlem_server.settings import Settings
 
 
@@ -77,9 +77,9 @@ class Tokens:
     def __bool__(self) -> bool:
         return bool(self._accepted)
 
-    def watch(self) -> Watch | None:
+    def watch(self) -> FileWatch | None:
         """Return what reads the file again; None where there is none."""
-        return Watch("tokens", [self._file], self._read) if self._file is not None else None
+        return FileWatch("tokens", [self._file], self._read) if self._file is not None else None
 
     def _read(self) -> bool:
         before, self._accepted = self._accepted, read_tokens(self._file, {})

@@ -9,7 +9,7 @@ import ssl
 from pathlib import Path
 
 from mlem.errors import PlatformError, UserError
-from mlem_server.process.file_watch import Watch
+from mlem_server.process.file_watch import FileWatch
 from mlem_server.settings import Settings
 
 BACKLOG = 2048
@@ -50,7 +50,7 @@ def tls_context(settings: Settings) -> ssl.SSLContext | None:
     return context
 
 
-def certificate_watch(context: ssl.SSLContext, settings: Settings) -> Watch:
+def certificate_watch(context: ssl.SSLContext, settings: Settings) -> FileWatch:
     """Return what puts a new certificate in use: callers who connect from then on get it."""
     certificate, key = settings.tls_certificate, settings.tls_key
     if certificate is None:
@@ -65,7 +65,7 @@ def certificate_watch(context: ssl.SSLContext, settings: Settings) -> Watch:
         before, content[:] = content[:], [file.read_bytes() for file in files]
         return before != content and any(before)
 
-    return Watch("certificates", files, read)
+    return FileWatch("certificates", files, read)
 
 
 def _load_certificate(context: ssl.SSLContext, certificate: Path, key: Path | None) -> None:

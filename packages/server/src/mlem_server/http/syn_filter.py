@@ -20,7 +20,7 @@ read 2026-11.
 """
 
 
-def ignore_callers(listener: socket.socket, *, for_good: bool = False) -> bool:
+def drop_new_connections(listener: socket.socket, *, for_good: bool = False) -> bool:
     """Have the kernel ignore whoever wants to connect, while those whose handshake has begun may end it.
 
     Args:
@@ -44,7 +44,7 @@ def ignore_callers(listener: socket.socket, *, for_good: bool = False) -> bool:
     return True
 
 
-def heed_callers(listener: socket.socket) -> None:
-    """Undo `ignore_callers`, unless that was for good."""
+def admit_new_connections(listener: socket.socket) -> None:
+    """Undo `drop_new_connections`, unless that was for good."""
     with contextlib.suppress(OSError):
         listener.setsockopt(socket.SOL_SOCKET, _SO_DETACH_FILTER, 0)

@@ -1,4 +1,4 @@
-"""`Decoding`: what large bodies and answers go through beside the event loop, so that it has time for everybody else."""
+"""`DecodingThreads`: what large bodies and answers go through beside the event loop, so that it has time for everybody else."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _THREADS = 2
 """The second is there for who comes behind something very large; they share the interpreter's lock, so more would bring nothing."""
 
 
-class Job:
+class Task:
     """Something to be done.
 
     Args:
@@ -57,21 +57,21 @@ class Job:
             self._done(outcome)
 
 
-class Decoding:
+class DecodingThreads:
     """Does what it is given on threads of its own, which are started with the first of it."""
 
     def __init__(self) -> None:
-        self._jobs: queue.SimpleQueue[tuple[Job, asyncio.AbstractEventLoop]] = queue.SimpleQueue()
+        self._jobs: queue.SimpleQueue[tuple[Task, asyncio.AbstractEventLoop]] = queue.SimpleQueue()
         self._started = False
 
-    def submit(self, work: Callable[[], Any], done: Callable[[Any], None]) -> Job:
-        """Have something done; to be called on the event loop. See `Job`."""
+    def submit(self, work: Callable[[], Any], done: Callable[[Any], None]) -> Task:
+        """Have something done; to be called on the event loop. See `Task`."""
         if not self._started:
             self._started = True
             for number in range(_THREADS):
                 # daemon: what takes long must not keep a stopped server alive
                 threading.Thread(target=self._run, name=f"mlem-decoding-{number}", daemon=True).start()
-        job = Job(work, done)
+        job = Task(work, done)
         self._jobs.put((job, asyncio.get_running_loop()))
         return job
 

@@ -14,7 +14,7 @@ from mlem_server.telemetry.metrics import Metrics
 log = logging.getLogger("mlem.server")
 
 
-class HangWatch:
+class HangDetector:
     """Tells what takes too long, and says when the model is to be given up.
 
     Args:

@@ -13,7 +13,7 @@ from mlem_server.http.errors import HttpError, overloaded
 from mlem_server.http.request import Reply, Request
 from mlem_server.http.response import Response
 from mlem_server.inference.decoded_size import size_of
-from mlem_server.inference.decoding import LARGE_BYTES, QUICK, Decoding
+from mlem_server.inference.decoding import LARGE_BYTES, QUICK, DecodingThreads
 from mlem_server.inference.dispatch import Dispatcher, StepsOf
 from mlem_server.inference.endpoint import Call, Endpoint
 from mlem_server.inference.error_mapping import ErrorMapping
@@ -49,7 +49,7 @@ class CallService:
         self._dispatcher = dispatcher
         self._metrics = metrics
         self._budget = budget
-        self._decoding = Decoding()
+        self._decoding = DecodingThreads()
 
     def endpoint(self, name: str) -> Endpoint:
         """Return a method of the model.

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from mlem_server.inference.jobs import Job
-from mlem_server.process.heartbeat import PatientClock
+from mlem_server.process.heartbeat import CappedClock
 
 
 class StallTimer:
@@ -17,7 +17,7 @@ class StallTimer:
     """
 
     def __init__(self) -> None:
-        self._clock = PatientClock()
+        self._clock = CappedClock()
         self._mark: object | None = None
         self._left: dict[Job, float] = {}
         self.at_work_s = 0.0

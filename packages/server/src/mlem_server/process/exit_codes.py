@@ -8,11 +8,11 @@ HANG_EXIT_CODE = 11
 """The model did not come back from a call. What `mlem.errors` says ends with 10."""
 HANG_SIGNAL = signal.SIGALRM
 """What ends a process whose event loop does not work any more: its handler writes where each thread is, without Python's lock."""
-HOPELESS = frozenset({2, 3, 4, 8})
+PERMANENT_FAILURES = frozenset({2, 3, 4, 8})
 """A wrong option or file, something that is missing, a changed artifact, a wrong sample answer: starting again would not help."""
 
 
-def words(code: int) -> str:
+def describe_exit(code: int) -> str:
     """Return how a process ended: ``ended with code 9``, ``was ended by SIGSEGV``.
 
     Args:
@@ -22,10 +22,10 @@ def words(code: int) -> str:
         return f"was ended by {HANG_SIGNAL.name}: it gave no sign of life"
     if code >= 0:
         return f"ended with code {code}{': its model hangs' if code == HANG_EXIT_CODE else ''}"
-    return f"was ended by {how(code)}"
+    return f"was ended by {exit_label(code)}"
 
 
-def how(code: int) -> str:
+def exit_label(code: int) -> str:
     """Return an end in one word, as metrics have it: ``9``, ``SIGSEGV``."""
     if code >= 0:
         return str(code)

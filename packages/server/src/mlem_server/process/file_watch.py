@@ -18,7 +18,7 @@ _LOOK_S = 1.0
 Signature = tuple[tuple[int, ...] | None, ...]
 
 
-class Watch:
+class FileWatch:
     """Some files, and what is done when they change.
 
     Args:
@@ -56,14 +56,14 @@ class Watch:
         return tuple(_signature(file) for file in self._files)
 
 
-class Watches:
+class FileWatches:
     """All files that a server reads again."""
 
     def __init__(self) -> None:
-        self._all: list[Watch] = []
+        self._all: list[FileWatch] = []
         self._next_look = 0.0
 
-    def add(self, watch: Watch | None) -> None:
+    def add(self, watch: FileWatch | None) -> None:
         """Look at more files, where there are some."""
         if watch is not None:
             self._all.append(watch)

@@ -19,7 +19,7 @@ _DUMP_S = 5.0
 _LONGEST_STEP_S = 1.0
 
 
-class PatientClock:
+class CappedClock:
     """A clock that counts only the time in which somebody looks at it now and then.
 
     A container that is paused, a process that is stopped by Ctrl-Z, a machine that gives it no processor: the time goes on, and
@@ -36,7 +36,7 @@ class PatientClock:
         return min(step_s, _LONGEST_STEP_S)
 
 
-def beats_on(fd: int) -> Callable[[], None]:
+def heartbeat_writer(fd: int) -> Callable[[], None]:
     """Return what writes a sign of life.
 
     Args:
@@ -51,7 +51,7 @@ def beats_on(fd: int) -> Callable[[], None]:
     return beat
 
 
-class Pulse:
+class HeartbeatMonitor:
     """The signs of life of one process.
 
     Args:
@@ -60,7 +60,7 @@ class Pulse:
     Attributes:
         fd: The pipe's end to read from.
         beat_fd: The end for the process, until it has it.
-        felt: Whether there ever was one: the model is loaded.
+        seen: Whether there ever was one: the model is loaded.
         ended: Whether the process is gone, or has closed its end.
         given_up: Whether the process was told to end, because there are none.
     """
@@ -70,7 +70,7 @@ class Pulse:
         os.set_blocking(self.fd, False)
         self._bound_s = bound_s
         self._silent_s = 0.0
-        self.felt = False
+        self.seen = False
         self.given_up = False
         self.ended = False
 
@@ -81,9 +81,9 @@ class Pulse:
             step_s: The seconds since the last look in which the process could have beaten.
         """
         if self._read():
-            self.felt, self._silent_s = True, 0.0
+            self.seen, self._silent_s = True, 0.0
             return None
-        if not self.felt or not self._bound_s:
+        if not self.seen or not self._bound_s:
             return None
         self._silent_s += step_s
         if self._silent_s <= self._bound_s:

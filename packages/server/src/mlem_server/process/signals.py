@@ -64,7 +64,7 @@ class Signals:
             self._noted.append(number)
 
 
-def ended() -> list[tuple[int, int]]:
+def reap_children() -> list[tuple[int, int]]:
     """Return the children that have ended since the last call, and their exit codes, negative for a signal.
 
     Whoever has the process id 1 gets the children of processes that have ended as well: they do not stay as zombies.

@@ -14,9 +14,9 @@ import signal
 import time
 from pathlib import Path
 
-from mlem_server.process.exit_codes import HANG_EXIT_CODE, exit_code, words
-from mlem_server.process.heartbeat import PatientClock, Pulse
-from mlem_server.process.signals import Signals, ended
+from mlem_server.process.exit_codes import HANG_EXIT_CODE, describe_exit, exit_code
+from mlem_server.process.heartbeat import CappedClock, HeartbeatMonitor
+from mlem_server.process.signals import Signals, reap_children
 from mlem_server.telemetry.logs import configure_logs
 
 log = logging.getLogger("mlem.server")
@@ -42,53 +42,53 @@ def guarded(bound_s: float, log_format: str) -> int | None:
     first = os.getpid() == 1
     if not first and not bound_s:
         return None
-    pulse, server = Pulse(bound_s), os.getpid()
+    heartbeat, server = HeartbeatMonitor(bound_s), os.getpid()
     try:
         pid = os.fork()
     except OSError:  # no room for another process: it works without
-        os.close(pulse.beat_fd)
-        pulse.close()
+        os.close(heartbeat.beat_fd)
+        heartbeat.close()
         return None
     guards = bool(pid) if first else not pid
     if not guards:
-        pulse.close()
+        heartbeat.close()
         if first:
             os.setpgid(0, 0)  # Ctrl-C in the container's terminal is for the guard, which hands it on
-        return pulse.beat_fd
+        return heartbeat.beat_fd
     signals = Signals(_FORWARDED) if first else None
-    os.close(pulse.beat_fd)
+    os.close(heartbeat.beat_fd)
     configure_logs(log_format)
     if signals is not None:
-        raise SystemExit(_serve_as_first(pid, pulse, signals))
-    _watch_parent(server, pulse)
+        raise SystemExit(_serve_as_first(pid, heartbeat, signals))
+    _watch_parent(server, heartbeat)
     os._exit(0)
 
 
-def _serve_as_first(pid: int, pulse: Pulse, signals: Signals) -> int:
+def _serve_as_first(pid: int, heartbeat: HeartbeatMonitor, signals: Signals) -> int:
     """Do what process 1 has to, until the server ends; return the exit code."""
-    clock = PatientClock()
+    clock = CappedClock()
     while True:
         for number in signals.wait(_LOOK_S):
             os.kill(pid, number)
-        for gone, code in ended():
+        for gone, code in reap_children():
             if gone == pid:
                 if code < 0:
-                    log.error("the server %s", words(code))
-                return HANG_EXIT_CODE if pulse.given_up else exit_code(code)
-        _act(pid, pulse, clock)
+                    log.error("the server %s", describe_exit(code))
+                return HANG_EXIT_CODE if heartbeat.given_up else exit_code(code)
+        _act(pid, heartbeat, clock)
 
 
-def _watch_parent(parent: int, pulse: Pulse) -> None:
+def _watch_parent(parent: int, heartbeat: HeartbeatMonitor) -> None:
     """Watch the process that this one is the child of, until it has ended."""
     for number in _NOT_FOR_THE_GUARD:
         signal.signal(number, signal.SIG_IGN)
-    _leave_descriptors(pulse.fd)
+    _leave_descriptors(heartbeat.fd)
     _take_name(b"mlem-guard")
-    clock = PatientClock()
+    clock = CappedClock()
     while os.getppid() == parent:
-        if pulse.ended:
+        if heartbeat.ended:
             return
-        _act(parent, pulse, clock)
+        _act(parent, heartbeat, clock)
         time.sleep(_LOOK_S)
 
 
@@ -115,8 +115,8 @@ def _take_name(name: bytes) -> None:
         Path("/proc/self/comm").write_bytes(name)
 
 
-def _act(pid: int, pulse: Pulse, clock: PatientClock) -> None:
-    number = pulse.look(clock.step_s())
+def _act(pid: int, heartbeat: HeartbeatMonitor, clock: CappedClock) -> None:
+    number = heartbeat.look(clock.step_s())
     if number is not None:
         log.error("process %d gives no sign of life, as when a model holds Python's lock for ever: %s", pid, number.name)
         with contextlib.suppress(ProcessLookupError):

@@ -15,14 +15,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mlem_server.http.listener import address_of, listen
-from mlem_server.http.syn_filter import heed_callers, ignore_callers
+from mlem_server.http.syn_filter import admit_new_connections, drop_new_connections
 from mlem_server.process.backoff import Backoff
-from mlem_server.process.exit_codes import HOPELESS, exit_code, words
-from mlem_server.process.heartbeat import PatientClock, Pulse
-from mlem_server.process.signals import STOP_SIGNALS, Signals, ended, has_terminal
+from mlem_server.process.exit_codes import PERMANENT_FAILURES, describe_exit, exit_code
+from mlem_server.process.heartbeat import CappedClock, HeartbeatMonitor
+from mlem_server.process.signals import STOP_SIGNALS, Signals, has_terminal, reap_children
 from mlem_server.settings import Settings
 from mlem_server.telemetry.logs import configure_logs, report_faults
-from mlem_server.telemetry.metrics import MULTIPROCESS_VARIABLE, Ends, forget_live, shared_folder
+from mlem_server.telemetry.metrics import MULTIPROCESS_VARIABLE, WorkerExits, forget_live, shared_folder
 
 log = logging.getLogger("mlem.server")
 
@@ -37,14 +37,14 @@ class Worker:
     Attributes:
         process: The process.
         slot: Its number among them; whoever takes its place has it too.
-        pulse: Its signs of life, the first of which says that its model is loaded.
+        heartbeat: Its signs of life, the first of which says that its model is loaded.
         started: When it was started, in seconds of the monotonic clock.
         told: Whether it was told to stop.
     """
 
     process: subprocess.Popen[bytes]
     slot: int
-    pulse: Pulse
+    heartbeat: HeartbeatMonitor
     started: float
     told: bool = False
 
@@ -71,7 +71,7 @@ class Workers:
         self._stopping = False
         self._code = 0
         self._folder: Path | None = None
-        self._ends: Ends | None = None
+        self._ends: WorkerExits | None = None
 
     def run(self) -> int:
         """Serve until a signal, or until the workers can't; return the exit code.
@@ -81,10 +81,10 @@ class Workers:
         """
         configure_logs(self._settings.log_format)
         report_faults()
-        signals, clock = Signals((*STOP_SIGNALS, signal.SIGHUP)), PatientClock()
+        signals, clock = Signals((*STOP_SIGNALS, signal.SIGHUP)), CappedClock()
         with contextlib.closing(listen(self._settings)) as listener, shared_folder() as self._folder:
             if self._folder is not None:
-                self._ends = Ends(self._folder)
+                self._ends = WorkerExits(self._folder)
             count = len(self._due)
             log.info("listening on %s with %d workers", address_of(listener, tls=self._settings.tls_certificate is not None), count)
             life, _watched = os.pipe()  # workers see its end when this process is gone, however it went
@@ -93,14 +93,14 @@ class Workers:
                     self._start_due(listener, life)
                 for number in signals.wait(self._pause_s(), *self._life()):
                     self._act_on(number, listener)
-                for pid, code in ended():
+                for pid, code in reap_children():
                     self._ended(pid, code, listener)
                 if self._life() and signals.can_read(*self._life()):
                     log.warning("the process that watches this one is gone")
                     self._stop(listener)
-                self._feel_pulses(clock.step_s())
+                self._check_heartbeats(clock.step_s())
             if self._settings.fd is not None:
-                heed_callers(listener)  # who gave us the socket may have it still
+                admit_new_connections(listener)  # who gave us the socket may have it still
         log.info("stopped")
         return self._code
 
@@ -113,8 +113,8 @@ class Workers:
                 self._start(slot, listener.fileno(), life)
 
     def _start(self, slot: int, listener: int, life: int) -> None:
-        pulse = Pulse(self._settings.hang_bound_s)
-        fds = {"--fd": listener, "--life-fd": life, "--beat-fd": pulse.beat_fd}
+        heartbeat = HeartbeatMonitor(self._settings.hang_bound_s)
+        fds = {"--fd": listener, "--life-fd": life, "--beat-fd": heartbeat.beat_fd}
         numbers = {"--workers": 1, "--slot": slot, **fds}
         command = [sys.executable, "-m", "mlem_server", *self._words, *(str(word) for pair in numbers.items() for word in pair)]
         if self._running:
@@ -125,12 +125,12 @@ class Workers:
             process = subprocess.Popen(command, pass_fds=list(fds.values()), env=environment, process_group=0)  # noqa: S603  # our arguments
         except OSError as error:  # no memory, too many processes
             log.error("can't start a worker: %s", error)  # the reason says all
-            pulse.close()
+            heartbeat.close()
             self._due[slot].ended(0.0)
             return
         finally:
-            os.close(pulse.beat_fd)
-        self._running[process.pid] = Worker(process, slot, pulse, time.monotonic())
+            os.close(heartbeat.beat_fd)
+        self._running[process.pid] = Worker(process, slot, heartbeat, time.monotonic())
 
     # What ends
 
@@ -139,8 +139,8 @@ class Workers:
         if worker is None:  # an orphan of the model's, of which process 1 takes care
             return
         worker.process.returncode = code
-        worker.pulse.look(0.0)  # a sign that was not read yet
-        worker.pulse.close()
+        worker.heartbeat.look(0.0)  # a sign that was not read yet
+        worker.heartbeat.close()
         if self._folder is not None:
             forget_live(worker.slot, self._folder)
         if self._stopping:
@@ -150,21 +150,21 @@ class Workers:
         if self._ends is not None:
             self._ends.count(code)
         backoff = self._due[worker.slot]
-        backoff.ended(time.monotonic() - worker.started if worker.pulse.felt else 0.0)
+        backoff.ended(time.monotonic() - worker.started if worker.heartbeat.seen else 0.0)
         if self._is_hopeless(worker, code):
-            log.error("worker %d %s before its model was loaded; the server ends", pid, words(code))
+            log.error("worker %d %s before its model was loaded; the server ends", pid, describe_exit(code))
             self._code = max(exit_code(code), 1)
             self._stop(listener)
             return
         pause_s = backoff.pause_s
-        log.warning("worker %d %s; another is started %s", pid, words(code), f"in {pause_s:g} s" if pause_s else "now")
+        log.warning("worker %d %s; another is started %s", pid, describe_exit(code), f"in {pause_s:g} s" if pause_s else "now")
 
     def _is_hopeless(self, worker: Worker, code: int) -> bool:
-        if worker.pulse.felt or any(other.pulse.felt for other in self._running.values()):
+        if worker.heartbeat.seen or any(other.heartbeat.seen for other in self._running.values()):
             self._unready_ends = 0
             return False
         self._unready_ends += 1
-        return code in HOPELESS or self._unready_ends >= _MOST_UNREADY_ENDS
+        return code in PERMANENT_FAILURES or self._unready_ends >= _MOST_UNREADY_ENDS
 
     # What is told to them
 
@@ -181,15 +181,15 @@ class Workers:
 
     def _stop(self, listener: socket.socket) -> None:
         self._stopping = True
-        ignore_callers(listener)  # the workers take those who are connected
+        drop_new_connections(listener)  # the workers take those who are connected
         for worker in self._running.values():
             if not worker.told:
                 worker.told = True
                 worker.process.terminate()
 
-    def _feel_pulses(self, step_s: float) -> None:
+    def _check_heartbeats(self, step_s: float) -> None:
         for pid, worker in self._running.items():
-            number = worker.pulse.look(step_s)
+            number = worker.heartbeat.look(step_s)
             if number is not None:
                 log.error("worker %d gives no sign of life, as when a model holds Python's lock for ever: %s", pid, number.name)
                 worker.process.send_signal(number)

@@ -18,7 +18,7 @@ from typing import Protocol
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest, values
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 
-from mlem_server.process.exit_codes import how
+from mlem_server.process.exit_codes import exit_label
 
 log = logging.getLogger("mlem.server")
 
@@ -68,7 +68,7 @@ def forget_live(slot: int, folder: Path) -> None:
         mark_process_dead(slot, str(folder))  # type: ignore[no-untyped-call]  # the library leaves it without types
 
 
-class Ends:
+class WorkerExits:
     """The ends of workers, counted by the process that watches them.
 
     Args:
@@ -86,7 +86,7 @@ class Ends:
         Args:
             code: Its exit code, negative for a signal.
         """
-        self._ends.labels(how(code)).inc()
+        self._ends.labels(exit_label(code)).inc()
 
 
 class Waiting(Protocol):
