@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 from mlem.interface import Interface
 from mlem.model import Model
 from mlem.wire import ARROW, NPY
+from mlem_server.decoding.limits import Limits
+from mlem_server.decoding.unpacker import Unpacker
 from mlem_server.http.application import Application
 from mlem_server.http.auth import Tokens
 from mlem_server.http.body_budget import BodyBudget
@@ -23,10 +25,8 @@ from mlem_server.inference.dispatch import Dispatcher
 from mlem_server.inference.endpoint import Endpoint
 from mlem_server.inference.error_mapping import ErrorMapping
 from mlem_server.inference.hangs import HangDetector
-from mlem_server.inference.limits import Limits
 from mlem_server.inference.readiness import LOADING, READY, STOPPING, Health, Readiness
 from mlem_server.inference.service import CallService, unknown_method
-from mlem_server.inference.unpacker import Unpacker
 from mlem_server.pages.routes import page_routes
 from mlem_server.process.file_watch import FileWatches
 from mlem_server.protocols.kserve import KServe

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Protocol
 
+from mlem_server.decoding.limits import VALUE_BYTES
 from mlem_server.inference.endpoint import Call
-from mlem_server.inference.limits import VALUE_BYTES
 
 _LOOKED_AT = 1000
 

@@ -18,15 +18,15 @@ from mlem.data_types.stopping import StoppedError
 from mlem.errors import DataError, MlemError
 from mlem.model import Argument, Method
 from mlem.wire import JSON, dump, formats_of, load, written_as
+from mlem_server.decoding.json_decoder import Values, compiled, compiled_value, expect_json, parse_json
+from mlem_server.decoding.limits import NO_LIMITS, Limits
+from mlem_server.decoding.slices import Slices
+from mlem_server.decoding.threads import LARGE_BYTES
 from mlem_server.http.errors import HttpError, refusal
 from mlem_server.http.negotiation import preferred
 from mlem_server.http.response import Response, to_json
-from mlem_server.inference.decoding import LARGE_BYTES
 from mlem_server.inference.errors import ModelFailedError
-from mlem_server.inference.json_decoder import Values, compiled, compiled_value, expect_json, parse_json
-from mlem_server.inference.limits import NO_LIMITS, Limits
 from mlem_server.inference.model_errors import failure
-from mlem_server.inference.slices import Slices
 from mlem_server.inference.streaming import Form, Items, gathered, gathered_later
 
 log = logging.getLogger("mlem.server")
@@ -131,7 +131,7 @@ class Endpoint:
         return parse_json(body)
 
     def call_sliced(self, body: bytes | bytearray, accept: bytes, *, bare: bool = False) -> Call | None:
-        """Decode a large body of rows; None when it is small, or something else. See `mlem_server.inference.slices` and `call`."""
+        """Decode a large body of rows; None when it is small, or something else. See `mlem_server.decoding.slices` and `call`."""
         slices, argument = self._slices, self.argument
         if len(body) <= LARGE_BYTES or slices is None or argument is None:
             return None

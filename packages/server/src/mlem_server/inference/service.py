@@ -8,12 +8,12 @@ from typing import Any
 
 from mlem.validation import did_you_mean
 from mlem.wire import NPY, is_plain_npy
+from mlem_server.decoding.threads import LARGE_BYTES, QUICK, DecodingThreads
 from mlem_server.http.body_budget import BodyBudget
 from mlem_server.http.errors import HttpError, overloaded
 from mlem_server.http.request import Reply, Request
 from mlem_server.http.response import Response
 from mlem_server.inference.decoded_size import size_of
-from mlem_server.inference.decoding import LARGE_BYTES, QUICK, DecodingThreads
 from mlem_server.inference.dispatch import Dispatcher, StepsOf
 from mlem_server.inference.endpoint import Call, Endpoint
 from mlem_server.inference.error_mapping import ErrorMapping

@@ -19,10 +19,10 @@ from mlem.answering import encode_answer
 from mlem.calling import MOST_ITEMS
 from mlem.data import DataType, ListType, UnspecifiedType
 from mlem.wire import JSON
+from mlem_server.decoding.json_decoder import Values
 from mlem_server.http.negotiation import preferred
 from mlem_server.http.response import Kind, Piece, Response, to_json
 from mlem_server.inference.errors import ModelFailedError
-from mlem_server.inference.json_decoder import Values
 from mlem_server.inference.model_errors import failure
 
 log = logging.getLogger("mlem.server")

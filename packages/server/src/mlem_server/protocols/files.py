@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 from mlem.data_types.sliced import SLICE_ROWS, converted
 from mlem.errors import UserError
 from mlem.wire import JSON
+from mlem_server.decoding.json_decoder import Values
+from mlem_server.decoding.threads import LARGE_BYTES
 from mlem_server.http.content_type import CSV, FILES, csv_form
 from mlem_server.http.errors import HttpError
 from mlem_server.http.request import Request
 from mlem_server.http.response import Response
-from mlem_server.inference.decoding import LARGE_BYTES
 from mlem_server.inference.endpoint import Call, Endpoint, type_of_answer
-from mlem_server.inference.json_decoder import Values
 
 if TYPE_CHECKING:
     from mlem.csv_table import CsvReader

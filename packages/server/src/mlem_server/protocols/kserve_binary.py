@@ -11,9 +11,9 @@ import struct
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from mlem_server.decoding.json_decoder import parse_json
+from mlem_server.decoding.limits import NO_LIMITS, Limits
 from mlem_server.http.errors import HttpError
-from mlem_server.inference.json_decoder import parse_json
-from mlem_server.inference.limits import NO_LIMITS, Limits
 
 EXTENSION = "binary_tensor_data"
 OCTETS = "application/octet-stream"

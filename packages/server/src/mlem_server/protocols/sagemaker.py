@@ -20,13 +20,13 @@ import msgspec
 
 from mlem.call_arguments import arguments_of
 from mlem.wire import JSON
+from mlem_server.decoding.json_decoder import parse_json
 from mlem_server.http.content_type import FILES
 from mlem_server.http.errors import HttpError
 from mlem_server.http.request import Reply, Request
 from mlem_server.http.response import Response, json_response
 from mlem_server.http.routes import Route
 from mlem_server.inference.endpoint import Call, Endpoint
-from mlem_server.inference.json_decoder import parse_json
 from mlem_server.inference.readiness import Health
 from mlem_server.inference.service import DEFAULT_METHOD, CallService
 from mlem_server.protocols.files import answer_as_file, call_of_file

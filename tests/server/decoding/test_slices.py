@@ -15,8 +15,8 @@ from mlem.data import infer
 from mlem.data_types.stopping import StoppedError, stoppable
 from mlem.errors import DataError
 from mlem.model import Argument
-from mlem_server.inference.json_decoder import compiled_value
-from mlem_server.inference.slices import Slices
+from mlem_server.decoding.json_decoder import compiled_value
+from mlem_server.decoding.slices import Slices
 
 SIZES = st.integers(1, 200)
 TEXTS = st.text(st.sampled_from('ab,[]{}":\\ \n\u00e4'), max_size=8)

@@ -17,7 +17,7 @@ import msgspec
 from mlem.data import DataType
 from mlem.data_types.sliced import converted
 from mlem.model import ALIAS, Argument
-from mlem_server.inference.json_decoder import has_words, loads, scan
+from mlem_server.decoding.json_decoder import has_words, loads, scan
 
 SLICE_BYTES = 128 * 1024
 _WRAPPERS = ("inputs", "instances", "dataframe_records")

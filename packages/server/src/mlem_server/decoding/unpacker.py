@@ -12,7 +12,7 @@ from typing import IO, TYPE_CHECKING
 
 from mlem.arrow_bounds import check_stream, check_table, too_large
 from mlem.errors import UserError
-from mlem_server.inference.unpacker_process import ANSWER, ARROW, DAMAGED, MISSING, PARQUET, QUESTION, TOO_LARGE, UNPACKED
+from mlem_server.decoding.unpacker_process import ANSWER, ARROW, DAMAGED, MISSING, PARQUET, QUESTION, TOO_LARGE, UNPACKED
 from mlem_server.process.memory import share_it_with_arrow
 
 if TYPE_CHECKING:
@@ -103,7 +103,7 @@ class Unpacker:
         return word, _read(stdout, size, until)
 
     def _started(self) -> subprocess.Popen[bytes]:
-        command = [sys.executable, "-m", "mlem_server.inference.unpacker_process"]
+        command = [sys.executable, "-m", "mlem_server.decoding.unpacker_process"]
         # this pool asks the system for memory, and so hears when there is no more
         environment = {**os.environ, "ARROW_DEFAULT_MEMORY_POOL": "system", "MALLOC_ARENA_MAX": "1"}
         return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment)  # noqa: S603  # our own words

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from mlem.data import DataType, infer
 from mlem.errors import MlemError
 from mlem.model import Argument, Method
-from mlem_server.inference.json_decoder import compiled, parse_json
+from mlem_server.decoding.json_decoder import compiled, parse_json
 
 TYPES = {
     "int": infer(1),
