@@ -152,7 +152,13 @@ def load(session: nox.Session) -> None:
 @nox.session
 def journeys(session: nox.Session) -> None:
     """Run the command line end to end, with everything installed."""
-    install(session, list(PACKAGES), *group("test", "example", "servers", "types", "values"), "-e", "examples/mlem-provider-folder")
+    install(
+        session,
+        list(PACKAGES),
+        *group("test", "example", "servers", "types", "values", "architecture"),
+        "-e",
+        "examples/mlem-provider-folder",
+    )
     _pytest(session, "tests/journeys", "tests/architecture", "tests/examples")
 
 

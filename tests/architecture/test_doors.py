@@ -22,9 +22,14 @@ PAGES = [ROOT / "docs/how-to/write-a-provider.md", ROOT / "docs/explanation/lock
 OF_THE_SERVER = {
     ("mlem_provider_local", name)
     for name in (
-        *("mlem_server.backoff.Backoff", "mlem_server.exits.HOPELESS", "mlem_server.exits.exit_code", "mlem_server.exits.words"),
-        *("mlem_server.logs.configure_logs", "mlem_server.new_callers.ignore_callers"),
-        *("mlem_server.signals.Signals", "mlem_server.signals.ended"),
+        *(
+            "mlem_server.process.backoff.Backoff",
+            "mlem_server.process.exit_codes.PERMANENT_FAILURES",
+            "mlem_server.process.exit_codes.exit_code",
+            "mlem_server.process.exit_codes.describe_exit",
+        ),
+        *("mlem_server.telemetry.logs.configure_logs", "mlem_server.http.syn_filter.drop_new_connections"),
+        *("mlem_server.process.signals.Signals", "mlem_server.process.signals.reap_children"),
     )
 }
 
@@ -133,7 +138,7 @@ def test_a_module_that_goes_behind_a_door_is_named(tmp_path: Path) -> None:
         ("from mlem_provider_docker.image import build", ["mlem_provider_docker.image.build"]),
         ("from mlem_provider_docker import wheels", ["mlem_provider_docker.wheels"]),
         ("import mlem_server", ["mlem_server"]),
-        ("from mlem_server.signals import Signals", ["mlem_server.signals.Signals"]),
+        ("from mlem_server.process.signals import Signals", ["mlem_server.process.signals.Signals"]),
     ],
 )
 def test_what_is_not_public_is_found_wherever_it_is_imported(code: str, found: list[str]) -> None:
@@ -154,4 +159,4 @@ def test_what_is_public_is_let_through() -> None:
     """
     assert behind_the_doors(textwrap.dedent(code), "mlem_provider_other") == []
     assert behind_the_doors("from mlem.testing import Project", "mlem_provider_other", FOR_TESTS) == []
-    assert behind_the_doors("from mlem_server.signals import Signals", "mlem_provider_local") == []
+    assert behind_the_doors("from mlem_server.process.signals import Signals", "mlem_provider_local") == []

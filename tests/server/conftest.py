@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy
 import pytest
 from waiting import wait_until
 
@@ -203,3 +204,15 @@ def iris(shared_starter: Starter, iris_model: Path) -> Served:
 @pytest.fixture(scope="session")
 def file(shared_starter: Starter, file_model: Path) -> Served:
     return shared_starter.start(file_model)
+
+
+@pytest.fixture(scope="session")
+def sums(shared_starter: Any, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """A model that sums the rows of a matrix."""
+
+    def predict(X: Any) -> Any:
+        return X.sum(axis=1)
+
+    path = tmp_path_factory.mktemp("sums") / "sums"
+    save(predict, path, sample_data=numpy.array([[1.0, 2.0], [3.0, 4.5]]), model_types=(CallableModel,))
+    return shared_starter.start(path)

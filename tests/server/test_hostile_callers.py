@@ -331,23 +331,6 @@ def test_used_up_files_are_logged_once_and_callers_are_served_again(starter: Sta
     assert len(served.log.splitlines()) < 20
 
 
-def test_stopping_ignores_who_comes_too_late(models: Path, tmp_path: Path) -> None:
-    from mlem_server.new_callers import heed_callers, ignore_callers
-
-    with socket.create_server(("127.0.0.1", 0)) as listener, contextlib.ExitStack() as stack:
-        early = stack.enter_context(socket.create_connection(listener.getsockname(), timeout=10))
-        assert ignore_callers(listener)
-        late = stack.enter_context(socket.socket())
-        late.settimeout(0.2)
-        with pytest.raises(TimeoutError):
-            late.connect(listener.getsockname())
-        accepted = stack.enter_context(listener.accept()[0])
-        early.sendall(b"x")
-        assert accepted.recv(1) == b"x"
-        heed_callers(listener)
-        stack.enter_context(socket.create_connection(listener.getsockname(), timeout=10))
-
-
 # SIGTERM and deadlines while something is decoded
 
 

@@ -20,11 +20,11 @@ from pathlib import Path
 
 from mlem_provider_local.exit_record import ExitRecord
 from mlem_provider_local.log_file import LogWriter
-from mlem_server.backoff import Backoff
-from mlem_server.exits import HOPELESS, exit_code, words
-from mlem_server.logs import configure_logs
-from mlem_server.new_callers import ignore_callers
-from mlem_server.signals import Signals, ended
+from mlem_server.http.syn_filter import drop_new_connections
+from mlem_server.process.backoff import Backoff
+from mlem_server.process.exit_codes import PERMANENT_FAILURES, describe_exit, exit_code
+from mlem_server.process.signals import Signals, reap_children
+from mlem_server.telemetry.logs import configure_logs
 
 log = logging.getLogger("mlem.server")
 
@@ -77,7 +77,7 @@ class Supervisor:
         self._pump()
         for number in numbers:
             self._act_on(number)
-        for pid, code in ended():
+        for pid, code in reap_children():
             if pid == self._pid:
                 self._pid = None
                 self._pump()
@@ -104,14 +104,18 @@ class Supervisor:
     def _has_ended(self, code: int) -> bool:
         """Note an end; return whether it is the last."""
         self._ends += 1
-        again = not self._stopping and code not in HOPELESS and (self._restart == "always" or (self._restart == "on-failure" and code != 0))
+        again = (
+            not self._stopping
+            and code not in PERMANENT_FAILURES
+            and (self._restart == "always" or (self._restart == "on-failure" and code != 0))
+        )
         self._backoff.ended(time.monotonic() - self._started)
         pause_s = self._backoff.pause_s
         self._note(ExitRecord(os.getpid(), code, datetime.now(UTC).isoformat(timespec="seconds"), self._ends, pause_s if again else None))
         if again:
-            log.warning("the server %s; another is started %s", words(code), f"in {pause_s:g} s" if pause_s else "now")
+            log.warning("the server %s; another is started %s", describe_exit(code), f"in {pause_s:g} s" if pause_s else "now")
         elif not self._stopping:
-            log.error("the server %s", words(code))
+            log.error("the server %s", describe_exit(code))
         return not again
 
     def _act_on(self, number: int) -> None:
@@ -120,7 +124,7 @@ class Supervisor:
         if number in _TOLD_TO_END:
             self._stopping = True
             with socket.socket(fileno=os.dup(LISTENER_FD)) as listener:
-                ignore_callers(listener, for_good=True)
+                drop_new_connections(listener, for_good=True)
         if self._pid is not None:
             os.kill(self._pid, number)
 

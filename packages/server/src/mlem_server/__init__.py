@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from mlem_server.auth import protected
+    from mlem_server.http.auth import protected
     from mlem_server.server import serve
     from mlem_server.settings import Settings
 
@@ -22,7 +22,7 @@ def __getattr__(name: str) -> Any:
 
         return Settings
     if name == "protected":
-        from mlem_server.auth import protected
+        from mlem_server.http.auth import protected
 
         return protected
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

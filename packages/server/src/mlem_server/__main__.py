@@ -4,16 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from mlem_server.overwritten import expect_core
-
-
-def main() -> int:
-    """Look whether mlem-core is whole, then run `mlem_server.main.main`; return the exit code."""
-    expect_core()
-    from mlem_server.main import main as run  # late: it imports mlem-core
-
-    return run()
-
+from mlem_server.main import main
 
 if __name__ == "__main__":
     sys.exit(main())

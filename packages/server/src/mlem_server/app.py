@@ -1,70 +1,47 @@
-"""`App`: from a request to its answer. Routes are looked up in a dictionary, every error becomes a JSON answer."""
+"""`App`: the tables of all protocols, who is admitted, and the answer to each error."""
 
 from __future__ import annotations
 
 import gc
 import logging
 import time
-from collections.abc import Callable, Collection
-from dataclasses import dataclass
-from functools import partial
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from mlem_model.data.formats.binary import ARROW, NPY
 from mlem_model.models.model import Model
 from mlem_model.serving.interface import Interface
-from mlem_server.auth import Tokens
-from mlem_server.calls import Calls, unknown_method
-from mlem_server.content import FILES, content_type
-from mlem_server.dispatch import Dispatcher
-from mlem_server.docs import DOCS_HEADERS, docs_page
-from mlem_server.endpoint import Endpoint
-from mlem_server.errors import HttpError
-from mlem_server.failures import Failures
-from mlem_server.hangs import HangWatch
-from mlem_server.kserve import KServe
-from mlem_server.kserve_binary import OCTETS
-from mlem_server.limits import Limits
-from mlem_server.metrics import CONTENT_TYPE, Metrics
-from mlem_server.openapi import openapi
-from mlem_server.page import page_files
-from mlem_server.readiness import LOADING, READY, STOPPING, Readiness
-from mlem_server.request import ALWAYS_BYTES, Request, overloaded
-from mlem_server.responses import HTML, Response, error_response, json_response, to_json
+from mlem_server.decoding.limits import Limits
+from mlem_server.decoding.unpacker import Unpacker
+from mlem_server.http.application import Application
+from mlem_server.http.auth import Tokens
+from mlem_server.http.body_budget import BodyBudget
+from mlem_server.http.content_type import content_type
+from mlem_server.http.errors import HttpError
+from mlem_server.http.request import Reply, Request
+from mlem_server.http.response import Response, error_response
+from mlem_server.http.routes import Route, RoutingTable
+from mlem_server.inference.dispatch import Dispatcher
+from mlem_server.inference.endpoint import Endpoint
+from mlem_server.inference.error_mapping import ErrorMapping
+from mlem_server.inference.hangs import HangDetector
+from mlem_server.inference.readiness import LOADING, READY, STOPPING, Health, Readiness
+from mlem_server.inference.service import CallService, unknown_method
+from mlem_server.pages.routes import page_routes
+from mlem_server.process.file_watch import FileWatches
+from mlem_server.protocols.kserve import KServe
+from mlem_server.protocols.native import Native
+from mlem_server.protocols.sagemaker import SageMaker
 from mlem_server.settings import Settings
-from mlem_server.unpacker import Unpacker
-from mlem_server.watches import Watches
+from mlem_server.telemetry.metrics import Metrics
 
 if TYPE_CHECKING:
-    from mlem_server.traces import Traces
+    from mlem_server.telemetry.traces import Traces
 
 log = logging.getLogger("mlem.server")
 
-Reply = Callable[[Response], None]
-Handler = Callable[[Request, Reply], None]
-Shape = Callable[[Response], Response]
 
-
-@dataclass(frozen=True, slots=True)
-class Route:
-    """What answers a path and an HTTP method.
-
-    Attributes:
-        name: What metrics call it.
-        handler: Answers the request.
-        public: Whether it answers without a token.
-        calls: Whether it calls the model, and so takes a body.
-        more: Media types of bodies that it takes beside those that all calls take.
-    """
-
-    name: str
-    handler: Handler
-    public: bool = False
-    calls: bool = False
-    more: Collection[str] = ()
-
-
-class App:
+class App(Application):
     """The application.
 
     Args:
@@ -75,7 +52,7 @@ class App:
 
     Attributes:
         model: The same.
-        readiness: Whether the model may be asked.
+        health: Whether the model may be asked.
         dispatcher: Where calls meet the model.
         watches: Files that are read again when they change.
         hangs: Notices a model that hangs.
@@ -83,61 +60,38 @@ class App:
 
     def __init__(self, model: Model, name: str, settings: Settings, version: str) -> None:
         self.model = model
-        self.readiness: Readiness = LOADING
+        self.health = Health(model.digest)
         self._settings = settings
-        self._tokens, self.watches = Tokens(settings.tokens, settings.token_file), Watches()
+        self._tokens, self.watches = Tokens(settings.tokens, settings.token_file), FileWatches()
         self.watches.add(self._tokens.watch())
         self._metrics = Metrics(name, model.digest, [*model.methods, "invocations", "infer"])
         self._traces: Traces | None = None
         if settings.traces:
-            from mlem_server.traces import Traces  # late: it takes a while, and most servers send none
+            from mlem_server.telemetry.traces import Traces  # late: it takes a while, and most servers send none
 
             self._traces = Traces(name, model.digest)
         self.dispatcher = Dispatcher(settings.max_queue, settings.max_batch_rows, self._metrics.called, settings.request_timeout_s)
-        self.hangs = HangWatch(settings.request_timeout_s, settings.hang_bound_s, self._metrics)
-        self._failures = Failures(self._metrics, hide_model_errors=settings.hide_model_errors)
-        self._reserved_bytes = 0
+        self.hangs = HangDetector(settings.request_timeout_s, settings.hang_bound_s, self._metrics)
+        self._errors = ErrorMapping(self._metrics, hide_model_errors=settings.hide_model_errors)
+        self._budget = BodyBudget(settings.max_bodies_bytes)
         self._unpacker = Unpacker(settings.max_decoded_bytes, settings.request_timeout_s)
-        limits = Limits(settings.max_decoded_bytes, self._unpacker.arrow, self._unpacker.parquet)
-        self._endpoints = {
-            method_name: Endpoint(method_name, method, strict=settings.strict, limits=limits)
-            for method_name, method in model.methods.items()
-        }
-        self._routes = self._make_routes(name, version)
-        # by what callers send most: the path of each route as it is, without decoding it
-        self._by_target = {path.encode(): methods for path, methods in self._routes.items() if path.isascii() and "%" not in path}
+        self._table = RoutingTable(self._all_routes(name, version))
 
-    def _make_routes(self, name: str, version: str) -> dict[str, dict[str, Route]]:
-        secured = bool(self._tokens)
-        spoken = {form for endpoint in self._endpoints.values() for form in (*endpoint.formats, *endpoint.answer_formats)}
-        formats = [form for form in (NPY, ARROW) if form in spoken]
-        interface = Interface.of(self.model, name, formats).to_json()
-        document = openapi(
-            interface, name, version, {key: (one.formats, one.answer_formats) for key, one in self._endpoints.items()}, secured=secured
-        )
-        kserve = KServe(name, version, self.model, self._endpoints)
-        calls = Calls(self.model, interface, self._endpoints, self.dispatcher, self._metrics, self._failures, self.reserve)
-        routes = {
-            **{path: _get(_constant(response), public=True) for path, response in page_files().items()},
-            "/docs": _get(_constant(Response(200, docs_page(document, interface, secured=secured), HTML, DOCS_HEADERS))),
-            "/openapi.json": _get(_constant(json_response(document))),
-            "/interface.json": _get(_constant(json_response(interface))),
-            "/healthz": _get(_constant(json_response({"status": "alive"})), public=True),
-            "/readyz": _get(self._readyz, public=True),
-            "/metrics": _get(lambda _request, reply: reply(Response(200, self._metrics.text(), CONTENT_TYPE))),
-            "/ping": _get(self._readyz, public=True),
-            "/invocations": {"POST": Route("invocations", calls.invocations, calls=True, more=(*FILES, *spoken))},
+    def _all_routes(self, name: str, version: str) -> Iterator[Route]:
+        """Yield the tables of all protocols. A method may be called invocations: the model's own routes come last."""
+        limits = Limits(self._settings.max_decoded_bytes, self._unpacker.arrow, self._unpacker.parquet)
+        endpoints = {
+            method_name: Endpoint(method_name, method, strict=self._settings.strict, limits=limits)
+            for method_name, method in self.model.methods.items()
         }
-        for path, document in kserve.documents().items():
-            routes[path] = _get(_constant(json_response(document)))
-        routes["/v2/health/live"] = _get(_constant(json_response({"live": True})), public=True)
-        routes["/v2/health/ready"] = routes[f"{kserve.path}/ready"] = _get(self._readyz, public=True)
-        routes[f"{kserve.path}/infer"] = {"POST": Route("infer", partial(calls.infer, kserve), calls=True, more=(OCTETS,))}
-        for method_name, endpoint in self._endpoints.items():
-            # a method may be called docs or ping: GET stays ours, POST is the model's
-            route = Route(method_name, partial(calls.call, endpoint), calls=True, more=endpoint.formats)
-            routes.setdefault(f"/{method_name}", {})["POST"] = route
-        return routes
+        service = CallService(endpoints, self.dispatcher, self._metrics, self._errors, self._budget)
+        formats = {method_name: (endpoint.formats, endpoint.answer_formats) for method_name, endpoint in endpoints.items()}
+        spoken = tuple(dict.fromkeys(form for both in formats.values() for form in (*both[0], *both[1])))
+        interface = Interface.of(self.model, name, [form for form in (NPY, ARROW) if form in spoken]).to_json()
+        yield from page_routes(interface, name, version, formats, secured=bool(self._tokens))
+        yield from SageMaker(service, interface, self.health, self.model.digest, spoken).routes()
+        yield from KServe(service, self.health, name, version, self.model.digest).routes()
+        yield from Native(service, interface, self.health, self._metrics).routes()
 
     async def load(self, load: Callable[[], Any]) -> None:
         """Load the model on its thread, then answer calls.
@@ -154,15 +108,15 @@ class App:
         try:
             await self.dispatcher.load(load)
         except Exception as error:
-            self.readiness = Readiness("failed", str(error))
+            self.health.readiness = Readiness("failed", str(error))
             raise
         finally:
             gc.freeze()
             gc.enable()
         self._metrics.loaded(time.monotonic() - started)
         self.hangs.on_look()  # before the first call: from now on signs of life are expected
-        if self.readiness is LOADING:
-            self.readiness = READY
+        if self.health.readiness is LOADING:
+            self.health.readiness = READY
 
     # What connections ask for
 
@@ -178,17 +132,8 @@ class App:
         return None
 
     def reserve(self, request: Request, size_bytes: int) -> bool:
-        """Take room for what has come of a body.
-
-        Returns:
-            Whether there was room; a body alone always has it.
-        """
-        more = size_bytes - request.reserved_bytes
-        if self._reserved_bytes + more > self._settings.max_bodies_bytes and self._reserved_bytes > request.reserved_bytes:
-            return False
-        self._reserved_bytes += more
-        request.reserved_bytes = size_bytes
-        return True
+        """Take room for what has come of a body; see `BodyBudget.reserve`."""
+        return self._budget.reserve(request, size_bytes)
 
     def handle(self, request: Request, reply: Reply) -> None:
         """Answer a request that was admitted.
@@ -202,11 +147,11 @@ class App:
         try:
             request.handler(request, reply)
         except Exception as error:
-            reply(self._failures.of(request, error))
+            reply(self._errors.response_to(request, error))
 
     def answered(self, request: Request, response: Response) -> None:
         """Count and log an answer that is sent."""
-        self._release(request)
+        self._budget.release(request)
         seconds = time.monotonic() - request.started
         self._metrics.answered(request.route, response.status, seconds)
         if self._traces is not None:
@@ -218,24 +163,28 @@ class App:
 
     def forget(self, request: Request) -> None:
         """Drop a request that nobody waits for any more."""
-        self._release(request)
+        self._budget.release(request)
         if request.cancel is not None:
             request.cancel()
             request.cancel = None
 
-    def look(self) -> None:
+    def connected(self, count: int) -> None:
+        """Note how many connections there are: who has the only one need not wait for others."""
+        self.dispatcher.alone = count == 1
+
+    def tick(self) -> None:
         """Look after calls that wait, after a model that hangs, and after files that may have changed; see `Dispatcher.look`."""
         self.dispatcher.look()
-        self.readiness = self.hangs.look(self.readiness, self.dispatcher)
+        self.health.readiness = self.hangs.look(self.health.readiness, self.dispatcher)
         self.watches.look()
 
-    def late(self, seconds: float) -> None:
+    def loop_was_late(self, seconds: float) -> None:
         """Note by how much the event loop was late."""
         self._metrics.loop_was_late(seconds)
 
     def stop(self) -> Response:
         """Say by ``/readyz`` that the server stops; return the answer to what takes longer than that may take."""
-        self.readiness = STOPPING if self.readiness.status != "hanging" else self.readiness
+        self.health.readiness = STOPPING if self.health.readiness.status != "hanging" else self.health.readiness
         return error_response(_unavailable("stopping", "the server stopped before the model answered"))
 
     def close(self) -> None:
@@ -247,7 +196,7 @@ class App:
     # Routes
 
     def _route(self, request: Request) -> Route:
-        methods = self._by_target.get(request.target) or self._routes.get(request.path)
+        methods = self._table.by_target.get(request.target) or self._table.by_path.get(request.path)
         route = methods.get(request.method) if methods else None
         if route is None or not route.public:
             self._tokens.check(request.headers.get(b"authorization"))
@@ -260,40 +209,19 @@ class App:
             raise HttpError(405, "method-not-allowed", message, known=sorted(methods), headers={"allow": allow})
         if request.method == "POST" and "/" not in path[1:]:
             raise unknown_method(path[1:], self.model.methods)
-        raise HttpError(404, "not-found", f"there is no {path[:200]}", known=sorted(self._routes))
+        raise HttpError(404, "not-found", f"there is no {path[:200]}", known=sorted(self._table.by_path))
 
     def _admit_call(self, request: Request, route: Route) -> None:
-        if self.readiness.status in ("loading", "failed", "hanging"):
-            raise _unavailable("not-ready", self.readiness.reason)
-        request.media_type = content_type(request.headers, route.more)
+        if self.health.readiness.status in ("loading", "failed", "hanging"):
+            raise _unavailable("not-ready", self.health.readiness.reason)
+        request.media_type = content_type(request.headers, route.media_types)
         length = request.check_length(self._settings.max_body_bytes)
         self.dispatcher.expect_room()
-        if length > ALWAYS_BYTES and self._reserved_bytes and self._reserved_bytes + length > self._settings.max_bodies_bytes:
-            raise overloaded()  # as it will be: who is told now need not send it
-
-    def _release(self, request: Request) -> None:
-        self._reserved_bytes -= request.reserved_bytes
-        request.reserved_bytes = 0
-
-    def _readyz(self, request: Request, reply: Reply) -> None:
-        body = {"status": self.readiness.status, "model": self.model.digest}
-        if self.readiness is READY:
-            reply(json_response(body))
-        else:
-            reply(Response(503, to_json({**body, "reason": self.readiness.reason}), headers={"retry-after": "1"}))
+        self._budget.check(length)
 
     def refused(self, error: HttpError) -> Response:
         """Count a refusal, and return the answer."""
-        return self._failures.refused(error)
-
-
-def _get(handler: Handler, *, public: bool = False) -> dict[str, Route]:
-    route = Route("", handler, public)
-    return {"GET": route, "HEAD": route}
-
-
-def _constant(response: Response) -> Handler:
-    return lambda _request, reply: reply(response)
+        return self._errors.refused(error)
 
 
 def _unavailable(code: str, reason: str) -> HttpError:

@@ -11,9 +11,9 @@ from dataclasses import replace
 
 from mlem_model.artifacts.trust import FORMATS_VARIABLE, Trust
 from mlem_model.errors import MlemError, UserError
-from mlem_server.auth import read_tokens
-from mlem_server.exits import HANG_EXIT_CODE
+from mlem_server.http.auth import read_tokens
 from mlem_server.options import MODEL_VARIABLE, PORT_VARIABLE, parser, port_number, words_of
+from mlem_server.process.exit_codes import HANG_EXIT_CODE
 from mlem_server.settings import DEFAULT_PORT, Settings
 
 SAGEMAKER_WORD = "serve"
@@ -37,13 +37,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         settings = settings_of(options, os.environ)
         # late: --help and a wrong option need no server
         if options.workers > 1:
-            from mlem_server.workers import Workers
+            from mlem_server.supervision.workers import Workers
 
             return Workers(given, options.workers, settings).run()
-        from mlem_server.guard import guarded
-        from mlem_server.logs import report_faults
-        from mlem_server.memory import share_one_heap
-        from mlem_server.signals import has_terminal
+        from mlem_server.process.memory import share_one_heap
+        from mlem_server.process.signals import has_terminal
+        from mlem_server.supervision.guard import guarded
+        from mlem_server.telemetry.logs import report_faults
 
         if settings.beat_fd is None:
             settings = replace(settings, beat_fd=guarded(settings.hang_bound_s, settings.log_format))
@@ -52,7 +52,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if not has_terminal():
             signal.signal(signal.SIGHUP, signal.SIG_IGN)  # "read again", for who does; it ends nothing
         if settings.slot is not None:
-            from mlem_server.metrics import keep_under
+            from mlem_server.telemetry.metrics import keep_under
 
             keep_under(settings.slot)
         from mlem_server.server import serve

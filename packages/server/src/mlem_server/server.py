@@ -16,22 +16,21 @@ from typing import Any
 
 from mlem_model.errors import WaitTimeoutError
 from mlem_model.serving.protection import TOKENS_VARIABLE
-from mlem_server.acceptor import Acceptor
 from mlem_server.app import App
-from mlem_server.connections import Connections
-from mlem_server.errors import ModelHangsError
-from mlem_server.heartbeat import beats_on
-from mlem_server.listener import address_of, certificate_watch, is_open, listen, tls_context
-from mlem_server.loading import load, metadata_path, read_model
-from mlem_server.logs import configure_logs
+from mlem_server.http.acceptor import Acceptor
+from mlem_server.http.connections import Connections
+from mlem_server.http.listener import address_of, certificate_watch, is_open, listen, tls_context
+from mlem_server.inference.errors import ModelHangsError
+from mlem_server.inference.loading import load, metadata_path, read_model
+from mlem_server.process.heartbeat import heartbeat_writer
+from mlem_server.process.signals import STOP_SIGNALS, has_terminal
 from mlem_server.settings import Settings
-from mlem_server.signals import has_terminal
+from mlem_server.telemetry.logs import configure_logs
 
 log = logging.getLogger("mlem.server")
 
 _AFTER_HANG_S = 2.0
 """Who waits has been answered by then: this is for who has not sent all of a request."""
-SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
 def serve(model: str | Path, settings: Settings | None = None) -> None:
@@ -92,11 +91,11 @@ async def _run(app: App, listener: socket.socket, settings: Settings, load: Call
         log.info("%s: finishing %d requests in flight", signal.Signals(number).name, connections.in_flight())
         stopping.set()
 
-    for number in SIGNALS:
+    for number in STOP_SIGNALS:
         loop.add_signal_handler(number, stop, number)
     app.hangs.on_hang = stopping.set
     if settings.beat_fd is not None:
-        app.hangs.on_look = beats_on(settings.beat_fd)
+        app.hangs.on_look = heartbeat_writer(settings.beat_fd)
     if settings.life_fd is not None:
         loop.add_reader(settings.life_fd, _watched_no_more, settings.life_fd, stopping)
     loop.add_signal_handler(signal.SIGHUP, _hung_up, app, stop, has_terminal())
@@ -116,7 +115,7 @@ async def _run(app: App, listener: socket.socket, settings: Settings, load: Call
             acceptor.start()
             log.info("ready: POST %s", ", ".join(f"{url}/{method}" for method in app.model.methods))
         await waiting
-    hangs = app.readiness.reason if app.readiness.status == "hanging" else ""
+    hangs = app.health.readiness.reason if app.health.readiness.status == "hanging" else ""
     refusal = app.stop()
     connections.stopping = True  # for those that are taken now, too
     await acceptor.stop(worker=settings.slot is not None, own=settings.fd is None)

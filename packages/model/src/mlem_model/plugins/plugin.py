@@ -163,8 +163,9 @@ def _specifications() -> Iterator[Any]:
     for name in SPECIFICATIONS:
         try:
             yield importlib.import_module(name)
-        except ImportError:
-            continue  # models are only served here
+        # Models are only served here; or MLEM 0.4 was installed over the core, and raises what it raises.
+        except Exception:
+            continue
 
 
 def _told(error: BaseException) -> str:

@@ -1,0 +1,222 @@
+"""JSON: parsed with the signature in mind, so that what fits is checked while it is parsed, by compiled code.
+
+What the compiled decoder does not take is decoded once more by the data types, which accept every spelling (``"NaN"``, ``5.0`` for
+an integer, the alias ``data``) and say where something is wrong. Both give the same values for what both accept.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from typing import Annotated, Any
+
+import msgspec
+
+from mlem_model.data.types.any import DataFrameType, DataType, ListType, NdarrayType, PrimitiveType
+from mlem_model.data.types.scalars import kind_of, limits
+from mlem_model.models.model import Method
+from mlem_server.http.errors import HttpError
+
+Values = dict[str, Any]
+Convert = Callable[[Any], Any]
+
+_PLAIN: dict[str, Any] = {"int": int, "float": float, "str": str, "bool": bool}
+_LONG_BYTES = 2**20
+_BYTE = re.compile(r" \(byte (\d+)\)$")
+_decode_any = msgspec.json.Decoder().decode
+scan = msgspec.json.Decoder(msgspec.Raw).decode
+"""Raises ValueError or RecursionError for what is no JSON, without making values of it."""
+
+
+class _UnfitError(Exception):
+    """The compiled decoder's types hold, and something else does not."""
+
+
+def parse_json(body: bytes | bytearray) -> Any:
+    """Parse a body.
+
+    The literals ``NaN``, ``Infinity`` and ``-Infinity`` are accepted, because ``json.dumps`` writes them; RFC 8259 has none.
+
+    Raises:
+        HttpError: 400 when it is no UTF-8, no JSON, or nested deeper than the interpreter allows.
+    """
+    expect_json(body)
+    try:
+        return loads(body)
+    except json.JSONDecodeError as error:
+        where = f"line {error.lineno} column {error.colno}"
+        hint = "send the arguments as a JSON object"
+        raise HttpError(400, "bad-json", f"the body is not JSON: {error.msg} at {where}", hint=hint) from error
+    except UnicodeDecodeError as error:
+        raise HttpError(400, "bad-json", f"the body is not UTF-8: {error.reason} at byte {error.start}") from error
+    except RecursionError as error:
+        raise HttpError(400, "bad-json", "the JSON is nested too deeply") from error
+    except ValueError as error:  # an integer of more digits than the interpreter converts
+        raise HttpError(400, "bad-json", "the JSON has a number with too many digits") from error
+
+
+def loads(text: bytes | bytearray) -> Any:
+    """Parse JSON.
+
+    Raises:
+        ValueError: It is none.
+        RecursionError: It is nested deeper than the interpreter allows.
+    """
+    try:
+        return _decode_any(text)
+    except (ValueError, RecursionError):  # the standard library accepts more, and says where the mistake is
+        return json.loads(text.decode("utf-8"))
+
+
+def has_words(body: bytes | bytearray) -> bool:
+    """Whether a body may have the words for numbers that JSON lacks, which only the standard library reads."""
+    return b"NaN" in body or b"Infinity" in body
+
+
+def expect_json(body: bytes | bytearray) -> None:
+    """Refuse a long body that is no JSON before values are made of it; a short one is parsed in less time than it is looked at.
+
+    Raises:
+        HttpError: 400.
+    """
+    if len(body) <= _LONG_BYTES or has_words(body):
+        return
+    try:
+        scan(body)
+    except RecursionError as error:
+        raise HttpError(400, "bad-json", "the JSON is nested too deeply") from error
+    except ValueError as error:
+        found = _BYTE.search(str(error))
+        at = int(found[1]) if found else len(body)
+        said = _BYTE.sub("", str(error)).removeprefix("JSON is malformed: ")
+        line, column = body.count(b"\n", 0, at) + 1, at - body.rfind(b"\n", 0, at)
+        hint = "send the arguments as a JSON object"
+        raise HttpError(400, "bad-json", f"the body is not JSON: {said} at line {line} column {column}", hint=hint) from error
+
+
+def compiled(method: Method) -> Callable[[bytes | bytearray], Values | None]:
+    """Compile a decoder of a method's JSON bodies.
+
+    Returns:
+        A function from a body to the arguments' values; it returns None for a body that has to go the long way.
+    """
+    parts = [_compile(argument.data_type) for argument in method.args]
+    if not parts or None in parts:
+        return lambda _body: None
+    names = [argument.name for argument in method.args]
+    fields: list[Any] = [
+        (f"a{number}", part[0]) if argument.required else (f"a{number}", part[0] | msgspec.UnsetType, msgspec.UNSET)
+        for number, (argument, part) in enumerate(zip(method.args, parts, strict=True))
+        if part is not None
+    ]
+    renamed = {f"a{number}": name for number, name in enumerate(names)}
+    order = [*(field for field in fields if len(field) == 2), *(field for field in fields if len(field) == 3)]
+    struct = msgspec.defstruct("Arguments", order, rename=renamed, forbid_unknown_fields=True)
+    decode = msgspec.json.Decoder(struct).decode
+    converts = [(f"a{number}", name, part[1]) for number, (name, part) in enumerate(zip(names, parts, strict=True)) if part is not None]
+
+    def decoder(body: bytes | bytearray) -> Values | None:
+        try:
+            found = decode(body)
+            return {name: convert(value) for field, name, convert in converts if (value := getattr(found, field)) is not msgspec.UNSET}
+        except (ValueError, OverflowError, RecursionError, _UnfitError):
+            return None
+
+    return decoder
+
+
+def compiled_value(data_type: DataType) -> Callable[[bytes], Any] | None:
+    """Compile a decoder of the JSON of one value; None where there is none.
+
+    Returns:
+        A function from JSON to the value; it returns None for what has to go the long way.
+    """
+    found = _compile(data_type)
+    if found is None:
+        return None
+    parse, convert = msgspec.json.Decoder(found[0]).decode, found[1]
+
+    def decoder(text: bytes) -> Any:
+        try:
+            return convert(parse(text))
+        except (ValueError, OverflowError, RecursionError, _UnfitError):
+            return None
+
+    return decoder
+
+
+def _compile(data_type: DataType) -> tuple[Any, Convert] | None:
+    """Return the type that msgspec checks, and what makes our value of it; None where there is no such type."""
+    if isinstance(data_type, PrimitiveType):
+        return (_PLAIN[data_type.ptype], _same) if data_type.ptype in _PLAIN else None
+    if isinstance(data_type, ListType):
+        item = _PLAIN.get(data_type.dtype.ptype) if isinstance(data_type.dtype, PrimitiveType) and not data_type.as_tuple else None
+        return (_list_of(item, data_type.size), _same) if item else None
+    if isinstance(data_type, NdarrayType):
+        return _compile_array(data_type)
+    return _compile_frame(data_type) if isinstance(data_type, DataFrameType) else None
+
+
+def _compile_array(data_type: NdarrayType) -> tuple[Any, Convert] | None:
+    item = _item(data_type.dtype)
+    if item is None or not data_type.shape or data_type.masked:
+        return None
+    nested = item
+    for length in reversed(data_type.shape):
+        nested = _list_of(nested, length)
+    dimensions, dtype = len(data_type.shape), "U" if data_type.dtype == "str" else data_type.dtype
+
+    def convert(payload: Any) -> Any:
+        import numpy as np
+
+        array = np.array(payload, dtype=dtype)
+        if array.ndim != dimensions:  # no rows: how long they are is not in the payload
+            raise _UnfitError
+        return array
+
+    return nested, convert
+
+
+def _compile_frame(data_type: DataFrameType) -> tuple[Any, Convert] | None:
+    dtypes = set(data_type.dtypes)
+    item = _item(data_type.dtypes[0]) if len(dtypes) == 1 and not data_type.index_cols else None
+    if item is None or item is str or data_type.axis_names or not all(map(_is_simple, data_type.columns)):
+        return None
+    names = {f"c{number}": str(name) for number, name in enumerate(data_type.columns)}
+    row = msgspec.defstruct("Row", [(field, item) for field in names], rename=names, forbid_unknown_fields=True)
+    labels, dtype = list(data_type.columns), data_type.dtypes[0]
+
+    def convert(payload: Any) -> Any:
+        import numpy as np
+        import pandas as pd
+
+        if not payload:
+            raise _UnfitError
+        return pd.DataFrame(np.array([msgspec.structs.astuple(item) for item in payload], dtype=dtype), columns=labels)
+
+    return list[row], convert  # type: ignore[valid-type]  # made at run time
+
+
+def _is_simple(label: Any) -> bool:
+    """Whether a column's name needs no escape in JSON, which msgspec's names of fields do not have, and is no tuple."""
+    return not isinstance(label, tuple) and not any(character < " " or character in '"\\' for character in str(label))
+
+
+def _item(dtype: str) -> Any:
+    kind = kind_of(dtype)
+    if kind == "int":
+        low, high = limits(dtype)
+        # bounds of msgspec are 64-bit integers with a sign
+        return Annotated[int, msgspec.Meta(ge=low, le=high)] if high < 2**63 else None
+    if kind == "float":
+        return float if dtype == "float64" else None  # a narrower one has to be looked at after it is converted
+    return {"bool": bool, "str": str}.get(kind or "")
+
+
+def _list_of(item: Any, length: int | None) -> Any:
+    return list[item] if length is None else Annotated[list[item], msgspec.Meta(min_length=length, max_length=length)]
+
+
+def _same(value: Any) -> Any:
+    return value

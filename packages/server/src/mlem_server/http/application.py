@@ -1,0 +1,62 @@
+"""`Application`: all that connections know of what answers their requests."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+
+from mlem_server.http.errors import HttpError
+from mlem_server.http.request import Reply, Request
+from mlem_server.http.response import Response
+
+
+class Application(ABC):
+    """Answers requests. Everything of it is called on the event loop."""
+
+    @abstractmethod
+    def admit(self, request: Request) -> Response | None:
+        """Look at the head of a request; return its refusal, None when its body may come."""
+
+    @abstractmethod
+    def reserve(self, request: Request, size_bytes: int) -> bool:
+        """Take room for what has come of a body.
+
+        Args:
+            request: Whose body it is.
+            size_bytes: All that has come of it.
+
+        Returns:
+            Whether there was room; a body alone always has it.
+        """
+
+    @abstractmethod
+    def handle(self, request: Request, reply: Reply) -> None:
+        """Answer a request that was admitted.
+
+        Args:
+            request: The request, with its body.
+            reply: Called with the answer, now or later, on the event loop.
+        """
+
+    @abstractmethod
+    def refused(self, error: HttpError) -> Response:
+        """Count a refusal, and return the answer."""
+
+    @abstractmethod
+    def answered(self, request: Request, response: Response) -> None:
+        """Count and log an answer that is sent."""
+
+    @abstractmethod
+    def forget(self, request: Request) -> None:
+        """Drop a request that nobody waits for any more."""
+
+    @abstractmethod
+    def connected(self, count: int) -> None:
+        """Note how many connections there are."""
+
+    @abstractmethod
+    def tick(self) -> None:
+        """Do what is to be done several times a second."""
+
+    @abstractmethod
+    def loop_was_late(self, seconds: float) -> None:
+        """Note by how much the event loop was late for a tick."""

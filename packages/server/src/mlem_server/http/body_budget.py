@@ -1,0 +1,52 @@
+"""`BodyBudget`: how much memory the bodies of all requests take together."""
+
+from __future__ import annotations
+
+from mlem_server.http.errors import overloaded
+from mlem_server.http.request import ALWAYS_BYTES, Request
+
+
+class BodyBudget:
+    """The memory for bodies. The first bytes of each do not count: see `ALWAYS_BYTES`.
+
+    Args:
+        max_bytes: The most that all may take together; a body alone may take more.
+    """
+
+    def __init__(self, max_bytes: int) -> None:
+        self._max_bytes = max_bytes
+        self._reserved_bytes = 0
+
+    def check(self, size_bytes: int) -> None:
+        """Refuse a body that is announced, where there is no room for it: who is told now need not send it.
+
+        Args:
+            size_bytes: Its size.
+
+        Raises:
+            HttpError: 503.
+        """
+        if size_bytes > ALWAYS_BYTES and self._reserved_bytes and self._reserved_bytes + size_bytes > self._max_bytes:
+            raise overloaded()
+
+    def reserve(self, request: Request, size_bytes: int) -> bool:
+        """Take room for a body.
+
+        Args:
+            request: Whose it is.
+            size_bytes: All that there is of it by now.
+
+        Returns:
+            Whether there was room; a body alone always has it.
+        """
+        more = size_bytes - request.reserved_bytes
+        if self._reserved_bytes + more > self._max_bytes and self._reserved_bytes > request.reserved_bytes:
+            return False
+        self._reserved_bytes += more
+        request.reserved_bytes = size_bytes
+        return True
+
+    def release(self, request: Request) -> None:
+        """Give back the room that a request has."""
+        self._reserved_bytes -= request.reserved_bytes
+        request.reserved_bytes = 0

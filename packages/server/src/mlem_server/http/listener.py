@@ -1,0 +1,126 @@
+"""The listening socket: bound before the model is loaded, or taken over from the process that started this one."""
+
+from __future__ import annotations
+
+import errno
+import ipaddress
+import socket
+import ssl
+from pathlib import Path
+
+from mlem_model.errors import PlatformError, UserError
+from mlem_server.process.file_watch import FileWatch
+from mlem_server.settings import Settings
+
+BACKLOG = 2048
+
+
+def listen(settings: Settings) -> socket.socket:
+    """Return a socket that listens.
+
+    Args:
+        settings: ``fd`` goes before ``host`` and ``port``.
+
+    Raises:
+        UserError: The address can't be used, or the file descriptor is no listening socket.
+    """
+    if settings.fd is not None:
+        return _take_over(settings.fd)
+    try:
+        family, *_, address = socket.getaddrinfo(settings.host, settings.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
+    except (OSError, UnicodeError) as error:
+        raise UserError(f"can't listen on {settings.host!r}: {error}", code="bad-address") from error
+    try:
+        return _without_delay(socket.create_server((str(address[0]), settings.port), family=family, backlog=BACKLOG))
+    except OSError as error:
+        raise _unusable(settings, error) from error
+
+
+def tls_context(settings: Settings) -> ssl.SSLContext | None:
+    """Return what TLS needs; None where it is not asked for.
+
+    Raises:
+        UserError: The certificate or its key can't be used.
+    """
+    if settings.tls_certificate is None:
+        return None
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    _load_certificate(context, settings.tls_certificate, settings.tls_key)
+    return context
+
+
+def certificate_watch(context: ssl.SSLContext, settings: Settings) -> FileWatch:
+    """Return what puts a new certificate in use: callers who connect from then on get it."""
+    certificate, key = settings.tls_certificate, settings.tls_key
+    if certificate is None:
+        raise AssertionError("the caller has looked")
+    files = [certificate] if key is None else [certificate, key]
+    content = [b"" for _ in files]
+
+    def read() -> bool:
+        # a pair that does not fit together would leave the context without a key: another one is asked first
+        _load_certificate(ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), certificate, key)
+        _load_certificate(context, certificate, key)
+        before, content[:] = content[:], [file.read_bytes() for file in files]
+        return before != content and any(before)
+
+    return FileWatch("certificates", files, read)
+
+
+def _load_certificate(context: ssl.SSLContext, certificate: Path, key: Path | None) -> None:
+    try:
+        # a passphrase is refused, not asked for: nobody sits before a server
+        context.load_cert_chain(certificate, key, password=lambda: b"")
+    except FileNotFoundError as error:
+        missing = next((path for path in (certificate, key) if path and not path.exists()), certificate)
+        raise UserError(f"{missing} is not there", code="bad-certificate") from error
+    except (ssl.SSLError, OSError) as error:
+        reason = getattr(error, "reason", None) or error
+        hint = "PEM files; the key without a passphrase: --tls-cert FILE --tls-key FILE"
+        raise UserError(f"{certificate}: the certificate or its key can't be used: {reason}", code="bad-certificate", hint=hint) from error
+
+
+def is_open(listener: socket.socket) -> bool:
+    """Say whether a socket listens where other machines may reach it."""
+    if listener.family == socket.AF_UNIX:
+        return False
+    host = ipaddress.ip_address(str(listener.getsockname()[0]).partition("%")[0])
+    return not (getattr(host, "ipv4_mapped", None) or host).is_loopback
+
+
+def address_of(listener: socket.socket, *, tls: bool = False) -> str:
+    """Return the URL under which a socket listens, for people."""
+    if listener.family == socket.AF_UNIX:
+        return f"unix:{listener.getsockname()}"
+    host, port = listener.getsockname()[:2]
+    scheme = "https" if tls else "http"
+    return f"{scheme}://[{host}]:{port}" if listener.family == socket.AF_INET6 else f"{scheme}://{host}:{port}"
+
+
+def _take_over(fd: int) -> socket.socket:
+    try:
+        listener = socket.socket(fileno=fd)
+        listener.listen(BACKLOG)
+    except OSError as error:
+        raise UserError(f"file descriptor {fd} is no bound socket: {error.strerror}", code="bad-address") from error
+    listener.set_inheritable(False)
+    return _without_delay(listener)
+
+
+def _without_delay(listener: socket.socket) -> socket.socket:
+    """Name the socket's protocol: asyncio sets TCP_NODELAY only where it is named, and without it each answer takes 40 ms longer."""
+    if listener.family == socket.AF_UNIX:
+        return listener
+    return socket.socket(listener.family, listener.type, socket.IPPROTO_TCP, fileno=listener.detach())
+
+
+def _unusable(settings: Settings, error: OSError) -> UserError | PlatformError:
+    where = f"port {settings.port} of {settings.host}"
+    if error.errno == errno.EADDRINUSE:
+        return UserError(f"{where} is in use", code="port-in-use", hint="choose another one: --port N")
+    if error.errno == errno.EACCES:
+        return UserError(f"{where} is not allowed for this user", code="permission-denied", hint="choose a port above 1023: --port N")
+    if error.errno == errno.EADDRNOTAVAIL:
+        return UserError(f"this machine has no address {settings.host}", code="bad-address", hint="use --host 127.0.0.1 or 0.0.0.0")
+    return PlatformError(f"can't listen on {where}: {error.strerror}")

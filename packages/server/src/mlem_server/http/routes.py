@@ -1,0 +1,60 @@
+"""Routes: which handler answers an HTTP method on a path. Each protocol has a table of them; the application joins the tables."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+
+from mlem_server.http.request import Handler
+from mlem_server.http.response import Response
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """A row of a table.
+
+    Attributes:
+        method: The HTTP method; what answers GET answers HEAD too.
+        path: The path, percent-decoded.
+        handler: Answers the request.
+        name: What metrics call it; those without a name are counted as others.
+        public: Whether it answers without a token.
+        calls: Whether it calls the model, and so takes a body.
+        media_types: What its bodies may be, beside what all bodies may be.
+    """
+
+    method: str
+    path: str
+    handler: Handler
+    name: str = ""
+    public: bool = False
+    calls: bool = False
+    media_types: Collection[str] = ()
+
+
+class RoutingTable:
+    """All routes of an application. A path is found by one look into a dictionary.
+
+    Args:
+        routes: The rows; of two for one method and path the later one counts.
+
+    Attributes:
+        by_path: For each path its routes, by HTTP method.
+        by_target: The same by what callers send most: the path as it is, without a query and with nothing to decode.
+    """
+
+    def __init__(self, routes: Iterable[Route]) -> None:
+        by_path: dict[str, dict[str, Route]] = {}
+        for route in routes:
+            methods = by_path.setdefault(route.path, {})
+            for method in ("GET", "HEAD") if route.method == "GET" else (route.method,):
+                methods[method] = route
+        self.by_path: Mapping[str, Mapping[str, Route]] = by_path
+        self.by_target: Mapping[bytes, Mapping[str, Route]] = {
+            path.encode(): methods for path, methods in by_path.items() if path.isascii() and "%" not in path
+        }
+
+
+def always(response: Response) -> Handler:
+    """Return the handler that gives every request the same answer."""
+    return lambda _request, reply: reply(response)

@@ -1,0 +1,119 @@
+"""Loading: the artifacts are verified, the model is loaded once, and it must answer its sample rows as when it was saved."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+import logging
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from mlem_model.artifacts.trust import SAMPLES, Trust
+from mlem_model.data.types.any import equal
+from mlem_model.errors import GateError, MlemError
+from mlem_model.models.model import Model, Sample
+from mlem_model.models.model_type import ModelType
+from mlem_model.models.samples import all_samples
+from mlem_model.models.saving import load_model
+from mlem_model.objects.object import EXTENSION
+from mlem_model.objects.yaml_file import read_mapping
+from mlem_model.plugins.registry import registry
+from mlem_server.inference.endpoint import Endpoint
+from mlem_server.inference.errors import ModelFailedError
+
+log = logging.getLogger("mlem.server")
+
+
+def metadata_path(model: str | Path) -> Path:
+    """Return the path of a model's metadata: ``models/rf`` is ``models/rf.mlem``."""
+    path = Path(model)
+    return path if path.name.endswith(EXTENSION) else path.with_name(path.name + EXTENSION)
+
+
+def read_model(path: Path) -> Model:
+    """Read a model's metadata.
+
+    Raises:
+        MlemError: The file is not there, or is no model's.
+    """
+    return Model.from_data(read_mapping(path), str(path))
+
+
+def load(model: Model, folder: Path, trust: Trust) -> Any:
+    """Verify, load and try a model.
+
+    Args:
+        model: The metadata.
+        folder: Where its artifacts are.
+        trust: Which formats may be loaded.
+
+    Returns:
+        The loaded object.
+
+    Raises:
+        ConflictError: An artifact is not the one that was saved.
+        GateError: A sample row is not answered as when the model was saved.
+        MlemError: It can't be loaded.
+    """
+    warn_of_versions(model)
+    obj = load_model(model, folder, _model_types(model), trust=trust)
+    check_samples(model, obj, all_samples(model, folder))
+    return obj
+
+
+def check_samples(model: Model, obj: Any, samples: Mapping[str, Sample] | None = None) -> None:
+    """Ask the model its sample rows.
+
+    Args:
+        model: The metadata.
+        obj: The loaded object.
+        samples: The rows by method; those in the metadata when None.
+
+    Raises:
+        GateError: An answer differs from the saved one, or the model raises.
+    """
+    for name, sample in (model.samples if samples is None else samples).items():
+        method = model.methods[name]
+        try:
+            endpoint = Endpoint(name, method)
+            got = json.loads(endpoint.answer_whole(obj, endpoint.call_with(dict(sample.args))).body)
+        except ModelFailedError as error:
+            cause = error.__cause__
+            raise GateError(
+                f"{name}: the model raises {type(cause).__name__} on the sample row that it answered when it was saved: {cause}",
+                hint="install the versions of the packages that the model was saved with",
+            ) from cause
+        except MlemError as error:
+            raise GateError(f"{name}: the sample row can't be asked: {error.message}", hint="save the model again") from error
+        if not equal(got, sample.returns):
+            raise GateError(
+                f"{name}: the sample row gives {_short(got)}, but gave {_short(sample.returns)} when the model was saved",
+                hint="install the versions of the packages that the model was saved with",
+            )
+
+
+def warn_of_versions(model: Model) -> None:
+    """Log the packages that are installed in another version than the model was saved with."""
+    for requirement in model.requirements:
+        package = requirement.package_name or requirement.module
+        if not package or not requirement.version:
+            continue
+        try:
+            installed = importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:
+            continue  # loading says so, if it matters
+        if installed.partition("+")[0] != requirement.public_version:
+            log.warning("the model was saved with %s %s, and %s is installed", package, requirement.version, installed)
+
+
+def _model_types(model: Model) -> Sequence[type[ModelType]]:
+    """Look for the plugin of a model only when it has a format of its own: a pickle needs none, and starts sooner."""
+    if all(artifact.format == "pickle" for name, artifact in model.artifacts.items() if name != SAMPLES):
+        return ()
+    return [registry().get("model_type", model.model_type)]
+
+
+def _short(value: Any) -> str:
+    text = json.dumps(value)
+    return text if len(text) <= 200 else f"{text[:200]}..."

@@ -1,0 +1,153 @@
+"""`CallService`: what all protocols do with a call: decode its body, have the model answer it, give the answer the protocol's shape."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from functools import partial
+from typing import Any
+
+from mlem_model.data.formats.binary import NPY, is_plain_npy
+from mlem_model.objects.validation import did_you_mean
+from mlem_server.decoding.threads import LARGE_BYTES, QUICK, DecodingThreads
+from mlem_server.http.body_budget import BodyBudget
+from mlem_server.http.errors import HttpError, overloaded
+from mlem_server.http.request import Reply, Request
+from mlem_server.http.response import Response
+from mlem_server.inference.decoded_size import size_of
+from mlem_server.inference.dispatch import Dispatcher, StepsOf
+from mlem_server.inference.endpoint import Call, Endpoint
+from mlem_server.inference.error_mapping import ErrorMapping
+from mlem_server.inference.jobs import Outcome
+from mlem_server.inference.streaming import Items, Stream
+from mlem_server.telemetry.metrics import Metrics
+
+DEFAULT_METHOD = "predict"
+"""What is called where a protocol names no method."""
+Shape = Callable[[Response], Response]
+
+
+class CallService:
+    """Has the model answer calls.
+
+    Args:
+        endpoints: The methods of the model, by name.
+        dispatcher: Where calls meet the model.
+        metrics: Where they are counted.
+        errors: What is answered where something fails.
+        budget: The memory for bodies.
+
+    Attributes:
+        endpoints: The same.
+        errors: The same.
+    """
+
+    def __init__(
+        self, endpoints: Mapping[str, Endpoint], dispatcher: Dispatcher, metrics: Metrics, errors: ErrorMapping, budget: BodyBudget
+    ) -> None:
+        self.endpoints = endpoints
+        self.errors = errors
+        self._dispatcher = dispatcher
+        self._metrics = metrics
+        self._budget = budget
+        self._decoding = DecodingThreads()
+
+    def endpoint(self, name: str) -> Endpoint:
+        """Return a method of the model.
+
+        Raises:
+            HttpError: 404.
+        """
+        if name not in self.endpoints:
+            raise unknown_method(name, self.endpoints)
+        return self.endpoints[name]
+
+    def decode(self, decode: Callable[[], Any], request: Request, reply: Reply, then: Callable[[Any], None]) -> None:
+        """Decode a body, a large one beside the loop; then go on with what came of it.
+
+        Args:
+            decode: Decodes it: to a call, to several, or to what has a call.
+            request: Whose body it is.
+            reply: Called with the answer where it can't be decoded beside the loop; else that is raised.
+            then: Called with what ``decode`` returned.
+        """
+        if not takes_long(request):
+            then(decode())
+            return
+
+        def decoded(outcome: Any) -> None:
+            request.cancel = None
+            request.body = b""  # its memory is of no more use
+            try:
+                if isinstance(outcome, Exception):
+                    raise outcome
+                # what it was decoded to waits for the model as its body did, and may be larger
+                if not self._budget.reserve(request, max(request.reserved_bytes, size_of(outcome))):
+                    raise overloaded()
+                then(outcome)
+            except Exception as error:
+                reply(self.errors.response_to(request, error))
+
+        request.cancel = self._decoding.submit(decode, decoded).cancel
+
+    def submit(self, call: Call, request: Request, reply: Reply, shape: Shape | None = None) -> None:
+        """Give a call to the model.
+
+        Args:
+            call: The call.
+            request: Where it is from.
+            reply: Called with the answer.
+            shape: Gives the answer another shape, where a protocol has one.
+
+        Raises:
+            HttpError: 503 there is no room for it.
+        """
+
+        def ended() -> None:
+            self._metrics.ended()
+            request.cancel = None
+
+        def done(outcome: Outcome) -> None:
+            if isinstance(outcome, Items):
+                stream = Stream(StepsOf(self._dispatcher, request), outcome, partial(self.errors.response_to, request), ended)
+                request.cancel = stream.close
+                request.ends_early = lambda: True
+                stream.begin(reply)
+                return
+            ended()
+            response = outcome if isinstance(outcome, Response) else self.errors.response_to(request, outcome)
+            if shape is not None and len(response.body) > LARGE_BYTES:
+                request.cancel = self._decoding.submit(lambda: shape(response), shaped).cancel
+                return
+            if shape is not None:
+                try:
+                    response = shape(response)
+                except Exception as error:  # a defect of ours: the callers of the same batch must not notice
+                    response = self.errors.response_to(request, error)
+            reply(response)
+
+        def shaped(outcome: Response | Exception) -> None:
+            request.cancel = None
+            reply(outcome if isinstance(outcome, Response) else self.errors.response_to(request, outcome))
+
+        job = self._dispatcher.submit(call, done, request)
+        self._metrics.began()
+
+        def cancel() -> None:
+            job.cancel()
+            self._metrics.ended()
+
+        request.cancel = cancel
+        request.ends_early = lambda: job.stop is not None
+
+
+def takes_long(request: Request) -> bool:
+    """Whether its body is not decoded on the event loop."""
+    if request.media_type == NPY:
+        return len(request.body) > LARGE_BYTES and not is_plain_npy(request.body)
+    return len(request.body) > LARGE_BYTES or request.media_type not in QUICK
+
+
+def unknown_method(name: str, methods: Collection[str]) -> HttpError:
+    """Return the refusal of a call of a method that the model has not."""
+    known = sorted(methods)
+    return HttpError(404, "unknown-method", f'the model has no method "{name[:100]}"', hint=did_you_mean(name[:100], known), known=known)

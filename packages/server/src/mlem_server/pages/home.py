@@ -1,0 +1,29 @@
+"""The page under ``/``: what the model is, a form to ask it, the answer, and the same by curl. No file of it is from elsewhere.
+
+The page itself knows nothing of the model: its script asks ``/interface.json``, with the token where one is needed.
+"""
+
+from __future__ import annotations
+
+import importlib.resources
+
+from mlem_server.http.response import HTML, Response
+
+_TYPES = {"html": HTML, "css": b"text/css; charset=utf-8", "js": b"text/javascript; charset=utf-8"}
+_HEADERS = {
+    "content-security-policy": "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src data:; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    "referrer-policy": "no-referrer",
+    "cache-control": "no-cache",
+}
+
+
+def page_files() -> dict[str, Response]:
+    """Return the files of the page, by path."""
+    folder = importlib.resources.files("mlem_server.pages").joinpath("assets")
+    files = {"/": "page.html", "/assets/page.css": "page.css", "/assets/page.js": "page.js"}
+    return {path: _response(folder.joinpath(name).read_bytes(), name) for path, name in files.items()}
+
+
+def _response(content: bytes, name: str) -> Response:
+    return Response(200, content, _TYPES[name.rpartition(".")[2]], _HEADERS)

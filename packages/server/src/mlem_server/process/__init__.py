@@ -1,0 +1,1 @@
+"""What one process is to the system and to who watches it: exit codes, signals, signs of life, memory, files that change."""

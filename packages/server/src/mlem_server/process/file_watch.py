@@ -1,0 +1,90 @@
+"""Files that are read again when they change: tokens, certificates. A file that can't be used leaves what there was."""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from mlem_model.errors import MlemError
+
+log = logging.getLogger("mlem.server")
+
+_LOOK_S = 1.0
+"""The seconds between two looks at the files: one ``stat`` of each."""
+
+Signature = tuple[tuple[int, ...] | None, ...]
+
+
+class FileWatch:
+    """Some files, and what is done when they change.
+
+    Args:
+        what: What the files have, for the log: ``tokens``.
+        files: The files. A link is followed: Kubernetes swaps one to change a mounted secret.
+        read: Reads the files, puts what they have in use, and says whether that is anything new. It raises `MlemError` where they
+            can't be used, and then leaves what is in use.
+    """
+
+    def __init__(self, what: str, files: Sequence[Path], read: Callable[[], bool]) -> None:
+        self._what = what
+        self._files = tuple(files)
+        self._read = read
+        # not looked at yet: what changes between the first reading and the first look is read too
+        self._seen: Signature = ()
+
+    def look(self) -> None:
+        """Read the files if they have changed since they were read."""
+        if self._signature() != self._seen:
+            self.reload()
+
+    def reload(self) -> None:
+        """Read the files; one that can't be used is told once for each change."""
+        self._seen = self._signature()  # before they are read: what is written meanwhile is a change
+        try:
+            if self._read():
+                log.info("%s were read again from %s", self._what, self._names())
+        except MlemError as error:
+            log.error("%s in use stay as they were: %s", self._what, error.message)
+
+    def _names(self) -> str:
+        return " and ".join(map(str, self._files))
+
+    def _signature(self) -> Signature:
+        return tuple(_signature(file) for file in self._files)
+
+
+class FileWatches:
+    """All files that a server reads again."""
+
+    def __init__(self) -> None:
+        self._all: list[FileWatch] = []
+        self._next_look = 0.0
+
+    def add(self, watch: FileWatch | None) -> None:
+        """Look at more files, where there are some."""
+        if watch is not None:
+            self._all.append(watch)
+
+    def look(self) -> None:
+        """Look at the files, at most once a second."""
+        if self._all and time.monotonic() >= self._next_look:
+            self._next_look = time.monotonic() + _LOOK_S
+            for watch in self._all:
+                watch.look()
+
+    def reload(self) -> None:
+        """Read all files at once, whether they have changed or not."""
+        for watch in self._all:
+            watch.reload()
+
+
+def _signature(file: Path) -> tuple[int, ...] | None:
+    """Return what tells one content of a file from another; None where it is not there."""
+    try:
+        found = os.stat(file)
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns

@@ -1,0 +1,67 @@
+"""Our own protocol: ``POST /METHOD`` with the arguments as the body; what the model is; how the server is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+
+from mlem_server.http.request import Reply, Request
+from mlem_server.http.response import Response, json_response
+from mlem_server.http.routes import Route, always
+from mlem_server.inference.endpoint import Call, Endpoint
+from mlem_server.inference.readiness import Health
+from mlem_server.inference.service import CallService, takes_long
+from mlem_server.inference.streaming import form_of
+from mlem_server.telemetry.metrics import CONTENT_TYPE, Metrics
+
+
+class Native:
+    """The protocol for one model.
+
+    Args:
+        service: Has the model answer calls.
+        interface: What ``/interface.json`` has.
+        health: Whether the model may be asked.
+        metrics: What ``/metrics`` has.
+    """
+
+    def __init__(self, service: CallService, interface: Mapping[str, Any], health: Health, metrics: Metrics) -> None:
+        self._service = service
+        self._interface = interface
+        self._health = health
+        self._metrics = metrics
+
+    def routes(self) -> tuple[Route, ...]:
+        """Return the protocol's table. A method of the model may be called ``metrics``: GET stays ours, POST is the model's."""
+        return (
+            Route("GET", "/interface.json", always(json_response(self._interface))),
+            Route("GET", "/healthz", always(json_response({"status": "alive"})), public=True),
+            Route("GET", "/readyz", self._health.ready, public=True),
+            Route("GET", "/metrics", self.metrics),
+            *(
+                Route("POST", f"/{name}", partial(self.call, endpoint), name=name, calls=True, media_types=endpoint.formats)
+                for name, endpoint in self._service.endpoints.items()
+            ),
+        )
+
+    def metrics(self, request: Request, reply: Reply) -> None:
+        """Answer with the metrics, in Prometheus' text format."""
+        reply(Response(200, self._metrics.text(), CONTENT_TYPE))
+
+    def call(self, endpoint: Endpoint, request: Request, reply: Reply) -> None:
+        """Call a method, with its arguments as the body."""
+        accept = request.headers.get(b"accept", b"")
+        if takes_long(request):
+
+            def decode() -> Call:
+                return endpoint.call(request.body, request.media_type, accept)
+
+            self._service.decode(decode, request, reply, lambda call: self._ask(call, accept, request, reply))
+        else:
+            self._ask(endpoint.call(request.body, request.media_type, accept), accept, request, reply)
+
+    def _ask(self, call: Call, accept: bytes, request: Request, reply: Reply) -> None:
+        if call.endpoint.method.streams:
+            call.form = form_of(accept)
+        self._service.submit(call, request, reply)

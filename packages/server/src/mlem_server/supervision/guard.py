@@ -1,0 +1,123 @@
+"""The guard: a small process beside one that serves alone, which notices when nothing of it works any more.
+
+As process 1 of a container the guard comes first, and the server is its child. It hands on signals, and clears away what processes that the
+model started leave behind, which the server could not do without taking exit codes from the model's own use of `subprocess`.
+Elsewhere the server stays the process that was started, and the guard is its child.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import signal
+import time
+from pathlib import Path
+
+from mlem_server.process.exit_codes import HANG_EXIT_CODE, describe_exit, exit_code
+from mlem_server.process.heartbeat import CappedClock, HeartbeatMonitor
+from mlem_server.process.signals import Signals, reap_children
+from mlem_server.telemetry.logs import configure_logs
+
+log = logging.getLogger("mlem.server")
+
+_FORWARDED = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT, signal.SIGUSR1, signal.SIGUSR2)
+_NOT_FOR_THE_GUARD = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT)
+_LOOK_S = 0.5
+
+
+def guarded(bound_s: float, log_format: str) -> int | None:
+    """Have this process guarded; it must not have threads yet. As process 1 it becomes the guard, and goes on as the guard's child.
+
+    Args:
+        bound_s: How long signs of life may be missing, in seconds; 0 for ever.
+        log_format: How the guard logs.
+
+    Returns:
+        The file descriptor for signs of life; None where nobody waits for any.
+
+    Raises:
+        SystemExit: In the guard of process 1, with the server's exit code.
+    """
+    first = os.getpid() == 1
+    if not first and not bound_s:
+        return None
+    heartbeat, server = HeartbeatMonitor(bound_s), os.getpid()
+    try:
+        pid = os.fork()
+    except OSError:  # no room for another process: it works without
+        os.close(heartbeat.beat_fd)
+        heartbeat.close()
+        return None
+    guards = bool(pid) if first else not pid
+    if not guards:
+        heartbeat.close()
+        if first:
+            os.setpgid(0, 0)  # Ctrl-C in the container's terminal is for the guard, which hands it on
+        return heartbeat.beat_fd
+    signals = Signals(_FORWARDED) if first else None
+    os.close(heartbeat.beat_fd)
+    configure_logs(log_format)
+    if signals is not None:
+        raise SystemExit(_serve_as_first(pid, heartbeat, signals))
+    _watch_parent(server, heartbeat)
+    os._exit(0)
+
+
+def _serve_as_first(pid: int, heartbeat: HeartbeatMonitor, signals: Signals) -> int:
+    """Do what process 1 has to, until the server ends; return the exit code."""
+    clock = CappedClock()
+    while True:
+        for number in signals.wait(_LOOK_S):
+            os.kill(pid, number)
+        for gone, code in reap_children():
+            if gone == pid:
+                if code < 0:
+                    log.error("the server %s", describe_exit(code))
+                return HANG_EXIT_CODE if heartbeat.given_up else exit_code(code)
+        _act(pid, heartbeat, clock)
+
+
+def _watch_parent(parent: int, heartbeat: HeartbeatMonitor) -> None:
+    """Watch the process that this one is the child of, until it has ended."""
+    for number in _NOT_FOR_THE_GUARD:
+        signal.signal(number, signal.SIG_IGN)
+    _leave_descriptors(heartbeat.fd)
+    _take_name(b"mlem-guard")
+    clock = CappedClock()
+    while os.getppid() == parent:
+        if heartbeat.ended:
+            return
+        _act(parent, heartbeat, clock)
+        time.sleep(_LOOK_S)
+
+
+def _leave_descriptors(kept: int) -> None:
+    """Leave the server's descriptors to it, all but the log: a port that the guard kept would stay open after the server's end."""
+    nothing = os.open(os.devnull, os.O_RDWR)
+    os.dup2(nothing, 0)
+    os.dup2(nothing, 1)
+    os.closerange(3, kept)
+    os.closerange(kept + 1, os.sysconf("SC_OPEN_MAX"))
+
+
+def _take_name(name: bytes) -> None:
+    """Take another name in the list of processes: who looks for servers by their arguments has to find one, not two.
+
+    Source: proc_pid_stat(5), fields 48 and 49: where the arguments are in memory, which is what the list shows (read 2026-11).
+    """
+    with contextlib.suppress(OSError, ValueError, IndexError):  # another system, or one without /proc
+        fields = Path("/proc/self/stat").read_bytes().rpartition(b")")[2].split()
+        start, end = int(fields[45]), int(fields[46])
+        with open("/proc/self/mem", "r+b", buffering=0) as memory:
+            memory.seek(start)
+            memory.write(name[: end - start - 1].ljust(end - start, b"\0"))
+        Path("/proc/self/comm").write_bytes(name)
+
+
+def _act(pid: int, heartbeat: HeartbeatMonitor, clock: CappedClock) -> None:
+    number = heartbeat.look(clock.step_s())
+    if number is not None:
+        log.error("process %d gives no sign of life, as when a model holds Python's lock for ever: %s", pid, number.name)
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, number)

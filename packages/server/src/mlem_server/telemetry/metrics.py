@@ -1,0 +1,196 @@
+"""`Metrics`: what ``GET /metrics`` tells, in Prometheus' text format.
+
+With several workers each keeps its numbers in files of a folder, and any of them tells the sum. The files are named after the worker's
+slot, not after its process: who takes its place goes on counting in them, and there are never more. Source:
+https://prometheus.github.io/client_python/multiprocess/ (read 2026-11).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import tempfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Protocol
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest, values
+from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
+
+from mlem_server.process.exit_codes import exit_label
+
+log = logging.getLogger("mlem.server")
+
+MULTIPROCESS_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
+CONTENT_TYPE = b"text/plain; version=0.0.4; charset=utf-8"
+
+_SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
+_LATE = (0.001, 0.01, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+_CALLS = (1, 2, 4, 8, 16, 32, 64, 128, 256)
+_FOLDERS = (None, "/dev/shm")  # noqa: S108  # the usual ones, then memory: a container with a read-only root has that alone
+_WATCHING = "watching"
+
+
+def keep_under(slot: int | str) -> None:
+    """Keep this process's numbers in files with a name of its own; to be called before there are any.
+
+    Args:
+        slot: What no other process has at the same time.
+    """
+    if MULTIPROCESS_VARIABLE in os.environ:
+        values.ValueClass = values.MultiProcessValue(lambda: slot)  # type: ignore[no-untyped-call]
+
+
+@contextlib.contextmanager
+def shared_folder() -> Iterator[Path | None]:
+    """Make the folder in which workers keep their numbers, and remove it at the end; None where no file can be written."""
+    for parent in _FOLDERS:
+        try:
+            folder = tempfile.TemporaryDirectory(prefix="mlem-metrics-", dir=parent, ignore_cleanup_errors=True)
+        except OSError:
+            continue
+        with folder as name:
+            yield Path(name)
+        return
+    log.warning("no folder can be written, not even /dev/shm: /metrics tells the numbers of one worker; mount a tmpfs on /tmp for the sum")
+    yield None
+
+
+def forget_live(slot: int, folder: Path) -> None:
+    """Forget what a worker has at the moment, such as calls in flight: it has ended.
+
+    Args:
+        slot: The worker's.
+        folder: Where the numbers are kept.
+    """
+    with contextlib.suppress(OSError):
+        mark_process_dead(slot, str(folder))  # type: ignore[no-untyped-call]  # the library leaves it without types
+
+
+class WorkerExits:
+    """The ends of workers, counted by the process that watches them.
+
+    Args:
+        folder: Where the numbers are kept.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        os.environ[MULTIPROCESS_VARIABLE] = str(folder)
+        keep_under(_WATCHING)
+        self._ends = Counter("mlem_worker_ends", "Workers that have ended, by exit code or signal.", ["how"], registry=CollectorRegistry())
+
+    def count(self, code: int) -> None:
+        """Count one.
+
+        Args:
+            code: Its exit code, negative for a signal.
+        """
+        self._ends.labels(exit_label(code)).inc()
+
+
+class Waiting(Protocol):
+    """What waited for the model."""
+
+    @property
+    def submitted(self) -> float:
+        """Since when, in seconds of the monotonic clock."""
+
+
+class Metrics:
+    """The numbers of one server.
+
+    Args:
+        name: The model's name.
+        digest: The model's digest.
+        routes: Names of what answers requests: only those become labels, so that callers can't make up more.
+    """
+
+    def __init__(self, name: str, digest: str, routes: Sequence[str]) -> None:
+        self._registry = registry = CollectorRegistry()
+        self._routes = frozenset(routes)
+        self._requests = Counter("mlem_requests", "Requests, by what answered and status.", ["method", "code"], registry=registry)
+        self._rejected = Counter("mlem_rejected", "Requests that were refused, by reason.", ["reason"], registry=registry)
+        seconds = Histogram(
+            "mlem_request_seconds", "From the head of a request to its answer.", ["method"], registry=registry, buckets=_SECONDS
+        )
+        self._seconds = {route: seconds.labels(route) for route in routes}
+        self._queue = Histogram("mlem_queue_seconds", "What a call waited for the model.", registry=registry, buckets=_SECONDS)
+        self._loop_late = Histogram(
+            "mlem_loop_late_seconds", "By how much the event loop is late, several times a second.", registry=registry, buckets=_LATE
+        )
+        self._calls = Histogram("mlem_batch_calls", "Calls that went to the model as one.", registry=registry, buckets=_CALLS)
+        self._in_flight = Gauge("mlem_in_flight", "Calls that are being answered.", registry=registry, multiprocess_mode="livesum")
+        self._late = Counter("mlem_late_calls", "Calls of the model that took longer than a caller may wait.", registry=registry)
+        self._hangs = Counter("mlem_hangs", "Calls that were given up, with the process that they had.", registry=registry)
+        self._load = Gauge("mlem_load_seconds", "What loading the model took.", registry=registry, multiprocess_mode="max")
+        info = Gauge("mlem_model_info", "The model that is served.", ["name", "digest"], registry=registry, multiprocess_mode="max")
+        info.labels(name, digest).set(1)
+        self._answered: dict[tuple[str, int], Counter] = {}
+
+    def loaded(self, seconds: float) -> None:
+        """Note how long loading the model took."""
+        self._load.set(seconds)
+
+    def began(self) -> None:
+        """Count a call that is being answered."""
+        self._in_flight.inc()
+
+    def ended(self) -> None:
+        """Count one less."""
+        self._in_flight.dec()
+
+    def late(self) -> None:
+        """Count a call that takes longer than a caller may wait."""
+        self._late.inc()
+
+    def hangs(self) -> None:
+        """Count a call that is given up."""
+        self._hangs.inc()
+
+    def called(self, jobs: Sequence[Waiting], now: float) -> None:
+        """Note calls that go to the model as one.
+
+        Args:
+            jobs: The calls.
+            now: The time, in seconds of the monotonic clock.
+        """
+        self._calls.observe(len(jobs))
+        for job in jobs:
+            self._queue.observe(now - job.submitted)
+
+    def loop_was_late(self, seconds: float) -> None:
+        """Note by how much the event loop was late: what takes it for long keeps everybody waiting."""
+        self._loop_late.observe(max(0.0, seconds))
+
+    def answered(self, route: str, status: int, seconds: float) -> None:
+        """Note an answer.
+
+        Args:
+            route: What gave it; anything unknown counts as ``other``.
+            status: Its status.
+            seconds: What it took.
+        """
+        counter = self._answered.get((route, status))
+        if counter is None:
+            known = route if route in self._routes else "other"
+            counter = self._answered[route if known == route else "", status] = self._requests.labels(known, str(status))
+        counter.inc()
+        if status == 200 and route in self._seconds:
+            self._seconds[route].observe(seconds)
+
+    def rejected(self, reason: str) -> None:
+        """Note a refusal.
+
+        Args:
+            reason: The code of the error.
+        """
+        self._rejected.labels(reason).inc()
+
+    def text(self) -> bytes:
+        """Return the page."""
+        if MULTIPROCESS_VARIABLE not in os.environ:
+            return generate_latest(self._registry)
+        registry = CollectorRegistry()
+        MultiProcessCollector(registry)  # type: ignore[no-untyped-call]  # the library leaves it without types
+        return generate_latest(registry)
