@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -159,13 +160,13 @@ class Plugin:
         return cls
 
 
-def _specifications() -> Iterator[Any]:
+def _specifications() -> list[Any]:
+    found = []
     for name in SPECIFICATIONS:
-        try:
-            yield importlib.import_module(name)
-        # Models are only served here; or MLEM 0.4 was installed over the core, and raises what it raises.
-        except Exception:
-            continue
+        # Where models are only served there is no core; and where MLEM 0.4 was installed over it, it raises anything.
+        with contextlib.suppress(Exception):
+            found.append(importlib.import_module(name))
+    return found
 
 
 def _told(error: BaseException) -> str:
