@@ -135,7 +135,7 @@ def test_a_module_that_goes_behind_a_door_is_named(tmp_path: Path) -> None:
         ("import importlib\nimportlib.import_module('mlem.state.lease')", ["mlem.state.lease"]),
         ("__import__('mlem.state.lease')", ["mlem.state.lease"]),
         ("from mlem.testing import Project", ["mlem.testing.Project"]),
-        ("from mlem_provider_docker.image import build", ["mlem_provider_docker.image.build"]),
+        ("from mlem_provider_docker.images.image import build", ["mlem_provider_docker.images.image.build"]),
         ("from mlem_provider_docker import wheels", ["mlem_provider_docker.wheels"]),
         ("import mlem_server", ["mlem_server"]),
         ("from mlem_server.process.signals import Signals", ["mlem_server.process.signals.Signals"]),

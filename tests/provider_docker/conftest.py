@@ -14,7 +14,7 @@ from filelock import FileLock
 from mlem import api
 from mlem.testing import Project
 from mlem_model.plugins.registry import registry
-from mlem_provider_docker.sdk import Engine
+from mlem_provider_docker.api.sdk import Engine
 
 CACHE = "mlem-test-cache"
 

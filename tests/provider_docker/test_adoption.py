@@ -16,7 +16,7 @@ import yaml
 from mlem.provider import answers
 from mlem.state.state import is_state_04
 from mlem.testing import Project
-from mlem_provider_docker.sdk import Engine
+from mlem_provider_docker.api.sdk import Engine
 
 APP = "app"
 SERVER = """

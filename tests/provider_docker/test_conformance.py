@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 
 from mlem.testing import CrashSafetySuite, DeploymentFixtures, DeploymentHandle, LifeCycleSuite, OperationSuite, Project
-from mlem_provider_docker.image import made_for
-from mlem_provider_docker.sdk import Engine
+from mlem_provider_docker.api.sdk import Engine
+from mlem_provider_docker.images.image import made_for
 
 
 @pytest.mark.usefixtures("warm")

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from mlem import DeclarationError, NotFoundError
-from mlem_provider_docker.endpoint import DEFAULT_HOST, Endpoint, resolve
+from mlem_provider_docker.api.endpoint import DEFAULT_HOST, Endpoint, resolve
 
 
 def context(config: Path, name: str, host: str, *, tls: bool = False, skip_verify: bool = False) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from mlem_provider_docker.errors import translate
+from mlem_provider_docker.api.errors import translate
 
 SAID = [
     ("('Connection aborted.', FileNotFoundError(2, 'No such file or directory'))", 7, "engine-unreachable"),

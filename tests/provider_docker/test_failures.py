@@ -15,8 +15,8 @@ import pytest
 
 from mlem import Phase
 from mlem.testing import Project
+from mlem_provider_docker.api.sdk import Engine
 from mlem_provider_docker.ownership import LINEAGE_LABEL
-from mlem_provider_docker.sdk import Engine
 
 APP = "app"
 
@@ -51,9 +51,9 @@ def test_no_permission(engine: Engine, plain: Project, tmp_path: Path) -> None:
     try:
         code = f"""
 import os, docker.tls, docker.errors, docker.transport, requests.exceptions, urllib3.exceptions
-from mlem_provider_docker import endpoint
+from mlem_provider_docker.api import endpoint
 from mlem_provider_docker.env import DockerEnv
-from mlem_provider_docker.sdk import connect
+from mlem_provider_docker.api.sdk import connect
 from mlem_model.errors import MlemError
 os.setgid(65534); os.setuid(65534)
 try: connect(DockerEnv(host="unix://{path}").endpoint())
@@ -185,8 +185,8 @@ def test_another_engine_than_the_one_it_is_on(project: Project, name: str) -> No
 
 def test_a_loopback_address_on_another_machine(plain: Project) -> None:
     from mlem import UserError
-    from mlem_provider_docker.container import url_of
-    from mlem_provider_docker.endpoint import Endpoint
+    from mlem_provider_docker.api.endpoint import Endpoint
+    from mlem_provider_docker.containers.container import url_of
 
     box = Endpoint("ssh://deploy@box")
     assert url_of(box, "0.0.0.0", 80) == "http://box:80"

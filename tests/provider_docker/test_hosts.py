@@ -20,8 +20,8 @@ import pytest
 
 from mlem import CredentialsError
 from mlem.testing import Project
+from mlem_provider_docker.api.sdk import Engine, connect
 from mlem_provider_docker.env import DockerEnv
-from mlem_provider_docker.sdk import Engine, connect
 
 DISK_MIB = 400
 
@@ -177,7 +177,7 @@ CONNECT = """
 import os
 from mlem_model.errors import MlemError
 from mlem_provider_docker.env import DockerEnv
-from mlem_provider_docker.sdk import connect
+from mlem_provider_docker.api.sdk import connect
 before = dict(os.environ)
 try:
     made = connect(DockerEnv(host="ssh://deploy@box").endpoint())

@@ -17,7 +17,7 @@ from filelock import FileLock
 
 from mlem import Client, MlemError
 from mlem.testing import SAMPLE, Project
-from mlem_provider_docker.sdk import Engine
+from mlem_provider_docker.api.sdk import Engine
 
 TRAIN = """
 from sklearn.datasets import load_iris

@@ -7,7 +7,7 @@ import pytest
 from mlem import ConflictError, Model, PluginError
 from mlem_model.artifacts.artifact import Artifact
 from mlem_model.artifacts.requirement import Requirement
-from mlem_provider_docker.versions import check, differences, expect_python
+from mlem_provider_docker.images.versions import check, differences, expect_python
 
 MODEL = Model(
     model_type="sklearn",

@@ -8,7 +8,7 @@ import pytest
 
 from mlem import CredentialsError
 from mlem.testing import Project
-from mlem_provider_heroku.credentials import api_key
+from mlem_provider_heroku.api.credentials import api_key
 
 URL = "https://api.heroku.com"
 NETRC = """machine api.heroku.com

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from mlem import DeclarationError
+from mlem_provider_heroku.api.error_codes import EXPLANATIONS, explain, last_code, last_exit
 from mlem_provider_heroku.deployment import HerokuApp
 from mlem_provider_heroku.env import HerokuEnv
-from mlem_provider_heroku.error_codes import EXPLANATIONS, explain, last_code, last_exit
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from mlem_provider_heroku.foreign import Foreign
+from mlem_provider_heroku.steps.foreign import Foreign
 
 
 def releases(first: int, *descriptions: str) -> list[dict[str, Any]]:

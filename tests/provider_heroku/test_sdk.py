@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 
 from mlem import MlemError, WaitTimeoutError
-from mlem_provider_heroku.errors import translate
-from mlem_provider_heroku.sdk import Session
+from mlem_provider_heroku.api.errors import translate
+from mlem_provider_heroku.api.sdk import Session
 
 KEY = "canary-a7c2"
 

@@ -18,8 +18,8 @@ import pytest
 from mlem import NotFoundError
 from mlem.testing import Project
 from mlem_provider_docker import Engine
-from mlem_provider_heroku.api import Heroku
-from mlem_provider_heroku.sdk import Session
+from mlem_provider_heroku.api.platform import Heroku
+from mlem_provider_heroku.api.sdk import Session
 from mlem_provider_heroku.testing import HerokuSimulator
 from mlem_provider_heroku.testing.app_state import AppState, Formation, host_of
 from mlem_provider_heroku.testing.dyno import SIMULATOR_LABEL

@@ -11,7 +11,7 @@ import yaml
 
 from mlem import DeclarationError
 from mlem.testing import SAMPLE, Project
-from mlem_provider_sagemaker.aws import connect
+from mlem_provider_sagemaker.api.aws import connect
 from mlem_provider_sagemaker.deployment import SagemakerDeployment
 from mlem_provider_sagemaker.env import SagemakerEnv
 from mlem_provider_sagemaker.legacy import translate_deployment, translate_env

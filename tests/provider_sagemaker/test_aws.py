@@ -9,12 +9,12 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from mlem_provider_sagemaker.aws import connect
+from mlem_provider_sagemaker.api.aws import connect
 
 KEYS = {"AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing"}
 FORK = """
 import os
-from mlem_provider_sagemaker.aws import connect
+from mlem_provider_sagemaker.api.aws import connect
 account = connect(None, "eu-west-1")
 client = account.client("sagemaker-runtime")
 reading, writing = os.pipe()

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from mlem.testing import CrashSafetySuite, DeploymentFixtures, DeploymentHandle, LifeCycleSuite, OperationSuite, Project
-from mlem_provider_sagemaker.aws import connect
+from mlem_provider_sagemaker.api.aws import connect
 
 from .conftest import fields
 

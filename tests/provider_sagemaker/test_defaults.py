@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from mlem.testing import Project
-from mlem_provider_sagemaker.aws import connect
+from mlem_provider_sagemaker.api.aws import connect
 
 from .conftest import APP, deploy, lineage_of
 

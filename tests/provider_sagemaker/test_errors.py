@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from mlem_provider_sagemaker.errors import translate
+from mlem_provider_sagemaker.api.errors import translate
 
 
 @pytest.mark.parametrize(

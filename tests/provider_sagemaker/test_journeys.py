@@ -14,7 +14,7 @@ import pytest
 from mlem import DataError, Phase, Status
 from mlem.testing import SAMPLE, Project
 from mlem_provider_docker import LINEAGE_LABEL, Engine
-from mlem_provider_sagemaker.aws import connect
+from mlem_provider_sagemaker.api.aws import connect
 
 from .conftest import APP, deploy, lineage_of
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from mlem_provider_sagemaker.aws import connect
+from mlem_provider_sagemaker.api.aws import connect
 from mlem_provider_sagemaker.deployment import SagemakerDeployment
 from mlem_provider_sagemaker.serving_options import Autoscaling, UpdatePolicy
 

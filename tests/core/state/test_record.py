@@ -55,6 +55,11 @@ def test_a_value_of_another_type_in_a_state_is_named(field: str, value: Any, wor
     assert (caught.value.message, caught.value.code) == (f'the state can\'t be read: the record of step "server": {words}', "bad-state")
 
 
+def test_a_removal_goes_by_what_of_a_damaged_record_fits() -> None:
+    damaged = {"image": "iris:1", "port": "abc", "labels": [1], "gpu": 1}
+    assert ServerRecord.what_fits(damaged).to_data() == {"image": "iris:1", "gpu": 1}
+
+
 def test_a_field_that_is_not_declared_can_not_be_changed_nor_left_out() -> None:
     record = ServerRecord(port=8080)
     with pytest.raises(TypeError, match="ServerRecord has no field prot"):

@@ -9,24 +9,24 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from mlem_provider_docker.address import EngineAddress
-    from mlem_provider_docker.image import made_for
+    from mlem_provider_docker.api.address import EngineAddress
+    from mlem_provider_docker.api.sdk import Engine, connect
+    from mlem_provider_docker.images.image import made_for
+    from mlem_provider_docker.images.options import ImageOptions
     from mlem_provider_docker.names import image_tag
-    from mlem_provider_docker.options import ImageOptions
     from mlem_provider_docker.ownership import LINEAGE_LABEL
-    from mlem_provider_docker.pushed_image import PushedImageStep
     from mlem_provider_docker.records import PushedImageRecord
-    from mlem_provider_docker.sdk import Engine, connect
+    from mlem_provider_docker.steps.pushed_image import PushedImageStep
 
 _HOMES = {
     "LINEAGE_LABEL": "ownership",
-    "made_for": "image",
-    "Engine": "sdk",
-    "EngineAddress": "address",
-    "ImageOptions": "options",
+    "made_for": "images.image",
+    "Engine": "api.sdk",
+    "EngineAddress": "api.address",
+    "ImageOptions": "images.options",
     "PushedImageRecord": "records",
-    "PushedImageStep": "pushed_image",
-    "connect": "sdk",
+    "PushedImageStep": "steps.pushed_image",
+    "connect": "api.sdk",
     "image_tag": "names",
 }
 

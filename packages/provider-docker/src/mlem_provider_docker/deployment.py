@@ -11,9 +11,11 @@ from pydantic import Field, field_validator
 
 from mlem import Context, Deployment, NotFoundError, Phase, Place, Status, Step
 from mlem.provider import Adopted, Translation, Unit, check_labels, served_by_04
-from mlem_provider_docker.options import ImageOptions
+from mlem_provider_docker.images.options import ImageOptions
 from mlem_provider_docker.records import ContainerRecord, ImageRecord
-from mlem_provider_docker.steps import ContainerStep, ImageStep, engine_of_record
+from mlem_provider_docker.steps.container import ContainerStep
+from mlem_provider_docker.steps.engine import engine_of_record
+from mlem_provider_docker.steps.image import ImageStep
 
 if TYPE_CHECKING:
     from mlem import Client, State
@@ -119,13 +121,13 @@ class DockerContainer(ImageOptions, Deployment):
 
     def words_04(self, old: Mapping[str, Any]) -> str:
         """See `Deployment.words_04`."""
-        from mlem_provider_docker.adoption import words
+        from mlem_provider_docker.containers.adoption import words
 
         return words(old)
 
     def adopt_04(self, ctx: DockerContext, old: Mapping[str, Any]) -> Adopted:
         """See `Deployment.adopt_04`: the container with the id on record."""
-        from mlem_provider_docker.adoption import adopt
+        from mlem_provider_docker.containers.adoption import adopt
 
         return adopt(engine_of_record(ctx, None), ctx.env.where, old)
 
@@ -148,8 +150,8 @@ class DockerContainer(ImageOptions, Deployment):
     def status(self, ctx: DockerContext, state: State) -> Status:
         """Inspect the container, then ask the server whether it is ready."""
         from mlem.provider import ready
-        from mlem_provider_docker import container
-        from mlem_provider_docker.adoption import ready_04
+        from mlem_provider_docker.containers import container
+        from mlem_provider_docker.containers.adoption import ready_04
 
         record = state.record_of(ContainerRecord)
         if record is None:

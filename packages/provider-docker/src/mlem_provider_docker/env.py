@@ -9,7 +9,7 @@ from pydantic import Field, field_validator
 
 from mlem import Env, Value
 from mlem.provider import Translation
-from mlem_provider_docker.address import EngineAddress
+from mlem_provider_docker.api.address import EngineAddress
 
 
 class Registry(Value):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from mlem import Model
     from mlem_provider_docker.env import Registry
-    from mlem_provider_docker.options import ImageOptions
+    from mlem_provider_docker.images.options import ImageOptions
 
 
 def slug(name: str) -> str:
@@ -29,15 +29,15 @@ def image_tag(options: ImageOptions, model: Model | None, lineage: str) -> str |
         model: What is in it.
         lineage: Whose it is.
     """
-    from mlem_provider_docker.image import tag_of
-    from mlem_provider_docker.recipe import Recipe
+    from mlem_provider_docker.images.image import tag_of
+    from mlem_provider_docker.images.recipe import Recipe
 
     return tag_of(Recipe.of(options, model), model, lineage) if model is not None else None
 
 
 def moving_name(image: str, tag: str | None) -> str | None:
     """Return the name with the tag that moves to the newest image; None where no such tag is declared."""
-    from mlem_provider_docker.sdk import split_name
+    from mlem_provider_docker.api.sdk import split_name
 
     return f"{split_name(image)[0]}:{tag}" if tag else None
 

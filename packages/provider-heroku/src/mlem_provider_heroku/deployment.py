@@ -11,12 +11,15 @@ from pydantic import Field, field_validator
 from mlem import Context, Deployment, NotFoundError, Phase, Status, Step
 from mlem.provider import Adopted, Translation, check_variable_names, served_by_04
 from mlem_provider_docker import ImageOptions
-from mlem_provider_heroku.app_step import AppStep
-from mlem_provider_heroku.limits import APP_NAME, CONFIG_VAR_NAME, DYNO_MEMORY_MIB, LOG_LINES, MOST_DYNOS, REQUEST_TIMEOUT_S
+from mlem_provider_heroku.api.limits import APP_NAME, CONFIG_VAR_NAME, DYNO_MEMORY_MIB, LOG_LINES, MOST_DYNOS, REQUEST_TIMEOUT_S
 from mlem_provider_heroku.names import LINEAGE_VAR
 from mlem_provider_heroku.records import AppRecord, ReleaseRecord
-from mlem_provider_heroku.snapshot import Snapshot
-from mlem_provider_heroku.steps import ConfigVarsStep, ImageStep, ReleaseStep, ScaleStep
+from mlem_provider_heroku.steps.app import AppStep
+from mlem_provider_heroku.steps.config_vars import ConfigVarsStep
+from mlem_provider_heroku.steps.image import ImageStep
+from mlem_provider_heroku.steps.release import ReleaseStep
+from mlem_provider_heroku.steps.scale import ScaleStep
+from mlem_provider_heroku.steps.snapshot import Snapshot
 
 if TYPE_CHECKING:
     from mlem import Client, State
@@ -57,13 +60,13 @@ class HerokuApp(ImageOptions, Deployment):
 
     def words_04(self, old: Mapping[str, Any]) -> str:
         """See `Deployment.words_04`."""
-        from mlem_provider_heroku.adoption import words
+        from mlem_provider_heroku.steps.adoption import words
 
         return words(old)
 
     def adopt_04(self, ctx: HerokuContext, old: Mapping[str, Any]) -> Adopted:
         """See `Deployment.adopt_04`: the app on record, which gets our mark."""
-        from mlem_provider_heroku.adoption import adopt
+        from mlem_provider_heroku.steps.adoption import adopt
 
         return adopt(ctx, Snapshot(ctx).heroku(None), old)
 
@@ -123,7 +126,7 @@ class HerokuApp(ImageOptions, Deployment):
 
     def logs(self, ctx: HerokuContext, state: State, *, follow: bool, tail: int | None) -> Iterator[str]:
         """Yield what Heroku has of the app's log: the server's lines, the dynos' and the router's."""
-        from mlem_provider_heroku import logs
+        from mlem_provider_heroku.api import logs
 
         app = state.record_of(AppRecord)
         if app is None:

@@ -11,7 +11,7 @@ from pydantic import Field, field_validator
 from mlem import Env
 from mlem.provider import Translation, Unit
 from mlem_provider_docker import EngineAddress
-from mlem_provider_heroku.limits import API_URL, REGISTRY
+from mlem_provider_heroku.api.limits import API_URL, REGISTRY
 
 
 class HerokuEnv(Env):

@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from mlem import DeclarationError
-from mlem_provider_heroku.limits import APP_NAME
+from mlem_provider_heroku.api.limits import APP_NAME
 
 if TYPE_CHECKING:
     from mlem_provider_heroku.deployment import HerokuContext

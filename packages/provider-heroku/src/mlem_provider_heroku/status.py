@@ -8,13 +8,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from mlem import MlemError, Phase, Status
-from mlem_provider_heroku.api import Heroku
-from mlem_provider_heroku.error_codes import explain, last_code, last_exit
-from mlem_provider_heroku.foreign import Foreign
-from mlem_provider_heroku.logs import read
+from mlem_provider_heroku.api.error_codes import explain, last_code, last_exit
+from mlem_provider_heroku.api.logs import read
+from mlem_provider_heroku.api.platform import Heroku
 from mlem_provider_heroku.names import LINEAGE_VAR
 from mlem_provider_heroku.records import AppRecord, ReleaseRecord
-from mlem_provider_heroku.snapshot import UP
+from mlem_provider_heroku.steps.foreign import Foreign
+from mlem_provider_heroku.steps.snapshot import UP
 
 PROBE_TIMEOUT_S = 2.0
 _HINT = "mlem deployment plan shows what differs, a run puts it right"
@@ -55,7 +55,7 @@ def status(heroku: Heroku, app: AppRecord, release: ReleaseRecord, url: str) -> 
         url: The public address.
     """
     from mlem.provider import ready as ready_now
-    from mlem_provider_heroku.adoption import ready_04
+    from mlem_provider_heroku.steps.adoption import ready_04
 
     ready = ready_04 if release.adopted else ready_now
     watch = _watches.setdefault((app.app_id, release.release_id), Watch())

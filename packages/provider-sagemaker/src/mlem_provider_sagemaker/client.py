@@ -13,7 +13,7 @@ from mlem.provider import check_answer, parse_data, serialize_data
 
 if TYPE_CHECKING:
     from mlem import Interface
-    from mlem_provider_sagemaker.aws import Account
+    from mlem_provider_sagemaker.api.aws import Account
 
 _JSON = "application/json"
 _MEDIA_TYPES = {"npy": "application/x-npy", "parquet": "application/x-parquet"}
@@ -44,7 +44,7 @@ class SagemakerClient(Client):
         """Ask the server in the endpoint for its interface.
 
         Raises:
-            MlemError: See `mlem.provider.check_answer` and `mlem_provider_sagemaker.errors`.
+            MlemError: See `mlem.provider.check_answer` and `mlem_provider_sagemaker.api.errors`.
         """
         from mlem import Interface
 
@@ -54,7 +54,7 @@ class SagemakerClient(Client):
         """Call a method with encoded arguments.
 
         Raises:
-            MlemError: See `mlem.provider.check_answer` and `mlem_provider_sagemaker.errors`.
+            MlemError: See `mlem.provider.check_answer` and `mlem_provider_sagemaker.api.errors`.
         """
         return self._ask(_encoded(payload), f"method={method}")
 
@@ -98,7 +98,7 @@ class SagemakerClient(Client):
 
     @property
     def _account(self) -> Account:
-        from mlem_provider_sagemaker.aws import connect
+        from mlem_provider_sagemaker.api.aws import connect
 
         return connect(self.profile, self.region)
 

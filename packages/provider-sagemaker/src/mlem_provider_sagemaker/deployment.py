@@ -10,10 +10,10 @@ from pydantic import Field, field_validator, model_validator
 from mlem import Context, Deployment, NotFoundError, Phase, Place, Status, Step
 from mlem.provider import PROTECTION_FILES, TOKENS_VARIABLE, Adopted, Translation, Unit, VariableError, served_by_04
 from mlem_provider_docker import ImageOptions
-from mlem_provider_sagemaker.declared import account_of
 from mlem_provider_sagemaker.records import EndpointRecord, ModelRecord, RepositoryRecord
 from mlem_provider_sagemaker.serving_options import Autoscaling, DataCapture, Serverless, UpdatePolicy
-from mlem_provider_sagemaker.steps import steps
+from mlem_provider_sagemaker.steps.all import steps
+from mlem_provider_sagemaker.steps.declared import account_of
 
 if TYPE_CHECKING:
     from mlem import Client, State
@@ -74,13 +74,13 @@ class SagemakerDeployment(ImageOptions, Deployment):
 
     def words_04(self, old: Mapping[str, Any]) -> str:
         """See `Deployment.words_04`."""
-        from mlem_provider_sagemaker.adoption import words
+        from mlem_provider_sagemaker.steps.adoption import words
 
         return words(old)
 
     def adopt_04(self, ctx: SagemakerContext, old: Mapping[str, Any]) -> Adopted:
         """See `Deployment.adopt_04`: the endpoint on record, with its configuration and model, which get our tags."""
-        from mlem_provider_sagemaker.adoption import adopt
+        from mlem_provider_sagemaker.steps.adoption import adopt
 
         return adopt(ctx, old)
 
@@ -131,7 +131,7 @@ class SagemakerDeployment(ImageOptions, Deployment):
 
     def status(self, ctx: SagemakerContext, state: State) -> Status:
         """Describe the endpoint."""
-        from mlem_provider_sagemaker import hosting
+        from mlem_provider_sagemaker.api import hosting
 
         record = state.record_of(EndpointRecord)
         if record is None:
@@ -154,7 +154,7 @@ class SagemakerDeployment(ImageOptions, Deployment):
 
     def logs(self, ctx: SagemakerContext, state: State, *, follow: bool, tail: int | None) -> Iterator[str]:
         """Yield what the containers wrote, from CloudWatch Logs."""
-        from mlem_provider_sagemaker import logs
+        from mlem_provider_sagemaker.api import logs
 
         record = _endpoint(ctx, state)
         return logs.lines(account_of(ctx, record), record.endpoint, follow=follow, tail=tail)

@@ -152,7 +152,8 @@ def remove_step(session: Session, step: AnyStep, ctx: AnyContext) -> AnyContext:
     """Remove a step's resource, then its record."""
     session.guard()
     ctx.report(f"removing {step.name}")
-    recorded = recorded_by(step, state_of(session).records)
+    data = state_of(session).records.get(step.name)
+    recorded = None if data is None else step.record.what_fits(data)  # what is damaged must not keep what carries our mark
     step.remove(ctx, recorded)
     return ctx if recorded is None else _recorded(session, step, ctx, None)
 

@@ -45,6 +45,23 @@ class Record(BaseModel):
                 hint="restore it from a backup or from version control",
             ) from error
 
+    @classmethod
+    def what_fits(cls, data: Mapping[str, Any]) -> Self:
+        """Build the record from what a state has of it, without the fields whose values are of another type.
+
+        Args:
+            data: The fields that are known, with their values.
+        """
+        return cls.from_data({name: value for name, value in data.items() if cls._fits({name: value})})
+
+    @classmethod
+    def _fits(cls, data: Mapping[str, Any]) -> bool:
+        try:
+            cls.from_data(data)
+        except DeclarationError:
+            return False
+        return True
+
     def to_data(self) -> dict[str, Any]:
         """Return the fields that are known, in the order of their declaration, as a state keeps them."""
         return self.model_dump(exclude_unset=True, warnings=False)  # what does not fit is told by `expect_plain`

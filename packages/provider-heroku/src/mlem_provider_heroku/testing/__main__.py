@@ -9,7 +9,7 @@ import threading
 from pathlib import Path
 
 from mlem import MlemError
-from mlem_provider_heroku.limits import BOOT_TIMEOUT_S
+from mlem_provider_heroku.api.limits import BOOT_TIMEOUT_S
 from mlem_provider_heroku.testing import HerokuSimulator
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from mlem_provider_heroku.limits import CALLS_PER_HOUR
+from mlem_provider_heroku.api.limits import CALLS_PER_HOUR
 from mlem_provider_heroku.testing import documents
 from mlem_provider_heroku.testing.answer import Answer, Refusal
 from mlem_provider_heroku.testing.app_state import AppState

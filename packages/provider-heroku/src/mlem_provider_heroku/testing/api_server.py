@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from mlem import MlemError
-from mlem_provider_heroku.limits import CALLS_PER_HOUR
-from mlem_provider_heroku.sdk import AGENT
+from mlem_provider_heroku.api.limits import CALLS_PER_HOUR
+from mlem_provider_heroku.api.sdk import AGENT
 from mlem_provider_heroku.testing.answer import Answer, Refusal
 from mlem_provider_heroku.testing.app_state import AppState
 from mlem_provider_heroku.testing.faults import Faults

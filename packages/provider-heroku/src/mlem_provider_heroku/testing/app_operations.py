@@ -8,7 +8,7 @@ import secrets
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from mlem_provider_heroku.limits import CONFIG_VAR_NAME
+from mlem_provider_heroku.api.limits import CONFIG_VAR_NAME
 from mlem_provider_heroku.testing import documents
 from mlem_provider_heroku.testing.answer import Answer, Refusal, text
 from mlem_provider_heroku.testing.app_state import AppState

@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from mlem_provider_heroku.limits import LOG_LINES
+from mlem_provider_heroku.api.limits import LOG_LINES
 from mlem_provider_heroku.testing import documents
 from mlem_provider_heroku.testing.answer import Answer, Refusal, text
 from mlem_provider_heroku.testing.app_state import AppState

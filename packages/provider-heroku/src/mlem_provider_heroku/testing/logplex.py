@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
-from mlem_provider_heroku.limits import LOG_LINES
+from mlem_provider_heroku.api.limits import LOG_LINES
 
 _ALL = re.compile("")
 

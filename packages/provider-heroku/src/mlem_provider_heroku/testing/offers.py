@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from mlem_provider_heroku.limits import APP_NAME, DYNO_MEMORY_MIB
+from mlem_provider_heroku.api.limits import APP_NAME, DYNO_MEMORY_MIB
 from mlem_provider_heroku.testing.answer import Refusal
 
 REGIONS = ("us", "eu")

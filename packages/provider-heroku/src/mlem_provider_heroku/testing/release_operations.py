@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from mlem_provider_heroku.limits import MOST_DYNOS
+from mlem_provider_heroku.api.limits import MOST_DYNOS
 from mlem_provider_heroku.testing import documents
 from mlem_provider_heroku.testing.answer import Answer, Refusal
 from mlem_provider_heroku.testing.app_state import AppState, Release

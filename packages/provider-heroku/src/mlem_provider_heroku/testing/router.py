@@ -7,7 +7,7 @@ import random
 import time
 from urllib.parse import urlsplit
 
-from mlem_provider_heroku.limits import REQUEST_TIMEOUT_S
+from mlem_provider_heroku.api.limits import REQUEST_TIMEOUT_S
 from mlem_provider_heroku.testing.app_state import AppState, host_of
 from mlem_provider_heroku.testing.dyno import Dyno
 from mlem_provider_heroku.testing.platform import Platform

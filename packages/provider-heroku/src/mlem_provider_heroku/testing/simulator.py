@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Self
 
 from mlem import DeclarationError
 from mlem_provider_docker import EngineAddress, connect
-from mlem_provider_heroku.limits import BOOT_TIMEOUT_S
+from mlem_provider_heroku.api.limits import BOOT_TIMEOUT_S
 from mlem_provider_heroku.testing.api_server import ApiServer
 from mlem_provider_heroku.testing.app_state import AppState
 from mlem_provider_heroku.testing.dyno import Settings

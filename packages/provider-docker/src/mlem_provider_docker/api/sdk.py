@@ -1,0 +1,373 @@
+"""The Engine through the docker SDK: plain data in and out, errors in our words. The only module that imports the SDK, late."""
+
+from __future__ import annotations
+
+import functools
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import IO, TYPE_CHECKING, Any, cast
+
+from mlem import CredentialsError, MlemError, Place
+from mlem_provider_docker.api import configuration as docker_config
+from mlem_provider_docker.api.archive import files_in, read_at_most
+from mlem_provider_docker.api.errors import text_of, translate
+from mlem_provider_docker.ownership import LINEAGE_LABEL, is_our_container
+
+if TYPE_CHECKING:
+    from docker import DockerClient
+
+    from mlem_provider_docker.api.address import EngineAddress
+    from mlem_provider_docker.api.endpoint import Endpoint
+
+_TIMEOUT_S = 120
+_built_on: ContextVar[tuple[str, ...]] = ContextVar("mlem_docker_built_on", default=())
+
+
+@functools.cache
+def connect(endpoint: Endpoint) -> Engine:
+    """Return the Engine at an address; one connection pool for each.
+
+    Raises:
+        PlatformError: Nothing answers there.
+        CredentialsError: The user may not use it.
+    """
+    from docker.tls import TLSConfig
+
+    with _translated(f"reach the Docker Engine at {endpoint.host}"):
+        tls: Any = False
+        folder = endpoint.certificates
+        if folder is not None:
+            missing = [name for name in ("cert.pem", "key.pem") if not (folder / name).is_file()]
+            if missing:
+                raise CredentialsError(f"{folder} lacks {', '.join(missing)}", code="engine-tls", hint="name their folder: --env.cert_path")
+            ca = folder / "ca.pem"
+            tls = TLSConfig(
+                client_cert=(str(folder / "cert.pem"), str(folder / "key.pem")),
+                ca_cert=str(ca) if ca.is_file() else None,
+                verify=endpoint.verify,
+            )
+        return Engine(_client(endpoint.host, tls), endpoint)
+
+
+def _client(host: str, tls: Any) -> DockerClient:
+    import docker.auth
+    import docker.utils.config
+
+    class Client(docker.APIClient):
+        def __init__(self, *args: Any, **kwargs: Any) -> None:
+            try:
+                with docker_config.readable_by_sdk(docker.utils.config):
+                    super().__init__(*args, **kwargs)
+            except BaseException:
+                self.close()
+                raise
+
+        def _set_auth_headers(self, headers: dict[str, Any]) -> None:
+            # The SDK's own asks every credential store, and sends all that it knows.
+            found = docker_config.logins(docker, self._auth_configs, _built_on.get())  # type: ignore[attr-defined]  # the stubs leave it out
+            if found:
+                headers["X-Registry-Config"] = docker.auth.encode_header(found)
+
+        def merge_environment_settings(self, url: Any, proxies: Any, stream: Any, verify: Any, cert: Any) -> Any:
+            # REQUESTS_CA_BUNDLE would win over the Engine's own CA. Source: https://github.com/psf/requests/issues/3829
+            return super().merge_environment_settings(url, proxies, stream, self.verify if verify is None else verify, cert)
+
+    client = docker.DockerClient.__new__(docker.DockerClient)
+    # ssh:// through the ssh command: with the user's configuration, keys and agent, as the docker command does
+    client.api = Client(base_url=host, tls=tls, version="auto", timeout=_TIMEOUT_S, use_ssh_client=host.startswith("ssh://"))
+    return client
+
+
+def engine_of(env: EngineAddress, where: str | None) -> Engine:
+    """Return the Engine of a record.
+
+    Args:
+        env: The declared address.
+        where: The Engine that the record names.
+    """
+    return connect(env.at(where).endpoint())
+
+
+@contextmanager
+def _translated(what: str) -> Iterator[None]:
+    from docker.errors import DockerException
+    from requests.exceptions import RequestException
+    from urllib3.exceptions import HTTPError
+
+    try:
+        yield
+    except MlemError:
+        raise
+    except (DockerException, RequestException, HTTPError, OSError) as error:
+        raise translate(what, text_of(error)) from error
+    except Exception as error:  # ssh:// raises what paramiko has; and the SDK what it stumbles over
+        origin = "paramiko" if type(error).__module__.startswith("paramiko") else type(error).__name__
+        raise translate(what, f"{origin}: {error}") from error
+
+
+_REMOVING = "is already in progress"
+"""In an error 409 of a container that is made to go when it stops."""
+_REMOVAL_POLL_S = 0.05
+
+_SANDBOX_GONE = "sandbox "
+"""In an error 404 that does not mean that the container is gone."""
+
+
+class Engine:
+    """A Docker Engine.
+
+    Args:
+        client: The SDK's client.
+        endpoint: Its address.
+    """
+
+    def __init__(self, client: DockerClient, endpoint: Endpoint) -> None:
+        self._client = client
+        self._api = client.api
+        self.endpoint = endpoint
+
+    def place(self) -> Place:
+        """Return which Engine this is, whatever the way to it."""
+        with _translated(f"ask the Docker Engine at {self.endpoint.host} who it is"):
+            info: dict[str, Any] = self._api.info()
+        return place_of(info, self.endpoint.host)
+
+    def logging_driver(self) -> str:
+        """Return what keeps the logs of containers that do not say: ``json-file``, ``local``, ``journald``..."""
+        with _translated("ask the Docker Engine how it keeps logs"):
+            return str(self._api.info().get("LoggingDriver") or "")
+
+    # Containers
+
+    def containers(self, lineage: str) -> list[dict[str, Any]]:
+        """List the containers that were made for a deployment, running or not: ``Id``, ``Names``, ``State``, ``Labels``."""
+        with _translated("list containers"):
+            found: list[dict[str, Any]] = self._api.containers(all=True, filters={"label": [f"{LINEAGE_LABEL}={lineage}"]})
+        return [item for item in found if is_our_container(item.get("Labels"), str(item.get("ImageID")))]
+
+    def container(self, id_or_name: str) -> dict[str, Any] | None:
+        """Inspect a container; None when there is none."""
+        with self._absent_is_none(f"inspect the container {id_or_name}") as found:
+            found.append(self._api.inspect_container(id_or_name))
+        return found[0] if found else None
+
+    def create(self, image: str, name: str, settings: Mapping[str, Any]) -> str:
+        """Create a container and return its id."""
+        with _translated(f"create the container {name}"):
+            return str(self._client.containers.create(image, name=name, **settings).id)
+
+    def start(self, id_: str, name: str) -> None:
+        """Start a container."""
+        with _translated(f"start the container {name}"):
+            self._api.start(id_)
+
+    def stop(self, id_: str, timeout_s: float) -> None:
+        """Stop a container, and kill it after a time; fine when it is gone."""
+        with self._absent_is_none(f"stop the container {id_[:12]}"):
+            self._api.stop(id_, timeout=max(1, round(timeout_s)))
+
+    def rename(self, id_: str, name: str) -> bool:
+        """Rename a container; fine when it is gone.
+
+        One that crashed and waits for its restart can't be renamed: its network sandbox is gone, and the Engine answers 404. It is
+        stopped first. Source: moby, ``daemon/rename.go``, ContainerRename looks the sandbox of a container up that counts as running,
+        as one does that is about to be restarted (read 2026-11; seen with Engine 20.10).
+
+        Returns:
+            Whether it was stopped.
+        """
+        what = f"rename the container {id_[:12]} to {name}"
+        try:
+            with self._absent_is_none(what):
+                self._api.rename(id_, name)
+        except MlemError as error:
+            if _SANDBOX_GONE not in str(error.__cause__):
+                raise
+        else:
+            return False
+        self.stop(id_, 1)
+        with self._absent_is_none(what):
+            self._api.rename(id_, name)
+        return True
+
+    def leave_network(self, id_: str, network: str) -> None:
+        """Take a container off a network, with the ports that it publishes there; fine when it is gone or not on it."""
+        with self._absent_is_none(f"take the container {id_[:12]} off the network {network}"):
+            self._api.disconnect_container_from_network(id_, network)
+
+    def join_network(self, id_: str, network: str) -> None:
+        """Put a container on a network; its ports are published again."""
+        with _translated(f"put the container {id_[:12]} on the network {network}"):
+            self._api.connect_container_to_network(id_, network)
+
+    def restart(self, id_: str, timeout_s: float) -> None:
+        """Stop a container and start it again."""
+        with _translated(f"start the container {id_[:12]} again"):
+            self._api.restart(id_, timeout=max(1, round(timeout_s)))
+
+    def unpause(self, id_: str) -> None:
+        """Let a paused container go on."""
+        with _translated(f"unpause the container {id_[:12]}"):
+            self._api.unpause(id_)
+
+    def remove_container(self, id_: str) -> None:
+        """Remove a container with its anonymous volumes; fine when it is gone, and waited for when the Engine does so by itself."""
+        try:
+            with self._absent_is_none(f"remove the container {id_[:12]}"):
+                self._api.remove_container(id_, v=True, force=True)
+        except MlemError as error:
+            if _REMOVING not in error.message:
+                raise
+            until = time.monotonic() + _TIMEOUT_S
+            while self.container(id_) is not None:
+                if time.monotonic() > until:
+                    raise
+                time.sleep(_REMOVAL_POLL_S)
+
+    def logs(self, id_: str, *, follow: bool, tail: int | None) -> Iterator[str]:
+        """Yield the lines that a container wrote, to stdout and stderr."""
+        rest = b""
+        with _translated(f"read the logs of the container {id_[:12]}"):
+            for chunk in self._api.logs(id_, stream=True, follow=follow, tail="all" if tail is None else tail):
+                *lines, rest = (rest + chunk).split(b"\n")
+                for line in lines:
+                    yield line.decode(errors="replace").rstrip("\r")
+        if rest:
+            yield rest.decode(errors="replace")
+
+    # Images
+
+    def architecture(self) -> str:
+        """Return what the Engine's images are for where nothing else is said: ``amd64``."""
+        with _translated("ask the Docker Engine for its architecture"):
+            return str(self._api.version()["Arch"])
+
+    def read_files(self, image: str, folder: str, most_bytes: int, labels: Mapping[str, str]) -> dict[str, bytes]:
+        """Read the files of a folder of an image, through a container that is never started.
+
+        Args:
+            image: The image.
+            folder: The folder.
+            most_bytes: What they may have together, with their frames.
+            labels: Labels of the container.
+
+        Returns:
+            Their content by their names, none where there is no such folder.
+
+        Raises:
+            PlatformError: There is more.
+        """
+        what = f"read {folder} of the image {image[:19]}"
+        with _translated(what):
+            container = str(self._client.containers.create(image, labels=dict(labels), network_disabled=True).id)
+        try:
+            with self._absent_is_none(what) as found:
+                chunks, _ = self._api.get_archive(container, folder)
+                found.append({"archive": read_at_most(chunks, most_bytes, what)})
+        finally:
+            self.remove_container(container)
+        return files_in(found[0]["archive"]) if found else {}
+
+    def image(self, name: str) -> dict[str, Any] | None:
+        """Inspect an image; None when there is none."""
+        with self._absent_is_none(f"inspect the image {name}") as found:
+            found.append(self._api.inspect_image(name))  # type: ignore[no-untyped-call]  # the stubs leave it out
+        return found[0] if found else None
+
+    def images(self, label: str, *, dangling: bool | None = None) -> list[dict[str, Any]]:
+        """List images with a label: ``Id``, ``RepoTags``, ``Labels``."""
+        with _translated("list images"):
+            filters: dict[str, Any] = {"label": [label], **({} if dangling is None else {"dangling": dangling})}
+            found: list[dict[str, Any]] = self._api.images(filters=filters)
+            return found
+
+    def tag(self, image: str, name: str) -> None:
+        """Give an image one more name."""
+        repository, tag = split_name(name)
+        with _translated(f"tag {image} as {name}"):
+            self._api.tag(image, repository, tag, force=True)
+
+    def remove_image(self, name: str) -> None:
+        """Take a name off an image, and delete the image with its last one; fine when it is gone or a container uses it."""
+        try:
+            with self._absent_is_none(f"remove the image {name}"):
+                self._api.remove_image(name)
+        except MlemError as error:
+            # another name, or a container that is not ours, still needs it; or another command removes it at this very moment
+            if error.code not in ("conflict", "image-not-found"):
+                raise
+
+    def build(self, context: Iterator[bytes], name: str, images: Sequence[str], **options: Any) -> Iterator[dict[str, Any]]:
+        """Build an image and yield the Engine's messages; closing the iterator ends the build.
+
+        Args:
+            context: The tar stream of the files.
+            name: The image's name with tag.
+            images: The images that it is built on: their registries get credentials.
+            **options: Further arguments of the SDK's ``build``.
+        """
+        with _translated(f"build the image {name}"):
+            token = _built_on.set(tuple(images))
+            try:
+                messages = self._api.build(
+                    fileobj=cast("IO[bytes]", context), custom_context=True, tag=name, rm=True, forcerm=True, decode=True, **options
+                )
+            finally:
+                _built_on.reset(token)
+            yield from messages
+
+    def push(self, name: str, credentials: Mapping[str, str] | None = None) -> Iterator[dict[str, Any]]:
+        """Push an image and yield the messages.
+
+        Args:
+            name: The image, with registry and tag.
+            credentials: ``username`` and ``password``; docker's own when None.
+        """
+        repository, tag = split_name(name)
+        with _translated(f"push {name}"):
+            yield from self._api.push(repository, tag, stream=True, decode=True, auth_config=dict(credentials) if credentials else None)
+
+    def pull(self, name: str, credentials: Mapping[str, str] | None = None) -> Iterator[dict[str, Any]]:
+        """Pull an image and yield the messages.
+
+        Args:
+            name: The image, with registry and tag.
+            credentials: ``username`` and ``password``; docker's own when None.
+        """
+        repository, tag = split_name(name)
+        with _translated(f"pull {name}"):
+            yield from self._api.pull(repository, tag, stream=True, decode=True, auth_config=dict(credentials) if credentials else None)
+
+    @contextmanager
+    def _absent_is_none(self, what: str) -> Iterator[list[dict[str, Any]]]:
+        from docker.errors import NotFound
+
+        found: list[dict[str, Any]] = []
+        try:
+            with _translated(what):
+                yield found
+        except MlemError as error:
+            if not isinstance(error.__cause__, NotFound) or _SANDBOX_GONE in str(error.__cause__):
+                raise
+
+
+def place_of(info: Mapping[str, Any], host: str) -> Place:
+    """Return an Engine as a place.
+
+    Args:
+        info: What it says of itself: ``ID``, ``Name``, ``DockerRootDir``.
+        host: The address that it was asked under.
+    """
+    name, folder = str(info.get("Name") or "?"), str(info.get("DockerRootDir") or "?")
+    # Podman answers with another ID each time. Source: containers/podman, pkg/api/handlers/compat/info.go (read 2026-11)
+    id_ = "podman" if folder.endswith("containers/storage") else str(info.get("ID") or "none")
+    # Up to Engine 20.10 the ID is of a key in /etc/docker: two Engines on one machine have the same. Seen with 20.10.24.
+    return Place(id=f"{id_} {folder} {name}", words=f"the Docker Engine {name} at {host} (ID {id_}, data in {folder})")
+
+
+def split_name(name: str) -> tuple[str, str]:
+    """Split ``host:5000/team/iris:1`` into repository and tag."""
+    repository, separator, tag = name.rpartition(":")
+    return (repository, tag) if separator and "/" not in tag else (name, "latest")

@@ -1,0 +1,1 @@
+"""Images of models: what they are made of, and how."""

@@ -1,0 +1,169 @@
+"""`Recipe`: all that goes into an image but the model's own files; two equal recipes make the same image."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+from mlem import Model
+from mlem.provider import unusable
+from mlem_provider_docker.images import wheels
+from mlem_provider_docker.images.options import ImageOptions
+from mlem_provider_docker.images.versions import minor_of
+
+FORMAT = 2
+"""Part of the digest: a change of the Dockerfile's text makes other images."""
+
+PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "FTP_PROXY", "NO_PROXY", "ALL_PROXY")
+"""Build arguments that every Engine knows and keeps out of the history. Source:
+https://docs.docker.com/reference/dockerfile/#predefined-args (read 2026-11)."""
+
+_VCS = re.compile(r"@\s*(git|hg|svn|bzr)\+")
+"""A package from a repository: pip needs its program, which the slim images of Python lack."""
+
+PIP_VARIABLES = ("INDEX_URL", "EXTRA_INDEX_URL", "TRUSTED_HOST", "FIND_LINKS", "DEFAULT_TIMEOUT", "TIMEOUT", "RETRIES", "PROXY")
+PIP_VARIABLES_OF_CHOICE = ("PRE", "NO_INDEX", "PREFER_BINARY", "ONLY_BINARY", "NO_BINARY", "USE_DEPRECATED")
+"""What tells pip where packages are and which to take; paths of this machine mean nothing in a container."""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What an image is made from.
+
+    Attributes:
+        python: ``3.11``.
+        base_image: The image to start from.
+        builder_image: The image of the build stage.
+        requirements: Lines for pip, in order: the model's packages, then the user's.
+        distributions: The distributions of ours that are in the image.
+        own: Lines for pip for what of ours comes from an index: what our packages need, or a published version of them.
+        pip_arguments: Further arguments for pip.
+        build_arguments: The user's build arguments.
+        passed: Names of pip's variables that are passed on; their values are no part of the recipe.
+        ca_digest: SHA-256 of the CA certificates; empty without.
+        platform: The image's platform; empty for the Engine's own.
+        server: What of ours is installed: a digest of the installed packages, or a published version.
+        published: Whether ``server`` is a published version.
+        any_python: Whether the base image's Python may differ from ``python``.
+        resolution: A word of the user's: another one has the packages chosen again.
+    """
+
+    python: str
+    base_image: str
+    builder_image: str
+    requirements: tuple[str, ...]
+    distributions: tuple[str, ...]
+    own: tuple[str, ...]
+    pip_arguments: tuple[str, ...]
+    build_arguments: tuple[tuple[str, str], ...]
+    passed: tuple[str, ...]
+    ca_digest: str
+    platform: str
+    server: str
+    published: bool
+    any_python: bool
+    resolution: str
+
+    @classmethod
+    def of(cls, options: ImageOptions, model: Model) -> Recipe:
+        """Say what the image of a model is made from.
+
+        Raises:
+            NotFoundError: The CA file is not there.
+        """
+        python = options.python_version or minor_of(model.python or _own_python())
+        base = options.base_image or f"python:{python}-slim"
+        replaced = {canonicalize_name(Requirement(package).name) for package in options.packages}
+        kept = [item for item in model.requirements if canonicalize_name(item.package_name) not in replaced]
+        needed = (*(item.pip for item in kept), *options.packages)
+        distributions = wheels.distributions(needed)
+        requirements = tuple(line for line in needed if canonicalize_name(Requirement(line).name) not in distributions)
+        builder = base if options.base_image or not _from_repositories(requirements) else f"python:{python}"
+        return cls(
+            python=python,
+            base_image=base,
+            builder_image=options.builder_image or builder,
+            requirements=requirements,
+            distributions=distributions,
+            own=wheels.published(options.mlem_version, distributions) if options.mlem_version else wheels.needed(distributions),
+            pip_arguments=tuple(options.pip_arguments),
+            build_arguments=tuple(sorted(options.build_arguments.items())),
+            passed=tuple(sorted(pip_environment(os.environ))) if options.pass_pip_environment else (),
+            ca_digest=hashlib.sha256(read_ca(options.declared_path(options.ca_file))).hexdigest() if options.ca_file else "",
+            platform=options.platform or "",
+            server=options.mlem_version or wheels.digest(distributions),
+            published=options.mlem_version is not None,
+            any_python=options.accept_version_differences,
+            resolution=options.resolution,
+        )
+
+    @property
+    def has_repositories(self) -> bool:
+        """Whether packages come from repositories, which pip can't compare with hashes."""
+        return _from_repositories(self.requirements)
+
+    @property
+    def digest(self) -> str:
+        """The identity of the recipe: 32 hex digits."""
+        return _digest({"format": FORMAT, **{key: value for key, value in asdict(self).items() if key != "passed"}})
+
+    @property
+    def requirements_digest(self) -> str:
+        """The identity of the part that comes before our own packages; layers of equal ones are shared, and so are pins."""
+        own = ("server", "published", "any_python", "passed")
+        return _digest({"format": FORMAT, **{key: value for key, value in asdict(self).items() if key not in own}})
+
+
+def _from_repositories(requirements: Iterable[str]) -> bool:
+    return any(_VCS.search(line) for line in requirements)
+
+
+def _digest(value: object) -> str:
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:32]
+
+
+def _own_python() -> str:
+    import platform
+
+    return platform.python_version()
+
+
+def read_ca(path: Path) -> bytes:
+    """Read the CA certificates.
+
+    Raises:
+        NotFoundError: They are not there.
+    """
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise unusable(path, error, "read the CA certificates of") from error
+
+
+def pip_environment(environment: Mapping[str, str]) -> dict[str, str]:
+    """Return pip's variables that mean something in a container."""
+    names = [f"PIP_{name}" for name in (*PIP_VARIABLES, *PIP_VARIABLES_OF_CHOICE)]
+    found = {name: environment[name] for name in names if environment.get(name)}
+    if "://" not in found.get("PIP_FIND_LINKS", "://") or "file://" in found.get("PIP_FIND_LINKS", ""):
+        del found["PIP_FIND_LINKS"]
+    return found
+
+
+def proxies(environment: Mapping[str, str]) -> dict[str, str]:
+    """Return the proxy variables, in upper and lower case as they are set."""
+    names = [name for upper in PROXIES for name in (upper, upper.lower())]
+    return {name: environment[name] for name in names if environment.get(name)}
+
+
+def arguments(recipe: Recipe, options: ImageOptions, environment: Mapping[str, str]) -> dict[str, str]:
+    """Return the values of all build arguments."""
+    passed = {**pip_environment(environment), **proxies(environment)} if options.pass_pip_environment else {}
+    return {**passed, **dict(recipe.build_arguments)}

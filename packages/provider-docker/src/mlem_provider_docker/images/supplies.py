@@ -1,0 +1,87 @@
+"""What an image was made from, as an image itself tells: its packages with their hashes, and the very base image."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from mlem import MlemError
+from mlem_provider_docker.images import pins
+from mlem_provider_docker.images.dockerfile import BASE_LABEL, BUILDER_LABEL
+from mlem_provider_docker.images.in_image.write_pins import HASHED, UNHASHED
+from mlem_provider_docker.images.pins import Pins
+from mlem_provider_docker.images.recipe import Recipe
+from mlem_provider_docker.ownership import LINEAGE_LABEL, MADE_FROM_LABEL
+from mlem_provider_docker.records import ImageRecord, PushedImageRecord
+
+if TYPE_CHECKING:
+    from mlem_provider_docker.api.sdk import Engine
+
+
+KEYS = ("pins", "pins_for", "base_image", "base_digest")
+"""What the record of an image says of it."""
+
+
+def known_pins(engine: Engine, recipe: Recipe, recorded: ImageRecord | PushedImageRecord | None) -> Pins | None:
+    """Return the packages that were chosen for equal requirements; None where they are still to be chosen.
+
+    Args:
+        engine: Where the image is built.
+        recipe: What it is made from.
+        recorded: The record of the deployment's last image.
+    """
+    if recorded is None or not recorded.knows("pins_for"):
+        return None
+    fits = _fits(recipe.requirements_digest, recipe.platform.split("/")[1] if recipe.platform else engine.architecture())
+    return Pins.of(recorded.pins) if recorded.pins_for == fits else None
+
+
+def supplies(engine: Engine, image: Mapping[str, Any]) -> dict[str, Any]:
+    """Say what an image was made from, for its record.
+
+    Args:
+        engine: Where it is.
+        image: What the Engine says of it.
+
+    Returns:
+        ``pins`` (lines), ``pins_for``, ``base_image`` and ``base_digest``: of the manifest in the registry that it is from, else of its
+        configuration; empty where the base image is not there any more.
+    """
+    labels = image["Config"].get("Labels") or {}
+    if BASE_LABEL not in labels or BUILDER_LABEL not in labels:  # made by an earlier version
+        return {}
+    found = (
+        list(_pins(engine, image).lines),
+        _fits(labels[BUILDER_LABEL], str(image.get("Architecture"))),
+        labels[BASE_LABEL],
+        _base(engine, image, labels[BASE_LABEL]),
+    )
+    return dict(zip(KEYS, found, strict=True))
+
+
+def _fits(requirements: str, architecture: str) -> str:
+    return hashlib.sha256(f"{requirements}/{architecture}".encode()).hexdigest()[:32]
+
+
+def _pins(engine: Engine, image: Mapping[str, Any]) -> Pins:
+    """Read the pins out of an image, through a container that is never started; one that a kill leaves is removed as the deployment's."""
+    labels = image["Config"].get("Labels") or {}
+    marks = {LINEAGE_LABEL: labels.get(LINEAGE_LABEL, ""), MADE_FROM_LABEL: image["Id"]}
+    files = engine.read_files(image["Id"], pins.FOLDER, pins.MOST_BYTES, marks)
+    text = "".join(files.get(name, b"").decode("utf-8", "replace") for name in (HASHED, UNHASHED))
+    return Pins.of(text.splitlines())
+
+
+def _base(engine: Engine, image: Mapping[str, Any], name: str) -> str:
+    try:
+        base = engine.image(name)
+    except MlemError:
+        return ""
+    if base is None:
+        return ""
+    layers = base["RootFS"].get("Layers") or []
+    if image["RootFS"]["Layers"][: len(layers)] != layers:
+        return ""  # the name means another image by now
+    digests = [str(digest).rpartition("@")[2] for digest in base.get("RepoDigests") or ()]
+    return digests[0] if digests else str(base["Id"])

@@ -1,0 +1,34 @@
+"""The Engine of a step's record."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mlem import ConflictError
+from mlem_provider_docker.records import ContainerRecord, ImageRecord
+
+if TYPE_CHECKING:
+    from mlem_provider_docker.api.sdk import Engine
+    from mlem_provider_docker.deployment import DockerContext
+
+
+def engine_of_record(ctx: DockerContext, record: ImageRecord | ContainerRecord | None) -> Engine:
+    """Return the Engine of a record; that of the env without one."""
+    from mlem_provider_docker.api.sdk import engine_of
+
+    return engine_of(ctx.env, record.engine if record else ctx.env.where)
+
+
+def expect_same_engine(ctx: DockerContext, wanted: ImageRecord | ContainerRecord, recorded: ImageRecord | ContainerRecord | None) -> None:
+    """Refuse a deployment whose env has moved to another Engine.
+
+    Raises:
+        ConflictError: It is on record elsewhere.
+    """
+    if recorded is not None and recorded.engine != wanted.engine:
+        before, now = (record.engine or "the default Engine" for record in (recorded, wanted))
+        raise ConflictError(
+            f'"{ctx.name}" is on {before}, and its env is {now} now',
+            code="other-engine",
+            hint=f"remove it there first: mlem deployment remove {ctx.name}; then run it again",
+        )

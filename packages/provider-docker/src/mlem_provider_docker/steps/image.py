@@ -1,0 +1,124 @@
+"""`ImageStep`: the image of the model."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from mlem import Change, ConflictError, NotFoundError, Step
+from mlem.provider import differences
+from mlem_provider_docker.names import image_tag, moving_name, reference, slug
+from mlem_provider_docker.records import ContainerRecord, ImageRecord
+
+if TYPE_CHECKING:
+    from mlem_provider_docker.api.sdk import Engine
+    from mlem_provider_docker.deployment import DockerContainer, DockerContext
+    from mlem_provider_docker.env import DockerEnv
+    from mlem_provider_docker.images.recipe import Recipe
+from mlem_provider_docker.steps.engine import engine_of_record, expect_same_engine
+
+
+def _recipe(ctx: DockerContext) -> Recipe | None:
+    from mlem_provider_docker.images.recipe import Recipe
+
+    return Recipe.of(ctx.deployment, ctx.model) if ctx.model else None
+
+
+def image_name(ctx: DockerContext) -> str | None:
+    """Return the image's whole name; None without a model."""
+    tag = image_tag(ctx.deployment, ctx.model, ctx.lineage)
+    return reference(ctx.deployment.image_name or f"mlem-{slug(ctx.name)}", tag, ctx.env.registry) if tag else None
+
+
+class ImageStep(Step["DockerContainer", "DockerEnv", ImageRecord]):
+    """The image of the model."""
+
+    record = ImageRecord
+
+    def wanted(self, ctx: DockerContext) -> ImageRecord:
+        """Want an image of this model, made by this recipe."""
+        recipe = _recipe(ctx)
+        return ImageRecord(
+            model_hash=ctx.model.digest if ctx.model else None,
+            recipe=recipe.digest if recipe else None,
+            image=image_name(ctx),
+            image_tag=ctx.deployment.image_tag,
+            engine=ctx.env.where,
+        )
+
+    def observe(self, ctx: DockerContext, recorded: ImageRecord) -> ImageRecord | None:
+        """Look whether the image is there, and the same."""
+        found = engine_of_record(ctx, recorded).image(str(recorded.image))
+        return recorded if found is not None and found["Id"] == recorded.image_id else None
+
+    def change(self, recorded: ImageRecord, wanted: ImageRecord) -> Change:
+        """Another image is built beside the one that serves."""
+        return Change(self.name, "update", differences(recorded, wanted))
+
+    def apply(self, ctx: DockerContext, wanted: ImageRecord, recorded: ImageRecord | None) -> ImageRecord:
+        """Adopt the image that a killed run built; else build it. Push it where there is a registry."""
+        from mlem_provider_docker.images import image
+        from mlem_provider_docker.images.supplies import supplies
+
+        expect_same_engine(ctx, wanted, recorded)
+        engine = engine_of_record(ctx, wanted)
+        name = str(wanted.image)
+        found = engine.image(name)
+        image.expect_ours(found, name, ctx.lineage)
+        extra = moving_name(name, wanted.image_tag)
+        if extra:
+            image.expect_ours(engine.image(extra), extra, ctx.lineage)
+        if found is None:
+            self._make(engine, ctx, wanted, recorded)
+        names = [name, extra] if extra else [name]
+        if extra:
+            engine.tag(name, extra)
+        if ctx.env.registry is not None and ctx.model is not None:
+            for each in names:
+                ctx.guard()
+                image.push(engine, each, ctx.report)
+        made = engine.image(name)
+        if made is None:
+            raise ConflictError(f"the image {name} was removed while it was made", hint="repeat the command")
+        return wanted.changed(image_id=made["Id"], **supplies(engine, made))
+
+    def check(self, ctx: DockerContext, wanted: ImageRecord, recorded: ImageRecord | None) -> None:
+        """Look for strangers' images of the names, and for versions that differ."""
+        from mlem_provider_docker.images import image
+
+        expect_same_engine(ctx, wanted, recorded)
+        engine = engine_of_record(ctx, wanted)
+        image_name = str(wanted.image)
+        for name in filter(None, (image_name, moving_name(image_name, wanted.image_tag))):
+            image.expect_ours(engine.image(name), name, ctx.lineage)
+        recipe = _recipe(ctx)
+        if ctx.model is not None and recipe is not None and engine.image(image_name) is None:
+            image.expect_versions(recipe, ctx.deployment, ctx.model)
+
+    def _make(self, engine: Engine, ctx: DockerContext, wanted: ImageRecord, recorded: ImageRecord | None) -> None:
+        from mlem_provider_docker.images import image
+
+        name, recipe = str(wanted.image), _recipe(ctx)
+        if ctx.model is not None and ctx.model_location is not None and recipe is not None:
+            labels = image.labels_of(recipe, ctx.model, ctx.lineage, ctx.name, name)
+            image.build(engine, name, recipe, ctx.deployment, labels, ctx.model, ctx.model_location, ctx.report, ctx.guard, recorded)
+        elif ctx.env.registry is not None:
+            image.pull(engine, name, ctx.report)
+        else:
+            raise NotFoundError(
+                f"the image {name} of model {wanted.model_hash} is gone", code="image-not-found", hint="deploy that model again"
+            )
+
+    def remove(self, ctx: DockerContext, recorded: ImageRecord | None) -> None:
+        """Remove every image of this deployment."""
+        from mlem_provider_docker.images import image
+
+        image.remove_old(engine_of_record(ctx, recorded), ctx.lineage, (), [recorded.image_id] if recorded else ())
+
+    def prune(self, ctx: DockerContext, keep: Sequence[ImageRecord]) -> None:
+        """Remove the images that no kept release needs: none does while a container of MLEM 0.4 serves again."""
+        from mlem_provider_docker.images import image
+
+        known = keep[0] if keep else ctx.record_of(ContainerRecord)
+        if known is not None:
+            image.remove_old(engine_of_record(ctx, known), ctx.lineage, [str(record.image) for record in keep])

@@ -1,0 +1,1 @@
+"""The resources of a deployment, one module each."""

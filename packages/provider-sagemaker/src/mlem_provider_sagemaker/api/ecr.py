@@ -1,0 +1,97 @@
+"""The repository in ECR and the images in it."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from mlem import ConflictError, MlemError, PlatformError
+from mlem_provider_sagemaker.api.aws import Account
+from mlem_provider_sagemaker.api.errors import EXISTS, GONE
+from mlem_provider_sagemaker.names import is_ours, mark
+
+_AT_ONCE = 100
+"""Source: ECR API reference, BatchDeleteImage: up to 100 images (read 2026-11)."""
+
+
+def provide(account: Account, name: str, lineage: str, tags: list[dict[str, str]]) -> tuple[str, bool]:
+    """Find or make a repository.
+
+    Returns:
+        Its URI, and whether it is of this lineage's making.
+    """
+    found = _repository(account, name)
+    if found is None:
+        try:
+            made = account.call(f"create the repository {name}", "ecr", "create_repository", repositoryName=name, tags=tags)
+            return made["repository"]["repositoryUri"], True
+        except ConflictError as error:
+            if error.code != EXISTS:
+                raise
+            found = _repository(account, name)  # made by a request that got no answer and was repeated, or by somebody else just now
+            if found is None:
+                raise
+    return found["repositoryUri"], _made(account, found["repositoryArn"], lineage)
+
+
+def _repository(account: Account, name: str) -> dict[str, Any] | None:
+    found = account.find(f"look for the repository {name}", "ecr", "describe_repositories", repositoryNames=[name])
+    return found["repositories"][0] if found else None
+
+
+def _made(account: Account, arn: str, lineage: str) -> bool:
+    found = account.find(f"list the tags of {arn}", "ecr", "list_tags_for_resource", resourceArn=arn)
+    return found is not None and is_ours(found["tags"], lineage)
+
+
+def remove(account: Account, name: str, lineage: str) -> str | None:
+    """Remove a repository that this lineage made, if it is empty.
+
+    Returns:
+        Why it stays; None when it is gone.
+    """
+    found = _repository(account, name)
+    if found is None:
+        return None
+    if not _made(account, found["repositoryArn"], lineage):
+        return "it was there before"
+    try:
+        account.find(f"delete the repository {name}", "ecr", "delete_repository", repositoryName=name)
+    except ConflictError as error:
+        if error.code != "repository-not-empty":
+            raise
+        return "it has images of somebody else"
+    return None
+
+
+def login(account: Account) -> Mapping[str, str]:
+    """Return credentials for the registry: they hold for 12 hours. Source: ECR API reference, GetAuthorizationToken (read 2026-11)."""
+    data = account.call("log in to ECR", "ecr", "get_authorization_token")["authorizationData"]
+    user, _, password = base64.b64decode(data[0]["authorizationToken"]).decode().partition(":")
+    if not password:
+        raise PlatformError("ECR gave no password", code="registry-refused")
+    return {"username": user, "password": password}
+
+
+def images(account: Account, name: str, lineage: str) -> list[str]:
+    """Return the tags of a lineage's images."""
+    try:
+        found = list(
+            account.pages(
+                f"list the images in {name}", "ecr", "list_images", "imageIds", repositoryName=name, filter={"tagStatus": "TAGGED"}
+            )
+        )
+    except MlemError as error:
+        if error.code != GONE:
+            raise
+        return []
+    return [item["imageTag"] for item in found if item.get("imageTag", "").endswith(f"-{mark(lineage)}")]
+
+
+def delete_images(account: Account, name: str, tags: Iterable[str]) -> None:
+    """Delete images by their tags; fine when they are gone."""
+    wanted = sorted(set(tags))
+    for start in range(0, len(wanted), _AT_ONCE):
+        ids = [{"imageTag": tag} for tag in wanted[start : start + _AT_ONCE]]
+        account.find(f"delete images in {name}", "ecr", "batch_delete_image", repositoryName=name, imageIds=ids)

@@ -1,0 +1,128 @@
+"""Endpoints that MLEM 0.4 made, taken over: they, their configuration and its models get the tag that says whose they are."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from mlem import ConflictError, NotFoundError
+from mlem.provider import BY_04, Adopted, FieldReader
+from mlem_provider_sagemaker.names import LINEAGE_TAG, is_ours, owner, tags_of
+from mlem_provider_sagemaker.records import EndpointConfigRecord, EndpointRecord, ModelRecord
+from mlem_provider_sagemaker.steps import declared
+from mlem_provider_sagemaker.steps.declared import account_of
+
+if TYPE_CHECKING:
+    from mlem_provider_sagemaker.api.aws import Account
+    from mlem_provider_sagemaker.deployment import SagemakerContext
+
+_NAME = re.compile(r"[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}")
+
+
+def words(old: Mapping[str, Any]) -> str:
+    """Say which endpoint a state of MLEM 0.4 has on record; empty when none."""
+    name = old.get("endpoint_name")
+    return f"the endpoint {str(name)[:63]}" if name else ""
+
+
+def adopt(ctx: SagemakerContext, old: Mapping[str, Any]) -> Adopted:
+    """Take over the endpoint that a state of MLEM 0.4 has on record, by our tags.
+
+    Args:
+        ctx: The context, with the lineage.
+        old: The content of the state's file.
+
+    Raises:
+        DeclarationError: What is on record is no endpoint.
+        NotFoundError: There is no such endpoint in this account and region.
+        ConflictError: It belongs to another deployment, or the env is of another region.
+    """
+    name = str(old["endpoint_name"])
+    if not _NAME.fullmatch(name):
+        raise FieldReader("the state").fail("endpoint_name", "this is no name of an endpoint")
+    account = account_of(ctx)
+    region = old.get("region")
+    if region and region != account.region:
+        raise ConflictError(
+            f"{words(old)} is in {region}, and the env in {account.region}",
+            code="other-region",
+            hint=f"set the env's region: {region}; then mlem migrate again",
+        )
+    found = account.endpoint(name)
+    if found is None:
+        raise NotFoundError(
+            f"there is no {words(old)[4:]} in the account {account.identity['Account']} in {account.region}",
+            code="endpoint-not-found",
+            hint="with the credentials of the right account: mlem migrate; if it is gone for good, move the state's file away",
+        )
+    config_name = str(found["EndpointConfigName"])
+    config = account.call(
+        f"describe the endpoint configuration {config_name}", "sagemaker", "describe_endpoint_config", EndpointConfigName=config_name
+    )
+    variants = config["ProductionVariants"]
+    if len(variants) != 1:
+        raise ConflictError(f"{words(old)} has {len(variants)} variants, and a deployment has one here", code="not-ours")
+    return _adopted(ctx, account, old, found, config, variants[0])
+
+
+def _adopted(
+    ctx: SagemakerContext,
+    account: Account,
+    old: Mapping[str, Any],
+    found: Mapping[str, Any],
+    config: Mapping[str, Any],
+    variant: Mapping[str, Any],
+) -> Adopted:
+    model = account.call(f"describe the model {variant['ModelName']}", "sagemaker", "describe_model", ModelName=variant["ModelName"])
+    arns = {
+        "endpoint": str(found["EndpointArn"]),
+        "configuration": str(config["EndpointConfigArn"]),
+        "model": str(model["ModelArn"]),
+    }
+    for what, arn in arns.items():  # all are looked at before one is changed
+        tags = account.tags(arn)
+        if any(tag["Key"] == LINEAGE_TAG for tag in tags) and not is_ours(tags, ctx.lineage):
+            raise ConflictError(f"the {what} {arn.rpartition('/')[2]} {owner(tags)}", code="not-ours")
+    for what, arn in arns.items():
+        account.call(f"tag the {what}", "sagemaker", "add_tags", ResourceArn=arn, Tags=tags_of(ctx.lineage, ctx.name))
+    instance_type, instance_count = variant.get("InstanceType"), variant.get("InitialInstanceCount")
+    region, name = ctx.env.region, str(found["EndpointName"])
+    config_name = str(config["EndpointConfigName"])
+    records = [
+        ModelRecord(
+            region=region,
+            tags={},
+            adopted=BY_04,
+            name=str(variant["ModelName"]),
+            arn=arns["model"],
+            image=None,
+            repository=declared.repository(ctx),
+            role=None,
+            role_arn=model.get("ExecutionRoleArn"),
+        ),
+        EndpointConfigRecord(
+            region=region,
+            tags={},
+            adopted=BY_04,
+            name=config_name,
+            model=str(variant["ModelName"]),
+            instance_type=instance_type,
+            instance_count=instance_count,
+            arn=arns["configuration"],
+            kms_key_used=config.get("KmsKeyId"),
+        ),
+        EndpointRecord(
+            region=region,
+            tags={},
+            adopted=BY_04,
+            endpoint=name,
+            config=config_name,
+            instance_type=instance_type,
+            situation=declared.IN_PLACE,
+            arn=arns["endpoint"],
+        ),
+    ]
+    fields = {"endpoint_name": name, "instance_type": instance_type, "instance_count": instance_count}
+    notes = ["what MLEM 0.4 put on S3 and into ECR stays there: delete it by hand when the next release serves"]
+    return Adopted(words(old), records, {key: value for key, value in fields.items() if value is not None}, tuple(notes))

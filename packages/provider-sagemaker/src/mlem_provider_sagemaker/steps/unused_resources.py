@@ -1,0 +1,49 @@
+"""`UnusedResources`: what has the deployment's tag, and is not needed any more."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
+
+from mlem_provider_sagemaker.records import EndpointConfigRecord, ModelRecord
+from mlem_provider_sagemaker.steps.declared import InRegion, account_of
+
+if TYPE_CHECKING:
+    from mlem_provider_sagemaker.api.aws import Account
+    from mlem_provider_sagemaker.api.hosting import Kind
+    from mlem_provider_sagemaker.deployment import SagemakerContext
+
+
+class UnusedResources:
+    """What has the deployment's tag, listed once for all steps that prune."""
+
+    def __init__(self) -> None:
+        self._found: dict[Kind, dict[str, dict[str, str]]] | None = None
+        self._images: set[str] = set()
+
+    def of(self, ctx: SagemakerContext, record: InRegion, kind: Kind) -> dict[str, dict[str, str]]:
+        """Return what there is of a kind: tags by name."""
+        from mlem_provider_sagemaker.api.hosting import tagged
+
+        if self._found is None:
+            self._found = tagged(account_of(ctx, record), ctx.lineage)
+        return self._found[kind]
+
+    def prune(self, ctx: SagemakerContext, kind: Kind, keep: Sequence[ModelRecord] | Sequence[EndpointConfigRecord]) -> None:
+        """Delete what no kept release needs of a kind."""
+        from mlem_provider_sagemaker.api.hosting import delete
+
+        kept = {record.name for record in keep}
+        for name in [name for name in self.of(ctx, keep[0], kind) if name not in kept]:
+            ctx.guard()
+            delete(account_of(ctx, keep[0]), kind, name)
+
+    def prune_images(self, ctx: SagemakerContext, account: Account, repository: str, tags: Iterable[str]) -> None:
+        """Delete images in ECR, each once."""
+        from mlem_provider_sagemaker.api import ecr
+
+        wanted = set(tags) - self._images
+        if wanted:
+            ctx.guard()
+            ecr.delete_images(account, repository, wanted)
+            self._images |= wanted
