@@ -70,9 +70,9 @@ def check_types(path: Path) -> dict[int, str]:
     """Return what mypy, as strict as for our own packages, says of a module, by line."""
     command = [sys.executable, "-m", "mypy", "--no-error-summary", "--hide-error-context", str(path)]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
-    assert done.stderr == ""
+    assert done.stderr == "", done.stderr
     found: dict[int, str] = {}
-    for number, words in re.findall(rf"^{re.escape(str(path))}:(\d+): error: (.*)$", done.stdout, re.MULTILINE):
+    for number, words in re.findall(rf"{re.escape(path.name)}:(\d+): error: (.*)$", done.stdout, re.MULTILINE):
         found[int(number)] = f"{found.get(int(number), '')}{words}\n"
     return found
 
