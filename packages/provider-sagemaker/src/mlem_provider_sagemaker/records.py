@@ -11,6 +11,9 @@ from pydantic import BaseModel, ConfigDict
 
 from mlem import Record
 
+IN_PLACE = "in place"
+"""The situation of an endpoint that serves what it should."""
+
 
 class RepositoryRecord(Record):
     """The repository in ECR.

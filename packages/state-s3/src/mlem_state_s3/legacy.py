@@ -50,7 +50,7 @@ class OldStates:
 
     def __init__(self, manager: S3StateManager) -> None:
         from mlem_state_s3.sdk import make_client
-        from mlem_state_s3.state_manager import FOLDER
+        from mlem_state_s3.store import FOLDER
 
         bucket, _, path = manager.uri.removeprefix("s3://").partition("/")
         self._bucket, self._prefix = bucket, f"{path.strip('/')}/{FOLDER}/".lstrip("/")

@@ -11,8 +11,6 @@ from pydantic import Field, model_validator
 from mlem import DeclarationError, Store
 from mlem.provider import LeasedStateManager, Translation, Unit
 
-FOLDER = ".mlem.state"
-
 
 class S3StateManager(LeasedStateManager):
     """S3, or a server with S3's conditional writes. Credentials come from boto3's own chain."""
@@ -43,7 +41,7 @@ class S3StateManager(LeasedStateManager):
 
     def open_store(self, root: Path) -> Store:
         """Return the bucket as a store; see `LeasedStateManager.open_store`."""
-        from mlem_state_s3.store import S3Store
+        from mlem_state_s3.store import FOLDER, S3Store
 
         bucket, _, path = self.uri.removeprefix("s3://").partition("/")
         prefix = f"{path.strip('/')}/{FOLDER}/".lstrip("/")

@@ -15,6 +15,9 @@ from mlem_state_s3.errors import no_s3
 if TYPE_CHECKING:
     from mlem_state_s3.state_manager import S3StateManager
 
+FOLDER = ".mlem.state"
+"""What comes between the path of a URI and the name of a state."""
+
 
 class S3Store(Store):
     """Sends each request once; the version of an object is its ETag.

@@ -1,24 +1,10 @@
-"""The organisation's defaults: what the SageMaker SDK's configuration files say where a declaration says nothing.
-
-Source: SageMaker Python SDK, "Configuring and using defaults with the SageMaker Python SDK" (read 2026-11): ``config.yaml`` in
-the administrator's and the user's folder, other places by ``SAGEMAKER_ADMIN_CONFIG_OVERRIDE`` and
-``SAGEMAKER_USER_CONFIG_OVERRIDE``.
-"""
+"""The organisation's defaults: what the SageMaker SDK's configuration files say where a declaration says nothing."""
 
 from __future__ import annotations
-
-import os
-from pathlib import Path
-from typing import TYPE_CHECKING
 
 from pydantic import Field
 
 from mlem import Value
-
-if TYPE_CHECKING:
-    from mlem_provider_sagemaker.api.aws import Account
-
-_VARIABLES = ("SAGEMAKER_ADMIN_CONFIG_OVERRIDE", "SAGEMAKER_USER_CONFIG_OVERRIDE")
 
 
 class Defaults(Value):
@@ -43,24 +29,3 @@ class Defaults(Value):
     model_tags: dict[str, str] = Field(default_factory=dict)
     config_tags: dict[str, str] = Field(default_factory=dict)
     endpoint_tags: dict[str, str] = Field(default_factory=dict)
-
-
-def defaults(account: Account) -> Defaults:
-    """Return the organisation's defaults; the SDK, which takes seconds to import, is asked only where there is a file.
-
-    Raises:
-        DeclarationError: A file is wrong.
-    """
-    if not _configured():
-        return Defaults()
-    from mlem_provider_sagemaker.api.sdk import organisation_defaults
-
-    return organisation_defaults(account)
-
-
-def _configured() -> bool:
-    if any(os.environ.get(name) for name in _VARIABLES):
-        return True
-    from platformdirs import site_config_dir, user_config_dir
-
-    return any(Path(folder, "config.yaml").exists() for folder in (site_config_dir("sagemaker"), user_config_dir("sagemaker")))

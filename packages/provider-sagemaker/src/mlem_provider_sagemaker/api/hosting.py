@@ -15,8 +15,7 @@ from mlem import ConflictError, Phase, Status, WaitTimeoutError
 from mlem_provider_sagemaker.api.aws import Account
 from mlem_provider_sagemaker.api.errors import EXISTS
 from mlem_provider_sagemaker.names import LINEAGE_TAG, is_ours, mark, owner
-from mlem_provider_sagemaker.records import AutoscalingRecord, EndpointConfigRecord, EndpointRecord, ModelRecord
-from mlem_provider_sagemaker.steps.declared import IN_PLACE
+from mlem_provider_sagemaker.records import IN_PLACE, AutoscalingRecord, EndpointConfigRecord, EndpointRecord, ModelRecord
 
 if TYPE_CHECKING:
     from mlem_provider_sagemaker.deployment import SagemakerContext

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from mlem import ConflictError, NotFoundError
 from mlem.provider import BY_04, Adopted, FieldReader
 from mlem_provider_sagemaker.names import LINEAGE_TAG, is_ours, owner, tags_of
-from mlem_provider_sagemaker.records import EndpointConfigRecord, EndpointRecord, ModelRecord
+from mlem_provider_sagemaker.records import IN_PLACE, EndpointConfigRecord, EndpointRecord, ModelRecord
 from mlem_provider_sagemaker.steps import declared
 from mlem_provider_sagemaker.steps.declared import account_of
 
@@ -119,7 +119,7 @@ def _adopted(
             endpoint=name,
             config=config_name,
             instance_type=instance_type,
-            situation=declared.IN_PLACE,
+            situation=IN_PLACE,
             arn=arns["endpoint"],
         ),
     ]

@@ -8,15 +8,12 @@ from mlem import Record
 from mlem.provider import differences
 from mlem_provider_docker import image_tag as content_tag
 from mlem_provider_sagemaker.names import endpoint_name, image_tag, name_of, repository_name
-from mlem_provider_sagemaker.records import CapturePart, EndpointConfigRecord, EndpointRecord, ModelRecord, ServerlessPart
+from mlem_provider_sagemaker.records import IN_PLACE, CapturePart, EndpointConfigRecord, EndpointRecord, ModelRecord, ServerlessPart
 
 if TYPE_CHECKING:
     from mlem_provider_sagemaker.api.aws import Account
     from mlem_provider_sagemaker.api.defaults import Defaults
     from mlem_provider_sagemaker.deployment import SagemakerContext
-
-IN_PLACE = "in place"
-"""The situation of an endpoint that serves what it should."""
 
 
 class InRegion(Protocol):
@@ -36,7 +33,7 @@ def account_of(ctx: SagemakerContext, record: InRegion | None = None) -> Account
 
 def defaults_of(account: Account) -> Defaults:
     """Return the organisation's defaults."""
-    from mlem_provider_sagemaker.api.defaults import defaults
+    from mlem_provider_sagemaker.api.configuration import defaults
 
     return defaults(account)
 

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 from mlem import Change, ConflictError, GateError, Phase, Step
 from mlem_provider_sagemaker.api.errors import BUSY, EXISTS
 from mlem_provider_sagemaker.names import mark, tags_of
-from mlem_provider_sagemaker.records import AutoscalingRecord, EndpointRecord
+from mlem_provider_sagemaker.records import IN_PLACE, AutoscalingRecord, EndpointRecord
 from mlem_provider_sagemaker.steps import declared
-from mlem_provider_sagemaker.steps.declared import IN_PLACE, account_of, defaults_of, reason_of
+from mlem_provider_sagemaker.steps.declared import account_of, defaults_of, reason_of
 from mlem_provider_sagemaker.steps.snapshot import Snapshot
 
 if TYPE_CHECKING:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from mlem_provider_sagemaker.api.role import EndpointRole
+from mlem_provider_sagemaker.steps.role import EndpointRole
 from mlem_provider_sagemaker.steps.unused_resources import UnusedResources
 
 

@@ -14,13 +14,14 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, Discriminator, Tag, TypeAdapter
 
 from mlem_model.data.types.arrays import NdarrayType, NumberType
-from mlem_model.data.types.base import DataType, Json, module_of, name_of
+from mlem_model.data.types.base import DataType, Json, module_of
 from mlem_model.data.types.classes import ClassType
 from mlem_model.data.types.columns import Categories
 from mlem_model.data.types.containers import DictType, ListType, MappingType, TupleType, wrong_key
 from mlem_model.data.types.difference import difference
 from mlem_model.data.types.frames import DataFrameType
 from mlem_model.data.types.images import ImageType
+from mlem_model.data.types.known import infer, register
 from mlem_model.data.types.literal import LiteralType
 from mlem_model.data.types.optional import OptionalType
 from mlem_model.data.types.polars import PolarsType
@@ -32,7 +33,6 @@ from mlem_model.data.types.standard import StandardType
 from mlem_model.data.types.structured import StructuredType
 from mlem_model.data.types.union import UnionType
 from mlem_model.data.types.unspecified import UnspecifiedType
-from mlem_model.errors import DataError
 
 __all__ = [
     "AnyDataType", "Categories", "ClassType", "DataFrameType", "DataType", "DictType", "ImageType", "Json", "ListType", "LiteralType",
@@ -103,6 +103,7 @@ AnyDataType = Annotated[
 ]
 """Any of the data types, told apart by ``type``; the spellings of MLEM 0.4 are accepted."""
 
+register(_CLASSES)
 for _class in _CLASSES:
     # the classes are built when they are first used: most programs use a few
     vars(sys.modules[_class.__module__])["AnyDataType"] = AnyDataType
@@ -121,32 +122,6 @@ def parse_type(data: Any) -> DataType:
     """
     parsed: DataType = _adapter().validate_python(data)
     return parsed
-
-
-def infer(value: Any, path: str = "data") -> DataType:
-    """Describe a value.
-
-    Args:
-        value: A Python value; containers are looked into.
-        path: Where it is, for messages.
-
-    Raises:
-        DataError: No data type describes it.
-
-    Example:
-        >>> infer([1, 2.5]).model_dump()
-        {'type': 'list', 'dtype': {'type': 'primitive', 'ptype': 'float'}, 'size': None}
-    """
-    for cls in _CLASSES:
-        found = cls.of(value, lambda item: infer(item, path))
-        if found is not None:
-            return found
-    raise DataError(
-        path,
-        "a number, string, boolean, bytes, date, time, None, a list, tuple, set or dict of them, an enum, a dataclass, an array of numpy,"
-        " or a frame or series of pandas",
-        name_of(value),
-    )
 
 
 def equal(a: Json, b: Json, rel_tol: float = 1e-5) -> bool:

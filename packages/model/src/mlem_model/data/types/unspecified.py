@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any, ClassVar, Self
 
 from mlem_model.data.types.base import DataType, Json, name_of
+from mlem_model.data.types.known import infer
 from mlem_model.data.types.notes import note
 from mlem_model.errors import DataError
 
@@ -28,8 +29,6 @@ class UnspecifiedType(DataType):
 
     def encode(self, value: Any, path: str = "data") -> Json:
         """See `DataType.encode`; the value's own type says how."""
-        from mlem_model.data.types.any import infer  # late: infer knows every type, this one too
-
         if type(value) not in _OF_JSON:
             got = name_of(value)
             hint = "save the model with sample_data=, or with an annotation, so that it comes as it is"
