@@ -21,7 +21,7 @@ def version_beside(package: Path | None = None) -> str | None:
         package: The folder of the package; this one when None.
     """
     try:
-        names = os.listdir((package or Path(__file__).parent).parent)
+        names = os.listdir((package or Path(__file__).parents[1]).parent)
     except OSError:
         return None
     return next((found[1] for name in names if name.startswith("mlem-") and (found := _METADATA.fullmatch(name))), None)
