@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from mlem_provider_docker.api.sdk import Engine, connect
     from mlem_provider_docker.images.image import made_for
     from mlem_provider_docker.images.options import ImageOptions
-    from mlem_provider_docker.names import image_tag
+    from mlem_provider_docker.images.tag import image_tag
     from mlem_provider_docker.ownership import LINEAGE_LABEL
     from mlem_provider_docker.records import PushedImageRecord
     from mlem_provider_docker.steps.pushed_image import PushedImageStep
@@ -27,7 +27,7 @@ _HOMES = {
     "PushedImageRecord": "records",
     "PushedImageStep": "steps.pushed_image",
     "connect": "api.sdk",
-    "image_tag": "names",
+    "image_tag": "images.tag",
 }
 
 __all__ = [

@@ -6,9 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from mlem import Model
     from mlem_provider_docker.env import Registry
-    from mlem_provider_docker.images.options import ImageOptions
 
 
 def slug(name: str) -> str:
@@ -19,20 +17,6 @@ def slug(name: str) -> str:
 def reference(image_name: str, tag: str, registry: Registry | None) -> str:
     """Return an image's whole name: ``registry.example.com/iris:1``."""
     return f"{registry.host}/{image_name}:{tag}" if registry else f"{image_name}:{tag}"
-
-
-def image_tag(options: ImageOptions, model: Model | None, lineage: str) -> str | None:
-    """Return the tag of a deployment's image, which says what is in it and whose it is; None without a model.
-
-    Args:
-        options: How it is made.
-        model: What is in it.
-        lineage: Whose it is.
-    """
-    from mlem_provider_docker.images.image import tag_of
-    from mlem_provider_docker.images.recipe import Recipe
-
-    return tag_of(Recipe.of(options, model), model, lineage) if model is not None else None
 
 
 def moving_name(image: str, tag: str | None) -> str | None:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from mlem import Change, ConflictError, NotFoundError, Step
 from mlem.provider import differences
-from mlem_provider_docker.names import image_tag, moving_name, reference, slug
+from mlem_provider_docker.images.tag import image_tag
+from mlem_provider_docker.names import moving_name, reference, slug
 from mlem_provider_docker.records import ContainerRecord, ImageRecord
 
 if TYPE_CHECKING:

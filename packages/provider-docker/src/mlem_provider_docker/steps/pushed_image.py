@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from mlem import ConflictError, Context, PlatformError, Step
-from mlem_provider_docker.names import image_tag
+from mlem_provider_docker.images.tag import image_tag
 from mlem_provider_docker.records import PushedImageRecord
 
 if TYPE_CHECKING:
