@@ -91,12 +91,15 @@ def tests(session: nox.Session, package: str) -> None:
     more = {
         "state-s3": ["servers"],
         "provider-sagemaker": ["aws"],
+        "model": ["formats", "values"],
         "core": ["formats", "values"],
         "provider-local": ["formats"],
         "provider-docker": ["dockerfile"],
         "server": ["formats", "values", "traces", "browser", "schemathesis", "kserve"],
     }
-    install(session, PACKAGES[package], *group("test", "example", *more.get(package, [])))
+    # A server is called by the client of the core; what an image has without the core is shown by the tests of Docker's provider.
+    callers = ["core"] if package == "server" else []
+    install(session, [*PACKAGES[package], *callers], *group("test", "example", *more.get(package, [])))
     _pytest(session, f"tests/{package.replace('-', '_')}")
 
 
@@ -124,7 +127,7 @@ def _with_python(session: nox.Session) -> None:
 def oldest(session: nox.Session) -> None:
     """Run the tests of what saves, loads and serves, or those given, with the oldest pandas, NumPy and scikit-learn that we name."""
     install(session, ["model", "core", "server"], *group("test", "example", "values", "kserve"), *OLDEST)
-    _pytest(session, *([] if session.posargs else ("tests/core", "tests/server")))
+    _pytest(session, *([] if session.posargs else ("tests/model", "tests/core", "tests/server")))
 
 
 @nox.session
@@ -145,7 +148,7 @@ def faults(session: nox.Session) -> None:
 @nox.session
 def load(session: nox.Session) -> None:
     """Ask a server for twice what its model can do, for ten minutes, and watch its answers and its memory."""
-    install(session, PACKAGES["server"], *group("test", "example"))
+    install(session, [*PACKAGES["server"], "core"], *group("test", "example"))
     _pytest(session, "tests/server/test_load.py", env={"MLEM_TEST_LOAD_SECONDS": "600", "CI": "true"})
 
 

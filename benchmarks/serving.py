@@ -128,7 +128,7 @@ TENSOR = {"inputs": [{"name": "X", "shape": [1, 4], "datatype": "FP64", "data": 
 ROOT = Path(__file__).parents[1]
 PEERS = {
     "ours": Peer(
-        (*SKLEARN, str(ROOT / "packages" / "core"), str(ROOT / "packages" / "server")),
+        (*SKLEARN, str(ROOT / "packages" / "model"), str(ROOT / "packages" / "server")),
         ("{bin}/mlem-server", "{model}", "--host", "127.0.0.1", "--port", "{port}"),
         "mlem",
     ),

@@ -22,7 +22,7 @@ HERE = ".".join(map(str, sys.version_info[:2]))
 
 @pytest.fixture(scope="module", params=[version for version in ("3.11", "3.12", "3.13") if version != HERE])
 def other(request: pytest.FixtureRequest, environment_of: Callable[..., Path]) -> tuple[str, Path]:
-    packages = [argument for name in ("core", "server", "provider-local") for argument in ("-e", str(ROOT / "packages" / name))]
+    packages = [argument for name in ("model", "core", "server", "provider-local") for argument in ("-e", str(ROOT / "packages" / name))]
     return request.param, environment_of(request.param, *packages)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -221,3 +222,15 @@ def test_the_types_that_a_checker_sees(tmp_path: Path) -> None:
     if "No module named mypy" in done.stderr:
         pytest.skip("mypy is in the environment of the linters")
     assert done.returncode == 0, done.stdout
+
+
+def test_a_model_that_uses_mlem_needs_it_where_only_the_server_is(folder: Path) -> None:
+    def checked(x: int) -> int:
+        from mlem import DataError
+
+        if x < 0:
+            raise DataError("x", "a positive number", str(x))
+        return x
+
+    saved: Any = api.save(checked, "checked", sample_data=1)
+    assert f"mlem-core=={version('mlem-core')}" in [requirement.pip for requirement in saved.requirements]

@@ -31,11 +31,6 @@ def test_python_mlem_and_unknown_modules_are_no_requirements() -> None:
     ]
 
 
-def test_a_model_that_uses_mlem_needs_it_where_only_the_server_is() -> None:
-    core = Requirement(module="mlem", version=version("mlem-core"), package_name="mlem-core")
-    assert resolve({"mlem.api", "json"}) == (core,)
-
-
 def test_a_file_beside_the_script_is_local(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "own_thing.py").write_text("x = 1\n")
     monkeypatch.syspath_prepend(tmp_path)

@@ -29,6 +29,11 @@ def is_standard(module: str) -> bool:
     return top in sys.stdlib_module_names or top in ("__main__", "__mp_main__", "mlem", "builtins") or top.startswith(_OWN)
 
 
+def is_required(module: str) -> bool:
+    """Whether a module is of a package that has to be there where the object is loaded."""
+    return top_level(module) == _CORE[0] or not is_standard(module)
+
+
 @functools.cache
 def _distributions() -> Mapping[str, tuple[str, ...]]:
     """Map top-level modules to the distributions that have them, but for those whose modules travel: no index has those."""

@@ -18,7 +18,7 @@ import typing
 from collections.abc import Callable, Collection, Iterator
 from typing import IO, Any
 
-from mlem_model.artifacts.requirements import is_local, is_standard
+from mlem_model.artifacts.requirements import is_local, is_required
 from mlem_model.errors import UserError
 
 _NOT_CONTENT = ("__builtins__", "__cached__", "__file__", "__loader__", "__path__", "__spec__")  # of a module: where it was, not what it is
@@ -141,7 +141,7 @@ def _classes() -> tuple[type[Any], type[Any]]:
         modules: set[str]
 
         def _note(self, module: Any) -> None:
-            if isinstance(module, str) and module != "builtins" and not is_standard(module):
+            if isinstance(module, str) and is_required(module):
                 self.modules.add(module)
 
         def _note_of(self, obj: Any) -> None:
