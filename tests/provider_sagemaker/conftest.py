@@ -1,4 +1,4 @@
-"""AWS as far as an endpoint needs it: moto behind `tools/servers/sagemaker_server.py`, containers on a real Engine, a real registry."""
+"""AWS as far as an endpoint needs it: moto behind `tools/simulators/sagemaker_server.py`, containers on a real Engine, a real registry."""
 
 from __future__ import annotations
 

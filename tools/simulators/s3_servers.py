@@ -1,6 +1,6 @@
 """Servers that speak S3, started on free ports of 127.0.0.1 for tests: one that is right, one that is nearly, two that are not.
 
-    python tools/servers/s3_servers.py seaweedfs
+    python tools/simulators/s3_servers.py seaweedfs
 
 runs one until Ctrl-C and prints its address.
 """

@@ -1,6 +1,6 @@
 """AWS for tests, on 127.0.0.1: moto's control plane, and before it what moto does not do.
 
-    python tools/servers/sagemaker_server.py
+    python tools/simulators/sagemaker_server.py
 
 runs one until Ctrl-C and prints what a client needs in its environment. What is true here and not in moto:
 
