@@ -18,7 +18,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "tools" / "servers"))
+sys.path.insert(0, str(Path(__file__).parents[1] / "tools" / "simulators"))
 sys.path.insert(0, str(Path(__file__).parent))
 
 from _docker import engine_or_exit, mlem, project

@@ -34,7 +34,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "tools" / "servers"))
+sys.path.insert(0, str(Path(__file__).parents[1] / "tools" / "simulators"))
 
 import s3_servers
 
