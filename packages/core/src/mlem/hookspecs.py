@@ -21,20 +21,20 @@ def mlem_envs() -> Sequence[type[Env]]:  # type: ignore[empty-body]  # pluggy ne
 
 
 @hookspec
-def mlem_deployments() -> Sequence[type[Deployment]]:  # type: ignore[empty-body]
+def mlem_deployments() -> Sequence[type[Deployment]]:  # type: ignore[empty-body]  # see above
     """Return deployment classes; called when a deployment type is looked up."""
 
 
 @hookspec
-def mlem_state_managers() -> Sequence[type[StateManager]]:  # type: ignore[empty-body]
+def mlem_state_managers() -> Sequence[type[StateManager]]:  # type: ignore[empty-body]  # see above
     """Return state manager classes; called when a state manager type is looked up."""
 
 
 @hookspec
-def mlem_clients() -> Sequence[type[Client]]:  # type: ignore[empty-body]
+def mlem_clients() -> Sequence[type[Client]]:  # type: ignore[empty-body]  # see above
     """Return client classes; called when a client type is looked up."""
 
 
 @hookspec
-def mlem_builders() -> Sequence[type[Builder]]:  # type: ignore[empty-body]
+def mlem_builders() -> Sequence[type[Builder]]:  # type: ignore[empty-body]  # see above
     """Return builder classes; called when a builder type is looked up."""

@@ -118,7 +118,7 @@ def _ports(reader: FieldReader, fields: dict[str, Any], ports: Any) -> None:
         if host_port:
             fields.setdefault("port", int(host_port))
         # 0.4 published on all interfaces: who took a declaration along expects to reach it from outside
-        fields.setdefault("bind_address", ip or "0.0.0.0")  # noqa: S104
+        fields.setdefault("bind_address", ip or "0.0.0.0")  # noqa: S104  # what MLEM 0.4 bound
         if int(rest) != _CONTAINER_PORT:
             fields.setdefault("container_port", int(rest))
 

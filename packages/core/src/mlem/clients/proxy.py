@@ -24,7 +24,7 @@ def proxy_for(url: str) -> str | None:
     if not any(os.environ.get(name) or os.environ.get(name.upper()) for name in _VARIABLES):
         return None
     # typeshed has one of the two for some platforms only; both are there on all
-    from urllib.request import getproxies_environment, proxy_bypass_environment  # type: ignore[attr-defined]
+    from urllib.request import getproxies_environment, proxy_bypass_environment  # type: ignore[attr-defined]  # the second is not in the stubs
 
     parts = urlsplit(url)
     host = parts.hostname or ""

@@ -138,7 +138,7 @@ class Fight:
         environment = {**os.environ, **self.environments[number % len(self.environments)]}
         with (self.folder / f"{name}.out").open("wb") as output, (self.folder / f"{name}.err").open("wb") as errors:
             command = [sys.executable, "-m", "mlem.testing.history_worker", json.dumps(task)]
-            process = subprocess.Popen(command, stdout=output, stderr=errors, stdin=subprocess.DEVNULL, env=environment)  # noqa: S603
+            process = subprocess.Popen(command, stdout=output, stderr=errors, stdin=subprocess.DEVNULL, env=environment)  # noqa: S603  # our own program
         self._workers.append(_Worker(name, process))
 
     def _strike(self) -> None:

@@ -185,7 +185,7 @@ def url_of(endpoint: Endpoint, bind_address: str, port: int, address_host: str |
             )
         host = remote if bind_address in ("0.0.0.0", "::") else bind_address  # noqa: S104  # compared, not bound
     else:
-        host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(bind_address, bind_address)  # noqa: S104
+        host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(bind_address, bind_address)  # noqa: S104  # compared, not bound
     return f"http://{f'[{host}]' if ':' in host else host}:{port}"
 
 

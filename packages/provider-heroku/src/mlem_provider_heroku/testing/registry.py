@@ -76,7 +76,7 @@ class Registry:
     def _get(self, path: str) -> Any:
         request = urllib.request.Request(f"http://{self._host}/v2/{path}", headers={"Accept": _MANIFEST})  # on this machine
         try:
-            with urllib.request.urlopen(request, timeout=10) as response:  # noqa: S310
+            with urllib.request.urlopen(request, timeout=10) as response:  # noqa: S310  # the address is that of the test's registry
                 return json.loads(response.read())
         except urllib.error.HTTPError as error:
             if error.code == 404:

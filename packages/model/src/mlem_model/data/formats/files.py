@@ -81,8 +81,8 @@ def opened(path: str, stdin: IO[bytes] | None = None) -> Iterator[IO[bytes]]:
         with _opened(path, stdin) as raw:
             head = raw.read(2) if path == STDIN else raw.peek(LONGEST_POINTER_BYTES)  # type: ignore[attr-defined]  # files have it
             expect_fetched(head, source)
-            stream: IO[bytes] = raw if path != STDIN else _Joined(head, raw)  # type: ignore[assignment]
-            yield gzip.GzipFile(fileobj=stream) if head[:2] == _GZIP else stream  # type: ignore[misc]
+            stream: IO[bytes] = raw if path != STDIN else _Joined(head, raw)  # type: ignore[assignment]  # it reads, which is all that is asked of it
+            yield gzip.GzipFile(fileobj=stream) if head[:2] == _GZIP else stream  # type: ignore[misc]  # a GzipFile is a file of bytes
     except (gzip.BadGzipFile, EOFError, zlib.error) as error:
         raise UserError(f"{source}: the compressed content is damaged or cut short: {error}", code="bad-format") from error
     except OSError as error:
