@@ -62,6 +62,7 @@ def test_texts_that_repeat_count_each_time() -> None:
     assert refused.value.code == "unfolds-too-large"
 
 
+@pytest.mark.skipif(pyarrow.__version__.startswith("18."), reason="pyarrow 18 makes no views from buffers: Arrow as it comes has them")
 def test_texts_that_views_share_count_each_time() -> None:
     text, count = b"x" * 10_000, 1000
     view = struct.pack("<i4sii", len(text), text[:4], 0, 0)
