@@ -107,7 +107,7 @@ def status(port: int, path: str, timeout_s: float = 2.0) -> int:
     try:
         connection.request("GET", path)
         return connection.getresponse().status
-    except OSError:
+    except (OSError, http.client.HTTPException):  # before a server listens, a connection to its port may meet itself
         return 0
     finally:
         connection.close()

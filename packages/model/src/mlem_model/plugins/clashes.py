@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from mlem_model.errors import PluginError
-from mlem_model.plugins.kinds import CORE, MODEL, Kind, owner_of
+from mlem_model.plugins.kinds import BASE, Kind, owner_of
 from mlem_model.plugins.plugin import Plugin
 
 
@@ -69,7 +69,7 @@ def winner_of(kinds: Sequence[Kind], word: str, bearers: Sequence[Bearer]) -> Be
         bearers: Who has it.
     """
     owner = owner_of(kinds, word)
-    for ours in (MODEL, CORE, owner):
+    for ours in (*BASE, owner):
         found = next((bearer for bearer in bearers if bearer.plugin.distribution_name == ours), None)
         if found is not None:
             return found

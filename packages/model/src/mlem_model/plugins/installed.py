@@ -7,7 +7,7 @@ from collections.abc import Collection
 from importlib.metadata import Distribution, distributions
 from typing import Any
 
-from mlem_model.plugins.kinds import CORE, MODEL, normal_name
+from mlem_model.plugins.kinds import BASE, normal_name
 from mlem_model.plugins.plugin import Plugin
 
 GROUP = "mlem"
@@ -41,7 +41,7 @@ def is_off(plugin: Plugin, off: Collection[str]) -> bool:
         plugin: The plugin; the core's own can't be.
         off: Normal names of plugins and distributions; ``*`` and ``all`` are all that are not ours.
     """
-    if plugin.distribution_name in (CORE, MODEL):
+    if plugin.distribution_name in BASE:
         return False
     return bool({normal_name(plugin.name), plugin.distribution_name} & {*off}) or (not plugin.ours and bool({"*", "all"} & {*off}))
 

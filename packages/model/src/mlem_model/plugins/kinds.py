@@ -23,6 +23,8 @@ CONTRACTS: Mapping[Kind, str] = {
 """The class that each kind has to be a subclass of; they are imported when a plugin has one."""
 
 CORE, MODEL = "mlem-core", "mlem-model"
+BASE = (MODEL, CORE)
+"""The distributions whose types are always there: their words are theirs, and they can't be switched off."""
 _LOCAL, _DOCKER, _HEROKU, _SAGEMAKER, _S3 = (
     "mlem-provider-local",
     "mlem-provider-docker",

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, overload
 from mlem_model.errors import PluginError
 from mlem_model.plugins.clashes import Bearer, Clash, ambiguous, winner_of
 from mlem_model.plugins.installed import installed_plugins
-from mlem_model.plugins.kinds import CORE, KINDS, Kind, normal_name, owner_of
+from mlem_model.plugins.kinds import BASE, KINDS, Kind, normal_name, owner_of
 from mlem_model.plugins.plugin import Plugin
 from mlem_model.plugins.unknown_types import unknown_type
 
@@ -148,12 +148,12 @@ class Registry:
         if of:
             yield [plugin for plugin in self._plugins if plugin.distribution_name == of]
             return
-        yield [plugin for plugin in self._plugins if plugin.distribution_name == CORE]
+        yield [plugin for plugin in self._plugins if plugin.distribution_name in BASE]
         owner = owner_of(kinds, word)
         if owner is not None:
             yield [plugin for plugin in self._plugins if plugin.distribution_name == owner]
             return
-        others = [plugin for plugin in self._plugins if plugin.distribution_name != CORE]
+        others = [plugin for plugin in self._plugins if plugin.distribution_name not in BASE]
         yield [plugin for plugin in others if plugin.is_named_for(word)]
         if guess:
             yield [plugin for plugin in others if not plugin.is_named_for(word)]
