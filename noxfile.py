@@ -30,6 +30,8 @@ PACKAGES = {
 }
 """Each package with those of ours that it depends on: its tests run with nothing else of ours installed."""
 
+SERVER_AND_CLIENT = ["model", "core", "server"]
+"""A server is called by the client of the core; what an image has without the core is shown by the tests of Docker's provider."""
 
 EVERYWHERE = ["model", "core", "server", "provider-local"]
 """The packages that models are saved, loaded and served with: whoever has them may have any Python that we name."""
@@ -97,9 +99,7 @@ def tests(session: nox.Session, package: str) -> None:
         "provider-docker": ["dockerfile"],
         "server": ["formats", "values", "processes", "traces", "browser", "schemathesis", "kserve"],
     }
-    # A server is called by the client of the core; what an image has without the core is shown by the tests of Docker's provider.
-    callers = ["core"] if package == "server" else []
-    install(session, [*PACKAGES[package], *callers], *group("test", "example", *more.get(package, [])))
+    install(session, SERVER_AND_CLIENT if package == "server" else PACKAGES[package], *group("test", "example", *more.get(package, [])))
     _pytest(session, f"tests/{package.replace('-', '_')}")
 
 
@@ -126,7 +126,7 @@ def _with_python(session: nox.Session) -> None:
 @nox.session
 def oldest(session: nox.Session) -> None:
     """Run the tests of what saves, loads and serves, or those given, with the oldest pandas, NumPy and scikit-learn that we name."""
-    install(session, ["model", "core", "server"], *group("test", "example", "values", "kserve", "processes"), *OLDEST)
+    install(session, SERVER_AND_CLIENT, *group("test", "example", "values", "kserve", "processes"), *OLDEST)
     _pytest(session, *([] if session.posargs else ("tests/model", "tests/core", "tests/server")))
 
 
@@ -148,7 +148,7 @@ def faults(session: nox.Session) -> None:
 @nox.session
 def load(session: nox.Session) -> None:
     """Ask a server for twice what its model can do, for ten minutes, and watch its answers and its memory."""
-    install(session, [*PACKAGES["server"], "core"], *group("test", "example", "processes"))
+    install(session, SERVER_AND_CLIENT, *group("test", "example", "processes"))
     _pytest(session, "tests/server/test_load.py", env={"MLEM_TEST_LOAD_SECONDS": "600", "CI": "true"})
 
 

@@ -10,6 +10,7 @@ import pytest
 from mlem import hookimpl
 from mlem.testing import Project
 from mlem.testing.fake import FakeDeployment, FakeEnv, FakePlatform, reset
+from mlem_model.plugins.kinds import BASE
 from mlem_model.plugins.registry import Plugin, Registry, installed_plugins, using
 
 
@@ -27,7 +28,7 @@ class FakeProvider:
 
 @pytest.fixture
 def platform() -> Iterator[FakePlatform]:
-    core = [plugin for plugin in installed_plugins() if plugin.name in ("core", "model")]
+    core = [plugin for plugin in installed_plugins() if plugin.distribution_name in BASE]
     registry = Registry([*core, Plugin("fake", "mlem-provider-fake 1", FakeProvider)])
     with using(registry):
         yield reset()

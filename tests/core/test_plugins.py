@@ -10,7 +10,7 @@ import pytest
 from mlem import hookimpl
 from mlem.testing.fake import FakeDeployment, FakeEnv
 from mlem_model.errors import PluginError
-from mlem_model.plugins.kinds import CORE, MODEL, OWN
+from mlem_model.plugins.kinds import BASE, OWN
 from mlem_model.plugins.registry import KINDS, Plugin, Registry, installed_plugins
 
 
@@ -134,7 +134,7 @@ def test_a_plugin_that_uses_the_registry_while_it_is_imported_gets_the_others() 
 
 
 def test_every_type_of_ours_is_reserved_for_its_distribution() -> None:
-    ours = [one for one in installed_plugins() if one.ours and one.distribution_name not in (CORE, MODEL)]
+    ours = [one for one in installed_plugins() if one.ours and one.distribution_name not in BASE]
     registry = Registry(ours)
     found = {(kind, cls.type): one.distribution_name for one in registry.plugins() for kind in KINDS for cls in one.ask(kind)}
     assert found == {(kind, word): owner for kind in KINDS for word, owner in OWN[kind].items() if owner in set(found.values())}
@@ -157,6 +157,6 @@ def test_a_plugin_for_another_version_of_the_interface_is_a_problem() -> None:
 
 
 def test_the_core_registers_through_the_same_hooks() -> None:
-    registry = Registry([one for one in installed_plugins() if one.distribution_name in (CORE, MODEL)])
+    registry = Registry([one for one in installed_plugins() if one.distribution_name in BASE])
     assert [registry.get("state_manager", "local").type, registry.get("client", "http").type] == ["local", "http"]
     assert list(registry.all("model_type")) == ["sklearn", "sklearn_skops", "sklearn_onnx", "object", "callable"]

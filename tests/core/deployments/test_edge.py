@@ -19,6 +19,7 @@ from mlem.state.record import Record
 from mlem.testing import Project
 from mlem.testing.fake import DiskStep, FakeDeployment, FakeEnv, FakePlatform, ServerStep, reset
 from mlem_model.errors import PluginError
+from mlem_model.plugins.kinds import BASE
 from mlem_model.plugins.registry import Plugin, Registry, installed_plugins, using
 
 DISTRIBUTION = "mlem-provider-their 1.2"
@@ -87,7 +88,7 @@ def mlem_deployments() -> list[type[Any]]:
 @pytest.fixture
 def platform() -> Iterator[FakePlatform]:
     module = SimpleNamespace(__name__="their_provider.plugin", mlem_envs=mlem_envs, mlem_deployments=mlem_deployments)
-    core = [plugin for plugin in installed_plugins() if plugin.name in ("core", "model")]
+    core = [plugin for plugin in installed_plugins() if plugin.distribution_name in BASE]
     registry = Registry([*core, Plugin("their", DISTRIBUTION, lambda: module)])
     FAULTS.clear()
     with using(registry):

@@ -75,7 +75,7 @@ class Client(MlemObject, ABC):
         except ValidationError as error:
             raise translated(type(self), error, name) from None  # the cause would repeat the value, which may be secret
 
-    __init__.__pydantic_base_init__ = True  # type: ignore[attr-defined]  # read by inspect  # so that what reads a file names the file in its errors
+    __init__.__pydantic_base_init__ = True  # type: ignore[attr-defined]  # so that what reads a file names the file in its errors
 
     def with_options(self, **options: Any) -> Self:
         """Return a client of the same deployment with other values for some fields, and connections of its own.

@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 from mlem_model.errors import MlemError, PluginError
 from mlem_model.interrupts import INTERRUPTS
 from mlem_model.plugins import registry as plugins
-from mlem_model.plugins.kinds import KINDS, is_own_package
+from mlem_model.plugins.kinds import BASE_PACKAGES, KINDS, is_own_package
 from mlem_model.plugins.output import aside
 from mlem_model.plugins.plugin import Plugin
 from mlem_model.raised import in_words
@@ -170,7 +170,7 @@ def _contracts() -> tuple[type[Any], ...]:
 
 
 def _is_core(module: str) -> bool:
-    return module.partition(".")[0] in ("mlem", "mlem_model")
+    return module.partition(".")[0] in BASE_PACKAGES
 
 
 def _brought_by(place: _Place) -> Plugin | None:

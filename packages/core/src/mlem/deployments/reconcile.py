@@ -25,23 +25,10 @@ def state_of(session: Session) -> State:
     return session.state
 
 
-def recorded_by(step: AnyStep, records: Mapping[str, Mapping[str, Any]]) -> Record | None:
-    """Return what is on record of a step as the class that it declares; None when nothing is.
-
-    Args:
-        step: The step.
-        records: The records of all steps, as a state keeps them.
-
-    Raises:
-        DeclarationError: A value is of another type than its field.
-    """
-    return record_in(records, step.record)
-
-
 def changes_of(steps: Sequence[AnyStep], ctx: AnyContext, state: State) -> Iterator[Change]:
     """Yield what would happen to each step, without doing it."""
     for step in steps:
-        yield _change(step, _wanted(step, ctx), ctx, recorded_by(step, state.records))
+        yield _change(step, _wanted(step, ctx), ctx, record_in(state.records, step.record))
 
 
 def _wanted(step: AnyStep, ctx: AnyContext) -> Record | None:
@@ -81,7 +68,7 @@ def check_changes(steps: Sequence[AnyStep], ctx: AnyContext, state: State, chang
     for step, change in zip(steps, changes, strict=True):
         wanted = _wanted(step, ctx) if change.action in _GERUNDS else None
         if wanted is not None:
-            step.check(ctx, wanted, recorded_by(step, state.records))
+            step.check(ctx, wanted, record_in(state.records, step.record))
 
 
 def expect_plain(step: AnyStep, record: Any, source: str) -> None:
@@ -123,7 +110,7 @@ def restart_steps(session: Session, steps: Sequence[AnyStep], ctx: AnyContext) -
     """Start again what runs; None when nothing of any step does."""
     restarted = False
     for step in steps:
-        recorded = recorded_by(step, state_of(session).records)
+        recorded = record_in(state_of(session).records, step.record)
         if recorded is None:
             continue
         session.guard()
@@ -145,7 +132,7 @@ def apply_changes(session: Session, steps: Sequence[AnyStep], ctx: AnyContext, c
 def _apply_step(session: Session, step: AnyStep, ctx: AnyContext, wanted: Record, change: Change) -> AnyContext:
     session.guard()
     ctx.report(f"{_GERUNDS[change.action]} {step.name}" + (f" ({change.reason})" if change.reason else ""))
-    return _recorded(session, step, ctx, step.apply(ctx, wanted, recorded_by(step, state_of(session).records)))
+    return _recorded(session, step, ctx, step.apply(ctx, wanted, record_in(state_of(session).records, step.record)))
 
 
 def remove_step(session: Session, step: AnyStep, ctx: AnyContext) -> AnyContext:
@@ -176,7 +163,7 @@ def restore(session: Session, steps: Sequence[AnyStep], ctx: AnyContext, release
     """Bring every step back to the record that a release has of it, and remove what it did not have."""
     ctx = replace(ctx, model=None, model_location=None, records=state_of(session).records, put_back=release.records)
     for step in steps:
-        recorded, current = recorded_by(step, release.records), recorded_by(step, state_of(session).records)
+        recorded, current = record_in(release.records, step.record), record_in(state_of(session).records, step.record)
         if recorded is None:
             ctx = ctx if current is None else remove_step(session, step, ctx)
             continue
@@ -203,7 +190,7 @@ def _wanted_then(recorded: Record, wanted: Record) -> Record:
 def prune(steps: Sequence[AnyStep], ctx: AnyContext, state: State) -> None:
     """Let every step remove what no kept release needs; in reverse order, as in a removal: an image goes after its container."""
     for step in reversed(steps):
-        kept = [recorded_by(step, release.records) for release in state.releases]
+        kept = [record_in(release.records, step.record) for release in state.releases]
         step.prune(ctx, [record for record in kept if record is not None])
 
 

@@ -43,9 +43,15 @@ OWN: Mapping[Kind, Mapping[str, str]] = {
 }
 """Word -> distribution, by kind. The types of the core and of `mlem_model` are not in it: these are there always, and asked first."""
 
-DISTRIBUTIONS = frozenset({CORE, MODEL, *(distribution for words in OWN.values() for distribution in words.values())})
-PACKAGES = frozenset("mlem" if name == CORE else name.replace("-", "_") for name in DISTRIBUTIONS)
+
+def _package_of(distribution: str) -> str:
+    return "mlem" if distribution == CORE else distribution.replace("-", "_")
+
+
+DISTRIBUTIONS = frozenset({*BASE, *(distribution for words in OWN.values() for distribution in words.values())})
+PACKAGES = frozenset(map(_package_of, DISTRIBUTIONS))
 """The import packages of our distributions."""
+BASE_PACKAGES = frozenset(map(_package_of, BASE))
 
 
 def owner_of(kinds: Sequence[Kind], word: str) -> str | None:

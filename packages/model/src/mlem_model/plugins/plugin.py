@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import importlib
 import threading
 import time
@@ -160,6 +161,7 @@ class Plugin:
         return cls
 
 
+@functools.cache
 def _specifications() -> list[Any]:
     found = []
     for name in SPECIFICATIONS:

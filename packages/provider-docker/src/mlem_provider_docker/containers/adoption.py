@@ -113,7 +113,7 @@ def _published(found: Mapping[str, Any]) -> tuple[str, int | None, int]:
             inner, _, protocol = key.partition("/")
             for binding in bindings or []:
                 if protocol == "tcp" and inner.isdigit() and str(binding.get("HostPort") or "").isdigit():
-                    return binding.get("HostIp") or "0.0.0.0", int(binding["HostPort"]), int(inner)  # noqa: S104  # what MLEM 0.4 bound  # as the Engine means it
+                    return binding.get("HostIp") or "0.0.0.0", int(binding["HostPort"]), int(inner)  # noqa: S104  # as the Engine means it
     return "0.0.0.0", None, 8080  # noqa: S104  # what MLEM 0.4 bound
 
 

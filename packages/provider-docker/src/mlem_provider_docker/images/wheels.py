@@ -9,7 +9,7 @@ import hashlib
 import importlib.util
 import io
 import zipfile
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -46,7 +46,8 @@ class Wheel:
         return hashlib.sha256(self.data).hexdigest()
 
 
-def distributions(packages: Iterable[str]) -> tuple[str, ...]:
+@functools.cache
+def distributions(packages: tuple[str, ...]) -> tuple[str, ...]:
     """Return the distributions of ours that an image needs: what serves, and ``mlem-core`` where a package of the model builds on it.
 
     Args:

@@ -39,7 +39,7 @@ def keep_under(slot: int | str) -> None:
         slot: What no other process has at the same time.
     """
     if MULTIPROCESS_VARIABLE in os.environ:
-        values.ValueClass = values.MultiProcessValue(lambda: slot)  # type: ignore[no-untyped-call]  # without types in the library
+        values.ValueClass = values.MultiProcessValue(lambda: slot)  # type: ignore[no-untyped-call]  # the library leaves it without types
 
 
 @contextlib.contextmanager
@@ -65,7 +65,7 @@ def forget_live(slot: int, folder: Path) -> None:
         folder: Where the numbers are kept.
     """
     with contextlib.suppress(OSError):
-        mark_process_dead(slot, str(folder))  # type: ignore[no-untyped-call]  # without types in the library  # the library leaves it without types
+        mark_process_dead(slot, str(folder))  # type: ignore[no-untyped-call]  # the library leaves it without types
 
 
 class WorkerExits:
@@ -192,5 +192,5 @@ class Metrics:
         if MULTIPROCESS_VARIABLE not in os.environ:
             return generate_latest(self._registry)
         registry = CollectorRegistry()
-        MultiProcessCollector(registry)  # type: ignore[no-untyped-call]  # without types in the library  # the library leaves it without types
+        MultiProcessCollector(registry)  # type: ignore[no-untyped-call]  # the library leaves it without types
         return generate_latest(registry)
