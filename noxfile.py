@@ -31,7 +31,8 @@ PACKAGES = {
 """Each package with those of ours that it depends on: its tests run with nothing else of ours installed."""
 
 SERVER_AND_CLIENT = ["model", "core", "server"]
-"""A server is called by the client of the core; what an image has without the core is shown by the tests of Docker's provider."""
+"""A server is called by the client of the core; what an image has without the core is shown by the tests of Docker's
+provider."""
 
 EVERYWHERE = ["model", "core", "server", "provider-local"]
 """The packages that models are saved, loaded and served with: whoever has them may have any Python that we name."""
@@ -41,10 +42,16 @@ def found(*versions: str) -> dict[str, str]:
     """Return the Pythons of this machine among some versions; the one that runs nox is not asked for."""
     result = {}
     for version in versions:
-        places = [shutil.which(f"python{version}"), *map(str, sorted(Path.home().glob(f".pyenv/versions/{version}.*/bin/python")))]
+        places = [
+            shutil.which(f"python{version}"),
+            *map(str, sorted(Path.home().glob(f".pyenv/versions/{version}.*/bin/python"))),
+        ]
         for place in filter(None, places):  # the first may be a shim of a version that is not chosen
             says = subprocess.run(
-                [place, "-c", "import sys; print('%d.%d' % sys.version_info[:2])"], capture_output=True, text=True, check=False
+                [place, "-c", "import sys; print('%d.%d' % sys.version_info[:2])"],
+                capture_output=True,
+                text=True,
+                check=False,
             )
             if says.stdout.strip() == version != f"{sys.version_info[0]}.{sys.version_info[1]}":
                 result[version] = place
@@ -75,7 +82,17 @@ def dev(session: nox.Session) -> None:
     session.run(sys.executable, "-m", "venv", ".venv", external=True)
     python = str(ROOT / ".venv" / ("Scripts" if os.name == "nt" else "bin") / "python")
     editable = [argument for package in PACKAGES for argument in ("-e", f"packages/{package}")]
-    session.run(python, "-m", "pip", "install", "-q", *editable, *group("test", "lint", "types", "architecture"), "nox", external=True)
+    session.run(
+        python,
+        "-m",
+        "pip",
+        "install",
+        "-q",
+        *editable,
+        *group("test", "lint", "types", "architecture"),
+        "nox",
+        external=True,
+    )
     session.log("now: . .venv/bin/activate")
 
 
@@ -99,7 +116,11 @@ def tests(session: nox.Session, package: str) -> None:
         "provider-docker": ["dockerfile"],
         "server": ["formats", "values", "processes", "traces", "browser", "schemathesis", "kserve"],
     }
-    install(session, SERVER_AND_CLIENT if package == "server" else PACKAGES[package], *group("test", "example", *more.get(package, [])))
+    install(
+        session,
+        SERVER_AND_CLIENT if package == "server" else PACKAGES[package],
+        *group("test", "example", *more.get(package, [])),
+    )
     _pytest(session, f"tests/{package.replace('-', '_')}")
 
 
@@ -133,9 +154,17 @@ def oldest(session: nox.Session) -> None:
 @nox.session
 def integration(session: nox.Session) -> None:
     """Run the tests that need a Docker Engine, and start one first; none may skip. On Debian, as root."""
-    install(session, [*PACKAGES["provider-heroku"], "provider-sagemaker"], *group("test", "example", "aws", "dockerfile"))
+    install(
+        session, [*PACKAGES["provider-heroku"], "provider-sagemaker"], *group("test", "example", "aws", "dockerfile")
+    )
     session.run("python", "tools/engine/start.py")
-    _pytest(session, "tests/provider_docker", "tests/provider_heroku", "tests/provider_sagemaker", env={"MLEM_REQUIRE_ENGINE": "1"})
+    _pytest(
+        session,
+        "tests/provider_docker",
+        "tests/provider_heroku",
+        "tests/provider_sagemaker",
+        env={"MLEM_REQUIRE_ENGINE": "1"},
+    )
 
 
 @nox.session
@@ -203,7 +232,13 @@ def lint(session: nox.Session) -> None:
 def types(session: nox.Session) -> None:
     """Check types, strictly."""
     install(session, list(PACKAGES), *group("types", "browser"))
-    session.run("mypy", *[f"packages/{package}/src" for package in PACKAGES], "examples/mlem-provider-folder/src", "noxfile.py", "tools")
+    session.run(
+        "mypy",
+        *[f"packages/{package}/src" for package in PACKAGES],
+        "examples/mlem-provider-folder/src",
+        "noxfile.py",
+        "tools",
+    )
 
 
 @nox.session
@@ -236,5 +271,7 @@ def build(session: nox.Session) -> None:
 def bench(session: nox.Session) -> None:
     """Measure; each script prints ratios of one run."""
     install(session, list(PACKAGES), *group("example", "aws"))
-    for script in session.posargs or sorted(str(path.relative_to(ROOT)) for path in Path(ROOT, "benchmarks").glob("[a-z]*.py")):
+    for script in session.posargs or sorted(
+        str(path.relative_to(ROOT)) for path in Path(ROOT, "benchmarks").glob("[a-z]*.py")
+    ):
         session.run("python", script)

@@ -26,7 +26,10 @@ for name, c in (("iris", 1.0), ("iris-v2", 0.001), ("iris-v3", 0.01)):
 
 @contextmanager
 def project() -> Iterator[Path]:
-    """Make a project with the models ``iris``, ``iris-v2`` and ``iris-v3``; what is deployed as ``bench`` is removed in the end."""
+    """Make a project with the models ``iris``, ``iris-v2`` and ``iris-v3``.
+
+    What is deployed as ``bench`` is removed in the end.
+    """
     with TemporaryDirectory(prefix="mlem-bench-") as name:
         folder = Path(name)
         mlem(folder, "init")
@@ -40,7 +43,9 @@ def project() -> Iterator[Path]:
 
 def mlem(folder: Path, *arguments: str, code: int = 0) -> str:
     """Run ``mlem`` in a folder and return what it prints."""
-    done = subprocess.run([sys.executable, "-m", "mlem.cli", *arguments], cwd=folder, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-m", "mlem.cli", *arguments], cwd=folder, capture_output=True, text=True, check=False
+    )
     if done.returncode != code:
         sys.exit(f"mlem {' '.join(arguments)}: exit code {done.returncode}\n{done.stdout}{done.stderr}")
     return done.stdout

@@ -1,4 +1,7 @@
-"""Servers for benchmarks: started, waited for, stopped; their memory, their time to be ready, and what wrk says of them."""
+"""Servers for benchmarks: started, waited for, stopped.
+
+Their memory, their time to be ready, and what wrk says of them.
+"""
 
 from __future__ import annotations
 
@@ -38,7 +41,9 @@ class Command:
         environment: Variables beside the process's own.
     """
 
-    def __init__(self, command: Sequence[str], path: str, body: bytes, folder: Path, environment: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, command: Sequence[str], path: str, body: bytes, folder: Path, environment: Mapping[str, str] | None = None
+    ) -> None:
         self.port = free_port()
         self._command = ["taskset", "-c", "0", *(word.replace("{port}", str(self.port)) for word in command)]
         self.path, self.body, self._folder = path, body, folder
@@ -53,7 +58,9 @@ class Command:
     def __enter__(self) -> Self:
         started = time.perf_counter()
         with (self._folder / f"server-{self.port}.log").open("wb") as log:
-            self._process = subprocess.Popen(self._command, cwd=self._folder, env=self._environment, stdout=log, stderr=log)
+            self._process = subprocess.Popen(
+                self._command, cwd=self._folder, env=self._environment, stdout=log, stderr=log
+            )
         while self.ask() is None:
             if self._process.poll() is not None or time.perf_counter() - started > TIMEOUT_S:
                 log_text = (self._folder / f"server-{self.port}.log").read_text(errors="replace")
@@ -63,7 +70,9 @@ class Command:
         self.ready_s = time.perf_counter() - started
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
         for process in self._family():
             process.terminate()
         psutil.wait_procs(self._family(), timeout=10)
@@ -96,8 +105,23 @@ class Command:
         """Let wrk ask from another processor; every answer has to be 200."""
         script = self._folder / f"wrk-{self.port}.lua"
         body = self.body.decode().replace("\\", "\\\\").replace("'", "\\'")
-        script.write_text(f"wrk.method = 'POST'\nwrk.body = '{body}'\nwrk.headers['Content-Type'] = 'application/json'\n")
-        command = ["taskset", "-c", "1", "wrk", "-t1", f"-c{connections}", f"-d{seconds}", "--timeout", "30", "-s", str(script), self.url]
+        script.write_text(
+            f"wrk.method = 'POST'\nwrk.body = '{body}'\nwrk.headers['Content-Type'] = 'application/json'\n"
+        )
+        command = [
+            "taskset",
+            "-c",
+            "1",
+            "wrk",
+            "-t1",
+            f"-c{connections}",
+            f"-d{seconds}",
+            "--timeout",
+            "30",
+            "-s",
+            str(script),
+            self.url,
+        ]
         text = subprocess.run(command, capture_output=True, text=True, check=True).stdout
         if "Non-2xx" in text or "Socket errors" in text:
             raise RuntimeError(text)
@@ -118,7 +142,17 @@ class Served:
     def __init__(self, model: Path, *options: str) -> None:
         self._port = free_port()
         self.url = f"http://127.0.0.1:{self._port}"
-        self._command = [sys.executable, "-m", "mlem_server", str(model), "--host", "127.0.0.1", "--port", str(self._port), *options]
+        self._command = [
+            sys.executable,
+            "-m",
+            "mlem_server",
+            str(model),
+            "--host",
+            "127.0.0.1",
+            "--port",
+            str(self._port),
+            *options,
+        ]
 
     def __enter__(self) -> Self:
         from mlem.clients.probe import ready
@@ -131,6 +165,8 @@ class Served:
             time.sleep(0.02)
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
         self._process.terminate()
         self._process.wait()

@@ -3,8 +3,9 @@
     mlem --help                      against  python -c "import click, pluggy"                   at most 1.5
     mlem deployment status iris-app  against  python -c "import click, pluggy, yaml, pydantic"   at most 1.6
 
-`import pydantic` alone loads next to nothing of pydantic (its names are lazy), so a third pair measures against the least
-that any command with a pydantic model pays: ``from pydantic import BaseModel, Field``. After each command no SDK may be loaded.
+`import pydantic` alone loads next to nothing of pydantic (its names are lazy), so a third pair measures against the
+least that any command with a pydantic model pays: ``from pydantic import BaseModel, Field``. After each command no SDK
+may be loaded.
 """
 
 from __future__ import annotations
@@ -79,7 +80,9 @@ def main() -> None:
         try:
             report(mlem, folder)
         finally:
-            subprocess.run([mlem, "deployment", "remove", "iris-app"], cwd=folder, check=True, stdout=subprocess.DEVNULL)
+            subprocess.run(
+                [mlem, "deployment", "remove", "iris-app"], cwd=folder, check=True, stdout=subprocess.DEVNULL
+            )
 
 
 def report(mlem: str, folder: Path) -> None:
@@ -93,7 +96,9 @@ def report(mlem: str, folder: Path) -> None:
     for arguments, peer, limit in rows:
         ours, theirs, found = ratio([mlem, *arguments], [sys.executable, "-c", peer], folder)
         goal = f"(to reach: {limit})" if limit else "(for comparison)"
-        print(f"mlem {' '.join(arguments)}: {ours * 1000:.0f} ms / {theirs * 1000:.0f} ms = {found:.2f} x {peer!r} {goal}")
+        print(
+            f"mlem {' '.join(arguments)}: {ours * 1000:.0f} ms / {theirs * 1000:.0f} ms = {found:.2f} x {peer!r} {goal}"
+        )
     for arguments in (helped, status):
         print(f"SDKs loaded after mlem {' '.join(arguments)}: {loaded_sdks(arguments, folder)}")
 

@@ -2,9 +2,10 @@
 
     python benchmarks/docker_overhead.py [ROUNDS]
 
-Each cold run gets a build argument of its own, so that no layer is in the cache but the base image. The two sides take turns,
-and which begins changes from round to round. Limits: overhead at most 1.15 x; a second run with nothing changed at most
-0.1 x of the first; a new model with the same requirements at most 0.25 x; the image at most 40 MB over its base and requirements.
+Each cold run gets a build argument of its own, so that no layer is in the cache but the base image. The two sides take
+turns, and which begins changes from round to round. Limits: overhead at most 1.15 x; a second run with nothing changed
+at most 0.1 x of the first; a new model with the same requirements at most 0.25 x; the image at most 40 MB over its base
+and requirements.
 """
 
 from __future__ import annotations
@@ -59,7 +60,9 @@ def own_mb(folder: Path) -> float:
     label = found["Config"]["Labels"]["mlem.builder"]
     builder = docker("images", "-q", "--filter", "dangling=true", "--filter", f"label=mlem.builder={label}").split()[0]
     requirements = 0
-    for line in docker("history", "--no-trunc", "--human=false", "--format", "{{.Size}} {{.CreatedBy}}", builder).splitlines():
+    for line in docker(
+        "history", "--no-trunc", "--human=false", "--format", "{{.Size}} {{.CreatedBy}}", builder
+    ).splitlines():
         size, _, command = line.partition(" ")
         if "-r /build/requirements.txt" in command or "-m venv" in command:
             requirements += int(size)
@@ -81,7 +84,9 @@ def main() -> int:
             if not number % 2:
                 hand_s.append(by_hand(folder))
     first = sum(each["first"] for each in mlem_s)
-    print(f"rounds: {rounds}; mlem {[round(each['first'], 1) for each in mlem_s]} s, by hand {[round(each, 1) for each in hand_s]} s")
+    print(
+        f"rounds: {rounds}; mlem {[round(each['first'], 1) for each in mlem_s]} s, by hand {[round(each, 1) for each in hand_s]} s"
+    )
     failed = False
     for what, value, limit in (
         ("first run / by hand", first / sum(hand_s), 1.15),

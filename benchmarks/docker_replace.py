@@ -2,8 +2,9 @@
 
     python benchmarks/docker_replace.py
 
-The client keeps no connection. With a free port it looks the address up again when it gets no answer. Printed: the requests, the
-wrong answers (there must be none), and the gap: the longest time between two right answers, less the client's period.
+The client keeps no connection. With a free port it looks the address up again when it gets no answer. Printed: the
+requests, the wrong answers (there must be none), and the gap: the longest time between two right answers, less the
+client's period.
 """
 
 from __future__ import annotations
@@ -108,10 +109,16 @@ def main() -> int:
             mlem(folder, "deployment", "run", "docker", "bench", "--model", "iris", *port)
             right = [sample(folder, model)[1] for model in ("iris", "iris-v2")]
             body = sample(folder, "iris")[0]
-            for deed, model, code in (("replace", "iris-v2", 0), ("failing replace", "iris-v3", 8), ("rollback", "", 0)):
+            for deed, model, code in (
+                ("replace", "iris-v2", 0),
+                ("failing replace", "iris-v3", 8),
+                ("rollback", "", 0),
+            ):
                 plan, arguments = "", ["deployment", "rollback", "bench"]
                 if model:
-                    planned = json.loads(mlem(folder, "deployment", "plan", "bench", "--model", model, "--output", "json"))
+                    planned = json.loads(
+                        mlem(folder, "deployment", "plan", "bench", "--model", model, "--output", "json")
+                    )
                     plan = planned["changes"][1]["downtime"].partition(":")[0] or "no downtime"
                     arguments = ["deployment", "run", "--load", "bench", "--model", model]
                 seen = during(folder, arguments, code)
@@ -120,7 +127,9 @@ def main() -> int:
                 unanswered = sum(answer is None for _, answer in seen.answers)
                 wrong_in_all += wrong
                 kind = "fixed" if fixed else "free"
-                print(f"{kind:6} {deed:22} {len(seen.answers):8} {unanswered:10} {wrong:5} {seen.gap_s():7.2f}   {plan}")
+                print(
+                    f"{kind:6} {deed:22} {len(seen.answers):8} {unanswered:10} {wrong:5} {seen.gap_s():7.2f}   {plan}"
+                )
     return int(wrong_in_all > 0)
 
 

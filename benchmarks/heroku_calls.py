@@ -2,8 +2,9 @@
 
     python benchmarks/heroku_calls.py
 
-On the simulator, with a Docker Engine and the registry that MLEM_TEST_REGISTRY names (127.0.0.1:5000). The second figure of each line
-is the limit; the third what is left of the account's 4500 calls in an hour if the command is repeated each minute.
+On the simulator, with a Docker Engine and the registry that MLEM_TEST_REGISTRY names (127.0.0.1:5000). The second
+figure of each line is the limit; the third what is left of the account's 4500 calls in an hour if the command is
+repeated each minute.
 """
 
 from __future__ import annotations
@@ -35,7 +36,18 @@ def main() -> int:
             project.save(name, factor)
         env = simulator.options()
         commands = {
-            "first run": ("run", "heroku", "bench", "--model", "double", "--app_name", "mlem-bench-calls", "--quantity", "2", *env),
+            "first run": (
+                "run",
+                "heroku",
+                "bench",
+                "--model",
+                "double",
+                "--app_name",
+                "mlem-bench-calls",
+                "--quantity",
+                "2",
+                *env,
+            ),
             "run with nothing to change": ("run", "--load", "bench"),
             "status": ("status", "bench"),
             "another model": ("run", "--load", "bench", "--model", "triple"),
@@ -51,7 +63,9 @@ def main() -> int:
             calls, limit = len(simulator.api.exchanges), LIMITS.get(title)
             over += limit is not None and calls > limit
             bound = f"of at most {limit:2d}" if limit else " " * 13
-            print(f"{title:28s} {calls:3d} calls {bound}  {1 - calls * 60 / CALLS_PER_HOUR:5.0%} of the hour's calls left at one a minute")
+            print(
+                f"{title:28s} {calls:3d} calls {bound}  {1 - calls * 60 / CALLS_PER_HOUR:5.0%} of the hour's calls left at one a minute"
+            )
     return 1 if over else 0
 
 

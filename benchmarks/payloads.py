@@ -2,9 +2,9 @@
 
     python benchmarks/payloads.py
 
-10,000 x 100 float64 through `HttpClient` and a server on this machine, in JSON, npy and Arrow, in turn; each time is divided by that of
-``model.predict`` alone in the same round. npy is to take at most 1.5 x. For a forest of 100 trees, and for a logistic regression, whose
-answer takes hardly longer than copying the table: there the network is most of it.
+10,000 x 100 float64 through `HttpClient` and a server on this machine, in JSON, npy and Arrow, in turn; each time is
+divided by that of ``model.predict`` alone in the same round. npy is to take at most 1.5 x. For a forest of 100 trees,
+and for a logistic regression, whose answer takes hardly longer than copying the table: there the network is most of it.
 """
 
 from __future__ import annotations

@@ -2,11 +2,11 @@
 
     python benchmarks/sagemaker_calls.py
 
-Every HTTP request that boto3 sends is counted where it arrives, in `tools/simulators/sagemaker_server.py`: looks at the endpoint
-while it is made, calls through SageMaker's runtime and repeated requests included. The image's layers go from the Engine to the
-registry and are no calls of the API. How often the endpoint is looked at depends on how long it takes: here some seconds, and one
-look is enough. The last columns count the looks that the default pauses make of three and of five minutes instead. Needs a Docker
-Engine and a registry (`tools/engine/start.py`), `moto[server]` and `cbor2`.
+Every HTTP request that boto3 sends is counted where it arrives, in `tools/simulators/sagemaker_server.py`: looks at the
+endpoint while it is made, calls through SageMaker's runtime and repeated requests included. The image's layers go from
+the Engine to the registry and are no calls of the API. How often the endpoint is looked at depends on how long it
+takes: here some seconds, and one look is enough. The last columns count the looks that the default pauses make of three
+and of five minutes instead. Needs a Docker Engine and a registry (`tools/engine/start.py`), `moto[server]` and `cbor2`.
 """
 
 from __future__ import annotations

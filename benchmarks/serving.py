@@ -1,12 +1,14 @@
 """Requests per second, start and memory of this server beside a bare application and other servers, in one interleaved run.
 
-    python benchmarks/serving.py [--rounds 3] [--seconds 3] [--peers fastapi,litserve,bentoml,mlflow,mlserver,mlem04] [--write]
+    python benchmarks/serving.py [--rounds 3] [--seconds 3] [--peers fastapi,litserve,bentoml,mlflow,mlserver,mlem04]
+    [--write]
 
-Iris: a logistic regression and a forest of 100 trees, one row a request, one processor for the server and one for ``wrk`` (1 and 32
-connections). The floor is an ASGI application of twenty lines on uvicorn with uvloop and httptools. Every other server has an
-environment of its own, which this script makes with uv under ``~/.cache/mlem-bench`` (``MLEM_BENCH_FOLDER``); one that can't be made is
-left out and said so. All answers are compared. To reach: 0.85 x the bare application with 1 connection, 2 x with 32 and 5 x every peer;
-start to ready and memory at most 1.3 x the bare application's. ``--write`` writes the table and the plot of the documentation.
+Iris: a logistic regression and a forest of 100 trees, one row a request, one processor for the server and one for
+``wrk`` (1 and 32 connections). The floor is an ASGI application of twenty lines on uvicorn with uvloop and httptools.
+Every other server has an environment of its own, which this script makes with uv under ``~/.cache/mlem-bench``
+(``MLEM_BENCH_FOLDER``); one that can't be made is left out and said so. All answers are compared. To reach: 0.85 x the
+bare application with 1 connection, 2 x with 32 and 5 x every peer; start to ready and memory at most 1.3 x the bare
+application's. ``--write`` writes the table and the plot of the documentation.
 """
 
 from __future__ import annotations
@@ -123,7 +125,18 @@ class Peer:
 
 
 SKLEARN = ("scikit-learn==1.7.2", "numpy<2.4", "joblib")
-UVICORN = ("{bin}/uvicorn", "--port", "{port}", "--http", "httptools", "--loop", "uvloop", "--no-access-log", "--log-level", "error")
+UVICORN = (
+    "{bin}/uvicorn",
+    "--port",
+    "{port}",
+    "--http",
+    "httptools",
+    "--loop",
+    "uvloop",
+    "--no-access-log",
+    "--log-level",
+    "error",
+)
 TENSOR = {"inputs": [{"name": "X", "shape": [1, 4], "datatype": "FP64", "data": ROWS[0]}]}
 ROOT = Path(__file__).parents[1]
 PEERS = {
@@ -133,14 +146,31 @@ PEERS = {
         "mlem",
     ),
     "bare": Peer((*SKLEARN, "uvicorn", "httptools", "uvloop"), (*UVICORN, "bare:app"), files={"bare.py": BARE}),
-    "fastapi": Peer((*SKLEARN, "fastapi", "uvicorn", "httptools", "uvloop"), (*UVICORN, "fast:app"), files={"fast.py": FASTAPI}),
+    "fastapi": Peer(
+        (*SKLEARN, "fastapi", "uvicorn", "httptools", "uvloop"), (*UVICORN, "fast:app"), files={"fast.py": FASTAPI}
+    ),
     "litserve": Peer((*SKLEARN, "litserve==0.2.19"), ("{bin}/python", "lit.py", "{port}"), files={"lit.py": LITSERVE}),
     "bentoml": Peer(
-        (*SKLEARN, "bentoml==1.4.*"), ("{bin}/bentoml", "serve", "bento:Iris", "--port", "{port}"), "bentoml", files={"bento.py": BENTOML}
+        (*SKLEARN, "bentoml==1.4.*"),
+        ("{bin}/bentoml", "serve", "bento:Iris", "--port", "{port}"),
+        "bentoml",
+        files={"bento.py": BENTOML},
     ),
     "mlflow": Peer(
         (*SKLEARN, "mlflow==3.17.*"),
-        ("{bin}/mlflow", "models", "serve", "-m", "{model}", "-p", "{port}", "--env-manager", "local", "--workers", "1"),
+        (
+            "{bin}/mlflow",
+            "models",
+            "serve",
+            "-m",
+            "{model}",
+            "-p",
+            "{port}",
+            "--env-manager",
+            "local",
+            "--workers",
+            "1",
+        ),
         "mlflow",
         "/invocations",
         body={"inputs": ROWS},
@@ -180,7 +210,16 @@ def environment(name: str) -> Path | None:
     folder = FOLDER / name
     if name == "ours" or not (folder / "complete").exists():  # ours as it is now
         subprocess.run(["uv", "venv", "-q", "--clear", "-p", "3.11", str(folder)], check=True)
-        command = ["uv", "pip", "install", "-q", "--compile-bytecode", "-p", str(folder / "bin" / "python"), *PEERS[name].packages]
+        command = [
+            "uv",
+            "pip",
+            "install",
+            "-q",
+            "--compile-bytecode",
+            "-p",
+            str(folder / "bin" / "python"),
+            *PEERS[name].packages,
+        ]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode:
             print(f"{name}: left out, its environment can't be made: {done.stderr.strip().splitlines()[-1:]}")
@@ -196,7 +235,12 @@ def servers(name: str, model: str) -> Command | None:
         return None
     work = FOLDER / f"work-{name}"
     work.mkdir(parents=True, exist_ok=True)
-    variables = {"MODEL": model, "BENTOML_HOME": str(work / "bentoml"), "PATH": f"{programs}:{os.environ['PATH']}", "DO_NOT_TRACK": "1"}
+    variables = {
+        "MODEL": model,
+        "BENTOML_HOME": str(work / "bentoml"),
+        "PATH": f"{programs}:{os.environ['PATH']}",
+        "DO_NOT_TRACK": "1",
+    }
     if not (work / f"{model}.saved").exists():
         subprocess.run(
             [str(programs / "python"), "-c", TRAIN + SAVE[peer.save]],
@@ -214,11 +258,15 @@ def servers(name: str, model: str) -> Command | None:
         folder = work / f"mlserver-{model}"
         folder.mkdir(exist_ok=True)
         (folder / "settings.json").write_text(
-            json.dumps({**SETTINGS, "http_port": found.port, "grpc_port": found.port + 1, "metrics_port": found.port + 2})
+            json.dumps(
+                {**SETTINGS, "http_port": found.port, "grpc_port": found.port + 1, "metrics_port": found.port + 2}
+            )
         )
         parameters = {"uri": str(work / f"{model}.joblib"), "version": "1"}
         settings = {"name": model, "implementation": "mlserver_sklearn.SKLearnModel", "parameters": parameters}
-        (folder / "model-settings.json").write_text(json.dumps({**settings, "max_batch_size": 32, "max_batch_time": 0.001}))
+        (folder / "model-settings.json").write_text(
+            json.dumps({**settings, "max_batch_size": 32, "max_batch_time": 0.001})
+        )
     return found
 
 
@@ -256,7 +304,9 @@ def table(model: str, figures: Figures) -> str:
         f"| {model} | 1 connection, requests/s | x bare | 32 connections, requests/s | x bare | ready, s | x bare | memory, MiB | x bare |",
         "|---|---|---|---|---|---|---|---|---|",
     ]
-    medians = {name: {key: statistics.median(values) for key, values in found.items()} for name, found in figures.items()}
+    medians = {
+        name: {key: statistics.median(values) for key, values in found.items()} for name, found in figures.items()
+    }
     bare = medians["bare"]
     for name, found in sorted(medians.items(), key=lambda item: -item[1]["32"]):
         cells = [
@@ -307,7 +357,9 @@ def main() -> None:
         print(table(model, figures[model]), flush=True)
     if options.write:
         (DOCS / "images" / "serving.svg").write_text(plot(figures))
-        head = "# Figures of serving\n\nWritten by `python benchmarks/serving.py --write`: medians of one interleaved run."
+        head = (
+            "# Figures of serving\n\nWritten by `python benchmarks/serving.py --write`: medians of one interleaved run."
+        )
         (DOCS / "explanation" / "serving-figures.md").write_text(
             "\n\n".join([head, *(table(model, one) for model, one in figures.items())]) + "\n"
         )

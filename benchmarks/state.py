@@ -10,12 +10,14 @@ On SeaweedFS, which it starts. Prints, from one run:
 - winners of 64 contenders (4 processes of 16 threads) that create one name at once, in each of 100 rounds: 1;
 - seconds until 64 processes that begin at once have written once each, under one lock.
 
-SeaweedFS guards a conditional write by a lock of its own, which looks again each second: requests that meet on one name take
-whole seconds at times, whoever sends them. That spreads the rounds, and makes the 100 of the race last seven minutes or so.
+SeaweedFS guards a conditional write by a lock of its own, which looks again each second: requests that meet on one name
+take whole seconds at times, whoever sends them. That spreads the rounds, and makes the 100 of the race last seven
+minutes or so.
 
-Terraform's protocol is written by hand from its documentation ("use_lockfile": a lock object made with If-None-Match, the
-state read and written without a condition, the lock object deleted), with the same pauses as ours. MLEM 0.4's is written from its
-behaviour: a lock file with a time and a number in its name, held when it is the first in the listing, polled each 0.1 s.
+Terraform's protocol is written by hand from its documentation ("use_lockfile": a lock object made with If-None-Match,
+the state read and written without a condition, the lock object deleted), with the same pauses as ours. MLEM 0.4's is
+written from its behaviour: a lock file with a time and a number in its name, held when it is the first in the listing,
+polled each 0.1 s.
 """
 
 from __future__ import annotations
@@ -202,10 +204,16 @@ def race(url: str, path: str, threads: int, rounds: int) -> None:
 
 def child(code: str, *arguments: str) -> subprocess.Popen[str]:
     """Start a Python process that can import this file."""
-    loader = f"import importlib.util, sys; s = importlib.util.spec_from_file_location('benchmark_state', {__file__!r})\n"
+    loader = (
+        f"import importlib.util, sys; s = importlib.util.spec_from_file_location('benchmark_state', {__file__!r})\n"
+    )
     loader += "m = importlib.util.module_from_spec(s); sys.modules['benchmark_state'] = m; s.loader.exec_module(m)\n"
     return subprocess.Popen(
-        [sys.executable, "-c", loader + code, *arguments], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1
+        [sys.executable, "-c", loader + code, *arguments],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        bufsize=1,
     )
 
 
@@ -275,7 +283,10 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="mlem-bench-") as folder, s3_servers.seaweedfs(Path(folder)) as server:
         os.environ.update(server.environment)
         s3_servers.make_bucket(server, BUCKET)
-        print("requests of one locked write:", ", ".join(f"{name} {count}" for name, count in requests_of_one_write(server.url).items()))
+        print(
+            "requests of one locked write:",
+            ", ".join(f"{name} {count}" for name, count in requests_of_one_write(server.url).items()),
+        )
         for count, times in [(1, 20), (4, 20), (16, 5)]:
             rows: dict[str, list[tuple[float, int]]] = {name: [] for name in PROTOCOLS}
             for _ in range(1 if quick else 5):

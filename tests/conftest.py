@@ -61,7 +61,10 @@ def interpreter(version: str) -> str | None:
     found = shutil.which(f"python{version}")
     here = sorted(Path.home().glob(f".pyenv/versions/{version}.*/bin/python"))
     code = "import sys; print('%d.%d' % sys.version_info[:2])"
-    for candidate in [*([found] if found else []), *map(str, here)]:  # the first may be a shim of a version that is not chosen
+    for candidate in [
+        *([found] if found else []),
+        *map(str, here),
+    ]:  # the first may be a shim of a version that is not chosen
         done = subprocess.run([candidate, "-c", code], capture_output=True, text=True, check=False)
         if done.stdout.strip() == version:
             return candidate
@@ -70,7 +73,10 @@ def interpreter(version: str) -> str | None:
 
 @pytest.fixture(scope="session")
 def environment_of(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
-    """Make an environment with a Python and packages, and return its Python; the test is skipped where there is no such Python."""
+    """Make an environment with a Python and packages, and return its Python.
+
+    The test is skipped where there is no such Python.
+    """
 
     def make(version: str, *packages: str) -> Path:
         python = interpreter(version)

@@ -1,7 +1,7 @@
 """What the reference says of the public names: the first sentence of each, and its example, which is the body of a test.
 
-An example is a test in `tests/core/public_names` that is named after a name: `test_Step_makes_one_resource`. It is shown with the imports
-and the classes of its module that it uses, so that it stands alone.
+An example is a test in `tests/core/public_names` that is named after a name: `test_Step_makes_one_resource`. It is
+shown with the imports and the classes of its module that it uses, so that it stands alone.
 """
 
 from __future__ import annotations
@@ -52,7 +52,9 @@ def call_of(door: str, name: str) -> str:
     value = getattr(importlib.import_module(door), name)
     if not inspect.isfunction(value):
         return name
-    return f"{name}{inspect.Signature([_bare(parameter) for parameter in inspect.signature(value).parameters.values()])}"
+    return (
+        f"{name}{inspect.Signature([_bare(parameter) for parameter in inspect.signature(value).parameters.values()])}"
+    )
 
 
 class _Some:
@@ -79,7 +81,9 @@ def examples() -> dict[str, list[str]]:
         module = ast.parse(path.read_text(encoding="utf-8"))
         for test in module.body:
             if isinstance(test, ast.FunctionDef) and test.name.startswith("test_"):
-                found.setdefault(_owner(test.name), []).append(_shown(path.read_text(encoding="utf-8").splitlines(), module, test))
+                found.setdefault(_owner(test.name), []).append(
+                    _shown(path.read_text(encoding="utf-8").splitlines(), module, test)
+                )
     return found
 
 
@@ -92,7 +96,10 @@ def _owner(test: str) -> str:
 
 
 def _shown(lines: list[str], module: ast.Module, test: ast.FunctionDef) -> str:
-    """Return the body of a test, after the imports and the classes of the module that it uses; the class of another name is but named."""
+    """Return the body of a test, after the imports and the classes of the module that it uses.
+
+    The class of another name is but named.
+    """
     parts: list[str] = []
     needed, owner = _used(test), _owner(test.name)
     for one in reversed(module.body):
@@ -120,4 +127,6 @@ def _imports(module: ast.Module, needed: set[str]) -> Iterator[str]:
         if isinstance(one, ast.Import | ast.ImportFrom):
             kept = [alias for alias in one.names if (alias.asname or alias.name) in needed]
             if kept:
-                yield ast.unparse(ast.Import(kept) if isinstance(one, ast.Import) else ast.ImportFrom(one.module, kept, one.level))
+                yield ast.unparse(
+                    ast.Import(kept) if isinstance(one, ast.Import) else ast.ImportFrom(one.module, kept, one.level)
+                )

@@ -36,7 +36,9 @@ def type_section(cls: type[Any]) -> str:
     if fields:
         lines += ["| field | type | unit | default | meaning |", "|---|---|---|---|---|"]
         for field in fields:
-            default = "required" if field.required else "" if field.default in (None, {}, [], ()) else f"`{field.default}`"
+            default = (
+                "required" if field.required else "" if field.default in (None, {}, [], ()) else f"`{field.default}`"
+            )
             lines.append(f"| `{field.name}` | {field.type} | {field.unit or ''} | {default} | {field.help} |")
         lines.append("")
     return "\n".join(lines)
@@ -55,7 +57,9 @@ def command_sections(command: click.Command, context: click.Context) -> Iterator
         for name in command.list_commands(context):
             child = command.get_command(context, name)
             if child is not None:
-                yield from command_sections(child, click.Context(child, info_name=name, parent=context, **CONTEXT_SETTINGS))
+                yield from command_sections(
+                    child, click.Context(child, info_name=name, parent=context, **CONTEXT_SETTINGS)
+                )
 
 
 PARAGRAPH = "\n\n"

@@ -39,7 +39,9 @@ def take(url: str) -> None:
     """Take every picture."""
     FOLDER.mkdir(parents=True, exist_ok=True)
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox", "--disable-gpu"])
+        browser = playwright.chromium.launch(
+            executable_path=shutil.which("chromium"), args=["--no-sandbox", "--disable-gpu"]
+        )
         for name, options in VIEWS.items():
             page = browser.new_page(**options)  # type: ignore[arg-type]  # what Playwright takes by these names
             page.goto(url)
@@ -55,7 +57,9 @@ def main() -> None:
     """Serve a model, and take the pictures."""
     with tempfile.TemporaryDirectory() as name:
         save_model(Path(name))
-        server = subprocess.Popen([sys.executable, "-m", "mlem_server", f"{name}/iris", "--host", "127.0.0.1", "--port", str(PORT)])
+        server = subprocess.Popen(
+            [sys.executable, "-m", "mlem_server", f"{name}/iris", "--host", "127.0.0.1", "--port", str(PORT)]
+        )
         try:
             url = f"http://127.0.0.1:{PORT}"
             deadline = time.monotonic() + 60

@@ -1,4 +1,7 @@
-"""A plugin imports from `mlem`, `mlem.provider` and, in its tests, `mlem.testing`; of other plugins, what they say is public."""
+"""A plugin imports from `mlem`, `mlem.provider` and, in its tests, `mlem.testing`.
+
+Of other plugins, what they say is public.
+"""
 
 from __future__ import annotations
 
@@ -14,9 +17,17 @@ import pytest
 ROOT = Path(__file__).parents[2]
 DOORS = ("mlem", "mlem.provider")
 FOR_TESTS = (*DOORS, "mlem.testing")
-PLUGINS = sorted(path for path in ROOT.glob("packages/*/src/*") if path.is_dir() and path.name not in ("mlem", "mlem_model", "mlem_server"))
+PLUGINS = sorted(
+    path
+    for path in ROOT.glob("packages/*/src/*")
+    if path.is_dir() and path.name not in ("mlem", "mlem_model", "mlem_server")
+)
 EXAMPLES = sorted(path for path in ROOT.glob("examples/*/src/*") if path.is_dir())
-PAGES = [ROOT / "docs/how-to/write-a-provider.md", ROOT / "docs/explanation/locks.md", *ROOT.glob("examples/*/README.md")]
+PAGES = [
+    ROOT / "docs/how-to/write-a-provider.md",
+    ROOT / "docs/explanation/locks.md",
+    *ROOT.glob("examples/*/README.md"),
+]
 
 # The supervisor is the server's own way to watch a process, in a process of its own.
 OF_THE_SERVER = {
@@ -35,7 +46,10 @@ OF_THE_SERVER = {
 
 
 def names_of_ours(code: str) -> Iterator[str]:
-    """Yield the full name of everything of ours that a module imports or reads, wherever in it: `mlem.provider.ready`."""
+    """Yield the full name of everything of ours that a module imports or reads, wherever in it.
+
+    `mlem.provider.ready`.
+    """
     tree = ast.parse(code)
     imported: dict[str, str] = {}
     for node in ast.walk(tree):
@@ -45,7 +59,9 @@ def names_of_ours(code: str) -> Iterator[str]:
         elif isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
             imported.update({alias.asname: alias.name for alias in node.names if alias.asname})
-            imported.update({root: root for alias in node.names if not alias.asname for root in [alias.name.partition(".")[0]]})
+            imported.update(
+                {root: root for alias in node.names if not alias.asname for root in [alias.name.partition(".")[0]]}
+            )
         elif isinstance(node, ast.Call) and _called(node) in ("import_module", "__import__"):
             yield from (one.value for one in node.args if isinstance(one, ast.Constant) and isinstance(one.value, str))
     for node in ast.walk(tree):
@@ -54,7 +70,13 @@ def names_of_ours(code: str) -> Iterator[str]:
 
 
 def _called(node: ast.Call) -> str:
-    return node.func.attr if isinstance(node.func, ast.Attribute) else node.func.id if isinstance(node.func, ast.Name) else ""
+    return (
+        node.func.attr
+        if isinstance(node.func, ast.Attribute)
+        else node.func.id
+        if isinstance(node.func, ast.Name)
+        else ""
+    )
 
 
 def behind_the_doors(code: str, package: str, doors: tuple[str, ...] = DOORS) -> list[str]:
@@ -66,7 +88,9 @@ def behind_the_doors(code: str, package: str, doors: tuple[str, ...] = DOORS) ->
         doors: What of the core it may import from.
     """
     used = {name for name in names_of_ours(code) if re.match(r"mlem(_\w+)?(\.|$)", name)}
-    return sorted(name for name in used if not _is_public(name, package, doors) and (package, name) not in OF_THE_SERVER)
+    return sorted(
+        name for name in used if not _is_public(name, package, doors) and (package, name) not in OF_THE_SERVER
+    )
 
 
 def _is_public(name: str, package: str, doors: tuple[str, ...]) -> bool:
@@ -74,9 +98,13 @@ def _is_public(name: str, package: str, doors: tuple[str, ...]) -> bool:
     if home == package or name in doors:
         return True
     if home == "mlem":
-        inside = any(name.startswith(f"{door}.{public}.") for door in doors for public in _public(door))  # mlem.Context.name
+        inside = any(
+            name.startswith(f"{door}.{public}.") for door in doors for public in _public(door)
+        )  # mlem.Context.name
         return inside or (module in doors and attribute in _public(module))
-    return home not in ("mlem_model", "mlem_server") and (name == home or (module == home and attribute in _public(home)))
+    return home not in ("mlem_model", "mlem_server") and (
+        name == home or (module == home and attribute in _public(home))
+    )
 
 
 def _public(module: str) -> frozenset[str]:
@@ -106,7 +134,9 @@ def test_the_example_and_its_tests_import_from_the_doors_alone() -> None:
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_pages_for_authors_of_plugins_show_the_doors_alone(page: Path) -> None:
     blocks = re.findall(r"^```python[^\n]*\n(.*?)^```$", page.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
-    assert [name for block in blocks for name in behind_the_doors(textwrap.dedent(block), "mlem_provider_folder", FOR_TESTS)] == []
+    assert [
+        name for block in blocks for name in behind_the_doors(textwrap.dedent(block), "mlem_provider_folder", FOR_TESTS)
+    ] == []
 
 
 def test_a_module_that_goes_behind_a_door_is_named(tmp_path: Path) -> None:
@@ -130,7 +160,10 @@ def test_a_module_that_goes_behind_a_door_is_named(tmp_path: Path) -> None:
         ("from mlem.provider import Cache", ["mlem.provider.Cache"]),
         ("import mlem.provider\nmlem.plugins", ["mlem.plugins"]),
         ("def f():\n    from mlem.clients.http import HttpClient", ["mlem.clients.http.HttpClient"]),
-        ("from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from mlem.state.state import State", ["mlem.state.state.State"]),
+        (
+            "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from mlem.state.state import State",
+            ["mlem.state.state.State"],
+        ),
         ("try:\n    pass\nexcept ImportError:\n    from mlem.api import load", ["mlem.api.load"]),
         ("import importlib\nimportlib.import_module('mlem.state.lease')", ["mlem.state.lease"]),
         ("__import__('mlem.state.lease')", ["mlem.state.lease"]),

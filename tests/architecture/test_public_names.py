@@ -53,7 +53,11 @@ def test_an_example_stands_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 
 def test_the_page_shows_every_name() -> None:
     page = runpy.run_path(str(ROOT / "tools" / "reference.py"))["plugins_page"]()
-    headings = {line.removeprefix("### `").partition("(")[0].rstrip("`") for line in page.splitlines() if line.startswith("### ")}
+    headings = {
+        line.removeprefix("### `").partition("(")[0].rstrip("`")
+        for line in page.splitlines()
+        if line.startswith("### ")
+    }
     assert headings == {name for door in public_names.DOORS for name in public_names.names_of(door)}
 
 

@@ -38,7 +38,9 @@ def test_folder_distribution_and_import_package_have_one_name(package: Path) -> 
 def test_every_import_is_declared_by_the_package_that_makes_it(package: Path) -> None:
     project = tomllib.loads((package / "pyproject.toml").read_text())["project"]
     extras = [requirement for group in project.get("optional-dependencies", {}).values() for requirement in group]
-    declared = {re.split(r"[^A-Za-z0-9_.-]", requirement)[0].lower() for requirement in [*project["dependencies"], *extras]}
+    declared = {
+        re.split(r"[^A-Za-z0-9_.-]", requirement)[0].lower() for requirement in [*project["dependencies"], *extras]
+    }
     names = {
         "pyyaml": "yaml",
         "sagemaker-core": "sagemaker",
@@ -46,7 +48,10 @@ def test_every_import_is_declared_by_the_package_that_makes_it(package: Path) ->
         "pillow": "PIL",
         "mlem-core": "mlem",
     }
-    importable = {names.get(name, name.replace("-", "_")) for name in declared} | {"pydantic_core", package_module(package)}
+    importable = {names.get(name, name.replace("-", "_")) for name in declared} | {
+        "pydantic_core",
+        package_module(package),
+    }
     # What a user's own data and models are made of: imported only where the user has it.
     importable |= {"numpy", "pandas", "sklearn", "pyarrow"}
     if any(name.startswith("opentelemetry_") for name in importable):
@@ -76,7 +81,9 @@ def imported(path: Path) -> set[str]:
 
 def test_no_module_is_longer_than_400_lines() -> None:
     others = [path for folder in ("tools", "benchmarks", "examples") for path in (ROOT / folder).glob("**/*.py")]
-    assert {str(path): length for path in [*SOURCES, *others] if (length := len(path.read_text().splitlines())) > 400} == {}
+    assert {
+        str(path): length for path in [*SOURCES, *others] if (length := len(path.read_text().splitlines())) > 400
+    } == {}
 
 
 @pytest.mark.parametrize("folder", [*PACKAGES, *ROOT.glob("examples/*")], ids=lambda path: path.name)
@@ -87,14 +94,22 @@ def test_every_distribution_has_the_licence(folder: Path) -> None:
 def test_every_decision_is_in_the_index_under_its_title() -> None:
     folder = ROOT / "docs" / "decisions"
     listed = re.findall(r"^- \[(\d+)\. (.+)\]\((\d{4}-.+\.md)\)$", (folder / "index.md").read_text(), re.MULTILINE)
-    titles = {path.name: re.sub(r"^# (\d+\. )?", "", path.read_text().splitlines()[0]) for path in folder.glob("[0-9]*.md")}
+    titles = {
+        path.name: re.sub(r"^# (\d+\. )?", "", path.read_text().splitlines()[0]) for path in folder.glob("[0-9]*.md")
+    }
     assert {file: title for _, title, file in listed} == titles
-    assert [file[:4] for _, _, file in listed] == [f"{int(number):04}" for number, _, _ in listed] == sorted(file[:4] for file in titles)
+    assert (
+        [file[:4] for _, _, file in listed]
+        == [f"{int(number):04}" for number, _, _ in listed]
+        == sorted(file[:4] for file in titles)
+    )
 
 
 def test_importing_the_core_is_cheap() -> None:
     script = "import sys, mlem, mlem.cli.main; print(*sorted(set(sys.modules) & {'pydantic', 'yaml', 'fsspec', 'numpy', 'rich'}))"
-    assert subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout.strip() == ""
+    assert (
+        subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout.strip() == ""
+    )
 
 
 def test_help_and_status_load_no_sdk(tmp_path: Path) -> None:
@@ -109,9 +124,17 @@ def test_help_and_status_load_no_sdk(tmp_path: Path) -> None:
 
 
 def test_nothing_that_is_committed_names_a_registry_or_a_machine() -> None:
-    files = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.splitlines()
-    hosts = re.compile("|".join(["pythonhosted" + r"\.org", r"pypi\.org" + "/simple", "registry" + r"\.npmjs", "deb" + r"\.debian\.org"]))
-    found = [name for name in files if (ROOT / name).is_file() and hosts.search((ROOT / name).read_text(errors="ignore"))]
+    files = subprocess.run(
+        ["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout.splitlines()
+    hosts = re.compile(
+        "|".join(
+            ["pythonhosted" + r"\.org", r"pypi\.org" + "/simple", "registry" + r"\.npmjs", "deb" + r"\.debian\.org"]
+        )
+    )
+    found = [
+        name for name in files if (ROOT / name).is_file() and hosts.search((ROOT / name).read_text(errors="ignore"))
+    ]
     assert (found, [name for name in files if name.endswith("uv.lock")]) == ([], [])
 
 

@@ -18,7 +18,10 @@ SCRIPT = "import sys; from importlinter.cli import lint_imports; sys.exit(lint_i
 
 
 def broken(tree: Path, contracts: tuple[str, ...]) -> str:
-    """Check a folder with copies of packages against contracts of the workspace; return what is said of it, nothing if all is well."""
+    """Check a folder with copies of packages against contracts of the workspace.
+
+    Return what is said of it, nothing if all is well.
+    """
     packages = sorted(path.name for path in tree.iterdir() if path.is_dir())
     linter = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]
     chosen = [contract for contract in linter["contracts"] if contract["id"] in contracts]
@@ -27,7 +30,10 @@ def broken(tree: Path, contracts: tuple[str, ...]) -> str:
     for contract in chosen:
         if "ancestors" in contract:
             contract = {**contract, "ancestors": packages}
-        lines += ["[[tool.importlinter.contracts]]", *(f"{key} = {json.dumps(value)}" for key, value in contract.items())]
+        lines += [
+            "[[tool.importlinter.contracts]]",
+            *(f"{key} = {json.dumps(value)}" for key, value in contract.items()),
+        ]
     (tree / "contracts.toml").write_text("\n".join(lines))
     environment = {**os.environ, "PYTHONPATH": str(tree)}
     command = [sys.executable, "-c", SCRIPT, "contracts.toml"]
@@ -76,7 +82,13 @@ def test_a_cycle_inside_a_room_is_found(tree: Path) -> None:
             "from mlem_model.models.saving import save",
             "mlem_model.objects is not allowed",
         ),
-        ("mlem_model", "rooms-of-data", "data/csv/text.py", "import mlem_model.data.dataset", "mlem_model.data.csv is not allowed"),
+        (
+            "mlem_model",
+            "rooms-of-data",
+            "data/csv/text.py",
+            "import mlem_model.data.dataset",
+            "mlem_model.data.csv is not allowed",
+        ),
         ("mlem", "rooms-of-the-core", "state/state.py", "import mlem.deployments.engine", "mlem.state is not allowed"),
         ("mlem", "rooms-of-the-core", "more.py", "", "mlem.more"),
         ("mlem", "acyclic", "clients/deadline.py", "import mlem.clients.http", "No cycles are allowed in mlem.clients"),

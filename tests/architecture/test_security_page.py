@@ -33,6 +33,11 @@ def test_the_options_that_it_names_are_the_servers_and_have_the_defaults_that_it
     settings = Settings()  # of the largest body where the options are not given
     sums = {"max_decoded_mib": settings.max_decoded_bytes / 2**20, "max_bodies_mib": settings.max_bodies_bytes / 2**20}
     defaults = vars(parser().parse_args([])) | sums
-    named = {(word.replace("-", "_"), said) for word, said in re.findall(r"`--((?!drop)[a-z-]+)`(?: (\d+)\b(?! more))?", PAGE)}
+    named = {
+        (word.replace("-", "_"), said)
+        for word, said in re.findall(r"`--((?!drop)[a-z-]+)`(?: (\d+)\b(?! more))?", PAGE)
+    }
     assert {word for word, _ in named} <= {*defaults}
-    assert {(word, float(said)) for word, said in named if said} == {(word, float(defaults[word])) for word, said in named if said}
+    assert {(word, float(said)) for word, said in named if said} == {
+        (word, float(defaults[word])) for word, said in named if said
+    }

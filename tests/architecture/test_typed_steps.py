@@ -12,7 +12,9 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-SOURCES = sorted(path for place in ("packages/provider-*/src", "examples/*/src") for path in ROOT.glob(f"{place}/**/*.py"))
+SOURCES = sorted(
+    path for place in ("packages/provider-*/src", "examples/*/src") for path in ROOT.glob(f"{place}/**/*.py")
+)
 
 RECORDS = {"recorded", "wanted", "earlier", "record"}
 """What providers call a record."""
@@ -84,13 +86,19 @@ def test_a_wrong_field_of_a_record_a_deployment_or_an_env_is_a_type_error(tmp_pa
     found = check_types(module)
     first = len(lines) - len(WRONG) + 1
     assert {line for line in found if line < first} == set(), found  # the provider itself is right
-    assert [code for number, (code, words) in enumerate(WRONG.items(), first) if words not in found.get(number, "")] == [], found
+    assert [
+        code for number, (code, words) in enumerate(WRONG.items(), first) if words not in found.get(number, "")
+    ] == [], found
 
 
 def untyped(code: str) -> Iterator[str]:
     """Yield what a module does without types: a cast of a context, a record that is read by strings."""
     for node in ast.walk(ast.parse(code)):
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in ("get", "items", "keys", "values"):
+        if (
+            isinstance(node, ast.Call)
+            and isinstance(node.func, ast.Attribute)
+            and node.func.attr in ("get", "items", "keys", "values")
+        ):
             is_read = _is_record(node.func.value) or _is_all_records(node.func.value)
         elif isinstance(node, ast.Subscript):
             is_text = isinstance(node.slice, ast.Constant) and isinstance(node.slice.value, str)
@@ -134,4 +142,8 @@ def test_what_works_around_the_types_is_found(code: str) -> None:
 
 
 def test_what_is_typed_is_let_through() -> None:
-    assert [*untyped("recorded.pid, ctx.record_of(AppRecord), found['Id'], wanted.changed(pid=7), keep[0].id, not ctx.put_back")] == []
+    assert [
+        *untyped(
+            "recorded.pid, ctx.record_of(AppRecord), found['Id'], wanted.changed(pid=7), keep[0].id, not ctx.put_back"
+        )
+    ] == []

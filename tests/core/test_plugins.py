@@ -92,7 +92,9 @@ def test_two_plugins_with_the_same_type_are_refused_where_it_is_meant_and_told()
         registry.get("env", "fake")
     assert (caught.value.code, caught.value.known) == ("duplicate-type", ("one:fake", "two:fake"))
     assert (registry.all("env"), registry.words("env")) == ({}, ["one:fake", "two:fake"])
-    assert [str(clash) for clash in registry.clashes()] == ['env type "fake" is of one 1 and two 2: say which, one:fake or two:fake']
+    assert [str(clash) for clash in registry.clashes()] == [
+        'env type "fake" is of one 1 and two 2: say which, one:fake or two:fake'
+    ]
     assert [registry.get("env", "one:fake"), registry.get("env", "fake", "two 1.9")] == [FakeEnv, OtherEnv]
 
 
@@ -100,7 +102,9 @@ def test_the_plugin_that_is_named_for_a_word_has_it() -> None:
     registry = Registry([plugin("a", Other, "one 1"), plugin("fake", Fake, "two 2")])
     assert registry.get("env", "fake") is FakeEnv
     assert registry.all("env") == {"fake": FakeEnv}
-    assert [str(clash) for clash in registry.clashes()] == ['env type "fake" of one 1: the word means two 2\'s, theirs is one:fake']
+    assert [str(clash) for clash in registry.clashes()] == [
+        'env type "fake" of one 1: the word means two 2\'s, theirs is one:fake'
+    ]
 
 
 def test_one_class_under_two_entry_points_is_one_class() -> None:
@@ -136,8 +140,12 @@ def test_a_plugin_that_uses_the_registry_while_it_is_imported_gets_the_others() 
 def test_every_type_of_ours_is_reserved_for_its_distribution() -> None:
     ours = [one for one in installed_plugins() if one.ours and one.distribution_name not in BASE]
     registry = Registry(ours)
-    found = {(kind, cls.type): one.distribution_name for one in registry.plugins() for kind in KINDS for cls in one.ask(kind)}
-    assert found == {(kind, word): owner for kind in KINDS for word, owner in OWN[kind].items() if owner in set(found.values())}
+    found = {
+        (kind, cls.type): one.distribution_name for one in registry.plugins() for kind in KINDS for cls in one.ask(kind)
+    }
+    assert found == {
+        (kind, word): owner for kind in KINDS for word, owner in OWN[kind].items() if owner in set(found.values())
+    }
     assert registry.clashes() == []
 
 

@@ -1,7 +1,7 @@
 """Callers that know the formats and mean no good: whatever they send is answered, by 4xx where it is wrong, and leaves the server small.
 
-`MLEM_FUZZ_SECONDS` says for how long; each kind of body gets its share of it. What is found is made small by Hypothesis, and shown.
-"""
+`MLEM_FUZZ_SECONDS` says for how long; each kind of body gets its share of it. What is found is made small by
+Hypothesis, and shown."""
 
 from __future__ import annotations
 
@@ -53,7 +53,9 @@ class Server:
     before: int
 
     def size(self) -> int:
-        return sum(process.memory_info().rss for one in self.processes for process in [one, *one.children(recursive=True)])
+        return sum(
+            process.memory_info().rss for one in self.processes for process in [one, *one.children(recursive=True)]
+        )
 
     def answer(self, model: str, path: str, body: bytes, headers: dict[str, str]) -> tuple[int, bytes]:
         connection = http.client.HTTPConnection("127.0.0.1", self.ports[model], timeout=90)
@@ -110,11 +112,19 @@ ARROW = {"content-type": "application/vnd.apache.arrow.stream"}
 PARQUET = {"content-type": "application/x-parquet"}
 
 LENGTHS = st.one_of(
-    st.integers(0, 4), st.sampled_from([-1, 10**6, 10**8, 2**31, 2**62, 2**63, 2**64, 10**40, 1.5, True, None, "3", [], [1], float("nan")])
+    st.integers(0, 4),
+    st.sampled_from(
+        [-1, 10**6, 10**8, 2**31, 2**62, 2**63, 2**64, 10**40, 1.5, True, None, "3", [], [1], float("nan")]
+    ),
 )
 VALUES = st.recursive(
     st.one_of(
-        st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=5), st.sampled_from(["NaN", "Infinity", 2**70, "2020-01-01"])
+        st.none(),
+        st.booleans(),
+        st.integers(),
+        st.floats(),
+        st.text(max_size=5),
+        st.sampled_from(["NaN", "Infinity", 2**70, "2020-01-01"]),
     ),
     lambda inner: st.one_of(
         st.lists(inner, max_size=4), st.dictionaries(st.sampled_from(["a", "b", "c", "d", "x", ""]), inner, max_size=4)
@@ -122,7 +132,10 @@ VALUES = st.recursive(
     max_leaves=12,
 )
 TENSORS = st.fixed_dictionaries(
-    {"name": st.sampled_from(["x", "a", "b", "c", "d", "other"]), "shape": st.one_of(st.lists(LENGTHS, max_size=40), LENGTHS)},
+    {
+        "name": st.sampled_from(["x", "a", "b", "c", "d", "other"]),
+        "shape": st.one_of(st.lists(LENGTHS, max_size=40), LENGTHS),
+    },
     optional={
         "datatype": st.one_of(st.sampled_from(["FP64", "INT64", "BOOL", "BYTES", "FP16", "fp64", "UINT8"]), VALUES),
         "data": st.one_of(st.lists(VALUES, max_size=8), VALUES),
@@ -146,13 +159,18 @@ MODELS = st.sampled_from(["array", "frame"])
 def test_tensors_of_kserve(server: Server) -> None:
     @FINE
     @given(
-        MODELS, INFERENCES, st.binary(max_size=40), st.one_of(st.none(), st.integers(-1, 2**70).map(str), st.text("0123456789", max_size=9))
+        MODELS,
+        INFERENCES,
+        st.binary(max_size=40),
+        st.one_of(st.none(), st.integers(-1, 2**70).map(str), st.text("0123456789", max_size=9)),
     )
     def check(model: str, document: Any, rest: bytes, length: str | None) -> None:
         head = json.dumps(document).encode()
         server.check(model, f"/v2/models/{model}/infer", head, JSON)
         binary = {"inference-header-content-length": str(len(head)) if length is None else length}
-        server.check(model, f"/v2/models/{model}/infer", head + rest, {"content-type": "application/octet-stream", **binary})
+        server.check(
+            model, f"/v2/models/{model}/infer", head + rest, {"content-type": "application/octet-stream", **binary}
+        )
 
     for_its_share(check)
 
@@ -183,7 +201,9 @@ COLUMNS: dict[str, Callable[[int], Any]] = {
     "null": pyarrow.nulls,
     "dictionary": lambda n: pyarrow.array(["x"] * n).dictionary_encode(),
     "numbers in a dictionary": lambda n: pyarrow.array([1.5] * n).dictionary_encode(),
-    "runs": lambda n: pyarrow.RunEndEncodedArray.from_arrays([n] if n else pyarrow.array([], pyarrow.int32()), [1.0][:n]),
+    "runs": lambda n: pyarrow.RunEndEncodedArray.from_arrays(
+        [n] if n else pyarrow.array([], pyarrow.int32()), [1.0][:n]
+    ),
     "list": lambda n: pyarrow.array([[1.0]] * n),
     "list of nulls": lambda n: pyarrow.array([[None, None]] * n),
     "struct": lambda n: pyarrow.array([{"a": 1}] * n),
@@ -212,7 +232,9 @@ def damaged(content: bytes, damage: list[tuple[int, int]]) -> bytes:
 
 def stream(table: Any, compression: str | None) -> bytes:
     buffer = io.BytesIO()
-    with pyarrow.ipc.new_stream(buffer, table.schema, options=pyarrow.ipc.IpcWriteOptions(compression=compression)) as writer:
+    with pyarrow.ipc.new_stream(
+        buffer, table.schema, options=pyarrow.ipc.IpcWriteOptions(compression=compression)
+    ) as writer:
         writer.write_table(table)
     return buffer.getvalue()
 
@@ -263,7 +285,28 @@ def test_arrays(server: Server) -> None:
 
 def test_tables_of_text(server: Server) -> None:
     cells = st.sampled_from(
-        ["a", "b", "c", "d", "1", "1.5", '"', '""', '"x,y"', "", ",", ";", "\t", "\n", "\r", "\x00", "é", "true", "NaN", "1e999"]
+        [
+            "a",
+            "b",
+            "c",
+            "d",
+            "1",
+            "1.5",
+            '"',
+            '""',
+            '"x,y"',
+            "",
+            ",",
+            ";",
+            "\t",
+            "\n",
+            "\r",
+            "\x00",
+            "é",
+            "true",
+            "NaN",
+            "1e999",
+        ]
     )
 
     @FINE
@@ -274,15 +317,31 @@ def test_tables_of_text(server: Server) -> None:
     )
     def check(text: str, parameters: str, lines: bool) -> None:
         media_type = "application/jsonlines" if lines else "text/csv"
-        server.check("frame", "/invocations", text.encode(), {"content-type": media_type + ("" if lines else parameters)})
+        server.check(
+            "frame", "/invocations", text.encode(), {"content-type": media_type + ("" if lines else parameters)}
+        )
 
     for_its_share(check)
 
 
 def test_heads(server: Server) -> None:
     lines = [
-        *(b"GET /healthz HTTP/1.1", b"POST /predict HTTP/1.1", b"Host: a", b"Content-Length: 5", b"Transfer-Encoding: chunked", b""),
-        *(b"5\r\nhello", b"0\r\n", b"0\r\nX: y", b"Expect: 100-continue", b"Content-Type: application/json", b"Connection: close"),
+        *(
+            b"GET /healthz HTTP/1.1",
+            b"POST /predict HTTP/1.1",
+            b"Host: a",
+            b"Content-Length: 5",
+            b"Transfer-Encoding: chunked",
+            b"",
+        ),
+        *(
+            b"5\r\nhello",
+            b"0\r\n",
+            b"0\r\nX: y",
+            b"Expect: 100-continue",
+            b"Content-Type: application/json",
+            b"Connection: close",
+        ),
         *(b"Upgrade: h2c\r\nConnection: upgrade", b": "),
     ]
     pieces = [b"hello", b"x" * 3000, b"\x00", b"HTTP/1.0", b"HEAD ", b" ", b"%zz"]
@@ -301,7 +360,9 @@ def test_heads(server: Server) -> None:
                 while part := connection.recv(65536):
                     answer += part
         statuses = [line.split(b" ")[1] for line in answer.split(b"\r\n") if line.startswith(b"HTTP/1.1 ")]
-        assert all(status in (b"100", b"200") or status[:1] == b"4" or status in (b"501", b"505") for status in statuses), answer
+        assert all(
+            status in (b"100", b"200") or status[:1] == b"4" or status in (b"501", b"505") for status in statuses
+        ), answer
         assert server.size() - server.before < MOST_GROWTH_BYTES
 
     for_its_share(check)

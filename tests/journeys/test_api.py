@@ -74,7 +74,9 @@ print(json.dumps([before == after_import, [name for name, value in seen().items(
 
 
 def test_a_program_that_uses_the_api_finds_everything_as_it_was(tmp_path: Path) -> None:
-    done = subprocess.run([sys.executable, "-c", SILENT], cwd=tmp_path, capture_output=True, text=True, timeout=300, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", SILENT], cwd=tmp_path, capture_output=True, text=True, timeout=300, check=False
+    )
     assert (done.stdout, done.stderr) == ("[true, [], []]\n", "")
 
 

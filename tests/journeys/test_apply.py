@@ -1,4 +1,7 @@
-"""``mlem apply`` and ``mlem deployment apply``: the same data, the same answer; several arguments; what a model raises."""
+"""``mlem apply`` and ``mlem deployment apply``: the same data, the same answer.
+
+Several arguments; what a model raises.
+"""
 
 from __future__ import annotations
 
@@ -66,7 +69,8 @@ open("latin.csv", "wb").write("name;value\\nÄ;1,5\\n".encode("latin-1"))
 @pytest.fixture(scope="module")
 def applied(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
     project = Project.make(
-        tmp_path_factory.mktemp("applied"), {"PYTHONWARNINGS": "ignore", "XDG_STATE_HOME": str(tmp_path_factory.mktemp("state"))}
+        tmp_path_factory.mktemp("applied"),
+        {"PYTHONWARNINGS": "ignore", "XDG_STATE_HOME": str(tmp_path_factory.mktemp("state"))},
     )
     done = project.python("-c", MODELS)
     assert done.returncode == 0, done.stderr
@@ -99,10 +103,14 @@ def test_arguments_are_a_file_options_or_json(applied: Project) -> None:
     local, deployed = ["apply", "score"], ["deployment", "apply", "score-app"]
     for command in (local, deployed):
         assert answer(applied, *command, "x.csv", "--threshold", "0.9") == both
-        assert answer(applied, *command, '{"X": [{"name": "a", "value": 1.5}], "threshold": 0.9, "flags": [1]}') == ["a:1.5:0.9:m:[1]"]
+        assert answer(applied, *command, '{"X": [{"name": "a", "value": 1.5}], "threshold": 0.9, "flags": [1]}') == [
+            "a:1.5:0.9:m:[1]"
+        ]
         assert answer(applied, *command, "latin.csv", "--encoding", "latin-1", "--decimal", ",") == ["Ä:1.5:0.5:m:None"]
     assert answer(applied, *local, "--threshold=0.9", "--X", "@x.parquet") == both
-    assert answer(applied, *deployed, "-", "--unit", "007", "--flags", "[2]", stdin="value,name\n1,x\n") == ["x:1.0:0.5:007:[2]"]
+    assert answer(applied, *deployed, "-", "--unit", "007", "--flags", "[2]", stdin="value,name\n1,x\n") == [
+        "x:1.0:0.5:007:[2]"
+    ]
     assert answer(applied, *local, "index.csv") == ["007:nan:0.5:m:None", "NA:1.0:0.5:m:None"]
     assert answer(applied, *local, "-", "--no-header", stdin="y,2\n") == ["y:2.0:0.5:m:None"]
 
@@ -164,7 +172,10 @@ def test_a_traceback_is_printed_where_it_is_asked_for(applied: Project) -> None:
 def test_columns_that_nobody_asked_for_are_noted_or_refused(applied: Project) -> None:
     (applied.folder / "more.csv").write_text("id,name,value\n1,a,2\n")
     done = applied.mlem("apply", "values", "more.csv")
-    assert (done.stdout, done.stderr) == ("[2.0]\n", 'note: the column "id" is not one of the model\'s, and was left out\n')
+    assert (done.stdout, done.stderr) == (
+        "[2.0]\n",
+        'note: the column "id" is not one of the model\'s, and was left out\n',
+    )
     assert error(applied, "apply", "values", "more.csv", "--strict")["code"] == "bad-data"
 
 
@@ -179,7 +190,12 @@ def test_a_large_table_is_asked_for_in_parts_with_the_same_answers(applied: Proj
     (applied.folder / "many.csv").write_text("".join(f"text {number}\n" for number in range(2500)))
     for source in ("many.csv", "many.csv.gz"):
         if source.endswith(".gz"):
-            assert applied.python("-c", "import gzip; gzip.open('many.csv.gz', 'wb').write(open('many.csv', 'rb').read())").returncode == 0
+            assert (
+                applied.python(
+                    "-c", "import gzip; gzip.open('many.csv.gz', 'wb').write(open('many.csv', 'rb').read())"
+                ).returncode
+                == 0
+            )
         done = applied.mlem("deployment", "apply", "texts-app", source, "-o", "many.jsonl", "--batch-rows", "1000")
         assert done.returncode == 0, done.stderr
         answers = [json.loads(line) for line in (applied.folder / "many.jsonl").read_text().splitlines()]

@@ -1,4 +1,7 @@
-"""Authentication never falls away by itself: two shells, one with the tokens and one without; the model is asked as a stranger would."""
+"""Authentication never falls away by itself: two shells, one with the tokens and one without.
+
+The model is asked as a stranger would.
+"""
 
 from __future__ import annotations
 
@@ -80,9 +83,18 @@ def test_no_command_of_a_shell_without_the_tokens_opens_it(project: Project) -> 
     plan = project.mlem("deployment", "plan", "app")
     assert "tokens: yes -> none" in plan.stdout.splitlines()
     codes = {}
-    for words in ("run --load app", "run --load app --model triple", "run local app --model double --port 18080", "restart app"):
+    for words in (
+        "run --load app",
+        "run --load app --model triple",
+        "run local app --model double --port 18080",
+        "restart app",
+    ):
         done = project.mlem("deployment", *words.split())
-        codes[words] = (done.returncode, (re.search(r"error\[([a-z-]+)\]", done.stderr) or [""])[1], f"export {TOKENS}=" in done.stderr)
+        codes[words] = (
+            done.returncode,
+            (re.search(r"error\[([a-z-]+)\]", done.stderr) or [""])[1],
+            f"export {TOKENS}=" in done.stderr,
+        )
     assert codes == {
         "run --load app": (4, "tokens-dropped", True),
         "run --load app --model triple": (4, "tokens-dropped", True),
@@ -116,7 +128,11 @@ def test_on_purpose_tokens_are_dropped_and_set_again(project: Project) -> None:
 def test_other_tokens_are_a_change_that_plan_shows(project: Project) -> None:
     deployed(with_tokens(project, "one"))
     plan = deployed(with_tokens(project, "two"), "plan", "app")
-    assert ("the value of MLEM_SERVER_TOKENS" in plan, "tokens: yes" in plan.splitlines(), "two" in plan) == (True, True, False)
+    assert ("the value of MLEM_SERVER_TOKENS" in plan, "tokens: yes" in plan.splitlines(), "two" in plan) == (
+        True,
+        True,
+        False,
+    )
     deployed(with_tokens(project, "two"), "run", "--load", "app")
     assert [status_of(project, token) for token in (None, "one", "two")] == [401, 401, 200]
     assert "nothing to change" in deployed(with_tokens(project, "two"), "plan", "app")
@@ -140,7 +156,9 @@ def test_a_file_of_tokens_is_on_record_by_its_path_and_does_not_fall_away_either
     assert "tokens: file" in deployed(shell)
     assert "tokens: file -> none" in deployed(project, "plan", "app")
     done = project.mlem("deployment", "run", "--load", "app")
-    assert (done.returncode, "error[tokens-dropped]" in done.stderr, FILE in done.stderr) == (4, True, True), done.stderr
+    assert (done.returncode, "error[tokens-dropped]" in done.stderr, FILE in done.stderr) == (4, True, True), (
+        done.stderr
+    )
     other = replace(project, environment={"MLEM_TOKEN": "one"})
     deployed(other, "restart", "app")  # a path is no secret: it is on record
     assert [status_of(project), status_of(project, "one")] == [401, 200]
@@ -153,7 +171,11 @@ def test_a_release_that_let_everybody_in_is_put_back_only_on_purpose(project: Pr
     deployed(with_tokens(project, "one"), "run", "--load", "app", "--model", "triple")
     for shell in (project, with_tokens(project, "one")):
         done = shell.mlem("deployment", "rollback", "app")
-        assert (done.returncode, "error[tokens-dropped]" in done.stderr, "--drop-tokens" in done.stderr) == (4, True, True), done.stderr
+        assert (done.returncode, "error[tokens-dropped]" in done.stderr, "--drop-tokens" in done.stderr) == (
+            4,
+            True,
+            True,
+        ), done.stderr
     assert [status_of(project), status_of(project, "one")] == [401, 200]
     deployed(with_tokens(project, "one"), "rollback", "app", "--drop-tokens")
     assert status_of(project) == 200
@@ -179,7 +201,9 @@ def test_a_colleague_who_shares_the_state_is_refused_too(project: Project, tmp_p
     assert [status_of(project), status_of(project, "one")] == [401, 200]
 
 
-def test_a_run_that_sets_tokens_and_is_killed_anywhere_leaves_no_open_server_that_is_taken_for_a_secured_one(project: Project) -> None:
+def test_a_run_that_sets_tokens_and_is_killed_anywhere_leaves_no_open_server_that_is_taken_for_a_secured_one(
+    project: Project,
+) -> None:
     shell, boundary = with_tokens(project, "one"), 1
     deployed(project)
     while shell.python("-m", "mlem.testing.killer", str(boundary), "deployment", "run", "--load", "app").returncode:
@@ -197,7 +221,9 @@ def without_a_word_of_protection(project: Project) -> None:
     path.write_text(re.sub(r"(?m)^ +(tokens|tls): .*\n", "", path.read_text()))
 
 
-def test_an_older_state_counts_as_what_the_platform_says_and_as_unknown_where_that_says_nothing(project: Project) -> None:
+def test_an_older_state_counts_as_what_the_platform_says_and_as_unknown_where_that_says_nothing(
+    project: Project,
+) -> None:
     deployed(with_tokens(project, "one"))
     without_a_word_of_protection(project)
     assert "nothing to change" in deployed(with_tokens(project, "one"), "plan", "app")
@@ -262,7 +288,12 @@ def test_tokens_are_refused_where_others_could_read_them(project: Project, type_
     path.unlink()
     for done in (declared, run, loaded):
         way = "IAM" if type_ == "sagemaker" else f"export {TOKENS}=..."
-        assert (done.returncode, TOKENS in done.stderr, way in done.stderr, CANARY in done.stdout + done.stderr) == (2, True, True, False)
+        assert (done.returncode, TOKENS in done.stderr, way in done.stderr, CANARY in done.stdout + done.stderr) == (
+            2,
+            True,
+            True,
+            False,
+        )
 
 
 @pytest.mark.parametrize("type_", ["docker", "heroku", "sagemaker"])
@@ -285,7 +316,9 @@ def test_a_name_that_no_environment_takes_is_refused(project: Project, type_: st
         ("docker", {"labels": {"": "x"}}),
     ],
 )
-def test_values_and_labels_that_would_leave_their_line_are_refused(project: Project, type_: str, fields: dict[str, Any]) -> None:
+def test_values_and_labels_that_would_leave_their_line_are_refused(
+    project: Project, type_: str, fields: dict[str, Any]
+) -> None:
     with pytest.raises(DeclarationError, match=r"NUL|no name|line end"):
         api.declare_deployment(type_, "app", {"model": "double", **fields}, project.folder)
     assert not (project.folder / "app.mlem").exists()

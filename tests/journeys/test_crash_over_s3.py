@@ -1,4 +1,7 @@
-"""Commands that are killed at every boundary, with the state on S3: the next one finds out that the holder of the lock is dead."""
+"""Commands that are killed at every boundary, with the state on S3.
+
+The next one finds out that the holder of the lock is dead.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,9 @@ import pytest
 
 from mlem.testing import CrashSafetySuite
 
-_spec = importlib.util.spec_from_file_location("local_conformance", Path(__file__).parents[1] / "provider_local" / "test_conformance.py")
+_spec = importlib.util.spec_from_file_location(
+    "local_conformance", Path(__file__).parents[1] / "provider_local" / "test_conformance.py"
+)
 assert _spec is not None
 assert _spec.loader is not None
 _local = importlib.util.module_from_spec(_spec)

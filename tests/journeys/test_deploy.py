@@ -89,10 +89,15 @@ def test_a_model_that_is_saved_anew_does_not_disturb_what_runs(project: Project)
 def test_declare_in_both_forms_then_run(project: Project) -> None:
     assert project.mlem("declare", "env", "local", "here", "--folder", str(project.folder / "runs")).returncode == 0
     assert project.mlem("declare", "deployment", "app", "--env", "here", "--model", "iris").returncode == 0
-    assert (project.folder / "app.mlem").read_text() == "env: here\nmodel: iris\nobject_type: deployment\ntype: local_process\n"
+    assert (
+        project.folder / "app.mlem"
+    ).read_text() == "env: here\nmodel: iris\nobject_type: deployment\ntype: local_process\n"
     assert project.mlem("deployment", "run", "--load", "app").returncode == 0
     assert list((project.folder / "runs" / "local").iterdir()) != []
-    assert project.mlem("declare", "deployment", "local", "second", "--env.folder", "runs", "--model", "iris").returncode == 0
+    assert (
+        project.mlem("declare", "deployment", "local", "second", "--env.folder", "runs", "--model", "iris").returncode
+        == 0
+    )
     assert (
         project.folder / "second.mlem"
     ).read_text() == "env:\n  folder: runs\nmodel: iris\nobject_type: deployment\ntype: local_process\n"
@@ -114,7 +119,10 @@ def test_following_the_log_ends_with_the_deployment(project: Project) -> None:
 
     project.run("local", "app", "iris")
     follower = subprocess.Popen(
-        [sys.executable, "-m", "mlem.cli", "deployment", "logs", "app", "--follow"], cwd=project.folder, stdout=subprocess.PIPE, text=True
+        [sys.executable, "-m", "mlem.cli", "deployment", "logs", "app", "--follow"],
+        cwd=project.folder,
+        stdout=subprocess.PIPE,
+        text=True,
     )
     assert follower.stdout is not None
     assert follower.stdout.readline()

@@ -86,14 +86,22 @@ if __name__ == "__main__":
 
 def test_an_error_comes_out_of_a_pool_of_processes_with_its_fields(tmp_path: Path) -> None:
     (tmp_path / "pool.py").write_text(POOL)
-    done = subprocess.run([sys.executable, "pool.py"], cwd=tmp_path, capture_output=True, text=True, check=False, timeout=120)
-    assert done.stdout == "DataError|data[3].age: expected int, got str|data[3].age|int|str|cast it|bad-data\n", done.stderr
+    done = subprocess.run(
+        [sys.executable, "pool.py"], cwd=tmp_path, capture_output=True, text=True, check=False, timeout=120
+    )
+    assert done.stdout == "DataError|data[3].age: expected int, got str|data[3].age|int|str|cast it|bad-data\n", (
+        done.stderr
+    )
 
 
 def test_a_traceback_shows_the_hint_and_the_known_words_and_the_message_does_not() -> None:
     error = UserError('no type "herokuu"', hint='did you mean "heroku"?', known=("docker", "heroku"))
     assert (str(error), error.message) == ('no type "herokuu"',) * 2
-    expected = ['mlem_model.errors.UserError: no type "herokuu"\n', "known: docker, heroku\n", 'hint: did you mean "heroku"?\n']
+    expected = [
+        'mlem_model.errors.UserError: no type "herokuu"\n',
+        "known: docker, heroku\n",
+        'hint: did you mean "heroku"?\n',
+    ]
     assert traceback.format_exception(error) == expected
     assert traceback.format_exception(pickle.loads(pickle.dumps(error))) == expected
     assert traceback.format_exception(UserError("plain")) == ["mlem_model.errors.UserError: plain\n"]

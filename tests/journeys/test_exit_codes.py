@@ -104,7 +104,12 @@ def test_5_locked_by_another_run_names_the_holder(project: Project) -> None:
     done = project.mlem("deployment", "remove", "app", "--lock-timeout", "0")
     assert (done.returncode, "ci-7: audit" in done.stderr) == (5, True), done.stderr
     seen = project.mlem("deployment", "status", "app")
-    assert (seen.returncode, seen.stdout.strip(), "locked by" in seen.stderr, "ci-7: audit" in seen.stderr) == (0, "running", True, True)
+    assert (seen.returncode, seen.stdout.strip(), "locked by" in seen.stderr, "ci-7: audit" in seen.stderr) == (
+        0,
+        "running",
+        True,
+        True,
+    )
     assert project.mlem("deployment", "lock", "release", "app", "--id", "ci-7").returncode == 0
 
 
@@ -118,7 +123,9 @@ def test_5_two_runs_at_once_one_waits_or_gives_up(project: Project) -> None:
 
     with manager.session(store, "app", new_lock("test"), timeout_s=0):
         done = project.mlem("deployment", "run", "--load", "app", "--lock-timeout", "0.2")
-    assert (done.returncode, "test since" in done.stderr, "waiting up to 0.2 s" in done.stderr) == (5, True, True), done.stderr
+    assert (done.returncode, "test since" in done.stderr, "waiting up to 0.2 s" in done.stderr) == (5, True, True), (
+        done.stderr
+    )
     assert project.mlem("deployment", "run", "--load", "app").returncode == 0
 
 
@@ -127,7 +134,9 @@ def test_7_the_platform_failed(project: Project) -> None:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         done = project.run("local", "app", "iris", {"port": taken.getsockname()[1]})
-    assert (done.returncode, "Address already in use" in done.stderr, "--port N" in done.stderr) == (7, True, True), done.stderr
+    assert (done.returncode, "Address already in use" in done.stderr, "--port N" in done.stderr) == (7, True, True), (
+        done.stderr
+    )
 
 
 def test_8_the_gate_failed(project: Project) -> None:
@@ -154,7 +163,9 @@ def test_10_differs(project: Project) -> None:
 
 
 @pytest.mark.parametrize(("sent", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_130_interrupted_releases_the_lock_and_keeps_the_journal(project: Project, sent: signal.Signals, code: int) -> None:
+def test_130_interrupted_releases_the_lock_and_keeps_the_journal(
+    project: Project, sent: signal.Signals, code: int
+) -> None:
     # The gate of this model waits for a sample that takes a minute: time to interrupt.
     slow = "import time, mlem.api, sys\nstart = time.time()\n"
     slow += "def f(x: float) -> float:\n    import os, time\n    time.sleep(60 if os.environ.get('SLOW') else 0)\n    return x\n"
@@ -168,7 +179,12 @@ def test_130_interrupted_releases_the_lock_and_keeps_the_journal(project: Projec
         stdout=subprocess.PIPE,
         text=True,
     )
-    until(lambda: (project.folder / "app.mlem.state").exists() and "process:" in (project.folder / "app.mlem.state").read_text())
+    until(
+        lambda: (
+            (project.folder / "app.mlem.state").exists()
+            and "process:" in (project.folder / "app.mlem.state").read_text()
+        )
+    )
     process.send_signal(sent)
     _, stderr = process.communicate(timeout=30)
     assert process.returncode == code, stderr
@@ -209,7 +225,11 @@ def test_a_state_file_of_garbage_is_left_alone(project: Project) -> None:
     path.write_bytes(b"garbage: [")
     for command in (["status", "app"], ["run", "--load", "app"], ["remove", "app"], ["plan", "app"]):
         done = project.mlem("deployment", *command)
-        assert (done.returncode, "the state can't be read" in done.stderr, NO_TRACEBACK in done.stderr) == (2, True, False), done.stderr
+        assert (done.returncode, "the state can't be read" in done.stderr, NO_TRACEBACK in done.stderr) == (
+            2,
+            True,
+            False,
+        ), done.stderr
     assert path.read_bytes() == b"garbage: ["
     path.write_bytes(good)
 
@@ -231,4 +251,6 @@ def test_a_read_only_folder_is_told(project: Project) -> None:
 def test_an_unreadable_declaration_is_told(project: Project) -> None:
     (project.folder / "app.mlem").mkdir()
     done = project.mlem("deployment", "status", "app")
-    assert (done.returncode, "Is a directory" in done.stderr, NO_TRACEBACK in done.stderr) == (2, True, False), done.stderr
+    assert (done.returncode, "Is a directory" in done.stderr, NO_TRACEBACK in done.stderr) == (2, True, False), (
+        done.stderr
+    )

@@ -1,4 +1,7 @@
-"""A checkout without what Git LFS or DVC keeps: each file that is needed says how it is fetched, and nothing is left behind."""
+"""A checkout without what Git LFS or DVC keeps.
+
+Each file that is needed says how it is fetched, and nothing is left behind.
+"""
 
 from __future__ import annotations
 
@@ -8,9 +11,8 @@ import pytest
 
 from mlem.testing import Project
 
-POINTER = (
-    "version https://git-lfs.github.com/spec/v1\noid sha256:4d7a214614ab2935c943f9e0ff69d22eadbb8f32b1258daaa5e2ca24d17e2393\nsize 12345\n"
-)
+DIGEST = "4d7a214614ab2935c943f9e0ff69d22eadbb8f32b1258daaa5e2ca24d17e2393"
+POINTER = f"version https://git-lfs.github.com/spec/v1\noid sha256:{DIGEST}\nsize 12345\n"
 PULL = "git lfs pull"
 
 

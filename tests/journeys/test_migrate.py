@@ -121,7 +121,10 @@ def test_a_dry_run_says_everything_and_changes_nothing(old: Project) -> None:
     done = old.mlem("migrate", "--dry-run")
     assert content(old) == before
     assert done.returncode == 0, done.stdout
-    for words in ("dc.mlem: deployment docker_container, to be rewritten", "h2.mlem.state: state heroku, to be taken over: the app my-app"):
+    for words in (
+        "dc.mlem: deployment docker_container, to be rewritten",
+        "h2.mlem.state: state heroku, to be taken over: the app my-app",
+    ):
         assert words in done.stdout
 
 
@@ -136,7 +139,9 @@ def test_a_whole_project_is_migrated_file_by_file(old: Project) -> None:
         "staging.mlem": "rewritten",
         "x.csv.mlem": "read as it is",
     }
-    assert (done.returncode, files["h2.mlem.state"]["error"]["code"]) == (6, "no-api-key"), "the platform has to be asked"
+    assert (done.returncode, files["h2.mlem.state"]["error"]["code"]) == (6, "no-api-key"), (
+        "the platform has to be asked"
+    )
     assert read(old, "dc.mlem") == {
         "container_name": "myc",
         "env": {"object_type": "env", "type": "docker"},
@@ -162,7 +167,10 @@ def test_a_whole_project_is_migrated_file_by_file(old: Project) -> None:
     assert "canary" not in done.stdout + done.stderr
     for name in ("h2.mlem", "h2.mlem.state", "sm.mlem", "x.csv.mlem"):
         assert (old.folder / name).read_text() == FILES[name], "what waits, and what is of both versions"
-    assert {file["path"] for file in json.loads(old.mlem("migrate", "--output", "json").stdout)["files"]} == {"h2.mlem.state", "x.csv.mlem"}
+    assert {file["path"] for file in json.loads(old.mlem("migrate", "--output", "json").stdout)["files"]} == {
+        "h2.mlem.state",
+        "x.csv.mlem",
+    }
 
 
 def test_one_object_is_migrated_alone(old: Project) -> None:
@@ -175,7 +183,11 @@ def test_one_object_is_migrated_alone(old: Project) -> None:
 def test_every_command_that_meets_a_state_of_0_4_says_what_to_do(old: Project, command: str) -> None:
     Project.make(old.folder).save("x", 2.0)
     done = old.mlem("deployment", *command.split(), "h2")
-    assert (done.returncode, "error[of-mlem-0-4]" in done.stderr, "hint: mlem migrate" in done.stderr) == (2, True, True), done.stderr
+    assert (done.returncode, "error[of-mlem-0-4]" in done.stderr, "hint: mlem migrate" in done.stderr) == (
+        2,
+        True,
+        True,
+    ), done.stderr
     assert "backup" not in done.stderr
 
 
@@ -184,7 +196,11 @@ def test_every_command_that_meets_a_declaration_of_0_4_says_what_to_do(old: Proj
     (old.folder / "k.mlem").write_text("namespace: ml\nobject_type: deployment\ntype: kubernetes\n")
     for name, code in (("app", "of-mlem-0-4"), ("sm", "of-mlem-0-4"), ("k", "unknown-type")):
         done = old.mlem("deployment", "status", name)
-        assert (f"error[{code}]" in done.stderr, "mlem migrate" in done.stderr, "canary" in done.stderr) == (True, True, False), done.stderr
+        assert (f"error[{code}]" in done.stderr, "mlem migrate" in done.stderr, "canary" in done.stderr) == (
+            True,
+            True,
+            False,
+        ), done.stderr
     (old.folder / ".mlem.yaml").write_text("pandas:\n  default_format: csv\n")
     done = old.mlem("deployment", "status", "dc")
     assert (done.returncode, "mlem migrate" in done.stderr) == (2, True), done.stderr

@@ -32,7 +32,9 @@ def deployed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Projec
 
 def shell(project: Project, command: str) -> subprocess.CompletedProcess[str]:
     words = command.replace("mlem ", f"{MLEM} ")
-    return subprocess.run(["bash", "-c", words], cwd=project.folder, capture_output=True, text=True, timeout=120, check=False)
+    return subprocess.run(
+        ["bash", "-c", words], cwd=project.folder, capture_output=True, text=True, timeout=120, check=False
+    )
 
 
 def served(project: Project) -> list[float]:
@@ -48,7 +50,9 @@ def test_a_run_whose_progress_nobody_reads_is_done_whole(deployed: Project) -> N
     done = shell(deployed, "mlem deployment run local app --model triple 2>&1 | true; echo ${PIPESTATUS[0]}")
     assert (done.stdout, served(deployed)) == ("0\n", [3.0, 6.0, 9.0])
     assert [release.number for release in deployed.handle("app").releases()] == [2, 1]
-    done = shell(deployed, "mlem deployment run local app --model wrong 2>&1 | head -1 >/dev/null; echo ${PIPESTATUS[0]}")
+    done = shell(
+        deployed, "mlem deployment run local app --model wrong 2>&1 | head -1 >/dev/null; echo ${PIPESTATUS[0]}"
+    )
     assert (done.stdout, served(deployed)) == ("8\n", [3.0, 6.0, 9.0])
     done = shell(deployed, "mlem deployment remove app 2>&1 | true; echo ${PIPESTATUS[0]}")
     assert (done.stdout, deployed.handle("app").status().phase) == ("0\n", Phase.NOT_DEPLOYED)
@@ -71,7 +75,10 @@ def test_an_exit_code_stays_when_nobody_reads(deployed: Project, end: str) -> No
 
 def test_a_result_that_can_not_be_written_is_told(deployed: Project) -> None:
     done = shell(deployed, "mlem deployment list --output json >/dev/full")
-    assert (done.returncode, "error[output-lost]: the result can't be written: No space left on device" in done.stderr) == (7, True)
+    assert (
+        done.returncode,
+        "error[output-lost]: the result can't be written: No space left on device" in done.stderr,
+    ) == (7, True)
 
 
 def test_a_log_may_be_read_in_part(deployed: Project) -> None:
@@ -130,5 +137,9 @@ def test_a_terminal_without_colours_or_all_signs_is_respected(tmp_path: Path) ->
     asked = ["script", "-qec", f"{MLEM} deployment status nothing", "/dev/null"]
     for variable, coloured in (({}, True), ({"NO_COLOR": "1"}, False)):
         environment = {**os.environ, **variable}
-        done = subprocess.run(asked, cwd=project.folder, env=environment, capture_output=True, text=True, timeout=60, check=False)
-        assert (done.returncode, "error[not-found]" in done.stdout, "\x1b[31m" in done.stdout) == (3, True, coloured), done.stdout
+        done = subprocess.run(
+            asked, cwd=project.folder, env=environment, capture_output=True, text=True, timeout=60, check=False
+        )
+        assert (done.returncode, "error[not-found]" in done.stdout, "\x1b[31m" in done.stdout) == (3, True, coloured), (
+            done.stdout
+        )

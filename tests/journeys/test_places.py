@@ -14,7 +14,13 @@ import yaml
 
 from mlem.testing import Project
 
-NOBODY = ("unshare", "--user", "--map-user=54321", "env", *(f"-u{name}" for name in ("HOME", "USER", "LOGNAME", "XDG_STATE_HOME")))
+NOBODY = (
+    "unshare",
+    "--user",
+    "--map-user=54321",
+    "env",
+    *(f"-u{name}" for name in ("HOME", "USER", "LOGNAME", "XDG_STATE_HOME")),
+)
 
 
 @pytest.fixture
@@ -42,7 +48,16 @@ def test_what_is_typed_in_a_folder_is_meant_there(numbers: Project) -> None:
     inner.folder.mkdir()
     assert inner.mlem("declare", "env", "docker", "prod", "--cert_path", "certs").returncode == 0
     typed = ["--model", "../double", "--env", "prod", "--ca_file", "ca.pem"]
-    typed += ["--volumes", "./data:/data:ro", "--volumes", "named:/cache", "--volumes", "/srv:/srv", "--volumes", "..:/up"]
+    typed += [
+        "--volumes",
+        "./data:/data:ro",
+        "--volumes",
+        "named:/cache",
+        "--volumes",
+        "/srv:/srv",
+        "--volumes",
+        "..:/up",
+    ]
     done = inner.mlem("declare", "deployment", "docker", "../apps/app", *typed)
     assert done.returncode == 0, done.stderr
     declared = yaml.safe_load((numbers.folder / "apps" / "app.mlem").read_text())
@@ -50,7 +65,16 @@ def test_what_is_typed_in_a_folder_is_meant_there(numbers: Project) -> None:
     assert declared["volumes"] == ["../inner/data:/data:ro", "named:/cache", "/srv:/srv", "..:/up"]
     assert yaml.safe_load((inner.folder / "prod.mlem").read_text())["cert_path"] == "certs"
     done = inner.mlem(
-        "declare", "deployment", "docker", "../app", "--model", "../double", "--env.cert_path", "certs", "--volumes", "./data:/data"
+        "declare",
+        "deployment",
+        "docker",
+        "../app",
+        "--model",
+        "../double",
+        "--env.cert_path",
+        "certs",
+        "--volumes",
+        "./data:/data",
     )
     assert done.returncode == 0, done.stderr
     declared = yaml.safe_load((numbers.folder / "app.mlem").read_text())
@@ -71,9 +95,19 @@ def test_without_a_home_and_a_name_of_the_user(numbers: Project, lacking: Callab
         lacking("another user takes root and unshare")
     nobody = replace(numbers, prefix=NOBODY)
     refused = nobody.run("local", "app", "double")
-    assert (refused.returncode, "error[no-home]" in refused.stderr, "--env.folder" in refused.stderr) == (2, True, True), refused.stderr
+    assert (refused.returncode, "error[no-home]" in refused.stderr, "--env.folder" in refused.stderr) == (
+        2,
+        True,
+        True,
+    ), refused.stderr
     done = nobody.run("local", "app", "double", {"env.folder": "out"})
     assert done.returncode == 0, done.stderr
-    for command in (["deployment", "status", "app"], ["deployment", "list"], ["types"], ["doctor"], ["deployment", "remove", "app"]):
+    for command in (
+        ["deployment", "status", "app"],
+        ["deployment", "list"],
+        ["types"],
+        ["doctor"],
+        ["deployment", "remove", "app"],
+    ):
         done = nobody.mlem(*command)
         assert (done.returncode, done.stderr.count("Traceback")) == (0, 0), (command, done.stderr)

@@ -1,4 +1,7 @@
-"""Plugins of strangers can't harm one another, nor us: installed distributions, and the command line as a user runs it."""
+"""Plugins of strangers can't harm one another, nor us.
+
+Installed distributions, and the command line as a user runs it.
+"""
 
 from __future__ import annotations
 
@@ -32,7 +35,9 @@ AT_IMPORT = {
 }
 """What a plugin's module may be, and how its problem begins."""
 
-ENV = "from mlem import Env\n    from pydantic import Field\n    from typing import ClassVar\n    class E(Env):\n        "
+ENV = (
+    "from mlem import Env\n    from pydantic import Field\n    from typing import ClassVar\n    class E(Env):\n        "
+)
 IN_HOOK = {
     "raise SystemExit('bye')": "SystemExit: bye",
     "raise BaseException": "BaseException",
@@ -92,7 +97,9 @@ def expect_broken(site: Plants, expected: dict[str, str]) -> None:
     problems = {row["distribution"]: row["problem"] for row in site.project.json("plugins") if row["problem"]}
     assert {name: problem[: len(expected.get(name, ""))] for name, problem in problems.items()} == expected
     types = site.project.mlem("types", "--output", "json")
-    assert (types.returncode, {"good", "local", "docker"} <= {*json.loads(types.stdout)["env"]}) == (0, True), types.stderr
+    assert (types.returncode, {"good", "local", "docker"} <= {*json.loads(types.stdout)["env"]}) == (0, True), (
+        types.stderr
+    )
     assert "good_app" in site.project.mlem("types", "deployment").stdout.splitlines()
     doctor = site.project.mlem("doctor")
     assert (doctor.returncode, [name for name in expected if f"of {name}: " not in doctor.stdout]) == (3, [])
@@ -107,7 +114,9 @@ def expect_broken(site: Plants, expected: dict[str, str]) -> None:
 def test_a_plugin_that_fails_at_import_is_one_broken_plugin(site: Plants) -> None:
     for number, source in enumerate(AT_IMPORT):
         site.install(f"mlem-provider-bad{number}", source)
-    expect_broken(site, {f"mlem-provider-bad{number} 1.0": problem for number, problem in enumerate(AT_IMPORT.values())})
+    expect_broken(
+        site, {f"mlem-provider-bad{number} 1.0": problem for number, problem in enumerate(AT_IMPORT.values())}
+    )
 
 
 def test_a_hook_that_gives_what_it_should_not_is_one_broken_plugin(site: Plants) -> None:
@@ -176,9 +185,15 @@ def test_what_a_provider_prints_in_a_run_goes_to_stderr(site: Plants) -> None:
     site.install("mlem-provider-loud", PLUGIN, things=loud)
     site.project.mlem("declare", "deployment", "loud", "app", "--model", "double")
     plan = site.project.mlem("deployment", "plan", "app", "--output", "json")
-    assert (plan.returncode, json.loads(plan.stdout) is not None, "printed in wanted" in plan.stderr) == (0, True, True), plan.stderr
+    assert (plan.returncode, json.loads(plan.stdout) is not None, "printed in wanted" in plan.stderr) == (
+        0,
+        True,
+        True,
+    ), plan.stderr
     run = site.project.mlem("deployment", "run", "--load", "app", "--output", "json")
-    assert (json.loads(run.stdout)["error"]["code"], "printed in apply" in run.stderr) == ("gate-failed", True), run.stderr
+    assert (json.loads(run.stdout)["error"]["code"], "printed in apply" in run.stderr) == ("gate-failed", True), (
+        run.stderr
+    )
     status = site.project.mlem("deployment", "status", "app", "--output", "json")
     assert (json.loads(status.stdout)["status"], "printed in status" in status.stderr) == ("crashed", True)
 
@@ -198,7 +213,9 @@ def test_a_validator_that_raises_is_the_plugins_fault(site: Plants, how: str) ->
     ).replace("TYPE", "thing")
     site.install("mlem-provider-thing", PLUGIN, things=things)
     done = site.project.mlem("declare", "env", "thing", "t", "--port", "5")
-    assert (done.returncode, 'error[plugin-failed]: env type "thing" failed in ' in done.stderr) == (3, True), done.stderr
+    assert (done.returncode, 'error[plugin-failed]: env type "thing" failed in ' in done.stderr) == (3, True), (
+        done.stderr
+    )
     assert not (site.project.folder / "t.mlem").exists()
 
 
@@ -278,7 +295,11 @@ def test_ours_are_switched_off_by_name_but_for_the_core(site: Plants) -> None:
     found = site.project.json("types")
     assert ("docker" in found["env"], "local" in found["state_manager"]) == (False, True)
     done = site.project.mlem("declare", "env", "docker", "d")
-    assert (done.returncode, "is switched off" in done.stderr, "MLEM_DISABLE_PLUGINS" in done.stderr) == (3, True, True), done.stderr
+    assert (done.returncode, "is switched off" in done.stderr, "MLEM_DISABLE_PLUGINS" in done.stderr) == (
+        3,
+        True,
+        True,
+    ), done.stderr
 
 
 THIEF = PROVIDER.replace('= "TYPE_app"', '= "local_process"').replace('= "TYPE"', '= "docker"')
@@ -309,7 +330,9 @@ def test_a_word_of_ours_that_is_not_installed_is_nobody_elses(site: Plants) -> N
 
 def test_a_type_is_chosen_by_its_distribution(site: Plants) -> None:
     site.install("mlem-provider-thief", PLUGIN, things=THIEF, name="loc")
-    declared = site.project.mlem("declare", "deployment", "mlem-provider-thief:local_process", "app", "--model", "double", "--fails", "x")
+    declared = site.project.mlem(
+        "declare", "deployment", "mlem-provider-thief:local_process", "app", "--model", "double", "--fails", "x"
+    )
     assert declared.returncode == 0, declared.stderr
     content = yaml.safe_load((site.project.folder / "app.mlem").read_text())
     assert (content["type"], content["made_by"]) == ("local_process", "mlem-provider-thief 1.0")
@@ -326,9 +349,15 @@ def test_a_word_of_two_strangers_is_neithers(site: Plants) -> None:
     assert (done.returncode, "mlem-provider-one 1.0 and mlem-provider-two 1.0" in done.stderr) == (3, True), done.stderr
     assert site.project.json("types")["env"][-2:] == ["mlem-provider-one:thing", "mlem-provider-two:thing"]
     doctor = site.project.mlem("doctor")
-    assert (doctor.returncode, 'env type "thing" is of mlem-provider-one 1.0 and mlem-provider-two 1.0' in doctor.stdout) == (3, True)
+    assert (
+        doctor.returncode,
+        'env type "thing" is of mlem-provider-one 1.0 and mlem-provider-two 1.0' in doctor.stdout,
+    ) == (3, True)
     chosen = site.project.mlem("declare", "env", "mlem-provider-two:thing", "t")
-    assert (chosen.returncode, yaml.safe_load((site.project.folder / "t.mlem").read_text())["made_by"]) == (0, "mlem-provider-two 1.0")
+    assert (chosen.returncode, yaml.safe_load((site.project.folder / "t.mlem").read_text())["made_by"]) == (
+        0,
+        "mlem-provider-two 1.0",
+    )
     deployed = site.project.mlem("declare", "deployment", "app", "--env", "t", "--model", "double")
     assert deployed.returncode == 0, deployed.stderr
     assert yaml.safe_load((site.project.folder / "app.mlem").read_text())["made_by"] == "mlem-provider-two 1.0"
@@ -372,7 +401,9 @@ def test_our_own_declarations_need_no_maker(site: Plants) -> None:
 
 
 def test_a_distribution_with_odd_metadata_is_one_broken_plugin(site: Plants) -> None:
-    folder = site.folder / "mlem_odd-2.dist-info"  # without a file METADATA, and with an entry point that names no module
+    folder = (
+        site.folder / "mlem_odd-2.dist-info"
+    )  # without a file METADATA, and with an entry point that names no module
     folder.mkdir()
     (folder / "entry_points.txt").write_text("[mlem]\nodd = not an : entry\n")
     rows = site.project.json("plugins")
@@ -394,7 +425,9 @@ def mlem_model_types():
     return [Picky]
 """
     site.install("mlem-provider-picky", HEAD + body)
-    done = site.project.python("-c", "import mlem.api; print(mlem.api.save(lambda x: x, 'm', sample_data=[1.0]).model_type)")
+    done = site.project.python(
+        "-c", "import mlem.api; print(mlem.api.save(lambda x: x, 'm', sample_data=[1.0]).model_type)"
+    )
     assert (done.returncode, done.stdout) == (0, "callable\n"), done.stderr
     assert 'model type "picky" of mlem-provider-picky 1.0 is passed over: matches raised AttributeError' in done.stderr
 
@@ -418,9 +451,11 @@ def test_what_a_provider_raises_afterwards_is_told_with_where_and_whose(site: Pl
     command = {"logs": ["logs"], "client": ["apply"], "status": ["status"], "remove": ["remove"]}[fails]
     given = ["[1.0]"] if fails == "client" else []
     done = site.project.mlem("deployment", *command, "app", *given)
-    assert (done.returncode, "error[plugin-failed]" in done.stderr, f"failed in {fails}: KeyError" in done.stderr) == (3, True, True), (
-        done.stderr
-    )
+    assert (done.returncode, "error[plugin-failed]" in done.stderr, f"failed in {fails}: KeyError" in done.stderr) == (
+        3,
+        True,
+        True,
+    ), done.stderr
     assert (f"({GOOD} 1.0)" in done.stderr, "Traceback" in done.stderr) == (True, False), done.stderr
 
 
@@ -445,14 +480,18 @@ def test_the_traceback_comes_when_it_is_asked_for(site: Plants, way: str) -> Non
         site.project.environment["MLEM_TRACEBACK"] = "1"  # type: ignore[index]  # the fixture made a dict
     given = ["--traceback", *command] if way == "before" else [*command, "--traceback"] if way == "after" else command
     done = site.project.mlem(*given)
-    assert (done.returncode, "things.py" in done.stderr, "KeyError: 'port'" in done.stderr) == (3, True, True), done.stderr
+    assert (done.returncode, "things.py" in done.stderr, "KeyError: 'port'" in done.stderr) == (3, True, True), (
+        done.stderr
+    )
     assert "error[plugin-failed]" in done.stderr.splitlines()[-2]
 
 
 def test_a_plugins_own_traceback_is_shown_with_the_plugins(site: Plants) -> None:
     site.install("mlem-provider-bad", "def deep():\n    raise RuntimeError('down there')\ndeep()\n")
     done = site.project.mlem("plugins", "--traceback")
-    assert (done.returncode, "in deep" in done.stderr, "RuntimeError: down there" in done.stderr) == (0, True, True), done.stderr
+    assert (done.returncode, "in deep" in done.stderr, "RuntimeError: down there" in done.stderr) == (0, True, True), (
+        done.stderr
+    )
 
 
 def test_four_threads_use_the_registry_first_at_once(site: Plants) -> None:

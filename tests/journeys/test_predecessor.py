@@ -1,4 +1,7 @@
-"""MLEM 0.4's distribution `mlem` in one environment with ours: it is noticed, and the two commands that are named end well."""
+"""MLEM 0.4's distribution `mlem` in one environment with ours.
+
+It is noticed, and the two commands that are named end well.
+"""
 
 from __future__ import annotations
 
@@ -36,12 +39,25 @@ class Environment:
 
     def run(self, *words: str | Path, shell: bool = False) -> subprocess.CompletedProcess[str]:
         """Run a command of the environment."""
-        variables = {name: value for name, value in os.environ.items() if not name.startswith(("PIP_", "MLEM_", "PYTHONPATH"))}
-        variables |= {"PATH": f"{self.folder / 'bin'}:{os.environ['PATH']}", "PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(self.wheels)}
+        variables = {
+            name: value for name, value in os.environ.items() if not name.startswith(("PIP_", "MLEM_", "PYTHONPATH"))
+        }
+        variables |= {
+            "PATH": f"{self.folder / 'bin'}:{os.environ['PATH']}",
+            "PIP_NO_INDEX": "1",
+            "PIP_FIND_LINKS": str(self.wheels),
+        }
         variables |= {"XDG_STATE_HOME": str(self.folder / "state"), "NO_COLOR": "1"}
         command = str(words[0]) if shell else [str(self.folder / "bin" / words[0]), *map(str, words[1:])]
         return subprocess.run(
-            command, shell=shell, env=variables, cwd=self.project, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
+            command,
+            shell=shell,
+            env=variables,
+            cwd=self.project,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
         )
 
     def pip(self, *words: str | Path) -> None:
@@ -56,7 +72,10 @@ class Environment:
 
     def checked(self) -> dict[str, bool]:
         """Return what ``mlem doctor`` says of each of its checks."""
-        return {row["check"]: row["ok"] for row in json.loads(self.run("mlem", "doctor", "--output", "json").stdout)["checks"]}
+        return {
+            row["check"]: row["ok"]
+            for row in json.loads(self.run("mlem", "doctor", "--output", "json").stdout)["checks"]
+        }
 
 
 @pytest.fixture(scope="module")
@@ -72,12 +91,16 @@ def wheels(builder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The wheels of ours, and the real one of MLEM 0.4."""
     folder = tmp_path_factory.mktemp("wheels")
     pip = [builder, "-m", "pip", "--disable-pip-version-check"]
-    done = subprocess.run([*pip, "download", "-q", "--no-deps", "-d", folder, OLD], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [*pip, "download", "-q", "--no-deps", "-d", folder, OLD], capture_output=True, text=True, check=False
+    )
     if done.returncode and os.environ.get("CI") != "true":
         pytest.skip(f"{OLD} can't be had: {done.stderr[-200:]}")
     assert done.returncode == 0, done.stderr
     packages = [ROOT / "packages" / name for name in OURS]
-    done = subprocess.run([*pip, "wheel", "-q", "--no-deps", "-w", folder, *packages], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [*pip, "wheel", "-q", "--no-deps", "-w", folder, *packages], capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0, done.stderr
     return folder
 
@@ -85,7 +108,10 @@ def wheels(builder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def environment(builder: Path, wheels: Path, plain: Project, tmp_path: Path) -> Environment:
     """An environment with the dependencies of this one, and nothing of ours."""
-    folder, libraries = tmp_path / "environment", tmp_path / "libraries" / "site-packages"  # where libraries are expected
+    folder, libraries = (
+        tmp_path / "environment",
+        tmp_path / "libraries" / "site-packages",
+    )  # where libraries are expected
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", folder], check=True)
     libraries.mkdir(parents=True)
     for path in Path(sysconfig.get_path("purelib")).iterdir():
@@ -93,7 +119,10 @@ def environment(builder: Path, wheels: Path, plain: Project, tmp_path: Path) -> 
             (libraries / path.name).symlink_to(path)
     python = folder / "bin" / "python"
     found = subprocess.run(
-        [python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))"], capture_output=True, text=True, check=True
+        [python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))"],
+        capture_output=True,
+        text=True,
+        check=True,
     )
     Path(found.stdout.strip(), "libraries.pth").write_text(f"{libraries}\n")
     pip = folder / "bin" / "pip"
@@ -115,7 +144,12 @@ def test_over_the_predecessor_everything_works_and_it_is_said(environment: Envir
     assert (done.returncode, done.stdout.startswith("mlem 0.5")) == (0, True)
     assert done.stderr.count("\n") == 1
     assert done.stderr.startswith("warning: mlem 0.4.14, the predecessor, is installed too"), done.stderr
-    for command in ("plugins", "deployment run local app --model double", "deployment status app", "deployment remove app"):
+    for command in (
+        "plugins",
+        "deployment run local app --model double",
+        "deployment status app",
+        "deployment remove app",
+    ):
         done = environment.run("mlem", *command.split())
         assert done.returncode == 0, done.stderr
     assert environment.checked() == {"installation": False, "settings": True, "plugins": True, "state store": True}

@@ -38,7 +38,9 @@ def test_the_first_page_works_as_typed(readme_tool: ModuleType, tmp_path: Path) 
         if isinstance(item, readme_tool.File):
             (tmp_path / item.name).write_text(item.text)
             continue
-        done = subprocess.run(["bash", "-c", item.line], cwd=tmp_path, env=env, capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            ["bash", "-c", item.line], cwd=tmp_path, env=env, capture_output=True, text=True, check=False
+        )
         assert done.returncode == 0, f"{item.line}\n{done.stdout}{done.stderr}"
         commands.append(item.line)
         outputs[item.line] = done.stdout

@@ -1,4 +1,7 @@
-"""Deployments whose state is on S3, with real commands: at the same time, killed, and without secrets in what they write."""
+"""Deployments whose state is on S3, with real commands.
+
+At the same time, killed, and without secrets in what they write.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +25,11 @@ CANARY = "canary-7e41d0"
 def shared(project: Project, seaweedfs: Any, monkeypatch: pytest.MonkeyPatch) -> Project:
     for key, value in seaweedfs.environment.items():
         monkeypatch.setenv(key, value)
-    for key, value in {"endpoint_url": seaweedfs.url, "ttl_s": "3", "uri": f"s3://states/{os.urandom(4).hex()}"}.items():
+    for key, value in {
+        "endpoint_url": seaweedfs.url,
+        "ttl_s": "3",
+        "uri": f"s3://states/{os.urandom(4).hex()}",
+    }.items():
         done = project.mlem("config", "set", f"core.state.{key}", value)
         assert done.returncode == 0, done.stderr
     return project
@@ -114,13 +121,17 @@ def begin_slowly(project: Project, seconds: float, *arguments: str) -> subproces
     return subprocess.Popen(command, cwd=project.folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
-def test_of_two_commands_at_once_one_deploys_and_the_other_waits_or_gives_up_with_the_holders_name(shared: Project) -> None:
+def test_of_two_commands_at_once_one_deploys_and_the_other_waits_or_gives_up_with_the_holders_name(
+    shared: Project,
+) -> None:
     assert shared.mlem("declare", "deployment", "local", "app", "--model", "iris").returncode == 0
     first = begin_slowly(shared, 8, "run", "--load", "app")
     found = await_holder(shared, first)
     assert (found["operation"], found["pid"]) == ("run", first.pid)
     hurried = shared.mlem("deployment", "run", "--load", "app", "--lock-timeout", "0.5")
-    assert (hurried.returncode, found["holder"] in hurried.stderr, found["id"] in hurried.stderr) == (5, True, True), hurried.stderr
+    assert (hurried.returncode, found["holder"] in hurried.stderr, found["id"] in hurried.stderr) == (5, True, True), (
+        hurried.stderr
+    )
     patient = begin(shared, "run", "--load", "app", "--lock-timeout", "120")
     outputs = [one.communicate(timeout=180) for one in (first, patient)]
     assert [first.returncode, patient.returncode] == [0, 0], outputs
@@ -195,7 +206,10 @@ def test_a_state_moves_to_s3_while_its_deployment_runs_and_nothing_secret_is_wri
     import boto3
 
     client = boto3.client("s3", endpoint_url=seaweedfs.url)
-    keys = [item["Key"] for item in client.list_objects_v2(Bucket="states", Prefix=uri.removeprefix("s3://states/"))["Contents"]]
+    keys = [
+        item["Key"]
+        for item in client.list_objects_v2(Bucket="states", Prefix=uri.removeprefix("s3://states/"))["Contents"]
+    ]
     assert [key.partition("/")[2] for key in keys] == [".mlem.state/app.mlem.state"]
     written = [client.get_object(Bucket="states", Key=key)["Body"].read() for key in keys]
     written += [path.read_bytes() for path in project.folder.rglob("*") if path.is_file()]

@@ -26,12 +26,17 @@ def one_at_a_time(tmp_path_factory: pytest.TempPathFactory) -> FileLock:
 
 @pytest.fixture(scope="session")
 def warm(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> None:
-    """An image of a model without packages: while it is there, the layers of all the others' packages stay in the Engine's cache."""
+    """An image of a model without packages.
+
+    While it is there, the layers of all the others' packages stay in the Engine's cache.
+    """
     project = Project.make(tmp_path_factory.mktemp("warm"))
     project.save("double", 2.0)
     builder = registry().get("builder", "docker").from_data({"image_name": CACHE}, "the tests")
     with one_at_a_time(tmp_path_factory):
-        builder.build(api.load_meta("double", str(project.folder)), str(project.folder / "double.mlem"), lambda _line: None)
+        builder.build(
+            api.load_meta("double", str(project.folder)), str(project.folder / "double.mlem"), lambda _line: None
+        )
 
 
 @pytest.fixture(scope="session")

@@ -68,7 +68,12 @@ def old(project: Project, engine: Engine, name: str) -> Iterator[Old]:
     settings = {"command": ["python3", "-c", SERVER], "ports": {"8080/tcp": port}, "auto_remove": True, "detach": True}
     id_ = engine.create("python:3.11-slim", name, settings)
     engine.start(id_, name)
-    declaration = {"container_name": name, "object_type": "deployment", "ports": [f"{port}:8080"], "type": "docker_container"}
+    declaration = {
+        "container_name": name,
+        "object_type": "deployment",
+        "ports": [f"{port}:8080"],
+        "type": "docker_container",
+    }
     found = engine.container(id_)
     assert found is not None
     state = {
@@ -109,7 +114,11 @@ def test_a_state_of_0_4_is_known_as_one_and_left_as_it_is_by_every_other_command
     words = ("status", "plan --model double", "run --model double --load", "remove", "logs", "releases")
     for command in words:
         done = project.mlem("deployment", *command.split(), APP)
-        assert (done.returncode, "error[of-mlem-0-4]" in done.stderr, "mlem migrate" in done.stderr) == (2, True, True), done.stderr
+        assert (done.returncode, "error[of-mlem-0-4]" in done.stderr, "mlem migrate" in done.stderr) == (
+            2,
+            True,
+            True,
+        ), done.stderr
     assert old.state.read_bytes() == before
 
 
@@ -119,7 +128,9 @@ def test_a_container_of_0_4_is_taken_over_and_called_running(project: Project, e
     state = project.handle(APP).state()
     assert state is not None
     assert (status(project), state.records["container"]["id"]) == ("running", old.id)
-    assert yaml.safe_load((project.folder / f"{APP}.mlem").read_text())["model"] == "double", "the model that the state names"
+    assert yaml.safe_load((project.folder / f"{APP}.mlem").read_text())["model"] == "double", (
+        "the model that the state names"
+    )
     done = project.mlem("deployment", "apply", APP, "double.mlem")
     assert (done.returncode, f"mlem deployment run --load {APP}" in done.stderr) != (0, False)
     again = project.mlem("migrate")
@@ -133,7 +144,9 @@ def test_what_was_taken_over_is_removed_by_its_id(project: Project, engine: Engi
     assert (done.returncode, engine.container(old.id), old.state.exists()) == (0, None, False), done.stderr
 
 
-def test_the_next_run_replaces_what_was_taken_over_under_its_name_and_port(project: Project, engine: Engine, old: Old) -> None:
+def test_the_next_run_replaces_what_was_taken_over_under_its_name_and_port(
+    project: Project, engine: Engine, old: Old
+) -> None:
     migrate(project)
     plan = {change["step"]: change["action"] for change in project.json("deployment", "plan", APP)["changes"]}
     assert plan == {"image": "create", "container": "replace"}
@@ -157,7 +170,9 @@ def test_what_was_taken_over_serves_again_when_its_successor_fails(project: Proj
     assert status(project) == "running"
     state = project.handle(APP).state()
     assert state is not None
-    assert (engine.containers(state.lineage), engine.images(f"mlem.lineage={state.lineage}")) == ([], []), "nothing is left of the other"
+    assert (engine.containers(state.lineage), engine.images(f"mlem.lineage={state.lineage}")) == ([], []), (
+        "nothing is left of the other"
+    )
 
 
 def test_a_run_that_is_refused_leaves_what_was_taken_over_alone(project: Project, engine: Engine, old: Old) -> None:
@@ -187,12 +202,18 @@ def test_a_name_and_a_short_id_take_nothing_over(project: Project, engine: Engin
     assert (done.returncode, "expected the 64 hex digits" in done.stdout, old.state.read_bytes()) == (2, True, before)
 
 
-def test_a_container_that_is_not_here_may_be_elsewhere(project: Project, engine: Engine, old: Old, other_engine: str) -> None:
+def test_a_container_that_is_not_here_may_be_elsewhere(
+    project: Project, engine: Engine, old: Old, other_engine: str
+) -> None:
     before = old.state.read_bytes()
     elsewhere = Project(project.folder, {"DOCKER_HOST": other_engine})
     done = elsewhere.mlem("migrate", "--output", "json")
     files = {file["kind"]: file for file in json.loads(done.stdout)["files"]}
-    assert (done.returncode, files["state"]["error"]["code"], old.state.read_bytes()) == (3, "container-not-found", before)
+    assert (done.returncode, files["state"]["error"]["code"], old.state.read_bytes()) == (
+        3,
+        "container-not-found",
+        before,
+    )
     migrate(project)
     assert status(project) == "running", "the same command where it is"
 

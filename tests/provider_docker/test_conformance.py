@@ -59,7 +59,10 @@ class DockerFixtures(DeploymentFixtures):
             ["tag", ours["image"], f"{name}:third"],
             ["run", "-d", "--name", f"{name}-2", *sleep, f"{name}:second", "3600"],
         ]
-        made = [subprocess.run(["docker", *command], check=True, capture_output=True, text=True).stdout.strip() for command in commands]
+        made = [
+            subprocess.run(["docker", *command], check=True, capture_output=True, text=True).stdout.strip()
+            for command in commands
+        ]
         images = [*(f"{name}:{tag}" for tag in ("first", "second", "third")), made[2]]
         try:
             yield (
@@ -73,7 +76,9 @@ class DockerFixtures(DeploymentFixtures):
             subprocess.run(["docker", "rmi", *images], check=True, capture_output=True)
 
     def elsewhere(self, project: Project) -> Project | None:
-        return replace(project, environment={**project.environment, "DOCKER_HOST": self.request.getfixturevalue("other_engine")})
+        return replace(
+            project, environment={**project.environment, "DOCKER_HOST": self.request.getfixturevalue("other_engine")}
+        )
 
     def kill(self, handle: DeploymentHandle) -> None:
         state = handle.state()

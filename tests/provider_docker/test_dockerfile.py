@@ -77,7 +77,9 @@ def test_packages_are_installed_from_where_they_came() -> None:
 
 
 def test_the_dockerfile_chooses_packages_then_installs_them_by_their_hashes_and_has_the_model_last() -> None:
-    recipe = Recipe.of(ImageOptions(mlem_version="0.5.0", pip_arguments=["--prefer-binary"], build_arguments={"A": "1"}), MODEL)
+    recipe = Recipe.of(
+        ImageOptions(mlem_version="0.5.0", pip_arguments=["--prefer-binary"], build_arguments={"A": "1"}), MODEL
+    )
     digest = recipe.requirements_digest
     lines = dockerfile.render(recipe, LABELS).splitlines()
     install = "RUN pip --python /venv/bin/python install --no-cache-dir --disable-pip-version-check --no-input --prefer-binary"
@@ -123,14 +125,20 @@ def test_the_dockerfile_chooses_packages_then_installs_them_by_their_hashes_and_
 
 def test_a_linter_has_nothing_to_say(tmp_path: Path) -> None:
     model = MODEL.model_copy(
-        update={"requirements": (Requirement(module="shop", version="1.0", package_name="shop", url="git+https://host/shop@abc"),)}
+        update={
+            "requirements": (
+                Requirement(module="shop", version="1.0", package_name="shop", url="git+https://host/shop@abc"),
+            )
+        }
     )
     for number, options in enumerate((ImageOptions(), ImageOptions(mlem_version="0.5.0", build_arguments={"A": "1"}))):
         for pinned in (False, True):
             file = tmp_path / f"Dockerfile-{number}-{pinned}"
             file.write_text(dockerfile.render(Recipe.of(options, model), LABELS, pinned=pinned))
             # DL3002: stages that install are root's; the last one is not, as another test shows
-            done = subprocess.run([HADOLINT, "--no-color", "--ignore=DL3002", file], capture_output=True, text=True, check=False)
+            done = subprocess.run(
+                [HADOLINT, "--no-color", "--ignore=DL3002", file], capture_output=True, text=True, check=False
+            )
             assert (done.returncode, done.stdout) == (0, "")
 
 
@@ -147,7 +155,9 @@ def test_a_label_can_hold_any_text() -> None:
 def test_equal_requirements_share_their_layers_whatever_our_code_is() -> None:
     first = Recipe.of(ImageOptions(), MODEL)
     second = replace(first, server="another digest of the installed files")
-    others = [Recipe.of(options, MODEL) for options in (ImageOptions(packages=["boto3"]), ImageOptions(resolution="2026-11"))]
+    others = [
+        Recipe.of(options, MODEL) for options in (ImageOptions(packages=["boto3"]), ImageOptions(resolution="2026-11"))
+    ]
     assert first.requirements_digest == second.requirements_digest
     assert first.requirements_digest not in {other.requirements_digest for other in others}
     assert len({recipe.digest for recipe in (first, second, *others)}) == 4
@@ -168,7 +178,12 @@ def test_values_that_are_passed_on_change_no_recipe(monkeypatch: pytest.MonkeyPa
 
 
 def test_paths_of_this_machine_are_not_passed_on() -> None:
-    environment = {"PIP_FIND_LINKS": "/opt/wheels", "PIP_CERT": "/etc/ca.pem", "PIP_CACHE_DIR": "/c", "PIP_EXTRA_INDEX_URL": "https://x"}
+    environment = {
+        "PIP_FIND_LINKS": "/opt/wheels",
+        "PIP_CERT": "/etc/ca.pem",
+        "PIP_CACHE_DIR": "/c",
+        "PIP_EXTRA_INDEX_URL": "https://x",
+    }
     assert pip_environment(environment) == {"PIP_EXTRA_INDEX_URL": "https://x"}
     assert pip_environment({"PIP_FIND_LINKS": "https://wheels"}) == {"PIP_FIND_LINKS": "https://wheels"}
 
@@ -192,7 +207,15 @@ def test_the_context_has_all_that_the_image_needs(plain: Project, tmp_path: Path
     ca.write_text("certificates")
     _write(plain, tmp_path / "ctx", ImageOptions(ca_file=ca, packages=["boto3"]))
     wheel_names = [f"wheels/{wheel.name}" for wheel in wheels.pack()]
-    files = ["Dockerfile", "ca.pem", "model/model", "model/model.mlem", "requirements.txt", "wheels/hashed.txt", "write_pins.py"]
+    files = [
+        "Dockerfile",
+        "ca.pem",
+        "model/model",
+        "model/model.mlem",
+        "requirements.txt",
+        "wheels/hashed.txt",
+        "write_pins.py",
+    ]
     assert _written(tmp_path / "ctx") == sorted([*files, *wheel_names])
     assert {"boto3", *wheels.needed()} <= set((tmp_path / "ctx" / "requirements.txt").read_text().splitlines())
 
@@ -200,7 +223,9 @@ def test_the_context_has_all_that_the_image_needs(plain: Project, tmp_path: Path
 def test_our_own_packages_are_installed_by_their_hashes(plain: Project, tmp_path: Path) -> None:
     _write(plain, tmp_path / "ctx", ImageOptions())
     hashed = (tmp_path / "ctx" / "wheels" / "hashed.txt").read_text().splitlines()
-    found = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in (tmp_path / "ctx" / "wheels").glob("*.whl")}
+    found = {
+        path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in (tmp_path / "ctx" / "wheels").glob("*.whl")
+    }
     assert len(found) == len(wheels.SERVING)
     assert hashed == [f"/build/wheels/{name} --hash=sha256:{digest}" for name, digest in sorted(found.items())]
 
@@ -304,7 +329,9 @@ def test_whatever_a_recipe_has_each_instruction_stays_one_line(changes: dict[str
         dockerfile.render(replace(Recipe.of(ImageOptions(), MODEL), **changes), LABELS)
 
 
-@pytest.mark.parametrize("line", ["x\n--index-url http://h/simple", "x\\", "--index-url http://h/simple", "-r /etc/passwd"])
+@pytest.mark.parametrize(
+    "line", ["x\n--index-url http://h/simple", "x\\", "--index-url http://h/simple", "-r /etc/passwd"]
+)
 def test_whatever_a_recipe_has_each_package_stays_one_line(plain: Project, tmp_path: Path, line: str) -> None:
     model = api.load_meta("double", str(plain.folder))
     recipe = replace(Recipe.of(ImageOptions(), model), requirements=(line,))

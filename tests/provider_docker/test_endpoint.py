@@ -43,7 +43,9 @@ def test_a_context_brings_its_certificates(tmp_path: Path) -> None:
     config = tmp_path / "elsewhere"
     context(config, "prod", "tcp://prod:2376", tls=True, skip_verify=True)
     folder = config / "contexts" / "tls" / hashlib.sha256(b"prod").hexdigest() / "docker"
-    assert resolve(None, "prod", None, {"DOCKER_CONFIG": str(config)}, tmp_path) == Endpoint("tcp://prod:2376", folder, verify=False)
+    assert resolve(None, "prod", None, {"DOCKER_CONFIG": str(config)}, tmp_path) == Endpoint(
+        "tcp://prod:2376", folder, verify=False
+    )
 
 
 def test_tls_is_asked_for_by_variables_or_by_the_env(tmp_path: Path) -> None:

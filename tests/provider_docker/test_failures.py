@@ -1,4 +1,7 @@
-"""What goes wrong with Engines, images, registries and containers: a clear error, the right exit code, the next step."""
+"""What goes wrong with Engines, images, registries and containers.
+
+A clear error, the right exit code, the next step.
+"""
 
 from __future__ import annotations
 
@@ -59,7 +62,9 @@ os.setgid(65534); os.setuid(65534)
 try: connect(DockerEnv(host="unix://{path}").endpoint())
 except MlemError as error: print(error.exit_code, error.code, error.hint)
 """
-        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, cwd="/", env={"HOME": "/"})
+        done = subprocess.run(
+            [sys.executable, "-c", code], capture_output=True, text=True, check=False, cwd="/", env={"HOME": "/"}
+        )
     finally:
         listener.close()
         path.unlink()
@@ -99,7 +104,9 @@ def test_a_base_image_that_is_not_there(project: Project, name: str) -> None:
 
 
 def test_a_base_image_with_another_python(project: Project, name: str) -> None:
-    code, error, said = failure(project, "--container_name", name, "--python_version", "3.12", "--base_image", "python:3.11-slim")
+    code, error, said = failure(
+        project, "--container_name", name, "--python_version", "3.12", "--base_image", "python:3.11-slim"
+    )
     assert (code, error) == (4, "versions-differ"), said
     assert "saved with 3.11, the image gets 3.12" in said
 

@@ -28,7 +28,10 @@ DISK_MIB = 400
 
 @pytest.fixture
 def full(engine: Engine, tmp_path: Path) -> Iterator[str]:
-    """A second Engine, real, with the base image and next to no space; in a network of its own, so that it leaves ours alone."""
+    """A second Engine, real, with the base image and next to no space.
+
+    In a network of its own, so that it leaves ours alone.
+    """
     if os.geteuid() or shutil.which("dockerd", path="/usr/sbin:/usr/bin:/sbin") is None:
         pytest.skip("a second Engine takes root and dockerd")
     # Sockets have short paths, and a test's folder under a second pytest is too deep for those of containerd.
@@ -38,7 +41,16 @@ def full(engine: Engine, tmp_path: Path) -> Iterator[str]:
     subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={DISK_MIB}m", "tmpfs", str(data)], check=True)
     command = [
         *("unshare", "--net", "dockerd", "--data-root", str(data), "--exec-root", str(home / "exec")),
-        *("--pidfile", str(home / "pid"), "--bridge", "none", "--iptables=false", "--ip-masq=false", "--host", f"unix://{path}"),
+        *(
+            "--pidfile",
+            str(home / "pid"),
+            "--bridge",
+            "none",
+            "--iptables=false",
+            "--ip-masq=false",
+            "--host",
+            f"unix://{path}",
+        ),
     ]
     with (tmp_path / "log").open("wb") as log:
         variables = {**os.environ, "PATH": f"{os.environ['PATH']}:/usr/sbin:/sbin"}
@@ -86,11 +98,48 @@ def _certificates(folder: Path) -> Path:
     def openssl(*arguments: str) -> None:
         subprocess.run(["openssl", *arguments], cwd=folder, check=True, capture_output=True)
 
-    openssl("req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=test-ca", "-keyout", "ca.key", "-out", "ca.pem")
+    openssl(
+        "req",
+        "-x509",
+        "-newkey",
+        "rsa:2048",
+        "-nodes",
+        "-days",
+        "2",
+        "-subj",
+        "/CN=test-ca",
+        "-keyout",
+        "ca.key",
+        "-out",
+        "ca.pem",
+    )
     for name, extension in (("server", "subjectAltName=IP:127.0.0.1"), ("client", "extendedKeyUsage=clientAuth")):
         (folder / f"{name}.ext").write_text(extension)
-        openssl("req", "-newkey", "rsa:2048", "-nodes", "-subj", f"/CN={name}", "-keyout", f"{name}.key", "-out", f"{name}.csr")
-        signed = ["-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial", "-days", "2", "-extfile", f"{name}.ext", "-out", f"{name}.pem"]
+        openssl(
+            "req",
+            "-newkey",
+            "rsa:2048",
+            "-nodes",
+            "-subj",
+            f"/CN={name}",
+            "-keyout",
+            f"{name}.key",
+            "-out",
+            f"{name}.csr",
+        )
+        signed = [
+            "-CA",
+            "ca.pem",
+            "-CAkey",
+            "ca.key",
+            "-CAcreateserial",
+            "-days",
+            "2",
+            "-extfile",
+            f"{name}.ext",
+            "-out",
+            f"{name}.pem",
+        ]
         openssl("x509", "-req", "-in", f"{name}.csr", *signed)
     for source, target in (("ca.pem", "ca.pem"), ("client.pem", "cert.pem"), ("client.key", "key.pem")):
         shutil.copyfile(folder / source, client / target)
@@ -154,7 +203,9 @@ def test_who_is_not_certified_is_not_believed(with_tls: str, certificates: Path,
 
 def test_a_full_disk_is_named(full: str, plain: Project) -> None:
     done = plain.run("docker", "app", "double", ["--env.host", full])
-    assert (done.returncode, "error[disk-full]" in done.stderr, "docker system df" in done.stderr) == (7, True, True), done.stderr
+    assert (done.returncode, "error[disk-full]" in done.stderr, "docker system df" in done.stderr) == (7, True, True), (
+        done.stderr
+    )
     assert plain.mlem("deployment", "remove", "app").returncode == 0
 
 
@@ -188,7 +239,9 @@ except MlemError as error:
 
 
 def _connect() -> str:
-    done = subprocess.run([sys.executable, "-W", "ignore", "-c", CONNECT], capture_output=True, text=True, check=True, timeout=60)
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", CONNECT], capture_output=True, text=True, check=True, timeout=60
+    )
     return done.stdout.strip()
 
 

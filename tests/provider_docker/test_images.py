@@ -44,7 +44,9 @@ def built(project: Project, engine: Engine, name: str) -> Iterator[str]:
 
 def inside(engine: Engine, image_name: str, *command: str, user: str | None = None) -> str:
     """Run a command in an image and return what it says."""
-    said = engine._client.containers.run(image_name, list(command[1:]), entrypoint=command[0], remove=True, stderr=True, user=user)
+    said = engine._client.containers.run(
+        image_name, list(command[1:]), entrypoint=command[0], remove=True, stderr=True, user=user
+    )
     return bytes(said).decode()
 
 
@@ -52,7 +54,11 @@ def test_an_image_runs_as_nobody_in_particular_and_has_no_tools(engine: Engine, 
     found = engine.image(built)
     assert found is not None
     config = found["Config"]
-    assert (config["User"], config["Entrypoint"], config["ExposedPorts"]) == ("10001:10001", ["/venv/bin/mlem-server"], {"8080/tcp": {}})
+    assert (config["User"], config["Entrypoint"], config["ExposedPorts"]) == (
+        "10001:10001",
+        ["/venv/bin/mlem-server"],
+        {"8080/tcp": {}},
+    )
     assert "/readyz" in config["Healthcheck"]["Test"][-1]
     assert {key for key in config["Labels"] if key.startswith("mlem.")} == {
         "mlem.builder",
@@ -94,7 +100,18 @@ def test_an_image_has_what_serves_and_nothing_of_what_deploys(engine: Engine, bu
     code = "import importlib.metadata as m; print(*sorted({found.name.lower() for found in m.distributions()}))"
     names = set(inside(engine, built, "/venv/bin/python", "-I", "-c", code).split())
     assert {"mlem-model", "mlem-server"} <= names
-    absent = {"mlem-core", "click", "rich", "pygments", "ruamel.yaml", "urllib3", "requests", "filelock", "psutil", "packaging"}
+    absent = {
+        "mlem-core",
+        "click",
+        "rich",
+        "pygments",
+        "ruamel.yaml",
+        "urllib3",
+        "requests",
+        "filelock",
+        "psutil",
+        "packaging",
+    }
     assert names & absent == set()
     assert found["Size"] - base["Size"] < MOST_OF_OURS_BYTES
 
@@ -120,7 +137,9 @@ def test_an_image_of_somebody_else_keeps_its_name(project: Project, engine: Engi
         engine.remove_image(f"{name}:1")
 
 
-def test_the_folder_makes_the_same_image_as_the_builder(project: Project, engine: Engine, built: str, name: str, tmp_path: Path) -> None:
+def test_the_folder_makes_the_same_image_as_the_builder(
+    project: Project, engine: Engine, built: str, name: str, tmp_path: Path
+) -> None:
     target = tmp_path / "ctx"
     builder = DockerDirBuilder.from_data({"target": str(target)}, "the test")
     builder.build(api.load_meta("double", str(project.folder)), str(project.folder / "double.mlem"), lambda _line: None)
@@ -141,19 +160,28 @@ def test_the_folder_makes_the_same_image_as_the_builder(project: Project, engine
         assert first is not None
         assert second is not None
         # "Image" is the id of the step before, which the model's file modes have part in
-        configs = [{key: value for key, value in found["Config"].items() if key != "Image"} for found in (first, second)]
+        configs = [
+            {key: value for key, value in found["Config"].items() if key != "Image"} for found in (first, second)
+        ]
         assert (configs[0], len(first["RootFS"]["Layers"])) == (configs[1], len(second["RootFS"]["Layers"]))
     finally:
         engine.remove_image(f"{name}:hand")
 
 
 @pytest.mark.parametrize(
-    ("command", "variables", "port"), [(["serve"], {}, 8080), ([], {"PORT": "5678"}, 5678)], ids=["as on SageMaker", "as on Heroku"]
+    ("command", "variables", "port"),
+    [(["serve"], {}, 8080), ([], {"PORT": "5678"}, 5678)],
+    ids=["as on SageMaker", "as on Heroku"],
 )
 def test_one_image_serves_every_platform(
     engine: Engine, built: str, name: str, command: list[str], variables: dict[str, str], port: int
 ) -> None:
-    settings = {"command": command, "environment": variables, "ports": {f"{port}/tcp": ("127.0.0.1", None)}, "user": "34567:34567"}
+    settings = {
+        "command": command,
+        "environment": variables,
+        "ports": {f"{port}/tcp": ("127.0.0.1", None)},
+        "user": "34567:34567",
+    }
     id_ = engine.create(built, f"{name}-run", settings)
     try:
         engine.start(id_, name)
@@ -203,7 +231,16 @@ def test_the_health_check_reports_the_server(project: Project, engine: Engine, b
 
 
 def test_images_go_through_a_registry(project: Project, engine: Engine, name: str, push_registry: str) -> None:
-    options = ["--container_name", name, "--image_name", f"team/{name}", "--image_tag", "live", "--env.registry.host", push_registry]
+    options = [
+        "--container_name",
+        name,
+        "--image_name",
+        f"team/{name}",
+        "--image_tag",
+        "live",
+        "--env.registry.host",
+        push_registry,
+    ]
     assert project.run("docker", APP, "double", options).returncode == 0
     state = project.handle(APP).state()
     assert state is not None
@@ -235,7 +272,12 @@ def test_the_docker_command_builds_the_folder(project: Project, engine: Engine, 
     done = project.mlem("build", "docker_dir", "double", "--target", str(tmp_path / "ctx"))
     assert done.returncode == 0, done.stderr
     try:
-        subprocess.run(["docker", "build", "-q", "-t", f"{name}:cli", str(tmp_path / "ctx")], check=True, capture_output=True, timeout=300)
+        subprocess.run(
+            ["docker", "build", "-q", "-t", f"{name}:cli", str(tmp_path / "ctx")],
+            check=True,
+            capture_output=True,
+            timeout=300,
+        )
         assert engine.image(f"{name}:cli") is not None
     except FileNotFoundError:
         pytest.skip("the docker command is not installed")

@@ -63,13 +63,17 @@ def free_port() -> int:
 @pytest.fixture
 def stranger(engine: Engine, warm: None, name: str) -> Iterator[str]:
     """A running container of somebody else under the name that a test wants."""
-    id_ = engine.create("python:3.11-slim", name, {"command": ["sleep", "600"], "labels": {"com.docker.compose.project": "shop"}})
+    id_ = engine.create(
+        "python:3.11-slim", name, {"command": ["sleep", "600"], "labels": {"com.docker.compose.project": "shop"}}
+    )
     engine.start(id_, name)
     yield id_
     engine.remove_container(id_)
 
 
-def test_a_replacement_on_a_free_port_lets_the_old_one_serve_until_the_gate(project: Project, engine: Engine, name: str) -> None:
+def test_a_replacement_on_a_free_port_lets_the_old_one_serve_until_the_gate(
+    project: Project, engine: Engine, name: str
+) -> None:
     deploy(project, name)
     first = record(project)
     assert answers(project) == [2.0, 4.0, 6.0]
@@ -83,7 +87,9 @@ def test_a_replacement_on_a_free_port_lets_the_old_one_serve_until_the_gate(proj
 def test_a_fixed_port_is_kept_and_the_plan_says_what_it_costs(project: Project, name: str) -> None:
     port = free_port()
     deploy(project, name, "double", "--port", str(port))
-    changes = {change["step"]: change for change in project.json("deployment", "plan", APP, "--model", "triple")["changes"]}
+    changes = {
+        change["step"]: change for change in project.json("deployment", "plan", APP, "--model", "triple")["changes"]
+    }
     start_s = record(project)["start_s"]
     assert changes["container"]["downtime"] == (
         f"about {start_s:.1f} s as at the last start, twice that if the gate fails: port {port} can't be shared; a free port has no gap"
@@ -96,7 +102,9 @@ def test_a_fixed_port_is_kept_and_the_plan_says_what_it_costs(project: Project, 
     assert "when the model was saved" in done.stderr, "the failed container's logs are shown"
 
 
-def test_a_failing_replacement_leaves_the_very_container_that_served(project: Project, engine: Engine, name: str) -> None:
+def test_a_failing_replacement_leaves_the_very_container_that_served(
+    project: Project, engine: Engine, name: str
+) -> None:
     deploy(project, name)
     before = record(project)["id"]
     assert project.run("docker", APP, "wrong").returncode == 8
@@ -172,7 +180,9 @@ def test_every_option_reaches_the_container(project: Project, engine: Engine, na
     assert answers(project) == [2.0, 4.0, 6.0]
 
 
-def test_a_secret_is_passed_and_written_nowhere(project: Project, engine: Engine, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_secret_is_passed_and_written_nowhere(
+    project: Project, engine: Engine, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     canary = "canary-77aa"
     monkeypatch.setenv("SERVICE_TOKEN", canary)
     deploy(project, name, "double", "--pass_environment", "SERVICE_TOKEN")
@@ -183,7 +193,11 @@ def test_a_secret_is_passed_and_written_nowhere(project: Project, engine: Engine
     assert {change.action for change in project.handle(APP).plan()} == {"keep"}
     monkeypatch.setenv("SERVICE_TOKEN", "canary-rotated")
     [rotated] = [change for change in project.handle(APP).plan() if change.action != "keep"]
-    assert (rotated.step, rotated.reason, "canary" in repr(rotated)) == ("container", "the value of SERVICE_TOKEN", False)
+    assert (rotated.step, rotated.reason, "canary" in repr(rotated)) == (
+        "container",
+        "the value of SERVICE_TOKEN",
+        False,
+    )
     deploy(project, name, "double", "--pass_environment", "SERVICE_TOKEN")
     found = engine.container(name)
     assert found is not None
@@ -198,7 +212,9 @@ def test_a_secret_is_passed_and_written_nowhere(project: Project, engine: Engine
 
 
 @pytest.mark.parametrize("deed", ["memory", "restart policy", "network"])
-def test_what_somebody_changes_of_the_container_is_seen_and_put_right(project: Project, engine: Engine, name: str, deed: str) -> None:
+def test_what_somebody_changes_of_the_container_is_seen_and_put_right(
+    project: Project, engine: Engine, name: str, deed: str
+) -> None:
     deploy(project, name, "double", "--memory_mib", "256")
     before = record(project)["id"]
     deeds = {
@@ -220,7 +236,9 @@ def test_what_somebody_changes_of_the_container_is_seen_and_put_right(project: P
     assert len(engine.containers(lineage(project))) == 1
 
 
-def test_a_restart_puts_a_new_container_in_the_place_of_the_one_that_serves(project: Project, engine: Engine, name: str) -> None:
+def test_a_restart_puts_a_new_container_in_the_place_of_the_one_that_serves(
+    project: Project, engine: Engine, name: str
+) -> None:
     port = free_port()
     deploy(project, name, "double", "--port", str(port))
     before = record(project)["id"]
@@ -231,7 +249,9 @@ def test_a_restart_puts_a_new_container_in_the_place_of_the_one_that_serves(proj
     assert len(engine.containers(lineage(project))) == 1
 
 
-def test_what_is_as_it_should_be_and_does_not_answer_is_started_again(project: Project, engine: Engine, name: str) -> None:
+def test_what_is_as_it_should_be_and_does_not_answer_is_started_again(
+    project: Project, engine: Engine, name: str
+) -> None:
     deploy(project, name, "double", "--gate_timeout_s", "5")
     before = record(project)["id"]
     for process in engine._api.top(before)["Processes"]:
@@ -242,7 +262,9 @@ def test_what_is_as_it_should_be_and_does_not_answer_is_started_again(project: P
 
 
 @pytest.mark.parametrize("deed", ["stop", "remove", "restart", "pause", "rename", "replace"])
-def test_what_happens_behind_our_back_is_found_and_put_right(project: Project, engine: Engine, name: str, deed: str) -> None:
+def test_what_happens_behind_our_back_is_found_and_put_right(
+    project: Project, engine: Engine, name: str, deed: str
+) -> None:
     deploy(project, name)
     id_, port = record(project)["id"], record(project)["port"]
     replacement = None
@@ -272,7 +294,10 @@ def test_what_happens_behind_our_back_is_found_and_put_right(project: Project, e
                 done = project.mlem("deployment", *command)
                 assert (done.returncode, "was not made by mlem" in done.stderr) == (4, True), done.stderr
             engine.remove_container(replacement)
-        assert [change.action for change in handle.plan()] == ["keep", "create" if deed in ("remove", "replace") else "update"]
+        assert [change.action for change in handle.plan()] == [
+            "keep",
+            "create" if deed in ("remove", "replace") else "update",
+        ]
         done = project.mlem("deployment", "run", "--load", APP)
         assert done.returncode == 0, done.stderr
     finally:
@@ -292,7 +317,9 @@ def test_a_strangers_container_is_not_touched(project: Project, engine: Engine, 
     assert found["State"]["Running"] is True
 
 
-def test_another_deployments_container_is_not_touched(project: Project, engine: Engine, name: str, tmp_path: Path) -> None:
+def test_another_deployments_container_is_not_touched(
+    project: Project, engine: Engine, name: str, tmp_path: Path
+) -> None:
     deploy(project, name)
     other = Project.make(tmp_path / "other")
     other.save("triple", 3.0)
@@ -305,7 +332,9 @@ def test_another_deployments_container_is_not_touched(project: Project, engine: 
 def test_a_strangers_image_keeps_its_name(project: Project, engine: Engine, name: str) -> None:
     engine.tag("python:3.11-slim", f"{name}:v7")
     try:
-        done = project.run("docker", APP, "double", ["--container_name", name, "--image_name", name, "--image_tag", "v7"])
+        done = project.run(
+            "docker", APP, "double", ["--container_name", name, "--image_name", name, "--image_tag", "v7"]
+        )
         assert (done.returncode, "was not made by mlem" in done.stderr) == (4, True), done.stderr
         assert not (project.folder / f"{APP}.mlem").exists()
         mine, base = engine.image(f"{name}:v7"), engine.image("python:3.11-slim")
@@ -319,7 +348,10 @@ def test_a_strangers_image_keeps_its_name(project: Project, engine: Engine, name
 def test_following_the_logs_ends_with_the_container(project: Project, engine: Engine, name: str) -> None:
     deploy(project, name)
     follower = subprocess.Popen(
-        [sys.executable, "-m", "mlem.cli", "deployment", "logs", APP, "--follow"], cwd=project.folder, stdout=subprocess.PIPE, text=True
+        [sys.executable, "-m", "mlem.cli", "deployment", "logs", APP, "--follow"],
+        cwd=project.folder,
+        stdout=subprocess.PIPE,
+        text=True,
     )
     assert follower.stdout is not None
     assert "listening on" in follower.stdout.readline()
@@ -331,7 +363,9 @@ def test_following_the_logs_ends_with_the_container(project: Project, engine: En
 def test_following_the_logs_can_be_interrupted(project: Project, name: str) -> None:
     deploy(project, name)
     # what runs in the background of a shell ignores SIGINT, and hands that down
-    code = f"import signal; signal.signal(2, signal.default_int_handler); from mlem.cli.main import main; main({FOLLOW!r})"
+    code = (
+        f"import signal; signal.signal(2, signal.default_int_handler); from mlem.cli.main import main; main({FOLLOW!r})"
+    )
     follower = subprocess.Popen(
         [sys.executable, "-c", code],
         cwd=project.folder,
@@ -348,7 +382,9 @@ def test_following_the_logs_can_be_interrupted(project: Project, name: str) -> N
 
 
 @pytest.mark.parametrize("moment", ["step 1/", "creating container"])
-def test_a_first_run_killed_in_the_middle_is_finished_by_the_next(project: Project, engine: Engine, name: str, moment: str) -> None:
+def test_a_first_run_killed_in_the_middle_is_finished_by_the_next(
+    project: Project, engine: Engine, name: str, moment: str
+) -> None:
     _kill_at(project, moment, "deployment", "run", "docker", APP, "--model", "double", "--container_name", name)
     deploy(project, name)
     assert answers(project) == [2.0, 4.0, 6.0]
@@ -357,7 +393,9 @@ def test_a_first_run_killed_in_the_middle_is_finished_by_the_next(project: Proje
 
 
 @pytest.mark.parametrize("fixed", [True, False], ids=["fixed port", "free port"])
-def test_a_replacement_killed_in_the_middle_is_finished_by_the_next(project: Project, engine: Engine, name: str, fixed: bool) -> None:
+def test_a_replacement_killed_in_the_middle_is_finished_by_the_next(
+    project: Project, engine: Engine, name: str, fixed: bool
+) -> None:
     deploy(project, name, "double", *(["--port", str(free_port())] if fixed else []))
     for model, expected in (("triple", [3.0, 6.0, 9.0]), ("double", [2.0, 4.0, 6.0])):
         _kill_at(project, "replacing container", "deployment", "run", "--load", APP, "--model", model)
@@ -369,7 +407,9 @@ def test_a_replacement_killed_in_the_middle_is_finished_by_the_next(project: Pro
 def _kill_at(project: Project, line: str, *arguments: str) -> None:
     """Run a command, and kill it when it says a line of progress."""
     command = [sys.executable, "-m", "mlem.cli", *arguments]
-    process = subprocess.Popen(command, cwd=project.folder, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
+    process = subprocess.Popen(
+        command, cwd=project.folder, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True
+    )
     assert process.stderr is not None
     seen = []
     for said in process.stderr:

@@ -44,10 +44,18 @@ def test_a_deployment_of_0_4_is_translated() -> None:
 
 
 def test_an_env_of_0_4_is_translated() -> None:
-    data = {"registry": {"type": "remote", "host": "127.0.0.1:5000"}, "daemon": {"host": "ssh://deploy@box"}, "type": "docker"}
-    assert DockerEnv.from_data(data, "dk.mlem") == DockerEnv(host="ssh://deploy@box", registry=Registry(host="127.0.0.1:5000"))
+    data = {
+        "registry": {"type": "remote", "host": "127.0.0.1:5000"},
+        "daemon": {"host": "ssh://deploy@box"},
+        "type": "docker",
+    }
+    assert DockerEnv.from_data(data, "dk.mlem") == DockerEnv(
+        host="ssh://deploy@box", registry=Registry(host="127.0.0.1:5000")
+    )
     assert DockerEnv.from_data({"registry": {"type": "local"}}, "dk.mlem") == DockerEnv()
-    assert DockerEnv.from_data({"registry": {"type": "docker_io"}}, "dk.mlem") == DockerEnv(registry=Registry(host="docker.io"))
+    assert DockerEnv.from_data({"registry": {"type": "docker_io"}}, "dk.mlem") == DockerEnv(
+        registry=Registry(host="docker.io")
+    )
 
 
 def test_the_files_that_0_4_wrote_load() -> None:

@@ -1,4 +1,7 @@
-"""A container of a model that misbehaves: it is started again, nothing of it stays behind, and its root may be read-only."""
+"""A container of a model that misbehaves.
+
+It is started again, nothing of it stays behind, and its root may be read-only.
+"""
 
 from __future__ import annotations
 
@@ -50,7 +53,9 @@ def start(project: Project, engine: Engine, name: str) -> Iterator[Callable[...,
     made: list[Any] = []
 
     def run(**options: Any) -> Any:
-        made.append(engine._client.containers.run(f"{name}:1", detach=True, ports={"8080/tcp": ("127.0.0.1", None)}, **options))
+        made.append(
+            engine._client.containers.run(f"{name}:1", detach=True, ports={"8080/tcp": ("127.0.0.1", None)}, **options)
+        )
         until(lambda: get(made[-1], "/readyz"))
         return made[-1]
 
@@ -65,7 +70,9 @@ def get(container: Any, path: str, data: bytes | None = None) -> bytes | None:
     ports = container.ports.get("8080/tcp")
     if not ports:
         return None
-    request = urllib.request.Request(f"http://127.0.0.1:{ports[0]['HostPort']}{path}", data, {"Content-Type": "application/json"})
+    request = urllib.request.Request(
+        f"http://127.0.0.1:{ports[0]['HostPort']}{path}", data, {"Content-Type": "application/json"}
+    )
     try:
         with urllib.request.urlopen(request, timeout=60) as answer:  # our own container
             return bytes(answer.read())
@@ -78,13 +85,17 @@ def ask(container: Any, how: str) -> Any:
     return None if answer is None else json.loads(answer)
 
 
-def test_a_read_only_root_without_a_tmpfs_is_enough_for_several_workers_and_nothing_stays_behind(start: Callable[..., Any]) -> None:
+def test_a_read_only_root_without_a_tmpfs_is_enough_for_several_workers_and_nothing_stays_behind(
+    start: Callable[..., Any],
+) -> None:
     container = start(read_only=True, environment={"MLEM_SERVER_WORKERS": "2"})
     for _ in range(10):
         assert until(lambda: ask(container, "orphans")) == [0, 7]
     until(lambda: ask(container, "states") == [3, 0])  # who watches, and two workers
     lines = (get(container, "/metrics") or b"").decode().splitlines()
-    (counted,) = [float(line.split()[1]) for line in lines if line.startswith('mlem_requests_total{code="200",method="predict"}')]
+    (counted,) = [
+        float(line.split()[1]) for line in lines if line.startswith('mlem_requests_total{code="200",method="predict"}')
+    ]
     assert counted >= 11
     assert "can be written" not in container.logs().decode()
     container.stop()

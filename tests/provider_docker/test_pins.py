@@ -47,7 +47,9 @@ def test_a_report_of_pip_becomes_pins(tmp_path: Path) -> None:
 
 
 def test_a_package_without_a_hash_is_no_pin(tmp_path: Path) -> None:
-    (tmp_path / "report.json").write_text(json.dumps({"install": [reported("a", {"url": "file:///a", "dir_info": {}})]}))
+    (tmp_path / "report.json").write_text(
+        json.dumps({"install": [reported("a", {"url": "file:///a", "dir_info": {}})]})
+    )
     with pytest.raises(SystemExit, match=r"which file of a 1\.0"):
         write_pins.main(str(tmp_path / "report.json"), str(tmp_path / "pins"))
 
@@ -91,7 +93,9 @@ def image_record(project: Project, name: str) -> dict[str, Any]:
     return record
 
 
-def test_packages_are_chosen_once_and_every_later_image_has_the_same_files(engine: Engine, project: Project, name: str) -> None:
+def test_packages_are_chosen_once_and_every_later_image_has_the_same_files(
+    engine: Engine, project: Project, name: str
+) -> None:
     first_lines = deploy(project, name)
     first = image_record(project, name)
     assert first["pins"] == sorted(first["pins"], key=str.lower) != []
@@ -111,7 +115,9 @@ def test_packages_are_chosen_once_and_every_later_image_has_the_same_files(engin
     assert shared[0] == shared[1]
 
 
-def test_what_was_chosen_stays_chosen_for_others_when_a_deployment_is_removed(project: Project, warm: None, name: str) -> None:
+def test_what_was_chosen_stays_chosen_for_others_when_a_deployment_is_removed(
+    project: Project, warm: None, name: str
+) -> None:
     deploy(project, f"{name}-1")
     assert project.mlem("deployment", "remove", f"{name}-1").returncode == 0
     assert "Collecting" not in deploy(project, f"{name}-2")

@@ -1,4 +1,7 @@
-"""Other commands that remove images at the same time; the Engine is one that speaks its API, and fails as a real one does then."""
+"""Other commands that remove images at the same time.
+
+The Engine is one that speaks its API, and fails as a real one does then.
+"""
 
 from __future__ import annotations
 
@@ -73,7 +76,9 @@ def speaking(request: pytest.FixtureRequest) -> Iterator[SpeakingEngine]:
 def build(project: Project, server: SpeakingEngine, lines: list[str]) -> Any:
     env = {"host": f"tcp://127.0.0.1:{server.server_address[1]}"}
     builder = registry().get("builder", "docker").from_data({"image_name": "x", "env": env}, "the test")
-    return builder.build(api.load_meta("double", str(project.folder)), str(project.folder / "double.mlem"), lines.append)
+    return builder.build(
+        api.load_meta("double", str(project.folder)), str(project.folder / "double.mlem"), lines.append
+    )
 
 
 GONE = 'unable to find image "sha256:0123"'

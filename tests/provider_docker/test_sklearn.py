@@ -118,7 +118,10 @@ def test_no_client_gets_a_wrong_answer_during_a_replacement(project: Project, na
 
 
 def _ask(project: Project, answers: list[Any], stop: threading.Event) -> None:
-    """Ask 20 times a second, at the address on record; None where there was no answer, nor at the address looked up again."""
+    """Ask 20 times a second, at the address on record.
+
+    None where there was no answer, nor at the address looked up again.
+    """
     while not stop.wait(0.05):
         answers.append(_answer(project) or _answer(project))
 
@@ -133,12 +136,16 @@ def _answer(project: Project) -> Any:
 
 
 def test_a_second_run_needs_neither_model_nor_packages(iris: Project, name: str) -> None:
-    done = iris.mlem("deployment", "run", "docker", "iris-app", "--model", "iris", "--container_name", name, timeout_s=600)
+    done = iris.mlem(
+        "deployment", "run", "docker", "iris-app", "--model", "iris", "--container_name", name, timeout_s=600
+    )
     assert done.returncode == 0, done.stderr
     (iris.folder / "iris").unlink()
     began = time.monotonic()
     done = iris.python("-c", WITHOUT, "deployment", "run", "--load", "iris-app")
-    assert (done.returncode, "nothing to change" in done.stdout, time.monotonic() - began < 30) == (0, True, True), done.stderr
+    assert (done.returncode, "nothing to change" in done.stdout, time.monotonic() - began < 30) == (0, True, True), (
+        done.stderr
+    )
 
 
 def test_the_command_imports_no_sdk_before_it_needs_it() -> None:

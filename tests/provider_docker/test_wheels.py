@@ -49,17 +49,23 @@ def test_a_wheel_lists_every_file_with_its_digest() -> None:
 def test_the_core_is_in_an_image_where_a_package_of_the_model_builds_on_it() -> None:
     assert wheels.distributions(("scikit-learn==1.9.1", "no-such-distribution")) == wheels.SERVING
     assert wheels.distributions(("mlem-core==0.5.0",)) == (*wheels.SERVING, "mlem-core")
-    assert wheels.distributions(("mlem-provider-docker==0.5.0",)) == (*wheels.SERVING, "mlem-core"), "as a model type of a stranger does"
+    assert wheels.distributions(("mlem-provider-docker==0.5.0",)) == (*wheels.SERVING, "mlem-core"), (
+        "as a model type of a stranger does"
+    )
 
 
 @pytest.mark.parametrize(("package", "changes"), [("mlem", False), ("mlem_model", True), ("mlem_server", True)])
-def test_a_change_of_the_core_leaves_the_identity_of_images_as_it_is(tmp_path: Path, package: str, changes: bool) -> None:
+def test_a_change_of_the_core_leaves_the_identity_of_images_as_it_is(
+    tmp_path: Path, package: str, changes: bool
+) -> None:
     before = identity(tmp_path)
     spec = importlib.util.find_spec(package)
     assert spec is not None
     assert spec.origin is not None
     shutil.copytree(Path(spec.origin).parent, tmp_path / package, ignore=shutil.ignore_patterns("__pycache__"))
-    with (tmp_path / package / "errors.py" if package == "mlem_model" else tmp_path / package / "__init__.py").open("a") as file:
+    with (tmp_path / package / "errors.py" if package == "mlem_model" else tmp_path / package / "__init__.py").open(
+        "a"
+    ) as file:
         file.write('\nHELP = "another text"\n')
     assert (identity(tmp_path) != before) is changes
 
@@ -72,6 +78,8 @@ def identity(first_on_the_path: Path) -> str:
         "model = Model(model_type='callable', artifacts={}, methods={}, python='3.11.7');"
         "print(Recipe.of(ImageOptions(), model).digest)"
     )
-    done = subprocess.run([sys.executable, "-c", code, str(first_on_the_path)], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(first_on_the_path)], capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0, done.stderr
     return done.stdout.strip()

@@ -37,19 +37,26 @@ def schema() -> Path:
     if not SCHEMA.is_file():
         if os.environ.get("CI") == "true":
             pytest.fail(f"no schema of Heroku's API at {SCHEMA}")
-        pytest.skip("Heroku's JSON schema of its API is no part of the project: ../shared/heroku/platform-api-schema.json")
+        pytest.skip(
+            "Heroku's JSON schema of its API is no part of the project: ../shared/heroku/platform-api-schema.json"
+        )
     return SCHEMA
 
 
 @pytest.fixture(scope="session")
 def warm(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> None:
-    """An image of a model without packages: while it is there, the layers of all the others' packages stay in the Engine's cache."""
+    """An image of a model without packages.
+
+    While it is there, the layers of all the others' packages stay in the Engine's cache.
+    """
     project = Project.make(tmp_path_factory.mktemp("warm"))
     project.save("double", 2.0)
     fields = {"image_name": CACHE, "platform": "linux/amd64"}
     builder = registry().get("builder", "docker").from_data(fields, "the tests")
     with FileLock(tmp_path_factory.getbasetemp().parent / "mlem-heroku.lock"):
-        builder.build(api.load_meta("double", str(project.folder)), str(project.folder / "double.mlem"), lambda _line: None)
+        builder.build(
+            api.load_meta("double", str(project.folder)), str(project.folder / "double.mlem"), lambda _line: None
+        )
 
 
 @pytest.fixture(scope="session")
@@ -73,7 +80,9 @@ def _simulator(warm: None, push_registry: str, certificate: Path | None) -> Iter
     if not SCHEMA.is_file() and os.environ.get("CI") == "true":
         pytest.fail(f"no schema of Heroku's API at {SCHEMA}")
     judge = SCHEMA if SCHEMA.is_file() else None
-    with HerokuSimulator(registry=push_registry, schema=judge, boot_timeout_s=20, stop_timeout_s=2, certificate=certificate) as found:
+    with HerokuSimulator(
+        registry=push_registry, schema=judge, boot_timeout_s=20, stop_timeout_s=2, certificate=certificate
+    ) as found:
         yield found
 
 
@@ -97,7 +106,9 @@ def name() -> str:
 def project(plain: Project, heroku: HerokuSimulator) -> Iterator[Project]:
     """The same, with the simulator as env ``staging``; what it deployed is removed in the end."""
     fields = {**heroku.fields(), "object_type": "env", "type": "heroku"}
-    (plain.folder / "staging.mlem").write_text("".join(f"{key}: {json.dumps(value)}\n" for key, value in fields.items()))
+    (plain.folder / "staging.mlem").write_text(
+        "".join(f"{key}: {json.dumps(value)}\n" for key, value in fields.items())
+    )
     yield plain
     heroku.api.faults.plan({})
     for deployed, _ in api.deployments(str(plain.folder)):

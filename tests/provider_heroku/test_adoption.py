@@ -1,4 +1,7 @@
-"""An app that MLEM 0.4 made, on the simulator: taken over with our mark, its key kept out of files, replaced, put back, removed."""
+"""An app that MLEM 0.4 made, on the simulator.
+
+Taken over with our mark, its key kept out of files, replaced, put back, removed.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +23,10 @@ CANARY = "canary-5d01-key"
 
 @pytest.fixture
 def old(project: Project, heroku: HerokuSimulator, name: str) -> Iterator[Path]:
-    """An app without a mark, and a declaration, an env and a state as MLEM 0.4 writes them; the key is in two of them."""
+    """An app without a mark, and a declaration, an env and a state as MLEM 0.4 writes them.
+
+    The key is in two of them.
+    """
     made = project.run("heroku", "app", "double", ["--env", "staging", "--app_name", name])
     assert made.returncode == 0, made.stderr
     app = heroku.app(name)
@@ -30,7 +36,12 @@ def old(project: Project, heroku: HerokuSimulator, name: str) -> Iterator[Path]:
     state = {
         "app": {"meta_info": {"id": app.id, "name": name}, "name": name, "web_url": f"https://{name}.herokuapp.com/"},
         "declaration": {**declaration, "env": env},
-        "image": {"image_id": "sha256:9623", "name": "web", "registry": {"api_key": CANARY, "type": "heroku"}, "repository": name},
+        "image": {
+            "image_id": "sha256:9623",
+            "name": "web",
+            "registry": {"api_key": CANARY, "type": "heroku"},
+            "repository": name,
+        },
         "model_hash": "9623ee9c98640ab1ee60e15ea05ee10f",
         "model_link": {"path": "double.mlem", "project": "file:///srv/elsewhere/"},
         "release_state": [{"id": "f"}],
@@ -50,7 +61,9 @@ def status(project: Project) -> Any:
     return project.json("deployment", "status", "app")["status"]
 
 
-def test_an_app_of_0_4_is_taken_over_replaced_and_removed(project: Project, heroku: HerokuSimulator, old: Path, name: str) -> None:
+def test_an_app_of_0_4_is_taken_over_replaced_and_removed(
+    project: Project, heroku: HerokuSimulator, old: Path, name: str
+) -> None:
     app = heroku.app(name)
     done = project.mlem("migrate")
     assert done.returncode == 0, done.stdout + done.stderr
@@ -72,29 +85,45 @@ def test_an_app_of_0_4_is_taken_over_replaced_and_removed(project: Project, hero
 
 
 def test_the_key_reaches_no_new_file_and_no_message(project: Project, old: Path) -> None:
-    done = [project.mlem("migrate", "--dry-run"), project.mlem("migrate", "--output", "json"), project.mlem("deployment", "status", "app")]
+    done = [
+        project.mlem("migrate", "--dry-run"),
+        project.mlem("migrate", "--output", "json"),
+        project.mlem("deployment", "status", "app"),
+    ]
     said = "".join(each.stdout + each.stderr for each in done)
     assert CANARY not in said
     assert "HEROKU_API_KEY" in said
-    found = {path.name: path for path in project.folder.rglob("*") if path.is_file() and CANARY.encode() in path.read_bytes()}
-    assert sorted(found) == ["app.mlem.state.04", "staging.mlem.04"], "the old files alone, which their owner is told of"
+    found = {
+        path.name: path for path in project.folder.rglob("*") if path.is_file() and CANARY.encode() in path.read_bytes()
+    }
+    assert sorted(found) == ["app.mlem.state.04", "staging.mlem.04"], (
+        "the old files alone, which their owner is told of"
+    )
     assert {oct(path.stat().st_mode & 0o777) for path in found.values()} == {"0o600"}
     assert all(each in said for each in found)
 
 
-def test_without_a_key_the_state_waits_and_the_rest_is_migrated(project: Project, old: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_key_the_state_waits_and_the_rest_is_migrated(
+    project: Project, old: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     key, before = os.environ["HEROKU_API_KEY"], old.read_bytes()
     monkeypatch.delenv("HEROKU_API_KEY")
     done = project.mlem("migrate", "--output", "json")
     files = {file["path"]: file for file in json.loads(done.stdout)["files"]}
-    assert (done.returncode, files["app.mlem.state"]["error"]["code"], files["staging.mlem"]["action"]) == (6, "no-api-key", "rewritten")
+    assert (done.returncode, files["app.mlem.state"]["error"]["code"], files["staging.mlem"]["action"]) == (
+        6,
+        "no-api-key",
+        "rewritten",
+    )
     assert "export HEROKU_API_KEY=" in files["app.mlem.state"]["error"]["hint"]
     assert old.read_bytes() == before
     monkeypatch.setenv("HEROKU_API_KEY", key)
     assert (project.mlem("migrate").returncode, status(project)) == (0, "running")
 
 
-def test_an_app_of_another_deployment_is_not_taken_over(project: Project, heroku: HerokuSimulator, old: Path, name: str) -> None:
+def test_an_app_of_another_deployment_is_not_taken_over(
+    project: Project, heroku: HerokuSimulator, old: Path, name: str
+) -> None:
     heroku.app(name).config_vars[LINEAGE_VAR] = "f" * 32
     before = old.read_bytes()
     done = project.mlem("migrate")
@@ -103,7 +132,9 @@ def test_an_app_of_another_deployment_is_not_taken_over(project: Project, heroku
 
 
 @pytest.mark.parametrize("app", ["../../account", "Iris", "a" * 40, "x?y"])
-def test_what_is_no_name_of_an_app_is_not_asked_for(project: Project, heroku: HerokuSimulator, old: Path, app: str) -> None:
+def test_what_is_no_name_of_an_app_is_not_asked_for(
+    project: Project, heroku: HerokuSimulator, old: Path, app: str
+) -> None:
     content = yaml.safe_load(old.read_text())
     old.write_text(yaml.safe_dump({**content, "app": {"name": app, "meta_info": {"id": "../account"}}}))
     heroku.api.exchanges.clear()

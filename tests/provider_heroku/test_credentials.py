@@ -45,7 +45,10 @@ def test_a_file_that_is_no_netrc_is_named_and_not_shown(home: Path) -> None:
     (home / ".netrc").write_text("machine api.heroku.com pasword canary-1d7e\n")
     with pytest.raises(CredentialsError) as caught:
         api_key(URL)
-    assert (caught.value.code, caught.value.message) == ("bad-netrc", f"{home / '.netrc'}, line 1: this is no netrc file")
+    assert (caught.value.code, caught.value.message) == (
+        "bad-netrc",
+        f"{home / '.netrc'}, line 1: this is no netrc file",
+    )
 
 
 @pytest.mark.parametrize("key", ["two words", "line\nbreak", "schlüssel"])

@@ -42,7 +42,13 @@ def test_sizes_are_taken_as_heroku_writes_them_too() -> None:
 
 
 def test_a_declaration_of_mlem_04_loads_and_its_key_is_refused_without_being_shown() -> None:
-    old = {"app_name": "my-app", "object_type": "deployment", "state_manager": {"type": "local"}, "stack": "container", "type": "heroku"}
+    old = {
+        "app_name": "my-app",
+        "object_type": "deployment",
+        "state_manager": {"type": "local"},
+        "stack": "container",
+        "type": "heroku",
+    }
     assert HerokuApp.from_data(old, "app.mlem").app_name == "my-app"
     assert HerokuApp.from_data({**old, "team": "nlp"}, "app.mlem").env == {"team": "nlp"}
     with pytest.raises(DeclarationError) as caught:
@@ -53,7 +59,11 @@ def test_a_declaration_of_mlem_04_loads_and_its_key_is_refused_without_being_sho
 
 @pytest.mark.parametrize(
     "fields",
-    [{"api_url": "http://api.heroku.com"}, {"api_url": "https://me:secret@api.heroku.com"}, {"app_address": "https://example.com"}],
+    [
+        {"api_url": "http://api.heroku.com"},
+        {"api_url": "https://me:secret@api.heroku.com"},
+        {"app_address": "https://example.com"},
+    ],
 )
 def test_an_env_sends_the_key_nowhere_in_the_clear(fields: dict[str, Any]) -> None:
     with pytest.raises(DeclarationError):

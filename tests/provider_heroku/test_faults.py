@@ -24,7 +24,9 @@ def run(project: Project, name: str, model: str, *options: str) -> int:
     return project.mlem("deployment", "run", "heroku", "app", *fields).returncode
 
 
-def expect_converged(project: Project, heroku: HerokuSimulator, engine: Engine, answer: list[float], images: int) -> None:
+def expect_converged(
+    project: Project, heroku: HerokuSimulator, engine: Engine, answer: list[float], images: int
+) -> None:
     handle = project.handle("app")
     state = handle.state()
     assert state is not None
@@ -37,7 +39,9 @@ def expect_converged(project: Project, heroku: HerokuSimulator, engine: Engine, 
 
 
 @pytest.mark.parametrize("kind", ["timeout", "500", "429", "cut"])
-def test_each_call_that_fails_once_is_repeated(kind: Kind, project: Project, heroku: HerokuSimulator, engine: Engine, name: str) -> None:
+def test_each_call_that_fails_once_is_repeated(
+    kind: Kind, project: Project, heroku: HerokuSimulator, engine: Engine, name: str
+) -> None:
     options = [*heroku.options(), *(["--env.timeout_s=2"] if kind == "timeout" else [])]
     every_other: dict[int, Kind] = dict.fromkeys(range(1, 200, 2), kind)
     heroku.api.faults.plan(every_other)
@@ -101,15 +105,19 @@ def test_a_remove_that_dies_at_any_call_is_finished_by_the_next(
     assert (heroku.apps_of(state.lineage), engine.images(f"{LINEAGE_LABEL}={state.lineage}")) == ([], [])
 
 
-def test_a_rollback_whose_answer_is_lost_is_not_made_twice(project: Project, heroku: HerokuSimulator, engine: Engine, name: str) -> None:
+def test_a_rollback_whose_answer_is_lost_is_not_made_twice(
+    project: Project, heroku: HerokuSimulator, engine: Engine, name: str
+) -> None:
     for model in ("double", "triple"):
         assert run(project, name, model, *heroku.options()) == 0
     before = heroku.app(name).current.version
     heroku.api.faults.plan({5: "cut"})
     assert project.mlem("deployment", "rollback", "app").returncode == 0
-    assert [exchange.status for exchange in heroku.api.exchanges if exchange.path.endswith("/releases") and exchange.method == "POST"] == [
-        0
-    ]
+    assert [
+        exchange.status
+        for exchange in heroku.api.exchanges
+        if exchange.path.endswith("/releases") and exchange.method == "POST"
+    ] == [0]
     heroku.api.faults.plan({})
     assert heroku.app(name).current.version == before + 1
     with project.handle("app").get_client() as client:
@@ -120,7 +128,9 @@ def test_a_used_up_rate_limit_is_waited_for_and_said(project: Project, heroku: H
     heroku.api.tokens = Tokens(3)
     heroku.api.faults.plan({5: "429"})  # on a slow machine more calls come back than the run takes
     try:
-        done = project.mlem("deployment", "run", "heroku", "app", "--model", "double", "--env", "staging", "--app_name", name)
+        done = project.mlem(
+            "deployment", "run", "heroku", "app", "--model", "double", "--env", "staging", "--app_name", name
+        )
     finally:
         heroku.api.tokens = Tokens()
     assert done.returncode == 0, done.stderr

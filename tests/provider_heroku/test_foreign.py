@@ -11,7 +11,10 @@ from mlem_provider_heroku.steps.foreign import Foreign
 
 def releases(first: int, *descriptions: str) -> list[dict[str, Any]]:
     """Return releases as Heroku lists them, newest first."""
-    found = [{"version": first + number, "description": text, "user": {"email": "me@x.org"}} for number, text in enumerate(descriptions)]
+    found = [
+        {"version": first + number, "description": text, "user": {"email": "me@x.org"}}
+        for number, text in enumerate(descriptions)
+    ]
     return found[::-1]
 
 

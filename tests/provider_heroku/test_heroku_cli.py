@@ -90,7 +90,9 @@ def cli(heroku: HerokuSimulator, certificate: Path | None, tmp_path_factory: pyt
     modules = Path(os.environ.get("MLEM_TEST_NODE_MODULES", "node_modules"))
     program = shutil.which("heroku", path=os.pathsep.join([str(modules / ".bin"), os.environ["PATH"]]))
     if program is None:
-        reason = "Heroku's command is not installed: npm install heroku, and set MLEM_TEST_NODE_MODULES to its node_modules"
+        reason = (
+            "Heroku's command is not installed: npm install heroku, and set MLEM_TEST_NODE_MODULES to its node_modules"
+        )
         if os.environ.get("CI") == "true":
             pytest.fail(reason)
         pytest.skip(reason)
@@ -124,8 +126,17 @@ def empty(heroku: HerokuSimulator, name: str) -> Iterator[AppState]:
 def test_what_there_is_is_shown(cli: Heroku, app: AppState, heroku: HerokuSimulator) -> None:
     lines = [
         *("apps", f"apps:info {app.name}", f"apps:info -a {app.name} --json", f"releases -a {app.name} --json"),
-        *(f"releases:info -a {app.name}", f"ps -a {app.name}", f"ps:scale -a {app.name}", f"config -a {app.name} --json"),
-        *(f"domains -a {app.name}", f"logs -a {app.name} --num 2", f"logs -a {app.name} --source app --dyno-name web.1"),
+        *(
+            f"releases:info -a {app.name}",
+            f"ps -a {app.name}",
+            f"ps:scale -a {app.name}",
+            f"config -a {app.name} --json",
+        ),
+        *(
+            f"domains -a {app.name}",
+            f"logs -a {app.name} --num 2",
+            f"logs -a {app.name} --source app --dyno-name web.1",
+        ),
     ]
     log = app.log.last(2)
     heroku.api.exchanges.clear()
@@ -133,10 +144,14 @@ def test_what_there_is_is_shown(cli: Heroku, app: AppState, heroku: HerokuSimula
         said = dict(zip(lines, pool.map(cli.out, lines), strict=True))
     out = {line.replace(f" -a {app.name}", "").replace(f" {app.name}", ""): text for line, text in said.items()}
     assert re.findall(rf"=== {EMAIL} Apps\n\n(?:.*\n)*{app.name}\n", out["apps"]) != []
-    info = {key: value.strip() for key, _, value in (line.partition(":") for line in out["apps:info"].splitlines()) if value}
+    info = {
+        key: value.strip() for key, _, value in (line.partition(":") for line in out["apps:info"].splitlines()) if value
+    }
     assert (info["Owner"], info["Region"], info["Stack"], info["Dynos"]) == (EMAIL, "us", "container", "web: 1")
     assert json.loads(out["apps:info --json"])["dynos"][0]["release"]["version"] == app.current.version
-    assert [release["version"] for release in json.loads(out["releases --json"])] == list(range(app.current.version, 0, -1))
+    assert [release["version"] for release in json.loads(out["releases --json"])] == list(
+        range(app.current.version, 0, -1)
+    )
     assert out["releases:info"].startswith(f"=== Release v{app.current.version}\n")
     assert "GREETING:     hello\n" in out["releases:info"]
     assert re.search(r"=== web \(Basic\):.*\n\nweb\.1: up ", out["ps"])
@@ -144,7 +159,9 @@ def test_what_there_is_is_shown(cli: Heroku, app: AppState, heroku: HerokuSimula
     assert app.host_suffix in out["domains"]
     assert out["logs --num 2"].splitlines() == log
     assert {line.split()[1] for line in out["logs --source app --dyno-name web.1"].splitlines()} == {"app[web.1]:"}
-    assert {exchange.path.rpartition("/")[2] for exchange in heroku.api.exchanges if exchange.status >= 400} <= {"pipeline-couplings"}
+    assert {exchange.path.rpartition("/")[2] for exchange in heroku.api.exchanges if exchange.status >= 400} <= {
+        "pipeline-couplings"
+    }
 
 
 def line_of(app: AppState, begin: str) -> str:
@@ -187,7 +204,9 @@ def test_a_command_runs_beside_the_dynos(cli: Heroku, app: AppState, certificate
 def test_the_log_is_followed_until_the_app_is_gone(cli: Heroku, empty: AppState) -> None:
     empty.log.write("app", "web.1", "the first line")
     command = [cli.program, "logs", "--tail", "--num", "1", "--source", "app", "-a", empty.name]
-    with subprocess.Popen(command, env=cli.environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as follower:
+    with subprocess.Popen(
+        command, env=cli.environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as follower:
         killer = threading.Timer(TIMEOUT_S, follower.kill)
         killer.start()
         assert follower.stdout is not None
@@ -277,13 +296,19 @@ def test_releases_that_somebody_made_are_told_and_put_right(cli: Heroku, app: Ap
     expect_put_right(handle)
     assert (app.dynos, app.current.version, app.config_vars["FOREIGN"]) == (dynos, version + 1, "1")
 
-    for line, there in ((f"config:set GREETING=bye -a {app.name}", "bye"), (f"config:unset GREETING -a {app.name}", None)):
+    for line, there in (
+        (f"config:set GREETING=bye -a {app.name}", "bye"),
+        (f"config:unset GREETING -a {app.name}", None),
+    ):
         recorded = app.current.version
         cli.out(line)
         assert settle(handle) == Status(Phase.RUNNING, not_ours(app, recorded))
         assert plan(handle) == {"config_vars": "GREETING", "release": "config vars"}
         [change] = [change for change in handle.plan() if change.step == "config_vars"]
-        assert (change.fields["environment"].old, change.fields["environment"].new) == ({"GREETING": there}, {"GREETING": "hello"})
+        assert (change.fields["environment"].old, change.fields["environment"].new) == (
+            {"GREETING": there},
+            {"GREETING": "hello"},
+        )
         expect_put_right(handle)
         assert app.config_vars["GREETING"] == "hello"
 
@@ -291,7 +316,9 @@ def test_releases_that_somebody_made_are_told_and_put_right(cli: Heroku, app: Ap
     deployed(project, cli.simulator, app.name, "triple")
     handle, recorded = project.handle("app"), app.current.version
     cli.out(f"releases:rollback v{good.version} -a {app.name}")
-    cli.out(f"config:set FOREIGN=2 -a {app.name}")  # the newest release is of config vars, and serves the other model still
+    cli.out(
+        f"config:set FOREIGN=2 -a {app.name}"
+    )  # the newest release is of config vars, and serves the other model still
     assert settle(handle) == Status(Phase.UNKNOWN, not_ours(app, recorded))
     assert f', after "Rollback to v{good.version}" by {EMAIL}' in since(app, recorded)
     assert plan(handle) == {"release": f"release v{app.current.version} runs instead: {since(app, recorded)}"}
@@ -304,11 +331,17 @@ def test_releases_that_somebody_made_are_told_and_put_right(cli: Heroku, app: Ap
     assert (settle(handle), app.maintenance) == (Status(Phase.RUNNING), False)
 
 
-def test_what_somebody_did_to_the_app_is_told_and_put_right(cli: Heroku, app: AppState, project: Project, heroku: HerokuSimulator) -> None:
+def test_what_somebody_did_to_the_app_is_told_and_put_right(
+    cli: Heroku, app: AppState, project: Project, heroku: HerokuSimulator
+) -> None:
     handle, version, name = project.handle("app"), app.current.version, app.name
     cli.out(f"config:set PYTHONHOME=/nowhere -a {name}")
     crashed = settle(handle)
-    assert (crashed.phase, crashed.reason.startswith("web.1 crashed: exit status 1"), crashed.reason.endswith(not_ours(app, version))) == (
+    assert (
+        crashed.phase,
+        crashed.reason.startswith("web.1 crashed: exit status 1"),
+        crashed.reason.endswith(not_ours(app, version)),
+    ) == (
         Phase.CRASHED,
         True,
         True,

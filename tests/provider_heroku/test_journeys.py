@@ -18,7 +18,9 @@ from mlem_provider_heroku.testing import HerokuSimulator
 
 
 def run(project: Project, name: str, model: str = "double", *options: str) -> subprocess.CompletedProcess[str]:
-    return project.mlem("deployment", "run", "heroku", "app", "--model", model, "--env", "staging", "--app_name", name, *options)
+    return project.mlem(
+        "deployment", "run", "heroku", "app", "--model", model, "--env", "staging", "--app_name", name, *options
+    )
 
 
 def lineage(project: Project) -> str:
@@ -32,7 +34,9 @@ def answers(project: Project) -> object:
         return client.predict(SAMPLE)
 
 
-def test_from_a_saved_model_to_dynos_and_back(project: Project, heroku: HerokuSimulator, engine: Engine, name: str) -> None:
+def test_from_a_saved_model_to_dynos_and_back(
+    project: Project, heroku: HerokuSimulator, engine: Engine, name: str
+) -> None:
     project.mlem("declare", "env", "heroku", "team", "--team", "nlp", *heroku.options(""))
     done = project.mlem(
         *("deployment", "run", "heroku", "app", "--model", "double", "--env", "team", "--app_name", name),
@@ -40,7 +44,11 @@ def test_from_a_saved_model_to_dynos_and_back(project: Project, heroku: HerokuSi
     )
     assert done.returncode == 0, done.stderr
     app = heroku.app(name)
-    assert (app.team, app.region, app.formation and (app.formation.size, app.formation.quantity)) == ("nlp", "eu", ("Standard-1X", 2))
+    assert (app.team, app.region, app.formation and (app.formation.size, app.formation.quantity)) == (
+        "nlp",
+        "eu",
+        ("Standard-1X", 2),
+    )
     assert [dyno.state for dyno in app.dynos] == ["up", "up"]
     data = project.folder / "data.json"
     data.write_text(json.dumps(SAMPLE))
@@ -61,7 +69,9 @@ def test_from_a_saved_model_to_dynos_and_back(project: Project, heroku: HerokuSi
     assert (answers(project), app.current.description) == ([2.0, 4.0, 6.0], f"Rollback to v{before}")
 
     version = app.current.version
-    (project.folder / "app.mlem").write_text((project.folder / "app.mlem").read_text().replace("quantity: 2", "quantity: 1"))
+    (project.folder / "app.mlem").write_text(
+        (project.folder / "app.mlem").read_text().replace("quantity: 2", "quantity: 1")
+    )
     assert project.mlem("deployment", "run", "--load", "app", "--model", "double").returncode == 0
     assert ([dyno.name for dyno in app.dynos], app.current.version) == (["web.1"], version)
 
@@ -108,13 +118,29 @@ def test_plan_says_what_callers_notice(project: Project, name: str) -> None:
         (["--environment.GREETING", "hello"], {"config_vars": ("update", True), "release": ("update", True)}),
         (["--app_name", f"{name}-x"], {"app": ("update", True)}),
     ):
-        declared = ["declare", "deployment", "heroku", "app", "--model", "double", "--env", "staging", "--app_name", name]
+        declared = [
+            "declare",
+            "deployment",
+            "heroku",
+            "app",
+            "--model",
+            "double",
+            "--env",
+            "staging",
+            "--app_name",
+            name,
+        ]
         assert project.mlem(*declared, *options).returncode == 0
-        found = {row["step"]: (row["action"], bool(row["downtime"])) for row in project.json("deployment", "plan", "app")["changes"]}
+        found = {
+            row["step"]: (row["action"], bool(row["downtime"]))
+            for row in project.json("deployment", "plan", "app")["changes"]
+        }
         assert {step: found[step] for step in expected} == expected
 
 
-def test_a_change_of_region_keeps_the_old_app_until_the_gate_has_decided(project: Project, heroku: HerokuSimulator, name: str) -> None:
+def test_a_change_of_region_keeps_the_old_app_until_the_gate_has_decided(
+    project: Project, heroku: HerokuSimulator, name: str
+) -> None:
     assert run(project, name).returncode == 0
     old, mark = heroku.app(name), lineage(project)
     failed = run(project, name, "wrong", "--region", "eu")
@@ -155,7 +181,9 @@ def test_another_name_renames_the_app(project: Project, heroku: HerokuSimulator,
     assert {change.action for change in project.handle("app").plan()} == {"keep"}
 
 
-def test_what_somebody_changed_at_heroku_is_seen_and_put_right(project: Project, heroku: HerokuSimulator, name: str) -> None:
+def test_what_somebody_changed_at_heroku_is_seen_and_put_right(
+    project: Project, heroku: HerokuSimulator, name: str
+) -> None:
     assert run(project, name, "double", "--environment.GREETING", "hello").returncode == 0
     app, handle = heroku.app(name), project.handle("app")
     with heroku.platform.lock:
@@ -163,7 +191,11 @@ def test_what_somebody_changed_at_heroku_is_seen_and_put_right(project: Project,
         heroku.platform.scale(app, 2, None)
     assert handle.status().phase is Phase.UNKNOWN
     reasons = {change.step: change.reason for change in handle.plan()}
-    assert (reasons["config_vars"], reasons["release"], reasons["scale"]) == ("GREETING", "config vars", "quantity 2 -> 1")
+    assert (reasons["config_vars"], reasons["release"], reasons["scale"]) == (
+        "GREETING",
+        "config vars",
+        "quantity 2 -> 1",
+    )
     assert {change.step: change.action for change in handle.plan()} == {
         "app": "update",
         "config_vars": "update",
@@ -172,7 +204,10 @@ def test_what_somebody_changed_at_heroku_is_seen_and_put_right(project: Project,
         "scale": "update",
     }
     assert handle.run().changed is True
-    assert (app.config_vars, len(app.dynos)) == ({"GREETING": "hello", "OTHER": "stays", "MLEM_LINEAGE": lineage(project)}, 1)
+    assert (app.config_vars, len(app.dynos)) == (
+        {"GREETING": "hello", "OTHER": "stays", "MLEM_LINEAGE": lineage(project)},
+        1,
+    )
     assert (handle.status(), [release.number for release in handle.releases()]) == (Status(Phase.RUNNING), [1])
     app.dynos[0].state = "idle"
     assert handle.status() == Status(Phase.RUNNING, "asleep: the next request wakes it")
@@ -196,7 +231,9 @@ def test_secrets_reach_the_app_and_no_file(project: Project, heroku: HerokuSimul
     assert done.returncode == 0, done.stderr
     assert heroku.app(name).config_vars["MY_SECRET"] == secret
     written = b"".join(path.read_bytes() for path in project.folder.rglob("*") if path.is_file())
-    shown = "".join([done.stdout, done.stderr, *heroku.app(name).log.last(1500), project.mlem("deployment", "plan", "app").stdout])
+    shown = "".join(
+        [done.stdout, done.stderr, *heroku.app(name).log.last(1500), project.mlem("deployment", "plan", "app").stdout]
+    )
     assert [word for word in (secret, os.environ["HEROKU_API_KEY"]) if word.encode() in written or word in shown] == []
     rotated = Project(project.folder, {"MY_SECRET": "canary-rotated"})
     assert rotated.json("deployment", "plan", "app")["changes"][1]["action"] == "update"
@@ -215,14 +252,16 @@ def test_config_vars_that_somebody_set_are_named(project: Project, heroku: Herok
         heroku.platform.set_config_vars(app, {"GREETING": "good bye"})
     assert handle.wait([Phase.RUNNING], 60).reason.startswith("release v")
     assert '"Set GREETING config vars"' in handle.status().reason
-    assert [(change.step, change.fields["environment"].old) for change in handle.plan() if change.step == "config_vars"] == [
-        ("config_vars", {"GREETING": "good bye"})
-    ]
+    assert [
+        (change.step, change.fields["environment"].old) for change in handle.plan() if change.step == "config_vars"
+    ] == [("config_vars", {"GREETING": "good bye"})]
     assert handle.run().changed is True
     assert (app.config_vars["GREETING"], handle.status()) == ("hello", Status(Phase.RUNNING))
 
 
-def test_what_can_be_known_is_said_before_anything_is_made(project: Project, heroku: HerokuSimulator, name: str) -> None:
+def test_what_can_be_known_is_said_before_anything_is_made(
+    project: Project, heroku: HerokuSimulator, name: str
+) -> None:
     heroku.platform.strangers.add(name)
     declared = ("declare", "deployment", "heroku", "app", "--model", "double", "--env", "staging", "--app_name", name)
     assert project.mlem(*declared).returncode == 0
@@ -236,7 +275,11 @@ def test_an_app_whose_mark_was_taken_away_is_not_deleted(project: Project, herok
     with heroku.platform.lock:
         heroku.platform.set_config_vars(app, {"MLEM_LINEAGE": None})
     refused = project.mlem("deployment", "remove", "app")
-    assert (refused.returncode, "error[not-ours]" in refused.stderr, f"MLEM_LINEAGE={mark}" in refused.stderr) == (4, True, True)
+    assert (refused.returncode, "error[not-ours]" in refused.stderr, f"MLEM_LINEAGE={mark}" in refused.stderr) == (
+        4,
+        True,
+        True,
+    )
     assert (heroku.app(name).name, lineage(project)) == (name, mark)
     with heroku.platform.lock:
         heroku.platform.set_config_vars(app, {"MLEM_LINEAGE": mark})
@@ -281,9 +324,14 @@ def test_logs_are_followed_until_the_app_is_gone(project: Project, heroku: Herok
 
 def test_a_dyno_that_does_not_listen_in_time_is_explained(plain: Project, warm: None, schema: Path, name: str) -> None:
     with HerokuSimulator(schema=schema, boot_timeout_s=0.01, stop_timeout_s=1) as slow:
-        failed = plain.mlem("deployment", "run", "heroku", "app", "--model", "double", "--app_name", name, *slow.options())
+        failed = plain.mlem(
+            "deployment", "run", "heroku", "app", "--model", "double", "--app_name", name, *slow.options()
+        )
         assert failed.returncode == 8, failed.stderr
-        assert "web.1 crashed: R10 (boot timeout: the server was not listening on $PORT 60 s after its start)" in failed.stderr
+        assert (
+            "web.1 crashed: R10 (boot timeout: the server was not listening on $PORT 60 s after its start)"
+            in failed.stderr
+        )
         status = plain.handle("app").status()
         assert (status.phase, "R10" in status.reason) == (Phase.CRASHED, True)
         assert plain.mlem("deployment", "remove", "app").returncode == 0

@@ -28,8 +28,16 @@ from mlem_provider_heroku.testing.schema import Schema
 
 def test_the_schema_judges_requests_and_answers(schema: Path) -> None:
     judge = Schema.load(schema)
-    assert judge.faults_of_request("PATCH", "/apps/iris-prod/formation", {"updates": [{"type": "web", "docker_image": "sha256:0"}]}) == []
-    assert judge.faults_of_request("PATCH", "/apps/iris-prod/formation", {"updates": [{"type": "web", "size": "basic"}]}) != []
+    assert (
+        judge.faults_of_request(
+            "PATCH", "/apps/iris-prod/formation", {"updates": [{"type": "web", "docker_image": "sha256:0"}]}
+        )
+        == []
+    )
+    assert (
+        judge.faults_of_request("PATCH", "/apps/iris-prod/formation", {"updates": [{"type": "web", "size": "basic"}]})
+        != []
+    )
     assert judge.faults_of_request("POST", "/apps", {"name": "Iris"}) != []
     assert judge.faults_of_request("GET", "/apps/iris-prod", {"a": 1}) != []
     assert judge.faults_of_request("GET", "/apps/iris-prod", {"a": 1}, as_taken=True) == []
@@ -53,7 +61,9 @@ def test_heroku_takes_more_than_its_schema_says(body: object, schema: Path) -> N
     assert judge.faults_of_request("PATCH", "/apps/iris-prod/formation", body, as_taken=True) == []
 
 
-@pytest.mark.parametrize("body", [{"updates": [{"quantity": "2"}]}, {"updates": [{"type": "web", "quantity": "two"}]}, {"updates": "web"}])
+@pytest.mark.parametrize(
+    "body", [{"updates": [{"quantity": "2"}]}, {"updates": [{"type": "web", "quantity": "two"}]}, {"updates": "web"}]
+)
 def test_heroku_does_not_take_everything(body: object, schema: Path) -> None:
     assert Schema.load(schema).faults_of_request("PATCH", "/apps/iris-prod/formation", body, as_taken=True) != []
 
@@ -72,7 +82,9 @@ class Client:
         """Send a request; return the status and the answer."""
         return self.answer(method, path, None if body is None else json.dumps(body), **headers)[:2]
 
-    def answer(self, method: str, path: str, text: str | None = None, **headers: str) -> tuple[int, Any, http.client.HTTPResponse]:
+    def answer(
+        self, method: str, path: str, text: str | None = None, **headers: str
+    ) -> tuple[int, Any, http.client.HTTPResponse]:
         """Send a request with a body as it is; return the status, the answer and its headers."""
         connection = http.client.HTTPConnection(urlsplit(self._heroku.api.url).netloc, timeout=30)
         given = {"authorization": "Bearer any", **{name.replace("_", "-"): value for name, value in headers.items()}}
@@ -104,15 +116,21 @@ def app(heroku: HerokuSimulator, name: str) -> Iterator[AppState]:
 def test_requests_are_read_as_heroku_reads_them(client: Client, app: AppState) -> None:
     formation = f"/apps/{app.name}/formation"
     quantities = [
-        client("PATCH", formation, {"updates": [{"type": "web", "quantity": given, "size": size, "new": 1}]})[1][0]["quantity"]
+        client("PATCH", formation, {"updates": [{"type": "web", "quantity": given, "size": size, "new": 1}]})[1][0][
+            "quantity"
+        ]
         for given, size in (("3", None), ("+2", "standard-1X"), ("-4", "basic"), (2, None), (0, None))
     ]
     assert quantities == [3, 5, 1, 2, 0]
     assert client("PATCH", f"{formation}/web", {"quantity": 4, "command": None})[1]["quantity"] == 4
     for accept in ("application/vnd.heroku+json; version=3.sdk", "application/vnd.heroku+json; version=3", "*/*"):
-        status, answer = client("GET", f"/apps/{app.id}?extended=true", accept=accept, request_id="a,b", user_agent="curl/8")
+        status, answer = client(
+            "GET", f"/apps/{app.id}?extended=true", accept=accept, request_id="a,b", user_agent="curl/8"
+        )
         assert (status, answer["id"]) == (200, app.id)
-    made = client("POST", "/apps", {"name": f"{app.name}-n", "region": None, "stack": None, "kernel": None, "locked": False})
+    made = client(
+        "POST", "/apps", {"name": f"{app.name}-n", "region": None, "stack": None, "kernel": None, "locked": False}
+    )
     assert (made[0], made[1]["region"]["name"], made[1]["stack"]["name"]) == (201, "us", "heroku-24")
     assert client("DELETE", f"/apps/{app.name}-n", {})[0] == 200
 
@@ -175,10 +193,16 @@ def ask(heroku: HerokuSimulator, path: str, host: str | None = None) -> int:
 def test_the_router_finds_an_app_by_host_and_says_why_none_answers(
     project: Project, heroku: HerokuSimulator, engine: Engine, name: str
 ) -> None:
-    done = project.mlem("deployment", "run", "heroku", "app", "--model", "double", "--env", "staging", "--app_name", name)
+    done = project.mlem(
+        "deployment", "run", "heroku", "app", "--model", "double", "--env", "staging", "--app_name", name
+    )
     assert done.returncode == 0, done.stderr
     app = heroku.app(name)
-    assert (ask(heroku, "/readyz", host_of(app)), ask(heroku, f"/{name}/readyz"), ask(heroku, "/nobody/readyz")) == (200, 200, 404)
+    assert (ask(heroku, "/readyz", host_of(app)), ask(heroku, f"/{name}/readyz"), ask(heroku, "/nobody/readyz")) == (
+        200,
+        200,
+        404,
+    )
     heroku.router.request_timeout_s = 0.2
     engine._api.pause(app.dynos[0].container)
     assert (ask(heroku, f"/{name}/readyz"), "code=H12" in "".join(app.log.last(9))) == (503, True)
@@ -198,7 +222,9 @@ def test_an_image_that_was_not_pushed_is_not_released(heroku: HerokuSimulator, n
     api.delete_app(made["id"])
 
 
-def test_the_tutorial_runs_and_its_dynos_end_with_the_simulator(plain: Project, warm: None, engine: Engine, name: str) -> None:
+def test_the_tutorial_runs_and_its_dynos_end_with_the_simulator(
+    plain: Project, warm: None, engine: Engine, name: str
+) -> None:
     command = [sys.executable, "-m", "mlem_provider_heroku.testing", "--api-port", "0", "--router-port", "0"]
     command += ["--registry", os.environ.get("MLEM_TEST_REGISTRY", "127.0.0.1:5000")]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as simulator:
@@ -207,7 +233,9 @@ def test_the_tutorial_runs_and_its_dynos_end_with_the_simulator(plain: Project, 
             lines = [simulator.stdout.readline().rstrip() for _ in range(4)]
             assert lines[2] == "export HEROKU_API_KEY=simulator"
             assert plain.mlem(*lines[3].split()[1:]).returncode == 0
-            done = plain.mlem("deployment", "run", "heroku", "app", "--model", "double", "--env", "staging", "--app_name", name)
+            done = plain.mlem(
+                "deployment", "run", "heroku", "app", "--model", "double", "--env", "staging", "--app_name", name
+            )
             assert done.returncode == 0, done.stderr
             before = engine.images(SIMULATOR_LABEL)
             state = plain.handle("app").state()
@@ -223,7 +251,10 @@ def test_the_tutorial_runs_and_its_dynos_end_with_the_simulator(plain: Project, 
 def test_a_certificate_that_is_none_is_named(heroku: HerokuSimulator, tmp_path: Path) -> None:
     (tmp_path / "none.pem").write_text("none")
     done = start("--api-port", "0", "--registry", heroku.registry, "--certificate", str(tmp_path / "none.pem"))
-    assert (done.returncode, done.stderr.startswith(f"error[bad-certificate]: {tmp_path / 'none.pem'} is no certificate: ")) == (2, True)
+    assert (
+        done.returncode,
+        done.stderr.startswith(f"error[bad-certificate]: {tmp_path / 'none.pem'} is no certificate: "),
+    ) == (2, True)
 
 
 def start(*options: str) -> subprocess.CompletedProcess[str]:

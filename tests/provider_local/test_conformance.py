@@ -47,7 +47,17 @@ class LocalFixtures(DeploymentFixtures):
 
     def elsewhere(self, project: Project) -> Project | None:
         # another process namespace under another name is another computer, as far as processes can tell
-        command = ("unshare", "--uts", "--pid", "--fork", "--mount-proc", "sh", "-c", 'hostname elsewhere && exec "$@"', "sh")
+        command = (
+            "unshare",
+            "--uts",
+            "--pid",
+            "--fork",
+            "--mount-proc",
+            "sh",
+            "-c",
+            'hostname elsewhere && exec "$@"',
+            "sh",
+        )
         if os.geteuid() or shutil.which("unshare") is None:
             self.lacking("another process namespace takes root and unshare")
         return replace(project, prefix=command)

@@ -11,7 +11,9 @@ from mlem.testing import Project
 
 
 @pytest.mark.parametrize("edit", ["pid: abc", "pid: -1", "pid: 99999999999", "started: soon", "url: [1]"])
-def test_a_record_that_names_no_process_is_told(plain: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, edit: str) -> None:
+def test_a_record_that_names_no_process_is_told(
+    plain: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, edit: str
+) -> None:
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     assert plain.run("local", "app", "double").returncode == 0
     state = plain.folder / "app.mlem.state"

@@ -15,7 +15,9 @@ from mlem_provider_local.environment import differences, expect_python
 
 
 def model(python: str, *requirements: tuple[str, str]) -> Model:
-    pinned = tuple(Requirement(module=name.replace("-", "_"), version=number, package_name=name) for name, number in requirements)
+    pinned = tuple(
+        Requirement(module=name.replace("-", "_"), version=number, package_name=name) for name, number in requirements
+    )
     return Model(model_type="callable", artifacts={}, methods={}, requirements=pinned, python=python)
 
 
@@ -37,7 +39,11 @@ def test_the_label_of_a_build_is_no_difference() -> None:
 
 def test_code_of_another_python_is_refused() -> None:
     for code in (None, PYTHON):
-        expect_python(model("2.7.18").model_copy(update={"artifacts": {"data": Artifact(uri="m", size_bytes=1, code=code)}}))
+        expect_python(
+            model("2.7.18").model_copy(update={"artifacts": {"data": Artifact(uri="m", size_bytes=1, code=code)}})
+        )
     with pytest.raises(PluginError) as caught:
-        expect_python(model("3.9.1").model_copy(update={"artifacts": {"data": Artifact(uri="m", size_bytes=1, code="3.9")}}))
+        expect_python(
+            model("3.9.1").model_copy(update={"artifacts": {"data": Artifact(uri="m", size_bytes=1, code="3.9")}})
+        )
     assert caught.value.message == f"the model has code that Python 3.9 compiled, which Python {PYTHON} can't run"

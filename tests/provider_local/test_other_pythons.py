@@ -22,7 +22,11 @@ HERE = ".".join(map(str, sys.version_info[:2]))
 
 @pytest.fixture(scope="module", params=[version for version in ("3.11", "3.12", "3.13") if version != HERE])
 def other(request: pytest.FixtureRequest, environment_of: Callable[..., Path]) -> tuple[str, Path]:
-    packages = [argument for name in ("model", "core", "server", "provider-local") for argument in ("-e", str(ROOT / "packages" / name))]
+    packages = [
+        argument
+        for name in ("model", "core", "server", "provider-local")
+        for argument in ("-e", str(ROOT / "packages" / name))
+    ]
     return request.param, environment_of(request.param, *packages)
 
 
@@ -42,7 +46,15 @@ def folder(tmp_path: Path) -> Path:
 
 def run(python: Path, folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     environment = {**os.environ, "XDG_STATE_HOME": str(folder / "state")}
-    return subprocess.run([python, "-m", *arguments], cwd=folder, env=environment, capture_output=True, text=True, check=False, timeout=120)
+    return subprocess.run(
+        [python, "-m", *arguments],
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
 
 
 def words(version: str) -> tuple[str, str]:

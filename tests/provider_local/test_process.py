@@ -60,7 +60,9 @@ def test_the_same_pid_with_another_start_is_another_process(log: IO[bytes]) -> N
 
 
 def test_a_server_that_does_not_stop_is_killed(log: IO[bytes]) -> None:
-    stubborn = "import signal\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\nprint('ready', flush=True)\nsignal.pause()"
+    stubborn = (
+        "import signal\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\nprint('ready', flush=True)\nsignal.pause()"
+    )
     process = subprocess.Popen([sys.executable, "-c", stubborn, "--deployment", str(LABEL)], stdout=log)
     while not log.tell():
         log.seek(0, os.SEEK_END)

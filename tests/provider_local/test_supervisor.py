@@ -1,4 +1,7 @@
-"""A local deployment has a supervisor: exit codes on record, another start where asked, a log of a bounded size, nothing orphaned."""
+"""A local deployment has a supervisor.
+
+Exit codes on record, another start where asked, a log of a bounded size, nothing orphaned.
+"""
 
 from __future__ import annotations
 
@@ -47,7 +50,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def deploy(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Iterator[Callable[..., Any]]:
+def deploy(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> Iterator[Callable[..., Any]]:
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     made: list[Any] = []
     name = "a" + str(abs(hash(request.node.name)))
@@ -72,7 +77,9 @@ def server_of(handle: Any) -> psutil.Process:
 
 def ask(handle: Any, how: str) -> str:
     data = json.dumps({"how": how}).encode()
-    call = urllib.request.Request(handle.state().records["process"]["url"] + "/predict", data, {"Content-Type": "application/json"})
+    call = urllib.request.Request(
+        handle.state().records["process"]["url"] + "/predict", data, {"Content-Type": "application/json"}
+    )
     with urllib.request.urlopen(call, timeout=60) as answer:  # our own server
         return str(json.load(answer))
 
@@ -139,7 +146,9 @@ def test_removing_ends_what_the_model_has_started_too(deploy: Callable[..., Any]
 
 
 @pytest.mark.parametrize("workers", ["1", "2"])
-def test_no_server_outlives_a_supervisor_that_is_killed(deploy: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, workers: str) -> None:
+def test_no_server_outlives_a_supervisor_that_is_killed(
+    deploy: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, workers: str
+) -> None:
     monkeypatch.setenv("MLEM_SERVER_WORKERS", workers)
     handle = deploy(restart="always")
     first = server_of(handle)

@@ -24,7 +24,9 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         monkeypatch.delenv(f"MLEM_CORE__TRUST__{name}", raising=False)
     api.init(tmp_path)
     X, y = load_iris(return_X_y=True)
-    api.save(RandomForestClassifier(3, random_state=0).fit(X, y), "forest", sample_data=X, format="skops", project=tmp_path)
+    api.save(
+        RandomForestClassifier(3, random_state=0).fit(X, y), "forest", sample_data=X, format="skops", project=tmp_path
+    )
     return tmp_path
 
 

@@ -1,4 +1,7 @@
-"""AWS as far as an endpoint needs it: moto behind `tools/simulators/sagemaker_server.py`, containers on a real Engine, a real registry."""
+"""AWS as far as an endpoint needs it.
+
+Moto behind `tools/simulators/sagemaker_server.py`, containers on a real Engine, a real registry.
+"""
 
 from __future__ import annotations
 
@@ -22,12 +25,17 @@ APP = "app"
 
 @pytest.fixture(scope="session")
 def warm(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> None:
-    """An image of a model without packages: while it is there, the layers of all the others' packages stay in the Engine's cache."""
+    """An image of a model without packages.
+
+    While it is there, the layers of all the others' packages stay in the Engine's cache.
+    """
     project = Project.make(tmp_path_factory.mktemp("warm"))
     project.save("double", 2.0)
     builder = registry().get("builder", "docker").from_data({"image_name": CACHE}, "the tests")
     with FileLock(tmp_path_factory.getbasetemp().parent / "mlem-docker.lock"):
-        builder.build(api.load_meta("double", str(project.folder)), str(project.folder / "double.mlem"), lambda _line: None)
+        builder.build(
+            api.load_meta("double", str(project.folder)), str(project.folder / "double.mlem"), lambda _line: None
+        )
 
 
 @pytest.fixture(scope="session")

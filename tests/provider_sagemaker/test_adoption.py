@@ -1,4 +1,7 @@
-"""What MLEM 0.4 declared and deployed on SageMaker: fields mapped or named, an endpoint taken over, replaced, put back, removed."""
+"""What MLEM 0.4 declared and deployed on SageMaker.
+
+Fields mapped or named, an endpoint taken over, replaced, put back, removed.
+"""
 
 from __future__ import annotations
 
@@ -36,7 +39,13 @@ def old(project: Project, aws: Any, options: list[str], name: str) -> Iterator[P
     for step in ("model", "endpoint_config", "endpoint"):
         arn = state.records[step]["arn"]
         account.call("untag", "sagemaker", "delete_tags", ResourceArn=arn, TagKeys=[*tags(arn)])
-    env = {"object_type": "env", "role": "mlem-endpoints", "ecr_repository": f"mlem-test/{name}", "bucket": "bkt", "type": "sagemaker"}
+    env = {
+        "object_type": "env",
+        "role": "mlem-endpoints",
+        "ecr_repository": f"mlem-test/{name}",
+        "bucket": "bkt",
+        "type": "sagemaker",
+    }
     declaration = {"env": "smenv", "object_type": "deployment", "type": "sagemaker"}
     (project.folder / "smenv.mlem").write_text(yaml.safe_dump(env))
     (project.folder / f"{APP}.mlem").write_text(yaml.safe_dump(declaration))
@@ -83,7 +92,9 @@ def test_an_endpoint_of_0_4_is_taken_over_replaced_and_removed(project: Project,
     assert state is not None
     records = state.records
     assert status(project) == "running"
-    assert {tags(records[step]["arn"])["mlem:lineage"] for step in ("model", "endpoint_config", "endpoint")} == {state.lineage}
+    assert {tags(records[step]["arn"])["mlem:lineage"] for step in ("model", "endpoint_config", "endpoint")} == {
+        state.lineage
+    }
 
     failed = project.mlem("deployment", "run", "--load", APP, "--model", "wrong")
     assert (failed.returncode, "serves again" in failed.stderr, status(project)) == (8, True, "running"), failed.stderr
@@ -96,7 +107,9 @@ def test_an_endpoint_of_0_4_is_taken_over_replaced_and_removed(project: Project,
     assert not exists("endpoint_config", EndpointConfigName=records["endpoint_config"]["name"])
 
 
-def test_what_was_taken_over_is_removed_with_its_configuration_and_model(project: Project, old: Path, name: str) -> None:
+def test_what_was_taken_over_is_removed_with_its_configuration_and_model(
+    project: Project, old: Path, name: str
+) -> None:
     assert project.mlem("migrate").returncode == 0
     faster(project)
     state = project.handle(APP).state()
@@ -110,7 +123,11 @@ def test_what_was_taken_over_is_removed_with_its_configuration_and_model(project
 
 def test_an_endpoint_that_is_not_here_may_be_elsewhere(project: Project, old: Path) -> None:
     content = yaml.safe_load(old.read_text())
-    for change, code in (({"endpoint_name": "no-such"}, 3), ({"region": "us-east-1"}, 4), ({"endpoint_name": "a/b"}, 2)):
+    for change, code in (
+        ({"endpoint_name": "no-such"}, 3),
+        ({"region": "us-east-1"}, 4),
+        ({"endpoint_name": "a/b"}, 2),
+    ):
         old.write_text(yaml.safe_dump({**content, **change}))
         before = old.read_bytes()
         done = project.mlem("migrate")
@@ -127,7 +144,13 @@ def test_the_fields_of_0_4_are_mapped_or_named() -> None:
         "type": "sagemaker",
     }
     assert [lost.path for lost in env.lost] == ["account", "bucket"]
-    old = {"method": "predict_proba", "image_tag": "1", "model_name": "m", "initial_instance_count": 2, "instance_type": "ml.t2.medium"}
+    old = {
+        "method": "predict_proba",
+        "image_tag": "1",
+        "model_name": "m",
+        "initial_instance_count": 2,
+        "instance_type": "ml.t2.medium",
+    }
     found = translate_deployment({**old, "accelerator_type": "ml.eia2.medium"}, "sm.mlem")
     assert found.fields == {"instance_count": 2, "instance_type": "ml.t2.medium"}
     assert [lost.path for lost in found.lost] == ["method", "image_tag", "model_name", "accelerator_type"]
@@ -139,4 +162,6 @@ def test_a_file_that_loses_something_is_not_read_as_it_is() -> None:
     assert (caught.value.code, "mlem migrate" in (caught.value.hint or "")) == ("of-mlem-0-4", True)
     with pytest.raises(DeclarationError, match="use_prebuilt"):
         SagemakerDeployment.from_data({"use_prebuilt": True}, "sm.mlem")
-    assert SagemakerDeployment.from_data({"initial_instance_count": 3}, "sm.mlem").instance_count == 3, "nothing is lost"
+    assert SagemakerDeployment.from_data({"initial_instance_count": 3}, "sm.mlem").instance_count == 3, (
+        "nothing is lost"
+    )

@@ -28,7 +28,9 @@ print(os.read(reading, 100).decode(), connect(None, "eu-west-1") is account)
 
 
 def test_a_process_that_was_forked_has_a_session_of_its_own() -> None:
-    done = subprocess.run([sys.executable, "-c", FORK], env={**os.environ, **KEYS}, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", FORK], env={**os.environ, **KEYS}, capture_output=True, text=True, check=False
+    )
     assert done.stdout == "own True\n", done.stderr
 
 

@@ -44,9 +44,12 @@ class SagemakerFixtures(DeploymentFixtures):
         return found + self.aws.endpoints.containers(lineage)
 
     def elsewhere(self, project: Project) -> Project | None:
-        # Source: moto, docs/multi_account.rst: whoever assumes a role of another account is in that account (read 2026-11)
+        # Source: moto, docs/multi_account.rst: whoever assumes a role of another account is in that account (read
+        # 2026-11)
         role = "arn:aws:iam::222233334444:role/elsewhere"
-        made = connect(None, None).call("assume", "sts", "assume_role", RoleArn=role, RoleSessionName="elsewhere")["Credentials"]
+        made = connect(None, None).call("assume", "sts", "assume_role", RoleArn=role, RoleSessionName="elsewhere")[
+            "Credentials"
+        ]
         keys = {"AWS_ACCESS_KEY_ID": made["AccessKeyId"], "AWS_SECRET_ACCESS_KEY": made["SecretAccessKey"]}
         return replace(project, environment={**project.environment, **keys, "AWS_SESSION_TOKEN": made["SessionToken"]})
 

@@ -36,7 +36,9 @@ def config(aws: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return path
 
 
-def test_what_the_declaration_leaves_open_is_the_organisations(project: Project, config: Path, options: list[str]) -> None:
+def test_what_the_declaration_leaves_open_is_the_organisations(
+    project: Project, config: Path, options: list[str]
+) -> None:
     open_ = [*[item for item in options if "role" not in item], "--data_capture.s3_uri", "s3://bucket/calls"]
     done = project.run("sagemaker", APP, "double", open_)
     assert (done.returncode, done.stdout) == (0, f"{APP} is running\n"), done.stderr
@@ -45,7 +47,9 @@ def test_what_the_declaration_leaves_open_is_the_organisations(project: Project,
     assert state is not None
     account = connect(None, None)
     model = account.call("look", "sagemaker", "describe_model", ModelName=state.records["model"]["name"])
-    configured = account.call("look", "sagemaker", "describe_endpoint_config", EndpointConfigName=state.records["endpoint_config"]["name"])
+    configured = account.call(
+        "look", "sagemaker", "describe_endpoint_config", EndpointConfigName=state.records["endpoint_config"]["name"]
+    )
     cost = {
         step: next(tag["Value"] for tag in account.tags(state.records[step]["arn"]) if tag["Key"] == "cost")
         for step in ("model", "endpoint_config", "endpoint")
@@ -65,19 +69,25 @@ def test_what_is_declared_goes_first(project: Project, config: Path, options: li
     state = project.handle(APP).state()
     assert state is not None
     account = connect(None, None)
-    configured = account.call("look", "sagemaker", "describe_endpoint_config", EndpointConfigName=state.records["endpoint_config"]["name"])
+    configured = account.call(
+        "look", "sagemaker", "describe_endpoint_config", EndpointConfigName=state.records["endpoint_config"]["name"]
+    )
     assert configured["KmsKeyId"] == "mine"
     assert {"Key": "cost", "Value": "mine"} in account.tags(state.records["endpoint"]["arn"])
 
 
 @pytest.mark.parametrize("content", ["SageMaker: {Model: {Nothing: 1}}\nSchemaVersion: '1.0'\n", "a: [", None])
-def test_a_configuration_that_is_wrong_is_named(project: Project, config: Path, options: list[str], content: str | None) -> None:
+def test_a_configuration_that_is_wrong_is_named(
+    project: Project, config: Path, options: list[str], content: str | None
+) -> None:
     if content is None:
         config.unlink()
     else:
         config.write_text(content)
     done = project.run("sagemaker", APP, "double", options)
-    assert (done.returncode, "bad-sagemaker-config" in done.stderr, "Traceback" in done.stderr) == (2, True, False), done.stderr
+    assert (done.returncode, "bad-sagemaker-config" in done.stderr, "Traceback" in done.stderr) == (2, True, False), (
+        done.stderr
+    )
 
 
 def test_without_a_configuration_the_sdk_is_not_loaded(project: Project, options: list[str]) -> None:

@@ -35,18 +35,28 @@ QUOTA = (
 )
 
 
-def test_a_missing_permission_is_named_with_the_statement_that_gives_it(project: Project, aws: Any, options: list[str]) -> None:
+def test_a_missing_permission_is_named_with_the_statement_that_gives_it(
+    project: Project, aws: Any, options: list[str]
+) -> None:
     aws.refused = {"CreateModel": refusal("AccessDeniedException", DENIED)}
     code, name, said = failure(project, *options)
     assert (code, name) == (6, "access-denied"), said
     assert "sagemaker:CreateModel is not allowed for arn:aws:iam::1:user/ada" in said
-    assert '{"Effect": "Allow", "Action": "sagemaker:CreateModel", "Resource": "arn:aws:sagemaker:eu-west-1:1:model/x"}' in said
+    assert (
+        '{"Effect": "Allow", "Action": "sagemaker:CreateModel", "Resource": "arn:aws:sagemaker:eu-west-1:1:model/x"}'
+        in said
+    )
 
 
 def test_a_quota_is_named(project: Project, aws: Any, options: list[str]) -> None:
     aws.refused = {"CreateEndpoint": refusal("ResourceLimitExceeded", QUOTA)}
     code, name, said = failure(project, *options)
-    assert (code, name, "'ml.m5.large for endpoint usage'" in said, "Service Quotas" in said) == (7, "quota-exceeded", True, True), said
+    assert (code, name, "'ml.m5.large for endpoint usage'" in said, "Service Quotas" in said) == (
+        7,
+        "quota-exceeded",
+        True,
+        True,
+    ), said
 
 
 def test_what_aws_finds_invalid_is_shown(project: Project, aws: Any, options: list[str]) -> None:
@@ -79,7 +89,11 @@ def test_no_credentials(project: Project, options: list[str], monkeypatch: pytes
 
 
 def test_expired_credentials(project: Project, aws: Any, options: list[str]) -> None:
-    aws.refused = {"DescribeRepositories": refusal("ExpiredTokenException", "The security token included in the request is expired")}
+    aws.refused = {
+        "DescribeRepositories": refusal(
+            "ExpiredTokenException", "The security token included in the request is expired"
+        )
+    }
     assert failure(project, *options)[:2] == (6, "credentials-expired")
 
 
@@ -115,7 +129,9 @@ def test_options_that_exclude_each_other(project: Project, options: list[str]) -
     assert code == 2, said
 
 
-def test_nothing_secret_is_written_or_said(project: Project, options: list[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_nothing_secret_is_written_or_said(
+    project: Project, options: list[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     secret = "canary-8c1d"
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", secret)
     said = deploy(project, "double", options)

@@ -1,4 +1,7 @@
-"""A fault at every call of AWS in turn: what AWS did and could not say is adopted, what it refused is finished by the next run."""
+"""A fault at every call of AWS in turn.
+
+What AWS did and could not say is adopted, what it refused is finished by the next run.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +33,9 @@ def kinds(found: list[str]) -> list[str]:
 
 
 @pytest.mark.parametrize("kind", ["cut", "500", "throttle", "timeout"])
-def test_a_fault_that_botocore_repeats_is_not_noticed(project: Project, aws: Any, options: list[str], kind: str) -> None:
+def test_a_fault_that_botocore_repeats_is_not_noticed(
+    project: Project, aws: Any, options: list[str], kind: str
+) -> None:
     """Each kind takes its share of the calls, so that together they meet every one."""
     start = ["cut", "500", "throttle", "timeout"].index(kind) + 1
     deploy(project, "double", options)
@@ -41,7 +46,9 @@ def test_a_fault_that_botocore_repeats_is_not_noticed(project: Project, aws: Any
     for number in range(start, calls + 1, 4):
         aws.faults = {number: kind}
         deploy(project, "double", options)
-        assert aws.faults == {} or number > calls - 3, f"call {number}: there are fewer looks at the endpoint now and then"
+        assert aws.faults == {} or number > calls - 3, (
+            f"call {number}: there are fewer looks at the endpoint now and then"
+        )
         assert answers(project) == [2.0, 4.0, 6.0], f"call {number}"
         lineage = lineage_of(project)
         aws.faults = {number: kind}
@@ -57,7 +64,11 @@ def test_a_call_that_is_refused_at_any_place_of_a_first_run_is_made_good_by_the_
     done = project.mlem("declare", "deployment", "sagemaker", APP, "--model", "double", *options)
     assert done.returncode == 0, done.stderr
     for number in range(1, MOST_CALLS):
-        aws.faults = {number: api_error("AccessDeniedException", "User: ada is not authorized to perform: x:Y on resource: z because")}
+        aws.faults = {
+            number: api_error(
+                "AccessDeniedException", "User: ada is not authorized to perform: x:Y on resource: z because"
+            )
+        }
         try:
             project.handle(APP).run()
             refused = False

@@ -1,4 +1,7 @@
-"""The command line against AWS's control plane, with the pushed image really run: deploy, update, scale, capture, roll back, remove."""
+"""The command line against AWS's control plane, with the pushed image really run.
+
+Deploy, update, scale, capture, roll back, remove.
+"""
 
 from __future__ import annotations
 
@@ -42,10 +45,23 @@ def test_an_env_is_declared_once_and_used_by_name(project: Project, name: str) -
     env = ["--region", "eu-west-1", "--role", "mlem-endpoints", "--ecr_repository", f"mlem-test/{name}"]
     done = project.mlem("declare", "env", "sagemaker", "prod", *env)
     assert done.returncode == 0, done.stderr
-    options = ["--env", "prod", "--instance_type", "ml.m5.large", "--instance_count", "2", "--poll_s", "0.2", "--endpoint_name", name]
+    options = [
+        "--env",
+        "prod",
+        "--instance_type",
+        "ml.m5.large",
+        "--instance_count",
+        "2",
+        "--poll_s",
+        "0.2",
+        "--endpoint_name",
+        name,
+    ]
     done = project.run("sagemaker", APP, "double", options)
     assert (done.returncode, done.stdout) == (0, "app is running\n"), done.stderr
-    variant = describe("endpoint_config", EndpointConfigName=record(project, "endpoint_config")["name"])["ProductionVariants"][0]
+    variant = describe("endpoint_config", EndpointConfigName=record(project, "endpoint_config")["name"])[
+        "ProductionVariants"
+    ][0]
     assert (variant["InstanceType"], variant["InitialInstanceCount"]) == ("ml.m5.large", 2)
     model = describe("model", ModelName=record(project, "model")["name"])
     assert model["ExecutionRoleArn"] == "arn:aws:iam::123456789012:role/service/mlem-endpoints"
@@ -56,9 +72,13 @@ def test_an_env_is_declared_once_and_used_by_name(project: Project, name: str) -
     assert "ready: POST" in project.mlem("deployment", "logs", APP).stdout
 
 
-def test_an_update_lets_the_old_one_serve_until_the_new_one_does(project: Project, aws: Any, options: list[str]) -> None:
+def test_an_update_lets_the_old_one_serve_until_the_new_one_does(
+    project: Project, aws: Any, options: list[str]
+) -> None:
     deploy(project, "double", options)
-    changes = {change["step"]: change for change in project.json("deployment", "plan", APP, "--model", "triple")["changes"]}
+    changes = {
+        change["step"]: change for change in project.json("deployment", "plan", APP, "--model", "triple")["changes"]
+    }
     assert (changes["endpoint"]["action"], changes["endpoint"]["downtime"]) == ("update", "")
     assert "the old instances serve until the new ones do" in changes["endpoint"]["reason"]
     aws.endpoints.delay_s = 3.0
@@ -82,7 +102,9 @@ def test_an_update_lets_the_old_one_serve_until_the_new_one_does(project: Projec
     assert "UpdateEndpoint" in actions(aws)
 
 
-def test_a_release_that_sagemaker_puts_back_is_put_back_here_too(project: Project, aws: Any, options: list[str]) -> None:
+def test_a_release_that_sagemaker_puts_back_is_put_back_here_too(
+    project: Project, aws: Any, options: list[str]
+) -> None:
     deploy(project, "double", options)
     served = record(project, "endpoint")
     aws.calls.clear()
@@ -96,25 +118,38 @@ def test_a_release_that_sagemaker_puts_back_is_put_back_here_too(project: Projec
     assert len([arn for arn in aws.tagged(lineage_of(project)) if ":model/" in arn or ":endpoint-config/" in arn]) == 2
 
 
-def test_a_first_release_that_fails_says_why_and_can_be_followed_by_a_right_one(project: Project, options: list[str]) -> None:
+def test_a_first_release_that_fails_says_why_and_can_be_followed_by_a_right_one(
+    project: Project, options: list[str]
+) -> None:
     done = project.run("sagemaker", APP, "wrong", options)
     assert (done.returncode, "is Failed: The primary container" in done.stderr) == (8, True), done.stderr
-    changes = {change["step"]: change for change in project.json("deployment", "plan", APP, "--model", "double")["changes"]}
-    assert (changes["endpoint"]["action"], "a failed endpoint can't be updated" in changes["endpoint"]["downtime"]) == ("replace", True)
+    changes = {
+        change["step"]: change for change in project.json("deployment", "plan", APP, "--model", "double")["changes"]
+    }
+    assert (changes["endpoint"]["action"], "a failed endpoint can't be updated" in changes["endpoint"]["downtime"]) == (
+        "replace",
+        True,
+    )
     deploy(project, "double", options)
     assert answers(project) == [2.0, 4.0, 6.0]
 
 
 def test_a_serverless_endpoint(project: Project, options: list[str]) -> None:
     deploy(project, "double", [*options, "--serverless.memory_mib", "2048", "--serverless.max_concurrency", "5"])
-    variant = describe("endpoint_config", EndpointConfigName=record(project, "endpoint_config")["name"])["ProductionVariants"][0]
+    variant = describe("endpoint_config", EndpointConfigName=record(project, "endpoint_config")["name"])[
+        "ProductionVariants"
+    ][0]
     assert variant["ServerlessConfig"] == {"MemorySizeInMB": 2048, "MaxConcurrency": 5}
     assert ("InstanceType" in variant, answers(project)) == (False, [2.0, 4.0, 6.0])
 
 
-def test_an_endpoint_on_instances_becomes_serverless_by_a_new_one(project: Project, aws: Any, options: list[str]) -> None:
+def test_an_endpoint_on_instances_becomes_serverless_by_a_new_one(
+    project: Project, aws: Any, options: list[str]
+) -> None:
     deploy(project, "double", options)
-    (project.folder / "app.mlem").write_text((project.folder / "app.mlem").read_text() + "serverless: {memory_mib: 1024}\n")
+    (project.folder / "app.mlem").write_text(
+        (project.folder / "app.mlem").read_text() + "serverless: {memory_mib: 1024}\n"
+    )
     changes = {change["step"]: change for change in project.json("deployment", "plan", APP)["changes"]}
     assert changes["endpoint"]["action"] == "replace"
     assert "an endpoint on instances can't become serverless" in changes["endpoint"]["downtime"]
@@ -123,12 +158,21 @@ def test_an_endpoint_on_instances_becomes_serverless_by_a_new_one(project: Proje
 
 
 def test_the_number_of_instances_follows_the_calls(project: Project, aws: Any, options: list[str], name: str) -> None:
-    scaling = ["--autoscaling.min_instances", "1", "--autoscaling.max_instances", "4", "--autoscaling.target_invocations", "500"]
+    scaling = [
+        "--autoscaling.min_instances",
+        "1",
+        "--autoscaling.max_instances",
+        "4",
+        "--autoscaling.target_invocations",
+        "500",
+    ]
     deploy(project, "double", [*options, *scaling])
     account = connect(None, None)
 
     def target() -> Any:
-        found = account.call("look", "application-autoscaling", "describe_scalable_targets", ServiceNamespace="sagemaker")
+        found = account.call(
+            "look", "application-autoscaling", "describe_scalable_targets", ServiceNamespace="sagemaker"
+        )
         return [
             (item["MinCapacity"], item["MaxCapacity"])
             for item in found["ScalableTargets"]
@@ -146,7 +190,11 @@ def test_the_number_of_instances_follows_the_calls(project: Project, aws: Any, o
     ]
     assert done == ["DeregisterScalableTarget", "UpdateEndpoint", "RegisterScalableTarget"]
     text = (project.folder / "app.mlem").read_text()
-    lines = [line for line in text.splitlines() if "autoscaling" not in line and "_instances" not in line and "target_inv" not in line]
+    lines = [
+        line
+        for line in text.splitlines()
+        if "autoscaling" not in line and "_instances" not in line and "target_inv" not in line
+    ]
     (project.folder / "app.mlem").write_text("\n".join(lines) + "\n")
     ended = project.mlem("deployment", "run", "--load", APP)
     assert (ended.returncode, target()) == (0, []), ended.stderr
@@ -196,14 +244,19 @@ def test_data_capture_vpc_kms_tags_and_environment_reach_aws(project: Project, o
     assert {"Key": "team", "Value": "cv"} in connect(None, None).tags(record(project, "endpoint")["arn"])
 
 
-def test_releases_are_kept_as_far_back_as_rollback_reaches(project: Project, aws: Any, engine: Engine, options: list[str]) -> None:
+def test_releases_are_kept_as_far_back_as_rollback_reaches(
+    project: Project, aws: Any, engine: Engine, options: list[str]
+) -> None:
     kept = [*options, "--keep_releases", "2"]
     project.save("four", 4.0)
     for model in ("double", "triple", "four"):
         deploy(project, model, kept)
     lineage = lineage_of(project)
     found = aws.tagged(lineage)
-    counts = {kind: len([arn for arn in found if kind in arn]) for kind in (":model/", ":endpoint-config/", ":endpoint/", "mlem-test/")}
+    counts = {
+        kind: len([arn for arn in found if kind in arn])
+        for kind in (":model/", ":endpoint-config/", ":endpoint/", "mlem-test/")
+    }
     assert counts == {":model/": 2, ":endpoint-config/": 2, ":endpoint/": 1, "mlem-test/": 2}
     assert len(engine.images(f"{LINEAGE_LABEL}={lineage}")) == 2
     done = project.mlem("deployment", "rollback", APP)
@@ -236,7 +289,9 @@ def test_what_somebody_else_made_stays(project: Project, aws: Any, options: list
     aws.endpoints.wait()
     (project.folder / "mine").mkdir()
     done = project.run("sagemaker", "mine/app2", "double", [*options, f"--endpoint_name={other}"])
-    assert (done.returncode, "not-ours" in done.stderr, "was not made by mlem" in done.stderr) == (4, True, True), done.stderr
+    assert (done.returncode, "not-ours" in done.stderr, "was not made by mlem" in done.stderr) == (4, True, True), (
+        done.stderr
+    )
     assert "creating" not in done.stderr
     assert not [path for path in (project.folder / "mine").iterdir() if path.suffix != ".lock"]
     assert account.endpoint(other) is not None
@@ -266,7 +321,9 @@ def test_bad_data_is_the_callers_fault(project: Project, options: list[str]) -> 
 def test_an_env_in_another_region_is_refused(project: Project, options: list[str]) -> None:
     deploy(project, "double", options)
     done = project.run("sagemaker", APP, "triple", [*options, "--env.region", "us-east-1"])
-    assert (done.returncode, "error[elsewhere]" in done.stderr, "in us-east-1" in done.stderr) == (4, True, True), done.stderr
+    assert (done.returncode, "error[elsewhere]" in done.stderr, "in us-east-1" in done.stderr) == (4, True, True), (
+        done.stderr
+    )
 
 
 def test_following_logs_ends_with_the_endpoint(project: Project, options: list[str]) -> None:
@@ -288,7 +345,13 @@ def test_status_imports_neither_the_sagemaker_sdk_nor_dockers(project: Project, 
         "try:\n    main(sys.argv[1:])\nexcept SystemExit:\n    pass\n"
         "print('loaded', *sorted(set(sys.modules) & {'docker', 'sagemaker', 'requests', 'numpy'}), file=sys.stderr)"
     )
-    for command in (["status", APP], ["wait", APP], ["apply", APP, "data.json"], ["logs", APP, "--tail", "1"], ["plan", APP]):
+    for command in (
+        ["status", APP],
+        ["wait", APP],
+        ["apply", APP, "data.json"],
+        ["logs", APP, "--tail", "1"],
+        ["plan", APP],
+    ):
         done = project.python("-c", script, "deployment", *command)
         assert done.stderr.splitlines()[-1] == "loaded", (command, done.stderr)
     assert project.handle(APP).status() == Status(Phase.RUNNING)

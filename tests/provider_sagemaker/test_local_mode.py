@@ -1,4 +1,7 @@
-"""The image under SageMaker's own local mode, which runs it by SageMaker's contract: a check that does not come from us."""
+"""The image under SageMaker's own local mode, which runs it by SageMaker's contract.
+
+A check that does not come from us.
+"""
 
 from __future__ import annotations
 
@@ -44,7 +47,9 @@ def compose() -> None:
         pytest.skip(reason)
 
 
-def test_the_image_serves_in_sagemakers_local_mode(project: Project, engine: Engine, compose: None, name: str, tmp_path: Path) -> None:
+def test_the_image_serves_in_sagemakers_local_mode(
+    project: Project, engine: Engine, compose: None, name: str, tmp_path: Path
+) -> None:
     image = f"{name}:local"
     done = project.mlem("build", "docker", "double", "--image_name", name, "--tag", "local")
     assert done.returncode == 0, done.stderr
@@ -58,7 +63,9 @@ def test_the_image_serves_in_sagemakers_local_mode(project: Project, engine: Eng
     try:
         ran = project.python("-c", SCRIPT, image, str(port), str(tmp_path / "data"), timeout_s=180)
     finally:
-        for left in engine._api.containers(all=True, filters={"ancestor": image}):  # local mode stops its containers, no more
+        for left in engine._api.containers(
+            all=True, filters={"ancestor": image}
+        ):  # local mode stops its containers, no more
             engine.remove_container(left["Id"])
         engine.remove_image(image)
     result = next((line for line in ran.stdout.splitlines() if line.startswith("RESULT ")), None)

@@ -35,7 +35,11 @@ def test_equal_content_has_equal_names() -> None:
 
 def test_nobody_takes_the_place_of_our_tags() -> None:
     tags = tags_of(LINEAGE, "iris", {"mlem:lineage": "other", "team": "nlp"})
-    assert {tag["Key"]: tag["Value"] for tag in tags} == {"team": "nlp", "mlem:lineage": LINEAGE, "mlem:deployment": "iris"}
+    assert {tag["Key"]: tag["Value"] for tag in tags} == {
+        "team": "nlp",
+        "mlem:lineage": LINEAGE,
+        "mlem:deployment": "iris",
+    }
     assert is_ours(tags, LINEAGE)
     assert not is_ours([], LINEAGE)
     assert owner([]) == "was not made by mlem"

@@ -22,7 +22,8 @@ WITHOUT_A_CALL_OF_OURS = {
     "ecr:InitiateLayerUpload",
     "ecr:PutImage",
     "ecr:UploadLayerPart",
-    # what AWS checks beside the call: CreateRepository with tags, CreateModel with a role, the first scaling in an account
+    # what AWS checks beside the call: CreateRepository with tags, CreateModel with a role, the first scaling in an
+    # account
     "ecr:TagResource",
     "iam:PassRole",
     "iam:CreateServiceLinkedRole",
@@ -33,7 +34,11 @@ def policy() -> set[str]:
     found = re.search(r"```json\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
     assert found is not None
     statements = json.loads(found[1])["Statement"]
-    return {action for each in statements for action in (each["Action"] if isinstance(each["Action"], list) else [each["Action"]])}
+    return {
+        action
+        for each in statements
+        for action in (each["Action"] if isinstance(each["Action"], list) else [each["Action"]])
+    }
 
 
 def test_everything_works_under_the_policy_and_needs_all_of_it(project: Project, aws: Any, options: list[str]) -> None:

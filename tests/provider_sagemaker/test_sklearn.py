@@ -53,7 +53,9 @@ def iris(project: Project, engine: Engine, tmp_path_factory: pytest.TempPathFact
     done = project.python("-c", TRAIN)
     assert done.returncode == 0, done.stderr
     with FileLock(tmp_path_factory.getbasetemp().parent / "mlem-docker.lock"):
-        done = project.mlem("build", "docker", "iris", "--image_name", "mlem-test-cache-sagemaker-iris", PACKAGES, timeout_s=900)
+        done = project.mlem(
+            "build", "docker", "iris", "--image_name", "mlem-test-cache-sagemaker-iris", PACKAGES, timeout_s=900
+        )
     assert done.returncode == 0, done.stderr
     return project
 
@@ -63,7 +65,9 @@ def test_it_answers_as_the_saved_model(iris: Project, aws: Any, options: list[st
     run = ["deployment", "run", "sagemaker", APP, "--model", "iris", *options, PACKAGES, "--wire_format=parquet"]
     done = iris.python("-c", WITHOUT, *run, timeout_s=600)
     assert done.returncode == 0, done.stderr
-    assert [call.action for call in aws.calls].count("InvokeEndpoint") == 1, "one call has the sample rows of all methods"
+    assert [call.action for call in aws.calls].count("InvokeEndpoint") == 1, (
+        "one call has the sample rows of all methods"
+    )
     for method in ("predict", "predict_proba"):
         here = iris.json("apply", "iris", "rows.csv", "--method", method)
         assert iris.json("deployment", "apply", APP, "rows.csv", "--method", method) == here

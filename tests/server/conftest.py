@@ -58,21 +58,30 @@ class Served:
         wait_until(lambda: text in self.log)
         return self.log
 
-    def request(self, method: str, path: str, body: bytes | None = None, headers: Mapping[str, str] | None = None) -> Reply:
+    def request(
+        self, method: str, path: str, body: bytes | None = None, headers: Mapping[str, str] | None = None
+    ) -> Reply:
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=TIMEOUT_S)
         with contextlib.closing(connection):
             connection.request(method, path, body, dict(headers or {}))
             response = connection.getresponse()
-            return Reply(response.status, {name.lower(): value for name, value in response.getheaders()}, response.read())
+            return Reply(
+                response.status, {name.lower(): value for name, value in response.getheaders()}, response.read()
+            )
 
     def get(self, path: str, headers: Mapping[str, str] | None = None) -> Reply:
         return self.request("GET", path, headers=headers)
 
     def post(self, path: str, value: Any, headers: Mapping[str, str] | None = None) -> Reply:
-        return self.request("POST", path, json.dumps(value).encode(), {"content-type": "application/json", **(headers or {})})
+        return self.request(
+            "POST", path, json.dumps(value).encode(), {"content-type": "application/json", **(headers or {})}
+        )
 
     def raw(self, data: bytes, *, finish: bool = False) -> bytes:
-        """Send bytes as they are, and return all that comes back until the server closes; `finish` closes the sending side."""
+        """Send bytes as they are, and return all that comes back until the server closes.
+
+        `finish` closes the sending side.
+        """
         received = b""
         with socket.create_connection(("127.0.0.1", self.port), timeout=TIMEOUT_S) as connection:
             with contextlib.suppress(OSError):  # the server may have refused already
@@ -93,15 +102,31 @@ class Starter:
         self.processes: list[subprocess.Popen[bytes]] = []
 
     def start(
-        self, model: Path | None, *options: str, env: Mapping[str, str] | None = None, wait: bool = True, prefix: Sequence[str] = ()
+        self,
+        model: Path | None,
+        *options: str,
+        env: Mapping[str, str] | None = None,
+        wait: bool = True,
+        prefix: Sequence[str] = (),
     ) -> Served:
-        environment = {name: value for name, value in os.environ.items() if not name.startswith("MLEM_") and name != "PORT"}
+        environment = {
+            name: value for name, value in os.environ.items() if not name.startswith("MLEM_") and name != "PORT"
+        }
         log_file = self.folder / f"server-{len(self.processes)}.log"
         with socket.socket() as listener, log_file.open("wb") as log:
             listener.bind(("127.0.0.1", 0))
             listener.listen()
             process = subprocess.Popen(
-                [*prefix, sys.executable, "-m", "mlem_server", *([str(model)] if model else []), "--fd", str(listener.fileno()), *options],
+                [
+                    *prefix,
+                    sys.executable,
+                    "-m",
+                    "mlem_server",
+                    *([str(model)] if model else []),
+                    "--fd",
+                    str(listener.fileno()),
+                    *options,
+                ],
                 pass_fds=[listener.fileno()],
                 stderr=log,
                 stdout=log,

@@ -57,7 +57,12 @@ def test_pages_may_load_nothing_from_elsewhere(iris: Any, path: str) -> None:
 def test_a_value_of_a_wrong_type_is_refused_with_its_path(iris: Any) -> None:
     reply = iris.post("/predict", {"X": [ROW, {**ROW, "petal_width": "wide"}]})
     error = error_of(reply)
-    assert (reply.status, error["code"], error["path"], error["got"]) == (422, "bad-data", "X[1].petal_width", "a string")
+    assert (reply.status, error["code"], error["path"], error["got"]) == (
+        422,
+        "bad-data",
+        "X[1].petal_width",
+        "a string",
+    )
     assert "number" in error["expected"]
 
 
@@ -73,9 +78,13 @@ def test_a_body_that_is_no_object_is_refused(iris: Any, payload: Any) -> None:
     assert (reply.status, error_of(reply)["path"]) == (422, "body")
 
 
-@pytest.mark.parametrize("body", [b"", b"{", b"\xff\xfe", b'{"X": 1e}', b'{"X": ' + b"9" * 5000 + b"}", b"[" * 100_000, b'{"a":' * 100_000])
+@pytest.mark.parametrize(
+    "body", [b"", b"{", b"\xff\xfe", b'{"X": 1e}', b'{"X": ' + b"9" * 5000 + b"}", b"[" * 100_000, b'{"a":' * 100_000]
+)
 def test_what_is_not_json_is_refused_with_400(iris: Any, body: bytes) -> None:
-    reply = iris.request("POST", "/predict", body, {"content-type": "application/json", "content-length": str(len(body))})
+    reply = iris.request(
+        "POST", "/predict", body, {"content-type": "application/json", "content-length": str(len(body))}
+    )
     assert (reply.status, error_of(reply)["code"]) == (400, "bad-json")
 
 
@@ -103,7 +112,8 @@ def test_an_unknown_path_is_refused_with_the_known_ones(iris: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("method", "path", "allow"), [("GET", "/predict", "POST"), ("PUT", "/predict", "POST"), ("POST", "/docs", "GET, HEAD")]
+    ("method", "path", "allow"),
+    [("GET", "/predict", "POST"), ("PUT", "/predict", "POST"), ("POST", "/docs", "GET, HEAD")],
 )
 def test_a_wrong_http_method_is_refused_with_the_allowed_ones(iris: Any, method: str, path: str, allow: str) -> None:
     reply = iris.request(method, path)
@@ -125,7 +135,12 @@ def test_a_body_a_little_over_the_limit_gets_its_answer(iris: Any) -> None:
     reply = iris.request("POST", "/predict", b" " * (2**20 + 1), {"content-type": "application/json"})
     assert (reply.status, error_of(reply)) == (
         413,
-        {"code": "body-too-large", "message": "the body is larger than 1 MiB", "max_bytes": 2**20, "hint": "send fewer rows at once"},
+        {
+            "code": "body-too-large",
+            "message": "the body is larger than 1 MiB",
+            "max_bytes": 2**20,
+            "hint": "send fewer rows at once",
+        },
     )
 
 
@@ -142,7 +157,9 @@ def test_a_chunked_body_is_read(iris: Any) -> None:
 
 def test_a_chunked_body_over_the_limit_is_refused(iris: Any) -> None:
     chunk = b"10000\r\n" + b" " * 0x10000 + b"\r\n"
-    answer = iris.raw(b"POST /predict HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n" + chunk * 20 + b"0\r\n\r\n")
+    answer = iris.raw(
+        b"POST /predict HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n" + chunk * 20 + b"0\r\n\r\n"
+    )
     assert answer.startswith(b"HTTP/1.1 413 ")
 
 
@@ -160,7 +177,9 @@ def test_another_content_type_is_refused(iris: Any, headers: dict[str, str]) -> 
     assert (reply.status, error_of(reply)["code"]) == (415, "bad-content-type")
 
 
-@pytest.mark.parametrize("content_type", ["application/json", "Application/JSON; charset=UTF-8", "application/vnd.api+json"])
+@pytest.mark.parametrize(
+    "content_type", ["application/json", "Application/JSON; charset=UTF-8", "application/vnd.api+json"]
+)
 def test_the_spellings_of_json_are_accepted(iris: Any, content_type: str) -> None:
     assert iris.post("/predict", {"X": [ROW]}, {"content-type": content_type}).status == 200
 
@@ -168,7 +187,9 @@ def test_the_spellings_of_json_are_accepted(iris: Any, content_type: str) -> Non
 def test_a_connection_lives_on_after_an_error(iris: Any) -> None:
     body = json.dumps({"X": [ROW]}).encode()
     head = b"POST /%s HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n%s\r\n%s"
-    answer = iris.raw(head % (b"nope", len(body), b"", body) + head % (b"predict", len(body), b"Connection: close\r\n", body))
+    answer = iris.raw(
+        head % (b"nope", len(body), b"", body) + head % (b"predict", len(body), b"Connection: close\r\n", body)
+    )
     assert answer.count(b"HTTP/1.1 404 ") == 1
     assert answer.endswith(b"[0]")
 
@@ -178,7 +199,9 @@ def test_the_id_of_a_request_is_echoed(iris: Any) -> None:
 
 
 def test_an_id_that_is_unsafe_in_a_log_is_replaced(iris: Any) -> None:
-    ids = {iris.get("/healthz", {"x-request-id": given}).headers["x-request-id"] for given in ("a b", "x" * 200, "<[31m>")}
+    ids = {
+        iris.get("/healthz", {"x-request-id": given}).headers["x-request-id"] for given in ("a b", "x" * 200, "<[31m>")
+    }
     assert len(ids) == 3
     assert all(len(given) == 32 for given in ids)
 
@@ -294,7 +317,12 @@ JSON = st.recursive(
 @FUZZ
 @given(JSON)
 def test_random_json_is_answered_or_refused_without_a_failure(iris: Any, payload: Any) -> None:
-    calls = [("/predict", payload), ("/predict", {"X": payload}), ("/predict_proba", {"X": [payload]}), ("/invocations", payload)]
+    calls = [
+        ("/predict", payload),
+        ("/predict", {"X": payload}),
+        ("/predict_proba", {"X": [payload]}),
+        ("/invocations", payload),
+    ]
     for path, value in calls:
         reply = iris.post(path, value)
         assert reply.status in (200, 422), (path, value, reply.body)

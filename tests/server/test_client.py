@@ -26,7 +26,9 @@ from mlem_model.models.saving import save
 
 MODEL_TYPES = (CallableModel,)
 
-FRAME = pandas.DataFrame({"sepal_length": [5.1, 6.3], "sepal_width": [3.5, 3.3], "petal_length": [1.4, 6.0], "petal_width": [0.2, 2.5]})
+FRAME = pandas.DataFrame(
+    {"sepal_length": [5.1, 6.3], "sepal_width": [3.5, 3.3], "petal_length": [1.4, 6.0], "petal_width": [0.2, 2.5]}
+)
 
 
 @pytest.fixture
@@ -90,7 +92,9 @@ def test_a_large_frame_and_its_answer_travel_in_a_binary_format(client: Any, mon
 
 def test_calls_may_be_awaited_and_share_connections(client: Any) -> None:
     async def ask() -> list[Any]:
-        return list(await asyncio.gather(*(client.call_async("predict", FRAME.iloc[[number % 2]]) for number in range(20))))
+        return list(
+            await asyncio.gather(*(client.call_async("predict", FRAME.iloc[[number % 2]]) for number in range(20)))
+        )
 
     assert [answer.tolist() for answer in asyncio.run(ask())] == [[0], [2]] * 10
 
@@ -170,11 +174,15 @@ for process in children:
 
 def test_processes_that_are_forked_from_one_that_has_called_get_their_own_answers(echo: Any, tmp_path: Path) -> None:
     (tmp_path / "fork.py").write_text(FORK)
-    done = subprocess.run([sys.executable, "fork.py", echo.url], cwd=tmp_path, capture_output=True, text=True, check=False, timeout=120)
+    done = subprocess.run(
+        [sys.executable, "fork.py", echo.url], cwd=tmp_path, capture_output=True, text=True, check=False, timeout=120
+    )
     assert done.stdout == "[] [[], [], [], [], [], []] still here\n", done.stderr
 
 
-def test_a_client_that_was_used_is_copied_and_pickled_without_connections_and_token(echo: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_client_that_was_used_is_copied_and_pickled_without_connections_and_token(
+    echo: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("MLEM_TOKEN", "s3cret-token")
     with HttpClient(url=echo.url) as client:
         assert client.predict("a") == "a"
@@ -200,7 +208,9 @@ def test_several_event_loops_share_one_client(echo: Any) -> None:
     with HttpClient(url=echo.url) as client:
 
         async def ask(name: int) -> list[str]:
-            return list(await asyncio.gather(*(client.call_async("predict", f"{name}-{number}") for number in range(20))))
+            return list(
+                await asyncio.gather(*(client.call_async("predict", f"{name}-{number}") for number in range(20)))
+            )
 
         with ThreadPoolExecutor(3) as pool:
             answers = list(pool.map(lambda name: asyncio.run(ask(name)), range(3)))

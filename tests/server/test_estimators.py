@@ -29,7 +29,8 @@ SERVED = [
     "RandomForestClassifier", "RandomTreesEmbedding", "Ridge", "SGDClassifier", "SplineTransformer", "StandardScaler",
     "TruncatedSVD",
 ]  # fmt: skip
-"""Thirty that are asked over HTTP; all others that fit on iris or on the diabetes data are saved and asked in this process."""
+"""Thirty that are asked over HTTP; all others that fit on iris or on the diabetes data are saved and asked in this
+process."""
 NOT_SAVED = {
     "DBSCAN": "clusters the rows that it is fitted on, and has no method for others",
     "HDBSCAN": "as DBSCAN", "OPTICS": "as DBSCAN", "AgglomerativeClustering": "as DBSCAN", "SpectralClustering": "as DBSCAN",
@@ -133,7 +134,9 @@ def same(here: Any, there: Any) -> bool:
         here, there = here.toarray(), there.toarray()
     if str(getattr(here, "dtype", "")) == "object":
         return all(map(same, here, there))
-    return np.asarray(here).shape == np.asarray(there).shape and bool(np.allclose(here, there, rtol=1e-9, atol=1e-12, equal_nan=True))
+    return np.asarray(here).shape == np.asarray(there).shape and bool(
+        np.allclose(here, there, rtol=1e-9, atol=1e-12, equal_nan=True)
+    )
 
 
 def saved(obj: Any, X: Any, path: Path) -> Model:
@@ -166,7 +169,9 @@ def test_an_estimator_is_served_as_it_answers_here(name: str, starter: Any, tmp_
     assert same(local(obj, first, few), returns.decode(json.loads(reply.body))), "CSV"
     buffer = io.BytesIO()
     few.to_parquet(buffer)
-    reply = served.request("POST", "/invocations", buffer.getvalue(), {**how, "content-type": "application/vnd.apache.parquet"})
+    reply = served.request(
+        "POST", "/invocations", buffer.getvalue(), {**how, "content-type": "application/vnd.apache.parquet"}
+    )
     assert same(local(obj, first, few), returns.decode(json.loads(reply.body))), "Parquet"
 
 
@@ -184,14 +189,22 @@ def test_every_other_estimator_that_fits_is_saved_and_asked_in_every_format(name
     loaded = load_model(model, tmp_path)
     few = X.sample(5, random_state=0)
     for method_name, method in model.methods.items():
-        value = local(obj, "transform", few) if method_name == "inverse_transform" else few.to_numpy() if len(name) % 2 else few
+        value = (
+            local(obj, "transform", few)
+            if method_name == "inverse_transform"
+            else few.to_numpy()
+            if len(name) % 2
+            else few
+        )
         (argument,) = method.args
         here = local(obj, method_name, few.to_numpy() if len(name) % 2 else few)
         for media_type, there_and_back in ways(argument.data_type):
             travelled = there_and_back(argument.data_type.accept(value))
             answer = method.call(loaded, {argument.name: travelled})
             assert same(here, answer), f"{method_name} as {media_type}"
-            assert difference(answer, method.returns.decode(json.loads(json.dumps(method.returns.encode(answer))))) is None
+            assert (
+                difference(answer, method.returns.decode(json.loads(json.dumps(method.returns.encode(answer))))) is None
+            )
 
 
 def test_those_that_can_not_be_saved_have_nothing_to_ask_of_new_rows() -> None:

@@ -11,7 +11,9 @@ import pytest
 from mlem_model.data.formats.binary import ARROW, NPY, dump, load
 from mlem_model.data.types.any import infer
 
-FRAME = pandas.DataFrame({"sepal_length": [5.1, 6.3], "sepal_width": [3.5, 3.3], "petal_length": [1.4, 6.0], "petal_width": [0.2, 2.5]})
+FRAME = pandas.DataFrame(
+    {"sepal_length": [5.1, 6.3], "sepal_width": [3.5, 3.3], "petal_length": [1.4, 6.0], "petal_width": [0.2, 2.5]}
+)
 FRAME_TYPE = infer(FRAME)
 MATRIX = numpy.array([[1.0, 2.0], [3.0, 4.5]])
 
@@ -23,7 +25,9 @@ def test_a_frame_may_be_sent_and_answered_as_arrow(iris: Any) -> None:
 
 @pytest.mark.parametrize("media_type", [NPY, ARROW])
 def test_a_matrix_may_be_sent_in_every_format_and_answered_as_npy(sums: Any, media_type: str) -> None:
-    reply = sums.request("POST", "/predict", dump(infer(MATRIX), MATRIX, media_type), {"content-type": media_type, "accept": NPY})
+    reply = sums.request(
+        "POST", "/predict", dump(infer(MATRIX), MATRIX, media_type), {"content-type": media_type, "accept": NPY}
+    )
     assert (reply.status, reply.headers["content-type"]) == (200, NPY)
     assert load(infer(MATRIX.sum(axis=1)), reply.body, NPY).tolist() == [3.0, 7.5]
 
@@ -31,7 +35,9 @@ def test_a_matrix_may_be_sent_in_every_format_and_answered_as_npy(sums: Any, med
 def test_json_may_be_answered_as_npy_and_the_other_way_round(sums: Any) -> None:
     reply = sums.post("/predict", {"X": MATRIX.tolist()}, {"accept": f"{NPY}, application/json;q=0.5"})
     assert load(infer(MATRIX.sum(axis=1)), reply.body, NPY).tolist() == [3.0, 7.5]
-    reply = sums.request("POST", "/predict", dump(infer(MATRIX), MATRIX, NPY), {"content-type": NPY, "accept": "application/json"})
+    reply = sums.request(
+        "POST", "/predict", dump(infer(MATRIX), MATRIX, NPY), {"content-type": NPY, "accept": "application/json"}
+    )
     assert reply.json == [3.0, 7.5]
 
 

@@ -1,7 +1,7 @@
 """What a caller sends takes memory and time of the server only so far: each limit is read from the server's own process.
 
-Every body goes to a server with tokens and to one without. The servers have their default limits, and so have the bodies: the largest
-that is taken is 64 MiB.
+Every body goes to a server with tokens and to one without. The servers have their default limits, and so have the
+bodies: the largest that is taken is 64 MiB.
 """
 
 from __future__ import annotations
@@ -54,7 +54,12 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("hostile")
     rows = numpy.arange(50.0).reshape(5, 10)
     save(lambda x: x[:, 0], folder / "array", sample_data=rows, model_types=MODEL_TYPES)
-    save(lambda x: x.iloc[:, 0], folder / "frame", sample_data=pandas.DataFrame(rows, columns=COLUMNS), model_types=MODEL_TYPES)
+    save(
+        lambda x: x.iloc[:, 0],
+        folder / "frame",
+        sample_data=pandas.DataFrame(rows, columns=COLUMNS),
+        model_types=MODEL_TYPES,
+    )
     return folder
 
 
@@ -97,7 +102,9 @@ def peak(served: Served) -> int:
 
 
 def metrics(served: Served, headers: dict[str, str]) -> dict[str, float]:
-    lines = (line.rpartition(" ") for line in served.get("/metrics", headers).body.decode().splitlines() if line[:1] != "#")
+    lines = (
+        line.rpartition(" ") for line in served.get("/metrics", headers).body.decode().splitlines() if line[:1] != "#"
+    )
     return {name: float(value) for name, _, value in lines}
 
 
@@ -158,7 +165,9 @@ def records_with(last: str) -> bytes:
 
 
 def tensor(shape: Any, data: Any = (), **more: Any) -> bytes:
-    return json.dumps({"inputs": [{"name": "x", "shape": shape, "datatype": "FP64", "data": list(data)}], **more}).encode()
+    return json.dumps(
+        {"inputs": [{"name": "x", "shape": shape, "datatype": "FP64", "data": list(data)}], **more}
+    ).encode()
 
 
 Case = tuple[str, str, dict[str, str], Callable[[], bytes], set[int]]
@@ -204,7 +213,9 @@ def test_a_body_takes_bounded_memory_and_no_time_of_others(target: Target, case:
         assert served.request("POST", path, content, headers | target.headers).status in statuses
 
 
-@pytest.mark.parametrize("path", ["/healthz", "/readyz", "/ping", "/v2/health/live", "/", "/docs", "/metrics", "/openapi.json"])
+@pytest.mark.parametrize(
+    "path", ["/healthz", "/readyz", "/ping", "/v2/health/live", "/", "/docs", "/metrics", "/openapi.json"]
+)
 def test_bodies_of_routes_that_take_none_are_skipped(target: Target, path: str) -> None:
     served = target.servers["array"]
     with bounded(target, served, 64 * MIB), ThreadPoolExecutor(20) as pool:
@@ -306,7 +317,9 @@ def test_who_waits_for_an_answer_keeps_the_connection(starter: Starter, file_mod
     served = starter.start(file_model, "--max-connections", "4")
     with contextlib.ExitStack() as stack, ThreadPoolExecutor(4) as pool:
         asked = [pool.submit(served.post, "/predict", {"path": str(tmp_path / "go-on")}) for _ in range(4)]
-        wait_until(lambda: len(psutil.Process(pid(served)).net_connections()) > 4 and (tmp_path / "go-on.started").exists())
+        wait_until(
+            lambda: len(psutil.Process(pid(served)).net_connections()) > 4 and (tmp_path / "go-on.started").exists()
+        )
         connection = stack.enter_context(socket.create_connection(("127.0.0.1", served.port), timeout=60))
         answer = b""
         with contextlib.suppress(ConnectionResetError):

@@ -80,7 +80,9 @@ def ask_at_a_pace(port: int, caller: int, until: float) -> Seen:
             body = response.read()
             if response.status == 200 and json.loads(body) == 2 * number:
                 seen.accepted.append((started, time.monotonic()))
-            elif (response.status, response.headers["retry-after"]) == (503, "1") and json.loads(body)["error"]["code"] == "overloaded":
+            elif (response.status, response.headers["retry-after"]) == (503, "1") and json.loads(body)["error"][
+                "code"
+            ] == "overloaded":
                 seen.refused += 1
             else:
                 seen.wrong.append((number, response.status, body))
@@ -144,9 +146,16 @@ class CallersUntilRefused:
 @pytest.mark.parametrize(
     ("keep_alive", "workers"),
     [(True, 1), (False, 1), (True, 2), (False, 2)],
-    ids=["kept connections", "a connection for each request", "kept connections of workers", "a connection for each request to workers"],
+    ids=[
+        "kept connections",
+        "a connection for each request",
+        "kept connections of workers",
+        "a connection for each request to workers",
+    ],
 )
-def test_sigterm_under_load_loses_no_request(starter: Any, sleeping_model: Path, keep_alive: bool, workers: int) -> None:
+def test_sigterm_under_load_loses_no_request(
+    starter: Any, sleeping_model: Path, keep_alive: bool, workers: int
+) -> None:
     served = starter.start(sleeping_model, "--workers", str(workers))
     wait_until(lambda: served.log.count(" ready: POST ") == workers)  # a worker that still loads refuses calls
     callers = CallersUntilRefused(served.port, keep_alive=keep_alive)
@@ -172,7 +181,9 @@ STAMPS = st.integers(-(2**60), 2**60).map(lambda ns: pandas.Timestamp(ns, unit="
 def frame_of(rows: list[tuple[int, float, bool, str, pandas.Timestamp]]) -> pandas.DataFrame:
     columns = list(zip(*rows, strict=True))
     dtypes = {"whole": "int64", "real": "float64", "yes": "bool", "text": "str", "at": "datetime64[ns]"}
-    return pandas.DataFrame({name: pandas.Series(column, dtype=dtypes[name]) for name, column in zip(dtypes, columns, strict=True)})
+    return pandas.DataFrame(
+        {name: pandas.Series(column, dtype=dtypes[name]) for name, column in zip(dtypes, columns, strict=True)}
+    )
 
 
 def same_array(got: Any, expected: Any) -> None:
@@ -203,7 +214,12 @@ class Kind:
 
 KINDS = {
     "frame": Kind(
-        frame_of([(1, 1.5, True, "a", pandas.Timestamp("2026-01-01")), (2, 2.5, False, "b", pandas.Timestamp("2026-01-02 03:04:05"))]),
+        frame_of(
+            [
+                (1, 1.5, True, "a", pandas.Timestamp("2026-01-01")),
+                (2, 2.5, False, "b", pandas.Timestamp("2026-01-02 03:04:05")),
+            ]
+        ),
         st.lists(st.tuples(INT64, st.floats(), st.booleans(), TEXT, STAMPS), min_size=1, max_size=5).map(frame_of),
         lambda got, expected: assert_frame_equal(got, expected, check_exact=True),
     ),
@@ -235,7 +251,9 @@ KINDS = {
 
 
 @pytest.fixture(scope="module", params=list(KINDS))
-def identity(request: Any, shared_starter: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Kind, HttpClient]]:
+def identity(
+    request: Any, shared_starter: Any, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[Kind, HttpClient]]:
     """A model that answers what it is asked, for one kind of values."""
 
     def predict(x: Any) -> Any:
@@ -248,7 +266,9 @@ def identity(request: Any, shared_starter: Any, tmp_path_factory: pytest.TempPat
         yield kind, client
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))  # a request takes as long as the machine is busy
+@settings(
+    max_examples=25, deadline=None, suppress_health_check=list(HealthCheck)
+)  # a request takes as long as the machine is busy
 @given(data=st.data())
 def test_any_value_comes_back_unchanged(identity: tuple[Kind, HttpClient], data: st.DataObject) -> None:
     kind, client = identity
@@ -264,7 +284,9 @@ def test_any_value_comes_back_unchanged(identity: tuple[Kind, HttpClient], data:
 
     def by_format(media_type: str) -> Callable[[Any], None]:
         def ask(value: Any) -> None:
-            content, answered_as = client.call_binary("predict", dump(takes, takes.accept(value), media_type), media_type, media_type)
+            content, answered_as = client.call_binary(
+                "predict", dump(takes, takes.accept(value), media_type), media_type, media_type
+            )
             assert answered_as == media_type
             kind.same(load(method.returns, bytearray(content), answered_as), value)
 

@@ -20,7 +20,9 @@ from mlem_server.settings import Settings
         (["m"], {"MLEM_MODEL": "other"}, "m"),
     ],
 )
-def test_the_model_is_named_by_an_argument_or_the_environment(words: list[str], environment: dict[str, str], model: str) -> None:
+def test_the_model_is_named_by_an_argument_or_the_environment(
+    words: list[str], environment: dict[str, str], model: str
+) -> None:
     assert model_of(words, environment) == model
 
 
@@ -42,9 +44,32 @@ def test_the_defaults_are_those_of_the_settings() -> None:
 def test_every_option_becomes_a_setting(tmp_path: Path) -> None:
     (tmp_path / "tokens").write_text("a\nb\n")
     words = [
-        *("m", "--host", "127.0.0.1", "--port", "0", "--token-file", str(tmp_path / "tokens"), "--max-body-mib", "0.5", "--max-queue", "3"),
+        *(
+            "m",
+            "--host",
+            "127.0.0.1",
+            "--port",
+            "0",
+            "--token-file",
+            str(tmp_path / "tokens"),
+            "--max-body-mib",
+            "0.5",
+            "--max-queue",
+            "3",
+        ),
         *("--request-timeout-s", "1.5", "--shutdown-timeout-s", "2", "--access-log", "--deployment", "mlem:app"),
-        *("--max-connections", "9", "--max-headers", "8", "--max-head-kib", "7", "--max-target-kib", "6", "--max-bodies-mib", "5"),
+        *(
+            "--max-connections",
+            "9",
+            "--max-headers",
+            "8",
+            "--max-head-kib",
+            "7",
+            "--max-target-kib",
+            "6",
+            "--max-bodies-mib",
+            "5",
+        ),
     ]
     assert settings_of(parser().parse_args(words), {"PORT": "99"}) == Settings(
         host="127.0.0.1",
@@ -88,7 +113,9 @@ def test_what_tunes_the_server_may_come_from_the_environment_and_an_option_wins(
     assert found == (3, 1, True, False, "json", 5, None)
 
 
-def test_a_variable_that_cant_be_used_is_wrong_usage(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_variable_that_cant_be_used_is_wrong_usage(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.setenv("MLEM_SERVER_ACCESS_LOG", "perhaps")
     assert main(["m"]) == 2
     assert "$MLEM_SERVER_ACCESS_LOG: expected 1 or 0, got 'perhaps'" in capsys.readouterr().err
@@ -110,7 +137,8 @@ def test_a_wrong_port_in_the_environment_is_an_error(port: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "words", [["--port", "x"], ["--max-queue", "-1"], ["--request-timeout-s", "0"], ["--request-timeout-s", "nan"], ["--wrong"]]
+    "words",
+    [["--port", "x"], ["--max-queue", "-1"], ["--request-timeout-s", "0"], ["--request-timeout-s", "nan"], ["--wrong"]],
 )
 def test_a_wrong_option_exits_with_2(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as caught:

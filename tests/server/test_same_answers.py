@@ -166,7 +166,11 @@ def test_annotations_tell_the_types_before_the_sample_does(deploy: Deploy) -> No
     client = deploy(half, 2)
     assert [client.predict(2.5), client.predict(3)] == [1.25, 1.5]
     client = deploy(mode, {"way": "fast"})
-    assert [client.predict("exact"), client.predict("fast", 3), client.predict("fast", k=None)] == ["exact None", "fast 3", "fast None"]
+    assert [client.predict("exact"), client.predict("fast", 3), client.predict("fast", k=None)] == [
+        "exact None",
+        "fast 3",
+        "fast None",
+    ]
     with pytest.raises(DataError, match=r"way: expected one of 'fast', 'exact', got 'fst'"):
         client.predict("fst")
     client = deploy(rooms, {"rooms": 3})
@@ -174,7 +178,9 @@ def test_annotations_tell_the_types_before_the_sample_does(deploy: Deploy) -> No
 
 
 def test_several_samples_unite_and_a_null_says_nothing(deploy: Deploy) -> None:
-    client = deploy(lambda people: [person.get("age") for person in people], [{"name": "a", "age": None}, {"name": "b"}])
+    client = deploy(
+        lambda people: [person.get("age") for person in people], [{"name": "a", "age": None}, {"name": "b"}]
+    )
     assert client.predict([{"name": "c", "age": 41}, {"name": "d"}, {"name": "e", "age": None}]) == [41, None, None]
 
 
@@ -226,7 +232,12 @@ def test_one_record_is_one_row(served_people: Any) -> None:
 @pytest.fixture
 def served_people(starter: Any, tmp_path: Path) -> Any:
     path = tmp_path / "people"
-    save(lambda data: [f"{name} {age}" for name, age in zip(data["name"], data["age"])], path, sample_data=PEOPLE, model_types=TYPES)  # noqa: B905
+    save(
+        lambda data: [f"{name} {age}" for name, age in zip(data["name"], data["age"], strict=True)],
+        path,
+        sample_data=PEOPLE,
+        model_types=TYPES,
+    )
     return starter.start(path)
 
 
@@ -243,14 +254,18 @@ def test_a_column_too_many_is_left_out_with_a_note_or_refused(deploy: Deploy, ca
         HttpClient(url=strict.url).call_encoded("predict", {"data": [{"v": 1.0, "more": 1}]})
 
 
-def test_records_may_have_other_keys_where_the_model_takes_them(deploy: Deploy, caplog: pytest.LogCaptureFixture) -> None:
+def test_records_may_have_other_keys_where_the_model_takes_them(
+    deploy: Deploy, caplog: pytest.LogCaptureFixture
+) -> None:
     records = [{"city": "Bonn", "rooms": 2}, {"city": "Ulm"}, {"rooms": 1}]
     model = make_pipeline(DictVectorizer(), LinearRegression()).fit(records, [1.0, 2.0, 3.0])
     client = deploy(model, records)
     for rows in (records, [{"city": "Ulm", "pool": True}], [{"rooms": 3}, {}]):
         assert client.call("predict", rows) == pytest.approx(model.predict(rows))
     assert 'the key "pool" is not one of those that the model was saved with' in caplog.text
-    careful = deploy(lambda rows: [dict(row, mlem=1) if set(row) <= {"a"} else 1 / 0 for row in rows], [{"a": 1}, {"a": 2}])
+    careful = deploy(
+        lambda rows: [dict(row, mlem=1) if set(row) <= {"a"} else 1 / 0 for row in rows], [{"a": 1}, {"a": 2}]
+    )
     with pytest.raises(DataError, match="an unknown key"):
         careful.call("predict", [{"b": 1}])
 
@@ -371,12 +386,24 @@ def twice(x: float) -> float:
         (lambda x: [x], 1, [2.0]),
         (lambda x: {"s": x}, 1, [2.0]),
         (lambda d: pd.get_dummies(d["c"]), pd.DataFrame({"c": ["x", "y"]}), [pd.DataFrame({"c": ["z"]})]),
-        (lambda d: d.T, pd.DataFrame({"a": [1.0, 2.0], "b": [3.0, 4.0]}), [pd.DataFrame({"a": [1.0], "b": [float("nan")]})]),
-        (lambda d: d.dropna(axis=1), pd.DataFrame({"a": [1.0, None], "b": [1.0, 2.0]}), [pd.DataFrame({"a": [2.0], "b": [1.0]})]),
+        (
+            lambda d: d.T,
+            pd.DataFrame({"a": [1.0, 2.0], "b": [3.0, 4.0]}),
+            [pd.DataFrame({"a": [1.0], "b": [float("nan")]})],
+        ),
+        (
+            lambda d: d.dropna(axis=1),
+            pd.DataFrame({"a": [1.0, None], "b": [1.0, 2.0]}),
+            [pd.DataFrame({"a": [2.0], "b": [1.0]})],
+        ),
     ],
 )
-def test_a_number_keeps_its_class_and_a_frame_its_columns(deploy: Deploy, function: Any, sample: Any, others: list[Any]) -> None:
-    client = deploy(function, sample, **({} if function is twice else {"signature": {"x": Any}} if isinstance(sample, int) else {}))
+def test_a_number_keeps_its_class_and_a_frame_its_columns(
+    deploy: Deploy, function: Any, sample: Any, others: list[Any]
+) -> None:
+    client = deploy(
+        function, sample, **({} if function is twice else {"signature": {"x": Any}} if isinstance(sample, int) else {})
+    )
     for value in others:
         here, there = function(value), client.predict(value)
         assert difference(here, there) is None

@@ -75,7 +75,9 @@ def test_a_second_signal_exits_at_once(starter: Any, file_model: Path, tmp_path:
         assert isinstance(call.exception(), ConnectionError)
 
 
-def test_requests_that_take_longer_than_the_limit_are_cut_off_and_counted(starter: Any, file_model: Path, tmp_path: Path) -> None:
+def test_requests_that_take_longer_than_the_limit_are_cut_off_and_counted(
+    starter: Any, file_model: Path, tmp_path: Path
+) -> None:
     served = starter.start(file_model, "--shutdown-timeout-s", "0.2")
     with ThreadPoolExecutor(1) as pool:
         call = pool.submit(served.post, "/predict", {"path": str(tmp_path / "never")})
@@ -87,7 +89,9 @@ def test_requests_that_take_longer_than_the_limit_are_cut_off_and_counted(starte
     assert "error[cut-off]: 1 requests were cut off after 0.2 s" in served.log
 
 
-def test_a_call_that_finds_the_queue_full_is_refused_with_retry_after(starter: Any, file_model: Path, tmp_path: Path) -> None:
+def test_a_call_that_finds_the_queue_full_is_refused_with_retry_after(
+    starter: Any, file_model: Path, tmp_path: Path
+) -> None:
     served = starter.start(file_model, "--max-queue", "0")
     target = tmp_path / "answer"
     with ThreadPoolExecutor(1) as pool:
@@ -188,7 +192,9 @@ def test_a_file_descriptor_that_is_no_socket_is_refused(file_model: Path) -> Non
     assert (result.returncode, result.stderr.decode().partition(":")[0]) == (2, "error[bad-address]")
 
 
-def test_the_server_is_alive_and_not_ready_while_the_model_is_loaded(starter: Any, slow_model: tuple[Path, Path]) -> None:
+def test_the_server_is_alive_and_not_ready_while_the_model_is_loaded(
+    starter: Any, slow_model: tuple[Path, Path]
+) -> None:
     model, go_on = slow_model
     served = starter.start(model, wait=False)
     is_ready, reason = ready(served.url, 60)

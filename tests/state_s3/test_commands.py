@@ -32,13 +32,19 @@ def test_a_right_server_is_accepted_and_left_clean(seaweedfs: Any, tmp_path: Pat
     done = project.mlem("config", "set", "core.state.uri", "s3://states/accepted")
     assert (done.returncode, done.stdout) == (0, "core.state.uri = s3://states/accepted\n"), done.stderr
     config = load_config(project.folder)
-    assert config.core.state.model_dump(exclude_unset=True) == {"endpoint_url": seaweedfs.url, "uri": "s3://states/accepted"}
+    assert config.core.state.model_dump(exclude_unset=True) == {
+        "endpoint_url": seaweedfs.url,
+        "uri": "s3://states/accepted",
+    }
     manager = S3StateManager(uri="s3://states/accepted", endpoint_url=seaweedfs.url)
     assert list(manager.store(tmp_path).names()) == []
     store: Any = manager.open_store(tmp_path)
     assert store.client.list_objects_v2(Bucket="states", Prefix="accepted/").get("KeyCount") == 0
     report = project.json("doctor")
-    assert (report["ok"], [check["check"] for check in report["checks"]]) == (True, ["installation", "settings", "plugins", "state store"])
+    assert (report["ok"], [check["check"] for check in report["checks"]]) == (
+        True,
+        ["installation", "settings", "plugins", "state store"],
+    )
     assert report["checks"][3]["message"] == "s3://states/accepted/.mlem.state/NAME.mlem.state: excludes two writers"
 
 
@@ -48,7 +54,9 @@ def test_moto_is_recognised_as_right_as_far_as_one_client_can_see(moto: Any, tmp
     erasing = manager.model_copy(update={"conditional_delete": False, "uri": "s3://states/erasing"})
     probe(erasing, tmp_path, races=2)
     store: Any = manager.open_store(tmp_path)
-    assert [store.client.list_objects_v2(Bucket="states", Prefix=path).get("KeyCount") for path in ("probe/", "erasing/")] == [0, 0]
+    assert [
+        store.client.list_objects_v2(Bucket="states", Prefix=path).get("KeyCount") for path in ("probe/", "erasing/")
+    ] == [0, 0]
 
 
 @pytest.mark.parametrize("name", ["rclone", "s3rver"])
@@ -122,7 +130,9 @@ def test_one_locked_write_costs_three_requests_counted_on_the_wire(seaweedfs: An
     sent: list[str] = []
     store.inner.client.meta.events.register("before-send.s3", lambda request, **_: sent.append(request.method))
     for turn in range(2):
-        with manager.session(store, "app", new_lock("run"), timeout_s=0, initial=State(type="fake", lineage="1" * 32)) as session:
+        with manager.session(
+            store, "app", new_lock("run"), timeout_s=0, initial=State(type="fake", lineage="1" * 32)
+        ) as session:
             assert session.state is not None
             session.finish(session.state.with_record("disk", {"turn": turn}))
     assert sent == ["GET", "PUT", "PUT"] * 2
@@ -161,14 +171,21 @@ def test_an_address_that_is_no_s3_is_told(moto: Any, tmp_path: Path) -> None:
         ):
             assert project.mlem("config", "set", "core.state.endpoint_url", endpoint).returncode == 0
             done = project.mlem("config", "set", "core.state.uri", "s3://states/x")
-            assert (done.returncode, words in done.stderr, "Traceback" in done.stderr) == (exit_code, True, False), done.stderr
+            assert (done.returncode, words in done.stderr, "Traceback" in done.stderr) == (exit_code, True, False), (
+                done.stderr
+            )
         server.shutdown()
 
 
 def test_a_clock_that_is_wrong_is_not_taken_for_a_wrong_profile() -> None:
     error = ClientError({"Error": {"Code": "RequestTimeTooSkewed", "Message": "too far"}}, "PutObject")
     told = translate(error, "s3://states/x", "write")
-    assert (told.code, told.exit_code, "clock" in str(told.hint), "AWS_PROFILE" in str(told.hint)) == ("wrong-clock", 6, True, False)
+    assert (told.code, told.exit_code, "clock" in str(told.hint), "AWS_PROFILE" in str(told.hint)) == (
+        "wrong-clock",
+        6,
+        True,
+        False,
+    )
 
 
 def test_a_state_of_mlem_04_in_the_bucket_is_met_and_set_aside(moto: Any, tmp_path: Path) -> None:
@@ -186,7 +203,11 @@ def test_a_state_of_mlem_04_in_the_bucket_is_met_and_set_aside(moto: Any, tmp_pa
 
 
 def test_options_of_s3fs_become_fields_and_credentials_are_left_out() -> None:
-    options = {"key": "canary", "secret": "canary", "client_kwargs": {"endpoint_url": "http://127.0.0.1:1", "region_name": "eu-west-1"}}
+    options = {
+        "key": "canary",
+        "secret": "canary",
+        "client_kwargs": {"endpoint_url": "http://127.0.0.1:1", "region_name": "eu-west-1"},
+    }
     old = {"uri": "s3://states/x", "locking": True, "lock_timeout": 60, "storage_options": options}
     found = S3StateManager.translate_04(old, "app.mlem")
     assert found.fields == {"uri": "s3://states/x", "endpoint_url": "http://127.0.0.1:1", "region": "eu-west-1"}

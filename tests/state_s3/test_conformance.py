@@ -41,7 +41,9 @@ class Erasing(S3Fixtures):
     """As on a server that deletes without a condition."""
 
     def manager(self, tmp_path: Path) -> StateManager:
-        return S3StateManager(uri=f"s3://states/{self.path}", endpoint_url=self.server.url, ttl_s=3, conditional_delete=False)
+        return S3StateManager(
+            uri=f"s3://states/{self.path}", endpoint_url=self.server.url, ttl_s=3, conditional_delete=False
+        )
 
 
 class TestSeaweedWithoutConditionalDelete(Erasing, StoreSuite):
@@ -61,7 +63,9 @@ class TestSeaweedWithoutConditionalDeleteLocks(Erasing, StateManagerSuite):
 class S3fsFixtures(S3Fixtures):
     def manager(self, tmp_path: Path) -> StateManager:
         pytest.importorskip("s3fs")
-        return FsspecStateManager(uri=f"s3://states/{self.path}", ttl_s=3, storage_options={"endpoint_url": self.server.url})
+        return FsspecStateManager(
+            uri=f"s3://states/{self.path}", ttl_s=3, storage_options={"endpoint_url": self.server.url}
+        )
 
 
 class TestS3fsOnSeaweed(S3fsFixtures, StoreSuite):

@@ -1,7 +1,7 @@
 """The base image `python:3.11-slim`: pulled where a registry has it, else a stand-in made of Debian's own Python 3.11.
 
-The stand-in has the CA certificates of this machine, and points pip at them: where nothing can be pulled, packages come through
-a proxy most often.
+The stand-in has the CA certificates of this machine, and points pip at them: where nothing can be pulled, packages come
+through a proxy most often.
 """
 
 from __future__ import annotations
@@ -54,7 +54,11 @@ def _rootfs() -> Path:
         shutil.rmtree(rootfs, ignore_errors=True)
         CACHE.mkdir(parents=True, exist_ok=True)
         debootstrap = need("debootstrap", "debootstrap")
-        subprocess.run([debootstrap, "--variant=minbase", f"--include={PACKAGES}", "bookworm", str(rootfs)], check=True, stdout=sys.stderr)
+        subprocess.run(
+            [debootstrap, "--variant=minbase", f"--include={PACKAGES}", "bookworm", str(rootfs)],
+            check=True,
+            stdout=sys.stderr,
+        )
     _complete(rootfs)
     return rootfs
 

@@ -13,7 +13,9 @@ from machine import background, need, note, wait_for
 def answers() -> bool:
     """Whether an Engine answers at the docker CLI's address."""
     try:
-        done = subprocess.run(["docker", "version", "--format", "{{.Server.Version}}"], capture_output=True, timeout=20, check=False)
+        done = subprocess.run(
+            ["docker", "version", "--format", "{{.Server.Version}}"], capture_output=True, timeout=20, check=False
+        )
     except (FileNotFoundError, subprocess.TimeoutExpired):
         return False
     return done.returncode == 0
@@ -36,7 +38,10 @@ def start() -> None:
 
 
 def _forget_dead() -> None:
-    """Remove the pid files of an Engine that was killed: dockerd waits for whatever process has those pids, a zombie included."""
+    """Remove the pid files of an Engine that was killed.
+
+    Dockerd waits for whatever process has those pids, a zombie included.
+    """
     for path, name in (("/var/run/docker.pid", "dockerd"), ("/var/run/docker/containerd/containerd.pid", "containerd")):
         pid_file = Path(path)
         if not pid_file.exists():

@@ -31,7 +31,10 @@ def answers(port: int) -> bool:
 
 
 def start(port: int = PORT) -> str:
-    """Start a registry unless one answers; return its ``host:port``. A free port is taken where another program has this one."""
+    """Start a registry unless one answers; return its ``host:port``.
+
+    A free port is taken where another program has this one.
+    """
     if answers(port):
         note("the registry answers already")
         return f"127.0.0.1:{port}"

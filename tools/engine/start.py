@@ -24,7 +24,10 @@ def main() -> int:
     """Start everything."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument(
-        "--registry-port", type=int, default=registry.PORT, help="port of the registry, on 127.0.0.1 (default: %(default)s)"
+        "--registry-port",
+        type=int,
+        default=registry.PORT,
+        help="port of the registry, on 127.0.0.1 (default: %(default)s)",
     )
     options = parser.parse_args()
     daemon.start()

@@ -119,7 +119,9 @@ class Plants:
     folder: Path
     project: Project
 
-    def install(self, distribution: str, plugin: str, *, name: str | None = None, version: str = "1.0", things: str = "") -> None:
+    def install(
+        self, distribution: str, plugin: str, *, name: str | None = None, version: str = "1.0", things: str = ""
+    ) -> None:
         """Install a distribution, as an installer unpacks it.
 
         Args:

@@ -77,7 +77,9 @@ def program(name: str, *folders: Path) -> str | None:
 
 
 @contextlib.contextmanager
-def running(name: str, command: Sequence[str], port: int, ready: Callable[[], bool], timeout_s: float = 60.0) -> Iterator[Server]:
+def running(
+    name: str, command: Sequence[str], port: int, ready: Callable[[], bool], timeout_s: float = 60.0
+) -> Iterator[Server]:
     """Run a server until the context ends.
 
     Raises:
@@ -85,7 +87,9 @@ def running(name: str, command: Sequence[str], port: int, ready: Callable[[], bo
     """
     log = Path(tempfile.mkdtemp(prefix=f"mlem-{name}-")) / "log"
     with log.open("wb") as output:
-        process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, start_new_session=True)
+        process = subprocess.Popen(
+            command, stdout=output, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, start_new_session=True
+        )
     try:
         deadline = time.monotonic() + timeout_s
         while not ready():
@@ -183,7 +187,17 @@ def rclone(folder: Path) -> Iterator[Server]:
     (port,) = free_ports(1)
     (folder / "buckets").mkdir(parents=True, exist_ok=True)
     address = f"127.0.0.1:{port}"
-    command = [found, "serve", "s3", "--addr", address, "--auth-key", f"{ACCESS_KEY},{SECRET_KEY}", "--config", os.devnull]
+    command = [
+        found,
+        "serve",
+        "s3",
+        "--addr",
+        address,
+        "--auth-key",
+        f"{ACCESS_KEY},{SECRET_KEY}",
+        "--config",
+        os.devnull,
+    ]
     with running("rclone", [*command, str(folder / "buckets")], port, lambda: status(port, "/") != 0) as server:
         yield server
 
@@ -194,9 +208,21 @@ def s3rver(folder: Path) -> Iterator[Server]:
     modules = Path(os.environ.get("MLEM_TEST_NODE_MODULES", "node_modules"))
     found = program("s3rver", modules / ".bin")
     if found is None:
-        raise FileNotFoundError("s3rver is not installed: npm install s3rver, and set MLEM_TEST_NODE_MODULES to its node_modules")
+        raise FileNotFoundError(
+            "s3rver is not installed: npm install s3rver, and set MLEM_TEST_NODE_MODULES to its node_modules"
+        )
     (port,) = free_ports(1)
-    command = [found, "--directory", str(folder), "--address", "127.0.0.1", "--port", str(port), "--no-vhost-buckets", "--silent"]
+    command = [
+        found,
+        "--directory",
+        str(folder),
+        "--address",
+        "127.0.0.1",
+        "--port",
+        str(port),
+        "--no-vhost-buckets",
+        "--silent",
+    ]
     with running("s3rver", command, port, lambda: status(port, "/") != 0) as server:
         keys = {"AWS_ACCESS_KEY_ID": "S3RVER", "AWS_SECRET_ACCESS_KEY": "S3RVER"}
         yield Server(server.name, server.url, server.process, {**server.environment, **keys})

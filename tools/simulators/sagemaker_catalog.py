@@ -1,4 +1,7 @@
-"""What there is on the account of a test: models, configurations and endpoints with their tags, which moto keeps but in part."""
+"""What there is on the account of a test.
+
+Models, configurations and endpoints with their tags, which moto keeps but in part.
+"""
 
 from __future__ import annotations
 
@@ -66,7 +69,9 @@ class Catalog:
         if kind == "EndpointConfig":
             for variant in call.body["ProductionVariants"]:
                 if arn_of("Model", variant["ModelName"]) not in self.tags:
-                    raise ApiError("ValidationException", f'Could not find model "{arn_of("Model", variant["ModelName"])}".')
+                    raise ApiError(
+                        "ValidationException", f'Could not find model "{arn_of("Model", variant["ModelName"])}".'
+                    )
 
     def list_tags(self, body: Mapping[str, Any]) -> dict[str, Any]:
         """Answer ListTags."""

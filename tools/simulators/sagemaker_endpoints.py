@@ -78,7 +78,11 @@ class Endpoints:
     def containers(self, lineage: str) -> list[str]:
         """Return the running containers of the endpoints with a lineage's tag."""
         with self._catalog.lock:
-            names = [one.name for one in self._all.values() if self._catalog.tags.get(one.arn, {}).get("mlem:lineage") == lineage]
+            names = [
+                one.name
+                for one in self._all.values()
+                if self._catalog.tags.get(one.arn, {}).get("mlem:lineage") == lineage
+            ]
         return [id_ for name in names for id_ in self._running(name)]
 
     def wait(self, timeout_s: float = 60.0) -> None:
@@ -91,7 +95,13 @@ class Endpoints:
 
     def _running(self, endpoint: str) -> list[str]:
         return _docker(
-            "ps", "-q", "--no-trunc", "--filter", f"label={LABEL}={self._id}", "--filter", f"label={LABEL}.endpoint={endpoint}"
+            "ps",
+            "-q",
+            "--no-trunc",
+            "--filter",
+            f"label={LABEL}={self._id}",
+            "--filter",
+            f"label={LABEL}.endpoint={endpoint}",
         ).split()
 
     def create(self, body: Mapping[str, Any]) -> dict[str, Any]:
@@ -119,7 +129,10 @@ class Endpoints:
                     f'Cannot update {"in-progress" if endpoint.status != "Failed" else "failed"} endpoint "{endpoint.arn}".',
                 )
             if endpoint.config == config:
-                raise ApiError("ValidationException", f'Cannot update endpoint "{endpoint.arn}" with its current endpoint configuration.')
+                raise ApiError(
+                    "ValidationException",
+                    f'Cannot update endpoint "{endpoint.arn}" with its current endpoint configuration.',
+                )
             endpoint.status, endpoint.reason = "Updating", ""
             self._start(endpoint, config)
         return {"EndpointArn": endpoint.arn}
@@ -162,7 +175,9 @@ class Endpoints:
 
     def _expect_config(self, config: str) -> None:
         if config not in self._catalog.models or arn_of("EndpointConfig", config) not in self._catalog.tags:
-            raise ApiError("ValidationException", f'Could not find endpoint configuration "{arn_of("EndpointConfig", config)}".')
+            raise ApiError(
+                "ValidationException", f'Could not find endpoint configuration "{arn_of("EndpointConfig", config)}".'
+            )
 
     def _background(self, function: Callable[..., None], *arguments: Any) -> None:
         thread = threading.Thread(target=function, args=arguments, daemon=True)
@@ -171,7 +186,9 @@ class Endpoints:
 
     def _start(self, endpoint: Endpoint, config: str) -> None:
         model = self._catalog.models[config]
-        self._background(self._replace, endpoint, config, self._catalog.images[model], self._catalog.environments[model])
+        self._background(
+            self._replace, endpoint, config, self._catalog.images[model], self._catalog.environments[model]
+        )
 
     def _replace(self, endpoint: Endpoint, config: str, image: str, environment: Mapping[str, str]) -> None:
         """Run a container; it takes the old one's place when it is healthy, and goes when it does not get healthy."""
@@ -199,7 +216,12 @@ class Endpoints:
                 endpoint.status, endpoint.reason = ("InService" if old else "Failed"), reason
                 old = container
             else:
-                endpoint.status, endpoint.config, endpoint.container, endpoint.port = "InService", config, container, port
+                endpoint.status, endpoint.config, endpoint.container, endpoint.port = (
+                    "InService",
+                    config,
+                    container,
+                    port,
+                )
         if old:
             _docker("rm", "-f", old)
 
@@ -236,7 +258,11 @@ class Endpoints:
         endpoint = self._all.get(name)
         if endpoint is None or not endpoint.container:
             raise ApiError("ValidationError", f"Endpoint {name} of account {ACCOUNT} not found.")
-        passed = {key: value for key, value in headers if key.lower() in ("content-type", "accept", "x-amzn-sagemaker-custom-attributes")}
+        passed = {
+            key: value
+            for key, value in headers
+            if key.lower() in ("content-type", "accept", "x-amzn-sagemaker-custom-attributes")
+        }
         connection = http.client.HTTPConnection("127.0.0.1", endpoint.port, timeout=60)
         try:
             connection.request("POST", "/invocations", body, passed)
@@ -249,8 +275,14 @@ class Endpoints:
         if answer.status != 200:
             text = content.decode(errors="replace")
             message = f'Received client error ({answer.status}) from primary with message "{text}".'
-            raise ApiError("ModelError", message, 424, OriginalStatusCode=answer.status, OriginalMessage=text, LogStreamArn="")
-        sent = [(key, value) for key, value in answer.getheaders() if key.lower() in ("content-type", "x-amzn-sagemaker-custom-attributes")]
+            raise ApiError(
+                "ModelError", message, 424, OriginalStatusCode=answer.status, OriginalMessage=text, LogStreamArn=""
+            )
+        sent = [
+            (key, value)
+            for key, value in answer.getheaders()
+            if key.lower() in ("content-type", "x-amzn-sagemaker-custom-attributes")
+        ]
         return 200, [*sent, ("x-Amzn-Invoked-Production-Variant", "AllTraffic")], content
 
 

@@ -34,9 +34,13 @@ class Repositories:
         for item in body["imageIds"]:
             digest = self._digest(body["repositoryName"], item["imageTag"])
             if digest is None:
-                failures.append({"imageId": item, "failureCode": "ImageNotFound", "failureReason": "Requested image not found"})
+                failures.append(
+                    {"imageId": item, "failureCode": "ImageNotFound", "failureReason": "Requested image not found"}
+                )
                 continue
-            others = [tag for tag in self.tags(body["repositoryName"]) if self._digest(body["repositoryName"], tag) == digest]
+            others = [
+                tag for tag in self.tags(body["repositoryName"]) if self._digest(body["repositoryName"], tag) == digest
+            ]
             if others == [item["imageTag"]]:
                 self._request("DELETE", f"/v2/{body['repositoryName']}/manifests/{digest}")
             deleted.append(item)

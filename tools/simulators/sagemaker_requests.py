@@ -104,7 +104,11 @@ class Moto:
         Raises:
             ApiError: It refuses.
         """
-        headers = [("X-Amz-Target", target), ("Content-Type", "application/x-amz-json-1.1"), ("Authorization", authorization(service))]
+        headers = [
+            ("X-Amz-Target", target),
+            ("Content-Type", "application/x-amz-json-1.1"),
+            ("Authorization", authorization(service)),
+        ]
         status_, _, content = self.forward(
             "POST", "/", [*headers, ("Host", f"{service}.{REGION}.amazonaws.com")], json.dumps(parameters).encode()
         )

@@ -5,8 +5,9 @@
 runs one until Ctrl-C and prints what a client needs in its environment. What is true here and not in moto:
 
 - Images: a repository's URI is a name in a real registry; tags are listed and deleted there.
-- Endpoints: the model's image runs as a container on a Docker Engine, as SageMaker runs it: with the argument ``serve``, healthy by
-  ``/ping`` on port 8080, called by ``/invocations``. A new one has to answer before an old one goes; one that fails is put back.
+- Endpoints: the model's image runs as a container on a Docker Engine, as SageMaker runs it: with the argument
+  ``serve``, healthy by ``/ping`` on port 8080, called by ``/invocations``. A new one has to answer before an old one
+  goes; one that fails is put back.
 - What a container writes is in CloudWatch Logs; what has a tag is found by it.
 - The nth call can be throttled, fail, be answered and lost, or time out; each call is counted.
 
@@ -60,8 +61,8 @@ class SageMaker:
     Attributes:
         url: Where it answers.
         calls: Every request of a client so far.
-        faults: What happens to the nth call from now (from 1): ``throttle``, ``500``, ``cut`` (carried out, answer lost),
-            ``timeout``, or an `ApiError`.
+        faults: What happens to the nth call from now (from 1): ``throttle``, ``500``, ``cut`` (carried out, answer
+            lost), ``timeout``, or an `ApiError`.
         refused: What each call of an operation is answered with.
         allowed: The permissions that a client has; None for all.
         endpoints: The endpoints.
@@ -124,7 +125,9 @@ class SageMaker:
     def _make_role(self) -> None:
         trust = {
             "Version": "2012-10-17",
-            "Statement": [{"Effect": "Allow", "Principal": {"Service": "sagemaker.amazonaws.com"}, "Action": "sts:AssumeRole"}],
+            "Statement": [
+                {"Effect": "Allow", "Principal": {"Service": "sagemaker.amazonaws.com"}, "Action": "sts:AssumeRole"}
+            ],
         }
         form = urlencode(
             {
@@ -145,7 +148,9 @@ class SageMaker:
         with self._catalog.lock:
             found = sorted(arn for arn, tags in self._catalog.tags.items() if tags.get("mlem:lineage") == lineage)
         for repository in self._repositories.names():
-            found += [f"{repository}:{tag}" for tag in self._repositories.tags(repository) if tag.endswith(lineage[:12])]
+            found += [
+                f"{repository}:{tag}" for tag in self._repositories.tags(repository) if tag.endswith(lineage[:12])
+            ]
         return found
 
     # Requests
@@ -185,8 +190,14 @@ class SageMaker:
             if call.service in ("iam", "sts"):
                 document = f"<ErrorResponse><Error><Code>{error.code}</Code><Message>{error.message}</Message></Error></ErrorResponse>"
                 return error.status, [("Content-Type", "text/xml")], document.encode()
-            content = json.dumps({"__type": error.code, "message": error.message, "Message": error.message, **error.fields}).encode()
-            return error.status, [("Content-Type", "application/x-amz-json-1.1"), ("x-amzn-ErrorType", error.code)], content
+            content = json.dumps(
+                {"__type": error.code, "message": error.message, "Message": error.message, **error.fields}
+            ).encode()
+            return (
+                error.status,
+                [("Content-Type", "application/x-amz-json-1.1"), ("x-amzn-ErrorType", error.code)],
+                content,
+            )
         if fault == "cut":
             raise ConnectionAbortedError
         return answer
@@ -235,7 +246,10 @@ def sagemaker(registry: str) -> Iterator[SageMaker]:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     command = [moto, "-H", "127.0.0.1", "-p", str(port)]
-    with running("moto", command, port, lambda: status(port, "/moto-api/") == 200), SageMaker(port, registry).running() as server:
+    with (
+        running("moto", command, port, lambda: status(port, "/moto-api/") == 200),
+        SageMaker(port, registry).running() as server,
+    ):
         yield server
 
 

@@ -1,4 +1,7 @@
-"""A second Docker Engine on this machine, as another computer's: with its own data, address and bridge. For Linux, as root."""
+"""A second Docker Engine on this machine, as another computer's: with its own data, address and bridge.
+
+For Linux, as root.
+"""
 
 from __future__ import annotations
 
@@ -38,10 +41,21 @@ def running(folder: Path) -> Iterator[str]:
     # With --bridge=none it would delete the bridge of the first Engine.
     subprocess.run(["ip", "link", "add", bridge, "type", "bridge"], check=True)
     subprocess.run(["ip", "address", "add", f"10.{os.getpid() % 200 + 20}.0.1/24", "dev", bridge], check=True)
-    arguments = ["--data-root", f"{folder}/data", "--exec-root", f"{folder}/exec", "--pidfile", f"{folder}/pid", "-H", host]
+    arguments = [
+        "--data-root",
+        f"{folder}/data",
+        "--exec-root",
+        f"{folder}/exec",
+        "--pidfile",
+        f"{folder}/pid",
+        "-H",
+        host,
+    ]
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen(
-            ["dockerd", *arguments, "--iptables=false", "--bridge", bridge, "--log-level", "error"], stdout=log, stderr=log
+            ["dockerd", *arguments, "--iptables=false", "--bridge", bridge, "--log-level", "error"],
+            stdout=log,
+            stderr=log,
         )
     try:
         _await(process, host, folder / "log")

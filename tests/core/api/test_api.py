@@ -38,22 +38,37 @@ def test_objects_are_named_by_paths_as_by_words(folder: Path) -> None:
         assert api.apply(name, 4, project=project) == 8
     api.save([1, 2], Path("numbers"))
     assert api.load(Path("numbers")) == [1, 2]
-    assert sorted(path.name for path in folder.rglob("*.mlem")) == ["double.mlem", "numbers.mlem", "other.mlem", "third.mlem"]
+    assert sorted(path.name for path in folder.rglob("*.mlem")) == [
+        "double.mlem",
+        "numbers.mlem",
+        "other.mlem",
+        "third.mlem",
+    ]
 
 
-def test_deployments_are_named_by_paths_as_by_words(platform: FakePlatform, project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_deployments_are_named_by_paths_as_by_words(
+    platform: FakePlatform, project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(project.folder)
     api.declare_env("fake", Path("prod"), {})
-    api.declare_deployment("fake", Path("apps/one"), {"model": project.folder / "double", "env": Path("prod")}, project.folder)
+    api.declare_deployment(
+        "fake", Path("apps/one"), {"model": project.folder / "double", "env": Path("prod")}, project.folder
+    )
     api.deploy("fake", Path("apps/one"), model=Path("double"), env=Path("prod"))
     handle: Any = api.load(Path("apps/one"))
     assert (handle.deployment.model, handle.deployment.env, handle.status().phase) == ("double", "prod", "running")
     assert [name for name, _ in api.deployments(project.folder)] == ["apps/one"]
 
 
-@pytest.mark.parametrize("name", [Path("s3://bucket/iris"), Path("memory://iris"), Path("."), Path(".."), Path(), "", "iris/"])
+@pytest.mark.parametrize(
+    "name", [Path("s3://bucket/iris"), Path("memory://iris"), Path("."), Path(".."), Path(), "", "iris/"]
+)
 def test_a_path_that_is_no_name_is_refused(folder: Path, name: Any) -> None:
-    for attempt in (lambda: api.save(double, name, sample_data=1), lambda: api.load(name), lambda: api.declare_env("local", name, {})):
+    for attempt in (
+        lambda: api.save(double, name, sample_data=1),
+        lambda: api.load(name),
+        lambda: api.declare_env("local", name, {}),
+    ):
         with pytest.raises(UserError):
             attempt()
     assert sorted(path.name for path in folder.iterdir()) == [".gitignore", ".mlem.yaml"]
@@ -98,7 +113,10 @@ def test_an_object_of_another_kind_than_asked_for_is_refused(project: Project, p
         api.load("double", project.folder, kind="deployment")
     assert caught.value.code == "wrong-object"
     assert api.load_meta("double", project.folder, kind="model").model_type == "callable"
-    assert (api.load("rows", project.folder, kind="data"), api.load("double", project.folder, kind="model")([2.0])) == ([1, 2], [4.0])
+    assert (api.load("rows", project.folder, kind="data"), api.load("double", project.folder, kind="model")([2.0])) == (
+        [1, 2],
+        [4.0],
+    )
 
 
 def test_every_public_name_is_there() -> None:
@@ -114,15 +132,23 @@ def test_every_public_name_is_there() -> None:
 def test_settings_are_read_and_written_as_by_the_command_line(project: Project) -> None:
     api.set_config("core.state.lock_timeout_s", 5, project.folder)
     api.set_config("core.trust.formats", ["pickle", "skops"], project.folder)
-    assert (api.get_config("core.state.lock_timeout_s", project.folder), api.get_config("core.trust.formats", project.folder)) == (
+    assert (
+        api.get_config("core.state.lock_timeout_s", project.folder),
+        api.get_config("core.trust.formats", project.folder),
+    ) == (
         5.0,
         ["pickle", "skops"],
     )
-    assert {setting.key: setting.origin for setting in api.list_config(project.folder)}["core.trust.formats"] == "project"
+    assert {setting.key: setting.origin for setting in api.list_config(project.folder)}[
+        "core.trust.formats"
+    ] == "project"
     states = project.folder / "states"
     api.set_config("core.state.uri", states.as_uri(), project.folder)
     assert api.get_config("core.state.uri", project.folder) == states.as_uri()
-    assert (api.unset_config("core.state.uri", project.folder), api.unset_config("core.state.uri", project.folder)) == (True, False)
+    assert (api.unset_config("core.state.uri", project.folder), api.unset_config("core.state.uri", project.folder)) == (
+        True,
+        False,
+    )
     with pytest.raises(NotFoundError):
         api.get_config("core.nothing", project.folder)
     with pytest.raises(UserError):

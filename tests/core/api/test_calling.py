@@ -53,7 +53,13 @@ def test_an_answer_is_complete_however_it_comes() -> None:
     assert finish(1) == (1, False)
     assert finish([1]) == ([1], False)
     assert finish(double(2)) == (4, False)
-    for stream in (words("a b"), words_later("a b"), words_of_a_generator("a b"), iter(["a", "b"]), map(str.lower, "AB")):
+    for stream in (
+        words("a b"),
+        words_later("a b"),
+        words_of_a_generator("a b"),
+        iter(["a", "b"]),
+        map(str.lower, "AB"),
+    ):
         assert finish(stream) == (["a", "b"], True)
 
 
@@ -112,7 +118,9 @@ print(os.waitstatus_to_exitcode(os.wait()[1]), finished(answer()) == os.getpid()
 
 def test_a_process_that_was_forked_has_a_loop_of_its_own() -> None:
     environment = {**os.environ, "PYTHONWARNINGS": "error"}
-    done = subprocess.run([sys.executable, "-c", FORK], env=environment, capture_output=True, text=True, check=False, timeout=60)
+    done = subprocess.run(
+        [sys.executable, "-c", FORK], env=environment, capture_output=True, text=True, check=False, timeout=60
+    )
     assert (done.stdout, done.stderr) == ("0 True\n", "")
 
 
@@ -140,6 +148,10 @@ def test_an_async_function_is_saved_as_any_other(folder: Path) -> None:
         model = api.save(obj, "m", sample_data=2.0)
         assert isinstance(model, Model)
         method = model.methods["predict"]
-        assert (method.streams, method.returns, model.samples["predict"].returns) == (False, PrimitiveType(ptype="float"), 4.0)
+        assert (method.streams, method.returns, model.samples["predict"].returns) == (
+            False,
+            PrimitiveType(ptype="float"),
+            4.0,
+        )
         assert "streams" not in (folder / "m.mlem").read_text()
         assert api.apply("m", 4.0) == 8.0

@@ -13,7 +13,15 @@ from fsspec.implementations.memory import MemoryFileSystem
 
 from mlem import api
 from mlem_model.artifacts.destination import destination
-from mlem_model.errors import ConflictError, CredentialsError, MlemError, NotFoundError, PlatformError, PluginError, UserError
+from mlem_model.errors import (
+    ConflictError,
+    CredentialsError,
+    MlemError,
+    NotFoundError,
+    PlatformError,
+    PluginError,
+    UserError,
+)
 from mlem_model.models.model import Model
 
 
@@ -41,11 +49,22 @@ def triple(x: int) -> int:
 
 
 def names(folder: Path) -> list[str]:
-    return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.name not in (".mlem.yaml", ".gitignore"))
+    return sorted(
+        path.relative_to(folder).as_posix()
+        for path in folder.rglob("*")
+        if path.name not in (".mlem.yaml", ".gitignore")
+    )
 
 
 @pytest.mark.parametrize(
-    "url", ["memory://bucket/iris", "memory://bucket/deep/iris.mlem", "memory://iris", "file://{}/out/iris", "local://{}/iris"]
+    "url",
+    [
+        "memory://bucket/iris",
+        "memory://bucket/deep/iris.mlem",
+        "memory://iris",
+        "file://{}/out/iris",
+        "local://{}/iris",
+    ],
 )
 def test_an_object_is_saved_where_the_url_says_and_nowhere_else(
     memory: MemoryFileSystem, tmp_path_factory: Any, folder: Path, url: str
@@ -75,7 +94,10 @@ def test_data_is_saved_where_the_url_says(memory: MemoryFileSystem, folder: Path
 
 
 class FlakyFileSystem(MemoryFileSystem):  # type: ignore[misc]  # fsspec has no type information
-    """A store in memory of its own, which fails once where a name ends with a word; half of what it was given is there then."""
+    """A store in memory of its own, which fails once where a name ends with a word.
+
+    Half of what it was given is there then.
+    """
 
     protocol = "flaky"
     store: dict[str, Any] = {}
@@ -129,7 +151,10 @@ def test_a_store_that_fails_has_what_it_had_before(
 
 
 def test_a_package_that_is_not_installed_comes_with_what_to_install(folder: Path) -> None:
-    for attempt in (lambda: api.save(double, "abfs://bucket/iris", sample_data=1), lambda: api.load("abfs://bucket/iris")):
+    for attempt in (
+        lambda: api.save(double, "abfs://bucket/iris", sample_data=1),
+        lambda: api.load("abfs://bucket/iris"),
+    ):
         with pytest.raises(PluginError) as caught:
             attempt()
         assert (caught.value.code, caught.value.hint) == ("not-installed", "pip install adlfs")
@@ -182,7 +207,9 @@ def test_a_file_that_the_metadata_beside_it_does_not_list_is_the_users(folder: P
         ("", "is no object of mlem"),
     ],
 )
-def test_an_object_of_another_kind_is_never_replaced_unless_it_is_asked_for(folder: Path, content: str, why: str) -> None:
+def test_an_object_of_another_kind_is_never_replaced_unless_it_is_asked_for(
+    folder: Path, content: str, why: str
+) -> None:
     (folder / "x.mlem").write_text(content)
     with pytest.raises(ConflictError) as caught:
         api.save(double, "x", sample_data=1)
@@ -266,6 +293,8 @@ def test_what_is_replaced_keeps_its_permissions(folder: Path) -> None:
 
 
 def test_a_destination_is_found_with_or_without_the_extension(folder: Path) -> None:
-    assert [destination(address).name for address in ("a/b.mlem", Path("a/b"), "memory://a/b.mlem", "memory://b")] == ["b"] * 4
+    assert [destination(address).name for address in ("a/b.mlem", Path("a/b"), "memory://a/b.mlem", "memory://b")] == [
+        "b"
+    ] * 4
     assert isinstance(api.save(double, "a/b.mlem", sample_data=1), Model)
     assert names(folder) == ["a", "a/b", "a/b.mlem"]

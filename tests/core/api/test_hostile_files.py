@@ -1,4 +1,7 @@
-"""What a stranger's file says is refused where it would be more than it seems: lines, paths, options, values, signs for a terminal."""
+"""What a stranger's file says is refused where it would be more than it seems.
+
+Lines, paths, options, values, signs for a terminal.
+"""
 
 from __future__ import annotations
 
@@ -69,14 +72,31 @@ def test_a_requirement_is_one_name_one_version_one_address(field: str, text: str
         Model.from_data(changed(**{field: value}), "m.mlem")
 
 
-@pytest.mark.parametrize("python", ["3.11-slim AS builder\nRUN id\n#", "3", "latest", "3.11 AS x", "3.11\n", "$X", "3.11/../x"])
+@pytest.mark.parametrize(
+    "python", ["3.11-slim AS builder\nRUN id\n#", "3", "latest", "3.11 AS x", "3.11\n", "$X", "3.11/../x"]
+)
 def test_a_python_is_a_version(python: str) -> None:
     with pytest.raises(DeclarationError, match="python"):
         Model.from_data({**GOOD, "python": python}, "m.mlem")
 
 
 @pytest.mark.parametrize(
-    "uri", ["/etc/hostname", "../m", "a/../../m", "..", ".", "", "a//b", "a/", "s3://b/m", "file:///etc/x", "a\\b", "a\nb", "a\x00"]
+    "uri",
+    [
+        "/etc/hostname",
+        "../m",
+        "a/../../m",
+        "..",
+        ".",
+        "",
+        "a//b",
+        "a/",
+        "s3://b/m",
+        "file:///etc/x",
+        "a\\b",
+        "a\nb",
+        "a\x00",
+    ],
 )
 def test_an_artifact_is_in_the_folder_of_its_metadata(uri: str) -> None:
     with pytest.raises(DeclarationError, match=r"artifacts\.model\.uri"):
@@ -89,13 +109,20 @@ def bombs() -> dict[str, str]:
     for one, other in zip("abcdefghijkl", "bcdefghijklm", strict=True):
         lists += f"{other}: &{other} [{', '.join([f'*{one}'] * 9)}]\n"
         merges += f"{other}: &{other} {{<<: [{', '.join([f'*{one}'] * 9)}]}}\n"
-    return {"lists": lists, "merges": merges, "itself": "a: &a {b: *a}\n", "deep": f"a: &a 1\nb: *a\nc: {'[' * 900}{']' * 900}\n"}
+    return {
+        "lists": lists,
+        "merges": merges,
+        "itself": "a: &a {b: *a}\n",
+        "deep": f"a: &a 1\nb: *a\nc: {'[' * 900}{']' * 900}\n",
+    }
 
 
 @pytest.mark.parametrize("name", [*bombs()])
 def test_aliases_have_a_budget(name: str) -> None:
     # in a process with 1 GB: what is refused too late is killed
-    program = "import sys; from mlem_model.objects.yaml_file import parse_mapping; parse_mapping(sys.stdin.read(), 'bomb')"
+    program = (
+        "import sys; from mlem_model.objects.yaml_file import parse_mapping; parse_mapping(sys.stdin.read(), 'bomb')"
+    )
     done = subprocess.run(
         [sys.executable, "-c", program],
         input=bombs()[name],
@@ -123,7 +150,9 @@ def test_a_file_is_not_read_further_than_one_can_be_long(tmp_path: Path) -> None
 def test_a_link_does_not_lead_out_of_the_project(tmp_path: Path) -> None:
     project = Project.make(tmp_path / "project")
     project.save("double", 2.0)
-    [artifact] = [path for path in project.folder.iterdir() if path.name.startswith("double") and path.suffix != ".mlem"]
+    [artifact] = [
+        path for path in project.folder.iterdir() if path.name.startswith("double") and path.suffix != ".mlem"
+    ]
     cache = project.folder / ".dvc" / "cache"
     cache.mkdir(parents=True)
     for target, expected in ((cache / "file", 0), (tmp_path / "outside", 2)):
@@ -141,7 +170,11 @@ def test_a_file_without_a_digest_is_used_where_that_is_asked_for(tmp_path: Path)
     path = project.folder / "double.mlem"
     path.write_text("".join(line for line in path.read_text().splitlines(keepends=True) if "sha256" not in line))
     done = project.mlem("apply", "double", "-", "--format", "json", stdin="[1.0]")
-    assert (done.returncode, "error[no-digest]" in done.stderr, "core.trust.unverified" in done.stderr) == (2, True, True), done.stderr
+    assert (done.returncode, "error[no-digest]" in done.stderr, "core.trust.unverified" in done.stderr) == (
+        2,
+        True,
+        True,
+    ), done.stderr
     assert project.mlem("config", "set", "core.trust.unverified", "true").returncode == 0
     done = project.mlem("apply", "double", "-", "--format", "json", stdin="[1.0]")
     assert (done.returncode, done.stdout) == (0, "[2.0]\n"), done.stderr
@@ -150,7 +183,9 @@ def test_a_file_without_a_digest_is_used_where_that_is_asked_for(tmp_path: Path)
 ESCAPES = "\x1b]0;title\x07\x1b[2J\x1b[31mred\x1b[0m\x9b31m\x08\x7f\u202e end"
 
 
-@pytest.mark.parametrize("words", ["deployment status app", "deployment list", "apply broken data.json", "deployment run --load app"])
+@pytest.mark.parametrize(
+    "words", ["deployment status app", "deployment list", "apply broken data.json", "deployment run --load app"]
+)
 @pytest.mark.parametrize("output", ["text", "json"])
 def test_a_terminal_obeys_no_file(tmp_path: Path, words: str, output: str) -> None:
     project = Project.make(tmp_path / "project")

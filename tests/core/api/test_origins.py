@@ -104,7 +104,9 @@ class Environment:
     url: str
 
     def run(self, *arguments: str, cwd: Path | None = None) -> str:
-        done = subprocess.run([self.python, *arguments], cwd=cwd or self.folder, capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            [self.python, *arguments], cwd=cwd or self.folder, capture_output=True, text=True, check=False
+        )
         assert done.returncode == 0, done.stderr
         return done.stdout
 
@@ -123,7 +125,9 @@ def package(folder: Path, name: str, version: str = "1.0", *, code: str = CODE, 
 def git(*arguments: str, cwd: Path) -> str:
     who = {f"GIT_{role}_{key}": "test" for role in ("AUTHOR", "COMMITTER") for key in ("NAME", "EMAIL")}
     command = ["git", "-c", "init.defaultBranch=main", *arguments]
-    return subprocess.run(command, cwd=cwd, env={**os.environ, **who}, capture_output=True, text=True, check=True).stdout.strip()
+    return subprocess.run(
+        command, cwd=cwd, env={**os.environ, **who}, capture_output=True, text=True, check=True
+    ).stdout.strip()
 
 
 @pytest.fixture(scope="module")
@@ -132,7 +136,11 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Environmen
     folder = tmp_path_factory.mktemp("environment")
     subprocess.run([sys.executable, "-m", "venv", folder / "venv"], check=True)
     python = folder / "venv" / "bin" / "python"
-    site = Path(subprocess.check_output([python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))"], text=True).strip())
+    site = Path(
+        subprocess.check_output(
+            [python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))"], text=True
+        ).strip()
+    )
     (site / "parent.pth").write_text(f"import site; site.addsitedir({sysconfig.get_path('purelib')!r})\n")
     (folder / ".mlem.yaml").touch()
 
@@ -169,10 +177,14 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Environmen
     wheel = (*pip, "wheel", *alone, "-w")
     made.run(*wheel, "wheels", *(f"./sources/{name}" for name in ("from_file", "labelled")))
     made.run(*wheel, "served", "./sources/from_site")
-    made.run(*pip, "install", *alone, "./sources/from_folder", "./sources/compiled", "wheels/from_file-1.0-py3-none-any.whl")
+    made.run(
+        *pip, "install", *alone, "./sources/from_folder", "./sources/compiled", "wheels/from_file-1.0-py3-none-any.whl"
+    )
     made.run(*pip, "install", *alone, f"{url}/from_site-1.0-py3-none-any.whl", f"from_git @ git+{url}/shop.git@main")
     made.run(*pip, "install", "--no-deps", "--no-index", "--find-links", "wheels", "labelled")
-    made.run(*pip, "install", *alone, "-e", "./sources/in_development", "-e", "./sources/plugged", "-e", "./sources/mixed")
+    made.run(
+        *pip, "install", *alone, "-e", "./sources/in_development", "-e", "./sources/plugged", "-e", "./sources/mixed"
+    )
     yield made
     server.shutdown()
     server.server_close()
@@ -182,24 +194,46 @@ def test_modules_of_a_folder_of_this_machine_travel_with_the_model(environment: 
     names = ("from_folder", "in_development", "from_file")
     assert environment.save(*names) == {name: {"pip": [], "code": True, "said": []} for name in names}
     load = "import sys; sys.path.insert(0, ''); import mlem.api; print(*(mlem.api.load(f'out/{name}')(5.0) for name in sys.argv[1:]))"
-    done = subprocess.run([sys.executable, "-c", load, *names], cwd=environment.folder, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", load, *names], cwd=environment.folder, capture_output=True, text=True, check=False
+    )
     assert done.stdout == "10.0 10.0 10.0\n", done.stderr
 
 
 def test_an_address_is_a_requirement_with_its_commit_or_its_digest(environment: Environment) -> None:
     commit = git("rev-parse", "HEAD", cwd=environment.folder / "served" / "shop.git")
     found = environment.save("from_git", "from_site")
-    assert found["from_git"] == {"pip": [f"from_git @ git+{environment.url}/shop.git@{commit}"], "code": False, "said": []}
+    assert found["from_git"] == {
+        "pip": [f"from_git @ git+{environment.url}/shop.git@{commit}"],
+        "code": False,
+        "said": [],
+    }
     (pin,) = found["from_site"]["pip"]
     assert pin.startswith(f"from_site @ {environment.url}/from_site-1.0-py3-none-any.whl#sha256=")
-    environment.run("-m", "pip", "-q", "install", "--no-deps", "--no-build-isolation", "--target", "again", *found["from_git"]["pip"], pin)
-    assert sorted(path.name for path in (environment.folder / "again").iterdir() if "." not in path.name) == ["from_git", "from_site"]
+    environment.run(
+        "-m",
+        "pip",
+        "-q",
+        "install",
+        "--no-deps",
+        "--no-build-isolation",
+        "--target",
+        "again",
+        *found["from_git"]["pip"],
+        pin,
+    )
+    assert sorted(path.name for path in (environment.folder / "again").iterdir() if "." not in path.name) == [
+        "from_git",
+        "from_site",
+    ]
 
 
 def test_a_label_of_a_build_is_left_out_and_told(environment: Environment) -> None:
     assert environment.save("labelled") == {"labelled": {"pip": ["labelled==1.2.3"], "code": False, "said": []}}
     code = "import sys, mlem.api, labelled; mlem.api.save(labelled.price, 'out/again', sample_data=1.0)"
-    done = subprocess.run([environment.python, "-c", code], cwd=environment.folder, capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [environment.python, "-c", code], cwd=environment.folder, capture_output=True, text=True, check=True
+    )
     assert done.stderr == "labelled is installed as 1.2.3+cu128: servers get labelled==1.2.3\n"
 
 
@@ -216,7 +250,9 @@ def test_what_neither_travels_nor_is_in_an_index_is_told(environment: Environmen
     assert found["compiled"] == {
         "pip": ["compiled==1.0"],
         "code": False,
-        "said": [f"compiled was installed from this machine, and has compiled parts: servers ask their index of packages for it; {last}"],
+        "said": [
+            f"compiled was installed from this machine, and has compiled parts: servers ask their index of packages for it; {last}"
+        ],
     }
     assert found["mixed"]["said"] == [
         f"the model needs mixed of mixed, which was installed from this machine: a server without it can't load the model; {last}"
@@ -230,10 +266,15 @@ def test_a_folder_that_was_built_is_no_installed_distribution(tmp_path: Path) ->
     (tmp_path / "shop" / "shop.egg-info" / "PKG-INFO").write_text("Metadata-Version: 2.1\nName: shop\nVersion: 1.0\n")
     (tmp_path / "shop" / "shop.egg-info" / "top_level.txt").write_text("shop\n")
     code = (
-        "import shop, mlem_model.artifacts.requirements as r; print(r.is_local('shop.rates'), r.resolve({'shop'}), r.complaints({'shop'}))"
+        "import shop, mlem_model.artifacts.requirements as r; "
+        "print(r.is_local('shop.rates'), r.resolve({'shop'}), r.complaints({'shop'}))"
     )
-    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path / "shop", capture_output=True, text=True, check=False)
-    said = "the model needs shop of shop, which was installed from this machine: a server without it can't load the model"
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path / "shop", capture_output=True, text=True, check=False
+    )
+    said = (
+        "the model needs shop of shop, which was installed from this machine: a server without it can't load the model"
+    )
     assert done.stdout == f"True () {(said,)!r}\n", done.stderr
 
 
@@ -241,7 +282,10 @@ class Installed:
     """A distribution with metadata of a test's choice."""
 
     def __init__(self, direct_url: Any, installer: str = "pip", files: tuple[str, ...] = ()) -> None:
-        self.texts = {"direct_url.json": direct_url if isinstance(direct_url, str) else json.dumps(direct_url), "INSTALLER": installer}
+        self.texts = {
+            "direct_url.json": direct_url if isinstance(direct_url, str) else json.dumps(direct_url),
+            "INSTALLER": installer,
+        }
         self.files = files
 
     def read_text(self, name: str) -> str | None:
@@ -256,7 +300,10 @@ class Installed:
         ("[]", Origin("index")),
         ({"url": 1}, Origin("index")),
         ({"url": "file:///home/me/shop", "dir_info": {}}, Origin("folder")),
-        ({"url": "file:///home/me/my%20shop", "dir_info": {"editable": True}}, Origin("folder", source="/home/me/my shop/")),
+        (
+            {"url": "file:///home/me/my%20shop", "dir_info": {"editable": True}},
+            Origin("folder", source="/home/me/my shop/"),
+        ),
         ({"url": "file:///home/me/shop.git", "vcs_info": {"vcs": "git", "commit_id": "abc"}}, Origin("folder")),
         ({"url": "file:///home/me/shop-1-py3-none-any.whl", "archive_info": {}}, Origin("folder")),
         (
@@ -271,13 +318,26 @@ class Installed:
             {"url": "ssh://git@host/shop.git", "vcs_info": {"vcs": "git", "commit_id": "abc"}},
             Origin("address", "git+ssh://git@host/shop.git@abc"),
         ),
-        ({"url": "https://me:s3cret@host/shop", "vcs_info": {"vcs": "hg", "commit_id": "1"}}, Origin("address", "hg+https://host/shop@1")),
-        ({"url": "https://t0ken@host/shop", "vcs_info": {"vcs": "git", "commit_id": "1"}}, Origin("address", "git+https://host/shop@1")),
         (
-            {"url": "https://host/a.zip", "archive_info": {"hash": "sha256=1", "hashes": {"sha256": "1"}}, "subdirectory": "b"},
+            {"url": "https://me:s3cret@host/shop", "vcs_info": {"vcs": "hg", "commit_id": "1"}},
+            Origin("address", "hg+https://host/shop@1"),
+        ),
+        (
+            {"url": "https://t0ken@host/shop", "vcs_info": {"vcs": "git", "commit_id": "1"}},
+            Origin("address", "git+https://host/shop@1"),
+        ),
+        (
+            {
+                "url": "https://host/a.zip",
+                "archive_info": {"hash": "sha256=1", "hashes": {"sha256": "1"}},
+                "subdirectory": "b",
+            },
             Origin("address", "https://host/a.zip#sha256=1&subdirectory=b"),
         ),
-        ({"url": "https://host/a.zip", "archive_info": {"hash": "sha256=1"}}, Origin("address", "https://host/a.zip#sha256=1")),
+        (
+            {"url": "https://host/a.zip", "archive_info": {"hash": "sha256=1"}},
+            Origin("address", "https://host/a.zip#sha256=1"),
+        ),
         ({"url": "https://host/a.zip", "archive_info": {}}, Origin("address", "https://host/a.zip")),
     ],
 )

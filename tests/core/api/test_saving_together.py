@@ -42,7 +42,11 @@ def memory() -> Iterator[MemoryFileSystem]:
 
 
 def names(folder: Path) -> list[str]:
-    return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.name not in (".mlem.yaml", ".gitignore"))
+    return sorted(
+        path.relative_to(folder).as_posix()
+        for path in folder.rglob("*")
+        if path.name not in (".mlem.yaml", ".gitignore")
+    )
 
 
 def save(folder: Path | str, number: int, *, large: bool = False) -> Any:
@@ -53,7 +57,9 @@ def save(folder: Path | str, number: int, *, large: bool = False) -> Any:
 
     answer.__module__ = "__main__"
     sample = LARGE if large else ["x"]
-    return api.save(answer, f"{folder}/m", sample_data=sample, params={"number": number, "filling": "y" * number}, overwrite=False)
+    return api.save(
+        answer, f"{folder}/m", sample_data=sample, params={"number": number, "filling": "y" * number}, overwrite=False
+    )
 
 
 def numbers(folder: Path | str) -> tuple[int, int]:
@@ -83,7 +89,16 @@ class Saver:
     """A process that saves a model again and again."""
 
     def __init__(self, folder: Path, first: int, step: int, *, large: bool = False) -> None:
-        script = [sys.executable, "-c", SAVER, str(folder), str(folder), str(first), str(step), "large" if large else "small"]
+        script = [
+            sys.executable,
+            "-c",
+            SAVER,
+            str(folder),
+            str(folder),
+            str(first),
+            str(step),
+            "large" if large else "small",
+        ]
         self.process = subprocess.Popen(script, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
     def line(self) -> int:
@@ -127,7 +142,9 @@ def test_whoever_loads_while_others_save_gets_one_model_or_the_other(folder: Pat
 
 
 @pytest.mark.parametrize("store", ["folder", "memory"])
-def test_threads_that_save_together_leave_one_of_their_models_whole(folder: Path, memory: MemoryFileSystem, store: str) -> None:
+def test_threads_that_save_together_leave_one_of_their_models_whole(
+    folder: Path, memory: MemoryFileSystem, store: str
+) -> None:
     place = folder if store == "folder" else "memory://bucket"
     for round_ in range(10):
         start = threading.Barrier(3)
@@ -218,13 +235,17 @@ def test_the_same_again_changes_no_name_and_no_content(folder: Path) -> None:
     assert list(before) == ["m", "m.mlem", "m.samples.json"]
 
 
-def test_a_copy_of_a_model_whose_content_got_its_plain_name_meanwhile_is_the_same(folder: Path, tmp_path_factory: Any) -> None:
+def test_a_copy_of_a_model_whose_content_got_its_plain_name_meanwhile_is_the_same(
+    folder: Path, tmp_path_factory: Any
+) -> None:
     from mlem_model.models.saving import copy_model, verify
 
     model = save(folder, 1)
     artifact = model.artifacts["data"]
     early = model.model_copy(
-        update={"artifacts": {"data": artifact.model_copy(update={"uri": content_name(artifact.uri, artifact.sha256[:12])})}}
+        update={
+            "artifacts": {"data": artifact.model_copy(update={"uri": content_name(artifact.uri, artifact.sha256[:12])})}
+        }
     )
     verify(early, folder)
     copy = copy_model(early, folder, tmp_path_factory.mktemp("copy"))
@@ -248,7 +269,11 @@ def test_where_the_file_system_can_not_do_it_the_content_keeps_its_own_name(
         assert api.load_meta(folder / "m") == saved
         assert numbers(folder) == (number, number)
         found = names(folder)
-        assert (len(found), "m.mlem" in found, all(name.startswith("m") for name in found)) == (3 if number == 2 else 2, True, True)
+        assert (len(found), "m.mlem" in found, all(name.startswith("m") for name in found)) == (
+            3 if number == 2 else 2,
+            True,
+            True,
+        )
     monkeypatch.undo()
     save(folder, 4)
     assert (numbers(folder), names(folder)) == ((4, 4), ["m", "m.mlem"])
@@ -291,7 +316,12 @@ def test_what_a_killed_saver_left_in_a_store_goes_when_it_is_old(memory: MemoryF
     import datetime
 
     save("memory://bucket", 1)
-    for name, hours in (("m-000000000000", 2), ("m-000000000001", 0), ("m.samples-000000000000.json", 2), ("m-other", 2)):
+    for name, hours in (
+        ("m-000000000000", 2),
+        ("m-000000000001", 0),
+        ("m.samples-000000000000.json", 2),
+        ("m-other", 2),
+    ):
         memory.pipe_file(f"/bucket/{name}", b"left over")
         memory.store[f"/bucket/{name}"].modified -= datetime.timedelta(hours=hours)
     save("memory://bucket", 2)
@@ -300,7 +330,9 @@ def test_what_a_killed_saver_left_in_a_store_goes_when_it_is_old(memory: MemoryF
     assert len(found) == 4
 
 
-def test_a_store_that_fails_does_not_undo_what_somebody_else_has_saved(memory: MemoryFileSystem, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_store_that_fails_does_not_undo_what_somebody_else_has_saved(
+    memory: MemoryFileSystem, monkeypatch: pytest.MonkeyPatch
+) -> None:
     save("memory://bucket", 1)
     original = MemoryFileSystem.pipe_file
 
@@ -333,5 +365,7 @@ print(oct(os.umask(0o077)), sorted({oct(os.stat(name).st_mode & 0o777) for name 
 
 
 def test_threads_that_save_leave_the_umask_alone_and_keep_to_it(tmp_path: Path) -> None:
-    done = subprocess.run([sys.executable, "-c", UMASK], cwd=tmp_path, capture_output=True, text=True, check=False, timeout=120)
+    done = subprocess.run(
+        [sys.executable, "-c", UMASK], cwd=tmp_path, capture_output=True, text=True, check=False, timeout=120
+    )
     assert done.stdout == "0o77 ['0o600']\n", done.stderr

@@ -90,7 +90,8 @@ for model in (Own(), Beside()):
 def test_a_class_of_the_script_or_of_a_file_beside_it_is_refused(folder: Path) -> None:
     (folder / "script.py").write_text(SCRIPT)
     (folder / "beside.py").write_text(
-        SCRIPT.partition("from beside")[0] + "class Beside(BaseEstimator):\n    def predict(self, X):\n        return X\n"
+        SCRIPT.partition("from beside")[0]
+        + "class Beside(BaseEstimator):\n    def predict(self, X):\n        return X\n"
     )
     done = subprocess.run([sys.executable, "script.py"], capture_output=True, text=True, check=False)
     why = "which no installed package has: the format of skops names code and takes none along"
@@ -131,7 +132,9 @@ def test_the_same_model_is_the_same_file(folder: Path) -> None:
     for seed in ("1", "2", "3"):
         types = "sklearn.tree._tree.Tree,numpy.random.mtrand.RandomState,numpy.random._mt19937.MT19937"
         environment = {**os.environ, "PYTHONHASHSEED": seed, "MLEM_CORE__TRUST__TYPES": types}
-        done = subprocess.run([sys.executable, "-c", SAME], env=environment, capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            [sys.executable, "-c", SAME], env=environment, capture_output=True, text=True, check=False
+        )
         assert done.returncode == 0, done.stderr
         answers.add(done.stdout)
     (answer,) = answers

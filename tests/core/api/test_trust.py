@@ -85,7 +85,9 @@ def test_a_format_that_no_kind_has_is_refused_with_those_there_are(project: Path
     assert (caught.value.code, caught.value.known) == ("unknown-format", ("onnx", "pickle", "skops"))
 
 
-def test_a_pickle_is_neither_loaded_nor_deployed_where_the_format_is_not_trusted(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_pickle_is_neither_loaded_nor_deployed_where_the_format_is_not_trusted(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     model, X, _ = iris()
     api.save(model, "iris", sample_data=X, project=str(project))
     set_setting(project, "core.trust.formats", "[skops, onnx]")
@@ -117,7 +119,11 @@ def test_classes_that_skops_does_not_trust_need_the_word_of_who_loads(project: P
 
 def test_nothing_of_an_untrusted_model_is_read(tmp_path: Path) -> None:
     model = Model.model_validate(
-        {"model_type": "callable", "artifacts": {"data": {"uri": "nothing", "size_bytes": 1, "sha256": "0" * 64}}, "methods": {}}
+        {
+            "model_type": "callable",
+            "artifacts": {"data": {"uri": "nothing", "size_bytes": 1, "sha256": "0" * 64}},
+            "methods": {},
+        }
     )
     with pytest.raises(UserError, match="not trusted here"):
         load_model(model, tmp_path, trust=Trust(formats=("onnx",)))

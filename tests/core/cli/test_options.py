@@ -87,7 +87,8 @@ def test_options_become_values(arguments: list[str], values: dict[str, Any]) -> 
 
 
 @pytest.mark.parametrize(
-    "arguments", [["--prot", "1"], ["--env.hots", "x"], ["--port.x", "1"], ["--autoscaling.minimum", "1"], ["--env.host.x", "1"]]
+    "arguments",
+    [["--prot", "1"], ["--env.hots", "x"], ["--port.x", "1"], ["--autoscaling.minimum", "1"], ["--env.host.x", "1"]],
 )
 def test_an_option_that_no_field_has_is_refused(arguments: list[str]) -> None:
     with pytest.raises(click.NoSuchOption):

@@ -49,7 +49,13 @@ class UnreachableClient(LocalClient):
 
 def test_a_method_is_called_by_position_and_by_name() -> None:
     client: Any = LocalClient()
-    assert (client.add(1), client.add(1, 2), client.add(1, b=3), client.add(b=4, a=1), client.call("add", 5)) == (2, 3, 4, 5, 6)
+    assert (client.add(1), client.add(1, 2), client.add(1, b=3), client.add(b=4, a=1), client.call("add", 5)) == (
+        2,
+        3,
+        4,
+        5,
+        6,
+    )
 
 
 def test_several_methods_are_called_at_once() -> None:
@@ -60,7 +66,10 @@ def test_a_method_has_the_signature_of_the_model() -> None:
     client: Any = LocalClient()
     assert str(inspect.signature(client.add)) == "(a: 'primitive', b: 'primitive' = 1) -> 'primitive'"
     assert client.add.__name__ == "add"
-    assert client.add.__doc__ == "Call add of the deployed model.\n\nArgs:\n    a: primitive\n    b: primitive\n\nReturns:\n    primitive"
+    assert (
+        client.add.__doc__
+        == "Call add of the deployed model.\n\nArgs:\n    a: primitive\n    b: primitive\n\nReturns:\n    primitive"
+    )
 
 
 def test_the_methods_are_listed() -> None:

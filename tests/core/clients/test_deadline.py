@@ -30,7 +30,9 @@ from mlem_model.serving.interface import Interface
 NUMBER = infer(1.0)
 PREDICT = Method(name="predict", args=(Argument(name="X", data_type=NUMBER),), returns=NUMBER)
 TELL = Method(name="tell", args=(Argument(name="X", data_type=NUMBER),), returns=ListType(dtype=NUMBER), streams=True)
-INTERFACE = Interface(version="0.5.0", digest="0" * 32, model_type="callable", methods={"predict": PREDICT, "tell": TELL})
+INTERFACE = Interface(
+    version="0.5.0", digest="0" * 32, model_type="callable", methods={"predict": PREDICT, "tell": TELL}
+)
 OK = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
 LONG_S = 60.0
 """Longer than any test may take: who waits for this has no limit."""
@@ -38,13 +40,20 @@ LONG_S = 60.0
 
 def whole(value: Any, status: bytes = b"200 OK", headers: bytes = b"") -> bytes:
     body = json.dumps(value).encode()
-    return b"HTTP/1.1 %s\r\nContent-Type: application/json\r\n%sContent-Length: %d\r\n\r\n%s" % (status, headers, len(body), body)
+    return b"HTTP/1.1 %s\r\nContent-Type: application/json\r\n%sContent-Length: %d\r\n\r\n%s" % (
+        status,
+        headers,
+        len(body),
+        body,
+    )
 
 
 class Peer:
     """Answers each request on a connection by a function of a test; tells who has gone."""
 
-    def __init__(self, answer: Callable[[Peer, socket.socket, bytes], None], context: ssl.SSLContext | None = None) -> None:
+    def __init__(
+        self, answer: Callable[[Peer, socket.socket, bytes], None], context: ssl.SSLContext | None = None
+    ) -> None:
         self.answer = answer
         self.context = context
         self.requests: list[bytes] = []
@@ -85,7 +94,9 @@ class Peer:
                 return b""
             data += more
         head, _, body = data.partition(b"\r\n\r\n")
-        length = next((int(line.split(b":")[1]) for line in head.split(b"\r\n") if line.lower().startswith(b"content-length:")), 0)
+        length = next(
+            (int(line.split(b":")[1]) for line in head.split(b"\r\n") if line.lower().startswith(b"content-length:")), 0
+        )
         while len(body) < length:
             body += connection.recv(65536)
         return head + b"\r\n\r\n" + body
@@ -156,7 +167,9 @@ both = pytest.mark.parametrize("call", [by_thread, by_loop])
 
 SLOW = {
     "a head that never ends": lambda peer, connection: peer.drip(connection, OK + b"X-More: " + b"x" * 10_000),
-    "a body that never ends": lambda peer, connection: peer.drip(connection, OK + b"Content-Length: 10000\r\n\r\n" + b"1" * 10_000),
+    "a body that never ends": lambda peer, connection: peer.drip(
+        connection, OK + b"Content-Length: 10000\r\n\r\n" + b"1" * 10_000
+    ),
     "chunks that never end": lambda peer, connection: peer.drip(
         connection, OK + b"Transfer-Encoding: chunked\r\n\r\n" + b"1\r\n1\r\n" * 2000
     ),
@@ -204,7 +217,9 @@ def test_the_probe_ends_in_time_however_slowly_the_answer_comes(peer_of: Any) ->
 @both
 def test_a_stream_has_its_time_for_each_item(peer_of: Any, call: Any) -> None:
     def tell(peer: Peer, connection: socket.socket) -> None:
-        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Type: application/x-ndjson\r\nTransfer-Encoding: chunked\r\n\r\n")
+        connection.sendall(
+            b"HTTP/1.1 200 OK\r\nContent-Type: application/x-ndjson\r\nTransfer-Encoding: chunked\r\n\r\n"
+        )
         for number in range(6):
             line = b"%d\n" % number
             time.sleep(0.3)  # together longer than the timeout
@@ -270,7 +285,9 @@ def test_a_call_that_is_cancelled_does_not_spoil_the_next(peer_of: Any) -> None:
 
 def test_a_stream_that_is_left_closes_its_connection(peer_of: Any) -> None:
     def tell(peer: Peer, connection: socket.socket) -> None:
-        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Type: application/x-ndjson\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n7\n\r\n")
+        connection.sendall(
+            b"HTTP/1.1 200 OK\r\nContent-Type: application/x-ndjson\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n7\n\r\n"
+        )
         peer.hang(connection)
 
     peer = peer_of(then(tell))
@@ -362,7 +379,10 @@ def test_nobody_there_is_the_same_error(peer_of: Any, call: Any) -> None:
     peer.listener.close()
     with pytest.raises(PlatformError) as caught:
         call(HttpClient(url=peer.url, timeout_s=LONG_S))
-    assert (caught.value.code, caught.value.message) == ("unreachable", f"{peer.url} can't be reached: Connection refused")
+    assert (caught.value.code, caught.value.message) == (
+        "unreachable",
+        f"{peer.url} can't be reached: Connection refused",
+    )
 
 
 @both
@@ -378,7 +398,11 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     folder = tmp_path_factory.mktemp("tls")
     key, found = folder / "key.pem", folder / "cert.pem"
     command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=test"]
-    subprocess.run([*command, "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", key, "-out", found], check=True, capture_output=True)
+    subprocess.run(
+        [*command, "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", key, "-out", found],
+        check=True,
+        capture_output=True,
+    )
     return found, key
 
 
@@ -396,7 +420,10 @@ def test_certificates_are_verified_and_a_file_may_say_which_are_trusted(
     assert (caught.value.code, "certificate verify failed" in caught.value.message) == ("tls", True)
     (tmp_path / "empty.pem").write_text("nothing")
     for name, reason in (("empty.pem", "it has no certificates"), ("missing.pem", "No such file or directory")):
-        with HttpClient(url=peer.url, timeout_s=LONG_S, ca_file=tmp_path / name) as client, pytest.raises(UserError) as refused:
+        with (
+            HttpClient(url=peer.url, timeout_s=LONG_S, ca_file=tmp_path / name) as client,
+            pytest.raises(UserError) as refused,
+        ):
             call(client)
         assert refused.value.message == f"ca_file {tmp_path / name} can't be used: {reason}"
 
@@ -405,14 +432,19 @@ def test_certificates_are_verified_and_a_file_may_say_which_are_trusted(
 def test_a_large_body_goes_and_comes_by_tls(peer_of: Any, call: Any, certificate: tuple[Path, Path]) -> None:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(*certificate)
-    peer = peer_of(lambda _peer, connection, request: connection.sendall(whole(request.partition(b"\r\n\r\n")[2].decode())), context)
+    peer = peer_of(
+        lambda _peer, connection, request: connection.sendall(whole(request.partition(b"\r\n\r\n")[2].decode())),
+        context,
+    )
     with HttpClient(url=peer.url, timeout_s=LONG_S, ca_file=certificate[0]) as client:
         payload = {"X": "x" * 3_000_000}
         assert json.loads(send(client, call, payload)) == payload
 
 
 @both
-def test_a_proxy_is_asked_where_the_environment_says_so(peer_of: Any, call: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_proxy_is_asked_where_the_environment_says_so(
+    peer_of: Any, call: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     proxy = peer_of(answering(5.0))
     monkeypatch.setenv("http_proxy", f"http://ada:s3cret@127.0.0.1:{proxy.port}")
     with HttpClient(url="http://model.test:8080", timeout_s=LONG_S) as client:
@@ -429,12 +461,17 @@ def test_a_proxy_is_asked_where_the_environment_says_so(peer_of: Any, call: Any,
     ):
         call(client)
     monkeypatch.setenv("no_proxy", "model.test")
-    with HttpClient(url="http://model.test:8080", timeout_s=LONG_S) as client, pytest.raises(PlatformError, match=r"model\.test"):
+    with (
+        HttpClient(url="http://model.test:8080", timeout_s=LONG_S) as client,
+        pytest.raises(PlatformError, match=r"model\.test"),
+    ):
         call(client)
 
 
 @both
-def test_a_proxy_that_can_not_be_used_is_told_without_its_password(peer_of: Any, call: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_proxy_that_can_not_be_used_is_told_without_its_password(
+    peer_of: Any, call: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("https_proxy", "socks5://ada:s3cret@127.0.0.1:1")
     with HttpClient(url="https://model.test", timeout_s=LONG_S) as client, pytest.raises(UserError) as caught:
         call(client)
@@ -442,7 +479,9 @@ def test_a_proxy_that_can_not_be_used_is_told_without_its_password(peer_of: Any,
 
 
 @both
-def test_tls_goes_through_a_proxys_tunnel(peer_of: Any, call: Any, certificate: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_tls_goes_through_a_proxys_tunnel(
+    peer_of: Any, call: Any, certificate: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(*certificate)
     refused = threading.Event()
@@ -459,7 +498,10 @@ def test_tls_goes_through_a_proxys_tunnel(peer_of: Any, call: Any, certificate: 
 
     proxy = peer_of(tunnel)
     monkeypatch.setenv("https_proxy", f"127.0.0.1:{proxy.port}")
-    with HttpClient(url="https://model.test", timeout_s=LONG_S, ca_file=certificate[0]) as client, pytest.raises(PlatformError) as wrong:
+    with (
+        HttpClient(url="https://model.test", timeout_s=LONG_S, ca_file=certificate[0]) as client,
+        pytest.raises(PlatformError) as wrong,
+    ):
         call(client)
     assert (wrong.value.code, "Hostname mismatch" in wrong.value.message) == ("tls", True)
     assert proxy.requests[0].startswith(b"CONNECT model.test:443 HTTP/1.1\r\n")

@@ -1,4 +1,7 @@
-"""The HTTP client against a small server that answers what a test asks for; tests/server has it against the real one."""
+"""The HTTP client against a small server that answers what a test asks for.
+
+Tests/server has it against the real one.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,15 @@ import pytest
 from mlem.clients.http import HttpClient
 from mlem.clients.probe import ready
 from mlem_model.data.types.any import infer
-from mlem_model.errors import CredentialsError, DataError, DeclarationError, MlemError, PlatformError, UserError, WaitTimeoutError
+from mlem_model.errors import (
+    CredentialsError,
+    DataError,
+    DeclarationError,
+    MlemError,
+    PlatformError,
+    UserError,
+    WaitTimeoutError,
+)
 from mlem_model.models.model import Argument, Method
 from mlem_model.serving.interface import Interface
 
@@ -36,7 +47,9 @@ class Wire:
 
             def answer(self) -> None:
                 body = self.rfile.read(int(self.headers.get("content-length", 0)))
-                wire.requests.append((self.command, self.path, {name.lower(): value for name, value in self.headers.items()}, body))
+                wire.requests.append(
+                    (self.command, self.path, {name.lower(): value for name, value in self.headers.items()}, body)
+                )
                 status, headers, content = wire.answers.pop(0) if len(wire.answers) > 1 else wire.answers[0]
                 if status == 0:
                     self.close_connection = True
@@ -57,7 +70,9 @@ class Wire:
         threading.Thread(target=self.server.serve_forever, args=(0.01,), daemon=True).start()
 
     def say(self, status: int, value: Any, headers: dict[str, str] | None = None) -> None:
-        self.answers.append((status, {"content-type": "application/json", **(headers or {})}, json.dumps(value).encode()))
+        self.answers.append(
+            (status, {"content-type": "application/json", **(headers or {})}, json.dumps(value).encode())
+        )
 
     def fail(self, status: int, code: str, headers: dict[str, str] | None = None, **details: Any) -> None:
         self.say(status, {"error": {"code": code, "message": f"{code} happened", **details}}, headers)
@@ -112,7 +127,9 @@ def test_an_argument_that_does_not_fit_is_refused_before_it_is_sent(wire: Wire, 
     assert len(wire.requests) == 1
 
 
-def test_the_token_of_the_environment_is_sent_and_never_shown(wire: Wire, client: HttpClient, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_token_of_the_environment_is_sent_and_never_shown(
+    wire: Wire, client: HttpClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("MLEM_TOKEN", "s3cret-token")
     wire.say(200, 1)
     client.call_encoded("predict", {})
@@ -126,7 +143,9 @@ def test_without_a_token_no_authorization_is_sent(wire: Wire, client: HttpClient
     assert "authorization" not in wire.requests[0][2]
 
 
-def test_a_token_that_does_not_fit_into_a_header_is_refused_without_showing_it(client: HttpClient, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_token_that_does_not_fit_into_a_header_is_refused_without_showing_it(
+    client: HttpClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("MLEM_TOKEN", "s3cret\nx: y")
     with pytest.raises(CredentialsError) as caught:
         client.call_encoded("predict", {})
@@ -183,7 +202,9 @@ def test_data_that_does_not_fit_keeps_its_path(wire: Wire, client: HttpClient) -
         ("application/json", b'{"methods": 1}'),
     ],
 )
-def test_something_else_at_the_address_is_named_so(wire: Wire, client: HttpClient, content_type: str, body: bytes) -> None:
+def test_something_else_at_the_address_is_named_so(
+    wire: Wire, client: HttpClient, content_type: str, body: bytes
+) -> None:
     wire.answers.append((200, {"content-type": content_type}, body))
     with pytest.raises(PlatformError) as caught:
         _ = client.interface
@@ -288,7 +309,9 @@ def test_the_address_may_be_a_url_or_host_and_port_as_in_mlem_04(data: dict[str,
     assert HttpClient.from_data(data, "client.mlem").url == url
 
 
-@pytest.mark.parametrize("url", ["example.com", "ftp://example.com", "http://", "http://h:port", "http://h?x=1", "http://h:99999", ""])
+@pytest.mark.parametrize(
+    "url", ["example.com", "ftp://example.com", "http://", "http://h:port", "http://h?x=1", "http://h:99999", ""]
+)
 def test_what_is_no_url_is_refused(url: str) -> None:
     with pytest.raises(DeclarationError, match='expected a URL like "http://host:8080"'):
         HttpClient.from_data({"url": url}, "client.mlem")

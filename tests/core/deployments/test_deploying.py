@@ -63,7 +63,9 @@ WRONG: dict[str, tuple[Callable[[Project], Any], type[Exception]]] = {
 
 
 @pytest.mark.parametrize("what", WRONG)
-def test_what_is_wrong_is_said_before_anything_is_written(project: Project, declared: Path, platform: FakePlatform, what: str) -> None:
+def test_what_is_wrong_is_said_before_anything_is_written(
+    project: Project, declared: Path, platform: FakePlatform, what: str
+) -> None:
     act, kind = WRONG[what]
     with pytest.raises(kind):
         act(project)
@@ -112,7 +114,10 @@ def test_a_declaration_that_somebody_changes_while_a_run_waits_is_not_overwritte
         changed = DECLARED.replace("size: 3", "size: 4")
         declared.write_text(changed)
     other.join(60)
-    assert ([getattr(error, "code", None) for error in failed], declared.read_text()) == (["declaration-changed"], changed)
+    assert ([getattr(error, "code", None) for error in failed], declared.read_text()) == (
+        ["declaration-changed"],
+        changed,
+    )
 
 
 def test_a_model_is_named_by_what_saving_it_or_reading_it_returned(

@@ -1,4 +1,7 @@
-"""What is raised in the middle of a run by code that is not ours: told for what it is, and the last good release serves again."""
+"""What is raised in the middle of a run by code that is not ours.
+
+Told for what it is, and the last good release serves again.
+"""
 
 from __future__ import annotations
 
@@ -122,7 +125,11 @@ class Odd(BaseException):
 @pytest.mark.parametrize("fault", [KeyError("port"), SystemExit(5), Odd("port"), RecursionError("too deep")], ids=repr)
 @pytest.mark.parametrize("where", ["apply", "status", "client"])
 def test_what_a_provider_raises_puts_the_last_release_back(
-    deployed: Callable[[str], DeploymentHandle], platform: FakePlatform, project: Project, where: str, fault: BaseException
+    deployed: Callable[[str], DeploymentHandle],
+    platform: FakePlatform,
+    project: Project,
+    where: str,
+    fault: BaseException,
 ) -> None:
     handle = deployed("triple")
     FAULTS[where] = [None, fault] if where == "status" else [fault]  # the first look is at what is replaced
@@ -187,7 +194,9 @@ def test_a_provider_that_fails_again_while_it_puts_back_is_told_with_both(
 
 
 @pytest.mark.parametrize("where", ["address", "logs", "client", "status"])
-def test_what_a_provider_raises_when_it_is_asked_is_an_error_of_ours(deployed: Callable[[str], DeploymentHandle], where: str) -> None:
+def test_what_a_provider_raises_when_it_is_asked_is_an_error_of_ours(
+    deployed: Callable[[str], DeploymentHandle], where: str
+) -> None:
     handle = deployed("double")
     FAULTS[where] = [ZeroDivisionError("a\nb" * 300)]
     ask: dict[str, Callable[[], Any]] = {
@@ -198,7 +207,9 @@ def test_what_a_provider_raises_when_it_is_asked_is_an_error_of_ours(deployed: C
     }
     with pytest.raises(PluginError) as caught:
         ask[where]()
-    assert caught.value.message.startswith(f'deployment type "their_app" failed in {where}: ZeroDivisionError: a ba ba b')
+    assert caught.value.message.startswith(
+        f'deployment type "their_app" failed in {where}: ZeroDivisionError: a ba ba b'
+    )
     assert (len(caught.value.message) < 500, "\n" in caught.value.message) == (True, False)
 
 
@@ -206,8 +217,16 @@ def test_what_a_provider_raises_when_it_is_asked_is_an_error_of_ours(deployed: C
     ("function", "answer", "told"),
     [
         ("steps", None, "gave what can't be used by changes_of: TypeError: 'NoneType' object is not iterable"),
-        ("steps", [object()], "gave what can't be used by _wanted: AttributeError: 'object' object has no attribute 'wanted'"),
-        ("status", "running", "gave what can't be used by await_status: AttributeError: 'str' object has no attribute 'phase'"),
+        (
+            "steps",
+            [object()],
+            "gave what can't be used by _wanted: AttributeError: 'object' object has no attribute 'wanted'",
+        ),
+        (
+            "status",
+            "running",
+            "gave what can't be used by await_status: AttributeError: 'str' object has no attribute 'phase'",
+        ),
     ],
 )
 def test_an_answer_that_is_not_what_the_contract_says_is_the_providers_fault(

@@ -19,7 +19,16 @@ from mlem.state.record import Record
 from mlem.state.state import State
 from mlem.testing import Project
 from mlem.testing.fake import DiskStep, FakePlatform, Killed
-from mlem_model.errors import ConflictError, CredentialsError, GateError, LockedError, MlemError, NotFoundError, PlatformError, PluginError
+from mlem_model.errors import (
+    ConflictError,
+    CredentialsError,
+    GateError,
+    LockedError,
+    MlemError,
+    NotFoundError,
+    PlatformError,
+    PluginError,
+)
 
 Declare = Callable[..., DeploymentHandle]
 
@@ -43,19 +52,27 @@ def state_of(handle: DeploymentHandle) -> State:
     return state
 
 
-def test_a_plan_before_the_first_run_creates_everything_and_touches_nothing(declare: Declare, platform: FakePlatform) -> None:
+def test_a_plan_before_the_first_run_creates_everything_and_touches_nothing(
+    declare: Declare, platform: FakePlatform
+) -> None:
     handle = declare()
     assert handle.plan() == (Change("disk", "create", "not there yet"), Change("server", "create", "not there yet"))
     assert (platform.calls, handle.state()) == ([], None)
 
 
-def test_a_run_makes_the_steps_in_order_and_records_a_release(declare: Declare, platform: FakePlatform, project: Project) -> None:
+def test_a_run_makes_the_steps_in_order_and_records_a_release(
+    declare: Declare, platform: FakePlatform, project: Project
+) -> None:
     handle = declare()
     outcome = handle.run()
     assert platform.calls == ["apply disk", "apply server", "prune server keep 1", "prune disk keep 1"]
     assert outcome.changed
     state = state_of(handle)
-    assert (state.model_hash, state.lock, [release.number for release in state.releases]) == (digest(project, "double"), None, [1])
+    assert (state.model_hash, state.lock, [release.number for release in state.releases]) == (
+        digest(project, "double"),
+        None,
+        [1],
+    )
     assert state.releases[0].records == state.records
 
 
@@ -79,7 +96,9 @@ def test_every_step_is_on_record_before_the_next_is_made(declare: Declare, platf
     assert platform.calls[:1] == ["apply server"]
 
 
-def test_a_resource_that_was_made_but_not_recorded_is_made_again_by_the_same_name(declare: Declare, platform: FakePlatform) -> None:
+def test_a_resource_that_was_made_but_not_recorded_is_made_again_by_the_same_name(
+    declare: Declare, platform: FakePlatform
+) -> None:
     handle = declare()
     platform.faults["apply disk after"] = Killed()
     with pytest.raises(Killed):
@@ -119,7 +138,9 @@ def test_a_wrong_answer_puts_the_last_release_back(declare: Declare, platform: F
     assert handle.get_client().interface.digest == digest(project, "double")
 
 
-def test_a_failing_step_puts_the_last_release_back_and_keeps_its_own_error(declare: Declare, platform: FakePlatform) -> None:
+def test_a_failing_step_puts_the_last_release_back_and_keeps_its_own_error(
+    declare: Declare, platform: FakePlatform
+) -> None:
     declare().run()
     platform.faults["apply server"] = PlatformError("no capacity", hint="wait")
     with pytest.raises(PlatformError, match="no capacity") as caught:
@@ -128,7 +149,9 @@ def test_a_failing_step_puts_the_last_release_back_and_keeps_its_own_error(decla
     assert declare().status() == Status(Phase.RUNNING)
 
 
-def test_when_putting_back_fails_too_both_failures_are_told(declare: Declare, platform: FakePlatform, project: Project) -> None:
+def test_when_putting_back_fails_too_both_failures_are_told(
+    declare: Declare, platform: FakePlatform, project: Project
+) -> None:
     declare().run()
     platform.faults["apply server after"] = PlatformError("no capacity")
     platform.wrong.add(digest(project, "double"))
@@ -137,7 +160,9 @@ def test_when_putting_back_fails_too_both_failures_are_told(declare: Declare, pl
     assert caught.value.hint == "mlem deployment status app"
 
 
-def test_a_first_release_that_fails_leaves_its_journal(declare: Declare, platform: FakePlatform, project: Project) -> None:
+def test_a_first_release_that_fails_leaves_its_journal(
+    declare: Declare, platform: FakePlatform, project: Project
+) -> None:
     platform.wrong.add(digest(project, "double"))
     handle = declare()
     with pytest.raises(GateError, match="no earlier release"):
@@ -161,7 +186,9 @@ def test_a_changed_field_says_what_changes_and_what_it_costs(declare: Declare, p
     assert platform.calls[:1] == ["apply server"]
 
 
-def test_what_is_gone_from_the_platform_is_made_again_as_the_same_release(declare: Declare, platform: FakePlatform) -> None:
+def test_what_is_gone_from_the_platform_is_made_again_as_the_same_release(
+    declare: Declare, platform: FakePlatform
+) -> None:
     handle = declare()
     handle.run()
     platform.resources.pop((state_of(handle).lineage, "server"))
@@ -276,7 +303,11 @@ def test_an_exception_of_a_callers_report_puts_the_last_good_release_back(
         handle.run()
     assert f"release 1 (model {digest(project, 'double')}) serves again" in caught.value.__notes__
     state = state_of(handle)
-    assert (state.model_hash, state.lock, platform.served[state.lineage].digest) == (digest(project, "double"), None, state.model_hash)
+    assert (state.model_hash, state.lock, platform.served[state.lineage].digest) == (
+        digest(project, "double"),
+        None,
+        state.model_hash,
+    )
     with pytest.raises(ZeroDivisionError):
         handle.rollback(1)
     assert declare("triple").run().changed
@@ -301,7 +332,10 @@ def test_credentials_that_expire_while_a_step_is_recorded_say_what_may_serve(
     message = caught.value.message
     assert "release 1 could not be put back either: the token has expired" in message
     assert "may serve already, and has not passed the gate" in message
-    assert "when that is put right, repeat the command; or put the release back: mlem deployment rollback app --to 1" in message
+    assert (
+        "when that is put right, repeat the command; or put the release back: mlem deployment rollback app --to 1"
+        in message
+    )
 
 
 def with_folder(record: Record, value: Any) -> Record:
@@ -327,22 +361,30 @@ def test_a_record_that_a_state_can_not_keep_is_told_before_anything_is_made(
     with monkeypatch.context() as patch:
         patch.setattr(DiskStep, "wanted", lambda *given: with_folder(wanted(*given), value))
         for command in (handle.plan, handle.run):
-            with pytest.raises(PluginError, match=re.escape(f'step "disk" returned from wanted what a state can\'t keep: {words}')):
+            with pytest.raises(
+                PluginError, match=re.escape(f'step "disk" returned from wanted what a state can\'t keep: {words}')
+            ):
                 command()
     assert platform.calls == []
     handle.run()
     monkeypatch.setattr(DiskStep, "apply", lambda *given: with_folder(apply(*given), value))
     changed = declare("triple")
-    with pytest.raises(PluginError, match=re.escape(f'step "disk" returned from apply what a state can\'t keep: {words}')):
+    with pytest.raises(
+        PluginError, match=re.escape(f'step "disk" returned from apply what a state can\'t keep: {words}')
+    ):
         changed.run()
     assert state_of(changed).lock is None
 
 
-def test_a_first_run_that_is_refused_leaves_no_state(declare: Declare, platform: FakePlatform, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_first_run_that_is_refused_leaves_no_state(
+    declare: Declare, platform: FakePlatform, monkeypatch: pytest.MonkeyPatch
+) -> None:
     handle = declare()
     with monkeypatch.context() as patch:
         patch.setattr(DiskStep, "wanted", lambda *_given: {"model_hash": None})
-        with pytest.raises(PluginError, match='step "disk" returned from wanted what a state can\'t keep: a dict, and not a DiskRecord'):
+        with pytest.raises(
+            PluginError, match='step "disk" returned from wanted what a state can\'t keep: a dict, and not a DiskRecord'
+        ):
             handle.run()
     assert (handle.state(), platform.calls) == (None, [])
     platform.faults["apply disk"] = PlatformError("no capacity")
@@ -363,7 +405,9 @@ def adopted(handle: DeploymentHandle) -> State:
     return made
 
 
-def test_what_mlem_04_deployed_serves_again_when_its_successor_fails_and_is_not_asked(declare: Declare, platform: FakePlatform) -> None:
+def test_what_mlem_04_deployed_serves_again_when_its_successor_fails_and_is_not_asked(
+    declare: Declare, platform: FakePlatform
+) -> None:
     declare().run()
     before = adopted(declare())
     platform.wrong.add(before.releases[0].model_hash)  # it does not answer as a model of ours would

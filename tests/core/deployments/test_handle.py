@@ -51,7 +51,9 @@ def test_what_is_no_status_is_refused_with_the_known_ones(handle: DeploymentHand
     assert (caught.value.message, caught.value.known) == (message, tuple(status.value for status in Phase))
 
 
-def test_waiting_for_what_has_crashed_ends_at_once_with_the_reason(handle: DeploymentHandle, platform: FakePlatform) -> None:
+def test_waiting_for_what_has_crashed_ends_at_once_with_the_reason(
+    handle: DeploymentHandle, platform: FakePlatform
+) -> None:
     platform.resources.clear()
     with pytest.raises(PlatformError) as caught:
         handle.wait(timeout_s=LONG_S)

@@ -57,13 +57,24 @@ def test_a_deployment_made_under_one_manager_is_not_called_not_deployed_under_an
 ) -> None:
     declare().run()
     configure(project, shared)
-    for ask in (DeploymentHandle.status, DeploymentHandle.state, DeploymentHandle.run, DeploymentHandle.plan, DeploymentHandle.hold):
+    for ask in (
+        DeploymentHandle.status,
+        DeploymentHandle.state,
+        DeploymentHandle.run,
+        DeploymentHandle.plan,
+        DeploymentHandle.hold,
+    ):
         with pytest.raises(ConflictError, match="was deployed with its state in") as caught:
             ask(declare())
-        assert (caught.value.code, caught.value.hint) == ("other-manager", f"take it along: mlem deployment state move app {shared}")
+        assert (caught.value.code, caught.value.hint) == (
+            "other-manager",
+            f"take it along: mlem deployment state move app {shared}",
+        )
 
 
-def test_a_deployment_made_in_a_shared_store_is_found_when_the_setting_is_gone(declare: Declare, project: Project, shared: str) -> None:
+def test_a_deployment_made_in_a_shared_store_is_found_when_the_setting_is_gone(
+    declare: Declare, project: Project, shared: str
+) -> None:
     configure(project, shared)
     declare().run()
     configure(project, None)
@@ -72,7 +83,9 @@ def test_a_deployment_made_in_a_shared_store_is_found_when_the_setting_is_gone(d
     assert caught.value.hint == "take it along: mlem deployment state move app local"
 
 
-def test_a_declarations_own_manager_goes_before_the_projects(declare: Declare, project: Project, shared: str, tmp_path: Path) -> None:
+def test_a_declarations_own_manager_goes_before_the_projects(
+    declare: Declare, project: Project, shared: str, tmp_path: Path
+) -> None:
     configure(project, shared)
     handle = declare(state_manager="local")
     handle.run()
@@ -97,7 +110,11 @@ def test_a_state_moves_there_and_back_with_everything_in_it(
     configure(project, None)
     move(declare().target, "local", LockOptions())
     assert declare().status() == Status(Phase.RUNNING)
-    assert sorted(path.name for path in project.folder.glob("app*")) == ["app.mlem", "app.mlem.state", "app.mlem.state.lock"]
+    assert sorted(path.name for path in project.folder.glob("app*")) == [
+        "app.mlem",
+        "app.mlem.state",
+        "app.mlem.state.lock",
+    ]
     assert sorted(step for _, step in platform.resources) == ["disk", "server"]
 
 
@@ -123,7 +140,9 @@ def test_a_move_that_was_interrupted_between_the_stores_is_finished_by_the_next(
     assert not (project.folder / "app.mlem.state").exists()
 
 
-def test_what_is_not_deployed_or_there_already_can_not_be_moved(declare: Declare, project: Project, shared: str) -> None:
+def test_what_is_not_deployed_or_there_already_can_not_be_moved(
+    declare: Declare, project: Project, shared: str
+) -> None:
     with pytest.raises(NotFoundError, match="has no state to move"):
         move(declare().target, shared, LockOptions())
     configure(project, shared)
@@ -179,7 +198,9 @@ def test_remove_leaves_neither_state_nor_trace(declare: Declare, project: Projec
 def test_a_state_that_was_kept_is_pushed_once(declare: Declare, project: Project, shared: str) -> None:
     configure(project, shared)
     state = declare().run().state
-    kept = state.with_record("disk", {"id": "made while the store was away"}).model_copy(update={"serial": state.serial + 1})
+    kept = state.with_record("disk", {"id": "made while the store was away"}).model_copy(
+        update={"serial": state.serial + 1}
+    )
     path = project.folder / "app.errored.mlem.state"
     path.write_bytes(kept.to_bytes())
     pushed, written = push(declare().target, LockOptions())
@@ -197,7 +218,9 @@ def test_a_kept_state_that_others_went_on_from_is_not_pushed(declare: Declare, p
     configure(project, shared)
     state = declare().run().state
     path = project.folder / "app.errored.mlem.state"
-    path.write_bytes(state.with_record("disk", {"id": "old"}).model_copy(update={"serial": state.serial - 1}).to_bytes())
+    path.write_bytes(
+        state.with_record("disk", {"id": "old"}).model_copy(update={"serial": state.serial - 1}).to_bytes()
+    )
     with pytest.raises(ConflictError, match="went on meanwhile"):
         push(declare().target, LockOptions())
     path.write_bytes(state.model_copy(update={"lineage": "9" * 32, "serial": 99}).to_bytes())

@@ -24,14 +24,19 @@ def test_tokens_in_a_strangers_declaration_are_refused_with_the_right_way_and_no
     with pytest.raises(DeclarationError) as caught:
         StrangersEnv.from_data({"environment": {"MLEM_SERVER_TOKENS": "canary"}}, "prod.mlem")
     error = caught.value
-    assert error.message == "prod.mlem: environment.MLEM_SERVER_TOKENS: tokens belong in no declaration, which others can read"
+    assert (
+        error.message
+        == "prod.mlem: environment.MLEM_SERVER_TOKENS: tokens belong in no declaration, which others can read"
+    )
     assert (error.hint or "").startswith(
         "take it out of the declaration, and set the variable where mlem runs: export MLEM_SERVER_TOKENS=..."
     )
     assert "canary" not in repr(error)
 
 
-@pytest.mark.parametrize("fields", [{"environment": {"A=B": "x"}}, {"environment": {"A": "x\0"}}, {"pass_environment": ["A B"]}])
+@pytest.mark.parametrize(
+    "fields", [{"environment": {"A=B": "x"}}, {"environment": {"A": "x\0"}}, {"pass_environment": ["A B"]}]
+)
 def test_what_no_environment_takes_is_refused_in_a_strangers_declaration(fields: dict[str, Any]) -> None:
     with pytest.raises(DeclarationError):
         StrangersEnv.from_data(fields, "prod.mlem")

@@ -1,4 +1,7 @@
-"""`mlem migrate` without a platform: what is read, what is kept, and what is refused; providers' translations are with the providers."""
+"""`mlem migrate` without a platform: what is read, what is kept, and what is refused.
+
+Providers' translations are with the providers.
+"""
 
 from __future__ import annotations
 
@@ -87,7 +90,10 @@ def test_settings_of_0_4_keep_what_they_say_of_states(project: Project) -> None:
     assert project.json("config", "get", "core.state.lock_timeout_s")["value"] == 30.0
     assert project.json("config", "get", "project.id")["value"], "states that are shared need to say whose they are"
     assert "# where they are" in path.read_text()
-    assert ("canary" in done.stdout + done.stderr + path.read_text(), "export HEROKU_API_KEY=" in done.stdout) == (False, True)
+    assert ("canary" in done.stdout + done.stderr + path.read_text(), "export HEROKU_API_KEY=" in done.stdout) == (
+        False,
+        True,
+    )
     backup = project.folder / ".mlem.yaml.04"
     assert (backup.read_text(), backup.stat().st_mode & 0o777) == (old, 0o600)
     assert project.mlem("migrate").stdout == "nothing to do\n"

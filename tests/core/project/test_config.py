@@ -30,7 +30,9 @@ def test_the_environment_goes_before_the_file_and_says_so(tmp_path: Path, monkey
         "core.state.uri", "s3://environment/path", "environment", "MLEM_CORE__STATE__URI"
     )
     monkeypatch.delenv("MLEM_CORE__STATE__URI")
-    assert get_setting(tmp_path, "core.state.uri") == Setting("core.state.uri", "s3://file/path", "project", str(tmp_path / ".mlem.yaml"))
+    assert get_setting(tmp_path, "core.state.uri") == Setting(
+        "core.state.uri", "s3://file/path", "project", str(tmp_path / ".mlem.yaml")
+    )
 
 
 def test_every_setting_is_listed_with_its_default(tmp_path: Path) -> None:
@@ -47,7 +49,9 @@ def test_every_setting_is_listed_with_its_default(tmp_path: Path) -> None:
         ("core.state.lock_timeout_s", "-1", "got -1"),
     ],
 )
-def test_a_setting_that_does_not_fit_is_refused_and_nothing_is_written(tmp_path: Path, key: str, value: str, message: str) -> None:
+def test_a_setting_that_does_not_fit_is_refused_and_nothing_is_written(
+    tmp_path: Path, key: str, value: str, message: str
+) -> None:
     with pytest.raises(DeclarationError, match=message):
         set_setting(tmp_path, key, value)
     assert not (tmp_path / ".mlem.yaml").exists()

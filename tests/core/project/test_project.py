@@ -21,7 +21,9 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def test_a_name_is_a_path_from_the_current_folder_and_a_key_from_the_project(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_name_is_a_path_from_the_current_folder_and_a_key_from_the_project(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     expected = Location(root, True, "apps/iris", root / "apps" / "iris.mlem")
     assert locate("apps/iris") == expected
     assert locate("apps/iris.mlem") == expected
@@ -36,7 +38,9 @@ def test_another_project_can_be_named(root: Path, monkeypatch: pytest.MonkeyPatc
 
 
 def test_outside_a_project_the_object_s_folder_is_the_root(tmp_path: Path) -> None:
-    assert locate(str(tmp_path / "deep" / "iris")) == Location(tmp_path / "deep", False, "iris", tmp_path / "deep" / "iris.mlem")
+    assert locate(str(tmp_path / "deep" / "iris")) == Location(
+        tmp_path / "deep", False, "iris", tmp_path / "deep" / "iris.mlem"
+    )
 
 
 def test_a_url_is_read_through_its_file_system(root: Path) -> None:
@@ -79,7 +83,8 @@ def test_a_project_keeps_its_id(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("before", "after"), [(None, "{}"), ("*.pyc", "*.pyc\n{}"), ("dist\n", "dist\n{}"), ("!*.mlem.state\n", "!*.mlem.state\n")]
+    ("before", "after"),
+    [(None, "{}"), ("*.pyc", "*.pyc\n{}"), ("dist\n", "dist\n{}"), ("!*.mlem.state\n", "!*.mlem.state\n")],
 )
 def test_git_is_told_to_leave_states_out(tmp_path: Path, before: str | None, after: str) -> None:
     ignored = tmp_path / ".gitignore"
@@ -91,15 +96,35 @@ def test_git_is_told_to_leave_states_out(tmp_path: Path, before: str | None, aft
     if "{}" in after:
         assert lines.startswith(after.removesuffix("{}"))
         subprocess.run(["git", "init", "-q", tmp_path], check=True)
-        names = ["app.mlem.state", "a/b.mlem.state.lock", "app.mlem.state.at", "app.errored.mlem.state", "app.mlem", "a/b.mlem"]
-        told = subprocess.run(["git", "check-ignore", *names], cwd=tmp_path, capture_output=True, text=True, check=False).stdout
+        names = [
+            "app.mlem.state",
+            "a/b.mlem.state.lock",
+            "app.mlem.state.at",
+            "app.errored.mlem.state",
+            "app.mlem",
+            "a/b.mlem",
+        ]
+        told = subprocess.run(
+            ["git", "check-ignore", *names], cwd=tmp_path, capture_output=True, text=True, check=False
+        ).stdout
         assert told.split() == names[:4]
     else:
         assert lines == after
 
 
 @pytest.mark.parametrize(
-    "name", [".hidden", "apps/.hidden", ".mlem", "new\nline", "tab\tbed", "esc\x1b[31m", "right\u202eleft", "n" * 201, "ü" * 101]
+    "name",
+    [
+        ".hidden",
+        "apps/.hidden",
+        ".mlem",
+        "new\nline",
+        "tab\tbed",
+        "esc\x1b[31m",
+        "right\u202eleft",
+        "n" * 201,
+        "ü" * 101,
+    ],
 )
 def test_a_name_that_makes_no_names_of_files_is_refused(tmp_path: Path, name: str) -> None:
     with pytest.raises(UserError) as caught:

@@ -80,7 +80,8 @@ def test_a_kill_in_the_middle_of_writes_leaves_a_whole_file(tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize(
-    ("text", "place"), [("a: 1\nb: 2\na: 3\n", "x.mlem:3:1"), ("a:\n  b: 1\n  'b': 2\n", "x.mlem:3:3"), ("{a: 1, a: 1}", "x.mlem:1:8")]
+    ("text", "place"),
+    [("a: 1\nb: 2\na: 3\n", "x.mlem:3:1"), ("a:\n  b: 1\n  'b': 2\n", "x.mlem:3:3"), ("{a: 1, a: 1}", "x.mlem:1:8")],
 )
 def test_a_key_that_is_there_twice_is_refused_with_its_line(text: str, place: str) -> None:
     with pytest.raises(DeclarationError, match=re.escape(f"{place}: not valid YAML: the key '")):

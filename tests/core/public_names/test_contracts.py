@@ -121,7 +121,10 @@ def test_ConflictError_is_for_what_somebody_else_has_or_changed() -> None:
 
 def test_Context_is_what_a_step_knows(ctx: Context) -> None:
     assert (ctx.name, len(ctx.lineage)) == ("app", 32)
-    labels = {"mlem.lineage": ctx.lineage, "mlem.model": ctx.model.digest}  # what is made carries them, to be found again
+    labels = {
+        "mlem.lineage": ctx.lineage,
+        "mlem.model": ctx.model.digest,
+    }  # what is made carries them, to be found again
     assert all(labels.values())
 
 
@@ -268,7 +271,10 @@ def test_Record_knows_what_it_was_told() -> None:
     made = wanted.changed(id="0123456789ab")
     assert (wanted.knows("port"), wanted.knows("id"), differences(made, wanted)) == (True, False, "")
     assert made.to_data() == {"image": "iris:1", "port": None, "id": "0123456789ab"}  # what the state keeps
-    assert ContainerRecord.from_data({"image": "iris:1", "gpu": 1}).to_data() == {"image": "iris:1", "gpu": 1}  # a newer version knows why
+    assert ContainerRecord.from_data({"image": "iris:1", "gpu": 1}).to_data() == {
+        "image": "iris:1",
+        "gpu": 1,
+    }  # a newer version knows why
 
 
 def test_Step_makes_one_resource(ctx: Context, tmp_path: Path) -> None:
@@ -290,7 +296,9 @@ def test_Step_makes_one_resource(ctx: Context, tmp_path: Path) -> None:
         def observe(self, ctx: Context[Deployment, FolderEnv], recorded: FolderRecord) -> FolderRecord | None:
             return recorded if Path(recorded.path).is_dir() else None
 
-        def apply(self, ctx: Context[Deployment, FolderEnv], wanted: FolderRecord, recorded: FolderRecord | None) -> FolderRecord:
+        def apply(
+            self, ctx: Context[Deployment, FolderEnv], wanted: FolderRecord, recorded: FolderRecord | None
+        ) -> FolderRecord:
             Path(wanted.path).mkdir(exist_ok=True)  # a killed run may have made it
             return wanted
 

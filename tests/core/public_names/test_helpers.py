@@ -193,7 +193,10 @@ def test_VariableError_refuses_a_variable_with_a_hint() -> None:
 
     with pytest.raises(DeclarationError) as caught:
         PlainEnv.from_data({"environment": {"PORT": "80"}}, "prod.mlem")
-    assert (str(caught.value), caught.value.hint) == ("prod.mlem: environment: PORT: the platform sets it", "take it out")
+    assert (str(caught.value), caught.value.hint) == (
+        "prod.mlem: environment: PORT: the platform sets it",
+        "take it out",
+    )
 
 
 def test_answers_asks_a_server_that_is_not_ours() -> None:
@@ -203,7 +206,12 @@ def test_answers_asks_a_server_that_is_not_ours() -> None:
 
 def test_check_answer_returns_the_json_or_raises_what_the_server_means() -> None:
     good = Answer(200, "application/json", None, b"[2.0]")
-    bad = Answer(422, "application/json", None, b'{"error": {"message": "no", "path": "x[0]", "expected": "a number", "got": "null"}}')
+    bad = Answer(
+        422,
+        "application/json",
+        None,
+        b'{"error": {"message": "no", "path": "x[0]", "expected": "a number", "got": "null"}}',
+    )
     assert check_answer(good, "the endpoint iris") == [2.0]
     with pytest.raises(DataError, match=r"x\[0\]: expected a number, got null"):
         check_answer(bad, "the endpoint iris")

@@ -82,13 +82,21 @@ def test_LeasedStateManager_needs_a_store_alone(tmp_path: Path) -> None:
         def open_store(self, root: Path) -> Store:
             return MemoryStore()
 
-    store = MemoryStateManager(uri="memory:").store(tmp_path)  # which also finds out whether a write without an answer landed
+    store = MemoryStateManager(uri="memory:").store(
+        tmp_path
+    )  # which also finds out whether a write without an answer landed
     store.write("app", b"serial: 1", ABSENT)
     assert store.read("app").data == b"serial: 1"
 
 
 def test_Release_is_what_can_be_put_back() -> None:
-    first = Release(number=1, model_hash="ab" * 16, declaration={}, records={"server": {"port": 8080}}, created="2026-11-26T12:00:00Z")
+    first = Release(
+        number=1,
+        model_hash="ab" * 16,
+        declaration={},
+        records={"server": {"port": 8080}},
+        created="2026-11-26T12:00:00Z",
+    )
     state = State(type="folder_process", releases=(first,))
     assert state.releases[0].records["server"]["port"] == 8080
 
@@ -124,7 +132,9 @@ def test_StateUnknownError_is_for_a_write_that_got_no_answer() -> None:
         try:
             raise TimeoutError("timed out")
         except TimeoutError as error:
-            raise StateUnknownError("no answer from s3://bucket/app") from error  # it may have landed: the store is read again
+            raise StateUnknownError(
+                "no answer from s3://bucket/app"
+            ) from error  # it may have landed: the store is read again
 
     with pytest.raises(StateUnknownError):
         write()

@@ -24,7 +24,9 @@ NEW = State(type="fake", lineage="1" * 32)
 
 
 def remote(id_: str, **fields: Any) -> LockInfo:
-    return LockInfo(id=id_, holder=f"{id_}@far", host="far/boot", pid=7, operation="run", since="2026-01-01T00:00:00Z", **fields)
+    return LockInfo(
+        id=id_, holder=f"{id_}@far", host="far/boot", pid=7, operation="run", since="2026-01-01T00:00:00Z", **fields
+    )
 
 
 @dataclass
@@ -130,7 +132,9 @@ def test_a_holder_that_gives_signs_of_life_is_never_taken_over(bench: Bench, mon
         bench.acquire("b", timeout_s=600)
 
 
-def test_a_waiter_that_slept_through_other_holders_does_not_take_a_new_lock_of_the_same_id_for_an_old_one(bench: Bench) -> None:
+def test_a_waiter_that_slept_through_other_holders_does_not_take_a_new_lock_of_the_same_id_for_an_old_one(
+    bench: Bench,
+) -> None:
     bench.acquire("a")
     sleep = bench.clock.sleep
 
@@ -201,7 +205,11 @@ def test_a_living_process_of_this_host_is_not_dead_and_one_with_its_pid_but_anot
 
 def test_a_stopped_process_is_not_dead() -> None:
     child = subprocess.Popen(
-        [sys.executable, "-c", "from mlem.state.lock_owner import new_lock; print(new_lock('run').model_dump_json(), flush=True); input()"],
+        [
+            sys.executable,
+            "-c",
+            "from mlem.state.lock_owner import new_lock; print(new_lock('run').model_dump_json(), flush=True); input()",
+        ],
         stdout=subprocess.PIPE,
         stdin=subprocess.PIPE,
     )

@@ -40,7 +40,9 @@ def test_what_is_wanted_follows_from_this_shell_and_from_what_is_declared(monkey
 
 
 @pytest.mark.parametrize("text", ["", " \n,", "two words"])
-def test_a_variable_without_a_usable_token_is_refused_before_anything_is_done(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+def test_a_variable_without_a_usable_token_is_refused_before_anything_is_done(
+    monkeypatch: pytest.MonkeyPatch, text: str
+) -> None:
     monkeypatch.setenv(TOKENS, text)
     with pytest.raises(UserError) as caught:
         protection({})
@@ -50,7 +52,10 @@ def test_a_variable_without_a_usable_token_is_refused_before_anything_is_done(mo
 def test_a_server_that_is_to_have_tokens_is_not_started_without() -> None:
     with pytest.raises(UserError) as caught:
         passed_tokens({"tokens": "yes"})
-    assert (caught.value.code, caught.value.hint) == ("variable-not-set", f"export {TOKENS}=..., then repeat the command")
+    assert (caught.value.code, caught.value.hint) == (
+        "variable-not-set",
+        f"export {TOKENS}=..., then repeat the command",
+    )
 
 
 @pytest.mark.parametrize(
@@ -64,7 +69,9 @@ def test_a_server_that_is_to_have_tokens_is_not_started_without() -> None:
         ({"environment": FILE, "tokens": None, "tls": "yes"}, {"tokens": None, "tls": "yes"}),
     ],
 )
-def test_a_record_of_before_tells_it_by_its_variables(record: dict[str, object], expected: dict[str, str | None]) -> None:
+def test_a_record_of_before_tells_it_by_its_variables(
+    record: dict[str, object], expected: dict[str, str | None]
+) -> None:
     assert recorded_protection(record) == expected
 
 
@@ -80,7 +87,9 @@ def test_other_tokens_are_seen_where_they_can_be_compared(monkeypatch: pytest.Mo
     assert differences(server, ServerRecord(**NONE)) == "tokens yes -> none"
 
 
-def test_a_server_that_a_killed_run_left_is_adopted_only_with_the_tokens_that_are_wanted(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_server_that_a_killed_run_left_is_adopted_only_with_the_tokens_that_are_wanted(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setenv(TOKENS, "one")
     fitting = [
         ({"tokens": "yes"}, {TOKENS: "one"}),
@@ -98,7 +107,9 @@ def test_a_server_that_a_killed_run_left_is_adopted_only_with_the_tokens_that_ar
 
 def test_a_secret_that_a_record_of_before_has_is_not_shown() -> None:
     hidden = Difference({TOKENS: "(hidden)", "A": "1"}, {"A": "1"})
-    assert fields_of({"environment": {TOKENS: "canary", "A": "1"}}, {"environment": {"A": "1"}}) == {"environment": hidden}
+    assert fields_of({"environment": {TOKENS: "canary", "A": "1"}}, {"environment": {"A": "1"}}) == {
+        "environment": hidden
+    }
     recorded, wanted = ServerRecord(environment={TOKENS: "canary"}), ServerRecord(environment={})
     assert differences(recorded, wanted) == f"environment.{TOKENS} (hidden) -> none"
 
@@ -108,10 +119,30 @@ def test_a_secret_that_a_record_of_before_has_is_not_shown() -> None:
     [
         (None, None, {"port": 1}, {}),
         (None, None, NONE, {"tokens": Difference(None, None), "tls": Difference(None, None)}),
-        ({"tokens": "yes", "tls": None}, None, NONE, {"tokens": Difference("yes", None), "tls": Difference(None, None)}),
-        ({"tokens": "yes", "tls": None}, NONE, NONE, {"tokens": Difference("yes", None), "tls": Difference(None, None)}),
-        ({}, {"tokens": "others", "tls": "yes"}, NONE, {"tokens": Difference("yes", None), "tls": Difference("yes", None)}),
-        ({"tokens": "yes", "tls": "yes"}, None, None, {"tokens": Difference("yes", None), "tls": Difference("yes", None)}),
+        (
+            {"tokens": "yes", "tls": None},
+            None,
+            NONE,
+            {"tokens": Difference("yes", None), "tls": Difference(None, None)},
+        ),
+        (
+            {"tokens": "yes", "tls": None},
+            NONE,
+            NONE,
+            {"tokens": Difference("yes", None), "tls": Difference(None, None)},
+        ),
+        (
+            {},
+            {"tokens": "others", "tls": "yes"},
+            NONE,
+            {"tokens": Difference("yes", None), "tls": Difference("yes", None)},
+        ),
+        (
+            {"tokens": "yes", "tls": "yes"},
+            None,
+            None,
+            {"tokens": Difference("yes", None), "tls": Difference("yes", None)},
+        ),
     ],
 )
 def test_what_becomes_of_it_counts_what_is_on_record_and_else_what_the_platform_says(
@@ -126,16 +157,26 @@ def test_what_becomes_of_it_counts_what_is_on_record_and_else_what_the_platform_
 @pytest.mark.parametrize(
     ("key", "before", "hint"),
     [
-        ("tokens", "yes", f"export {TOKENS}=..., then repeat the command; or let everybody call it from now on: --drop-tokens"),
+        (
+            "tokens",
+            "yes",
+            f"export {TOKENS}=..., then repeat the command; or let everybody call it from now on: --drop-tokens",
+        ),
         (
             "tokens",
             "file",
             "declare or set MLEM_SERVER_TOKEN_FILE again, then repeat the command; or let everybody call it from now on: --drop-tokens",
         ),
-        ("tls", "yes", "declare or set MLEM_SERVER_TLS_CERT again, then repeat the command; or serve without TLS from now on: --drop-tls"),
+        (
+            "tls",
+            "yes",
+            "declare or set MLEM_SERVER_TLS_CERT again, then repeat the command; or serve without TLS from now on: --drop-tls",
+        ),
     ],
 )
-def test_what_falls_away_is_refused_with_the_way_to_keep_it_and_the_way_to_mean_it(key: str, before: str, hint: str) -> None:
+def test_what_falls_away_is_refused_with_the_way_to_keep_it_and_the_way_to_mean_it(
+    key: str, before: str, hint: str
+) -> None:
     after = {name: Difference(None, None) for name in ("tokens", "tls")} | {key: Difference(before, None)}
     changes = [Change("image", "keep"), Change("container", "replace", protection=after)]
     with pytest.raises(ConflictError) as caught:
@@ -148,5 +189,8 @@ def test_a_deployment_has_what_one_of_its_steps_has_and_nothing_is_said_of_one_w
     said = {"tokens": Difference("yes", "file"), "tls": Difference(None, None)}
     assert planned_protection([Change("app", "keep"), Change("vars", "update", protection=said)]) == said
     assert planned_protection([Change("endpoint", "keep")]) is None
-    assert protection_of({"image": {"id": "1"}, "container": {"tokens": "yes", "tls": None}}) == {"tokens": "yes", "tls": None}
+    assert protection_of({"image": {"id": "1"}, "container": {"tokens": "yes", "tls": None}}) == {
+        "tokens": "yes",
+        "tls": None,
+    }
     assert protection_of({"endpoint": {"name": "app"}}) is None

@@ -52,7 +52,10 @@ def test_a_value_of_another_type_in_a_state_is_named(field: str, value: Any, wor
     state = State(type="fake").with_record("server", {field: value})
     with pytest.raises(DeclarationError) as caught:
         state.record_of(ServerRecord)
-    assert (caught.value.message, caught.value.code) == (f'the state can\'t be read: the record of step "server": {words}', "bad-state")
+    assert (caught.value.message, caught.value.code) == (
+        f'the state can\'t be read: the record of step "server": {words}',
+        "bad-state",
+    )
 
 
 def test_a_removal_goes_by_what_of_a_damaged_record_fits() -> None:

@@ -13,7 +13,15 @@ from mlem.state.state import SCHEMA_VERSION, LockInfo, Release, State
 from mlem_model.errors import ConflictError, DeclarationError
 
 GOLDEN = Path(__file__).parent / "golden"
-LOCK = LockInfo(id="ci-7", holder="ada@build-7", host="build-7/boot", pid=4711, operation="run", since="2026-01-02T03:04:05Z", renewal=3)
+LOCK = LockInfo(
+    id="ci-7",
+    holder="ada@build-7",
+    host="build-7/boot",
+    pid=4711,
+    operation="run",
+    since="2026-01-02T03:04:05Z",
+    renewal=3,
+)
 STATE = State(
     type="docker_container",
     lineage="0f3c0f3c0f3c0f3c0f3c0f3c0f3c0f3c",
@@ -50,8 +58,14 @@ def test_the_present_schema_is_written_as_the_newest_golden_file() -> None:
 
 
 def test_a_newer_schema_is_refused_with_the_version_to_install() -> None:
-    data = STATE.to_bytes().replace(b"schema_version: 2", b"schema_version: 3").replace(b"written_by: 0.5.0", b"written_by: 0.9.1")
-    with pytest.raises(ConflictError, match=r"written by a newer mlem, 0\.9\.1 \(state schema 3, this one reads up to 2\)") as caught:
+    data = (
+        STATE.to_bytes()
+        .replace(b"schema_version: 2", b"schema_version: 3")
+        .replace(b"written_by: 0.5.0", b"written_by: 0.9.1")
+    )
+    with pytest.raises(
+        ConflictError, match=r"written by a newer mlem, 0\.9\.1 \(state schema 3, this one reads up to 2\)"
+    ) as caught:
         State.from_bytes(data, "app.mlem.state")
     assert (caught.value.exit_code, caught.value.hint) == (4, "pip install 'mlem-core>=0.9.1'")
 
@@ -74,7 +88,10 @@ def test_what_is_no_state_is_refused_with_its_reason(content: bytes, words: str)
 
 
 JSON = st.recursive(
-    st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.text(st.characters(exclude_categories=["Cs", "Cc"]), max_size=20),
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**53), 2**53)
+    | st.text(st.characters(exclude_categories=["Cs", "Cc"]), max_size=20),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text("abcxyz_", min_size=1), inner, max_size=3),
     max_leaves=8,
 )

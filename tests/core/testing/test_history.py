@@ -67,7 +67,11 @@ def test_an_open_write_may_have_happened_late_or_never_but_not_before_it_began()
     assert linearize([first, open_, write(3, 4, "a", "c"), read(5, 6, "b")]) is None
 
 
-@given(st.lists(st.tuples(st.sampled_from(["read", "write", "lost", "landed"]), st.floats(0.1, 5), st.floats(0, 3)), max_size=60))
+@given(
+    st.lists(
+        st.tuples(st.sampled_from(["read", "write", "lost", "landed"]), st.floats(0.1, 5), st.floats(0, 3)), max_size=60
+    )
+)
 def test_whatever_a_right_register_does_is_accepted(plan: list[tuple[str, float, float]]) -> None:
     """Operations that overlap, each taking effect at a moment within it; some are never answered."""
     history = []
@@ -97,7 +101,12 @@ def test_two_thousand_operations_are_checked_in_a_moment() -> None:
 
 
 def test_a_holder_that_writes_after_another_has_is_found() -> None:
-    order = [write(0, 1, None, "a", "x"), write(2, 3, "a", "b", "x"), write(4, 5, "b", "c", ""), write(6, 7, "c", "d", "y")]
+    order = [
+        write(0, 1, None, "a", "x"),
+        write(2, 3, "a", "b", "x"),
+        write(4, 5, "b", "c", ""),
+        write(6, 7, "c", "d", "y"),
+    ]
     assert interleavings(order) == []
     assert interleavings([*order, write(8, 9, "d", "e", "x")]) == [("x", "y")]
 
@@ -155,7 +164,9 @@ def test_a_write_of_a_process_that_was_killed_within_it_stays_open(tmp_path: Pat
         "log": str(tmp_path / "w.log"),
         "die": [point, 4],
     }
-    done = subprocess.run([sys.executable, "-m", "mlem.testing.history_worker", json.dumps(task)], capture_output=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-m", "mlem.testing.history_worker", json.dumps(task)], capture_output=True, check=False
+    )
     assert done.returncode == -9, done.stderr
     history = load_history([tmp_path / "w.log"], "app")
     writes = [operation for operation in history if operation.kind == "write"]

@@ -1,4 +1,7 @@
-"""The kit for state managers finds a store that does not compare and write in one move: every time, whatever the fault is."""
+"""The kit for state managers finds a store that does not compare and write in one move.
+
+Every time, whatever the fault is.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,7 @@ import pytest
 
 from mlem.state.manager import StateManager
 from mlem.testing import HistorySuite, StoreSuite
-from mlem.testing.store_suite import StateManagerFixtures
+from mlem.testing.store_fixtures import StateManagerFixtures
 
 STRANGERS = Path(__file__).parent / "strangers"
 sys.path.append(str(STRANGERS))

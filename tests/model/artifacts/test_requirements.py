@@ -21,8 +21,15 @@ def test_modules_resolve_to_the_distributions_that_have_them_at_their_versions()
 
 
 def test_python_mlem_and_unknown_modules_are_no_requirements() -> None:
-    assert resolve({"json.decoder", "builtins", "__main__", "mlem_model.models.model", "mlem_server.app", "no_such_module"}) == ()
-    assert [is_standard(name) for name in ("os.path", "mlem_model.data", "mlem_provider_local", "numpy", "mlemming")] == [
+    assert (
+        resolve(
+            {"json.decoder", "builtins", "__main__", "mlem_model.models.model", "mlem_server.app", "no_such_module"}
+        )
+        == ()
+    )
+    assert [
+        is_standard(name) for name in ("os.path", "mlem_model.data", "mlem_provider_local", "numpy", "mlemming")
+    ] == [
         True,
         True,
         True,
@@ -34,7 +41,13 @@ def test_python_mlem_and_unknown_modules_are_no_requirements() -> None:
 def test_a_file_beside_the_script_is_local(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "own_thing.py").write_text("x = 1\n")
     monkeypatch.syspath_prepend(tmp_path)
-    assert [is_local(name) for name in ("own_thing", "numpy", "json", "mlem", "no_such_module")] == [True, False, False, False, False]
+    assert [is_local(name) for name in ("own_thing", "numpy", "json", "mlem", "no_such_module")] == [
+        True,
+        False,
+        False,
+        False,
+        False,
+    ]
     __import__("own_thing")
     try:
         assert "own_thing" in [module.__name__ for module in local_modules()]

@@ -43,7 +43,8 @@ def test_an_array_is_read_in_parts(tmp_path: Path) -> None:
     ("parts", "suffix"),
     [([numpy.array([1, 2]), numpy.array([3])], suffix) for suffix in ("csv", "jsonl", "json", "npy", "parquet")]
     + [
-        ([FRAME.iloc[:10].reset_index(drop=True), FRAME.iloc[10:].reset_index(drop=True)], suffix) for suffix in ("parquet", "csv", "jsonl")
+        ([FRAME.iloc[:10].reset_index(drop=True), FRAME.iloc[10:].reset_index(drop=True)], suffix)
+        for suffix in ("parquet", "csv", "jsonl")
     ],
 )
 def test_what_is_written_in_parts_is_read_back_whole(tmp_path: Path, parts: list[Any], suffix: str) -> None:

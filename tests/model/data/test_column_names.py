@@ -19,12 +19,16 @@ Y = 10 * X["a"] + X["b"]
 SWAPPED = [{"b": 1, "a": 5}, {"b": 2, "a": 1}, {"b": 4, "a": 0}]
 
 
-@pytest.mark.parametrize("model", [LinearRegression().fit(X, Y), make_pipeline(StandardScaler(), LinearRegression()).fit(X, Y)])
+@pytest.mark.parametrize(
+    "model", [LinearRegression().fit(X, Y), make_pipeline(StandardScaler(), LinearRegression()).fit(X, Y)]
+)
 def test_a_model_that_knows_its_columns_gets_them_in_its_order(model: Any) -> None:
     for obj in (model, model.predict):
         found = by_names(obj, SWAPPED, "X")
         assert (list(found.columns), found.to_numpy().tolist()) == (["a", "b"], [[5, 1], [1, 2], [0, 4]])
-    np.testing.assert_allclose(model.predict(by_names(model, [{"more": 0, **row} for row in SWAPPED], "X")), [51, 12, 4])
+    np.testing.assert_allclose(
+        model.predict(by_names(model, [{"more": 0, **row} for row in SWAPPED], "X")), [51, 12, 4]
+    )
     assert by_names(model, [[5, 1]], "X") == [[5, 1]]
 
 

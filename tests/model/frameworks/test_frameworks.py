@@ -46,6 +46,13 @@ def test_the_methods_are_those_that_the_object_has() -> None:
         "radius_neighbors",
         "radius_neighbors_graph",
     ]
-    assert list(SklearnModel.methods(GaussianMixture())) == ["predict", "predict_proba", "score_samples", "aic", "bic", "score"]
+    assert list(SklearnModel.methods(GaussianMixture())) == [
+        "predict",
+        "predict_proba",
+        "score_samples",
+        "aic",
+        "bic",
+        "score",
+    ]
     assert list(SklearnModel.methods(ThirdParty())) == ["predict"]
     assert dict(CallableModel.methods(len)) == {"predict": "__call__"}

@@ -17,7 +17,9 @@ from mlem_model.models.call_arguments import arguments_of
 from mlem_model.models.call_reader import CallReader
 from mlem_model.models.model import Argument, Method
 
-TEXT, INT, FLOAT, BOOL, BYTES = (PrimitiveType.model_validate({"ptype": ptype}) for ptype in ("str", "int", "float", "bool", "bytes"))
+TEXT, INT, FLOAT, BOOL, BYTES = (
+    PrimitiveType.model_validate({"ptype": ptype}) for ptype in ("str", "int", "float", "bool", "bytes")
+)
 FRAME = pd.DataFrame({"v": [1.0, 2.0]})
 
 
@@ -27,8 +29,12 @@ def method(required: dict[str, DataType], optional: dict[str, DataType] | None =
     return Method(name="__call__", args=tuple(args), returns=UnspecifiedType())
 
 
-AREA = method({"width": FLOAT, "height": FLOAT}, {"unit": TEXT, "double": BOOL, "sides": infer([1]), "any": UnspecifiedType()})
-SCORE = method({"X": infer(FRAME)}, {"threshold": FLOAT, "names": infer(["a"]), "when": infer(pd.Timestamp("2024-01-01").date())})
+AREA = method(
+    {"width": FLOAT, "height": FLOAT}, {"unit": TEXT, "double": BOOL, "sides": infer([1]), "any": UnspecifiedType()}
+)
+SCORE = method(
+    {"X": infer(FRAME)}, {"threshold": FLOAT, "names": infer(["a"]), "when": infer(pd.Timestamp("2024-01-01").date())}
+)
 
 
 @pytest.mark.parametrize(
@@ -40,7 +46,10 @@ SCORE = method({"X": infer(FRAME)}, {"threshold": FLOAT, "names": infer(["a"]), 
             [("width", "1"), ("height", "1"), ("unit", "@home"), ("double", None)],
             {"width": 1.0, "height": 1.0, "unit": "@home", "double": True},
         ),
-        ([("width", "1"), ("height", "1"), ("no_double", None), ("unit", "")], {"width": 1.0, "height": 1.0, "double": False, "unit": ""}),
+        (
+            [("width", "1"), ("height", "1"), ("no_double", None), ("unit", "")],
+            {"width": 1.0, "height": 1.0, "double": False, "unit": ""},
+        ),
         (
             [("width", "1"), ("height", "1"), ("double", "yes"), ("sides", "[1, 2]")],
             {"width": 1.0, "height": 1.0, "double": True, "sides": [1, 2]},
@@ -50,7 +59,9 @@ SCORE = method({"X": infer(FRAME)}, {"threshold": FLOAT, "names": infer(["a"]), 
         ([("width", "1"), ("height", "1"), ("any", "007")], {"width": 1.0, "height": 1.0, "any": "007"}),
     ],
 )
-def test_options_are_read_by_the_types_of_the_arguments(given: list[tuple[str, str | None]], values: dict[str, Any]) -> None:
+def test_options_are_read_by_the_types_of_the_arguments(
+    given: list[tuple[str, str | None]], values: dict[str, Any]
+) -> None:
     assert CallReader(AREA).read(None, given) == values
 
 
@@ -71,7 +82,9 @@ def test_data_is_the_value_of_the_only_argument_that_is_not_given(tmp_path: Path
     (tmp_path / "v.json").write_text('[{"v": 1}, {"v": 2}]')
     (tmp_path / "columns.json").write_text('{"v": [1, 2]}')
     for data in ("v.csv", "v.json", "columns.json"):
-        values = CallReader(SCORE).read(str(tmp_path / data), [("threshold", "0.9"), ("names", '["b"]'), ("when", "2024-02-29")])
+        values = CallReader(SCORE).read(
+            str(tmp_path / data), [("threshold", "0.9"), ("names", '["b"]'), ("when", "2024-02-29")]
+        )
         pd.testing.assert_frame_equal(values.pop("X"), FRAME)
         assert values == {"threshold": 0.9, "names": ["b"], "when": pd.Timestamp("2024-02-29").date()}
     for given in (("X", f"@{tmp_path / 'v.csv'}"), ("X", str(tmp_path / "v.csv")), ("X", '[{"v": 1}, {"v": 2}]')):
@@ -141,7 +154,9 @@ def test_bytes_and_images_are_files_as_they_are(tmp_path: Path) -> None:
     assert CallReader(method({"b": BYTES}), format="json").read(str(tmp_path / "b.json")) == {"b": b"ab"}
     image = Image.new("RGB", (3, 2), (1, 2, 3))
     for suffix in ("png", "bmp", "webp"):
-        image.save(tmp_path / f"x.{suffix}", lossless=True) if suffix == "webp" else image.save(tmp_path / f"x.{suffix}")
+        image.save(tmp_path / f"x.{suffix}", lossless=True) if suffix == "webp" else image.save(
+            tmp_path / f"x.{suffix}"
+        )
         read = CallReader(method({"img": infer(image)})).read(str(tmp_path / f"x.{suffix}"))["img"]
         np.testing.assert_array_equal(np.asarray(read), np.asarray(image))
     (tmp_path / "x.png").write_text("no image")

@@ -43,14 +43,22 @@ RF_OF_04: dict[str, Any] = {
             "type": "sklearn",
             "methods": {
                 "predict": {
-                    "args": [{"name": "X", "type_": {"columns": ["a"], "dtypes": ["float64"], "index_cols": [], "type": "dataframe"}}],
+                    "args": [
+                        {
+                            "name": "X",
+                            "type_": {"columns": ["a"], "dtypes": ["float64"], "index_cols": [], "type": "dataframe"},
+                        }
+                    ],
                     "name": "predict",
                     "returns": {"dtype": "int64", "shape": [None], "type": "ndarray"},
                 }
             },
         }
     },
-    "requirements": [{"module": "sklearn", "package_name": "scikit-learn", "version": "1.3.2"}, {"module": "numpy", "version": "1.26.4"}],
+    "requirements": [
+        {"module": "sklearn", "package_name": "scikit-learn", "version": "1.3.2"},
+        {"module": "numpy", "version": "1.26.4"},
+    ],
 }
 
 
@@ -70,7 +78,9 @@ def test_a_model_comes_back_from_its_file() -> None:
 
 
 def test_the_digest_is_of_the_content_not_of_names() -> None:
-    renamed = MODEL.model_copy(update={"artifacts": {"data": Artifact(uri="elsewhere/x", size_bytes=3, sha256="a" * 64)}})
+    renamed = MODEL.model_copy(
+        update={"artifacts": {"data": Artifact(uri="elsewhere/x", size_bytes=3, sha256="a" * 64)}}
+    )
     other = MODEL.model_copy(update={"artifacts": {"data": Artifact(uri="scale", size_bytes=3, sha256="b" * 64)}})
     assert renamed.digest == MODEL.digest
     assert other.digest != MODEL.digest
@@ -86,7 +96,11 @@ def test_a_requirement_says_what_pip_installs() -> None:
     ("path", "value", "message"),
     [
         ("modeltype", "x", "m.mlem: modeltype: unknown field"),
-        ("artifacts.data.size_bytes", "big", 'm.mlem: artifacts.data.size_bytes: expected an integer of at least 0, got "big"'),
+        (
+            "artifacts.data.size_bytes",
+            "big",
+            'm.mlem: artifacts.data.size_bytes: expected an integer of at least 0, got "big"',
+        ),
         (
             "methods.predict.returns",
             {"type": "tensor"},
@@ -165,11 +179,16 @@ def test_an_interface_comes_back_from_json_without_the_model() -> None:
     )
 
 
-@pytest.mark.parametrize("data", [None, [], {}, "x", {"version": "1", "methods": {}}, {"version": "0.4", "model": {}, "methods": {"a": 1}}])
+@pytest.mark.parametrize(
+    "data", [None, [], {}, "x", {"version": "1", "methods": {}}, {"version": "0.4", "model": {}, "methods": {"a": 1}}]
+)
 def test_what_is_no_interface_is_refused(data: Any) -> None:
     with pytest.raises(PlatformError) as caught:
         Interface.parse(data, "http://x/interface.json")
-    assert (str(caught.value), caught.value.code) == ("http://x/interface.json: not the interface of an mlem server", "not-a-mlem-server")
+    assert (str(caught.value), caught.value.code) == (
+        "http://x/interface.json: not the interface of an mlem server",
+        "not-a-mlem-server",
+    )
 
 
 def test_arguments_bind_by_position_and_by_name() -> None:
@@ -191,7 +210,9 @@ def test_arguments_bind_by_position_and_by_name() -> None:
         ("double", ("x",), {}, "bad-data", "X: expected a number, got a string"),
     ],
 )
-def test_a_wrong_call_is_refused_before_it_is_sent(method: str, args: Any, kwargs: Any, code: str, message: str) -> None:
+def test_a_wrong_call_is_refused_before_it_is_sent(
+    method: str, args: Any, kwargs: Any, code: str, message: str
+) -> None:
     with pytest.raises(UserError) as caught:
         Interface.of(MODEL).bind(method, args, kwargs)
     assert (caught.value.code, str(caught.value)) == (code, message)
@@ -245,5 +266,7 @@ def test_importing_models_imports_no_framework() -> None:
 
     heavy = "'numpy', 'pandas', 'sklearn', 'cloudpickle', 'fsspec', 'click'"
     code = f"import sys, mlem_model.models.saving, mlem_model.serving.interface; print(sorted({{{heavy}}} & set(sys.modules)))"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=Path(sys.prefix))
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=Path(sys.prefix)
+    )
     assert done.stdout == "[]\n"

@@ -64,7 +64,9 @@ def run(folder: Path, script: str, *args: str) -> str:
     return done.stdout
 
 
-def test_a_script_with_its_own_module_pickles_to_the_same_bytes_from_any_folder_and_runs_without_it(tmp_path: Path) -> None:
+def test_a_script_with_its_own_module_pickles_to_the_same_bytes_from_any_folder_and_runs_without_it(
+    tmp_path: Path,
+) -> None:
     pickles = []
     for name in ("one", "a/longer/two"):
         folder = tmp_path / name
@@ -156,8 +158,13 @@ def test_a_missing_module_comes_with_what_to_install() -> None:
 
 def test_an_artifact_that_needs_other_versions_comes_with_what_to_install() -> None:
     with pytest.raises(PluginError) as caught:
-        pickling.load(io.BytesIO(b"cjson\nno_such_name\n."), [Requirement(module="json", version="9", package_name="json")])
-    assert (caught.value.code, caught.value.hint) == ("wrong-versions", "install what it was saved with: pip install json==9")
+        pickling.load(
+            io.BytesIO(b"cjson\nno_such_name\n."), [Requirement(module="json", version="9", package_name="json")]
+        )
+    assert (caught.value.code, caught.value.hint) == (
+        "wrong-versions",
+        "install what it was saved with: pip install json==9",
+    )
 
 
 def test_what_is_no_pickle_is_refused() -> None:
@@ -299,7 +306,12 @@ def test_sets_are_pickled_to_the_same_bytes_whatever_the_order_of_their_hashes(t
     for seed in ("0", "1", "2", "3", "random"):
         environment = {**os.environ, "PYTHONHASHSEED": seed}
         done = subprocess.run(
-            [sys.executable, "sets.py", "out.pkl"], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
+            [sys.executable, "sets.py", "out.pkl"],
+            cwd=tmp_path,
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
         )
         assert done.returncode == 0, done.stderr
         digests.add(done.stdout)
@@ -308,7 +320,9 @@ def test_sets_are_pickled_to_the_same_bytes_whatever_the_order_of_their_hashes(t
     assert run(tmp_path, "load.py", "out.pkl") == "equal\n"
 
 
-def test_a_set_that_does_not_pickle_is_an_error_of_the_user_and_nothing_is_left_of_the_first_try(tmp_path: Path) -> None:
+def test_a_set_that_does_not_pickle_is_an_error_of_the_user_and_nothing_is_left_of_the_first_try(
+    tmp_path: Path,
+) -> None:
     file = io.BytesIO(b"before")
     file.seek(0, 2)
     pickling.dump([{"a", "b"}, 1], file)
@@ -319,7 +333,12 @@ def test_a_set_that_does_not_pickle_is_an_error_of_the_user_and_nothing_is_left_
 
 
 HASHABLE = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=4) | st.binary(max_size=4),
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False)
+    | st.text(max_size=4)
+    | st.binary(max_size=4),
     lambda inner: st.tuples(inner, inner) | st.frozensets(inner, max_size=4),
     max_leaves=12,
 )
@@ -344,7 +363,13 @@ def test_sets_that_were_made_in_another_order_are_the_same_bytes(items: list[obj
 
 
 def test_empty_and_tiny_arrays_beside_a_set_are_pickled() -> None:
-    arrays = [np.array([]), np.array([]), np.zeros(1, dtype="int8"), np.zeros(1, dtype="int8"), np.frombuffer(b"", dtype="int8")]
+    arrays = [
+        np.array([]),
+        np.array([]),
+        np.zeros(1, dtype="int8"),
+        np.zeros(1, dtype="int8"),
+        np.frombuffer(b"", dtype="int8"),
+    ]
     words, *loaded = pickling.load(io.BytesIO(pickling.dumps([{"x", "y"}, *arrays])))
     assert words == {"x", "y"}
     assert [array.tolist() for array in loaded] == [[], [], [0], [0], []]
@@ -365,7 +390,12 @@ def test_what_pickles_as_its_name_in_the_script_travels_by_value(tmp_path: Path)
     subprocess.run([sys.executable, str(script), str(tmp_path / "m")], check=True)
     with (tmp_path / "m").open("rb") as file:
         predict, ten = pickling.load(file)
-    assert (predict(3), ten(4), ten.cache_info().maxsize, predict.__annotations__["x"].__supertype__) == (31, 40, 7, int)
+    assert (predict(3), ten(4), ten.cache_info().maxsize, predict.__annotations__["x"].__supertype__) == (
+        31,
+        40,
+        7,
+        int,
+    )
 
 
 def test_threads_that_pickle_at_once_do_not_disturb_each_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -82,7 +82,9 @@ def test_a_function_that_looks_at_other_rows_is_found_out(tmp_path: Path, functi
         (lambda items: [len(str(items)) for _ in items], [{1}, {2}]),
     ],
 )
-def test_a_function_of_arrays_and_lists_that_looks_at_other_rows_is_found_out(tmp_path: Path, function: Any, sample: Any) -> None:
+def test_a_function_of_arrays_and_lists_that_looks_at_other_rows_is_found_out(
+    tmp_path: Path, function: Any, sample: Any
+) -> None:
     assert rowwise(tmp_path, function, sample) == {"predict": False}
 
 
@@ -108,10 +110,13 @@ def test_the_user_has_the_last_word(tmp_path: Path) -> None:
 
 def test_scikit_learns_estimators_say_it_themselves(tmp_path: Path) -> None:
     y = [0, 1, 0, 1, 0, 1]
-    assert set(rowwise(tmp_path, RandomForestClassifier(5).fit(NUMBERS, y), NUMBERS).values()) == {True, False}  # a sparse path has no rows
-    assert rowwise(tmp_path, make_pipeline(SimpleImputer(), StandardScaler(), LinearRegression()).fit(NUMBERS, y), NUMBERS) == {
-        "predict": True
-    }
+    assert set(rowwise(tmp_path, RandomForestClassifier(5).fit(NUMBERS, y), NUMBERS).values()) == {
+        True,
+        False,
+    }  # a sparse path has no rows
+    assert rowwise(
+        tmp_path, make_pipeline(SimpleImputer(), StandardScaler(), LinearRegression()).fit(NUMBERS, y), NUMBERS
+    ) == {"predict": True}
     assert rowwise(tmp_path, PCA().fit(NUMBERS), NUMBERS)["transform"] is True
     assert SklearnModel.rowwise(NMF(), "transform") is False
     user = FunctionTransformer(lambda X: np.nan_to_num(X, nan=np.nanmean(X)))

@@ -45,7 +45,9 @@ def model(tmp_path: Path) -> Model:
     return saved(lambda x: x * 2, tmp_path / "double", 21)
 
 
-def test_an_estimator_is_saved_with_methods_types_sample_and_requirements(tmp_path: Path, iris: tuple[pd.DataFrame, Any]) -> None:
+def test_an_estimator_is_saved_with_methods_types_sample_and_requirements(
+    tmp_path: Path, iris: tuple[pd.DataFrame, Any]
+) -> None:
     from sklearn.linear_model import LogisticRegression
 
     data, target = iris
@@ -54,21 +56,31 @@ def test_an_estimator_is_saved_with_methods_types_sample_and_requirements(tmp_pa
     frame_type = DataFrameType(columns=tuple(data.columns), dtypes=("float64",) * 4)
     argument = Argument(name="X", data_type=frame_type)
     assert model.methods == {
-        "predict": Method(name="predict", args=(argument,), returns=NdarrayType(shape=(None,), dtype="int64"), rowwise=True),
+        "predict": Method(
+            name="predict", args=(argument,), returns=NdarrayType(shape=(None,), dtype="int64"), rowwise=True
+        ),
         "predict_proba": Method(
             name="predict_proba", args=(argument,), returns=NdarrayType(shape=(None, 3), dtype="float64"), rowwise=True
         ),
         "predict_log_proba": Method(
-            name="predict_log_proba", args=(argument,), returns=NdarrayType(shape=(None, 3), dtype="float64"), rowwise=True
+            name="predict_log_proba",
+            args=(argument,),
+            returns=NdarrayType(shape=(None, 3), dtype="float64"),
+            rowwise=True,
         ),
         "decision_function": Method(
-            name="decision_function", args=(argument,), returns=NdarrayType(shape=(None, 3), dtype="float64"), rowwise=True
+            name="decision_function",
+            args=(argument,),
+            returns=NdarrayType(shape=(None, 3), dtype="float64"),
+            rowwise=True,
         ),
     }
     assert model.samples["predict"] == Sample(args={"X": frame_type.encode(data.head(1))}, returns=[0])
     assert [requirement.module for requirement in model.requirements] == ["numpy", "pandas", "sklearn"]
     content = (tmp_path / "models/lr").read_bytes()
-    assert model.artifacts == {"data": Artifact(uri="lr", size_bytes=len(content), sha256=hashlib.sha256(content).hexdigest())}
+    assert model.artifacts == {
+        "data": Artifact(uri="lr", size_bytes=len(content), sha256=hashlib.sha256(content).hexdigest())
+    }
     loaded = load_model(model, tmp_path / "models", TYPES)
     np.testing.assert_array_equal(loaded.predict(data), classifier.predict(data))
     for name, method in model.methods.items():
@@ -76,14 +88,21 @@ def test_an_estimator_is_saved_with_methods_types_sample_and_requirements(tmp_pa
         assert equal(method.returns.encode(answer), model.samples[name].returns)
 
 
-def test_the_same_estimator_has_the_same_digest_under_another_name(tmp_path: Path, iris: tuple[pd.DataFrame, Any]) -> None:
+def test_the_same_estimator_has_the_same_digest_under_another_name(
+    tmp_path: Path, iris: tuple[pd.DataFrame, Any]
+) -> None:
     from sklearn.tree import DecisionTreeClassifier
 
-    digests = {saved(DecisionTreeClassifier(random_state=0).fit(*iris), tmp_path / name, iris[0]).digest for name in ("a", "b/c")}
+    digests = {
+        saved(DecisionTreeClassifier(random_state=0).fit(*iris), tmp_path / name, iris[0]).digest
+        for name in ("a", "b/c")
+    }
     assert len(digests) == 1
 
 
-def test_a_pipeline_with_a_function_of_the_user_and_a_transformer_are_saved(tmp_path: Path, iris: tuple[pd.DataFrame, Any]) -> None:
+def test_a_pipeline_with_a_function_of_the_user_and_a_transformer_are_saved(
+    tmp_path: Path, iris: tuple[pd.DataFrame, Any]
+) -> None:
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
@@ -99,7 +118,9 @@ def test_methods_that_an_estimator_does_not_have_are_left_out(tmp_path: Path, ir
     assert list(saved(SVC().fit(*iris), tmp_path / "svc", iris[0]).methods) == ["predict", "decision_function"]
 
 
-def test_an_optional_method_that_fails_on_the_sample_is_left_out_and_logged(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_an_optional_method_that_fails_on_the_sample_is_left_out_and_logged(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     from sklearn.base import BaseEstimator
 
     class Half(BaseEstimator):  # type: ignore[misc]
@@ -112,7 +133,9 @@ def test_an_optional_method_that_fails_on_the_sample_is_left_out_and_logged(tmp_
     with caplog.at_level(logging.WARNING):
         model = saved(Half(), tmp_path / "half", np.zeros((2, 2)))
     assert list(model.methods) == ["predict"]
-    assert caplog.messages == ["predict_proba is left out of the model: it fails on the sample data: RuntimeError: not trained for that"]
+    assert caplog.messages == [
+        "predict_proba is left out of the model: it fails on the sample data: RuntimeError: not trained for that"
+    ]
 
 
 def test_a_required_method_that_fails_on_the_sample_is_an_error_and_nothing_is_written(tmp_path: Path) -> None:
@@ -121,7 +144,10 @@ def test_a_required_method_that_fails_on_the_sample_is_an_error_and_nothing_is_w
 
     with pytest.raises(UserError) as caught:
         save(broken, tmp_path / "m", sample_data=1, model_types=TYPES)
-    assert (caught.value.code, str(caught.value)) == ("sample-failed", "predict fails on the sample data: ZeroDivisionError: by zero")
+    assert (caught.value.code, str(caught.value)) == (
+        "sample-failed",
+        "predict fails on the sample data: ZeroDivisionError: by zero",
+    )
     assert list(tmp_path.iterdir()) == []
 
 
@@ -220,7 +246,9 @@ def test_the_md5_of_mlem_04_is_verified(tmp_path: Path, model: Model) -> None:
     digest = hashlib.md5(content, usedforsecurity=False).hexdigest()
     old = model.model_copy(update={"artifacts": {"data": Artifact(uri="double", size_bytes=len(content), md5=digest)}})
     assert load_model(old, tmp_path)(2) == 4
-    wrong = model.model_copy(update={"artifacts": {"data": Artifact(uri="double", size_bytes=len(content), md5="0" * 32)}})
+    wrong = model.model_copy(
+        update={"artifacts": {"data": Artifact(uri="double", size_bytes=len(content), md5="0" * 32)}}
+    )
     with pytest.raises(ConflictError, match=f"expected md5 {'0' * 32}, got {digest}"):
         load_model(wrong, tmp_path)
 
@@ -252,7 +280,10 @@ def test_saving_again_replaces_and_leaves_no_temporary_files(tmp_path: Path) -> 
 
 def test_a_format_without_its_model_type_is_not_installed(tmp_path: Path, model: Model) -> None:
     other = model.model_copy(
-        update={"model_type": "catboost", "artifacts": {"data": model.artifacts["data"].model_copy(update={"format": "cbm"})}}
+        update={
+            "model_type": "catboost",
+            "artifacts": {"data": model.artifacts["data"].model_copy(update={"format": "cbm"})},
+        }
     )
     with pytest.raises(PluginError, match='no model type "catboost" is installed'):
         load_model(other, tmp_path, TYPES)

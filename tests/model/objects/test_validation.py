@@ -59,11 +59,16 @@ def test_an_unknown_field_names_the_known_ones_and_the_nearest() -> None:
 def test_all_wrong_fields_are_told_at_once() -> None:
     with pytest.raises(DeclarationError) as caught:
         validate(Outer, {"port": "x"}, "app.mlem")
-    assert caught.value.message == 'app.mlem: port: expected an integer from 1 to 65535, got "x"\napp.mlem: name: required field is missing'
+    assert (
+        caught.value.message
+        == 'app.mlem: port: expected an integer from 1 to 65535, got "x"\napp.mlem: name: required field is missing'
+    )
 
 
 def test_fields_are_described_with_units_and_nested_names() -> None:
     described = {field.name: field for field in describe_fields(Outer)}
-    assert described["inner.memory_mib"] == FieldDescription("inner.memory_mib", "an integer of at least 128", "MiB", False, 512, "memory")
+    assert described["inner.memory_mib"] == FieldDescription(
+        "inner.memory_mib", "an integer of at least 128", "MiB", False, 512, "memory"
+    )
     assert described["name"].required
     assert describe_type(dict[str, int]) == "a mapping to integers"

@@ -49,7 +49,9 @@ class FaultyStep(ProcessStep):
         return FaultyRecord(**super().wanted(ctx).to_data(), passed=passed)
 
     def value(self, name: str) -> str:
-        return "" if fault() == "forgets what it passed" else hashlib.sha256(os.environ.get(name, "").encode()).hexdigest()
+        return (
+            "" if fault() == "forgets what it passed" else hashlib.sha256(os.environ.get(name, "").encode()).hexdigest()
+        )
 
     def check(self, ctx: Context, wanted: FaultyRecord, recorded: FaultyRecord | None) -> None:
         if fault() == "finds names taken" and recorded is None and not ctx.records:

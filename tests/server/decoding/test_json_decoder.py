@@ -52,7 +52,9 @@ def same(a: Any, b: Any) -> bool:
     if isinstance(a, pandas.DataFrame):
         return bool(a.equals(b) and (a.dtypes == b.dtypes).all())
     if isinstance(a, numpy.ndarray):
-        return a.dtype == b.dtype and a.shape == b.shape and bool(numpy.array_equal(a, b, equal_nan=a.dtype.kind == "f"))
+        return (
+            a.dtype == b.dtype and a.shape == b.shape and bool(numpy.array_equal(a, b, equal_nan=a.dtype.kind == "f"))
+        )
     return type(a) is type(b) and (a == b or repr(a) == repr(b))
 
 

@@ -85,7 +85,11 @@ def test_an_error_names_its_row_as_in_the_whole(size: int, at: int) -> None:
         data_type.decode(rows, "x")
     with pytest.raises(DataError) as sliced:
         slices_of(data_type, size).decode(json.dumps({"x": rows}).encode(), bare=False)
-    assert (sliced.value.path, sliced.value.expected, sliced.value.got) == (whole.value.path, whole.value.expected, whole.value.got)
+    assert (sliced.value.path, sliced.value.expected, sliced.value.got) == (
+        whole.value.path,
+        whole.value.expected,
+        whole.value.got,
+    )
 
 
 @pytest.mark.parametrize(

@@ -51,7 +51,9 @@ def test_each_of_the_tokens_is_accepted(header: bytes) -> None:
     check_token(header, ("one", "two"))
 
 
-@pytest.mark.parametrize("header", [None, b"", b"Bearer", b"Bearer ", b"Bearer onetwo", b"Basic one", b"one", "Bearer öne".encode()])
+@pytest.mark.parametrize(
+    "header", [None, b"", b"Bearer", b"Bearer ", b"Bearer onetwo", b"Basic one", b"one", "Bearer öne".encode()]
+)
 def test_everything_else_is_refused(header: bytes | None) -> None:
     with pytest.raises(HttpError) as caught:
         check_token(header, ("one", "two"))
@@ -65,8 +67,16 @@ def secured(shared_starter: Any, file_model: Path) -> Any:
 
 
 def test_a_server_with_tokens_refuses_calls_without(secured: Any) -> None:
-    replies = [secured.get(path) for path in ("/interface.json", "/openapi.json", "/docs", "/metrics", "/v2/models/iris", "/nothing")]
-    for reply in [*replies, secured.post("/predict", {}), secured.post("/invocations", {}), secured.post("/nothing", {})]:
+    replies = [
+        secured.get(path)
+        for path in ("/interface.json", "/openapi.json", "/docs", "/metrics", "/v2/models/iris", "/nothing")
+    ]
+    for reply in [
+        *replies,
+        secured.post("/predict", {}),
+        secured.post("/invocations", {}),
+        secured.post("/nothing", {}),
+    ]:
         assert (reply.status, reply.headers["www-authenticate"]) == (401, 'Bearer realm="mlem"')
 
 

@@ -18,7 +18,11 @@ def test_a_body_alone_has_room_and_others_up_to_the_limit() -> None:
     assert budget.reserve(large, 500 * KIB)
     assert not budget.reserve(small, 1)
     budget.release(large)
-    assert [budget.reserve(small, 60 * KIB), budget.reserve(last, 60 * KIB), budget.reserve(last, 40 * KIB)] == [True, False, True]
+    assert [budget.reserve(small, 60 * KIB), budget.reserve(last, 60 * KIB), budget.reserve(last, 40 * KIB)] == [
+        True,
+        False,
+        True,
+    ]
 
 
 def test_more_of_a_body_counts_once() -> None:

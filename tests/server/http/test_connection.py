@@ -29,7 +29,9 @@ def read_answer(connection: socket.socket) -> bytes:
         assert part, received
         received += part
     head, _, body = received.partition(b"\r\n\r\n")
-    length = int(next(line for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:")).split(b":")[1])
+    length = int(
+        next(line for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:")).split(b":")[1]
+    )
     while len(body) < length:
         body += connection.recv(65536)
     return head + b"\r\n\r\n" + body
@@ -87,7 +89,13 @@ def test_a_query_does_not_change_what_is_called(iris: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    "data", [b"\x16\x03\x01\x02\x00", b"GET\r\n\r\n", b"GET / HTTX/1.1\r\n\r\n", b"POST / HTTP/1.1\r\nContent-Length: -1\r\n\r\n"]
+    "data",
+    [
+        b"\x16\x03\x01\x02\x00",
+        b"GET\r\n\r\n",
+        b"GET / HTTX/1.1\r\n\r\n",
+        b"POST / HTTP/1.1\r\nContent-Length: -1\r\n\r\n",
+    ],
 )
 def test_what_is_not_http_is_told_so(iris: Any, data: bytes) -> None:
     assert iris.raw(data, finish=True).startswith(b"HTTP/1.1 400 ")
@@ -95,11 +103,16 @@ def test_what_is_not_http_is_told_so(iris: Any, data: bytes) -> None:
 
 @pytest.mark.parametrize(
     "headers",
-    [b"Content-Length: 5\r\nTransfer-Encoding: chunked\r\n", b"Content-Length: 5\r\nContent-Length: 6\r\n", b"Transfer-Encoding: x\r\n"],
+    [
+        b"Content-Length: 5\r\nTransfer-Encoding: chunked\r\n",
+        b"Content-Length: 5\r\nContent-Length: 6\r\n",
+        b"Transfer-Encoding: x\r\n",
+    ],
 )
 def test_two_lengths_are_refused_since_a_proxy_may_believe_the_other(iris: Any, headers: bytes) -> None:
     answer = iris.raw(
-        b"POST /predict HTTP/1.1\r\nHost: x\r\n" + headers + b"\r\n0\r\n\r\nGET /healthz HTTP/1.1\r\nHost: x\r\n\r\n", finish=True
+        b"POST /predict HTTP/1.1\r\nHost: x\r\n" + headers + b"\r\n0\r\n\r\nGET /healthz HTTP/1.1\r\nHost: x\r\n\r\n",
+        finish=True,
     )
     assert answer.count(b"HTTP/1.1 ") == 1
     assert answer.startswith((b"HTTP/1.1 400 ", b"HTTP/1.1 413 ", b"HTTP/1.1 501 "))
@@ -114,7 +127,9 @@ def test_an_upgrade_is_passed_over(iris: Any) -> None:
     assert (answer.startswith(b"HTTP/1.1 400 "), answer.count(b"HTTP/1.1 ")) == (True, 1)
 
 
-@pytest.mark.parametrize("head", [b"X-Long: " + b"x" * 70_000, b"\r\n".join(b"X-%d: 1" % number for number in range(300))])
+@pytest.mark.parametrize(
+    "head", [b"X-Long: " + b"x" * 70_000, b"\r\n".join(b"X-%d: 1" % number for number in range(300))]
+)
 def test_a_head_over_the_limit_is_refused(iris: Any, head: bytes) -> None:
     assert iris.raw(b"GET /healthz HTTP/1.1\r\n" + head + b"\r\n\r\n").startswith(b"HTTP/1.1 431 ")
 
@@ -174,7 +189,9 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     key, certificate = folder / "key.pem", folder / "cert.pem"
     command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost"]
     subprocess.run(
-        [*command, "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", key, "-out", certificate], check=True, capture_output=True
+        [*command, "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", key, "-out", certificate],
+        check=True,
+        capture_output=True,
     )
     return certificate, key
 
@@ -197,7 +214,9 @@ def test_a_certificate_makes_it_https(starter: Any, file_model: Path, certificat
     assert served.process.wait(timeout=60) == 0
 
 
-def test_a_certificate_that_is_none_is_refused_with_the_next_step(starter: Any, file_model: Path, tmp_path: Path) -> None:
+def test_a_certificate_that_is_none_is_refused_with_the_next_step(
+    starter: Any, file_model: Path, tmp_path: Path
+) -> None:
     (tmp_path / "cert.pem").write_text("nothing")
     served = starter.start(file_model, "--tls-cert", str(tmp_path / "cert.pem"), wait=False)
     assert served.process.wait(timeout=60) == 2
@@ -235,9 +254,17 @@ def status_of(served: Any, head: bytes) -> int:
         (b"GET /" + b"x" * 20_000 + b" HTTP/1.1\r\nHost: a\r\n", 414, "target-too-long"),
         (b"GET /" + b"x" * 200_000, 414, "target-too-long"),
         (b"GET /healthz HTTP/1.1\r\nHost: a\r\n" + b"a: b\r\n" * 300, 431, "too-many-headers"),
-        (b"POST /predict HTTP/1.1\r\nHost: a\r\nExpect: a-miracle\r\nContent-Length: 2\r\n", 417, "unknown-expectation"),
+        (
+            b"POST /predict HTTP/1.1\r\nHost: a\r\nExpect: a-miracle\r\nContent-Length: 2\r\n",
+            417,
+            "unknown-expectation",
+        ),
         (b"CONNECT example.com:443 HTTP/1.1\r\nHost: example.com\r\n", 501, "not-implemented"),
-        (b"GET /healthz HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer a\r\nAuthorization: Bearer b\r\n", 400, "repeated-header"),
+        (
+            b"GET /healthz HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer a\r\nAuthorization: Bearer b\r\n",
+            400,
+            "repeated-header",
+        ),
     ],
 )
 def test_heads_that_are_not_as_http_wants_them_have_a_refusal_and_a_count_of_their_own(
@@ -254,7 +281,9 @@ def test_heads_that_are_not_as_http_wants_them_have_a_refusal_and_a_count_of_the
     assert count() == before + 1
 
 
-@pytest.mark.parametrize("host", [b"a", b"a:80", b"[::1]:80", b"xn--bcher-kva.example", b"", b"a_b.example:8080", b"127.0.0.1"])
+@pytest.mark.parametrize(
+    "host", [b"a", b"a:80", b"[::1]:80", b"xn--bcher-kva.example", b"", b"a_b.example:8080", b"127.0.0.1"]
+)
 def test_hosts_that_clients_send_are_taken(iris: Any, host: bytes) -> None:
     assert status_of(iris, b"GET /healthz HTTP/1.1\r\nHost: " + host + b"\r\nConnection: close\r\n\r\n") == 200
 

@@ -59,7 +59,10 @@ class Echo(Application):
 
 
 def served(*requests: bytes) -> tuple[list[Any], bytes]:
-    """Send requests on one connection, and read until it ends; return what the application was told, and the answers."""
+    """Send requests on one connection, and read until it ends.
+
+    Return what the application was told, and the answers.
+    """
     app = Echo()
 
     async def ask() -> bytes:

@@ -14,5 +14,9 @@ def test_a_path_is_found_as_it_is_sent_and_what_has_to_be_decoded_by_its_path() 
 
 
 def test_two_methods_of_one_path_come_from_two_tables_and_the_later_row_counts() -> None:
-    page, first, later = Route("GET", "/ping", ANSWER), Route("POST", "/ping", ANSWER), Route("POST", "/ping", ANSWER, name="ping")
+    page, first, later = (
+        Route("GET", "/ping", ANSWER),
+        Route("POST", "/ping", ANSWER),
+        Route("POST", "/ping", ANSWER, name="ping"),
+    )
     assert RoutingTable([page, first, later]).by_path == {"/ping": {"GET": page, "HEAD": page, "POST": later}}

@@ -22,7 +22,8 @@ from mlem_server.inference.errors import ModelFailedError
 NUMBER, ROWS = infer(1), infer(numpy.zeros((2, 2)))
 ONE = Endpoint("predict", Method(name="__call__", args=(Argument(name="x", data_type=NUMBER),), returns=NUMBER))
 ROWWISE = Endpoint(
-    "predict", Method(name="__call__", args=(Argument(name="X", data_type=ROWS),), returns=infer(numpy.zeros(2)), rowwise=True)
+    "predict",
+    Method(name="__call__", args=(Argument(name="X", data_type=ROWS),), returns=infer(numpy.zeros(2)), rowwise=True),
 )
 
 
@@ -194,7 +195,10 @@ def test_what_a_model_raises_is_its_own_failure() -> None:
 
 def test_an_answer_of_another_type_goes_out_and_says_which() -> None:
     answer = ONE.answer(lambda x: "text", ONE.call_with({"x": 1}))
-    assert (answer.body, json.loads(answer.headers["mlem-answer-type"])) == (b'"text"', {"type": "primitive", "ptype": "str"})
+    assert (answer.body, json.loads(answer.headers["mlem-answer-type"])) == (
+        b'"text"',
+        {"type": "primitive", "ptype": "str"},
+    )
 
 
 def test_an_answer_that_no_type_describes_is_the_models_failure() -> None:
@@ -215,7 +219,10 @@ class Busy:
 
 
 def circle(callers: int, times: int, *, timers: bool = True, endpoint: Endpoint = ROWWISE) -> list[int]:
-    """Let callers ask in two groups, and ask again a moment after each answer; return the sizes of the model's calls."""
+    """Let callers ask in two groups, and ask again a moment after each answer.
+
+    Return the sizes of the model's calls.
+    """
     model = Busy()
 
     async def caller(dispatcher: Dispatcher, number: int) -> None:
@@ -270,7 +277,9 @@ def test_the_only_connection_does_not_even_wait_for_the_next_turn_of_the_loop() 
 
 
 def test_calls_that_cant_be_joined_do_not_wait_for_others() -> None:
-    apart = Endpoint("predict", Method(name="__call__", args=ROWWISE.method.args, returns=ROWWISE.method.returns, rowwise=False))
+    apart = Endpoint(
+        "predict", Method(name="__call__", args=ROWWISE.method.args, returns=ROWWISE.method.returns, rowwise=False)
+    )
     assert circle(callers=3, times=3, timers=False, endpoint=apart) == [1] * 9
 
 
@@ -320,7 +329,9 @@ def test_calls_are_refused_while_the_model_is_at_one_for_longer_than_anybody_wai
         go_on.set()
         await first
         dispatcher.submit(ONE.call_with({"x": 4}), last.set_result)
-        return [(error.status, error.code, error.headers) for error in (second.result(), caught.value)] + [(await last).body]
+        return [(error.status, error.code, error.headers) for error in (second.result(), caught.value)] + [
+            (await last).body
+        ]
 
     refusal = (503, "model-busy", {"retry-after": "1"})
     assert asyncio.run(ask()) == [refusal, refusal, b"4"]

@@ -71,7 +71,9 @@ def metric(served: Any, name: str) -> float:
 
 
 @pytest.mark.parametrize("how", ["loop", "lock"])
-def test_a_model_that_hangs_ends_the_process_and_everybody_gets_an_answer(starter: Any, hanging_model: Path, how: str) -> None:
+def test_a_model_that_hangs_ends_the_process_and_everybody_gets_an_answer(
+    starter: Any, hanging_model: Path, how: str
+) -> None:
     served = starter.start(hanging_model, *BOUNDS)
     with ThreadPoolExecutor(1) as pool:
         first = pool.submit(served.post, "/predict", {"how": how}, {"x-request-id": "the-one"})
@@ -89,7 +91,9 @@ def test_a_model_that_hangs_ends_the_process_and_everybody_gets_an_answer(starte
     assert "error[model-hangs]" in served.log
 
 
-def test_a_stream_that_hangs_is_told_by_its_request_and_one_that_waits_for_its_caller_is_not(starter: Any, hanging_model: Path) -> None:
+def test_a_stream_that_hangs_is_told_by_its_request_and_one_that_waits_for_its_caller_is_not(
+    starter: Any, hanging_model: Path
+) -> None:
     served = starter.start(hanging_model, *BOUNDS)
     assert served.post("/items", {"how": "well"}).body == b"0\n"
     with pytest.raises(http.client.IncompleteRead) as broken:
@@ -151,7 +155,9 @@ def test_loading_may_hold_pythons_lock_for_longer_than_a_call_may(starter: Any, 
 def test_the_guard_ends_with_the_server(starter: Any, file_model: Path) -> None:
     served = starter.start(file_model)
     (guard,) = psutil.Process(served.process.pid).children()
-    wait_until(lambda: (guard.name(), guard.cmdline()[0]) == ("mlem-guard", "mlem-guard"))  # it does not look like another server
+    wait_until(
+        lambda: (guard.name(), guard.cmdline()[0]) == ("mlem-guard", "mlem-guard")
+    )  # it does not look like another server
     assert "-m" not in guard.cmdline()
     served.process.kill()
     served.process.wait()
@@ -186,7 +192,9 @@ def test_callers_that_crash_workers_do_not_end_the_server(starter: Any, hanging_
         with pytest.raises(OSError):  # noqa: PT011  # reset, or closed without an answer
             served.post("/predict", {"how": "crash"})
         wait_until(lambda count=count: served.log.count("was ended by SIGSEGV") == count + 1)
-    wait_until(lambda: served.post("/predict", {"how": "well"}).status == 200)  # the first that comes back says that it loads
+    wait_until(
+        lambda: served.post("/predict", {"how": "well"}).status == 200
+    )  # the first that comes back says that it loads
     assert "Segmentation fault" in served.log
     assert "in string_at" in served.log
     wait_until(lambda: metric(served, "mlem_in_flight") == 0)

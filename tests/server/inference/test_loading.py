@@ -18,10 +18,18 @@ METHOD = Method(name="__call__", args=(Argument(name="x", data_type=NUMBER),), r
 
 def model_of(returns: object, requirements: tuple[Requirement, ...] = ()) -> Model:
     sample = Sample(args={"x": 1.0}, returns=returns)
-    return Model(model_type="callable", artifacts={}, methods={"predict": METHOD}, samples={"predict": sample}, requirements=requirements)
+    return Model(
+        model_type="callable",
+        artifacts={},
+        methods={"predict": METHOD},
+        samples={"predict": sample},
+        requirements=requirements,
+    )
 
 
-@pytest.mark.parametrize(("model", "path"), [("models/rf", "models/rf.mlem"), ("rf.mlem", "rf.mlem"), ("rf.v1.2", "rf.v1.2.mlem")])
+@pytest.mark.parametrize(
+    ("model", "path"), [("models/rf", "models/rf.mlem"), ("rf.mlem", "rf.mlem"), ("rf.v1.2", "rf.v1.2.mlem")]
+)
 def test_a_model_is_named_with_or_without_its_extension(model: str, path: str) -> None:
     assert metadata_path(model) == Path(path)
 
@@ -42,7 +50,10 @@ def test_an_exception_of_the_model_is_named() -> None:
 
     with pytest.raises(GateError) as caught:
         check_samples(model_of(2.0), model)
-    assert caught.value.message == "predict: the model raises ZeroDivisionError on the sample row that it answered when it was saved: no"
+    assert (
+        caught.value.message
+        == "predict: the model raises ZeroDivisionError on the sample row that it answered when it was saved: no"
+    )
 
 
 def test_a_sample_that_does_not_fit_the_signature_is_refused() -> None:

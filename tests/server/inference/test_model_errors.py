@@ -26,8 +26,14 @@ MODEL_TYPES = (SklearnModel, CallableModel)
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("Found unknown categories ['x'] in column 0 during transform", "Found unknown categories ['x'] in column 0 during transform"),
-        ("n/a is no rate in km/h, and/or 1/2 of 3.5/4.5; 50 % at 10:30", "n/a is no rate in km/h, and/or 1/2 of 3.5/4.5; 50 % at 10:30"),
+        (
+            "Found unknown categories ['x'] in column 0 during transform",
+            "Found unknown categories ['x'] in column 0 during transform",
+        ),
+        (
+            "n/a is no rate in km/h, and/or 1/2 of 3.5/4.5; 50 % at 10:30",
+            "n/a is no rate in km/h, and/or 1/2 of 3.5/4.5; 50 % at 10:30",
+        ),
         ("can't read /srv/models/vocab.txt", "can't read [path]"),
         ("can't read '/srv/my models/vocab.txt': gone", "can't read [path]: gone"),
         ("can't read ~/.aws/credentials, ~me/x", "can't read [path], [path]"),
@@ -58,7 +64,10 @@ def test_any_text_is_bounded_and_has_no_control_characters(text: str) -> None:
     assert not [character for character in found if unicodedata.category(character)[0] == "C"]
 
 
-@given(st.lists(st.text(alphabet="abcdefgh", min_size=1, max_size=8), min_size=2, max_size=5), st.sampled_from(["", "'", '"', "(", "="]))
+@given(
+    st.lists(st.text(alphabet="abcdefgh", min_size=1, max_size=8), min_size=2, max_size=5),
+    st.sampled_from(["", "'", '"', "(", "="]),
+)
 def test_no_path_from_the_root_is_shown(parts: list[str], before: str) -> None:
     after = before if before in ("'", '"') else ""
     assert "/" not in shown(f"can't open {before}/{'/'.join(parts)}{after}")
@@ -80,7 +89,14 @@ def kind(error: Exception, values: Any = None) -> type[ModelFailedError]:
 def test_an_exception_about_the_data_is_told_from_one_about_the_model() -> None:
     for error in (ValueError("x"), TypeError("x"), UnicodeDecodeError("utf-8", b"x", 0, 1, "x"), Odd()):
         assert kind(error) is ModelRefusedError
-    for error in (NotFitted("x"), RuntimeError("x"), AttributeError("x"), IndexError("x"), FileNotFoundError("x"), ZeroDivisionError("x")):
+    for error in (
+        NotFitted("x"),
+        RuntimeError("x"),
+        AttributeError("x"),
+        IndexError("x"),
+        FileNotFoundError("x"),
+        ZeroDivisionError("x"),
+    ):
         assert kind(error) is ModelFailedError
 
 
@@ -119,7 +135,12 @@ def encoder_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     frame = pandas.DataFrame({"city": ["oslo", "bergen", "oslo"]})
     path = tmp_path_factory.mktemp("encoder") / "rents"
-    save(make_pipeline(OneHotEncoder(), LinearRegression()).fit(frame, [3, 1, 2]), path, sample_data=frame, model_types=MODEL_TYPES)
+    save(
+        make_pipeline(OneHotEncoder(), LinearRegression()).fit(frame, [3, 1, 2]),
+        path,
+        sample_data=frame,
+        model_types=MODEL_TYPES,
+    )
     return path
 
 
@@ -127,10 +148,15 @@ def test_an_unknown_category_is_the_callers_to_mend_and_is_counted(starter: Any,
     served = starter.start(encoder_model)
     expected = "predict: the model refused the data: Found unknown categories ['paris'] in column 0 during transform"
     reply = served.post("/predict", {"X": [{"city": "oslo"}, {"city": "paris"}]}, {"x-request-id": "paris-1"})
-    assert (reply.status, reply.json) == (422, {"error": {"code": "model-refused", "message": expected, "request_id": "paris-1"}})
+    assert (reply.status, reply.json) == (
+        422,
+        {"error": {"code": "model-refused", "message": expected, "request_id": "paris-1"}},
+    )
     reply = served.post("/invocations", [{"city": "paris"}])
     assert (reply.status, reply.json["error"]["message"]) == (422, expected)
-    reply = served.post("/v2/models/rents/infer", {"inputs": [{"name": "city", "shape": [1], "datatype": "BYTES", "data": ["paris"]}]})
+    reply = served.post(
+        "/v2/models/rents/infer", {"inputs": [{"name": "city", "shape": [1], "datatype": "BYTES", "data": ["paris"]}]}
+    )
     assert (reply.status, reply.json) == (422, {"error": expected})
     with HttpClient(url=served.url) as client, pytest.raises(UserError) as caught:
         client.predict(pandas.DataFrame({"city": ["paris"]}))
@@ -142,11 +168,16 @@ def test_an_unknown_category_is_the_callers_to_mend_and_is_counted(starter: Any,
 
 @pytest.mark.parametrize("way", ["option", "variable"])
 def test_the_models_words_may_be_hidden(starter: Any, encoder_model: Path, way: str) -> None:
-    option, variable = (["--hide-model-errors"], {}) if way == "option" else ([], {"MLEM_SERVER_HIDE_MODEL_ERRORS": "1"})
+    option, variable = (
+        (["--hide-model-errors"], {}) if way == "option" else ([], {"MLEM_SERVER_HIDE_MODEL_ERRORS": "1"})
+    )
     served = starter.start(encoder_model, *option, env=variable)
     reply = served.post("/predict", {"X": [{"city": "paris"}]}, {"x-request-id": "paris-2"})
     why = "predict: the model refused the data: the server's log has the reason under the request's id paris-2"
-    assert (reply.status, reply.json) == (422, {"error": {"code": "model-refused", "message": why, "request_id": "paris-2"}})
+    assert (reply.status, reply.json) == (
+        422,
+        {"error": {"code": "model-refused", "message": why, "request_id": "paris-2"}},
+    )
     assert "Found unknown categories ['paris']" in served.log
 
 
@@ -158,4 +189,7 @@ def test_a_key_that_the_model_has_no_entry_for_is_named(starter: Any, tmp_path: 
 
     save(predict, tmp_path / "prices", sample_data="oslo", model_types=MODEL_TYPES)
     reply = starter.start(tmp_path / "prices").post("/predict", {"city": "paris"})
-    assert (reply.status, reply.json["error"]["message"]) == (422, "predict: the model refused the data: it does not know 'paris'")
+    assert (reply.status, reply.json["error"]["message"]) == (
+        422,
+        "predict: the model refused the data: it does not know 'paris'",
+    )

@@ -150,11 +150,14 @@ def test_all_items_come_as_a_list_where_json_is_asked_for_and_in_other_protocols
     assert (ask(teller, os.devnull, JSON)[:2], json.loads(ask(teller, os.devnull, JSON)[2])) == ((200, JSON), ITEMS)
     assert json.loads(ask(teller, os.devnull, None, "/invocations")[2]) == ITEMS
     reply = teller.post(
-        "/v2/models/teller/infer", {"inputs": [{"name": "folder", "shape": [1], "datatype": "BYTES", "data": [os.devnull]}]}
+        "/v2/models/teller/infer",
+        {"inputs": [{"name": "folder", "shape": [1], "datatype": "BYTES", "data": [os.devnull]}]},
     )
     assert [json.loads(item) for item in reply.json["outputs"][0]["data"]] == ITEMS
     both = teller.post(
-        "/invocations", {"predict": {"folder": os.devnull}, "plain": {"x": 2}}, {"x-amzn-sagemaker-custom-attributes": "mlem=calls"}
+        "/invocations",
+        {"predict": {"folder": os.devnull}, "plain": {"x": 2}},
+        {"x-amzn-sagemaker-custom-attributes": "mlem=calls"},
     )
     assert both.json == {"predict": ITEMS, "plain": -2}
 
@@ -179,7 +182,9 @@ def test_a_connection_lives_on_after_a_stream(teller: Any) -> None:
 
 def test_a_caller_of_http_1_0_gets_lines_until_the_end_of_the_connection(teller: Any) -> None:
     body = json.dumps({"folder": os.devnull}).encode()
-    answer = teller.raw(b"POST /predict HTTP/1.0\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body))
+    answer = teller.raw(
+        b"POST /predict HTTP/1.0\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body)
+    )
     head, _, lines = answer.partition(b"\r\n\r\n")
     assert b"chunked" not in head
     assert b"content-length" not in head
@@ -192,7 +197,11 @@ def test_requests_that_follow_a_stream_on_its_connection_are_answered_after_it(t
     first = b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body)
     answer = teller.raw(first + b"GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
     stream, _, health = answer.partition(b"0\r\n\r\n")
-    assert (stream.count(b'{"number":'), health.startswith(b"HTTP/1.1 200 "), health.endswith(b'{"status":"alive"}')) == (4, True, True)
+    assert (
+        stream.count(b'{"number":'),
+        health.startswith(b"HTTP/1.1 200 "),
+        health.endswith(b'{"status":"alive"}'),
+    ) == (4, True, True)
 
 
 def test_an_item_is_there_before_the_next_is_made(teller: Any, tmp_path: Path) -> None:
@@ -219,7 +228,11 @@ def test_a_stream_that_fails_at_its_start_is_answered_as_any_call(teller: Any, t
     (tmp_path / "fail-0").touch()
     reply = teller.post("/predict", {"folder": str(tmp_path)})
     expected = "predict: the model refused the data: no 0 in [path]"
-    assert (reply.status, reply.json["error"]["code"], reply.json["error"]["message"]) == (422, "model-refused", expected)
+    assert (reply.status, reply.json["error"]["code"], reply.json["error"]["message"]) == (
+        422,
+        "model-refused",
+        expected,
+    )
     with HttpClient(url=teller.url) as client, pytest.raises(UserError, match="no 0 in"):
         client.call("predict", str(tmp_path))
 
@@ -235,7 +248,9 @@ def test_a_stream_that_fails_on_its_way_says_so_and_lacks_its_end(teller: Any, t
     assert not answer.endswith(b"0\r\n\r\n")
     last = answer.rstrip(b"\r\n").rpartition(b"\n")[2].removeprefix(b"data: ")
     message = "predict: the model refused the data: no 2 in [path]"
-    assert json.loads(last) == {"error": {"code": "model-refused", "message": message, "request_id": "failing-stream", "status": 422}}
+    assert json.loads(last) == {
+        "error": {"code": "model-refused", "message": message, "request_id": "failing-stream", "status": 422}
+    }
     assert (b"event: error\ndata: " in answer) is (accept == EVENTS)
     assert "no 2 in /a/secret/place" in teller.log
 
@@ -248,7 +263,10 @@ def test_the_client_gives_what_came_before_a_failure_and_then_the_error(teller: 
         assert [next(stream)["number"], next(stream)["number"]] == [0, 1]
         with pytest.raises(UserError) as caught:
             next(stream)
-        assert (caught.value.code, caught.value.message) == ("model-refused", "predict: the model refused the data: no 2 in [path]")
+        assert (caught.value.code, caught.value.message) == (
+            "model-refused",
+            "predict: the model refused the data: no 2 in [path]",
+        )
         assert client.call("plain", 1) == -1
 
 
@@ -259,7 +277,9 @@ def test_an_item_that_looks_like_an_error_is_an_item(starter: Any, tmp_path: Pat
     save(predict, tmp_path / "m", sample_data=2, model_types=MODEL_TYPES)
     with HttpClient(url=starter.start(tmp_path / "m").url) as client:
         for count in (0, 1, 3):
-            assert list(client.call("predict", count)) == [{"error": {"message": f"number {number}"}} for number in range(count)]
+            assert list(client.call("predict", count)) == [
+                {"error": {"message": f"number {number}"}} for number in range(count)
+            ]
 
 
 def test_a_generator_is_closed_when_its_caller_is_gone(teller: Any, tmp_path: Path) -> None:
@@ -360,7 +380,9 @@ def test_an_async_generator_is_a_stream(awaited: Any, tmp_path: Path) -> None:
     with HttpClient(url=awaited.url) as client:
         stream = client.call("predict", str(tmp_path))
         assert next(stream) == 0
-        assert client.call("meet", "alone") == "alone"  # the model waits for the next item, and others need not wait for it
+        assert (
+            client.call("meet", "alone") == "alone"
+        )  # the model waits for the next item, and others need not wait for it
         (tmp_path / "go-1").touch()
         assert next(stream) == 1
         stream.close()

@@ -15,7 +15,9 @@ def document(iris: Any) -> Any:
 
 def content(document: Any, method: str, part: str) -> Any:
     operation = document["paths"][f"/{method}"]["post"]
-    return (operation["requestBody"] if part == "request" else operation["responses"][part])["content"]["application/json"]
+    return (operation["requestBody"] if part == "request" else operation["responses"][part])["content"][
+        "application/json"
+    ]
 
 
 @pytest.mark.parametrize("method", ["predict", "predict_proba"])

@@ -64,8 +64,8 @@ def test_new_tokens_of_a_file_count_and_old_ones_no_more(
 def test_a_mounted_secret_of_kubernetes_is_swapped(starter: Any, file_model: Path, tmp_path: Path) -> None:
     """The mounted file is a link into a folder that is a link: the latter is replaced, and the old folder goes.
 
-    Source: https://kubernetes.io/docs/concepts/configuration/secret/, "Mounted Secrets are updated automatically" (read 2026-11).
-    """
+    Source: https://kubernetes.io/docs/concepts/configuration/secret/, "Mounted Secrets are updated automatically" (read
+    2026-11)."""
     for name, text in (("one", "old"), ("two", "new")):
         (tmp_path / name).mkdir()
         (tmp_path / name / "tokens").write_text(text)
@@ -80,7 +80,9 @@ def test_a_mounted_secret_of_kubernetes_is_swapped(starter: Any, file_model: Pat
 
 
 @pytest.mark.parametrize("content", [b"", b"\n , \n", b"two words", b"\xff\xfe", None])
-def test_a_file_without_a_usable_token_leaves_the_old_ones(starter: Any, file_model: Path, tmp_path: Path, content: bytes | None) -> None:
+def test_a_file_without_a_usable_token_leaves_the_old_ones(
+    starter: Any, file_model: Path, tmp_path: Path, content: bytes | None
+) -> None:
     file = tmp_path / "tokens"
     file.write_text("old")
     served = starter.start(file_model, "--token-file", str(file))
@@ -141,13 +143,18 @@ def name_of(served: Any) -> bytes:
     context = ssl.create_default_context()
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
-    with socket.create_connection(("127.0.0.1", served.port), timeout=60) as plain, context.wrap_socket(plain) as secured:
+    with (
+        socket.create_connection(("127.0.0.1", served.port), timeout=60) as plain,
+        context.wrap_socket(plain) as secured,
+    ):
         found = secured.getpeercert(binary_form=True)
         assert found is not None
         return found
 
 
-def test_a_new_certificate_is_shown_to_new_callers_and_a_wrong_pair_to_nobody(starter: Any, file_model: Path, tmp_path: Path) -> None:
+def test_a_new_certificate_is_shown_to_new_callers_and_a_wrong_pair_to_nobody(
+    starter: Any, file_model: Path, tmp_path: Path
+) -> None:
     pairs = {name: make_certificate(tmp_path, name) for name in ("first", "second")}
     certificate, key = tmp_path / "cert.pem", tmp_path / "key.pem"
     for source, target in zip(pairs["first"], (certificate, key), strict=True):
@@ -170,13 +177,19 @@ def test_a_new_certificate_is_shown_to_new_callers_and_a_wrong_pair_to_nobody(st
 # A server that others reach
 
 
-def start_on(host: str, model: Path, folder: Path, words: list[str], **variables: str) -> tuple[subprocess.Popen[bytes], Path]:
+def start_on(
+    host: str, model: Path, folder: Path, words: list[str], **variables: str
+) -> tuple[subprocess.Popen[bytes], Path]:
     environment = {name: value for name, value in os.environ.items() if not name.startswith("MLEM_") and name != "PORT"}
     log = folder / "log"
     with log.open("wb") as output:
         command = [sys.executable, "-m", "mlem_server", *words, "--host", host, "--port", "0"]
         return subprocess.Popen(
-            command, stdout=output, stderr=output, env={**environment, "MLEM_MODEL": str(model), **variables}, cwd=folder
+            command,
+            stdout=output,
+            stderr=output,
+            env={**environment, "MLEM_MODEL": str(model), **variables},
+            cwd=folder,
         ), log
 
 
@@ -198,12 +211,19 @@ def test_a_server_that_others_reach_says_once_that_it_asks_for_no_token(
 ) -> None:
     process, log = start_on(host, file_model, tmp_path, words, **variables)
     try:
-        until(lambda: log.read_text().count("ready: POST") == (2 if "--workers" in words else 1) or process.poll() is not None)
+        until(
+            lambda: (
+                log.read_text().count("ready: POST") == (2 if "--workers" in words else 1) or process.poll() is not None
+            )
+        )
     finally:
         process.terminate()
         process.wait(60)
     text = log.read_text()
-    assert (process.returncode, text.count("may call the model: to ask for a token, set MLEM_SERVER_TOKENS or --token-file")) == (
+    assert (
+        process.returncode,
+        text.count("may call the model: to ask for a token, set MLEM_SERVER_TOKENS or --token-file"),
+    ) == (
         0,
         warnings,
     )

@@ -30,7 +30,9 @@ libc.fclose(stream)
 
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="other C libraries have no heap for each thread")
 @pytest.mark.parametrize(("given", "heaps"), [(None, 1), ("4", 2)])
-def test_threads_share_one_heap_unless_the_environment_says_otherwise(tmp_path: Path, given: str | None, heaps: int) -> None:
+def test_threads_share_one_heap_unless_the_environment_says_otherwise(
+    tmp_path: Path, given: str | None, heaps: int
+) -> None:
     environment = {name: value for name, value in os.environ.items() if name != "MALLOC_ARENA_MAX"}
     if given is not None:
         environment["MALLOC_ARENA_MAX"] = given

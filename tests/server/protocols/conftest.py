@@ -27,7 +27,9 @@ def metrics() -> Metrics:
 @pytest.fixture
 def service(metrics: Metrics) -> CallService:
     endpoints = {name: Endpoint(name, method) for name, method in METHODS.items()}
-    return CallService(endpoints, Dispatcher(8), metrics, ErrorMapping(metrics, hide_model_errors=False), BodyBudget(2**20))
+    return CallService(
+        endpoints, Dispatcher(8), metrics, ErrorMapping(metrics, hide_model_errors=False), BodyBudget(2**20)
+    )
 
 
 @pytest.fixture

@@ -1,4 +1,7 @@
-"""CSV on SageMaker's /invocations: by the rule of files, and with what RFC 4180 lets a media type say; bytes and images as bodies."""
+"""CSV on SageMaker's /invocations: by the rule of files, and with what RFC 4180 lets a media type say.
+
+Bytes and images as bodies.
+"""
 
 from __future__ import annotations
 
@@ -47,7 +50,9 @@ def texts(shared_starter: Any, tmp_path_factory: pytest.TempPathFactory) -> Any:
 
 def invoke(served: Any, body: str | bytes, content_type: str = "text/csv") -> tuple[int, Any]:
     content = body if isinstance(body, bytes) else body.encode()
-    reply = served.request("POST", "/invocations", content, {"content-type": content_type, "content-length": str(len(content))})
+    reply = served.request(
+        "POST", "/invocations", content, {"content-type": content_type, "content-length": str(len(content))}
+    )
     return reply.status, reply.json if reply.status == 200 else reply.json["error"]["code"]
 
 
@@ -102,7 +107,9 @@ def test_text_stays_text_and_missing_is_missing(people: Any) -> None:
         ("[]", "application/json; charset=utf-16", 415, "bad-content-type"),
     ],
 )
-def test_a_table_that_is_not_told_is_refused(people: Any, body: str | bytes, content_type: str, status: int, code: str) -> None:
+def test_a_table_that_is_not_told_is_refused(
+    people: Any, body: str | bytes, content_type: str, status: int, code: str
+) -> None:
     assert invoke(people, body, content_type) == (status, code)
 
 
@@ -114,7 +121,13 @@ def test_a_list_of_texts_is_answered_line_by_line(texts: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    "body", ["name,city,age\n007,true,NA\n", "city,name,age\nRome,NA,1\n", "City,name,age\nRome,NA,1\n", "name;city;age\n1;2;3\n"]
+    "body",
+    [
+        "name,city,age\n007,true,NA\n",
+        "city,name,age\nRome,NA,1\n",
+        "City,name,age\nRome,NA,1\n",
+        "name;city;age\n1;2;3\n",
+    ],
 )
 def test_the_command_line_reads_the_same_of_the_same_bytes(people: Any, body: str) -> None:
     try:
@@ -126,7 +139,12 @@ def test_the_command_line_reads_the_same_of_the_same_bytes(people: Any, body: st
 
 
 def test_a_file_of_any_format_has_its_notes_and_may_be_held_to_the_letter(starter: Any, tmp_path: Path) -> None:
-    save(lambda d: d["a"].tolist(), tmp_path / "a", sample_data=pandas.DataFrame({"a": [1.0, 2.0]}), model_types=(CallableModel,))
+    save(
+        lambda d: d["a"].tolist(),
+        tmp_path / "a",
+        sample_data=pandas.DataFrame({"a": [1.0, 2.0]}),
+        model_types=(CallableModel,),
+    )
     more = pandas.DataFrame({"a": [1.0], "b": [2.0]})
     parquet = io.BytesIO()
     more.to_parquet(parquet)

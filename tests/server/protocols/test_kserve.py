@@ -21,7 +21,9 @@ from mlem_server.inference.readiness import Health
 from mlem_server.inference.service import CallService
 from mlem_server.protocols.kserve import KServe
 
-FRAME = pandas.DataFrame({"sepal_length": [5.1, 6.3], "sepal_width": [3.5, 3.3], "petal_length": [1.4, 6.0], "petal_width": [0.2, 2.5]})
+FRAME = pandas.DataFrame(
+    {"sepal_length": [5.1, 6.3], "sepal_width": [3.5, 3.3], "petal_length": [1.4, 6.0], "petal_width": [0.2, 2.5]}
+)
 FRAME_TYPE = infer(FRAME)
 MATRIX = numpy.array([[1.0, 2.0], [3.0, 4.5]])
 
@@ -50,7 +52,10 @@ def test_kserve_describes_server_and_model(iris: Any) -> None:
 
 
 def test_kserve_infers_with_a_tensor_for_each_column(iris: Any) -> None:
-    inputs = [{"name": str(name), "datatype": "FP64", "shape": [2, 1], "data": column.tolist()} for name, column in FRAME.items()]
+    inputs = [
+        {"name": str(name), "datatype": "FP64", "shape": [2, 1], "data": column.tolist()}
+        for name, column in FRAME.items()
+    ]
     reply = iris.post("/v2/models/iris/infer", {"id": "7", "inputs": inputs})
     digest = iris.get("/interface.json").json["model"]["digest"]
     assert reply.json == {
@@ -63,11 +68,19 @@ def test_kserve_infers_with_a_tensor_for_each_column(iris: Any) -> None:
 
 def test_kserve_takes_a_matrix_flat_or_nested_and_names_the_method(iris: Any, sums: Any) -> None:
     for data in ([1.0, 2.0, 3.0, 4.5], MATRIX.tolist()):
-        reply = sums.post("/v2/models/sums/infer", {"inputs": [{"name": "input-0", "shape": [2, 2], "datatype": "FP64", "data": data}]})
+        reply = sums.post(
+            "/v2/models/sums/infer",
+            {"inputs": [{"name": "input-0", "shape": [2, 2], "datatype": "FP64", "data": data}]},
+        )
         assert reply.json["outputs"] == [{"name": "predict", "datatype": "FP64", "shape": [2], "data": [3.0, 7.5]}]
-    inputs = [{"name": str(name), "datatype": "FP64", "shape": [2], "data": column.tolist()} for name, column in FRAME.items()]
+    inputs = [
+        {"name": str(name), "datatype": "FP64", "shape": [2], "data": column.tolist()} for name, column in FRAME.items()
+    ]
     reply = iris.post("/v2/models/iris/infer", {"inputs": inputs, "parameters": {"method": "predict_proba"}})
-    assert (reply.json["outputs"][0]["shape"], reply.json["outputs"][0]["data"]) == ([2, 3], [1.0, 0.0, 0.0, 0.0, 0.0, 1.0])
+    assert (reply.json["outputs"][0]["shape"], reply.json["outputs"][0]["data"]) == (
+        [2, 3],
+        [1.0, 0.0, 0.0, 0.0, 0.0, 1.0],
+    )
 
 
 @pytest.mark.parametrize(
@@ -93,7 +106,10 @@ def test_kserve_refuses_what_does_not_fit(sums: Any, payload: Any, status: int) 
 
 def binary_request(document: dict[str, Any], *tensors: bytes) -> tuple[bytes, dict[str, str]]:
     head = json.dumps(document).encode()
-    return b"".join((head, *tensors)), {"inference-header-content-length": str(len(head)), "content-type": "application/octet-stream"}
+    return b"".join((head, *tensors)), {
+        "inference-header-content-length": str(len(head)),
+        "content-type": "application/octet-stream",
+    }
 
 
 def tensor(content: bytes, name: str = "X", shape: list[int] | None = None, datatype: str = "FP64") -> dict[str, Any]:
@@ -133,13 +149,22 @@ def test_kserve_reads_every_datatype_of_numbers(sums: Any, datatype: str) -> Non
         assert reply.json["outputs"][0]["data"] == [1.0, 2.0]
 
 
-@given(st.binary(max_size=64), st.integers(0, 80), st.sampled_from(["FP64", "BYTES", "INT8", "BOOL", "nothing", None]), st.integers(-1, 64))
+@given(
+    st.binary(max_size=64),
+    st.integers(0, 80),
+    st.sampled_from(["FP64", "BYTES", "INT8", "BOOL", "nothing", None]),
+    st.integers(-1, 64),
+)
 @settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
-def test_kserve_refuses_bytes_that_are_no_tensors(sums: Any, content: bytes, header: int, datatype: str | None, size: int) -> None:
+def test_kserve_refuses_bytes_that_are_no_tensors(
+    sums: Any, content: bytes, header: int, datatype: str | None, size: int
+) -> None:
     given_tensor = {**tensor(content), "datatype": datatype, "parameters": {"binary_data_size": size}}
     body, headers = binary_request({"inputs": [given_tensor]}, content)
     for length in (headers["inference-header-content-length"], str(header), "x"):
-        reply = sums.request("POST", "/v2/models/sums/infer", body, {**headers, "inference-header-content-length": length})
+        reply = sums.request(
+            "POST", "/v2/models/sums/infer", body, {**headers, "inference-header-content-length": length}
+        )
         assert reply.status in (200, 400, 422)
         assert reply.status == 200 or isinstance(reply.json["error"], str)
 
@@ -153,7 +178,9 @@ def test_kserve_takes_strings_by_their_lengths(words: Any) -> None:
     reply = words.request("POST", "/v2/models/words/infer", *binary_request(document, content))
     assert reply.body[int(reply.headers["inference-header-content-length"]) :] == pack("A", "", "\u00c9T\u00c9")
     cut = content[:-1]
-    refused = words.request("POST", "/v2/models/words/infer", *binary_request({"inputs": [tensor(cut, "x", [3], "BYTES")]}, cut))
+    refused = words.request(
+        "POST", "/v2/models/words/infer", *binary_request({"inputs": [tensor(cut, "x", [3], "BYTES")]}, cut)
+    )
     assert (refused.status, "BYTES" in refused.json["error"]) == (422, True)
 
 
@@ -181,7 +208,11 @@ print(json.dumps(answers))
 def test_tritons_own_client_works(sums: Any) -> None:
     url = sums.url.removeprefix("http://")
     done = subprocess.run(
-        [sys.executable, "-c", TRITON, url, json.dumps(MATRIX.tolist())], capture_output=True, text=True, timeout=60, check=False
+        [sys.executable, "-c", TRITON, url, json.dumps(MATRIX.tolist())],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
     )
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout) == [[3.0, 7.5], [3.0, 7.5], "[422] X[0]: expected a list of 2 items, got 3 items"]

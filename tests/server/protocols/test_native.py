@@ -12,7 +12,9 @@ def row(route: Route) -> tuple[str, str, str, bool, bool]:
     return route.method, route.path, route.name, route.public, route.calls
 
 
-def test_the_table_has_the_server_and_each_method_of_the_model(service: CallService, health: Health, metrics: Metrics) -> None:
+def test_the_table_has_the_server_and_each_method_of_the_model(
+    service: CallService, health: Health, metrics: Metrics
+) -> None:
     table = Native(service, {}, health, metrics).routes()
     assert [row(route) for route in table] == [
         ("GET", "/interface.json", "", False, False),

@@ -14,7 +14,9 @@ from mlem_server.inference.readiness import Health
 from mlem_server.inference.service import CallService
 from mlem_server.protocols.sagemaker import SageMaker, method_of
 
-FRAME = pandas.DataFrame({"sepal_length": [5.1, 6.3], "sepal_width": [3.5, 3.3], "petal_length": [1.4, 6.0], "petal_width": [0.2, 2.5]})
+FRAME = pandas.DataFrame(
+    {"sepal_length": [5.1, 6.3], "sepal_width": [3.5, 3.3], "petal_length": [1.4, 6.0], "petal_width": [0.2, 2.5]}
+)
 FRAME_TYPE = infer(FRAME)
 MATRIX = numpy.array([[1.0, 2.0], [3.0, 4.5]])
 X, Y = (Argument(name=name, data_type=infer(1)) for name in "XY")
@@ -35,7 +37,9 @@ HEADER = b"x-amzn-sagemaker-custom-attributes"
         ({HEADER: b"trace"}, ["predict"], "predict"),
     ],
 )
-def test_the_method_is_named_by_the_custom_attributes(headers: dict[bytes, bytes], methods: list[str], name: str) -> None:
+def test_the_method_is_named_by_the_custom_attributes(
+    headers: dict[bytes, bytes], methods: list[str], name: str
+) -> None:
     assert method_of(headers, dict.fromkeys(methods, ONE)) == name
 
 
@@ -94,7 +98,11 @@ def test_an_answer_says_which_model_gave_it(iris: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["5.1,3.5,1.4,0.2\n6.3,3.3,6.0,2.5\n", "petal_width,sepal_length,sepal_width,petal_length\n0.2,5.1,3.5,1.4\n2.5,6.3,3.3,6.0\n"]
+    "text",
+    [
+        "5.1,3.5,1.4,0.2\n6.3,3.3,6.0,2.5\n",
+        "petal_width,sepal_length,sepal_width,petal_length\n0.2,5.1,3.5,1.4\n2.5,6.3,3.3,6.0\n",
+    ],
 )
 def test_sagemakers_invocations_take_csv_with_and_without_names(iris: Any, text: str) -> None:
     reply = iris.request("POST", "/invocations", text.encode(), {"content-type": "text/csv"})

@@ -16,7 +16,9 @@ from waiting import wait_until
 from mlem_model.frameworks.callable import CallableModel
 from mlem_model.models.saving import save
 
-pytestmark = pytest.mark.skipif(os.geteuid() != 0 or shutil.which("unshare") is None, reason="a process namespace takes root and unshare")
+pytestmark = pytest.mark.skipif(
+    os.geteuid() != 0 or shutil.which("unshare") is None, reason="a process namespace takes root and unshare"
+)
 
 FIRST = ("unshare", "--pid", "--fork", "--mount-proc", "--kill-child")
 
@@ -56,7 +58,9 @@ def states(served: Any) -> list[str]:
 
 
 @pytest.mark.parametrize(("options", "count"), [((), 2), (("--workers", "2"), 3)])
-def test_orphans_of_the_model_do_not_stay_as_zombies(starter: Any, parent_model: Path, options: tuple[str, ...], count: int) -> None:
+def test_orphans_of_the_model_do_not_stay_as_zombies(
+    starter: Any, parent_model: Path, options: tuple[str, ...], count: int
+) -> None:
     served = starter.start(parent_model, *options, prefix=FIRST)
     for _ in range(20):
         answer = served.post("/predict", {"how": ""})

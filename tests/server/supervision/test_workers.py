@@ -82,7 +82,9 @@ def test_a_hangup_without_a_terminal_ends_nothing(starter: Any, file_model: Path
     assert (sorted(child.pid for child in workers(served)), served.process.poll()) == (before, None)
 
 
-def test_a_worker_that_ends_before_it_was_ready_is_no_reason_to_end_the_others(starter: Any, slow_model: tuple[Path, Path]) -> None:
+def test_a_worker_that_ends_before_it_was_ready_is_no_reason_to_end_the_others(
+    starter: Any, slow_model: tuple[Path, Path]
+) -> None:
     model, go_on = slow_model
     go_on.touch()
     served = starter.start(model, "--workers", "2")

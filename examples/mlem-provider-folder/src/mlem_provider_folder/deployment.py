@@ -15,7 +15,16 @@ import psutil
 from pydantic import Field
 
 from mlem import Change, Client, Context, Deployment, Env, NotFoundError, Phase, Record, State, Status, Step
-from mlem.provider import TOKENS_VARIABLE, HttpClient, copy_model, differences, passed_tokens, protection, ready, seen_protection
+from mlem.provider import (
+    TOKENS_VARIABLE,
+    HttpClient,
+    copy_model,
+    differences,
+    passed_tokens,
+    protection,
+    ready,
+    seen_protection,
+)
 
 
 class FolderEnv(Env):
@@ -48,7 +57,9 @@ class ServerStep(Step["FolderProcess", FolderEnv, ServerRecord]):
     def wanted(self, ctx: Context[FolderProcess, FolderEnv]) -> ServerRecord:
         """Want this model served in the env's folder, with the tokens of this command."""
         folder = ctx.env.path.resolve() / ctx.lineage
-        return ServerRecord(model_hash=ctx.model.digest if ctx.model else None, folder=str(folder), **protection(ctx.variables))
+        return ServerRecord(
+            model_hash=ctx.model.digest if ctx.model else None, folder=str(folder), **protection(ctx.variables)
+        )
 
     def observe(self, ctx: Context[FolderProcess, FolderEnv], recorded: ServerRecord) -> ServerRecord | None:
         """Look for a process that carries the label, and for the tokens that it has."""
@@ -59,10 +70,16 @@ class ServerStep(Step["FolderProcess", FolderEnv, ServerRecord]):
         """Another model, or other tokens, are another process."""
         return Change(self.name, "replace", differences(recorded, wanted), "some seconds")
 
-    def apply(self, ctx: Context[FolderProcess, FolderEnv], wanted: ServerRecord, recorded: ServerRecord | None) -> ServerRecord:
+    def apply(
+        self, ctx: Context[FolderProcess, FolderEnv], wanted: ServerRecord, recorded: ServerRecord | None
+    ) -> ServerRecord:
         """Stop what is ours, copy the model unless it is there, and start a server."""
         inherited = {name: value for name, value in os.environ.items() if name != TOKENS_VARIABLE}
-        variables = {**inherited, **ctx.variables, **passed_tokens(wanted)}  # what is missing is said before anything is stopped
+        variables = {
+            **inherited,
+            **ctx.variables,
+            **passed_tokens(wanted),
+        }  # what is missing is said before anything is stopped
         stop(ctx.lineage)
         folder = Path(wanted.folder, str(wanted.model_hash))
         if ctx.model is not None and ctx.model_location is not None:
@@ -118,7 +135,9 @@ class FolderProcess(Deployment):
         """Return an HTTP client."""
         return HttpClient(url=_recorded(state).url)
 
-    def logs(self, ctx: Context[FolderProcess, FolderEnv], state: State, *, follow: bool, tail: int | None) -> Iterator[str]:
+    def logs(
+        self, ctx: Context[FolderProcess, FolderEnv], state: State, *, follow: bool, tail: int | None
+    ) -> Iterator[str]:
         """Yield what is in the log file."""
         lines = Path(_recorded(state).folder, "log").read_text().splitlines()
         yield from lines if tail is None else lines[max(len(lines) - tail, 0) :]
@@ -134,7 +153,11 @@ def _recorded(state: State) -> ServerRecord:
 def processes(lineage: str) -> list[psutil.Process]:
     """Return the processes that carry a deployment's label."""
     found = psutil.process_iter(["cmdline", "status"])
-    return [process for process in found if lineage in (process.info["cmdline"] or ()) and process.info["status"] != psutil.STATUS_ZOMBIE]
+    return [
+        process
+        for process in found
+        if lineage in (process.info["cmdline"] or ()) and process.info["status"] != psutil.STATUS_ZOMBIE
+    ]
 
 
 def stop(lineage: str) -> None:

@@ -1,4 +1,7 @@
-"""The hooks for what deploys: envs, deployments, state managers, clients, builders; `mlem_model.hookspecs` has that for model types."""
+"""The hooks for what deploys: envs, deployments, state managers, clients, builders.
+
+`mlem_model.hookspecs` has that for model types.
+"""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
 """What providers and state managers are built with, beside the contracts of `mlem`: the second of two doors for plugins.
 
-Every name is a tool for one of the contracts: reach a server, protect it, describe a change, translate what MLEM 0.4 wrote, keep states in
-a store. What a plugin needs and does not find here is a question for us, and no reason to import from another module.
+Every name is a tool for one of the contracts: reach a server, protect it, describe a change, translate what MLEM 0.4
+wrote, keep states in a store. What a plugin needs and does not find here is a question for us, and no reason to import
+from another module.
 """
 
 from __future__ import annotations

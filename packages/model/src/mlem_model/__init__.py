@@ -1,1 +1,4 @@
-"""A saved model without a platform: its metadata, its data types and their formats, its files, and the frameworks that it may come from."""
+"""A saved model without a platform.
+
+Its metadata, its data types and their formats, its files, and the frameworks that it may come from.
+"""

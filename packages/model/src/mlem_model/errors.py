@@ -16,9 +16,9 @@
     ├── GateError                8          correct the model; the last good release serves
     └── WaitTimeoutError         9          wait longer, or look at the logs
 
-An error has a kebab-case ``code`` that scripts can compare, a message that says what and where, the values that would have
-been right (``known``), and a ``hint``: the next thing to type. A traceback shows them as notes. ``mlem.cli`` alone turns errors into
-text and exit codes. Every error may be pickled: it comes out of a pool of processes with its fields.
+An error has a kebab-case ``code`` that scripts can compare, a message that says what and where, the values that would
+have been right (``known``), and a ``hint``: the next thing to type. A traceback shows them as notes. ``mlem.cli`` alone
+turns errors into text and exit codes. Every error may be pickled: it comes out of a pool of processes with its fields.
 """
 
 from __future__ import annotations

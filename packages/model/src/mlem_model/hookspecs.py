@@ -1,4 +1,7 @@
-"""The hook for model types, and the marks of all hooks. A plugin is a module with some of these functions, named in the group ``mlem``."""
+"""The hook for model types, and the marks of all hooks.
+
+A plugin is a module with some of these functions, named in the group ``mlem``.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,8 @@ if TYPE_CHECKING:
 
 hookspec = pluggy.HookspecMarker("mlem")
 hookimpl = pluggy.HookimplMarker("mlem")
-"""Marks a function of a plugin as an implementation of the hook of its name: ``mlem_envs``, ``mlem_deployments`` and so on."""
+"""Marks a function of a plugin as an implementation of the hook of its name: ``mlem_envs``, ``mlem_deployments`` and so
+on."""
 
 API_VERSION = 1
 """The version of the hooks; a plugin may state the one it was written for as ``api_version``."""
@@ -20,4 +24,7 @@ API_VERSION = 1
 
 @hookspec
 def mlem_model_types() -> Sequence[type[ModelType]]:  # type: ignore[empty-body]  # pluggy never calls a specification
-    """Return model type classes, asked in order whether a Python object is theirs; called when a model is saved or loaded."""
+    """Return model type classes, asked in order whether a Python object is theirs.
+
+    Called when a model is saved or loaded.
+    """

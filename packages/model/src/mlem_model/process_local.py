@@ -23,8 +23,8 @@ if hasattr(os, "register_at_fork"):
 def this_process() -> tuple[int, object]:
     """Return what tells this process from all that it was forked from, also where a number is used again.
 
-    A number alone does not: it comes back when a process has ended, and in a new namespace. Nor does the mark alone, which programs
-    that fork without Python's knowledge keep.
+    A number alone does not: it comes back when a process has ended, and in a new namespace. Nor does the mark alone,
+    which programs that fork without Python's knowledge keep.
     """
     return os.getpid(), _mark
 
@@ -32,9 +32,9 @@ def this_process() -> tuple[int, object]:
 class ProcessLocal(Generic[ValueT]):
     """A value that is made when this process first asks for it: connections, for example.
 
-    Two processes that share a connection read one another's answers. After a fork the child makes its own; what its parent made is
-    neither used nor closed there, since closing may take a lock that was held when the process was forked. A copy, and what a pickle
-    brings back, begin without a value.
+    Two processes that share a connection read one another's answers. After a fork the child makes its own; what its
+    parent made is neither used nor closed there, since closing may take a lock that was held when the process was
+    forked. A copy, and what a pickle brings back, begin without a value.
 
     Args:
         make: Makes the value; to be pickled, it is a function of a module.

@@ -33,17 +33,23 @@ class DockerContainer(ImageOptions, Deployment):
     type: ClassVar[str] = "docker_container"
     env_type: ClassVar[str] = "docker"
 
-    container_name: str | None = Field(default=None, pattern=_NAME, description="name of the container (default: the deployment's name)")
-    image_name: str | None = Field(default=None, description="name of the images, without tag (default: mlem-<the deployment's name>)")
+    container_name: str | None = Field(
+        default=None, pattern=_NAME, description="name of the container (default: the deployment's name)"
+    )
+    image_name: str | None = Field(
+        default=None, description="name of the images, without tag (default: mlem-<the deployment's name>)"
+    )
     image_tag: str | None = Field(
-        default=None, description="one more tag that moves to the newest image (default: none; every image has a tag of its content)"
+        default=None,
+        description="one more tag that moves to the newest image (default: none; every image has a tag of its content)",
     )
     port: Annotated[int, Field(ge=1, le=65535)] | None = Field(
         default=None,
         description="port on the Engine's machine (default: any free one; a replacement gets another, so that there is no gap)",
     )
     bind_address: str = Field(
-        default="127.0.0.1", description="address on the Engine's machine that the port is published on; 0.0.0.0 lets other machines in"
+        default="127.0.0.1",
+        description="address on the Engine's machine that the port is published on; 0.0.0.0 lets other machines in",
     )
     container_port: Annotated[int, Field(ge=1024, le=65535)] = Field(
         default=8080, description="port in the container, which the server learns from $PORT"
@@ -60,7 +66,9 @@ class DockerContainer(ImageOptions, Deployment):
     memory_mib: Annotated[int, Field(ge=6), Unit("MiB")] | None = Field(
         default=None, description="memory limit, without swap (default: none)"
     )
-    cpus: Annotated[float, Field(gt=0), Unit("CPUs")] | None = Field(default=None, description="CPU limit, for example 1.5 (default: none)")
+    cpus: Annotated[float, Field(gt=0), Unit("CPUs")] | None = Field(
+        default=None, description="CPU limit, for example 1.5 (default: none)"
+    )
     restart_policy: Literal["no", "on-failure", "always", "unless-stopped"] = Field(
         default="unless-stopped", description="when the Engine restarts the container by itself"
     )
@@ -71,13 +79,17 @@ class DockerContainer(ImageOptions, Deployment):
         "for a command that runs in a container beside those of the Engine: host.docker.internal",
     )
     log_max_mib: Annotated[int, Field(ge=1), Unit("MiB")] | None = Field(
-        default=30, description="what the Engine keeps of the container's log, the newest, in three files; null keeps all"
+        default=30,
+        description="what the Engine keeps of the container's log, the newest, in three files; null keeps all",
     )
     network: str | None = Field(default=None, description="network to join (default: the Engine's bridge)")
-    volumes: list[str] = Field(default=[], description="volumes and folders to mount, as SOURCE:TARGET or SOURCE:TARGET:ro")
+    volumes: list[str] = Field(
+        default=[], description="volumes and folders to mount, as SOURCE:TARGET or SOURCE:TARGET:ro"
+    )
     read_only: bool = Field(default=False, description="mount the container's root read-only, with a /tmp in memory")
     run_arguments: dict[str, Any] = Field(
-        default={}, description="further arguments of containers.create in the docker SDK for Python, for example shm_size 1g"
+        default={},
+        description="further arguments of containers.create in the docker SDK for Python, for example shm_size 1g",
     )
     stop_timeout_s: Annotated[float, Field(ge=1, le=3600), Unit("s")] = Field(
         default=30.0, description="how long the server may take to finish what is in flight before it is killed"
@@ -141,11 +153,16 @@ class DockerContainer(ImageOptions, Deployment):
         return engine_of_record(ctx, record).place()
 
     def is_same_place(self, ctx: DockerContext, recorded: Place, here: Place) -> bool:
-        """See `Deployment.is_same_place`; an Engine's machine may get another name, and a copy of it has the same ID under another one."""
+        """See `Deployment.is_same_place`.
+
+        An Engine's machine may get another name, and a copy of it has the same ID under another one.
+        """
         if recorded.id.rpartition(" ")[0] != here.id.rpartition(" ")[0]:
             return False
         record = ctx.record_of(ContainerRecord)
-        return recorded.id == here.id or (record is not None and engine_of_record(ctx, record).container(record.id) is not None)
+        return recorded.id == here.id or (
+            record is not None and engine_of_record(ctx, record).container(record.id) is not None
+        )
 
     def status(self, ctx: DockerContext, state: State) -> Status:
         """Inspect the container, then ask the server whether it is ready."""
@@ -193,7 +210,9 @@ class DockerContainer(ImageOptions, Deployment):
         if record is not None and record.adopted:
             raise served_by_04(ctx.name)
         if record is None or record.url is None:
-            raise NotFoundError(f'"{ctx.name}" has no container', code="not-deployed", hint=f"mlem deployment run --load {ctx.name}")
+            raise NotFoundError(
+                f'"{ctx.name}" has no container', code="not-deployed", hint=f"mlem deployment run --load {ctx.name}"
+            )
         return HttpClient(url=record.url, direct=not record.address_host)
 
     def logs(self, ctx: DockerContext, state: State, *, follow: bool, tail: int | None) -> Iterator[str]:

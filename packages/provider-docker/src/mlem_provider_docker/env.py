@@ -15,13 +15,17 @@ from mlem_provider_docker.api.address import EngineAddress
 class Registry(Value):
     """A registry that images are pushed to; docker's own configuration and credential helpers have the credentials."""
 
-    host: str = Field(description="registry and, where it has one, the path that comes before image names: registry.example.com/team")
+    host: str = Field(
+        description="registry and, where it has one, the path that comes before image names: registry.example.com/team"
+    )
 
     @field_validator("host")
     @classmethod
     def _without_scheme(cls, host: str) -> str:
         if "://" in host or not host.strip("/"):
-            raise ValueError(f'expected a registry without scheme, as in an image\'s name: registry.example.com; got "{host}"')
+            raise ValueError(
+                f'expected a registry without scheme, as in an image\'s name: registry.example.com; got "{host}"'
+            )
         return host.strip("/")
 
 

@@ -47,10 +47,14 @@ def translate_env(data: Mapping[str, Any], source: str, prefix: str = "") -> Tra
             fields["registry"] = {"host": f"{registry['account']}.dkr.ecr.{registry['region']}.amazonaws.com"}
         elif kind in ("remote", "docker_io"):
             host = registry.get("host") or ("docker.io" if kind == "docker_io" else None)
-            fields["registry"] = {**{key: value for key, value in registry.items() if key != "type"}, **({"host": host} if host else {})}
+            fields["registry"] = {
+                **{key: value for key, value in registry.items() if key != "type"},
+                **({"host": host} if host else {}),
+            }
         else:
             raise reader.fail(
-                "registry.type", f'a registry of type "{kind}" has no counterpart here: give its host, as in an image\'s name'
+                "registry.type",
+                f'a registry of type "{kind}" has no counterpart here: give its host, as in an image\'s name',
             )
     return Translation(fields)
 
@@ -83,7 +87,11 @@ def _server(server: Any) -> Iterator[Lost]:
         return
     kind = word_of(server)
     if kind != "fastapi":
-        yield Lost("server", f"{kind!r} has no counterpart: there is one server, which speaks HTTP with JSON", "see docs/how-to/serve.md")
+        yield Lost(
+            "server",
+            f"{kind!r} has no counterpart: there is one server, which speaks HTTP with JSON",
+            "see docs/how-to/serve.md",
+        )
     elif isinstance(server, Mapping):
         yield from (Lost(f"server.{key}") for key in server if key not in ("type", "host", "port"))
 
@@ -107,7 +115,9 @@ def _image(reader: FieldReader, fields: dict[str, Any], image: Any) -> Iterator[
 def _ports(reader: FieldReader, fields: dict[str, Any], ports: Any) -> None:
     """Read ``80``, ``8080:80`` or ``ip:8080:80``."""
     if not isinstance(ports, list) or len(ports) > 1:
-        raise reader.fail("ports", "a deployment publishes one port here: set port, and bind_address where it is not 127.0.0.1")
+        raise reader.fail(
+            "ports", "a deployment publishes one port here: set port, and bind_address where it is not 127.0.0.1"
+        )
     for entry in ports:
         address, _, rest = str(entry).rpartition(":")
         if not rest.isdigit():

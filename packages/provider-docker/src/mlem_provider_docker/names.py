@@ -1,4 +1,7 @@
-"""Names of images and containers: the same declaration and model always get the same ones, so that a killed run's are found again."""
+"""Names of images and containers.
+
+The same declaration and model always get the same ones, so that a killed run's are found again.
+"""
 
 from __future__ import annotations
 

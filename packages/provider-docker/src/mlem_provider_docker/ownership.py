@@ -1,7 +1,7 @@
 """Whose a container or an image is: a label says it, and something that no copy inherits proves it.
 
-Containers inherit the labels of their image, and images those of the container that they are committed from, or of the image that they
-are built on. So a label alone says no more than where something comes from.
+Containers inherit the labels of their image, and images those of the container that they are committed from, or of the
+image that they are built on. So a label alone says no more than where something comes from.
 """
 
 from __future__ import annotations

@@ -11,7 +11,14 @@ from pydantic import Field, field_validator
 from mlem import Context, Deployment, NotFoundError, Phase, Status, Step
 from mlem.provider import Adopted, Translation, check_variable_names, served_by_04
 from mlem_provider_docker import ImageOptions
-from mlem_provider_heroku.api.limits import APP_NAME, CONFIG_VAR_NAME, DYNO_MEMORY_MIB, LOG_LINES, MOST_DYNOS, REQUEST_TIMEOUT_S
+from mlem_provider_heroku.api.limits import (
+    APP_NAME,
+    CONFIG_VAR_NAME,
+    DYNO_MEMORY_MIB,
+    LOG_LINES,
+    MOST_DYNOS,
+    REQUEST_TIMEOUT_S,
+)
 from mlem_provider_heroku.names import LINEAGE_VAR
 from mlem_provider_heroku.records import AppRecord, ReleaseRecord
 from mlem_provider_heroku.steps.app import AppStep
@@ -35,10 +42,14 @@ class HerokuApp(ImageOptions, Deployment):
     env_type: ClassVar[str] = "heroku"
 
     app_name: str | None = Field(
-        default=None, pattern=APP_NAME, description="name of the app, which no other app of Heroku has (default: the deployment's name)"
+        default=None,
+        pattern=APP_NAME,
+        description="name of the app, which no other app of Heroku has (default: the deployment's name)",
     )
     region: str = Field(default="us", pattern=r"^[a-z][a-z0-9-]*$", description="region of the app: us or eu")
-    dyno_size: str = Field(default="basic", description=f"size of the dynos: {', '.join(list(DYNO_MEMORY_MIB)[:9])}, ...")
+    dyno_size: str = Field(
+        default="basic", description=f"size of the dynos: {', '.join(list(DYNO_MEMORY_MIB)[:9])}, ..."
+    )
     quantity: Annotated[int, Field(ge=1, le=MOST_DYNOS)] = Field(
         default=1, description="number of web dynos; Heroku's documentation allows one of the sizes eco and basic"
     )
@@ -47,7 +58,8 @@ class HerokuApp(ImageOptions, Deployment):
         description="config vars of the app; for secrets see pass_environment; tokens come from this command's MLEM_SERVER_TOKENS",
     )
     pass_environment: list[str] = Field(
-        default=[], description="names of variables that become config vars with their values here; the values reach no file of mlem"
+        default=[],
+        description="names of variables that become config vars with their values here; the values reach no file of mlem",
     )
     platform: str | None = Field(default="linux/amd64", description="platform of the image; Heroku runs linux/amd64")
 
@@ -89,7 +101,13 @@ class HerokuApp(ImageOptions, Deployment):
     def steps(self, ctx: HerokuContext) -> Sequence[Step[HerokuApp, HerokuEnv, Any]]:
         """Return the app, its config vars, the image, the release, the dynos."""
         snapshot = Snapshot(ctx)
-        return [AppStep(snapshot), ConfigVarsStep(snapshot), ImageStep(snapshot), ReleaseStep(snapshot), ScaleStep(snapshot)]
+        return [
+            AppStep(snapshot),
+            ConfigVarsStep(snapshot),
+            ImageStep(snapshot),
+            ReleaseStep(snapshot),
+            ScaleStep(snapshot),
+        ]
 
     def status(self, ctx: HerokuContext, state: State) -> Status:
         """Ask Heroku for the dynos, then the server whether it is ready."""
@@ -109,7 +127,8 @@ class HerokuApp(ImageOptions, Deployment):
         if template is not None:
             return template.replace("{app_name}", app.app_name)
         url = app.web_url
-        # Heroku serves both; the API of older apps says http. Source: Dev Center, "Automated Certificate Management" (read 2026-11)
+        # Heroku serves both; the API of older apps says http. Source: Dev Center, "Automated Certificate Management"
+        # (read 2026-11)
         return re.sub(r"^http://", "https://", url).rstrip("/") if url else None
 
     def client(self, ctx: HerokuContext, state: State) -> Client:
@@ -121,7 +140,9 @@ class HerokuApp(ImageOptions, Deployment):
             raise served_by_04(ctx.name)
         url = self.address(ctx, state)
         if url is None:
-            raise NotFoundError(f'"{ctx.name}" has no app', code="not-deployed", hint=f"mlem deployment run --load {ctx.name}")
+            raise NotFoundError(
+                f'"{ctx.name}" has no app', code="not-deployed", hint=f"mlem deployment run --load {ctx.name}"
+            )
         return HttpClient(url=url, timeout_s=REQUEST_TIMEOUT_S + 5)
 
     def logs(self, ctx: HerokuContext, state: State, *, follow: bool, tail: int | None) -> Iterator[str]:

@@ -15,13 +15,18 @@ from mlem_provider_heroku.api.limits import API_URL, REGISTRY
 
 
 class HerokuEnv(Env):
-    """Heroku, with the team that apps belong to. The API key is no field: HEROKU_API_KEY, else ~/.netrc as `heroku login` writes it."""
+    """Heroku, with the team that apps belong to.
+
+    The API key is no field: HEROKU_API_KEY, else ~/.netrc as `heroku login` writes it.
+    """
 
     type: ClassVar[str] = "heroku"
     deployment_type: ClassVar[str] = "heroku"
     secret_variables: ClassVar[tuple[str, ...]] = ("HEROKU_API_KEY",)
 
-    team: str | None = Field(default=None, min_length=1, description="team that owns the apps (default: your personal apps)")
+    team: str | None = Field(
+        default=None, min_length=1, description="team that owns the apps (default: your personal apps)"
+    )
     engine: EngineAddress = Field(default=EngineAddress(), description="the Docker Engine that builds the images")
     registry: str = Field(default=REGISTRY, description="registry that Heroku takes images from")
     api_url: str = Field(default=API_URL, description="address of Heroku's Platform API")
@@ -40,7 +45,9 @@ class HerokuEnv(Env):
         local = parts.hostname in ("127.0.0.1", "::1", "localhost")
         if parts.username or not parts.hostname or not (parts.scheme == "https" or (parts.scheme == "http" and local)):
             # over plain HTTP anybody on the way could read the key
-            raise ValueError('expected an https:// URL without credentials (http:// on this machine only), like "https://api.heroku.com"')
+            raise ValueError(
+                'expected an https:// URL without credentials (http:// on this machine only), like "https://api.heroku.com"'
+            )
         return url.rstrip("/")
 
     @field_validator("app_address")

@@ -50,4 +50,6 @@ def _with_team(reader: FieldReader, env: Any, team: Any) -> Any:
     """Move the team to where it belongs; an app of another team would be another app."""
     if env is None or (isinstance(env, Mapping) and "path" not in env):
         return {**(env or {}), "team": team}
-    raise reader.fail("team", f"the team belongs to the env: write team: {team} into the file of the env, and take it out here")
+    raise reader.fail(
+        "team", f"the team belongs to the env: write team: {team} into the file of the env, and take it out here"
+    )

@@ -25,7 +25,8 @@ def app_name(ctx: HerokuContext) -> str:
     name = declared or re.sub(r"[^a-z0-9]+", "-", ctx.name.lower()).strip("-")
     if not re.fullmatch(APP_NAME, name):
         raise DeclarationError(
-            f'the deployment\'s name makes no name of an app: "{name}" does not match {APP_NAME}', hint="choose one: --app_name NAME"
+            f'the deployment\'s name makes no name of an app: "{name}" does not match {APP_NAME}',
+            hint="choose one: --app_name NAME",
         )
     return name
 

@@ -1,4 +1,7 @@
-"""What a deployment is doing: the states of its dynos, then the server's own word; with as few calls of the API as will do."""
+"""What a deployment is doing: the states of its dynos, then the server's own word.
+
+With as few calls of the API as will do.
+"""
 
 from __future__ import annotations
 
@@ -45,8 +48,8 @@ _watches: dict[tuple[str, str], Watch] = {}
 def status(heroku: Heroku, app: AppRecord, release: ReleaseRecord, url: str) -> Status:
     """Say what a release is doing.
 
-    The first look asks the API. While the dynos start, further ones ask the server alone, and the API again after a pause that
-    grows, or when the server has become ready.
+    The first look asks the API. While the dynos start, further ones ask the server alone, and the API again after a
+    pause that grows, or when the server has become ready.
 
     Args:
         heroku: The API.
@@ -97,7 +100,9 @@ def _of_dynos(heroku: Heroku, app: AppRecord, dynos: Sequence[Mapping[str, Any]]
     foreign = None
     if any(dyno["release"]["version"] > version for dyno in dynos):
         foreign = Foreign.of(heroku.releases_since(app.app_id, version), version)
-    note = f"release v{foreign.version} is not ours: {foreign.what}; on record is v{version}: {_HINT}" if foreign else ""
+    note = (
+        f"release v{foreign.version} is not ours: {foreign.what}; on record is v{version}: {_HINT}" if foreign else ""
+    )
     if foreign is not None and not (foreign.same_model and _is_marked(heroku, app)):
         return Status(Phase.UNKNOWN, note)
     for dyno in dynos:
@@ -130,7 +135,8 @@ def _why(heroku: Heroku, app: AppRecord) -> str:
         return ""
     code, status = last_code(lines), last_exit(lines)
     words = [explain(code)] if code else [f"exit status {status}"] if status else []
-    # the server's own words: the one that names an error where there is one, since a hint or a traceback's end may come after it
+    # the server's own words: the one that names an error where there is one, since a hint or a traceback's end may come
+    # after it
     said = [line.partition("]: ")[2] for line in lines if " app[web." in line]
     last = next((line for line in reversed(said) if "error" in line.lower()), said[-1] if said else "")
     return "".join(f": {word}" for word in words) + (f"; it said: {last}" if last else "")

@@ -23,7 +23,10 @@ _PROBE_TIMEOUT_S = 2.0
 
 
 class LocalProcess(Deployment):
-    """A detached server process on this machine; it survives the shell that started it, not a restart of the machine."""
+    """A detached server process on this machine.
+
+    It survives the shell that started it, not a restart of the machine.
+    """
 
     type: ClassVar[str] = "local_process"
     env_type: ClassVar[str] = "local"
@@ -88,7 +91,9 @@ class LocalProcess(Deployment):
 
         url = self.address(ctx, state)
         if url is None:
-            raise NotFoundError(f'"{ctx.name}" has no process', code="not-deployed", hint=f"mlem deployment run --load {ctx.name}")
+            raise NotFoundError(
+                f'"{ctx.name}" has no process', code="not-deployed", hint=f"mlem deployment run --load {ctx.name}"
+            )
         return HttpClient(url=url)
 
     def logs(self, ctx: LocalContext, state: State, *, follow: bool, tail: int | None) -> Iterator[str]:

@@ -37,7 +37,9 @@ class LogWriter:
 
     def write(self, data: bytes) -> None:
         """Write what a server says; a full disk loses lines, not the server."""
-        room = self._max_bytes + (0 if self._between_lines else _SPARE_BYTES)  # a line is not cut in two, unless it has no end
+        room = self._max_bytes + (
+            0 if self._between_lines else _SPARE_BYTES
+        )  # a line is not cut in two, unless it has no end
         if self._size_bytes and self._size_bytes + len(data) > room:
             self._put_aside()
         self._size_bytes += len(data)
@@ -79,7 +81,10 @@ def _path_of_output() -> Path | None:
 
 
 def names_of(path: Path, files: int = FILES) -> list[Path]:
-    """Return the names that a log's files have, the oldest first: ``server.log.2``, ``server.log.1``, ``server.log``."""
+    """Return the names that a log's files have, the oldest first.
+
+    ``server.log.2``, ``server.log.1``, ``server.log``.
+    """
     return [*(path.with_name(f"{path.name}.{number}") for number in range(files - 1, 0, -1)), path]
 
 
@@ -89,8 +94,8 @@ def read(path: Path, *, tail: int | None, follow: Callable[[], bool] | None) -> 
     Args:
         path: The file that is written.
         tail: How many of the last lines; None for all.
-        follow: Says whether somebody still writes: until then the lines that come are yielded too, also when the file is put aside
-            meanwhile. None to end with what is there.
+        follow: Says whether somebody still writes: until then the lines that come are yielded too, also when the file
+            is put aside meanwhile. None to end with what is there.
     """
     with contextlib.ExitStack() as stack:
         opened = [stack.enter_context(file) for name in names_of(path) if (file := _open(name)) is not None]
@@ -123,7 +128,10 @@ def read(path: Path, *, tail: int | None, follow: Callable[[], bool] | None) -> 
 
 
 def _next(path: Path, current: BinaryIO) -> BinaryIO | None:
-    """Return the file after the one that is read, where that is put aside and read to its end; None where there is none yet."""
+    """Return the file after the one that is read, where that is put aside and read to its end.
+
+    None where there is none yet.
+    """
     names = names_of(path)
     at = os.fstat(current.fileno())
     places = [number for number, name in enumerate(names) if _is(name, at)]

@@ -10,7 +10,8 @@ from mlem.provider import host_identity
 _MACHINE_ID = Path("/etc/machine-id")
 """Source: machine-id(5): set once, when the system is installed; images of containers often have none."""
 _FIRST_NAMESPACE = "pid:[4026531836]"
-"""The process namespace that a machine starts with. Source: Linux, include/uapi/linux/nsfs.h, PID_NS_INIT_INO (read 2026-11)."""
+"""The process namespace that a machine starts with. Source: Linux, include/uapi/linux/nsfs.h, PID_NS_INIT_INO (read
+2026-11)."""
 
 
 def here() -> Place:
@@ -21,11 +22,17 @@ def here() -> Place:
     except OSError:
         machine = ""
     inside = f", process namespace {namespace}" if namespace not in ("", _FIRST_NAMESPACE) else ""
-    return Place(id="/".join([name, boot, namespace, machine]), words=f"the machine {name}{f' ({machine[:8]})' if machine else ''}{inside}")
+    return Place(
+        id="/".join([name, boot, namespace, machine]),
+        words=f"the machine {name}{f' ({machine[:8]})' if machine else ''}{inside}",
+    )
 
 
 def is_same(one: Place, other: Place) -> bool:
-    """Say whether two places are one machine, or one container: it may have got another name, or have been started again meanwhile."""
+    """Say whether two places are one machine, or one container.
+
+    It may have got another name, or have been started again meanwhile.
+    """
     name, boot, namespace, machine = _parts(one.id, 4)
     name_, boot_, namespace_, machine_ = _parts(other.id, 4)
     if (namespace, machine) != (namespace_, machine_):

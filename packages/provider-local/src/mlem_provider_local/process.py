@@ -19,7 +19,8 @@ from mlem_provider_local.records import ProcessRecord
 
 FOLDER_FD = 5  # as the supervisor has it
 _SAME_START_S = 2.0
-"""Two readings of a process's start may differ by this much: the kernel counts from a boot time that follows the clock."""
+"""Two readings of a process's start may differ by this much: the kernel counts from a boot time that follows the
+clock."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,8 @@ class Server:
 
     Attributes:
         pid: Its process id.
-        started: Its start, seconds since the epoch: together with the pid it names one process, also when pids are reused.
+        started: Its start, seconds since the epoch: together with the pid it names one process, also when pids are
+            reused.
         label: Its ownership mark.
         restart: When its supervisor starts it again.
         orphan: Whether its supervisor was killed: it stops by itself, and nothing is to be made of it.
@@ -71,7 +73,11 @@ class Server:
 
 def find(lineage: str) -> list[Server]:
     """Return the running servers of a deployment, whoever started them."""
-    return [server for process in psutil.process_iter() if (server := _server(process)) is not None and server.label.lineage == lineage]
+    return [
+        server
+        for process in psutil.process_iter()
+        if (server := _server(process)) is not None and server.label.lineage == lineage
+    ]
 
 
 def lookup(pid: int, started: float) -> Server | None:
@@ -178,7 +184,12 @@ def variables_of(server: Server) -> Mapping[str, str] | None:
 
 
 def start(
-    model: Path, listener: socket.socket, label: Label, log: Path, variables: Mapping[str, str] | None = None, restart: str = "no"
+    model: Path,
+    listener: socket.socket,
+    label: Label,
+    log: Path,
+    variables: Mapping[str, str] | None = None,
+    restart: str = "no",
 ) -> Server:
     """Start a server and its supervisor, detached from this process and its terminal.
 
@@ -197,7 +208,19 @@ def start(
         PlatformError: The process can't be started.
     """
     # -P: a file random.py in the folder that the command runs in is no module of the server's
-    server = [sys.executable, "-P", "-m", "mlem_server", str(model), "--fd", "3", "--life-fd", "4", "--deployment", str(label)]
+    server = [
+        sys.executable,
+        "-P",
+        "-m",
+        "mlem_server",
+        str(model),
+        "--fd",
+        "3",
+        "--life-fd",
+        "4",
+        "--deployment",
+        str(label),
+    ]
     arguments = [sys.executable, "-P", "-m", "mlem_provider_local.supervisor", "--restart", restart, "--", *server]
     try:
         log.parent.mkdir(parents=True, exist_ok=True)
@@ -232,7 +255,10 @@ def stop(servers: Sequence[Server], timeout_s: float) -> None:
             process.terminate()
     _, alive = psutil.wait_procs(processes, timeout=timeout_s)
     # a session is a deployment's: what is left of it is its server, or what the model has started
-    left = [*alive, *(process for process in psutil.process_iter() if process not in alive and _session(process) in sessions)]
+    left = [
+        *alive,
+        *(process for process in psutil.process_iter() if process not in alive and _session(process) in sessions),
+    ]
     for process in left:
         with contextlib.suppress(psutil.NoSuchProcess):
             process.kill()

@@ -52,7 +52,8 @@ class ModelStep(Step["LocalProcess", "LocalEnv", ModelRecord]):
         if not target.is_dir():
             if ctx.model is None or ctx.model_location is None:
                 raise NotFoundError(
-                    f"the copy of model {wanted.model_hash} is gone from {target}", hint="deploy it again from the saved model"
+                    f"the copy of model {wanted.model_hash} is gone from {target}",
+                    hint="deploy it again from the saved model",
                 )
             from mlem.provider import copy_model
 
@@ -148,7 +149,13 @@ class ProcessStep(Step["LocalProcess", "LocalEnv", ProcessRecord]):
             process.listen(wanted.host, port).close()
 
     def _serve(
-        self, ctx: LocalContext, wanted: ProcessRecord, recorded: ProcessRecord | None, ours: Sequence[process.Server], *, adopt: bool
+        self,
+        ctx: LocalContext,
+        wanted: ProcessRecord,
+        recorded: ProcessRecord | None,
+        ours: Sequence[process.Server],
+        *,
+        adopt: bool,
     ) -> ProcessRecord:
         from mlem_provider_local import environment, process
         from mlem_provider_local.log_file import LOG_FILE
@@ -185,7 +192,11 @@ class ProcessStep(Step["LocalProcess", "LocalEnv", ProcessRecord]):
             listener.close()
 
     def _listen(
-        self, wanted: ProcessRecord, recorded: ProcessRecord | None, ours: Sequence[process.Server], stop_timeout_s: float
+        self,
+        wanted: ProcessRecord,
+        recorded: ProcessRecord | None,
+        ours: Sequence[process.Server],
+        stop_timeout_s: float,
     ) -> socket.socket:
         """Take the port: the requested one, else the one used before so that the address stays, else any."""
         from mlem_provider_local import process

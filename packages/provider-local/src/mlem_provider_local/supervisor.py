@@ -1,8 +1,9 @@
 """The supervisor of a local deployment: it starts the server, writes its log, and keeps its exit code on record.
 
-Usage: ``python -m mlem_provider_local.supervisor --restart WORD -- COMMAND...``, with the log as standard output and the listening
-socket as descriptor 3. The command gets the end of a pipe as descriptor 4, which closes when the supervisor is gone, and the
-deployment's folder as descriptor 5: that is how a server whose supervisor was killed is known to be the deployment's.
+Usage: ``python -m mlem_provider_local.supervisor --restart WORD -- COMMAND...``, with the log as standard output and
+the listening socket as descriptor 3. The command gets the end of a pipe as descriptor 4, which closes when the
+supervisor is gone, and the deployment's folder as descriptor 5: that is how a server whose supervisor was killed is
+known to be the deployment's.
 """
 
 from __future__ import annotations
@@ -41,8 +42,8 @@ class Supervisor:
 
     Args:
         command: What to start.
-        restart: ``no``, ``on-failure`` or ``always``, as Docker has them. What says by its exit code that another start would not help is
-            not started again.
+        restart: ``no``, ``on-failure`` or ``always``, as Docker has them. What says by its exit code that another start
+            would not help is not started again.
         writer: The log.
     """
 
@@ -111,9 +112,19 @@ class Supervisor:
         )
         self._backoff.ended(time.monotonic() - self._started)
         pause_s = self._backoff.pause_s
-        self._note(ExitRecord(os.getpid(), code, datetime.now(UTC).isoformat(timespec="seconds"), self._ends, pause_s if again else None))
+        self._note(
+            ExitRecord(
+                os.getpid(),
+                code,
+                datetime.now(UTC).isoformat(timespec="seconds"),
+                self._ends,
+                pause_s if again else None,
+            )
+        )
         if again:
-            log.warning("the server %s; another is started %s", describe_exit(code), f"in {pause_s:g} s" if pause_s else "now")
+            log.warning(
+                "the server %s; another is started %s", describe_exit(code), f"in {pause_s:g} s" if pause_s else "now"
+            )
         elif not self._stopping:
             log.error("the server %s", describe_exit(code))
         return not again

@@ -26,17 +26,25 @@ class SagemakerClient(Client):
     type: ClassVar[str] = "sagemaker"
 
     endpoint_name: str = Field(description="name of the endpoint")
-    region: str | None = Field(default=None, description="AWS region (default: AWS_REGION, AWS_DEFAULT_REGION, or the profile's)")
-    profile: str | None = Field(default=None, description="profile of ~/.aws/config (default: AWS_PROFILE, or the chain without one)")
+    region: str | None = Field(
+        default=None, description="AWS region (default: AWS_REGION, AWS_DEFAULT_REGION, or the profile's)"
+    )
+    profile: str | None = Field(
+        default=None, description="profile of ~/.aws/config (default: AWS_PROFILE, or the chain without one)"
+    )
 
     wire_format: Literal["json", "npy", "parquet"] = Field(
-        default="json", description="how the only argument of a method is sent, where its type has it: npy for arrays, parquet for frames"
+        default="json",
+        description="how the only argument of a method is sent, where its type has it: npy for arrays, parquet for frames",
     )
 
     _expected: str | None = PrivateAttr(default=None)
 
     def expect(self, interface: Interface) -> None:
-        """Take an interface that is known already, and accept answers of its model only: the gate must not hear another one."""
+        """Take an interface that is known already, and accept answers of its model only.
+
+        The gate must not hear another one.
+        """
         self._interface = interface
         self._expected = interface.digest
 
@@ -66,7 +74,10 @@ class SagemakerClient(Client):
         return answers
 
     def call(self, method: str, /, *args: Any, **kwargs: Any) -> Any:
-        """Call a method; see `Client.call`. An array or a frame goes as it is where ``wire_format`` says so and its type allows it."""
+        """Call a method; see `Client.call`.
+
+        An array or a frame goes as it is where ``wire_format`` says so and its type allows it.
+        """
         if self.wire_format == "json" or method not in self.interface.methods:
             return super().call(method, *args, **kwargs)
         described = self.interface.methods[method]
@@ -80,7 +91,9 @@ class SagemakerClient(Client):
         except UserError:
             return super().call(method, *args, **kwargs)
         media_type = _MEDIA_TYPES[self.wire_format]
-        answer, said = self._account.invoke(self.endpoint_name, body, f"method={method}", media_type, f"{media_type}, {_JSON}")
+        answer, said = self._account.invoke(
+            self.endpoint_name, body, f"method={method}", media_type, f"{media_type}, {_JSON}"
+        )
         if answer.status == 200 and answer.content_type == media_type:
             self._expect(said)
             return parse_data(answer.body, self.wire_format, "answer", described.returns)
@@ -111,7 +124,8 @@ class SagemakerClient(Client):
     def _expect(self, said: str) -> None:
         if self._expected is not None and said.startswith(_MODEL) and said.removeprefix(_MODEL) != self._expected:
             raise PlatformError(
-                f"{self._where} answers for model {said.removeprefix(_MODEL)}, not for {self._expected}", code="other-model"
+                f"{self._where} answers for model {said.removeprefix(_MODEL)}, not for {self._expected}",
+                code="other-model",
             )
 
 

@@ -33,20 +33,27 @@ class SagemakerDeployment(ImageOptions, Deployment):
     env_type: ClassVar[str] = "sagemaker"
 
     endpoint_name: str | None = Field(
-        default=None, pattern=r"^[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}$", description="name of the endpoint (default: the deployment's name)"
+        default=None,
+        pattern=r"^[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}$",
+        description="name of the endpoint (default: the deployment's name)",
     )
     instance_type: str | None = Field(
         default=None,
         pattern=r"^ml\.[a-z0-9-]+\.[a-z0-9]+$",
         description=f"type of the instances (default: {_DEFAULT_INSTANCE_TYPE}, or none if serverless)",
     )
-    instance_count: Annotated[int, Field(ge=1)] = Field(default=1, description="number of instances; the first number where they scale")
+    instance_count: Annotated[int, Field(ge=1)] = Field(
+        default=1, description="number of instances; the first number where they scale"
+    )
     serverless: Serverless | None = Field(default=None, description="serve without instances")
     autoscaling: Autoscaling | None = Field(default=None, description="let the number of instances follow the calls")
     data_capture: DataCapture | None = Field(default=None, description="record calls on S3")
-    update_policy: UpdatePolicy | None = Field(default=None, description="how an update replaces the instances (default: all at once)")
+    update_policy: UpdatePolicy | None = Field(
+        default=None, description="how an update replaces the instances (default: all at once)"
+    )
     environment: dict[str, str] = Field(
-        default={}, description="variables of the container, which SageMaker shows to who may describe the model: no place for secrets"
+        default={},
+        description="variables of the container, which SageMaker shows to who may describe the model: no place for secrets",
     )
     volume_gib: Annotated[int, Field(ge=1, le=512), Unit("GiB")] | None = Field(
         default=None, description="size of the volume of each instance (default: SageMaker's)"
@@ -62,7 +69,8 @@ class SagemakerDeployment(ImageOptions, Deployment):
         default=1800.0, description="how long a new release may take until it answers the sample row rightly"
     )
     poll_s: Annotated[float, Field(gt=0, le=60), Unit("s")] = Field(
-        default=30.0, description="first pause between looks at the endpoint while it is made; doubled each time, up to 90 s"
+        default=30.0,
+        description="first pause between looks at the endpoint while it is made; doubled each time, up to 90 s",
     )
 
     @classmethod
@@ -87,8 +95,9 @@ class SagemakerDeployment(ImageOptions, Deployment):
     @field_validator("environment")
     @classmethod
     def _check_variables(cls, environment: dict[str, str]) -> dict[str, str]:
-        # Source: API reference, SageMaker runtime, "InvokeEndpoint": calls are signed, and no header reaches the container but a few of
-        # SageMaker's own; https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_runtime_InvokeEndpoint.html (read 2026-11)
+        # Source: API reference, SageMaker runtime, "InvokeEndpoint": calls are signed, and no header reaches the
+        # container but a few of SageMaker's own;
+        # https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_runtime_InvokeEndpoint.html (read 2026-11)
         given = next((name for name in _OF_SERVERS if name in environment), None)
         if given is not None:
             raise VariableError(
@@ -101,7 +110,9 @@ class SagemakerDeployment(ImageOptions, Deployment):
     def _check(self) -> Self:
         if self.serverless is not None:
             given = [
-                name for name in ("instance_type", "autoscaling", "data_capture", "update_policy", "volume_gib") if getattr(self, name)
+                name
+                for name in ("instance_type", "autoscaling", "data_capture", "update_policy", "volume_gib")
+                if getattr(self, name)
             ]
             if given:  # Source: developer guide, "Serverless Inference", "Feature exclusions" (read 2026-11)
                 raise ValueError(f"a serverless endpoint has no {given[0]}")
@@ -125,7 +136,9 @@ class SagemakerDeployment(ImageOptions, Deployment):
 
     def place(self, ctx: SagemakerContext) -> Place | None:
         """Return the AWS account that the credentials are of, in the region on record, else the env's."""
-        account = account_of(ctx, ctx.record_of(RepositoryRecord) or ctx.record_of(ModelRecord) or ctx.record_of(EndpointRecord))
+        account = account_of(
+            ctx, ctx.record_of(RepositoryRecord) or ctx.record_of(ModelRecord) or ctx.record_of(EndpointRecord)
+        )
         number = account.identity["Account"]
         return Place(id=f"aws {number} {account.region}", words=f"the AWS account {number} in {account.region}")
 
@@ -145,7 +158,9 @@ class SagemakerDeployment(ImageOptions, Deployment):
         record = _endpoint(ctx, state)
         if record.adopted:
             raise served_by_04(ctx.name)
-        client = SagemakerClient(endpoint_name=record.endpoint, region=record.region, profile=ctx.env.profile, wire_format=self.wire_format)
+        client = SagemakerClient(
+            endpoint_name=record.endpoint, region=record.region, profile=ctx.env.profile, wire_format=self.wire_format
+        )
         if ctx.model is not None:
             from mlem import Interface
 
@@ -163,5 +178,7 @@ class SagemakerDeployment(ImageOptions, Deployment):
 def _endpoint(ctx: SagemakerContext, state: State) -> EndpointRecord:
     record = state.record_of(EndpointRecord)
     if record is None:
-        raise NotFoundError(f'"{ctx.name}" has no endpoint', code="not-deployed", hint=f"mlem deployment run --load {ctx.name}")
+        raise NotFoundError(
+            f'"{ctx.name}" has no endpoint', code="not-deployed", hint=f"mlem deployment run --load {ctx.name}"
+        )
     return record

@@ -13,7 +13,10 @@ from mlem_provider_docker import EngineAddress
 
 
 class Vpc(Value):
-    """The network that the containers of an endpoint may reach; without subnets the organisation's default, else none of yours."""
+    """The network that the containers of an endpoint may reach.
+
+    Without subnets the organisation's default, else none of yours.
+    """
 
     subnets: list[str] = Field(default=[], description="ids of subnets: subnet-0abc")
     security_groups: list[str] = Field(default=[], description="ids of security groups: sg-0abc")
@@ -29,7 +32,9 @@ class SagemakerEnv(Env):
     region: str | None = Field(
         default=None, description="AWS region: eu-west-1 (default: AWS_REGION, AWS_DEFAULT_REGION, or the profile's)"
     )
-    profile: str | None = Field(default=None, description="profile of ~/.aws/config (default: AWS_PROFILE, or the chain without one)")
+    profile: str | None = Field(
+        default=None, description="profile of ~/.aws/config (default: AWS_PROFILE, or the chain without one)"
+    )
     role: str | None = Field(
         default=None,
         description="role that the endpoint runs as, by name or ARN (default: the organisation's default of the SageMaker SDK's "

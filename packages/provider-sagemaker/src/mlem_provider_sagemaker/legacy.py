@@ -14,7 +14,10 @@ _ENV_LOST = {
 _DEPLOYMENT_LOST = {
     "accelerator_type": ("Elastic Inference is no more", "choose an instance_type with an accelerator"),
     "image_tag": ("every image has a tag of its content", ""),
-    "model_arch_location": ("the model is in the image, and nothing is kept on S3", "what MLEM 0.4 uploaded stays there"),
+    "model_arch_location": (
+        "the model is in the image, and nothing is kept on S3",
+        "what MLEM 0.4 uploaded stays there",
+    ),
     "model_name": ("a model's name follows from its content", ""),
 }
 
@@ -48,7 +51,11 @@ def translate_deployment(data: Mapping[str, Any], source: str, prefix: str = "")
     lost = []
     if method != "predict":
         lost.append(
-            Lost("method", f"an endpoint answers for every method; callers name {method!r} themselves", "see docs/how-to/sagemaker.md")
+            Lost(
+                "method",
+                f"an endpoint answers for every method; callers name {method!r} themselves",
+                "see docs/how-to/sagemaker.md",
+            )
         )
     if "initial_instance_count" in fields:
         fields.setdefault("instance_count", fields.pop("initial_instance_count"))

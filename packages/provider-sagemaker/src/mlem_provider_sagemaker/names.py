@@ -1,7 +1,8 @@
 """Names and tags: the same declaration and model always get the same names, so that a killed run's resources are found again.
 
-Source: SageMaker API reference, CreateEndpoint, EndpointName: up to 63 characters, ``[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}``; Tag: a
-key has up to 128, a value up to 256 of letters, digits, spaces and ``_ . : / = + - @`` (read 2026-11).
+Source: SageMaker API reference, CreateEndpoint, EndpointName: up to 63 characters,
+``[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}``; Tag: a key has up to 128, a value up to 256 of letters, digits, spaces and ``_ . :
+/ = + - @`` (read 2026-11).
 """
 
 from __future__ import annotations
@@ -46,7 +47,10 @@ def mark(lineage: str) -> str:
 
 
 def name_of(deployment: str, lineage: str, content: Mapping[str, Any]) -> str:
-    """Return the name of a model or an endpoint configuration: equal content, equal name; in lower case, as ARNs have it."""
+    """Return the name of a model or an endpoint configuration: equal content, equal name.
+
+    In lower case, as ARNs have it.
+    """
     digest = hashlib.sha256(json.dumps(content, sort_keys=True, default=str).encode()).hexdigest()
     return f"{slug(deployment, _STEM).lower()}-{mark(lineage)}-{digest[:_MARK]}"
 

@@ -1,6 +1,7 @@
 """What the steps want and leave: the repository, the model in SageMaker, the endpoint with its configuration, how it scales.
 
-The image has the record of `mlem_provider_docker.PushedImageStep`. A region of None is the default one of the credentials.
+The image has the record of `mlem_provider_docker.PushedImageStep`. A region of None is the default one of the
+credentials.
 """
 
 from __future__ import annotations

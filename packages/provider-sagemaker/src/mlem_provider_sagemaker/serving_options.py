@@ -20,8 +20,12 @@ VARIANT = "AllTraffic"
 class Serverless(Value):
     """Without instances: billed by use, with a cold start."""
 
-    memory_mib: Annotated[int, Field(ge=1024, le=6144, multiple_of=1024), Unit("MiB")] = Field(default=2048, description="memory")
-    max_concurrency: Annotated[int, Field(ge=1, le=200)] = Field(default=5, description="calls that are answered at once")
+    memory_mib: Annotated[int, Field(ge=1024, le=6144, multiple_of=1024), Unit("MiB")] = Field(
+        default=2048, description="memory"
+    )
+    max_concurrency: Annotated[int, Field(ge=1, le=200)] = Field(
+        default=5, description="calls that are answered at once"
+    )
     provisioned_concurrency: Annotated[int, Field(ge=1, le=200)] | None = Field(
         default=None, description="calls that are answered without a cold start (default: none)"
     )
@@ -47,7 +51,9 @@ class DataCapture(Value):
     """Requests and answers are recorded on S3."""
 
     s3_uri: str = Field(pattern=r"^s3://[^/]+", description="where to: s3://bucket/path")
-    sampling_percent: Annotated[int, Field(ge=1, le=100), Unit("%")] = Field(default=100, description="part of the calls")
+    sampling_percent: Annotated[int, Field(ge=1, le=100), Unit("%")] = Field(
+        default=100, description="part of the calls"
+    )
 
 
 class UpdatePolicy(Value):
@@ -68,7 +74,11 @@ class UpdatePolicy(Value):
     def request(self) -> dict[str, Any]:
         """Return SageMaker's ``DeploymentConfig``."""
         size = {"Type": "CAPACITY_PERCENT", "Value": self.size_percent}
-        alarms = {"AutoRollbackConfiguration": {"Alarms": [{"AlarmName": name} for name in self.alarms]}} if self.alarms else {}
+        alarms = (
+            {"AutoRollbackConfiguration": {"Alarms": [{"AlarmName": name} for name in self.alarms]}}
+            if self.alarms
+            else {}
+        )
         if self.kind == "rolling":
             return {"RollingUpdatePolicy": {"MaximumBatchSize": size, "WaitIntervalInSeconds": self.wait_s}, **alarms}
         routing = {

@@ -70,7 +70,9 @@ class App(Application):
             from mlem_server.telemetry.traces import Traces  # late: it takes a while, and most servers send none
 
             self._traces = Traces(name, model.digest)
-        self.dispatcher = Dispatcher(settings.max_queue, settings.max_batch_rows, self._metrics.called, settings.request_timeout_s)
+        self.dispatcher = Dispatcher(
+            settings.max_queue, settings.max_batch_rows, self._metrics.called, settings.request_timeout_s
+        )
         self.hangs = HangDetector(settings.request_timeout_s, settings.hang_bound_s, self._metrics)
         self._errors = ErrorMapping(self._metrics, hide_model_errors=settings.hide_model_errors)
         self._budget = BodyBudget(settings.max_bodies_bytes)
@@ -85,7 +87,9 @@ class App(Application):
             for method_name, method in self.model.methods.items()
         }
         service = CallService(endpoints, self.dispatcher, self._metrics, self._errors, self._budget)
-        formats = {method_name: (endpoint.formats, endpoint.answer_formats) for method_name, endpoint in endpoints.items()}
+        formats = {
+            method_name: (endpoint.formats, endpoint.answer_formats) for method_name, endpoint in endpoints.items()
+        }
         spoken = tuple(dict.fromkeys(form for both in formats.values() for form in (*both[0], *both[1])))
         interface = Interface.of(self.model, name, [form for form in (NPY, ARROW) if form in spoken]).to_json()
         yield from page_routes(interface, name, version, formats, secured=bool(self._tokens))
@@ -103,7 +107,8 @@ class App(Application):
             MlemError: What ``load`` raised; the reason is in ``readiness``.
         """
         started = time.monotonic()
-        # the model and its packages stay until the end: looking through them again and again would delay the start, and pause calls
+        # the model and its packages stay until the end: looking through them again and again would delay the start, and
+        # pause calls
         gc.disable()
         try:
             await self.dispatcher.load(load)
@@ -157,7 +162,12 @@ class App(Application):
         if self._traces is not None:
             self._traces.answered(request, response, seconds)
         if self._settings.access_log:
-            facts = {"method": request.method, "path": request.path, "status": response.status, "ms": round(seconds * 1e3, 2)}
+            facts = {
+                "method": request.method,
+                "path": request.path,
+                "status": response.status,
+                "ms": round(seconds * 1e3, 2),
+            }
             log.info("%s %s %d %.1f ms id=%s", request.method, ascii(request.path)[1:-1], response.status, seconds * 1e3, request.id,
                      extra={"facts": {**facts, "request_id": request.id}})  # fmt: skip
 
@@ -173,7 +183,10 @@ class App(Application):
         self.dispatcher.alone = count == 1
 
     def tick(self) -> None:
-        """Look after calls that wait, after a model that hangs, and after files that may have changed; see `Dispatcher.look`."""
+        """Look after calls that wait, after a model that hangs, and after files that may have changed.
+
+        See `Dispatcher.look`.
+        """
         self.dispatcher.look()
         self.health.readiness = self.hangs.look(self.health.readiness, self.dispatcher)
         self.watches.look()

@@ -27,8 +27,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         arguments: The command line without the program's name; ``sys.argv`` when None.
 
     Returns:
-        The exit code, as `mlem_model.errors` has it: 0 after SIGTERM, 4 when an artifact is not the saved one, 8 for a wrong sample answer;
-        11, without returning, for a model that hangs.
+        The exit code, as `mlem_model.errors` has it: 0 after SIGTERM, 4 when an artifact is not the saved one, 8 for a
+        wrong sample answer; 11, without returning, for a model that hangs.
     """
     given = sys.argv[1:] if arguments is None else arguments
     try:
@@ -60,7 +60,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         serve(model, settings)
     except MlemError as error:
         print(render(error), file=sys.stderr, flush=True)
-        if error.exit_code == HANG_EXIT_CODE:  # the model's thread would be waited for, or what its libraries do at the end
+        if (
+            error.exit_code == HANG_EXIT_CODE
+        ):  # the model's thread would be waited for, or what its libraries do at the end
             os._exit(HANG_EXIT_CODE)
         return error.exit_code
     return 0
@@ -70,7 +72,8 @@ def model_of(words: Sequence[str], environment: Mapping[str, str]) -> str:
     """Return the path of the model.
 
     SageMaker starts a container with the argument ``serve``. Source:
-    https://docs.aws.amazon.com/sagemaker/latest/dg/your-algorithms-inference-code.html, "How SageMaker AI Runs Your Inference Image".
+    https://docs.aws.amazon.com/sagemaker/latest/dg/your-algorithms-inference-code.html, "How SageMaker AI Runs Your
+    Inference Image".
 
     Args:
         words: The positional arguments.
@@ -130,7 +133,9 @@ def settings_of(options: argparse.Namespace, environment: Mapping[str, str]) -> 
         log_format=options.log_format,
         hide_model_errors=options.hide_model_errors,
         strict=options.strict,
-        trust=Trust.of_environment(environment if options.formats is None else {**environment, FORMATS_VARIABLE: options.formats}),
+        trust=Trust.of_environment(
+            environment if options.formats is None else {**environment, FORMATS_VARIABLE: options.formats}
+        ),
         traces=options.traces,
         late=options.late,
         life_fd=options.life_fd,

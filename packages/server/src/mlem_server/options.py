@@ -32,9 +32,15 @@ def parser() -> argparse.ArgumentParser:
         f"tune the server also as {PREFIX}..., for example {PREFIX}WORKERS=2 and {PREFIX}ACCESS_LOG=1",
         allow_abbrev=False,
     )
-    result.add_argument("model", nargs="*", metavar="MODEL", help="path of <name>.mlem or <name>; SageMaker's word `serve` is ignored")
+    result.add_argument(
+        "model", nargs="*", metavar="MODEL", help="path of <name>.mlem or <name>; SageMaker's word `serve` is ignored"
+    )
     result.add_argument("--host", default=defaults.host, help="address to listen on (default: %(default)s)")
-    result.add_argument("--port", type=port_number, help=f"TCP port, 0 takes a free one (default: ${PORT_VARIABLE}, then {DEFAULT_PORT})")
+    result.add_argument(
+        "--port",
+        type=port_number,
+        help=f"TCP port, 0 takes a free one (default: ${PORT_VARIABLE}, then {DEFAULT_PORT})",
+    )
     result.add_argument("--fd", type=_natural, help="file descriptor of a bound socket, instead of --host and --port")
     result.add_argument(
         "--token-file",
@@ -48,7 +54,9 @@ def parser() -> argparse.ArgumentParser:
         help="largest request body, in MiB (default: %(default)g)",
     )
     result.add_argument(
-        "--max-bodies-mib", type=_positive, help="all request bodies in memory together, in MiB (default: 8 times the largest)"
+        "--max-bodies-mib",
+        type=_positive,
+        help="all request bodies in memory together, in MiB (default: 8 times the largest)",
     )
     result.add_argument(
         "--max-decoded-mib",
@@ -67,7 +75,9 @@ def parser() -> argparse.ArgumentParser:
         default=defaults.max_head_bytes / 2**10,
         help="largest head of a request, in KiB (default: %(default)g)",
     )
-    result.add_argument("--max-headers", type=_count, default=defaults.max_headers, help="headers of a request (default: %(default)s)")
+    result.add_argument(
+        "--max-headers", type=_count, default=defaults.max_headers, help="headers of a request (default: %(default)s)"
+    )
     result.add_argument(
         "--max-target-kib",
         type=_positive,
@@ -75,10 +85,16 @@ def parser() -> argparse.ArgumentParser:
         help="longest path of a request with its query, in KiB (default: %(default)g)",
     )
     result.add_argument(
-        "--max-queue", type=_natural, default=defaults.max_queue, help="calls that may wait for the model (default: %(default)s)"
+        "--max-queue",
+        type=_natural,
+        default=defaults.max_queue,
+        help="calls that may wait for the model (default: %(default)s)",
     )
     result.add_argument(
-        "--request-timeout-s", type=_positive, default=defaults.request_timeout_s, help="seconds to answer a request (default: %(default)g)"
+        "--request-timeout-s",
+        type=_positive,
+        default=defaults.request_timeout_s,
+        help="seconds to answer a request (default: %(default)g)",
     )
     result.add_argument(
         "--hang-timeout-s",
@@ -104,39 +120,58 @@ def parser() -> argparse.ArgumentParser:
         default=defaults.max_batch_rows,
         help="the most rows that calls which wait are joined to, 1 joins none (default: %(default)s)",
     )
-    result.add_argument("--workers", type=_natural, default=1, help="processes, each with the model in its memory (default: %(default)s)")
     result.add_argument(
-        "--tls-cert", type=Path, metavar="FILE", help="certificate and its chain, PEM: serve HTTPS; read again when it changes"
+        "--workers",
+        type=_natural,
+        default=1,
+        help="processes, each with the model in its memory (default: %(default)s)",
     )
-    result.add_argument("--tls-key", type=Path, metavar="FILE", help="key of the certificate, PEM, where it is in a file of its own")
+    result.add_argument(
+        "--tls-cert",
+        type=Path,
+        metavar="FILE",
+        help="certificate and its chain, PEM: serve HTTPS; read again when it changes",
+    )
+    result.add_argument(
+        "--tls-key", type=Path, metavar="FILE", help="key of the certificate, PEM, where it is in a file of its own"
+    )
     result.add_argument(
         "--formats",
         metavar="WORD,...",
         help=f"formats of artifacts that are trusted, for example skops,onnx (default: ${FORMATS_VARIABLE}, then all that are known)",
     )
-    result.add_argument("--log-format", choices=("text", "json"), default=defaults.log_format, help="(default: %(default)s)")
+    result.add_argument(
+        "--log-format", choices=("text", "json"), default=defaults.log_format, help="(default: %(default)s)"
+    )
     result.add_argument("--traces", action="store_true", help="send spans by OpenTelemetry (needs mlem-server[traces])")
     result.add_argument(
-        "--hide-model-errors", action="store_true", help="keep what the model says of data that it refuses from callers; the log has it"
+        "--hide-model-errors",
+        action="store_true",
+        help="keep what the model says of data that it refuses from callers; the log has it",
     )
     result.add_argument(
-        "--strict", action="store_true", help="refuse columns and categories that the model was not saved with, instead of noting them"
+        "--strict",
+        action="store_true",
+        help="refuse columns and categories that the model was not saved with, instead of noting them",
     )
     result.add_argument("--late", action="store_true", help=argparse.SUPPRESS)  # of a worker that has company
     result.add_argument("--life-fd", type=_natural, help=argparse.SUPPRESS)  # of the process that watches the workers
     result.add_argument("--beat-fd", type=_natural, help=argparse.SUPPRESS)  # the same
     result.add_argument("--slot", type=_natural, help=argparse.SUPPRESS)  # the same
     result.add_argument("--access-log", action="store_true", help="log each request")
-    result.add_argument("--deployment", metavar="LABEL", help="a mark of ownership in the list of processes; the server ignores it")
+    result.add_argument(
+        "--deployment", metavar="LABEL", help="a mark of ownership in the list of processes; the server ignores it"
+    )
     return result
 
 
 def words_of(environment: Mapping[str, str]) -> Iterator[str]:
     """Yield the options that the environment has, as words of a command line.
 
-    A container's command is its image's; its environment is the deployment's. Host and port are left out: Kubernetes sets
-    ``MLEM_SERVER_PORT`` itself, to a URL, where a service is called mlem-server. Source: Kubernetes, "Service", section
-    "Environment variables", https://kubernetes.io/docs/concepts/services-networking/service/#environment-variables (read 2026-11).
+    A container's command is its image's; its environment is the deployment's. Host and port are left out: Kubernetes
+    sets ``MLEM_SERVER_PORT`` itself, to a URL, where a service is called mlem-server. Source: Kubernetes, "Service",
+    section "Environment variables",
+    https://kubernetes.io/docs/concepts/services-networking/service/#environment-variables (read 2026-11).
 
     Raises:
         UserError: A flag is neither on nor off.

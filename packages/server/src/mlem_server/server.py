@@ -41,7 +41,8 @@ def serve(model: str | Path, settings: Settings | None = None) -> None:
         settings: Where to listen, and limits.
 
     Raises:
-        MlemError: The metadata can't be read, the address can't be used, the model can't be loaded or does not answer its sample.
+        MlemError: The metadata can't be read, the address can't be used, the model can't be loaded or does not answer
+            its sample.
         ConflictError: An artifact's size or SHA-256 is not the saved one.
         WaitTimeoutError: Requests in flight were cut off when the time for stopping was over.
         ModelHangsError: The model did not come back from a call; its thread still runs.
@@ -73,10 +74,15 @@ def _hung_up(app: App, stop: Callable[[int], None], had_terminal: bool) -> None:
 
 
 def _tell_protection(listener: socket.socket, url: str, settings: Settings) -> None:
-    """Warn of a server that others may reach, and that asks nobody who they are; one of several workers does it for all."""
+    """Warn of a server that others may reach, and that asks nobody who they are.
+
+    One of several workers does it for all.
+    """
     if settings.tokens or settings.late or settings.platform_knows_callers or not is_open(listener):
         return
-    log.warning("whoever reaches %s may call the model: to ask for a token, set %s or --token-file", url, TOKENS_VARIABLE)
+    log.warning(
+        "whoever reaches %s may call the model: to ask for a token, set %s or --token-file", url, TOKENS_VARIABLE
+    )
 
 
 async def _run(app: App, listener: socket.socket, settings: Settings, load: Callable[[], Any]) -> None:
@@ -129,5 +135,7 @@ async def _run(app: App, listener: socket.socket, settings: Settings, load: Call
     if hangs:
         raise ModelHangsError(hangs, hint="the log says where; --hang-timeout-s N gives a call more time")
     if cut_off:
-        raise WaitTimeoutError(f"{cut_off} requests were cut off after {settings.shutdown_timeout_s:g} s", code="cut-off")
+        raise WaitTimeoutError(
+            f"{cut_off} requests were cut off after {settings.shutdown_timeout_s:g} s", code="cut-off"
+        )
     log.info("stopped")

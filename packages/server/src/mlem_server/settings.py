@@ -10,7 +10,8 @@ from mlem_model.artifacts.trust import Trust
 
 DEFAULT_PORT = 8080
 KEEP_ALIVE_S = 75.0
-"""Longer than load balancers keep a connection (60 s is usual): the side that reuses it should be the one that closes it."""
+"""Longer than load balancers keep a connection (60 s is usual): the side that reuses it should be the one that closes
+it."""
 
 _LONGER_S = 60.0
 """A call that nobody waits for any more may still end: so much longer than a caller may wait."""
@@ -25,8 +26,10 @@ class Settings:
         port: The TCP port; 0 takes a free one.
         fd: File descriptor of a socket that is bound already, instead of ``host`` and ``port``.
         tokens: Bearer tokens that are accepted; none means that everybody may call.
-        token_file: The file that the tokens are from; it is read again when it changes. None where they are not from a file.
-        platform_knows_callers: Whether a platform lets nobody through whom it does not know, so that no tokens are missed.
+        token_file: The file that the tokens are from; it is read again when it changes. None where they are not from a
+            file.
+        platform_knows_callers: Whether a platform lets nobody through whom it does not know, so that no tokens are
+            missed.
         tls_certificate: PEM file of the certificate and its chain; None serves without TLS.
         tls_key: PEM file of its key; None where the certificate's file has it.
         max_body_bytes: The largest request body.
@@ -40,11 +43,12 @@ class Settings:
         max_batch_rows: The most rows that calls which wait are joined to; 1 joins none.
         header_timeout_s: Seconds to send a request's head.
         request_timeout_s: Seconds to send a request's body, and again seconds to answer it.
-        hang_timeout_s: Seconds that one call of the model may take before the process is replaced, at least ``request_timeout_s``; 0 for
-            ever, None for a minute more than ``request_timeout_s``. Of a stream it is the time of each item.
+        hang_timeout_s: Seconds that one call of the model may take before the process is replaced, at least
+            ``request_timeout_s``; 0 for ever, None for a minute more than ``request_timeout_s``. Of a stream it is the
+            time of each item.
         keep_alive_s: Seconds that a connection may be idle.
-        shutdown_timeout_s: Seconds that requests in flight have to finish after SIGTERM. Below the 30 s after which Heroku kills a
-            dyno. Source: https://devcenter.heroku.com/articles/dynos#shutdown.
+        shutdown_timeout_s: Seconds that requests in flight have to finish after SIGTERM. Below the 30 s after which
+            Heroku kills a dyno. Source: https://devcenter.heroku.com/articles/dynos#shutdown.
         access_log: Whether each request is logged.
         log_format: ``text`` for people, ``json`` for machines.
         hide_model_errors: Whether a caller whose data the model refuses does not see the model's own words.

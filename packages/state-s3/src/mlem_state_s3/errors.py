@@ -33,7 +33,12 @@ CREDENTIALS_CLASSES = {
     "UnauthorizedSSOTokenError",
 }
 REGION_CODES = {"301", "AuthorizationHeaderMalformed", "IllegalLocationConstraintException", "PermanentRedirect"}
-USAGE_CLASSES = {"InvalidEndpointDiscoveryConfigurationError", "InvalidRegionError", "ParamValidationError", "UnknownEndpointError"}
+USAGE_CLASSES = {
+    "InvalidEndpointDiscoveryConfigurationError",
+    "InvalidRegionError",
+    "ParamValidationError",
+    "UnknownEndpointError",
+}
 
 
 def translate(error: Exception, where: str, action: str) -> MlemError:
@@ -54,19 +59,29 @@ def translate(error: Exception, where: str, action: str) -> MlemError:
     status = response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
     words = f"can't {action} {where}: {error}"
     if status == 412 or code == "PreconditionFailed":
-        return ConflictError(f"{where} was changed by somebody else since it was read", hint="look at it, then run again")
+        return ConflictError(
+            f"{where} was changed by somebody else since it was read", hint="look at it, then run again"
+        )
     if code == "NoSuchBucket":
         return NotFoundError(
-            f"can't {action} {where}: there is no such bucket", code="no-bucket", hint="make the bucket, or check core.state.uri"
+            f"can't {action} {where}: there is no such bucket",
+            code="no-bucket",
+            hint="make the bucket, or check core.state.uri",
         )
     if code in {"NoSuchKey", "404"} or (status == 404 and code == "NotFound"):
         return NotFoundError(f"{where} is not there", code="no-object")
     if name in CREDENTIALS_CLASSES or code in CREDENTIALS_CODES or status == 403:
-        return CredentialsError(words, hint="check AWS_PROFILE, AWS_ACCESS_KEY_ID and the permissions: aws sts get-caller-identity")
+        return CredentialsError(
+            words, hint="check AWS_PROFILE, AWS_ACCESS_KEY_ID and the permissions: aws sts get-caller-identity"
+        )
     if code == "RequestTimeTooSkewed":
-        return CredentialsError(words, code="wrong-clock", hint="set this machine's clock: a request is signed with the time")
+        return CredentialsError(
+            words, code="wrong-clock", hint="set this machine's clock: a request is signed with the time"
+        )
     if code in REGION_CODES or status == 301:
-        return UserError(words, code="other-region", hint="set the bucket's region: mlem config set core.state.region REGION")
+        return UserError(
+            words, code="other-region", hint="set the bucket's region: mlem config set core.state.region REGION"
+        )
     if status == 501 or code == "NotImplemented":
         return PlatformError(words, code="unsafe-store", hint="this server has no conditional writes: choose another")
     if name == "ValueError" and "endpoint" in str(error):
@@ -81,4 +96,6 @@ def translate(error: Exception, where: str, action: str) -> MlemError:
 def no_s3(where: str, action: str) -> MlemError:
     """Return the error for an answer that no S3 gives: a proxy's page, another service under the address."""
     message = f"can't {action} {where}: what answered is no S3, since its answer has no ETag"
-    return StateUnknownError(message, code="no-s3", hint="check core.state.endpoint_url, and what is between here and there: a proxy?")
+    return StateUnknownError(
+        message, code="no-s3", hint="check core.state.endpoint_url, and what is between here and there: a proxy?"
+    )

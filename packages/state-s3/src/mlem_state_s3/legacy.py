@@ -1,4 +1,7 @@
-"""What MLEM 0.4 kept on S3, through s3fs: its options, and its states at ``<uri>/.mlem.state/<name>``, without an extension."""
+"""What MLEM 0.4 kept on S3, through s3fs.
+
+Its options, and its states at ``<uri>/.mlem.state/<name>``, without an extension.
+"""
 
 from __future__ import annotations
 
@@ -27,13 +30,20 @@ def translate(found: Translation) -> Translation:
         return found
     client = options.get("client_kwargs")
     inner = client if isinstance(client, Mapping) else {}
-    known = {**{key: options[key] for key in _SAME if key in options}, **{key: inner[key] for key in _SAME if key in inner}}
+    known = {
+        **{key: options[key] for key in _SAME if key in options},
+        **{key: inner[key] for key in _SAME if key in inner},
+    }
     if inner.get("region_name"):
         known["region"] = inner["region_name"]
     for key in options:
         if key in _SECRETS:
             lost.append(
-                Lost(f"storage_options.{key}", "credentials are not kept in files", "export AWS_PROFILE=... or AWS_ACCESS_KEY_ID=...")
+                Lost(
+                    f"storage_options.{key}",
+                    "credentials are not kept in files",
+                    "export AWS_PROFILE=... or AWS_ACCESS_KEY_ID=...",
+                )
             )
         elif key not in (*_SAME, "client_kwargs"):
             lost.append(Lost(f"storage_options.{key}"))
@@ -69,11 +79,19 @@ class OldStates:
         """Rename a state; return where it is."""
         key = f"{self._prefix}{name}"
         aside = next(f"{name}{suffix}" for suffix in suffixes_04() if self.read(f"{name}{suffix}") is None)
-        self._call("put_object", aside, "write", Key=f"{self._prefix}{aside}", Body=self.read(name) or b"", IfNoneMatch="*")
+        self._call(
+            "put_object", aside, "write", Key=f"{self._prefix}{aside}", Body=self.read(name) or b"", IfNoneMatch="*"
+        )
         self._call("delete_object", name, "delete", Key=key)
         return f"s3://{self._bucket}/{self._prefix}{aside}"
 
     def _call(self, operation: str, name: str, action: str, **arguments: Any) -> Mapping[str, Any]:
         from mlem_state_s3.sdk import call
 
-        return call(self._client, operation, f"s3://{self._bucket}/{self._prefix}{name}", action, {"Bucket": self._bucket, **arguments})
+        return call(
+            self._client,
+            operation,
+            f"s3://{self._bucket}/{self._prefix}{name}",
+            action,
+            {"Bucket": self._bucket, **arguments},
+        )

@@ -23,7 +23,10 @@ def make_client(manager: S3StateManager) -> Any:
     """
     path_style = manager.path_style if manager.path_style is not None else manager.endpoint_url is not None
     # Newer SDKs add a checksum that only AWS and a few others understand; Content-MD5 is understood everywhere.
-    checksums: dict[str, Any] = {"request_checksum_calculation": "when_required", "response_checksum_validation": "when_required"}
+    checksums: dict[str, Any] = {
+        "request_checksum_calculation": "when_required",
+        "response_checksum_validation": "when_required",
+    }
     config = Config(
         connect_timeout=manager.connect_timeout_s,
         read_timeout=manager.read_timeout_s,
@@ -37,7 +40,10 @@ def make_client(manager: S3StateManager) -> Any:
         # A server of one's own has no regions, but signatures need one.
         region = session.region_name or "us-east-1"
         return session.client("s3", endpoint_url=manager.endpoint_url, region_name=region, config=config)
-    except (botocore.exceptions.BotoCoreError, ValueError) as error:  # a ValueError is botocore's for an address without a scheme
+    except (
+        botocore.exceptions.BotoCoreError,
+        ValueError,
+    ) as error:  # a ValueError is botocore's for an address without a scheme
         raise translate(error, manager.uri, "open") from error
 
 
@@ -59,7 +65,11 @@ def call(client: Any, operation: str, where: str, action: str, arguments: Mappin
         if operation == "get_object":
             answer["Body"] = answer["Body"].read()
         return answer
-    except (botocore.exceptions.BotoCoreError, botocore.exceptions.ClientError, botocore.exceptions.HTTPClientError) as error:
+    except (
+        botocore.exceptions.BotoCoreError,
+        botocore.exceptions.ClientError,
+        botocore.exceptions.HTTPClientError,
+    ) as error:
         raise translate(error, where, action) from error
     except Exception as error:  # a connection that is cut while the body is read; an answer that botocore stumbles over
         raise translate(error, where, action) from error

@@ -17,19 +17,29 @@ class S3StateManager(LeasedStateManager):
 
     type: ClassVar[str] = "s3"
 
-    endpoint_url: str | None = Field(default=None, description="server, where it is not AWS (boto3 also reads AWS_ENDPOINT_URL_S3)")
+    endpoint_url: str | None = Field(
+        default=None, description="server, where it is not AWS (boto3 also reads AWS_ENDPOINT_URL_S3)"
+    )
     region: str | None = Field(default=None, description="region of the bucket (default: boto3's own)")
     profile: str | None = Field(default=None, description="profile in ~/.aws/config (default: boto3's own)")
     path_style: bool | None = Field(
-        default=None, description="address the bucket in the path instead of the host name (default: where there is an endpoint_url)"
+        default=None,
+        description="address the bucket in the path instead of the host name (default: where there is an endpoint_url)",
     )
-    sse: Literal["AES256", "aws:kms"] | None = Field(default=None, description="encryption at rest (default: the bucket's own)")
+    sse: Literal["AES256", "aws:kms"] | None = Field(
+        default=None, description="encryption at rest (default: the bucket's own)"
+    )
     kms_key_id: str | None = Field(default=None, description="KMS key, with sse: aws:kms (default: the account's)")
-    connect_timeout_s: Annotated[float, Field(gt=0), Unit("s")] = Field(default=5.0, description="time for a connection")
+    connect_timeout_s: Annotated[float, Field(gt=0), Unit("s")] = Field(
+        default=5.0, description="time for a connection"
+    )
     read_timeout_s: Annotated[float, Field(gt=0), Unit("s")] = Field(default=15.0, description="time for an answer")
-    bare_etags: bool = Field(default=False, description="send ETags without quotes, as some servers want; config set finds out")
+    bare_etags: bool = Field(
+        default=False, description="send ETags without quotes, as some servers want; config set finds out"
+    )
     conditional_delete: bool = Field(
-        default=True, description="the server honours If-Match on DELETE; without it an erased state stays; config set finds out"
+        default=True,
+        description="the server honours If-Match on DELETE; without it an erased state stays; config set finds out",
     )
 
     @model_validator(mode="after")

@@ -91,10 +91,14 @@ class S3Store(Store):
 
     def _call(self, operation: str, name: str, action: str, arguments: dict[str, Any], *, changes: bool = False) -> Any:
         try:
-            return self._send(operation, self.where(name), action, {"Bucket": self._bucket, "Key": self._key(name), **arguments})
+            return self._send(
+                operation, self.where(name), action, {"Bucket": self._bucket, "Key": self._key(name), **arguments}
+            )
         except NotFoundError as error:
             if changes and error.code == "no-object":  # S3's answer to If-Match where nothing is
-                raise ConflictError(f"{self.where(name)} was deleted by somebody else", hint="look at it, then run again") from error
+                raise ConflictError(
+                    f"{self.where(name)} was deleted by somebody else", hint="look at it, then run again"
+                ) from error
             raise
 
     def _send(self, operation: str, where: str, action: str, arguments: dict[str, Any]) -> Any:

@@ -128,7 +128,10 @@ def test_how_to_reach_a_store_waits_for_the_choice_of_one(tmp_path: Path) -> Non
     assert configured_store(tmp_path).type == "local"
     uri = (tmp_path / "states").as_uri()
     moved = configured_manager(load_config(tmp_path), {"uri": uri})
-    assert (moved.model_dump()["ttl_s"], configured_manager(load_config(tmp_path), {"type": "local"}).type) == (5, "local")
+    assert (moved.model_dump()["ttl_s"], configured_manager(load_config(tmp_path), {"type": "local"}).type) == (
+        5,
+        "local",
+    )
     set_store(tmp_path, "core.state.uri", uri)
     assert configured_store(tmp_path).model_dump()["ttl_s"] == 5
 
@@ -141,7 +144,11 @@ def test_an_unknown_setting_of_the_store_is_refused(tmp_path: Path) -> None:
 
 
 def test_the_time_to_wait_for_a_lock_has_nothing_to_do_with_the_store() -> None:
-    assert [concerns_store(key) for key in ("core.state.lock_timeout_s", "core.state.uri", "project.id")] == [False, True, False]
+    assert [concerns_store(key) for key in ("core.state.lock_timeout_s", "core.state.uri", "project.id")] == [
+        False,
+        True,
+        False,
+    ]
 
 
 def test_an_unsafe_store_is_accepted_by_request_and_every_run_says_so(tmp_path: Path) -> None:

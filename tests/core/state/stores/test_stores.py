@@ -14,7 +14,9 @@ from mlem.state.stores.fsspec import FsspecStateManager
 from mlem.state.stores.local import LocalStateManager
 from mlem.state.stores.log import KEPT_VERSIONS, LogStore
 from mlem.testing.history_suite import HistorySuite
-from mlem.testing.store_suite import StateManagerFixtures, StateManagerSuite, StoreSuite
+from mlem.testing.manager_suite import StateManagerSuite
+from mlem.testing.store_fixtures import StateManagerFixtures
+from mlem.testing.store_suite import StoreSuite
 from mlem_model.errors import ConflictError
 
 
@@ -92,7 +94,9 @@ class RacingStore(LogStore):
 
 @pytest.mark.parametrize("before", [0, 1, 3, KEPT_VERSIONS + 3])
 @pytest.mark.parametrize("others", [1, KEPT_VERSIONS - 2])
-def test_a_write_that_landed_is_no_conflict_when_others_go_on_from_it_at_once(tmp_path: Path, before: int, others: int) -> None:
+def test_a_write_that_landed_is_no_conflict_when_others_go_on_from_it_at_once(
+    tmp_path: Path, before: int, others: int
+) -> None:
     store = RacingStore(tmp_path)
     expect = store.advance(before)
     store.others = [lambda: store.advance(others)]
@@ -101,7 +105,9 @@ def test_a_write_that_landed_is_no_conflict_when_others_go_on_from_it_at_once(tm
 
 @pytest.mark.parametrize("before", [0, 1])
 @pytest.mark.parametrize("erased", [True, False])
-def test_a_writer_that_was_paused_until_its_number_was_pruned_has_written_nothing(tmp_path: Path, before: int, erased: bool) -> None:
+def test_a_writer_that_was_paused_until_its_number_was_pruned_has_written_nothing(
+    tmp_path: Path, before: int, erased: bool
+) -> None:
     store = RacingStore(tmp_path)
     store.advance(before)
     newest = store.advance(1 if erased else 3 * KEPT_VERSIONS)

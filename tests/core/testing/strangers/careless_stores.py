@@ -15,7 +15,10 @@ from mlem_model.errors import ConflictError
 
 
 class FolderStore(Store):
-    """Files, of which the version is a digest and a count: compared, then written, with nothing that holds the two together."""
+    """Files, of which the version is a digest and a count.
+
+    Compared, then written, with nothing that holds the two together.
+    """
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder

@@ -8,7 +8,15 @@ import pytest
 
 from mlem_model.data.csv.cells import Cells, Style, UnfitError, read_untyped
 from mlem_model.data.csv.text import Quoted
-from mlem_model.data.types.any import DataFrameType, LiteralType, OptionalType, PrimitiveType, StandardType, UnionType, UnspecifiedType
+from mlem_model.data.types.any import (
+    DataFrameType,
+    LiteralType,
+    OptionalType,
+    PrimitiveType,
+    StandardType,
+    UnionType,
+    UnspecifiedType,
+)
 
 SCHEMAS: dict[str, dict[str, Any]] = {
     dtype: DataFrameType(columns=("c",), dtypes=(dtype,)).json_schema()["items"]["properties"]["c"]
@@ -25,7 +33,9 @@ def read(schema: dict[str, Any], cell: str, style: Style = Style()) -> Any:
         return REFUSED
 
 
-@pytest.mark.parametrize("word", ["", "NA", "N/A", "#N/A", "NaN", "nan", "null", "NULL", "None", "<NA>", "NaT", "n/a", " NA "])
+@pytest.mark.parametrize(
+    "word", ["", "NA", "N/A", "#N/A", "NaN", "nan", "null", "NULL", "None", "<NA>", "NaT", "n/a", " NA "]
+)
 def test_the_words_for_a_missing_value_are_missing_where_one_may_be(word: str) -> None:
     for dtype in ("Int64", "float64", "boolean", "datetime64[ns]"):
         assert read(SCHEMAS[dtype], word) is None
@@ -70,10 +80,18 @@ def test_text_stays_text(word: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "schema", [SCHEMAS["object"], UnspecifiedType().json_schema(), UnionType(types=(TEXT, INT, FLOAT, BOOL)).json_schema()]
+    "schema",
+    [SCHEMAS["object"], UnspecifiedType().json_schema(), UnionType(types=(TEXT, INT, FLOAT, BOOL)).json_schema()],
 )
 def test_a_column_of_texts_and_others_keeps_texts_and_refuses_what_may_be_either(schema: dict[str, Any]) -> None:
-    assert [read(schema, word) for word in ("007", "true", "nan", "a", "+49", "12e3")] == ["007", "true", "nan", "a", "+49", "12e3"]
+    assert [read(schema, word) for word in ("007", "true", "nan", "a", "+49", "12e3")] == [
+        "007",
+        "true",
+        "nan",
+        "a",
+        "+49",
+        "12e3",
+    ]
     for word in ("7", "-1.5", "1e-05", "True", "FALSE", Quoted("7")):
         assert read(schema, word) is REFUSED
 

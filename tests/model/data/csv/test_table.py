@@ -37,7 +37,9 @@ def read(text: str | bytes, data_type: DataType | None, *, header_needed: bool =
     return CsvReader(data_type, CsvForm(**form), "x.csv", "X", header_needed).read(io.BytesIO(content))
 
 
-def refused(text: str | bytes, data_type: DataType | None, *, header_needed: bool = True, **form: Any) -> tuple[str, str, str | None]:
+def refused(
+    text: str | bytes, data_type: DataType | None, *, header_needed: bool = True, **form: Any
+) -> tuple[str, str, str | None]:
     with pytest.raises(UserError) as caught:
         read(text, data_type, header_needed=header_needed, **form)
     return caught.value.code, caught.value.message, caught.value.hint
@@ -102,7 +104,10 @@ def test_a_table_without_names_is_read_by_position_only_where_somebody_said_so()
     assert read("Ann;Rome\n", PEOPLE, header_needed=False) == ROW
     assert refused("name,city\nAnn,Rome\n", PEOPLE, header=False)[0] == "bad-header"
     assert refused("Ann,Rome\n", PEOPLE, header=True)[0] == "bad-header"
-    assert refused("Ann,Rome,7\n", PEOPLE, header_needed=False)[1] == "x.csv: line 1: expected 2 cells, one for each column, got 3"
+    assert (
+        refused("Ann,Rome,7\n", PEOPLE, header_needed=False)[1]
+        == "x.csv: line 1: expected 2 cells, one for each column, got 3"
+    )
 
 
 def test_a_first_row_that_does_not_fit_the_types_is_no_row() -> None:
@@ -116,7 +121,10 @@ def test_columns_called_by_numbers_are_told_from_a_row_or_refused() -> None:
     assert read("0,1\n", NUMBERED, header_needed=False) == [{"0": 0.0, "1": 1.0}]
     assert refused("0,1\n5,6\n", NUMBERED, header_needed=False)[0] == "bad-header"
     assert read("0,1\n5,6\n", NUMBERED, header_needed=False, header=True) == [{"0": 5.0, "1": 6.0}]
-    assert read("0,1\n5,6\n", NUMBERED, header_needed=False, header=False) == [{"0": 0.0, "1": 1.0}, {"0": 5.0, "1": 6.0}]
+    assert read("0,1\n5,6\n", NUMBERED, header_needed=False, header=False) == [
+        {"0": 0.0, "1": 1.0},
+        {"0": 5.0, "1": 6.0},
+    ]
 
 
 def test_a_column_that_is_there_twice_is_refused() -> None:
@@ -171,7 +179,11 @@ def test_a_number_or_boolean_that_can_not_be_told_from_a_name_is_refused(text: s
 
 
 def test_a_series_or_an_array_below_a_nought_may_be_one_of_pandas_without_a_name() -> None:
-    for data_type in (SeriesType(dtype="float64"), SeriesType(dtype="str"), NdarrayType(shape=(None,), dtype="float64")):
+    for data_type in (
+        SeriesType(dtype="float64"),
+        SeriesType(dtype="str"),
+        NdarrayType(shape=(None,), dtype="float64"),
+    ):
         assert refused("0\n1\n", data_type)[0] == "bad-header"
         assert read("0\n1\n", data_type, header=True) in ([1.0], ["1"])
 
@@ -196,7 +208,9 @@ def test_a_matrix_has_names_only_where_no_cell_is_a_value(text: str, rows: list[
     assert read(text, MATRIX) == rows
 
 
-@pytest.mark.parametrize("text", ["0,1\n2,3\n", "1,a\n2,3\n", "a,1\n2,3\n", "1,2\n3\n", "1,2,3\n", "true,false\n1,2\n", "2a,3b\n1,2\n"])
+@pytest.mark.parametrize(
+    "text", ["0,1\n2,3\n", "1,a\n2,3\n", "a,1\n2,3\n", "1,2\n3\n", "1,2,3\n", "true,false\n1,2\n", "2a,3b\n1,2\n"]
+)
 def test_a_matrix_whose_first_row_is_neither_is_refused(text: str) -> None:
     assert refused(text, MATRIX)[0] in ("bad-header", "bad-data", "bad-csv")
 
@@ -340,7 +354,12 @@ def test_a_table_of_millions_of_quotes_takes_no_longer_than_its_length() -> None
 
 
 def test_tables_are_written_so_that_they_are_read() -> None:
-    rows = [{"name": "", "age": 1.0}, {"name": None, "age": None}, {"name": "NA", "age": 2.5}, {"name": 'a,"b"\r\n', "age": 0.0}]
+    rows = [
+        {"name": "", "age": 1.0},
+        {"name": None, "age": None},
+        {"name": "NA", "age": 2.5},
+        {"name": 'a,"b"\r\n', "age": 0.0},
+    ]
     assert read(write_csv(rows), AGES) == rows
     assert write_csv([], ["a", "b"]) == b"a,b\n"
     assert write_csv([["x", 1]], separator=";", header=False) == b"x;1\n"

@@ -1,4 +1,7 @@
-"""Tables that others write as CSV are read back equal, column by column, or refused; never differently without a word."""
+"""Tables that others write as CSV are read back equal, column by column, or refused.
+
+Never differently without a word.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +22,24 @@ from mlem_model.errors import UserError
 Table = dict[str, list[Any]]
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=6) | st.sampled_from(
-    ["007", "true", "nan", "NA", "", "1", "a,b", 'say "hi"', "two\nlines", "a\rb", " blank ", "=1+1", "x;y", "tab\there", "None", "-"]
+    [
+        "007",
+        "true",
+        "nan",
+        "NA",
+        "",
+        "1",
+        "a,b",
+        'say "hi"',
+        "two\nlines",
+        "a\rb",
+        " blank ",
+        "=1+1",
+        "x;y",
+        "tab\there",
+        "None",
+        "-",
+    ]
 )
 FLOATS = st.floats(allow_nan=False) | st.none()
 COLUMNS: dict[str, tuple[str, st.SearchStrategy[Any]]] = {
@@ -39,11 +59,16 @@ def tables(draw: st.DrawFn) -> tuple[DataFrameType, Table]:
     names = draw(st.lists(NAMES, min_size=1, max_size=4, unique=True))
     kinds = [draw(st.sampled_from(sorted(COLUMNS))) for _ in names]
     rows = draw(st.integers(1, 4))
-    table = {name: draw(st.lists(COLUMNS[kind][1], min_size=rows, max_size=rows)) for name, kind in zip(names, kinds, strict=True)}
+    table = {
+        name: draw(st.lists(COLUMNS[kind][1], min_size=rows, max_size=rows))
+        for name, kind in zip(names, kinds, strict=True)
+    }
     return DataFrameType(columns=tuple(names), dtypes=tuple(COLUMNS[kind][0] for kind in kinds)), table
 
 
-def read(content: bytes, data_type: DataFrameType, form: CsvForm = CsvForm(), *, header_needed: bool = True) -> Table | None:
+def read(
+    content: bytes, data_type: DataFrameType, form: CsvForm = CsvForm(), *, header_needed: bool = True
+) -> Table | None:
     """Return the table, or None when it is refused."""
     reader = CsvReader(data_type, form, header_needed=header_needed)
     try:
@@ -81,7 +106,9 @@ def by_pandas(table: Table, data_type: DataFrameType, **how: Any) -> str:
     return str(frame.to_csv(**how))
 
 
-def by_r(table: Table, data_type: DataFrameType, *, separator: str = ",", decimal: str = ".", row_names: bool = True) -> str:
+def by_r(
+    table: Table, data_type: DataFrameType, *, separator: str = ",", decimal: str = ".", row_names: bool = True
+) -> str:
     """Write as R's write.csv does: texts and names in quotes, NA, TRUE and FALSE, the names of the rows first."""
 
     def cell(value: Any) -> str:
@@ -103,7 +130,10 @@ def by_r(table: Table, data_type: DataFrameType, *, separator: str = ",", decima
 
 def by_excel(table: Table, *, separator: str) -> str:
     """Write as Excel does: CR LF, quotes where needed, an empty cell for nothing, TRUE and FALSE."""
-    shown = {name: [str(value).upper() if isinstance(value, bool) else value for value in values] for name, values in table.items()}
+    shown = {
+        name: [str(value).upper() if isinstance(value, bool) else value for value in values]
+        for name, values in table.items()
+    }
     return by_csv(shown, dialect="excel", delimiter=separator)
 
 
@@ -113,14 +143,18 @@ def by_excel(table: Table, *, separator: str) -> str:
     st.booleans(),
     QUOTING,
 )
-def test_what_pandas_writes_is_read_back(drawn: tuple[DataFrameType, Table], separator: str, index: bool, quoting: int) -> None:
+def test_what_pandas_writes_is_read_back(
+    drawn: tuple[DataFrameType, Table], separator: str, index: bool, quoting: int
+) -> None:
     data_type, table = drawn
     found = read(by_pandas(table, data_type, sep=separator, index=index, quoting=quoting).encode(), data_type)
     assert found is None or without_empty(found) == without_empty(table)
 
 
 @given(tables(), st.sampled_from(["excel", "excel-tab", "unix"]), QUOTING)
-def test_what_the_csv_module_writes_is_read_back(drawn: tuple[DataFrameType, Table], dialect: str, quoting: int) -> None:
+def test_what_the_csv_module_writes_is_read_back(
+    drawn: tuple[DataFrameType, Table], dialect: str, quoting: int
+) -> None:
     data_type, table = drawn
     found = read(by_csv(table, dialect=dialect, quoting=quoting).encode(), data_type)
     assert found is None or without_empty(found) == without_empty(table)
@@ -145,7 +179,9 @@ def test_what_excel_writes_is_read_back(drawn: tuple[DataFrameType, Table], how:
 def test_invocations_read_names_and_rows_without_names_alike(drawn: tuple[DataFrameType, Table]) -> None:
     data_type, table = drawn
     named = by_csv(table, lineterminator="\n")
-    names_again = [values[0] or "" for values in table.values()] == list(table)  # by the rule, such a row is one of names
+    names_again = [values[0] or "" for values in table.values()] == list(
+        table
+    )  # by the rule, such a row is one of names
     bare = named.partition("\n")[2] if "\n" not in "".join(table) and not names_again else None
     for content in (named, bare):
         if content:

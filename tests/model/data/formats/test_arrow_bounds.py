@@ -26,7 +26,9 @@ def stream(table: pyarrow.Table, **options: Any) -> bytes:
     return buffer.getvalue()
 
 
-PLAIN = pyarrow.table({"a": numpy.zeros(1000), "b": ["x"] * 1000, "c": pyarrow.array(["u", "v"] * 500).dictionary_encode()})
+PLAIN = pyarrow.table(
+    {"a": numpy.zeros(1000), "b": ["x"] * 1000, "c": pyarrow.array(["u", "v"] * 500).dictionary_encode()}
+)
 
 
 def test_a_plain_stream_may_be_read_and_a_compressed_one_elsewhere() -> None:
@@ -54,7 +56,9 @@ def test_more_rows_than_fit_are_refused_whatever_they_take_on_the_wire(column: A
 
 
 def test_texts_that_repeat_count_each_time() -> None:
-    repeated = pyarrow.DictionaryArray.from_arrays(pyarrow.array([0] * 1000, pyarrow.int8()), pyarrow.array(["x" * 10_000]))
+    repeated = pyarrow.DictionaryArray.from_arrays(
+        pyarrow.array([0] * 1000, pyarrow.int8()), pyarrow.array(["x" * 10_000])
+    )
     table = pyarrow.table({"a": repeated})
     assert check_stream(stream(table), MOST) is False
     with pytest.raises(UserError) as refused:
@@ -62,17 +66,23 @@ def test_texts_that_repeat_count_each_time() -> None:
     assert refused.value.code == "unfolds-too-large"
 
 
-@pytest.mark.skipif(pyarrow.__version__.startswith("18."), reason="pyarrow 18 makes no views from buffers: Arrow as it comes has them")
+@pytest.mark.skipif(
+    pyarrow.__version__.startswith("18."), reason="pyarrow 18 makes no views from buffers: Arrow as it comes has them"
+)
 def test_texts_that_views_share_count_each_time() -> None:
     text, count = b"x" * 10_000, 1000
     view = struct.pack("<i4sii", len(text), text[:4], 0, 0)
-    shared = pyarrow.Array.from_buffers(pyarrow.string_view(), count, [None, pyarrow.py_buffer(view * count), pyarrow.py_buffer(text)])
+    shared = pyarrow.Array.from_buffers(
+        pyarrow.string_view(), count, [None, pyarrow.py_buffer(view * count), pyarrow.py_buffer(text)]
+    )
     table = pyarrow.table({"a": shared})
     assert len(stream(table)) < MOST
     with pytest.raises(UserError) as refused:
         check_table(table, MOST)
     assert refused.value.code == "unfolds-too-large"
-    check_table(pyarrow.table({"a": pyarrow.array(["x", "a text that is not within its view"], pyarrow.string_view())[1:]}), 40)
+    check_table(
+        pyarrow.table({"a": pyarrow.array(["x", "a text that is not within its view"], pyarrow.string_view())[1:]}), 40
+    )
 
 
 @settings(deadline=None, max_examples=300)
@@ -81,5 +91,7 @@ def test_a_damaged_stream_is_an_error_of_pyarrow_or_of_ours(data: st.DataObject)
     content = bytearray(stream(PLAIN, compression=data.draw(st.sampled_from([None, "zstd"]))))
     for _ in range(data.draw(st.integers(1, 6))):
         content[data.draw(st.integers(0, len(content) - 1))] = data.draw(st.integers(0, 255))
-    with contextlib.suppress(UserError, ValueError, OSError, KeyError, MemoryError, pyarrow.ArrowException, struct.error):
+    with contextlib.suppress(
+        UserError, ValueError, OSError, KeyError, MemoryError, pyarrow.ArrowException, struct.error
+    ):
         check_stream(bytes(content), MOST)

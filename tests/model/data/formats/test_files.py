@@ -17,7 +17,15 @@ import pytest
 from mlem_model.data.csv.text import CsvForm
 from mlem_model.data.dataset import load_data, read_data, save_data, write_data
 from mlem_model.data.formats.files import format_of, sniff
-from mlem_model.data.types.any import DataFrameType, ListType, PrimitiveType, SeriesType, UnspecifiedType, difference, infer
+from mlem_model.data.types.any import (
+    DataFrameType,
+    ListType,
+    PrimitiveType,
+    SeriesType,
+    UnspecifiedType,
+    difference,
+    infer,
+)
 from mlem_model.errors import DataError, UserError
 
 TEXTS = ListType(dtype=PrimitiveType(ptype="str"))
@@ -33,7 +41,9 @@ CONTENTS = {
 
 @pytest.mark.parametrize("compressed", [False, True])
 @pytest.mark.parametrize("kind", sorted(CONTENTS))
-def test_a_file_is_read_compressed_or_not_by_its_name_or_its_content(tmp_path: Path, kind: str, compressed: bool) -> None:
+def test_a_file_is_read_compressed_or_not_by_its_name_or_its_content(
+    tmp_path: Path, kind: str, compressed: bool
+) -> None:
     content = gzip.compress(CONTENTS[kind]) if compressed else CONTENTS[kind]
     for name in (f"x.{kind}{'.gz' * compressed}", "noname"):
         (tmp_path / name).write_bytes(content)
@@ -100,14 +110,20 @@ def test_text_of_another_encoding_is_read_when_it_is_said(tmp_path: Path) -> Non
         ("x.xlsx", b"PK\x03\x04", "{path} is a workbook of Excel, which can't be read"),
         ("x.csv.bz2", bz2.compress(b"a"), "{path} is compressed by bzip2, which can't be read"),
         ("x.csv", b"PK\x03\x04rest", "{path} is a zip archive, as workbooks of Excel are, not text"),
-        ("x.csv.gz", gzip.compress(b"name,age\n" * 1000, mtime=0)[:-9], "{path}: the compressed content is damaged or cut short"),
+        (
+            "x.csv.gz",
+            gzip.compress(b"name,age\n" * 1000, mtime=0)[:-9],
+            "{path}: the compressed content is damaged or cut short",
+        ),
         ("x.csv.gz", b"", "{path} is empty"),
         ("x.parquet", b"hello", "{path}: not valid parquet: "),
         ("x.arrow", b"hello", "{path}: not valid arrow: "),
         ("x.json", b"\xff\xfe[\0\0", "{path} is not in UTF-16: byte "),
     ],
 )
-def test_a_file_that_can_not_be_read_is_named_with_what_it_is(tmp_path: Path, name: str, content: bytes, message: str) -> None:
+def test_a_file_that_can_not_be_read_is_named_with_what_it_is(
+    tmp_path: Path, name: str, content: bytes, message: str
+) -> None:
     (tmp_path / name).write_bytes(content)
     with pytest.raises(UserError) as caught:
         read_data(tmp_path / name, PEOPLE)

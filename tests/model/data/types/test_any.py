@@ -37,15 +37,24 @@ PEOPLE = DataFrameType(columns=("name", "age"), dtypes=("str", "int64"))
 scalars = st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.binary()
 values = st.recursive(
     scalars,
-    lambda inner: st.lists(inner) | st.tuples(inner, inner) | st.dictionaries(st.text(), inner) | st.dictionaries(st.integers(), inner),
+    lambda inner: (
+        st.lists(inner)
+        | st.tuples(inner, inner)
+        | st.dictionaries(st.text(), inner)
+        | st.dictionaries(st.integers(), inner)
+    ),
 )
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=3), inner, max_size=4),
     max_leaves=12,
 )
-dtypes = st.sampled_from(["float64", "float32", "float16", "int64", "int8", "uint8", "uint64", "bool", "U3", "datetime64[s]"])
-arrays = dtypes.flatmap(lambda dtype: hnp.arrays(np.dtype(dtype), hnp.array_shapes(min_dims=0, max_dims=3, min_side=0, max_side=3)))
+dtypes = st.sampled_from(
+    ["float64", "float32", "float16", "int64", "int8", "uint8", "uint64", "bool", "U3", "datetime64[s]"]
+)
+arrays = dtypes.flatmap(
+    lambda dtype: hnp.arrays(np.dtype(dtype), hnp.array_shapes(min_dims=0, max_dims=3, min_side=0, max_side=3))
+)
 
 
 def as_json(payload: Any) -> Any:
@@ -67,7 +76,11 @@ def test_any_python_value_is_described_encoded_to_pure_json_and_admitted_by_its_
 
 
 @given(
-    st.lists(st.integers()) | st.lists(st.text()) | st.lists(st.binary()) | st.tuples(st.text(), st.integers(), st.booleans()) | st.none()
+    st.lists(st.integers())
+    | st.lists(st.text())
+    | st.lists(st.binary())
+    | st.tuples(st.text(), st.integers(), st.booleans())
+    | st.none()
 )
 def test_a_python_value_comes_back_equal(value: Any) -> None:
     data_type = infer(value)
@@ -87,7 +100,11 @@ def test_an_array_comes_back_equal_with_dtype_and_shape(array: Any) -> None:
 
 @given(json_values)
 def test_an_array_type_decodes_or_names_the_place_never_crashes(payload: Any) -> None:
-    for data_type in (FLOATS, NdarrayType(shape=(None,), dtype="int8"), NdarrayType(shape=(None,), dtype="datetime64[s]")):
+    for data_type in (
+        FLOATS,
+        NdarrayType(shape=(None,), dtype="int8"),
+        NdarrayType(shape=(None,), dtype="datetime64[s]"),
+    ):
         try:
             data_type.decode(payload)
         except DataError as error:
@@ -96,7 +113,13 @@ def test_an_array_type_decodes_or_names_the_place_never_crashes(payload: Any) ->
 
 @given(json_values | st.lists(st.fixed_dictionaries({"name": json_values, "age": json_values}), max_size=3))
 def test_a_frame_type_decodes_or_names_the_place_never_crashes(payload: Any) -> None:
-    kinds = ("str", "int64"), ("datetime64[ns, UTC]", "Int64"), ("category", "float32"), ("object", "datetime64[ns]"), ("boolean", "bool")
+    kinds = (
+        ("str", "int64"),
+        ("datetime64[ns, UTC]", "Int64"),
+        ("category", "float32"),
+        ("object", "datetime64[ns]"),
+        ("boolean", "bool"),
+    )
     for pair in kinds:
         try:
             DataFrameType(columns=("name", "age"), dtypes=pair).decode(payload)
@@ -104,7 +127,9 @@ def test_a_frame_type_decodes_or_names_the_place_never_crashes(payload: Any) -> 
             assert error.path.startswith("data")  # noqa: PT017  # not raising is right too
 
 
-@given(st.sampled_from(["float64", "float32", "int8", "bool"]).flatmap(lambda dtype: hnp.arrays(np.dtype(dtype), (3, 2))))
+@given(
+    st.sampled_from(["float64", "float32", "int8", "bool"]).flatmap(lambda dtype: hnp.arrays(np.dtype(dtype), (3, 2)))
+)
 def test_a_frame_of_one_dtype_comes_back_equal(array: Any) -> None:
     numbers = pd.DataFrame(array, columns=["b", "a"])
     data_type = infer(numbers)
@@ -170,7 +195,9 @@ def test_columns_named_by_numbers_come_back_as_numbers() -> None:
     numbered = pd.DataFrame(np.arange(6.0).reshape(2, 3))
     data_type = infer(numbered)
     assert data_type.encode(numbered)[0] == {"0": 0.0, "1": 1.0, "2": 2.0}
-    pd.testing.assert_frame_equal(data_type.decode(as_json(data_type.encode(numbered))), numbered, check_column_type=False)
+    pd.testing.assert_frame_equal(
+        data_type.decode(as_json(data_type.encode(numbered))), numbered, check_column_type=False
+    )
 
 
 def test_an_index_travels_as_a_column_unless_it_only_counts_the_rows() -> None:
@@ -208,11 +235,26 @@ def test_a_series_comes_back_equal() -> None:
             "data[1]: expected an integer (uint8) from 0 to 255, got an integer out of range",
             None,
         ),
-        (NdarrayType(shape=(None,), dtype="float32"), [1e39], "data[0]: expected a number (float32), got a number out of range", None),
-        (NdarrayType(shape=(None,), dtype="int64"), [1, 2.5], "data[1]: expected an integer (int64), got a number", None),
+        (
+            NdarrayType(shape=(None,), dtype="float32"),
+            [1e39],
+            "data[0]: expected a number (float32), got a number out of range",
+            None,
+        ),
+        (
+            NdarrayType(shape=(None,), dtype="int64"),
+            [1, 2.5],
+            "data[1]: expected an integer (int64), got a number",
+            None,
+        ),
         (NdarrayType(shape=(None,), dtype="bool"), [1], "data[0]: expected true or false, got an integer", None),
         (PEOPLE, [{"name": "a", "age": "7"}], "data[0].age: expected an integer (int64), got a string", None),
-        (PEOPLE, [{"name": "a", "age": 1}, {"name": 3, "age": 1}], "data[1].name: expected a string or null, got an integer", None),
+        (
+            PEOPLE,
+            [{"name": "a", "age": 1}, {"name": 3, "age": 1}],
+            "data[1].name: expected a string or null, got an integer",
+            None,
+        ),
         (PEOPLE, [{"name": "a"}], "data[0].age: expected a value: the columns are name, age, got nothing", None),
         (
             PEOPLE,
@@ -228,16 +270,31 @@ def test_a_series_comes_back_equal() -> None:
         (PrimitiveType(ptype="int"), True, "data: expected an integer, got a boolean", None),
         (PrimitiveType(ptype="bytes"), "?", "data: expected bytes in base64, got a string that is no base64", None),
         (ListType(dtype=PrimitiveType(ptype="int")), [1, 2, None], "data[2]: expected an integer, got null", None),
-        (ListType(dtype=PrimitiveType(ptype="int"), size=2), [1], "data: expected a list of 2 items, got 1 items", None),
+        (
+            ListType(dtype=PrimitiveType(ptype="int"), size=2),
+            [1],
+            "data: expected a list of 2 items, got 1 items",
+            None,
+        ),
         (TupleType(items=(PrimitiveType(ptype="int"),)), [], "data: expected 1 items, got 0 items", None),
-        (DictType(items={"a b": PrimitiveType(ptype="int")}), {"a b": None}, 'data["a b"]: expected an integer, got null', None),
+        (
+            DictType(items={"a b": PrimitiveType(ptype="int")}),
+            {"a b": None},
+            'data["a b"]: expected an integer, got null',
+            None,
+        ),
         (
             MappingType(key=PrimitiveType(ptype="int"), value=UnspecifiedType()),
             {"x": 1},
             'data: expected keys that are integers, got the key "x"',
             None,
         ),
-        (NumberType(dtype="int8"), 200, "data: expected an integer (int8) from -128 to 127, got an integer out of range", None),
+        (
+            NumberType(dtype="int8"),
+            200,
+            "data: expected an integer (int8) from -128 to 127, got an integer out of range",
+            None,
+        ),
     ],
 )
 def test_what_does_not_fit_is_named_by_its_path(data_type: Any, payload: Any, message: str, hint: str | None) -> None:
@@ -250,7 +307,11 @@ def test_what_does_not_fit_is_named_by_its_path(data_type: Any, payload: Any, me
     ("series", "wrong", "message"),
     [
         (pd.Series(pd.Categorical(["lo", "hi"])), 3, "data[1]: expected one of the categories hi, lo, got 3"),
-        (pd.Series(pd.to_datetime(["2024-01-01"])), "yesterday", "data[1]: expected a time in ISO 8601, got a string that is none"),
+        (
+            pd.Series(pd.to_datetime(["2024-01-01"])),
+            "yesterday",
+            "data[1]: expected a time in ISO 8601, got a string that is none",
+        ),
         (pd.Series(pd.to_datetime(["2024-01-01"])), 5, "data[1]: expected a time in ISO 8601, got an integer"),
         (pd.Series(pd.array([True], dtype="boolean")), "x", "data[1]: expected true or false, got a string"),
     ],
@@ -275,7 +336,9 @@ def test_numbers_that_are_not_finite_travel_as_strings() -> None:
     np.testing.assert_array_equal(data_type.decode([None, "Infinity", "-Infinity", 1]), values)
 
 
-@pytest.mark.parametrize("value", [object(), np.array([1j]), np.complex64(1), pd.DataFrame({"a": [1j]}), {object(): 3}, [object()]])
+@pytest.mark.parametrize(
+    "value", [object(), np.array([1j]), np.complex64(1), pd.DataFrame({"a": [1j]}), {object(): 3}, [object()]]
+)
 def test_what_no_type_describes_is_refused_by_name(value: Any) -> None:
     with pytest.raises(DataError):
         infer(value)
@@ -317,11 +380,24 @@ def test_encoding_refuses_a_value_of_another_type(data_type: Any, value: Any) ->
 @pytest.mark.parametrize(
     ("old", "new"),
     [
-        ({"type": "array", "dtype": {"type": "primitive", "ptype": "int"}, "size": 3}, ListType(dtype=PrimitiveType(ptype="int"), size=3)),
-        ({"type": "list", "items": [{"type": "primitive", "ptype": "str"}]}, TupleType(items=(PrimitiveType(ptype="str"),), as_list=True)),
-        ({"type": "dict", "item_types": {"a": {"type": "binary"}}}, DictType(items={"a": PrimitiveType(ptype="bytes")})),
         (
-            {"type": "d_dict", "key_type": {"type": "primitive", "ptype": "int"}, "value_type": {"type": "unspecified"}},
+            {"type": "array", "dtype": {"type": "primitive", "ptype": "int"}, "size": 3},
+            ListType(dtype=PrimitiveType(ptype="int"), size=3),
+        ),
+        (
+            {"type": "list", "items": [{"type": "primitive", "ptype": "str"}]},
+            TupleType(items=(PrimitiveType(ptype="str"),), as_list=True),
+        ),
+        (
+            {"type": "dict", "item_types": {"a": {"type": "binary"}}},
+            DictType(items={"a": PrimitiveType(ptype="bytes")}),
+        ),
+        (
+            {
+                "type": "d_dict",
+                "key_type": {"type": "primitive", "ptype": "int"},
+                "value_type": {"type": "unspecified"},
+            },
             MappingType(key=PrimitiveType(ptype="int"), value=UnspecifiedType()),
         ),
         (

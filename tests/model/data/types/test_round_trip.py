@@ -88,7 +88,8 @@ plain = (
     | st.timedeltas()
     | st.datetimes()
     | st.datetimes(
-        allow_imaginary=False, timezones=st.sampled_from([UTC, ZoneInfo("Europe/Berlin"), timezone(timedelta(hours=5, minutes=30))])
+        allow_imaginary=False,
+        timezones=st.sampled_from([UTC, ZoneInfo("Europe/Berlin"), timezone(timedelta(hours=5, minutes=30))]),
     )
     | st.decimals()
     | st.uuids()
@@ -301,7 +302,11 @@ def test_values_that_people_have_come_back_as_they_were(value: Any) -> None:
         (np.array([1, 2]), np.array([1.0, 2.0]), "data: an array of int64 comes back as one of float64"),
         (np.array([1.0, 2.0]), np.array([1.0, 3.0]), "data[1]: 2.0 (float64) comes back as 3.0 (float64)"),
         (pd.DataFrame({"a": [1]}), pd.DataFrame({"b": [1]}), "data: the columns ['a'] come back as ['b']"),
-        (pd.DataFrame({"a": [1]}), pd.DataFrame({"a": [1.0]}), "data.a: a column of int64 comes back as one of float64"),
+        (
+            pd.DataFrame({"a": [1]}),
+            pd.DataFrame({"a": [1.0]}),
+            "data.a: a column of int64 comes back as one of float64",
+        ),
         (
             pd.DataFrame({"a": [1]}),
             pd.DataFrame({"a": [1]}, index=[5]),
@@ -316,7 +321,9 @@ def test_a_difference_is_told_with_its_place(given: Any, back: Any, words: str) 
 
 @settings(max_examples=200, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(columns, min_size=1, max_size=3), st.booleans())
-def test_a_frame_or_series_comes_back_from_every_binary_format_that_its_type_lists(parts: list[pd.Series], indexed: bool) -> None:
+def test_a_frame_or_series_comes_back_from_every_binary_format_that_its_type_lists(
+    parts: list[pd.Series], indexed: bool
+) -> None:
     length = min(map(len, parts))
     frame = pd.DataFrame({f"c{at}": part.iloc[:length].reset_index(drop=True) for at, part in enumerate(parts)})
     if indexed:
@@ -325,7 +332,12 @@ def test_a_frame_or_series_comes_back_from_every_binary_format_that_its_type_lis
     for value in (frame, *(frame.iloc[:, at] for at in range(frame.shape[1]))):
         data_type = infer(value)
         for media_type in formats_of(data_type):
-            assert difference(value, load(data_type, bytearray(dump(data_type, data_type.accept(value), media_type)), media_type)) is None
+            assert (
+                difference(
+                    value, load(data_type, bytearray(dump(data_type, data_type.accept(value), media_type)), media_type)
+                )
+                is None
+            )
 
 
 def test_bytes_and_images_travel_raw() -> None:

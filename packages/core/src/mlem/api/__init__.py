@@ -1,7 +1,7 @@
 """The Python API: what a program does with models and deployments. Every name that a program needs is here.
 
-It prints nothing, and leaves signals, logging, warnings and threads to the program; what it has to tell goes to loggers below ``mlem``, to
-``report=`` and into errors, which all are `MlemError`.
+It prints nothing, and leaves signals, logging, warnings and threads to the program; what it has to tell goes to loggers
+below ``mlem``, to ``report=`` and into errors, which all are `MlemError`.
 """
 
 from __future__ import annotations

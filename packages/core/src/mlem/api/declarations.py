@@ -94,8 +94,8 @@ def deploy(
 ) -> DeploymentHandle:
     """Deploy a model: ``deploy("local", "iris-app", model="iris", port=8080)``, as ``mlem deployment run`` does.
 
-    What is given is laid over the declaration that is there, field by field; the declaration is written when everything that can be known
-    before is known to be right, and the lock is ours.
+    What is given is laid over the declaration that is there, field by field; the declaration is written when everything
+    that can be known before is known to be right, and the lock is ours.
 
     Args:
         type_: A deployment type, or an env type that stands for its default deployment type.
@@ -104,7 +104,8 @@ def deploy(
         project: Folder that relative names start from.
         report: Called with lines of progress.
         lock: How to lock.
-        drop: What protects the deployment and may fall away, ``tokens`` or ``tls``: without it a run that would let it is refused.
+        drop: What protects the deployment and may fall away, ``tokens`` or ``tls``: without it a run that would let it
+            is refused.
         **fields: Fields of the declaration; None takes one back to its default.
 
     Returns:
@@ -125,6 +126,7 @@ def deploy(
 def deployments(project: Name | None = None) -> Sequence[tuple[str, Path]]:
     """Return name and file of every deployment that is declared in a project, sorted.
 
-    A file that can't be read, or is no YAML although it has the words of a deployment, is among them: `load` says what is wrong with it.
+    A file that can't be read, or is no YAML although it has the words of a deployment, is among them: `load` says what
+    is wrong with it.
     """
     return list(objects_of_kind(locate("x", project).root, "deployment"))

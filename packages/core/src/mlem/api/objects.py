@@ -28,7 +28,9 @@ def model_types() -> list[type[ModelType]]:
     return sorted(registry().all("model_type").values(), key=lambda cls: is_own_package(cls.__module__))
 
 
-_Plain = None | bool | int | float | str | bytes | list[Any] | tuple[Any, ...] | dict[Any, Any] | set[Any] | frozenset[Any]
+_Plain = (
+    None | bool | int | float | str | bytes | list[Any] | tuple[Any, ...] | dict[Any, Any] | set[Any] | frozenset[Any]
+)
 """Data that no model type takes for a model."""
 
 
@@ -101,20 +103,23 @@ def save(
 
     Args:
         obj: A scikit-learn estimator or pipeline, any callable, or what an installed plugin knows.
-        path: Its name: ``iris`` makes ``iris.mlem`` and the artifact ``iris``; or a URL that fsspec knows: ``s3://bucket/iris``.
-        sample_data: Input as the model gets it, shape (rows, ...) for arrays and frames: the signature is inferred from all of
-            it, and its first row with the model's answer becomes the gate of every deployment.
+        path: Its name: ``iris`` makes ``iris.mlem`` and the artifact ``iris``; or a URL that fsspec knows:
+            ``s3://bucket/iris``.
+        sample_data: Input as the model gets it, shape (rows, ...) for arrays and frames: the signature is inferred from
+            all of it, and its first row with the model's answer becomes the gate of every deployment.
         params: Anything worth keeping with the model.
-        format: How the artifact is written: ``skops`` and ``onnx`` are formats of scikit-learn's objects whose loading runs no code of
-            the file; the default is pickle, which every object has.
+        format: How the artifact is written: ``skops`` and ``onnx`` are formats of scikit-learn's objects whose loading
+            runs no code of the file; the default is pickle, which every object has.
         methods: The names of the methods that can be called; those that the object's kind has when None.
-        signature: What the sample does not say of the types: an annotation by the name of an argument, or under ``return``:
-            ``{"x": float, "mode": Literal["fast", "exact"]}``; the same by the name of each method where they differ. It is checked
+        signature: What the sample does not say of the types: an annotation by the name of an argument, or under
+            ``return``: ``{"x": float, "mode": Literal["fast", "exact"]}``; the same by the name of each method where
+                they differ. It is checked
             against the sample.
-        batch: True where each row of the answer depends on the same row of the argument alone, so that the server may call the model once
-            for several callers; False where it does not; None to find out.
+        batch: True where each row of the answer depends on the same row of the argument alone, so that the server may
+            call the model once for several callers; False where it does not; None to find out.
         public_sample: False where callers of a deployment must not see the sample row.
-        overwrite: Whether files that are there may be replaced, whatever they are. Those of an object of the same kind always are.
+        overwrite: Whether files that are there may be replaced, whatever they are. Those of an object of the same kind
+            always are.
         project: Folder that a relative name starts from.
 
     Returns:
@@ -216,8 +221,9 @@ def load(path: Name, project: Name | None = ..., *, kind: Literal["model", "data
 def load(path: Name, project: Name | None = None, *, kind: Kind | None = None) -> Any:
     """Load an object: a model as the Python object that was saved, a data set as its data, a deployment as a handle.
 
-    The SHA-256 of every artifact is verified before it is unpickled. Unpickling runs code: load only what you trust. The project's
-    setting ``core.trust.formats`` says which formats may be loaded. While others save under the name, one object or the other is loaded.
+    The SHA-256 of every artifact is verified before it is unpickled. Unpickling runs code: load only what you trust.
+    The project's setting ``core.trust.formats`` says which formats may be loaded. While others save under the name, one
+    object or the other is loaded.
 
     Args:
         path: The object's name, path or URL.
@@ -251,4 +257,6 @@ def _object_of(place: Location, meta: Any) -> Any:
     if isinstance(meta, Dataset):
         return load_data(meta, folder_of(place))
     kind = registry().find(("model_type",), meta.model_type)
-    return load_model(meta, folder_of(place), model_types=[] if kind is None else [kind], trust=load_config(place.root).core.trust)
+    return load_model(
+        meta, folder_of(place), model_types=[] if kind is None else [kind], trust=load_config(place.root).core.trust
+    )

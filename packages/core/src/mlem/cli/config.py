@@ -12,7 +12,10 @@ from mlem_model.errors import NotFoundError, UserError
 
 @click.group()
 def config() -> None:
-    """Read and write the project's settings (.mlem.yaml); environment variables like MLEM_CORE__STATE__URI go before it."""
+    """Read and write the project's settings (.mlem.yaml).
+
+    Environment variables like MLEM_CORE__STATE__URI go before it.
+    """
 
 
 def _root(project: str | None) -> Path:
@@ -31,7 +34,10 @@ def _root(project: str | None) -> Path:
 @project_option
 @output_option
 def set_(key: str, value: str, unsafe: bool, project: str | None, output: str) -> None:
-    """Write a setting, for example: mlem config set core.state.uri s3://bucket/path. A store is tried before it is accepted."""
+    """Write a setting, for example: mlem config set core.state.uri s3://bucket/path.
+
+    A store is tried before it is accepted.
+    """
     from mlem.deployments.shared_state import concerns_store, set_store
     from mlem.project.config import set_setting
 
@@ -42,7 +48,11 @@ def set_(key: str, value: str, unsafe: bool, project: str | None, output: str) -
         raise UserError("--unsafe is for core.state.uri")
     else:
         setting = set_setting(root, key, value)
-    print_result(output, {"key": setting.key, "value": setting.value, "origin": setting.origin}, f"{setting.key} = {setting.value}")
+    print_result(
+        output,
+        {"key": setting.key, "value": setting.value, "origin": setting.origin},
+        f"{setting.key} = {setting.value}",
+    )
 
 
 @config.command()
@@ -59,7 +69,9 @@ def get(key: str, origin: bool, project: str | None, output: str) -> None:
     text = "" if setting.value is None else str(setting.value)
     if origin:
         text = f"{text}\t{setting.origin} {setting.source}".rstrip()
-    print_result(output, {"key": setting.key, "value": setting.value, "origin": setting.origin, "source": setting.source}, text)
+    print_result(
+        output, {"key": setting.key, "value": setting.value, "origin": setting.origin, "source": setting.source}, text
+    )
 
 
 @config.command("list")
@@ -73,11 +85,18 @@ def list_(origin: bool, project: str | None, output: str) -> None:
 
     found = settings(locate("x", project).root)
     rows = [
-        [setting.key, "" if setting.value is None else str(setting.value), *([setting.origin, setting.source] if origin else [])]
+        [
+            setting.key,
+            "" if setting.value is None else str(setting.value),
+            *([setting.origin, setting.source] if origin else []),
+        ]
         for setting in found
     ]
     header = ["key", "value", *(["origin", "source"] if origin else [])]
-    data = [{"key": setting.key, "value": setting.value, "origin": setting.origin, "source": setting.source} for setting in found]
+    data = [
+        {"key": setting.key, "value": setting.value, "origin": setting.origin, "source": setting.source}
+        for setting in found
+    ]
     print_result(output, data, table(rows, header))
 
 
@@ -91,5 +110,7 @@ def unset(key: str, project: str | None, output: str) -> None:
 
     root = _root(project)
     if not unset_setting(root, key):
-        raise NotFoundError(f'"{key}" is not set in {root / ".mlem.yaml"}', code="unknown-setting", hint="mlem config list --origin")
+        raise NotFoundError(
+            f'"{key}" is not set in {root / ".mlem.yaml"}', code="unknown-setting", hint="mlem config list --origin"
+        )
     print_result(output, {"key": key}, f"{key} is unset")

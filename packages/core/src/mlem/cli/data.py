@@ -21,7 +21,10 @@ EPILOG = "The method's arguments are options too: --threshold 0.9. Text is text,
 
 
 class CallCommand(click.Command):
-    """A command that calls a method, whose arguments are options: those that the command does not know. It gets them as ``given``."""
+    """A command that calls a method, whose arguments are options: those that the command does not know.
+
+    It gets them as ``given``.
+    """
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Set the method's arguments aside, and parse the rest."""
@@ -124,7 +127,10 @@ def noted(*, strict: bool) -> Iterator[None]:
 
 
 def print_answer(method: Method, answer: Any, target: str | None) -> None:
-    """Print an answer as JSON on one line, or write it to a file; of a deployed stream, print each item when it is there."""
+    """Print an answer as JSON on one line, or write it to a file.
+
+    Of a deployed stream, print each item when it is there.
+    """
     from mlem_model.models.answering import encode_answer
 
     if method.streams and not isinstance(answer, list):

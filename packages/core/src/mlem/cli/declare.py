@@ -68,9 +68,13 @@ class DeploymentTypes(click.Group):
             path = declare_deployment(registry().word_of(cls), name, values, project).path
             print_result(output, {"path": str(path)}, f"saved {shown(path)}")
 
-        return _fields_command(command, cmd_name, f"Declare a deployment of type {cls.type}: {_first_line(cls)}", **deployment_fields(cls))
+        return _fields_command(
+            command, cmd_name, f"Declare a deployment of type {cls.type}: {_first_line(cls)}", **deployment_fields(cls)
+        )
 
-    def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
         """Take the type from the first word, else from the env that is named."""
         env = _value_of(args, "env")
         second_is_a_name = len(args) > 1 and not args[1].startswith("-")
@@ -89,13 +93,18 @@ class DeploymentTypes(click.Group):
                 hint=f"mlem declare deployment TYPE {args[0]}, or name an env that has one: --env NAME",
             ) from error
 
-    def _by_env(self, ctx: click.Context, env: str, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
+    def _by_env(
+        self, ctx: click.Context, env: str, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
         type_ = _deployment_type_of(env, _value_of(args, "project"))
         return type_, self.get_command(ctx, type_), args
 
 
 def _is_likely_a_type(word: str) -> bool:
-    """Whether a word is a type of a plugin that is named for it: to find a deployment's name in no other, nobody else is asked."""
+    """Whether a word is a type of a plugin that is named for it.
+
+    To find a deployment's name in no other, nobody else is asked.
+    """
     from mlem_model.plugins.registry import registry
 
     return registry().find(("deployment", "env"), word, guess=False) is not None
@@ -132,7 +141,9 @@ def _deployment_type_of(env: str, project: str | None) -> str:
 def _fields_command(callback: Any, name: str, text: str, **fields: Any) -> click.Command:
     params = [*getattr(callback, "__click_params__", [])[::-1]]
     kind = "deployment" if "nested" in fields else "env"
-    made = FieldsCommand(name, callback=callback, params=[click.Argument(["name"], type=ObjectName(kind)), *params], help=text, **fields)
+    made = FieldsCommand(
+        name, callback=callback, params=[click.Argument(["name"], type=ObjectName(kind)), *params], help=text, **fields
+    )
     complete_objects(made, {"--model": "model", "--env": "env"})
     return made
 

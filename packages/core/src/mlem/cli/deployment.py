@@ -83,7 +83,9 @@ def status(name: str, check: bool, project: str | None, output: str) -> int:
 
 @click.command()
 @click.argument("name", type=ObjectName("deployment"))
-@click.option("--status", "-s", "statuses", multiple=True, default=("running",), help="A status to wait for; may be repeated.")
+@click.option(
+    "--status", "-s", "statuses", multiple=True, default=("running",), help="A status to wait for; may be repeated."
+)
 @click.option("--timeout", "timeout_s", type=click.FloatRange(min=0), default=300.0, help="Seconds to wait at most.")
 @project_option
 @output_option
@@ -105,7 +107,9 @@ def wait(name: str, statuses: tuple[str, ...], timeout_s: float, project: str | 
 @click.command()
 @click.argument("name", type=ObjectName("deployment"))
 @click.option("--follow", "-f", is_flag=True, help="Go on with new lines until Ctrl-C.")
-@click.option("--tail", type=click.IntRange(min=0), default=None, help="Begin with this many last lines.  [default: all]")
+@click.option(
+    "--tail", type=click.IntRange(min=0), default=None, help="Begin with this many last lines.  [default: all]"
+)
 @project_option
 def logs(name: str, follow: bool, tail: int | None, project: str | None) -> None:
     """Show the log of a deployment."""
@@ -122,8 +126,14 @@ def logs(name: str, follow: bool, tail: int | None, project: str | None) -> None
 def releases(name: str, project: str | None, output: str) -> None:
     """List the releases that can be put back, newest first; the first one serves."""
     found = handle(name, project).releases()
-    rows = [[str(one.number), one.created, one.model_hash, f"rollback to {one.rollback_of}" if one.rollback_of else ""] for one in found]
-    data = [{"number": one.number, "created": one.created, "model_hash": one.model_hash, "rollback_of": one.rollback_of} for one in found]
+    rows = [
+        [str(one.number), one.created, one.model_hash, f"rollback to {one.rollback_of}" if one.rollback_of else ""]
+        for one in found
+    ]
+    data = [
+        {"number": one.number, "created": one.created, "model_hash": one.model_hash, "rollback_of": one.rollback_of}
+        for one in found
+    ]
     print_result(output, data, table(rows, ["release", "created", "model", "note"]) if rows else "no releases")
 
 
@@ -140,10 +150,17 @@ def list_(project: str | None, output: str) -> None:
     for name, path in deployments(project):
         try:
             one = handle(str(path), None)
-            row = {"name": name, "type": one.deployment.type, "status": engine.status(one.target)[0].phase.value, "error": None}
+            row = {
+                "name": name,
+                "type": one.deployment.type,
+                "status": engine.status(one.target)[0].phase.value,
+                "error": None,
+            }
         except MlemError as error:  # one broken declaration must not hide the others
             traces.show(error)
             row = {"name": name, "type": None, "status": "unknown", "error": error.message}
         data.append(row)
     rows = [[row["name"] or "", row["type"] or "", row["status"] or "", row["error"] or ""] for row in data]
-    print_result(output, data, table(rows, ["name", "type", "status", ""]) if rows else "no deployments are declared here")
+    print_result(
+        output, data, table(rows, ["name", "type", "status", ""]) if rows else "no deployments are declared here"
+    )

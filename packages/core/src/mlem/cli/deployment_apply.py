@@ -49,8 +49,8 @@ def apply(
 ) -> None:
     """Call a method of a deployed model.
 
-    DATA is the value of the method's only required argument, or all arguments as a JSON object: a file (csv, json, npy, parquet, bytes and
-    images as they are), a saved data object, - for stdin, or JSON itself.
+    DATA is the value of the method's only required argument, or all arguments as a JSON object: a file (csv, json, npy,
+    parquet, bytes and images as they are), a saved data object, - for stdin, or JSON itself.
     """
     form = form_of(header=header, separator=separator, encoding=encoding, decimal=decimal, empty=empty)
     with handle(name, project).get_client() as client:
@@ -70,7 +70,9 @@ def _apply_in_parts(client: Client, reader: CallReader, data: str, target: Path,
     from mlem_model.data.chunks import PartsWriter, read_parts
 
     argument, returns = reader.method.args[0], reader.method.returns
-    parts = read_parts(data, argument.data_type, batch_rows, format=reader.format, form=reader.form, argument=argument.name)
+    parts = read_parts(
+        data, argument.data_type, batch_rows, format=reader.format, form=reader.form, argument=argument.name
+    )
     done = 0
     with progress() as report, PartsWriter(target, returns) as writer:
         for answer in client.call_in_parts(reader.called, parts):

@@ -46,10 +46,14 @@ def show(name: str, project: str | None, output: str) -> None:
 @project_option
 @lock_options
 @output_option
-def hold(name: str, message: str, project: str | None, lock_timeout: float | None, lock_id: str | None, output: str) -> None:
+def hold(
+    name: str, message: str, project: str | None, lock_timeout: float | None, lock_id: str | None, output: str
+) -> None:
     """Take the lock by hand: no run gets it until it is released."""
     holder = handle(name, project, lock=_lock(lock_timeout, lock_id)).hold(message)
-    print_result(output, holder.model_dump(), f"locked; release it with: mlem deployment lock release {name} --id {holder.id}")
+    print_result(
+        output, holder.model_dump(), f"locked; release it with: mlem deployment lock release {name} --id {holder.id}"
+    )
 
 
 @lock.command()
@@ -60,4 +64,8 @@ def hold(name: str, message: str, project: str | None, lock_timeout: float | Non
 def release(name: str, id_: str | None, project: str | None, output: str) -> None:
     """Release a lock that was taken by hand; with its id, also that of a command which is known to be dead."""
     released = handle(name, project).release_lock(id_)
-    print_result(output, released.model_dump() if released else None, f"released {released.describe()}" if released else "not locked")
+    print_result(
+        output,
+        released.model_dump() if released else None,
+        f"released {released.describe()}" if released else "not locked",
+    )

@@ -29,9 +29,14 @@ CommandT = TypeVar("CommandT", bound=Callable[..., Any])
 def lock_options(command: CommandT) -> CommandT:
     """Add ``--lock-timeout`` and ``--lock-id`` to a command that changes a state."""
     command = click.option(
-        "--lock-timeout", type=click.FloatRange(min=0), metavar="SECONDS", help="Wait for another run this long.  [default: 600]"
+        "--lock-timeout",
+        type=click.FloatRange(min=0),
+        metavar="SECONDS",
+        help="Wait for another run this long.  [default: 600]",
     )(command)
-    return click.option("--lock-id", metavar="ID", help="Name the lock, so that another command can release it.")(command)
+    return click.option("--lock-id", metavar="ID", help="Name the lock, so that another command can release it.")(
+        command
+    )
 
 
 def drop_options(command: CommandT) -> CommandT:
@@ -79,9 +84,13 @@ class RunTypes(click.Group):
             drop_tokens: bool,
             drop_tls: bool,
         ) -> None:
-            _run_declared(cls, name, values, project, output, _lock(lock_timeout, lock_id), _dropped(drop_tokens, drop_tls))
+            _run_declared(
+                cls, name, values, project, output, _lock(lock_timeout, lock_id), _dropped(drop_tokens, drop_tls)
+            )
 
-        return _fields_command(command, cmd_name, f"Declare and deploy as {cls.type}: {_first_line(cls)}", **deployment_fields(cls))
+        return _fields_command(
+            command, cmd_name, f"Declare and deploy as {cls.type}: {_first_line(cls)}", **deployment_fields(cls)
+        )
 
 
 @click.group(cls=RunTypes, invoke_without_command=True, subcommand_metavar="[TYPE NAME --model MODEL ...]")
@@ -110,7 +119,11 @@ def run(
 ) -> None:
     """Deploy a model, and wait until it answers rightly. Running again with nothing changed changes nothing."""
     if ctx.invoked_subcommand is not None:
-        early = [f"--{name.replace('_', '-')}" for name in ctx.params if ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE]
+        early = [
+            f"--{name.replace('_', '-')}"
+            for name in ctx.params
+            if ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE
+        ]
         if early:
             raise UserError(
                 f"{', '.join(early)} before the type",
@@ -164,7 +177,9 @@ def _print_outcome(one: DeploymentHandle, outcome: Outcome, output: str) -> None
     if address:
         say(f"url: {address}")
     if protection is not None:
-        say(f"tokens: {protection['tokens'] or 'none, whoever reaches it may call it: set MLEM_SERVER_TOKENS and run again'}")
+        say(
+            f"tokens: {protection['tokens'] or 'none, whoever reaches it may call it: set MLEM_SERVER_TOKENS and run again'}"
+        )
     if address:
         example = _example(one, address, asks=bool(protection and protection["tokens"]))
         if example:
@@ -205,7 +220,11 @@ def plan(name: str, model: str | None, detailed_exitcode: bool, project: str | N
     differs = any(change.action != "keep" for change in changes)
     rows = [[change.step, change.action, change.reason, change.downtime] for change in changes]
     protection = planned_protection(changes)
-    words = "".join(f"\n{key}: {_become(value)}" for key, value in (protection or {}).items() if key == "tokens" or value.old or value.new)
+    words = "".join(
+        f"\n{key}: {_become(value)}"
+        for key, value in (protection or {}).items()
+        if key == "tokens" or value.old or value.new
+    )
     text = table(rows, ["step", "action", "why", "downtime"]) + words + ("" if differs else "\nnothing to change")
     data = {
         "name": one.name,
@@ -225,7 +244,9 @@ def _become(one: Difference) -> str:
 
 @click.command()
 @click.argument("name", type=ObjectName("deployment"))
-@click.option("--to", "number", type=int, default=None, help="The release to put back.  [default: the one before the current]")
+@click.option(
+    "--to", "number", type=int, default=None, help="The release to put back.  [default: the one before the current]"
+)
 @project_option
 @lock_options
 @drop_options
@@ -244,17 +265,32 @@ def rollback(
     with progress() as report:
         one = handle(name, project, report=report, lock=_lock(lock_timeout, lock_id))
         release = one.rollback(number, _dropped(drop_tokens, drop_tls))
-    data = {"name": name, "release": release.number, "model_hash": release.model_hash, "rollback_of": release.rollback_of}
-    print_result(output, data, f"release {release.rollback_of} (model {release.model_hash}) serves again, as release {release.number}")
+    data = {
+        "name": name,
+        "release": release.number,
+        "model_hash": release.model_hash,
+        "rollback_of": release.rollback_of,
+    }
+    print_result(
+        output,
+        data,
+        f"release {release.rollback_of} (model {release.model_hash}) serves again, as release {release.number}",
+    )
 
 
 @click.command()
 @click.argument("name", type=ObjectName("deployment"))
-@click.option("--forget", is_flag=True, help="Of a machine or an account that is gone for good: erase the record, and touch nothing.")
+@click.option(
+    "--forget",
+    is_flag=True,
+    help="Of a machine or an account that is gone for good: erase the record, and touch nothing.",
+)
 @project_option
 @lock_options
 @output_option
-def remove(name: str, forget: bool, project: str | None, lock_timeout: float | None, lock_id: str | None, output: str) -> None:
+def remove(
+    name: str, forget: bool, project: str | None, lock_timeout: float | None, lock_id: str | None, output: str
+) -> None:
     """Remove what is deployed; the declaration stays. Removing twice is fine."""
     with progress() as report:
         one = handle(name, project, report=report, lock=_lock(lock_timeout, lock_id))
@@ -265,4 +301,6 @@ def remove(name: str, forget: bool, project: str | None, lock_timeout: float | N
             print_result(output, {"name": name, "removed": False, "forgotten": forgotten is not None}, text)
             return
         removed = one.remove()
-    print_result(output, {"name": name, "removed": removed}, f"{name} is removed" if removed else f"{name} is not deployed")
+    print_result(
+        output, {"name": name, "removed": removed}, f"{name} is removed" if removed else f"{name} is not deployed"
+    )

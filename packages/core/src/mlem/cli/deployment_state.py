@@ -22,7 +22,9 @@ def state() -> None:
 @project_option
 @lock_options
 @output_option
-def move(name: str, uri: str, project: str | None, lock_timeout: float | None, lock_id: str | None, output: str) -> None:
+def move(
+    name: str, uri: str, project: str | None, lock_timeout: float | None, lock_id: str | None, output: str
+) -> None:
     """Take the state to another store: a URI, or "local" for files beside the declarations."""
     from mlem.deployments.moving import move as move_state
     from mlem.deployments.resolve import configured_manager
@@ -33,7 +35,12 @@ def move(name: str, uri: str, project: str | None, lock_timeout: float | None, l
     if target.deployment.state_manager is not None:
         say(f"set state_manager: {uri} in {target.location}", err=True)
     elif configured_manager(target.config).store(target.location.root).where(target.name) != new:
-        say(f"next: mlem config set core.state.uri {uri}" if uri != "local" else "next: mlem config unset core.state.uri", err=True)
+        say(
+            f"next: mlem config set core.state.uri {uri}"
+            if uri != "local"
+            else "next: mlem config unset core.state.uri",
+            err=True,
+        )
 
 
 @state.command()

@@ -35,7 +35,11 @@ def doctor(project: str | None, output: str) -> int:
         found = version_beside() or installed_version()
         own = importlib.metadata.version("mlem-core")
         if found is not None:
-            raise ConflictError(f"mlem {found}, the predecessor, is installed beside mlem-core {own}", code="predecessor", hint=remedy(own))
+            raise ConflictError(
+                f"mlem {found}, the predecessor, is installed beside mlem-core {own}",
+                code="predecessor",
+                hint=remedy(own),
+            )
         return f"mlem-core {own}"
 
     def plugins() -> str:
@@ -53,7 +57,9 @@ def doctor(project: str | None, output: str) -> int:
         tried = try_store(manager, place.root)
         opened = tried.store(place.root)
         warning = tried.warning(opened, "NAME")
-        return f"{opened.where('NAME')}: " + (warning or ("excludes two writers" if manager.shared else "locked by the kernel"))
+        return f"{opened.where('NAME')}: " + (
+            warning or ("excludes two writers" if manager.shared else "locked by the kernel")
+        )
 
     checks: list[tuple[str, Callable[[], str]]] = [
         ("installation", installation),
@@ -68,7 +74,9 @@ def doctor(project: str | None, output: str) -> int:
         except MlemError as error:  # every check has its say
             rows.append({"check": name, "ok": False, "message": error.message, "hint": error.hint})
             code = code or error.exit_code
-    text = table([[str(row["check"]), "ok" if row["ok"] else "WRONG", str(row["message"])] for row in rows], ["check", "", ""])
+    text = table(
+        [[str(row["check"]), "ok" if row["ok"] else "WRONG", str(row["message"])] for row in rows], ["check", "", ""]
+    )
     hints = "".join(f"\nhint: {row['hint']}" for row in rows if row["hint"])
     print_result(output, {"checks": rows, "ok": code == 0}, text + hints)
     return code

@@ -13,7 +13,10 @@ from mlem.cli.output import output_option, print_result
 @click.argument("folder", metavar="[DIR]", default=".")
 @output_option
 def init(folder: str, output: str) -> None:
-    """Make a folder (the current one when none is given) a project, by a file .mlem.yaml; its .gitignore leaves states out."""
+    """Make a folder (the current one when none is given) a project, by a file .mlem.yaml.
+
+    Its .gitignore leaves states out.
+    """
     from mlem.project.project import init_project
     from mlem_model.objects.files import shown
 

@@ -69,14 +69,18 @@ class LazyGroup(click.Group):
         command: click.Command = getattr(importlib.import_module(module), attribute)
         return command
 
-    def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
         """Find the command; an unknown one is an error that lists the known ones."""
         if self.get_command(ctx, args[0]) is None and not args[0].startswith("-"):
             import difflib
 
             near = difflib.get_close_matches(args[0], self._lazy, n=1, cutoff=0.5)
             raise UserError(
-                f'no command "{ctx.command_path} {args[0]}"', known=sorted(self._lazy), hint=f'did you mean "{near[0]}"?' if near else None
+                f'no command "{ctx.command_path} {args[0]}"',
+                known=sorted(self._lazy),
+                hint=f'did you mean "{near[0]}"?' if near else None,
             )
         return super().resolve_command(ctx, args)
 
@@ -95,8 +99,17 @@ def _print_version(ctx: click.Context, _param: click.Parameter, value: bool) -> 
 
 
 @click.group(cls=LazyGroup, lazy=COMMANDS, context_settings=CONTEXT_SETTINGS)
-@click.option("--traceback", is_flag=True, expose_value=False, help="With an error, print where it came up. Also after a command.")
-@click.option("--version", is_flag=True, is_eager=True, expose_value=False, callback=_print_version, help="Show the version and exit.")
+@click.option(
+    "--traceback", is_flag=True, expose_value=False, help="With an error, print where it came up. Also after a command."
+)
+@click.option(
+    "--version",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_print_version,
+    help="Show the version and exit.",
+)
 def cli() -> None:
     """Deploy a saved model to any platform with one command, and keep track of it there."""
 
@@ -159,7 +172,10 @@ def _report(error: MlemError, arguments: Sequence[str], cause: BaseException | N
 
 
 def _output_lost() -> int:
-    """Say that a result could not be written, and return the exit code for it; a reader that has seen enough is fine."""
+    """Say that a result could not be written, and return the exit code for it.
+
+    A reader that has seen enough is fine.
+    """
     error = lost(sys.stdout)
     if error is None or reader_is_gone():
         return 0

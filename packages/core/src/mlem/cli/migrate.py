@@ -14,8 +14,8 @@ from mlem.cli.output import output_option, print_result, progress
 def migrate(path: str, dry_run: bool, output: str) -> int:
     """Turn what MLEM 0.4 wrote into this version's files: settings, envs, deployments, and what is deployed.
 
-    PATH is a project, a folder in it or one object; the current folder when none is given. The old files are kept as NAME.04. The exit
-    code is that of the first file that could not be migrated.
+    PATH is a project, a folder in it or one object; the current folder when none is given. The old files are kept as
+    NAME.04. The exit code is that of the first file that could not be migrated.
     """
     from mlem.migrating.project import migrate as migrate_project
 

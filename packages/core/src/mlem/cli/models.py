@@ -43,8 +43,8 @@ def apply(
 ) -> None:
     """Call a method of a saved model in this process.
 
-    DATA is the value of the method's only required argument, or all arguments as a JSON object: a file (csv, json, npy, parquet, bytes and
-    images as they are), a saved data object, - for stdin, or JSON itself.
+    DATA is the value of the method's only required argument, or all arguments as a JSON object: a file (csv, json, npy,
+    parquet, bytes and images as they are), a saved data object, - for stdin, or JSON itself.
     """
     from mlem import api
     from mlem.deployments.resolve import expect_object
@@ -55,7 +55,8 @@ def apply(
     expect_object(place.read("model"), "model", place)
     described = api.load_meta(model, project).method(method)
     form = form_of(header=header, separator=separator, encoding=encoding, decimal=decimal, empty=empty)
-    # Wrong data is told before a model is loaded that takes its time, but where it brings the classes that data is read into.
+    # Wrong data is told before a model is loaded that takes its time, but where it brings the classes that data is read
+    # into.
     loaded = api.load(model, project) if any(class_types(argument.data_type for argument in described.args)) else None
     with noted(strict=strict):
         values = reader_of(ctx, described, method, format_, form).read(data, given)

@@ -34,7 +34,9 @@ class ObjectName(click.types.StringParamType):
         if "://" in incomplete or incomplete.startswith("/") or not base.is_dir():
             return [CompletionItem(incomplete, type="file")]
         fitting = (f"{prefix}{name}" for name, _ in objects_of_kind(base.resolve(), self.kind))
-        return [CompletionItem(name) for name in islice((name for name in fitting if name.startswith(incomplete)), MOST)]
+        return [
+            CompletionItem(name) for name in islice((name for name in fitting if name.startswith(incomplete)), MOST)
+        ]
 
 
 def complete_objects(command: click.Command, kinds: dict[str, str]) -> None:

@@ -1,4 +1,7 @@
-"""Command-line options from the fields of a class: ``--port 80``, ``--env.host x``, ``--labels.team nlp``, ``--args.0 x``."""
+"""Command-line options from the fields of a class.
+
+``--port 80``, ``--env.host x``, ``--labels.team nlp``, ``--args.0 x``.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +26,9 @@ class FieldsCommand(click.Command):
         nested: Classes whose fields are options under a field's name, for fields that hold any mapping: ``env``.
     """
 
-    def __init__(self, *args: Any, fields: type[BaseModel], nested: Mapping[str, type[BaseModel]] | None = None, **kwargs: Any) -> None:
+    def __init__(
+        self, *args: Any, fields: type[BaseModel], nested: Mapping[str, type[BaseModel]] | None = None, **kwargs: Any
+    ) -> None:
         super().__init__(*args, **kwargs)
         self._class = fields
         self._nested = dict(nested or {})
@@ -41,7 +46,9 @@ class FieldsCommand(click.Command):
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Parse; a dotted option below a mapping or a list exists when it is used."""
         known = {option.lstrip("-").replace("-", "_") for param in self.params for option in param.opts}
-        paths = dict.fromkeys(token[2:].partition("=")[0] for token in args if token.startswith("--") and "." in token.partition("=")[0])
+        paths = dict.fromkeys(
+            token[2:].partition("=")[0] for token in args if token.startswith("--") and "." in token.partition("=")[0]
+        )
         options: list[click.Option] = []
         for path in paths:
             normal = _open_path(self._class, self._nested, path)
@@ -53,7 +60,10 @@ class FieldsCommand(click.Command):
         return super().parse_args(ctx, args)
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Call the command with the given fields as ``values``: a nested mapping with only what was on the command line."""
+        """Call the command with the given fields as ``values``.
+
+        A nested mapping with only what was on the command line.
+        """
         values: dict[str, Any] = {}
         for param in self.get_params(ctx):
             name = str(param.name)
@@ -66,7 +76,9 @@ class FieldsCommand(click.Command):
         return super().invoke(ctx)
 
 
-def _options(cls: type[BaseModel], nested: Mapping[str, type[BaseModel]], prefix: str = "") -> Iterator[tuple[str, click.Option]]:
+def _options(
+    cls: type[BaseModel], nested: Mapping[str, type[BaseModel]], prefix: str = ""
+) -> Iterator[tuple[str, click.Option]]:
     for name, field in cls.model_fields.items():
         path = f"{prefix}{name}"
         inner = inner_type(field.annotation)
@@ -88,13 +100,20 @@ def _options(cls: type[BaseModel], nested: Mapping[str, type[BaseModel]], prefix
             yield (
                 path,
                 click.Option(
-                    [f"--{path}/--no-{path}", identifier], is_flag=True, **{**common, "default": bool(field.default), "show_default": True}
+                    [f"--{path}/--no-{path}", identifier],
+                    is_flag=True,
+                    **{**common, "default": bool(field.default), "show_default": True},
                 ),
             )
         elif origin in (list, tuple):
             yield (
                 path,
-                click.Option([f"--{path}", identifier], multiple=True, metavar=_metavar(get_args(inner)[0]), **{**common, "default": ()}),
+                click.Option(
+                    [f"--{path}", identifier],
+                    multiple=True,
+                    metavar=_metavar(get_args(inner)[0]),
+                    **{**common, "default": ()},
+                ),
             )
         else:
             yield path, click.Option([f"--{path}", identifier], metavar=_metavar(inner), type=str, **common)

@@ -19,12 +19,16 @@ CommandT = TypeVar("CommandT", bound=Callable[..., Any])
 
 def output_option(command: CommandT) -> CommandT:
     """Add ``--output text|json`` to a command, which gets it as ``output``."""
-    return click.option("--output", type=click.Choice(["text", "json"]), default="text", help="How to print the result.")(command)
+    return click.option(
+        "--output", type=click.Choice(["text", "json"]), default="text", help="How to print the result."
+    )(command)
 
 
 def project_option(command: CommandT) -> CommandT:
     """Add ``--project`` to a command."""
-    return click.option("--project", metavar="DIR", default=None, help="Folder that names start from.  [default: the current one]")(command)
+    return click.option(
+        "--project", metavar="DIR", default=None, help="Folder that names start from.  [default: the current one]"
+    )(command)
 
 
 def to_json(data: Any) -> str:
@@ -51,7 +55,10 @@ def print_result(output: str, data: Any, text: str) -> None:
 def table(rows: Sequence[Sequence[str]], header: Sequence[str]) -> str:
     """Lay out rows in columns."""
     widths = [max(len(str(row[column])) for row in [header, *rows]) for column in range(len(header))]
-    return "\n".join("  ".join(str(cell).ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in [header, *rows])
+    return "\n".join(
+        "  ".join(str(cell).ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in [header, *rows]
+    )
 
 
 def wants_json(arguments: Sequence[str]) -> bool:

@@ -1,6 +1,7 @@
 """Standard streams whose end decides about nothing: a reader that is gone, a full disk, a closed terminal.
 
-A line that can't be written is dropped, and the work goes on; its exit code is its own. What was lost of a result can be asked for.
+A line that can't be written is dropped, and the work goes on; its exit code is its own. What was lost of a result can
+be asked for.
 """
 
 from __future__ import annotations
@@ -48,7 +49,9 @@ def _steady(stream: TextIO | None, descriptor: int) -> TextIO:
     if stream is not None:
         stream.flush()
     output = _Output(descriptor, "w", closefd=False)
-    return io.TextIOWrapper(io.BufferedWriter(output), encoding=encoding, errors=errors, line_buffering=descriptor == 2 or output.isatty())
+    return io.TextIOWrapper(
+        io.BufferedWriter(output), encoding=encoding, errors=errors, line_buffering=descriptor == 2 or output.isatty()
+    )
 
 
 def _descriptor(stream: TextIO) -> int | None:

@@ -36,7 +36,11 @@ def types(kind: str | None, type_: str | None, as_json: bool, schema: bool, outp
     for clash in registry().clashes():
         if clash.kinds and set(clash.kinds) & found.keys():
             say(f"note: {clash}", err=True)
-    text = "\n".join(found[kind]) if kind else table([[name, " ".join(names)] for name, names in found.items()], ["kind", "types"])
+    text = (
+        "\n".join(found[kind])
+        if kind
+        else table([[name, " ".join(names)] for name, names in found.items()], ["kind", "types"])
+    )
     print_result(output, found[kind] if kind else found, text)
 
 
@@ -59,10 +63,13 @@ def _describe(kind: Any, type_: str, schema: bool, output: str) -> None:
         return
     fields = list(describe_fields(cls))
     rows = [
-        [field.name, field.type, field.unit or "", "required" if field.required else _shown(field.default), field.help] for field in fields
+        [field.name, field.type, field.unit or "", "required" if field.required else _shown(field.default), field.help]
+        for field in fields
     ]
     head = (inspect.getdoc(cls) or "").split("\n\n")[0].replace("\n", " ")
-    text = f"{cls.type}: {head}\n\n" + (table(rows, ["field", "type", "unit", "default", "help"]) if rows else "no fields")
+    text = f"{cls.type}: {head}\n\n" + (
+        table(rows, ["field", "type", "unit", "default", "help"]) if rows else "no fields"
+    )
     data = {
         "kind": kind,
         "type": cls.type,
@@ -113,8 +120,12 @@ def plugins(as_json: bool, output: str) -> None:
         brings = [f"{kind}: {' '.join(names)}" for kind, names in types_.items()]
         broken = [f"broken: {plugin.problem}"] if plugin.problem else []
         off = [f"switched off by {DISABLE}"] if plugin.off else []
-        rows.append([plugin.name, plugin.distribution, f"{plugin.import_s * 1000:.0f} ms", ", ".join([*off, *broken, *brings])])
+        rows.append(
+            [plugin.name, plugin.distribution, f"{plugin.import_s * 1000:.0f} ms", ", ".join([*off, *broken, *brings])]
+        )
         for trace in plugin.traces:
             traces.show_text(trace)
     notes = "".join(f"\nnote: {clash}" for clash in clashes)
-    print_result("json" if as_json else output, data, table(rows, ["plugin", "distribution", "import", "types"]) + notes)
+    print_result(
+        "json" if as_json else output, data, table(rows, ["plugin", "distribution", "import", "types"]) + notes
+    )

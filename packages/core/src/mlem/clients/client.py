@@ -1,4 +1,7 @@
-"""`Client`: calls the methods of a running deployment. A provider subclasses it where a platform has a protocol of its own."""
+"""`Client`: calls the methods of a running deployment.
+
+A provider subclasses it where a platform has a protocol of its own.
+"""
 
 from __future__ import annotations
 
@@ -44,11 +47,11 @@ class UnknownMethodError(UserError, AttributeError):
 class Client(MlemObject, ABC):
     """Calls a deployed model: ``client.predict(X)``, or ``client.call("predict", X)``.
 
-    The model's methods are attributes, with a signature and a docstring. An attribute of the class goes before a method of the
-    same name; `call` reaches every method.
+    The model's methods are attributes, with a signature and a docstring. An attribute of the class goes before a method
+    of the same name; `call` reaches every method.
 
-    A client that has been used may be copied, pickled and taken through a fork: a subclass keeps its connections in a private attribute
-    of the type `mlem.provider.ProcessLocal`.
+    A client that has been used may be copied, pickled and taken through a fork: a subclass keeps its connections in a
+    private attribute of the type `mlem.provider.ProcessLocal`.
 
     Example::
 
@@ -69,7 +72,9 @@ class Client(MlemObject, ABC):
         name = type(self).__name__
         if args:
             known = list(type(self).model_fields)
-            raise UserError(f"{name} takes its fields by name", known=known, hint=f"{name}({known[0]}=...)" if known else None)
+            raise UserError(
+                f"{name} takes its fields by name", known=known, hint=f"{name}({known[0]}=...)" if known else None
+            )
         try:
             super().__init__(**fields)
         except ValidationError as error:
@@ -96,7 +101,9 @@ class Client(MlemObject, ABC):
     def __repr__(self) -> str:
         # also of one that could not be made, which has no fields: a debugger shows it
         fields = {name: self.__dict__.get(name) for name, field in type(self).model_fields.items() if not field.exclude}
-        shown = {name: value for name, value in fields.items() if value is not None and not isinstance(value, SecretStr)}
+        shown = {
+            name: value for name, value in fields.items() if value is not None and not isinstance(value, SecretStr)
+        }
         return one_line(type(self).__name__, *(f"{name}={value!r}" for name, value in shown.items()))
 
     __str__ = __repr__
@@ -201,8 +208,8 @@ class Client(MlemObject, ABC):
             **kwargs: Arguments by name.
 
         Returns:
-            The method's answer, of the type that the signature says; of a method that answers item by item an iterator, which yields
-            items as they arrive. To leave it earlier than at its end, close it.
+            The method's answer, of the type that the signature says; of a method that answers item by item an iterator,
+            which yields items as they arrive. To leave it earlier than at its end, close it.
 
         Raises:
             UnknownMethodError: The model has no such method.
@@ -211,13 +218,16 @@ class Client(MlemObject, ABC):
             PlatformError: The answer does not fit the signature.
             MlemError: The call failed.
         """
-        described, answer = follow(self._course(method, args, kwargs), lambda need: getattr(self, need.name)(*need.args))
+        described, answer = follow(
+            self._course(method, args, kwargs), lambda need: getattr(self, need.name)(*need.args)
+        )
         return items(method, described, answer) if described.streams else answer
 
     async def call_async(self, method: str, /, *args: Any, **kwargs: Any) -> Any:
         """Call a method without blocking the event loop; see `call`.
 
-        Here it is made in a thread of its own, which a call that is cancelled leaves to itself; a client that can do without a thread does.
+        Here it is made in a thread of its own, which a call that is cancelled leaves to itself; a client that can do
+        without a thread does.
 
         Returns:
             The method's answer; of a method that answers item by item an iterator for ``async for``.
@@ -242,7 +252,10 @@ class Client(MlemObject, ABC):
             yield self.call(method, part)
 
     def _course(self, method: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Course[tuple[Method, Any]]:
-        """Call a method, whoever sends the requests: each `Ask` names a method of this class. Returns the encoded items of a stream."""
+        """Call a method, whoever sends the requests: each `Ask` names a method of this class.
+
+        Returns the encoded items of a stream.
+        """
         if self._interface is None:
             self._interface = yield Ask("fetch_interface")
         self._check(method)
@@ -251,7 +264,9 @@ class Client(MlemObject, ABC):
         if described.streams:
             return described, (yield Ask("call_stream", (method, described.encode_args(values))))
         answer = yield from self._whole_or_inhalves_of(method, described, values)
-        return described, hand_on_index(next(iter(values.values())), answer) if described.keeps_index and len(values) == 1 else answer
+        return described, hand_on_index(next(iter(values.values())), answer) if described.keeps_index and len(
+            values
+        ) == 1 else answer
 
     def _whole_or_inhalves_of(self, method: str, described: Method, values: Mapping[str, Any]) -> Course[Any]:
         try:
@@ -295,7 +310,9 @@ class Client(MlemObject, ABC):
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
         self.close()
 
     def __copy__(self) -> Self:
@@ -322,7 +339,9 @@ class Client(MlemObject, ABC):
     def _check(self, method: str) -> None:
         known = sorted(self.interface.methods)
         if method not in known:
-            raise UnknownMethodError(f'the model has no method "{method}"', hint=did_you_mean(method, known), known=known)
+            raise UnknownMethodError(
+                f'the model has no method "{method}"', hint=did_you_mean(method, known), known=known
+            )
 
     def _method(self, name: str) -> Callable[..., Any]:
         function: Callable[..., Any] = functools.partial(self.call, name)
@@ -331,9 +350,15 @@ class Client(MlemObject, ABC):
         for argument in described.args:
             kind = getattr(inspect.Parameter, argument.kind.upper())
             default = inspect.Parameter.empty if argument.required else argument.default
-            parameters.append(inspect.Parameter(argument.name, kind, default=default, annotation=argument.data_type.type))
+            parameters.append(
+                inspect.Parameter(argument.name, kind, default=default, annotation=argument.data_type.type)
+            )
         lines = [f"Call {name} of the deployed model.", "", "Args:"]
-        lines += [f"    {parameter.name}: {parameter.annotation}" for parameter in parameters] + ["", "Returns:", f"    {returns}"]
+        lines += [f"    {parameter.name}: {parameter.annotation}" for parameter in parameters] + [
+            "",
+            "Returns:",
+            f"    {returns}",
+        ]
         function.__doc__ = "\n".join(lines)
         function.__name__ = name
         function.__signature__ = inspect.Signature(parameters, return_annotation=returns)  # type: ignore[attr-defined]  # read by inspect
@@ -361,4 +386,6 @@ def _checked(method: str, decode: Callable[[], Any]) -> Any:
     try:
         return decode()
     except UserError as error:
-        raise PlatformError(f"{method} answered what its signature does not have: {error.message}", code="bad-answer") from error
+        raise PlatformError(
+            f"{method} answered what its signature does not have: {error.message}", code="bad-answer"
+        ) from error

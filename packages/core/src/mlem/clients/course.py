@@ -1,4 +1,7 @@
-"""A course of action that a thread and an event loop follow alike: it says what it needs, and whoever follows it gets that its way."""
+"""A course of action that a thread and an event loop follow alike.
+
+It says what it needs, and whoever follows it gets that its way.
+"""
 
 from __future__ import annotations
 

@@ -36,20 +36,23 @@ PAUSE_S = 0.2
 _SEEN = ("timed-out", "stopping")
 """Refusals of calls that the model may be at: the same again would only keep it longer."""
 _NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
-_OURS = frozenset({"accept", "accept-encoding", "connection", "content-length", "content-type", "host", "transfer-encoding"})
+_OURS = frozenset(
+    {"accept", "accept-encoding", "connection", "content-length", "content-type", "host", "transfer-encoding"}
+)
 _STREAM = f"{MEDIA_TYPE}, {JSON};q=0.5"
 
 
 class HttpClient(Client):
     """Calls a model over HTTP; certificates are verified where the URL is https.
 
-    Without a token of its own, it reads the bearer token from the environment variable ``MLEM_TOKEN`` at each call. Neither that nor what
-    is given as ``token`` and ``headers`` reaches a file or a message. ``http_proxy``, ``https_proxy`` and ``no_proxy`` count, but for
-    this machine's own addresses, and where ``direct`` is set. A call is repeated only where the model can't have seen it: the connection
-    was not established, or the server answered 503 with ``Retry-After`` before the model was asked.
+    Without a token of its own, it reads the bearer token from the environment variable ``MLEM_TOKEN`` at each call.
+    Neither that nor what is given as ``token`` and ``headers`` reaches a file or a message. ``http_proxy``,
+    ``https_proxy`` and ``no_proxy`` count, but for this machine's own addresses, and where ``direct`` is set. A call is
+    repeated only where the model can't have seen it: the connection was not established, or the server answered 503
+    with ``Retry-After`` before the model was asked.
 
-    Threads share its connections, and so do the tasks of an event loop. A process that was forked opens its own, and so does a copy, or
-    what a pickle brings back.
+    Threads share its connections, and so do the tasks of an event loop. A process that was forked opens its own, and so
+    does a copy, or what a pickle brings back.
     """
 
     type: ClassVar[str] = "http"
@@ -60,7 +63,9 @@ class HttpClient(Client):
         description="how long a whole call may take: connecting, sending, waiting, reading and repeats; of a stream, until each next item",
     )
     token: SecretStr | None = Field(default=None, description="bearer token (default: MLEM_TOKEN at each call)")
-    ca_file: str | None = Field(default=None, description="PEM file with the certificates to trust instead of the system's")
+    ca_file: str | None = Field(
+        default=None, description="PEM file with the certificates to trust instead of the system's"
+    )
     direct: bool = Field(default=False, description="ask no proxy, whatever the environment says")
     headers: dict[str, SecretStr] = Field(default={}, exclude=True, description="headers that every request has")
 
@@ -82,7 +87,9 @@ class HttpClient(Client):
     def _check_url(cls, url: str) -> str:
         try:
             parts = urlsplit(url)
-            usable = parts.scheme in ("http", "https") and bool(parts.hostname) and not parts.query and not parts.fragment
+            usable = (
+                parts.scheme in ("http", "https") and bool(parts.hostname) and not parts.query and not parts.fragment
+            )
             _ = parts.port, (parts.hostname or "").encode("idna")  # raise where it is no number, or no host's name
         except ValueError:
             usable = False
@@ -96,7 +103,9 @@ class HttpClient(Client):
     @classmethod
     def _check_token(cls, token: SecretStr | None) -> SecretStr | None:
         if token is not None and not _fits_header(token.get_secret_value()):
-            raise ValueError("expected one token, without spaces around it and without characters that do not fit into a header")
+            raise ValueError(
+                "expected one token, without spaces around it and without characters that do not fit into a header"
+            )
         return token
 
     @field_validator("headers")
@@ -132,13 +141,17 @@ class HttpClient(Client):
         return follow(self._call_encoded(method, payload), self._get)
 
     def call_stream(self, method: str, payload: Mapping[str, Any]) -> Iterator[Any]:
-        """Call a method that answers item by item; see `Client.call_stream`. ``timeout_s`` is for the first item, and again for each next.
+        """Call a method that answers item by item; see `Client.call_stream`.
+
+        ``timeout_s`` is for the first item, and again for each next.
 
         Raises:
             MlemError: See `mlem.clients.answers.check_answer`.
         """
         answer = follow(self._call_stream(method, payload), self._get)
-        return Lines(answer.items, self.url) if answer.items is not None else iter(_listed(check_answer(answer, self.url)))
+        return (
+            Lines(answer.items, self.url) if answer.items is not None else iter(_listed(check_answer(answer, self.url)))
+        )
 
     def call_binary(self, method: str, body: bytes, media_type: str, accept: str) -> tuple[bytes, str]:
         """Call a method with its only argument in a binary format; see `Client.call_binary`.
@@ -152,10 +165,12 @@ class HttpClient(Client):
     async def call_async(self, method: str, /, *args: Any, **kwargs: Any) -> Any:
         """Call a method without blocking the event loop and without a thread; see `Client.call`.
 
-        Calls of one event loop share connections. A call that is cancelled closes its connection: the server does not begin with it then.
+        Calls of one event loop share connections. A call that is cancelled closes its connection: the server does not
+        begin with it then.
 
         Returns:
-            The method's answer; of a method that answers item by item an iterator for ``async for``, to be closed by ``aclose``.
+            The method's answer; of a method that answers item by item an iterator for ``async for``, to be closed by
+            ``aclose``.
         """
         described, answer = await follow_async(self._course(method, args, kwargs), self._get_async)
         return items_async(method, described, answer) if described.streams else answer
@@ -174,7 +189,9 @@ class HttpClient(Client):
     def _fetch_interface(self) -> Course[Interface]:
         from mlem_model.serving.interface import Interface
 
-        return Interface.parse(check_answer((yield from self._exchange("GET", "/interface.json", None)), self.url), self.url)
+        return Interface.parse(
+            check_answer((yield from self._exchange("GET", "/interface.json", None)), self.url), self.url
+        )
 
     def _call_encoded(self, method: str, payload: Mapping[str, Any]) -> Course[Any]:
         body = json.dumps(payload, separators=(",", ":")).encode()
@@ -193,7 +210,14 @@ class HttpClient(Client):
         return answer.body, answered_as
 
     def _exchange(
-        self, verb: str, path: str, body: bytes | None, media_type: str = JSON, accept: str = JSON, *, whole: bool = True
+        self,
+        verb: str,
+        path: str,
+        body: bytes | None,
+        media_type: str = JSON,
+        accept: str = JSON,
+        *,
+        whole: bool = True,
     ) -> Course[Answer]:
         """Send a request, again where the model can't have seen it."""
         from mlem.clients.wire import Request
@@ -207,7 +231,11 @@ class HttpClient(Client):
                 headers = self._headers(body, media_type, accept)
                 answer: Answer = yield Request(verb, self.url, path, headers, body, deadline, whole)
             except PlatformError as error:
-                pause_s = PAUSE_S if error.code == "unreachable" or (verb == "GET" and error.code == "connection-lost") else None
+                pause_s = (
+                    PAUSE_S
+                    if error.code == "unreachable" or (verb == "GET" and error.code == "connection-lost")
+                    else None
+                )
                 if pause_s is None or attempt == ATTEMPTS or pause_s >= deadline.left_s():
                     raise
             else:
@@ -238,7 +266,11 @@ class HttpClient(Client):
         found = await follow_async(getattr(self, f"_{need.name}")(*need.args), self._get_async)
         if need.name != "call_stream":
             return found
-        return AsyncLines(found.items, self.url) if found.items is not None else _later(_listed(check_answer(found, self.url)))
+        return (
+            AsyncLines(found.items, self.url)
+            if found.items is not None
+            else _later(_listed(check_answer(found, self.url)))
+        )
 
     def _route(self) -> Route:
         from mlem.clients.pools import Route

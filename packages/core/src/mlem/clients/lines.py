@@ -45,8 +45,8 @@ class AsyncBody(Protocol):
 class _Parser:
     """Tells items from bytes.
 
-    A server that fails on the way says so in a last line, and closes the connection without the mark of an end. So a line that looks
-    like an error is one only where that follows.
+    A server that fails on the way says so in a last line, and closes the connection without the mark of an end. So a
+    line that looks like an error is one only where that follows.
     """
 
     def __init__(self, url: str) -> None:
@@ -87,7 +87,9 @@ class _Parser:
         except PlatformError as lost:
             status = error.get("status")
             body = json.dumps(item).encode()
-            raise translate(Answer(status if isinstance(status, int) else 500, "application/json", None, body), self._url) from lost
+            raise translate(
+                Answer(status if isinstance(status, int) else 500, "application/json", None, body), self._url
+            ) from lost
 
     def _parsed(self, line: bytes) -> Any:
         try:
@@ -97,7 +99,9 @@ class _Parser:
 
 
 class Lines(Iterator[Any]):
-    """The items of an answer, as they arrive. To leave earlier than at the end, close it: the server then asks the model for no more.
+    """The items of an answer, as they arrive.
+
+    To leave earlier than at the end, close it: the server then asks the model for no more.
 
     Args:
         body: What the server sends, its head read.

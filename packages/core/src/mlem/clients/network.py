@@ -1,4 +1,7 @@
-"""What connections are made of, for `httpcore2`: sockets on which every step keeps to the deadline of the whole call."""
+"""What connections are made of, for `httpcore2`.
+
+Sockets on which every step keeps to the deadline of the whole call.
+"""
 
 from __future__ import annotations
 
@@ -83,7 +86,12 @@ class Backend(httpcore2.NetworkBackend):
     """Makes connections for threads."""
 
     def connect_tcp(
-        self, host: str, port: int, timeout: Timeout = None, local_address: str | None = None, socket_options: Iterable[Any] | None = None
+        self,
+        host: str,
+        port: int,
+        timeout: Timeout = None,
+        local_address: str | None = None,
+        socket_options: Iterable[Any] | None = None,
     ) -> httpcore2.NetworkStream:
         """Connect to a host."""
         with mapped(httpcore2.ConnectTimeout, httpcore2.ConnectError):

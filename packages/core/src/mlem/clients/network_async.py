@@ -22,7 +22,8 @@ _CHUNK_BYTES = 1 << 16
 class AsyncStream(httpcore2.AsyncNetworkStream):
     """A connection of an event loop.
 
-    It registers with the loop only while something is awaited: an idle one can be closed by anybody, also when its loop is gone.
+    It registers with the loop only while something is awaited: an idle one can be closed by anybody, also when its loop
+    is gone.
 
     Args:
         sock: The socket, which does not block.
@@ -106,7 +107,12 @@ class AsyncBackend(httpcore2.AsyncNetworkBackend):
     """Makes connections for event loops."""
 
     async def connect_tcp(
-        self, host: str, port: int, timeout: Timeout = None, local_address: str | None = None, socket_options: Iterable[Any] | None = None
+        self,
+        host: str,
+        port: int,
+        timeout: Timeout = None,
+        local_address: str | None = None,
+        socket_options: Iterable[Any] | None = None,
     ) -> httpcore2.AsyncNetworkStream:
         """Connect to a host."""
         with mapped(httpcore2.ConnectTimeout, httpcore2.ConnectError):

@@ -48,7 +48,11 @@ class Route:
         try:
             return ssl.create_default_context(cafile=self.ca_file)
         except (OSError, ValueError) as error:  # ssl.SSLError is an OSError
-            reason = error.strerror if isinstance(error, OSError) and not isinstance(error, ssl.SSLError) else "it has no certificates"
+            reason = (
+                error.strerror
+                if isinstance(error, OSError) and not isinstance(error, ssl.SSLError)
+                else "it has no certificates"
+            )
             raise UserError(f"ca_file {self.ca_file} can't be used: {reason}", code="bad-ca-file") from error
 
     def options(self) -> dict[str, Any]:
@@ -56,7 +60,9 @@ class Route:
         proxy = None
         if self.proxy is not None:
             parts = urlsplit(self.proxy)
-            auth = (unquote(parts.username).encode(), unquote(parts.password or "").encode()) if parts.username else None
+            auth = (
+                (unquote(parts.username).encode(), unquote(parts.password or "").encode()) if parts.username else None
+            )
             proxy = httpcore2.Proxy(f"http://{parts.netloc.rpartition('@')[2]}", auth=auth)
         return {
             "ssl_context": self.context() if self.secure else None,  # reading the system's certificates takes its time
@@ -79,10 +85,15 @@ class Pools:
     def of_threads(self, route: Route) -> httpcore2.ConnectionPool:
         """Return the connections of all threads."""
         found = self._of_threads.get(route)
-        return found or self._made(self._of_threads, route, lambda: httpcore2.ConnectionPool(**route.options(), network_backend=Backend()))
+        return found or self._made(
+            self._of_threads, route, lambda: httpcore2.ConnectionPool(**route.options(), network_backend=Backend())
+        )
 
     def of_loop(self, route: Route) -> httpcore2.AsyncConnectionPool:
-        """Return the connections of the event loop that runs in this thread; those of loops that are closed are closed."""
+        """Return the connections of the event loop that runs in this thread.
+
+        Those of loops that are closed are closed.
+        """
         import asyncio
 
         from mlem.clients.network_async import AsyncBackend
@@ -95,7 +106,9 @@ class Pools:
                     _close_idle(self._of_loops.pop(other).values())
                 pools = self._of_loops.setdefault(loop, {})
         found = pools.get(route)
-        return found or self._made(pools, route, lambda: httpcore2.AsyncConnectionPool(**route.options(), network_backend=AsyncBackend()))
+        return found or self._made(
+            pools, route, lambda: httpcore2.AsyncConnectionPool(**route.options(), network_backend=AsyncBackend())
+        )
 
     def close(self) -> None:
         """Close the connections that are idle; one that is at work is closed by nobody but its user."""

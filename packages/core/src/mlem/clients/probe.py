@@ -110,9 +110,13 @@ def _secured(parts: SplitResult, made: socket.socket, deadline: Deadline) -> soc
         raise
 
 
-def _get(parts: SplitResult, made: socket.socket, path: str, headers: dict[str, str], deadline: Deadline) -> tuple[int, bytes]:
+def _get(
+    parts: SplitResult, made: socket.socket, path: str, headers: dict[str, str], deadline: Deadline
+) -> tuple[int, bytes]:
     connection = http.client.HTTPConnection(parts.hostname or "", _port(parts))
-    connection.default_port = 443 if parts.scheme == "https" else 80  # so that the header Host has the port where it needs it
+    connection.default_port = (
+        443 if parts.scheme == "https" else 80
+    )  # so that the header Host has the port where it needs it
     connection.sock = _Timed(made, deadline)
     try:
         connection.request("GET", path, headers=headers)

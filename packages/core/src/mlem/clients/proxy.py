@@ -1,4 +1,7 @@
-"""Which proxy a request goes by: ``http_proxy``, ``https_proxy``, ``all_proxy`` and ``no_proxy``, as other programs read them."""
+"""Which proxy a request goes by.
+
+``http_proxy``, ``https_proxy``, ``all_proxy`` and ``no_proxy``, as other programs read them.
+"""
 
 from __future__ import annotations
 
@@ -42,7 +45,9 @@ def proxy_for(url: str) -> str | None:
     if not usable:
         variable = f"{parts.scheme}_proxy" if proxies.get(parts.scheme) else "all_proxy"
         raise UserError(
-            f"{variable} has no address of an HTTP proxy", code="bad-proxy", hint=f"{variable}=http://HOST:PORT, or no_proxy={host}"
+            f"{variable} has no address of an HTTP proxy",
+            code="bad-proxy",
+            hint=f"{variable}=http://HOST:PORT, or no_proxy={host}",
         )
     return proxy
 

@@ -55,7 +55,9 @@ class Request:
             headers.append((b"Content-Length", str(len(self.body)).encode()))
         connect = self.deadline.sooner(CONNECT_TIMEOUT_S)
         timeouts = {"connect": connect, "read": self.deadline, "write": self.deadline}
-        return httpcore2.Request(self.verb, f"{base}{self.path}", headers=headers, content=self.body, extensions={"timeout": timeouts})
+        return httpcore2.Request(
+            self.verb, f"{base}{self.path}", headers=headers, content=self.body, extensions={"timeout": timeouts}
+        )
 
 
 def send(pools: Pools, route: Route, request: Request) -> Answer:
@@ -170,16 +172,22 @@ def _translated(request: Request) -> Iterator[None]:
         yield
     except httpcore2.ConnectTimeout as error:
         waited = min(CONNECT_TIMEOUT_S, seconds)
-        raise WaitTimeoutError(f"no connection to {url} within {waited:.3g} s", hint="mlem deployment status NAME") from error
+        raise WaitTimeoutError(
+            f"no connection to {url} within {waited:.3g} s", hint="mlem deployment status NAME"
+        ) from error
     except httpcore2.TimeoutException as error:
-        raise WaitTimeoutError(f"no answer from {url} within {seconds:.3g} s", hint="give it more time: timeout_s") from error
+        raise WaitTimeoutError(
+            f"no answer from {url} within {seconds:.3g} s", hint="give it more time: timeout_s"
+        ) from error
     except httpcore2.ConnectError as error:
         if isinstance(error.__context__, ssl.SSLError):
             raise PlatformError(f"{url}: the TLS connection failed: {_reason(error)}", code="tls") from error
         message = f"{url} can't be reached: {_reason(error)}"
         raise PlatformError(message, code="unreachable", hint="mlem deployment status NAME") from error
     except httpcore2.ProxyError as error:
-        raise PlatformError(f"{url} can't be reached: the proxy says {error}", code="proxy", hint="see https_proxy, no_proxy") from error
+        raise PlatformError(
+            f"{url} can't be reached: the proxy says {error}", code="proxy", hint="see https_proxy, no_proxy"
+        ) from error
     except (httpcore2.NetworkError, httpcore2.ProtocolError) as error:
         raise PlatformError(f"{url}: the connection was lost: {_reason(error)}", code="connection-lost") from error
 

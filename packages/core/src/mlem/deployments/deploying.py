@@ -1,4 +1,7 @@
-"""From options to a running deployment: merged with the declaration that is there, checked, written under the lock, then run."""
+"""From options to a running deployment.
+
+Merged with the declaration that is there, checked, written under the lock, then run.
+"""
 
 from __future__ import annotations
 
@@ -69,7 +72,8 @@ def deploy(
     Args:
         cls: The deployment's type; None for that which is declared.
         name: The deployment's name.
-        values: Fields; ``model`` as typed in the current folder, or what saving it returned. None takes a field back to its default.
+        values: Fields; ``model`` as typed in the current folder, or what saving it returned. None takes a field back to
+            its default.
         project: Folder that relative names start from.
         report: Called with lines of progress.
         lock: How to lock.
@@ -94,7 +98,9 @@ def deploy(
     return handle, handle.run(accepted=declaration.write, drop=drop)
 
 
-def declared(cls: type[Deployment] | None, name: Name, values: Mapping[str, Any], project: Name | None = None) -> Declaration:
+def declared(
+    cls: type[Deployment] | None, name: Name, values: Mapping[str, Any], project: Name | None = None
+) -> Declaration:
     """Lay options over a declaration, and check it; nothing is written.
 
     Args:
@@ -118,7 +124,9 @@ def declared(cls: type[Deployment] | None, name: Name, values: Mapping[str, Any]
         raise DeclarationError(f"{place}: type: required field is missing")
     if cls is not None and found is not cls:
         raise ConflictError(
-            f"{place} declares a {found.type}, not a {cls.type}", code="other-type", hint="choose another name, or edit that file"
+            f"{place} declares a {found.type}, not a {cls.type}",
+            code="other-type",
+            hint="choose another name, or edit that file",
         )
     given = kept_fields(found, values, project, place)
     old = {key: value for key, value in before.items() if key not in HEAD}

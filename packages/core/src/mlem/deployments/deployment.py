@@ -66,9 +66,12 @@ class Deployment(MlemObject, ABC):
     )
     model: str | None = Field(default=None, description="name of the saved model")
     state_manager: str | dict[str, Any] | None = Field(
-        default=None, description="what keeps the state: a type, a URI, or its fields (default: the project's core.state)"
+        default=None,
+        description="what keeps the state: a type, a URI, or its fields (default: the project's core.state)",
     )
-    keep_releases: Annotated[int, Field(ge=1, le=50)] = Field(default=3, description="releases kept for rollback, the current one included")
+    keep_releases: Annotated[int, Field(ge=1, le=50)] = Field(
+        default=3, description="releases kept for rollback, the current one included"
+    )
     gate_timeout_s: Annotated[float, Field(gt=0, le=86400), Unit("s")] = Field(
         default=120.0, description="how long a new release may take until it answers the sample row rightly"
     )
@@ -108,8 +111,8 @@ class Deployment(MlemObject, ABC):
     def place(self, ctx: AnyContext) -> Place | None:
         """Say where the deployment is: the engine compares it with the place on record before it concludes anything.
 
-        Ask the platform, and not the settings: the same settings lead another computer, or another account, elsewhere. The records of the
-        context may name where to look; without records it is where a run would deploy.
+        Ask the platform, and not the settings: the same settings lead another computer, or another account, elsewhere.
+        The records of the context may name where to look; without records it is where a run would deploy.
 
         Returns:
             The place; None where there is but one: a service that the whole world reaches under one address.
@@ -117,7 +120,10 @@ class Deployment(MlemObject, ABC):
         return None
 
     def is_same_place(self, ctx: AnyContext, recorded: Place, here: Place) -> bool:
-        """Say whether the place on record and the one that is reached from here are one; the context has the records."""
+        """Say whether the place on record and the one that is reached from here are one.
+
+        The context has the records.
+        """
         return recorded.id == here.id
 
     def words_04(self, old: Mapping[str, Any]) -> str:
@@ -134,8 +140,9 @@ class Deployment(MlemObject, ABC):
     def adopt_04(self, ctx: AnyContext, old: Mapping[str, Any]) -> Adopted:
         """Take over what MLEM 0.4 deployed and has on record, because its owner asks for it: from now on it is ours, by its id alone.
 
-        It may set the platform's mark of ownership; the context has the lineage. What it does can be done again: ``mlem migrate`` that
-        was interrupted is repeated. It concludes nothing from what is not there: another Engine or account may be asked.
+        It may set the platform's mark of ownership; the context has the lineage. What it does can be done again: ``mlem
+        migrate`` that was interrupted is repeated. It concludes nothing from what is not there: another Engine or
+        account may be asked.
 
         Args:
             ctx: The context, with the declaration and env that the next run has.
@@ -153,7 +160,10 @@ class Deployment(MlemObject, ABC):
         )
 
     def pauses(self) -> Iterator[float]:
-        """Yield the seconds between looks at the platform while something is awaited; a platform that counts calls yields longer ones."""
+        """Yield the seconds between looks at the platform while something is awaited.
+
+        A platform that counts calls yields longer ones.
+        """
         pause_s = 0.02
         while True:
             yield pause_s

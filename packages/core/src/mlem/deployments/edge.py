@@ -1,7 +1,7 @@
 """The edge to plugins: what one of them raises that is no `MlemError` becomes one, named with who brought it.
 
-Nothing is wrapped: the traceback says whose code was running. `failure_of` reads it, and `plugin_edge` is the net that the engine, the
-resolving of declarations and the command line are under.
+Nothing is wrapped: the traceback says whose code was running. `failure_of` reads it, and `plugin_edge` is the net that
+the engine, the resolving of declarations and the command line are under.
 """
 
 from __future__ import annotations
@@ -30,11 +30,13 @@ class _Place:
     """Where a plugin's code began to run.
 
     Attributes:
-        function: The function that the core called; the core's own one where it could not use what a plugin had given it.
+        function: The function that the core called; the core's own one where it could not use what a plugin had given
+            it.
         subject: The object or class whose method it is; None for a bare function.
         module: The module.
         deployment: The deployment that it worked for, where one is in sight.
-        unusable: Whether the plugin raised nothing itself, but gave what the core can't use: no list of steps, a status of text.
+        unusable: Whether the plugin raised nothing itself, but gave what the core can't use: no list of steps, a status
+            of text.
     """
 
     function: str
@@ -81,8 +83,8 @@ def failure_of(error: BaseException) -> MlemError | None:
         error: The exception, as it was caught.
 
     Returns:
-        The exception itself when it is a `MlemError`; a `PluginError` when a plugin's code raised it; None for an interrupt, and for
-        what neither is: a defect of ours, or a caller's.
+        The exception itself when it is a `MlemError`; a `PluginError` when a plugin's code raised it; None for an
+        interrupt, and for what neither is: a defect of ours, or a caller's.
     """
     if isinstance(error, MlemError):
         return error
@@ -133,9 +135,18 @@ def _place_of(error: BaseException) -> _Place | None:
             owner = module if subject is None else (subject if isinstance(subject, type) else type(subject)).__module__
             return _Place(frame.f_code.co_name, subject, owner, deployment)
         trace = trace.tb_next
-    if frame is None or deployment is None or not isinstance(error, _UNUSABLE) or is_own_package(type(deployment).__module__):
+    if (
+        frame is None
+        or deployment is None
+        or not isinstance(error, _UNUSABLE)
+        or is_own_package(type(deployment).__module__)
+    ):
         return None
-    return _Place(frame.f_code.co_name, None, type(deployment).__module__, deployment, unusable=True) if _is_core(module) else None
+    return (
+        _Place(frame.f_code.co_name, None, type(deployment).__module__, deployment, unusable=True)
+        if _is_core(module)
+        else None
+    )
 
 
 def _subject_of(frame: FrameType, contracts: tuple[type[Any], ...]) -> Any:

@@ -1,7 +1,7 @@
 """Whether a deployment is here: the place on record is compared with the one that is reached from here before anything is concluded.
 
-Settings lead elsewhere from another computer, with another ``DOCKER_HOST`` or another AWS profile: a platform that does not have the
-deployment would look as if it were gone.
+Settings lead elsewhere from another computer, with another ``DOCKER_HOST`` or another AWS profile: a platform that does
+not have the deployment would look as if it were gone.
 """
 
 from __future__ import annotations

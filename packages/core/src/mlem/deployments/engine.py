@@ -10,7 +10,16 @@ from mlem.deployments.deployment import Phase, Status
 from mlem.deployments.edge import plugin_edge
 from mlem.deployments.elsewhere import can_be_asked, declared_place, expect_here, expect_place, has_public_address
 from mlem.deployments.kept_protection import expect_kept, expect_kept_by
-from mlem.deployments.locking import LockOptions, Report, expect_ours, hold, new_state, nothing_left_of, release_lock, session_of
+from mlem.deployments.locking import (
+    LockOptions,
+    Report,
+    expect_ours,
+    hold,
+    new_state,
+    nothing_left_of,
+    release_lock,
+    session_of,
+)
 from mlem.deployments.reconcile import (
     apply_changes,
     changes_of,
@@ -24,9 +33,9 @@ from mlem.deployments.reconcile import (
     state_of,
 )
 from mlem.deployments.recovery import gate, putting_back, same_release, tell_crash
+from mlem.deployments.releases import find_release, released
 from mlem.deployments.resolve import Target
 from mlem.deployments.step import AnyContext, AnyStep, Change
-from mlem.state.lock_owner import now
 from mlem.state.session import Session
 from mlem.state.state import Release, State
 from mlem_model.artifacts.transfer import expect_there
@@ -123,19 +132,27 @@ def run(
             ctx = apply_changes(session, steps, ctx, changes)
             gate(target, ctx, state_of(session), model.digest)
         ctx = remove_obsolete(session, steps, ctx, changes)
-        state = finish(session, steps, ctx, _released(target, state_of(session), model.digest))
+        state = finish(session, steps, ctx, released(target, state_of(session), model.digest))
         return _outcome(changes, state, changed=True)
 
 
 def _expect_artifacts(state: State, model: Model, model_location: str) -> None:
-    """Look whether the files of a model are there that is not served yet: a step would find it out when others are done."""
+    """Look whether the files of a model are there that is not served yet.
+
+    A step would find it out when others are done.
+    """
     if not state.releases or state.releases[0].model_hash != model.digest:
         for artifact in model.artifacts.values():
             expect_there(artifact, model_location.rpartition("/")[0])
 
 
 def _kept(
-    target: Target, session: Session, steps: Sequence[AnyStep], ctx: AnyContext, served: Release, changes: tuple[Change, ...]
+    target: Target,
+    session: Session,
+    steps: Sequence[AnyStep],
+    ctx: AnyContext,
+    served: Release,
+    changes: tuple[Change, ...],
 ) -> Outcome:
     """Let what is as it should be pass the gate once more; start it again where it does not answer."""
     state = state_of(session)
@@ -175,12 +192,19 @@ def restart(target: Target, *, report: Report, lock: LockOptions = LockOptions()
                 hint=f"finish it: mlem deployment run --load {target.name}",
             )
         tell_crash(target, ctx, state)
-        nothing = UserError(f"a {target.deployment.type} deployment has nothing that can be started again", code="no-restart")
+        nothing = UserError(
+            f"a {target.deployment.type} deployment has nothing that can be started again", code="no-restart"
+        )
         return _restarted(target, session, target.deployment.steps(ctx), ctx, served, nothing).releases[0]
 
 
-def _restarted(target: Target, session: Session, steps: Sequence[AnyStep], ctx: AnyContext, served: Release, unable: MlemError) -> State:
-    """Start again what serves, and return the state with its new records; raise an error where nothing can be started again."""
+def _restarted(
+    target: Target, session: Session, steps: Sequence[AnyStep], ctx: AnyContext, served: Release, unable: MlemError
+) -> State:
+    """Start again what serves, and return the state with its new records.
+
+    Raise an error where nothing can be started again.
+    """
     after = restart_steps(session, steps, ctx)
     if after is None:
         raise unable
@@ -217,7 +241,7 @@ def rollback(
         if state is None or not state.releases:
             raise _not_deployed(target)
         expect_here(target, state)
-        release = _find_release(state, number)
+        release = find_release(state, number)
         ctx = replace(target.context(state, report), guard=session.guard)
         steps = target.deployment.steps(ctx)
         expect_kept_by(target.name, steps, ctx, release, drop)
@@ -225,7 +249,7 @@ def rollback(
         with putting_back(target, session, steps, ctx, served, release.model_hash):
             ctx = restore(session, steps, ctx, release)
             gate(target, ctx, state_of(session), release.answers_for)
-        state = finish(session, steps, ctx, _released(target, state_of(session), release.model_hash, release))
+        state = finish(session, steps, ctx, released(target, state_of(session), release.model_hash, release))
         return state.releases[0]
 
 
@@ -269,39 +293,10 @@ def _with_model(ctx: AnyContext, model: Model, model_location: str) -> AnyContex
     return replace(ctx, model=model, model_location=model_location)
 
 
-def _released(target: Target, state: State, model_hash: str, source: Release | None = None) -> State:
-    declaration = source.declaration if source else target.deployment.to_declaration(target.env.to_data())
-    served = state.releases[0] if state.releases else None
-    # What was only repaired, a dead process for instance, is the same release again: rollback must not count it.
-    repaired = source is None and served is not None and (served.model_hash, served.declaration) == (model_hash, declaration)
-    # What MLEM 0.4 made can't be put back once another serves: the platform may have deleted it.
-    earlier = [release for release in (state.releases[1:] if repaired else state.releases) if not release.adopted]
-    release = Release(
-        number=(served.number + (0 if repaired else 1)) if served else 1,
-        model_hash=model_hash,
-        declaration=declaration,
-        records=state.records,
-        created=served.created if repaired and served else now(),
-        rollback_of=source.number if source else None,
-        adopted=source.adopted if source else False,
-    )
-    kept = (release, *earlier)[: target.deployment.keep_releases]
-    return state.model_copy(update={"model_hash": model_hash, "declaration": declaration, "releases": kept})
-
-
-def _find_release(state: State, number: int | None) -> Release:
-    if number is None:
-        if len(state.releases) < 2:
-            raise NotFoundError("there is no earlier release to go back to", hint="mlem deployment releases shows what is kept")
-        return state.releases[1]
-    found = next((release for release in state.releases if release.number == number), None)
-    if found is None:
-        raise NotFoundError(f"no release {number}", known=[str(release.number) for release in state.releases])
-    return found
-
-
 def _not_deployed(target: Target) -> UserError | NotFoundError:
-    return NotFoundError(f'"{target.name}" is not deployed', code="not-deployed", hint=f"mlem deployment run --load {target.name}")
+    return NotFoundError(
+        f'"{target.name}" is not deployed', code="not-deployed", hint=f"mlem deployment run --load {target.name}"
+    )
 
 
 def expect_deployed(target: Target, *, to_call: bool = False) -> State:

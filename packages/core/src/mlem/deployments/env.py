@@ -14,13 +14,15 @@ from mlem_model.objects.object import MlemObject
 class Env(MlemObject, ABC):
     """A target platform's parameters.
 
-    A provider subclasses it with fields; each becomes an option of ``mlem declare env TYPE``, a part of the JSON Schema and
-    a row of the reference page. Secrets are no fields: they come from the environment or the vendor's credential chain.
+    A provider subclasses it with fields; each becomes an option of ``mlem declare env TYPE``, a part of the JSON Schema
+    and a row of the reference page. Secrets are no fields: they come from the environment or the vendor's credential
+    chain.
 
     Attributes:
         type: The word that users type: ``docker``.
         deployment_type: The deployment type that is meant when only the env's word is given.
-        secret_variables: The environment variables that credentials come from; the conformance kit looks whether one leaks.
+        secret_variables: The environment variables that credentials come from; the conformance kit looks whether one
+            leaks.
     """
 
     object_type: ClassVar[str] = "env"

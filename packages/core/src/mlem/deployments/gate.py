@@ -51,10 +51,11 @@ def pass_gate(deployment: Deployment, ctx: AnyContext, state: State, model_hash:
 
     Args:
         deployment: The declaration.
-        ctx: The context; its model has the sample rows. Without a model the samples are those that the server has of it,
-            which it verified against the digest.
+        ctx: The context; its model has the sample rows. Without a model the samples are those that the server has of
+            it, which it verified against the digest.
         state: The state with the records of all steps.
-        model_hash: The digest of the model that has to answer; None when nothing is known of its answers: then it has to run.
+        model_hash: The digest of the model that has to answer; None when nothing is known of its answers: then it has
+            to run.
 
     Raises:
         GateError: It crashed, did not get ready in time, serves another model, or answered wrongly.
@@ -80,7 +81,9 @@ def pass_gate(deployment: Deployment, ctx: AnyContext, state: State, model_hash:
     except GateError:
         raise
     except MlemError as error:
-        raise GateError(f"the new release did not answer: {error.message}{last_lines(deployment, ctx, state)}") from error
+        raise GateError(
+            f"the new release did not answer: {error.message}{last_lines(deployment, ctx, state)}"
+        ) from error
 
 
 def _with_token(client: Client) -> Client:
@@ -100,12 +103,16 @@ def _check_answers(client: Client, ctx: AnyContext, model_hash: str) -> None:
     samples: Mapping[str, Any] = _samples(ctx) if ctx.model is not None else interface.samples
     if not samples:
         saved = "the model was saved without sample data: its answers are not checked"
-        ctx.report(saved if ctx.model is not None else "the server shows no sample row: it has asked its own when it started")
+        ctx.report(
+            saved if ctx.model is not None else "the server shows no sample row: it has asked its own when it started"
+        )
     answers = client.call_all({method: dict(sample.args) for method, sample in samples.items()}) if samples else {}
     for method, sample in samples.items():
         answer = answers[method]
         if not equal(answer, sample.returns):
-            raise GateError(f"{method} of the sample row answers {_short(answer)}, the saved model answered {_short(sample.returns)}")
+            raise GateError(
+                f"{method} of the sample row answers {_short(answer)}, the saved model answered {_short(sample.returns)}"
+            )
 
 
 def _samples(ctx: AnyContext) -> Mapping[str, Any]:
@@ -114,12 +121,17 @@ def _samples(ctx: AnyContext) -> Mapping[str, Any]:
         return ctx.model.samples if ctx.model is not None else {}
     from mlem_model.models.samples import all_samples
 
-    folder = ctx.model_location.rpartition("/")[0] if "://" in ctx.model_location else str(Path(ctx.model_location).parent)
+    folder = (
+        ctx.model_location.rpartition("/")[0] if "://" in ctx.model_location else str(Path(ctx.model_location).parent)
+    )
     return all_samples(ctx.model, folder)
 
 
 def tell_crash(deployment: Deployment, ctx: AnyContext, state: State) -> None:
-    """Report why something crashed, with its last log lines, before it is replaced: they go with it. A failure to tell is none."""
+    """Report why something crashed, with its last log lines, before it is replaced: they go with it.
+
+    A failure to tell is none.
+    """
     try:
         status = deployment.status(ctx, state)
         crashed, reason = status.phase is Phase.CRASHED, status.reason

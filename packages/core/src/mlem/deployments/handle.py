@@ -50,12 +50,19 @@ def _statuses(wanted: Phase | str | Iterable[Phase | str]) -> frozenset[Phase]:
     known = [status.value for status in Phase]
     wrong = next((word for word in words if word not in known), None)
     if wrong is not None or not words:
-        raise UserError("no status to wait for is named" if wrong is None else f'no status "{wrong}"', known=known, code="unknown-status")
+        raise UserError(
+            "no status to wait for is named" if wrong is None else f'no status "{wrong}"',
+            known=known,
+            code="unknown-status",
+        )
     return frozenset(map(Phase, words))
 
 
 def _may_change(before: State, now: State | None) -> bool:
-    """Say whether a deployment that has crashed may get on by itself: a command has changed it meanwhile, or is at work."""
+    """Say whether a deployment that has crashed may get on by itself.
+
+    A command has changed it meanwhile, or is at work.
+    """
     if now is None or now.records != before.records:
         return True
     return now.lock is not None and not now.lock.manual and not is_dead(now.lock)
@@ -105,7 +112,11 @@ class DeploymentHandle:
     def _model(self) -> tuple[Model, str]:
         name = self.deployment.model
         if name is None:
-            raise UserError(f'"{self.name}" has no model', code="no-model", hint=f"mlem deployment run --load {self.name} --model MODEL")
+            raise UserError(
+                f'"{self.name}" has no model',
+                code="no-model",
+                hint=f"mlem deployment run --load {self.name} --model MODEL",
+            )
         model, place = resolve_model(name, self.target.location)
         self.target.config.core.trust.check(model, place.source)
         return model, place.source
@@ -183,7 +194,8 @@ class DeploymentHandle:
         Raises:
             UserError: There is no such status.
             NotFoundError: Nothing is deployed.
-            PlatformError: It should be running, but has crashed or was stopped, and no run is at work that would change that.
+            PlatformError: It should be running, but has crashed or was stopped, and no run is at work that would change
+                that.
             WaitTimeoutError: It did not get there in time.
         """
         from mlem.deployments.gate import await_status
@@ -196,9 +208,16 @@ class DeploymentHandle:
             if state is None or state.empty:
                 return Status(Phase.NOT_DEPLOYED)
             left_s = max(0.0, deadline - time.monotonic())
-            look_s = min(left_s, _LOOK_S) if Phase.NOT_DEPLOYED in statuses else left_s  # the state says so, not the platform
+            look_s = (
+                min(left_s, _LOOK_S) if Phase.NOT_DEPLOYED in statuses else left_s
+            )  # the state says so, not the platform
             seen = await_status(
-                self.deployment, self.target.context(state), state, statuses, look_s, give_up=lambda found: found.phase in over
+                self.deployment,
+                self.target.context(state),
+                state,
+                statuses,
+                look_s,
+                give_up=lambda found: found.phase in over,
             )
             if seen.phase in statuses:
                 return seen
@@ -208,7 +227,9 @@ class DeploymentHandle:
                 raise WaitTimeoutError(f'"{self.name}" is still {seen.phase} after {timeout_s:g} s{words}', hint=hint)
             before, state = state, self.target.read_state()
             if seen.phase in over and (time.monotonic() >= deadline or not _may_change(before, state)):
-                raise PlatformError(f'"{self.name}" is {seen.phase}{words}', code=seen.phase.value.replace("_", "-"), hint=hint)
+                raise PlatformError(
+                    f'"{self.name}" is {seen.phase}{words}', code=seen.phase.value.replace("_", "-"), hint=hint
+                )
             time.sleep(min(_PAUSE_S, max(0.0, deadline - time.monotonic())))
 
     def releases(self) -> Sequence[Release]:
@@ -245,7 +266,12 @@ class DeploymentHandle:
         """
         state = _served(engine.expect_deployed(self.target, to_call=True))
         client = self.deployment.client(self.target.context(state), state)
-        given = {"timeout_s": timeout_s, "token": token, "ca_file": ca_file, "headers": None if headers is None else dict(headers)}
+        given = {
+            "timeout_s": timeout_s,
+            "token": token,
+            "ca_file": ca_file,
+            "headers": None if headers is None else dict(headers),
+        }
         options = {name: value for name, value in given.items() if value is not None}
         return client.with_options(**options) if options else client
 

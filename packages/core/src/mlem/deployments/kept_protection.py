@@ -1,4 +1,7 @@
-"""Authentication never falls away by itself: what the servers of a deployment have, a command takes from them only when it is told to."""
+"""Authentication never falls away by itself.
+
+What the servers of a deployment have, a command takes from them only when it is told to.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +22,9 @@ _MEANT = {"tokens": "let everybody call it from now on", "tls": "serve without T
 def protection_change(
     recorded: Mapping[str, Any] | None, observed: Mapping[str, Any] | None, wanted: Mapping[str, Any] | None
 ) -> dict[str, Difference]:
-    """Say what becomes of the protection of a step's server; empty for a step that starts none. Records are given as a state keeps them.
+    """Say what becomes of the protection of a step's server; empty for a step that starts none.
+
+    Records are given as a state keeps them.
 
     Args:
         recorded: What is on record; None when nothing is.
@@ -39,7 +44,10 @@ def protection_change(
 
 
 def protection_of(records: Mapping[str, Mapping[str, Any]]) -> dict[str, str | None] | None:
-    """Say what protects the servers of some records; None where no step says so: the platform has its own way, or none is known."""
+    """Say what protects the servers of some records.
+
+    None where no step says so: the platform has its own way, or none is known.
+    """
     found: list[dict[str, Any]] = [
         {**recorded_protection(record)} for record in records.values() if any(key in record for key in PROTECTION)
     ]
@@ -53,7 +61,8 @@ def planned_protection(changes: Sequence[Change]) -> dict[str, Difference] | Non
         return None
     return {
         key: Difference(
-            next((one[key].old for one in found if one[key].old), None), next((one[key].new for one in found if one[key].new), None)
+            next((one[key].old for one in found if one[key].old), None),
+            next((one[key].new for one in found if one[key].new), None),
         )
         for key in PROTECTION
     }
@@ -72,12 +81,18 @@ def expect_kept(name: str, changes: Sequence[Change], drop: Collection[str]) -> 
     """
     for key, one in (planned_protection(changes) or {}).items():
         if one.old and not one.new and key not in drop:
-            variable = TLS_VARIABLE if key != TOKENS else TOKEN_FILE_VARIABLE if one.old == FROM_FILE else TOKENS_VARIABLE
+            variable = (
+                TLS_VARIABLE if key != TOKENS else TOKEN_FILE_VARIABLE if one.old == FROM_FILE else TOKENS_VARIABLE
+            )
             way = f"export {variable}=..." if variable == TOKENS_VARIABLE else f"declare or set {variable} again"
-            raise _dropped(name, key, f"would not any more: {variable} is not set here", f"{way}, then repeat the command")
+            raise _dropped(
+                name, key, f"would not any more: {variable} is not set here", f"{way}, then repeat the command"
+            )
 
 
-def expect_kept_by(name: str, steps: Sequence[AnyStep], ctx: AnyContext, release: Release, drop: Collection[str]) -> None:
+def expect_kept_by(
+    name: str, steps: Sequence[AnyStep], ctx: AnyContext, release: Release, drop: Collection[str]
+) -> None:
     """Refuse to put a release back whose servers had no protection, while those that serve have it.
 
     Args:

@@ -60,7 +60,9 @@ def release_lock(target: Target, id_: str | None) -> LockInfo | None:
         return None
     if id_ is not None and id_ != state.lock.id:
         raise ConflictError(
-            f"the lock has the id {state.lock.id}, not {id_}", code="other-lock", hint=f"mlem deployment lock show {target.name}"
+            f"the lock has the id {state.lock.id}, not {id_}",
+            code="other-lock",
+            hint=f"mlem deployment lock show {target.name}",
         )
     if id_ is None and not state.lock.manual and not is_dead(state.lock):
         raise LockedError(
@@ -72,7 +74,9 @@ def release_lock(target: Target, id_: str | None) -> LockInfo | None:
 
 
 @contextmanager
-def session_of(target: Target, operation: str, lock: LockOptions, report: Report, initial: State | None = None) -> Iterator[Session]:
+def session_of(
+    target: Target, operation: str, lock: LockOptions, report: Report, initial: State | None = None
+) -> Iterator[Session]:
     """Lock a deployment's state for as long as the context lasts.
 
     Args:

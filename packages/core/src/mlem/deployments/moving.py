@@ -37,16 +37,26 @@ def move(target: Target, uri: str, lock: LockOptions) -> tuple[str, str]:
     store = wanted.store(root)
     source = _source(target, wanted)
     if source is None:
-        raise NotFoundError(f'"{target.name}" has no state to move', code="not-deployed", hint=f"mlem deployment status {target.name}")
+        raise NotFoundError(
+            f'"{target.name}" has no state to move', code="not-deployed", hint=f"mlem deployment status {target.name}"
+        )
     old = replace(target, manager=source.manager, store=source.store)
     new = replace(target, manager=wanted, store=store)
     if store.where(target.name) == source.store.where(target.name):
         raise UserError(f'the state of "{target.name}" is in {store.where(target.name)} already', code="same-place")
     if wanted.shared and not target.config.project.id:
-        raise UserError(f"{uri} may be shared with other projects, and this one has no id", code="no-project", hint=f"mlem init {root}")
+        raise UserError(
+            f"{uri} may be shared with other projects, and this one has no id",
+            code="no-project",
+            hint=f"mlem init {root}",
+        )
     timeout_s = target.config.core.state.lock_timeout_s if lock.timeout_s is None else lock.timeout_s
     with old.manager.session(
-        old.store, old.name, new_lock("move", id_=lock.id), timeout_s=timeout_s, check=lambda state: _expect_movable(old, state)
+        old.store,
+        old.name,
+        new_lock("move", id_=lock.id),
+        timeout_s=timeout_s,
+        check=lambda state: _expect_movable(old, state),
     ) as leaving:
         state = state_of(leaving)
         arriving_state = state.model_copy(update={"project": target.config.project.id, "lock": None})
@@ -84,10 +94,14 @@ def push(target: Target, lock: LockOptions) -> tuple[State, bool]:
         raise NotFoundError(f'no state of "{target.name}" is kept to be pushed', code="nothing-kept")
     kept = State.from_bytes(path.read_bytes(), str(path))
     written = True
-    with session_of(target, "push", lock, lambda _line: None, kept.model_copy(update={"serial": kept.serial - 1})) as session:
+    with session_of(
+        target, "push", lock, lambda _line: None, kept.model_copy(update={"serial": kept.serial - 1})
+    ) as session:
         there = state_of(session)
         if there.lineage != kept.lineage:
-            raise ConflictError(f"{target.store.where(target.name)}: the state there is of another deployment", code="other-lineage")
+            raise ConflictError(
+                f"{target.store.where(target.name)}: the state there is of another deployment", code="other-lineage"
+            )
         if there.serial > kept.serial or (there.serial == kept.serial and not _same_content(there, kept)):
             raise ConflictError(
                 f"{target.store.where(target.name)} went on meanwhile (serial {there.serial}, kept is {kept.serial})",
@@ -121,7 +135,8 @@ def _expect_movable(old: Target, state: State) -> None:
 def _expect_same(new: Target, found: State, moving: State) -> None:
     if found.lineage != moving.lineage:
         raise ConflictError(
-            f"{new.store.where(new.name)}: there is a state of another deployment (lineage {found.lineage})", code="other-lineage"
+            f"{new.store.where(new.name)}: there is a state of another deployment (lineage {found.lineage})",
+            code="other-lineage",
         )
 
 

@@ -83,7 +83,11 @@ def expect_plain(step: AnyStep, record: Any, source: str) -> None:
         PluginError: It is not; the message names the key.
     """
     is_declared = isinstance(record, step.record)
-    found = _not_plain(record.to_data(), "") if is_declared else f"a {type(record).__name__}, and not a {step.record.__name__}"
+    found = (
+        _not_plain(record.to_data(), "")
+        if is_declared
+        else f"a {type(record).__name__}, and not a {step.record.__name__}"
+    )
     if found is not None:
         raise PluginError(
             f'step "{step.name}" returned from {source} what a state can\'t keep: {found}',
@@ -100,9 +104,18 @@ def _not_plain(value: Any, place: str) -> str | None:
         key = next((key for key in value if type(key) is not str), None)
         if key is not None:
             return f"{place or 'the record'} has the key {key!r:.60}"
-        return next((found for key, item in value.items() if (found := _not_plain(item, f"{place}.{key}".lstrip("."))) is not None), None)
+        return next(
+            (
+                found
+                for key, item in value.items()
+                if (found := _not_plain(item, f"{place}.{key}".lstrip("."))) is not None
+            ),
+            None,
+        )
     if type(value) in (list, tuple):
-        return next((found for at, item in enumerate(value) if (found := _not_plain(item, f"{place}[{at}]")) is not None), None)
+        return next(
+            (found for at, item in enumerate(value) if (found := _not_plain(item, f"{place}[{at}]")) is not None), None
+        )
     return f"{place} is a {type(value).__qualname__}" if type(value) is not float else f"{place} is {value}"
 
 
@@ -140,7 +153,9 @@ def remove_step(session: Session, step: AnyStep, ctx: AnyContext) -> AnyContext:
     session.guard()
     ctx.report(f"removing {step.name}")
     data = state_of(session).records.get(step.name)
-    recorded = None if data is None else step.record.what_fits(data)  # what is damaged must not keep what carries our mark
+    recorded = (
+        None if data is None else step.record.what_fits(data)
+    )  # what is damaged must not keep what carries our mark
     step.remove(ctx, recorded)
     return ctx if recorded is None else _recorded(session, step, ctx, None)
 
@@ -151,7 +166,9 @@ def _recorded(session: Session, step: AnyStep, ctx: AnyContext, record: Record |
     return replace(ctx, records=session.save(state_of(session).with_record(step.name, _data(record))).records)
 
 
-def remove_obsolete(session: Session, steps: Sequence[AnyStep], ctx: AnyContext, changes: Sequence[Change]) -> AnyContext:
+def remove_obsolete(
+    session: Session, steps: Sequence[AnyStep], ctx: AnyContext, changes: Sequence[Change]
+) -> AnyContext:
     """Remove what the declaration does without, once the new release has passed the gate."""
     for step, change in reversed(list(zip(steps, changes, strict=True))):
         if change.action == "remove":
@@ -188,14 +205,20 @@ def _wanted_then(recorded: Record, wanted: Record) -> Record:
 
 
 def prune(steps: Sequence[AnyStep], ctx: AnyContext, state: State) -> None:
-    """Let every step remove what no kept release needs; in reverse order, as in a removal: an image goes after its container."""
+    """Let every step remove what no kept release needs.
+
+    In reverse order, as in a removal: an image goes after its container.
+    """
     for step in reversed(steps):
         kept = [record_in(release.records, step.record) for release in state.releases]
         step.prune(ctx, [record for record in kept if record is not None])
 
 
 def finish(session: Session, steps: Sequence[AnyStep], ctx: AnyContext, state: State) -> State:
-    """Write the last state of a run: with the lock left by the same write, unless a step has something to prune under it."""
+    """Write the last state of a run.
+
+    With the lock left by the same write, unless a step has something to prune under it.
+    """
     if all(type(step).prune is Step.prune for step in steps):
         return session.finish(state)
     written = session.save(state)

@@ -32,8 +32,13 @@ def tell_crash(target: Target, ctx: AnyContext, state: State) -> None:
 
 
 def same_release(state: State, served: Release) -> State:
-    """Return a state whose newest release has its present records: a process that was put back or started again has another pid."""
-    return state.model_copy(update={"releases": (served.model_copy(update={"records": state.records}), *state.releases[1:])})
+    """Return a state whose newest release has its present records.
+
+    A process that was put back or started again has another pid.
+    """
+    return state.model_copy(
+        update={"releases": (served.model_copy(update={"records": state.records}), *state.releases[1:])}
+    )
 
 
 @contextlib.contextmanager
@@ -62,7 +67,10 @@ def putting_back(
 
 
 def _left(target: Target, model_hash: str, error: MlemError) -> Exception:
-    """Say how things were left when the lock or the store was lost: putting back is not ours any more, but of whoever has the lock now."""
+    """Say how things were left when the lock or the store was lost.
+
+    Putting back is not ours any more, but of whoever has the lock now.
+    """
     again = f"then repeat the command, which goes on from there: mlem deployment run --load {target.name}"
     return _extended(error, _may_serve(model_hash), f"{error.hint}; {again}" if error.hint else again, last=True)
 

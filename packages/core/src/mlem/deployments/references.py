@@ -1,4 +1,7 @@
-"""What a user typed in the current folder, written as a declaration in another one keeps it: names of models and envs, and paths."""
+"""What a user typed in the current folder, written as a declaration in another one keeps it.
+
+Names of models and envs, and paths.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,9 @@ from mlem_model.objects.object import MlemObject
 from mlem_model.plugins.registry import registry
 
 
-def kept_fields(cls: type[MlemObject], values: Mapping[str, Any], project: Name | None, location: Location) -> dict[str, Any]:
+def kept_fields(
+    cls: type[MlemObject], values: Mapping[str, Any], project: Name | None, location: Location
+) -> dict[str, Any]:
     """Return fields as a declaration has them.
 
     Args:
@@ -33,7 +38,11 @@ def kept_fields(cls: type[MlemObject], values: Mapping[str, Any], project: Name 
         if isinstance(found.get("env"), Mapping):
             with contextlib.suppress(PluginError):  # who resolves the env says what is wrong
                 found["env"] = registry().beside(cls, "env", cls.env_type).with_paths(found["env"], moved)
-        elif isinstance(found.get("env"), str) and "://" not in found["env"] and locate(found["env"], project).path.is_file():
+        elif (
+            isinstance(found.get("env"), str)
+            and "://" not in found["env"]
+            and locate(found["env"], project).path.is_file()
+        ):
             found["env"] = object_reference(found["env"], project, location)
     return found
 

@@ -66,7 +66,15 @@ class Target:
     def context(self, state: State, report: Callable[[str], None] = lambda _line: None) -> Context[Deployment, Env]:
         """Return what steps may know, without a model."""
         variables = self.config.core.trust.to_environment()
-        return Context(self.name, state.lineage, self.deployment, self.env, records=state.records, variables=variables, report=report)
+        return Context(
+            self.name,
+            state.lineage,
+            self.deployment,
+            self.env,
+            records=state.records,
+            variables=variables,
+            report=report,
+        )
 
 
 @plugin_edge()
@@ -122,7 +130,8 @@ def expect_object(data: Mapping[str, Any], kind: str, location: Location) -> Non
     found = data.get("object_type")
     if found != kind:
         raise DeclarationError(
-            f"{location}: expected a {kind}, got {'no object_type' if found is None else f'a {found}'}", code="wrong-object"
+            f"{location}: expected a {kind}, got {'no object_type' if found is None else f'a {found}'}",
+            code="wrong-object",
         )
 
 
@@ -155,7 +164,9 @@ def resolve(location: Location, deployment: Deployment | None = None) -> Target:
     deployment = (deployment or load_deployment(location)).declared_in(location.path.parent)
     config = load_config(location.root)
     manager = state_manager(deployment, config, str(location))
-    return Target(location, deployment, resolve_env(deployment, location), config, manager, manager.store(location.root))
+    return Target(
+        location, deployment, resolve_env(deployment, location), config, manager, manager.store(location.root)
+    )
 
 
 def resolve_env(deployment: Deployment, location: Location) -> Env:
@@ -188,7 +199,8 @@ def resolve_env(deployment: Deployment, location: Location) -> Env:
     type_ = data.get("type", wanted.type)
     if type_ != wanted.type:
         raise DeclarationError(
-            f"{source}: {prefix}type: a {deployment.type} deployment needs an env of type {wanted.type}, got {type_}", code="wrong-env"
+            f"{source}: {prefix}type: a {deployment.type} deployment needs an env of type {wanted.type}, got {type_}",
+            code="wrong-env",
         )
     return wanted.from_data(data, source, prefix=prefix).declared_in(folder)
 

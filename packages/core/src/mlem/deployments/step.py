@@ -1,4 +1,7 @@
-"""`Step`: one resource of a platform, from what is wanted to what is on record; and the `Context` that steps work in."""
+"""`Step`: one resource of a platform, from what is wanted to what is on record.
+
+And the `Context` that steps work in.
+"""
 
 from __future__ import annotations
 
@@ -46,8 +49,8 @@ class Change:
         reason: Why, in words; empty for ``keep``.
         downtime: What a caller of the deployment would notice, in words; empty when nothing.
         fields: What differs: what there is and what there should be, by field.
-        protection: What keeps strangers out, now and then, whether it differs or not: ``tokens`` and ``tls``; empty for a step
-            that starts no server.
+        protection: What keeps strangers out, now and then, whether it differs or not: ``tokens`` and ``tls``; empty for
+            a step that starts no server.
     """
 
     step: str
@@ -69,9 +72,10 @@ class Context(Generic[DeploymentT, EnvT]):
         env: The platform.
         model: The model's metadata; None when an old release is put back, or everything is removed.
         model_location: Path or URL of the model's ``.mlem`` file; None where ``model`` is.
-        records: The records of all steps as they stand now, by step name, as the state keeps them; `record_of` reads one.
-        put_back: The records of the release that is put back, the platform's facts of then included; empty in a run; `put_back_of` reads
+        records: The records of all steps as they stand now, by step name, as the state keeps them; `record_of` reads
             one.
+        put_back: The records of the release that is put back, the platform's facts of then included; empty in a run;
+            `put_back_of` reads one.
         report: Call it with a line of progress for the user.
         variables: What the project's settings say to every server, as variables of its environment: what it may load.
         guard: Call it before each action on the platform in a long step; raises `LockedError` when the lock was lost.
@@ -130,7 +134,8 @@ class Step(ABC, Generic[DeploymentT, EnvT, RecordT]):
     def wanted(self, ctx: Context[DeploymentT, EnvT]) -> RecordT | None:
         """Say what there should be: pure data, without asking the platform; None when the declaration does without it.
 
-        Without a model in the context the same fields are known: an old release, which is put back, fills in its own values.
+        Without a model in the context the same fields are known: an old release, which is put back, fills in its own
+        values.
         """
 
     @abstractmethod
@@ -172,16 +177,16 @@ class Step(ABC, Generic[DeploymentT, EnvT, RecordT]):
     def restart(self, ctx: Context[DeploymentT, EnvT], recorded: RecordT) -> RecordT | None:
         """Start again what runs, as it is on record, with the present values of what is passed on; return its new record.
 
-        None, the default, when nothing of this step runs. The engine calls it when a user asks for it, and when everything is as it
-        should be and the deployment does not answer.
+        None, the default, when nothing of this step runs. The engine calls it when a user asks for it, and when
+        everything is as it should be and the deployment does not answer.
         """
         return None
 
     def prune(self, ctx: Context[DeploymentT, EnvT], keep: Sequence[RecordT]) -> None:
         """Remove what no kept release needs any more: a predecessor that `apply` left serving, a successor that failed.
 
-        Called when the gate has decided: after a release passed, after the last good one was put back, and by a run that found
-        nothing to change.
+        Called when the gate has decided: after a release passed, after the last good one was put back, and by a run
+        that found nothing to change.
 
         Args:
             ctx: The run's context.
@@ -197,7 +202,11 @@ AnyStep: TypeAlias = Step[Any, Any, Any]
 
 def fields_of(recorded: Mapping[str, Any], wanted: Mapping[str, Any]) -> dict[str, Difference]:
     """Return the fields that differ between two records, which are given as a state keeps them."""
-    return {key: Difference(_shown(recorded.get(key)), _shown(value)) for key, value in wanted.items() if recorded.get(key) != value}
+    return {
+        key: Difference(_shown(recorded.get(key)), _shown(value))
+        for key, value in wanted.items()
+        if recorded.get(key) != value
+    }
 
 
 def _shown(value: Any) -> Any:
@@ -226,7 +235,10 @@ def _words(key: str, old: Any, new: Any) -> str:
     if key == TOKENS and old == OTHERS:
         return f"the value of {TOKENS_VARIABLE}"
     before, after = ("none" if value is None else str(value) for value in (old, new))
-    alike = next((at for at, (one, other) in enumerate(zip(before, after, strict=False)) if one != other), min(len(before), len(after)))
+    alike = next(
+        (at for at, (one, other) in enumerate(zip(before, after, strict=False)) if one != other),
+        min(len(before), len(after)),
+    )
     start = alike if alike > _SHOWN // 2 and max(len(before), len(after)) > _SHOWN else 0
     return f"{key} {_short(before, start)} -> {_short(after, start)}"
 

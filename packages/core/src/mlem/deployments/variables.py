@@ -8,7 +8,8 @@ from typing import Any
 from mlem_model.serving.protection import TOKENS_VARIABLE
 
 _RIGHT_WAY = (
-    f"take it out of the declaration, and set the variable where mlem runs: export {TOKENS_VARIABLE}=...; each run passes it to the server"
+    f"take it out of the declaration, and set the variable where mlem runs: export {TOKENS_VARIABLE}=...; "
+    "each run passes it to the server"
 )
 
 
@@ -36,8 +37,12 @@ def check_variable_names(names: Iterable[Any], field: str = "") -> None:
         VariableError: One is empty, or has a space, a control character or ``=``.
     """
     for name in names:
-        if isinstance(name, str) and (not name or "=" in name or any(char.isspace() or not char.isprintable() for char in name)):
-            raise VariableError(f"{_in(field)}{name!r:.80} is no name of a variable: it is empty, or has a space, a control character or =")
+        if isinstance(name, str) and (
+            not name or "=" in name or any(char.isspace() or not char.isprintable() for char in name)
+        ):
+            raise VariableError(
+                f"{_in(field)}{name!r:.80} is no name of a variable: it is empty, or has a space, a control character or ="
+            )
 
 
 def check_variables(variables: Mapping[Any, Any], field: str = "") -> None:
@@ -52,7 +57,9 @@ def check_variables(variables: Mapping[Any, Any], field: str = "") -> None:
     """
     check_variable_names(variables, field)
     if TOKENS_VARIABLE in variables:
-        raise VariableError(f"{_in(field)}{TOKENS_VARIABLE}: tokens belong in no declaration, which others can read", _RIGHT_WAY)
+        raise VariableError(
+            f"{_in(field)}{TOKENS_VARIABLE}: tokens belong in no declaration, which others can read", _RIGHT_WAY
+        )
     for name, value in variables.items():
         if isinstance(value, str) and "\0" in value:
             raise VariableError(f"{_in(field)}{name}: the value has a NUL character, which no environment takes")
@@ -66,7 +73,9 @@ def check_labels(labels: Mapping[Any, Any]) -> None:
     """
     for name, value in labels.items():
         if not str(name) or not str(name).isprintable() or " " in str(name):
-            raise VariableError(f"{name!r:.80} is no name of a label: it is empty, or has a space or a control character")
+            raise VariableError(
+                f"{name!r:.80} is no name of a label: it is empty, or has a space or a control character"
+            )
         if not str(value).isprintable():
             raise VariableError(f"the label {name} has a line end or another control character")
 

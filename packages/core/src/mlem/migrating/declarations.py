@@ -1,4 +1,7 @@
-"""Declarations of MLEM 0.4: the fields of an env and a deployment, and of what is inside them, in this version's words."""
+"""Declarations of MLEM 0.4.
+
+The fields of an env and a deployment, and of what is inside them, in this version's words.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,9 @@ from mlem_model.legacy.fields import Lost, Translation
 from mlem_model.objects.object import HEAD, MlemObject
 from mlem_model.plugins.registry import registry
 
-_INSTEAD = "write a provider (docs/how-to/write-a-provider.md), or declare it for another platform: mlem types deployment"
+_INSTEAD = (
+    "write a provider (docs/how-to/write-a-provider.md), or declare it for another platform: mlem types deployment"
+)
 WITHOUT_COUNTERPART = {
     "flyio": f"no provider of this project deploys to Fly.io: {_INSTEAD}",
     "kubernetes": f"no provider of this project deploys to Kubernetes: build the image (mlem build docker MODEL) for manifests of your own,"
@@ -41,7 +46,9 @@ def object_class(data: Mapping[str, Any], source: str) -> type[Env] | type[Deplo
     if not isinstance(type_, str):
         raise DeclarationError(f"{source}: type: required field is missing")
     try:
-        return registry().get("env", type_, maker_of(data)) if kind == "env" else deployment_class(type_, maker_of(data))
+        return (
+            registry().get("env", type_, maker_of(data)) if kind == "env" else deployment_class(type_, maker_of(data))
+        )
     except PluginError as error:
         if type_ not in WITHOUT_COUNTERPART or error.code == "broken-plugin":
             raise
@@ -100,15 +107,22 @@ def without_secrets(manager: Translation) -> Translation:
     secret = [*secrets_in(options)] if isinstance(options, Mapping) else []
     if not secret or not isinstance(options, Mapping):
         return manager
-    kept = {key: value for key, value in options.items() if not any(path.partition(".")[0] == str(key) for path in secret)}
+    kept = {
+        key: value for key, value in options.items() if not any(path.partition(".")[0] == str(key) for path in secret)
+    }
     fields = {key: value for key, value in manager.fields.items() if key != "storage_options" or kept}
-    todo = "give them as the library of the store reads them from the environment, for S3 AWS_PROFILE or AWS_ACCESS_KEY_ID"
+    todo = (
+        "give them as the library of the store reads them from the environment, for S3 AWS_PROFILE or AWS_ACCESS_KEY_ID"
+    )
     lost = [Lost(f"storage_options.{path}", "credentials are not kept in files", todo) for path in secret]
     return Translation({**fields, **({"storage_options": kept} if kept else {})}, (*manager.lost, *lost))
 
 
 def named_model(old: Mapping[str, Any], root: Path, folder: Path) -> str | None:
-    """Return the model that a state of MLEM 0.4 was deployed of, as a declaration names it; None when it is not in the project."""
+    """Return the model that a state of MLEM 0.4 was deployed of, as a declaration names it.
+
+    None when it is not in the project.
+    """
     link = old.get("model_link")
     path = link.get("path") if isinstance(link, Mapping) else None
     if not isinstance(path, str) or "://" in path:

@@ -40,7 +40,9 @@ def migrate_object(location: Location, *, dry_run: bool, report: Report) -> Iter
         if kind not in ("env", "deployment"):
             hint = OTHER_KINDS.get(str(kind), "see the migration page of the documentation")
             what = f"an object of kind {kind!r}" if kind else "a file without object_type"
-            raise DeclarationError(f"{location}: {what} of MLEM 0.4 has no counterpart", code="no-counterpart", hint=hint)
+            raise DeclarationError(
+                f"{location}: {what} of MLEM 0.4 has no counterpart", code="no-counterpart", hint=hint
+            )
         old = OldFile.read(location.path)
     else:
         old_state = states.find_local(location)
@@ -60,7 +62,10 @@ def migrate_object(location: Location, *, dry_run: bool, report: Report) -> Iter
 def _deployment(
     location: Location, cls: type[Deployment], old: OldFile, found: Translation, *, dry_run: bool, report: Report
 ) -> Iterator[Result]:
-    """Migrate a declaration with its state: what the state knows goes into the declaration before the state is written."""
+    """Migrate a declaration with its state.
+
+    What the state knows goes into the declaration before the state is written.
+    """
     deployment = cls.from_data(found.fields, str(location))
     failed: MlemError | None = None
     old_state, adopted = states.find_local(location), None

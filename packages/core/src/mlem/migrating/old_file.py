@@ -1,4 +1,7 @@
-"""`OldFile`: a file that MLEM 0.4 may have written; read within bounds, and kept under another name before it is replaced."""
+"""`OldFile`: a file that MLEM 0.4 may have written.
+
+Read within bounds, and kept under another name before it is replaced.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +21,18 @@ LARGEST_BYTES = 2**22
 MOST_VALUES = 100_000
 DEEPEST = 100
 _SECRETS = frozenset(
-    {"access_token", "account_key", "api_key", "connection_string", "github_token", "key", "password", "sas_token", "secret", "token"}
+    {
+        "access_token",
+        "account_key",
+        "api_key",
+        "connection_string",
+        "github_token",
+        "key",
+        "password",
+        "sas_token",
+        "secret",
+        "token",
+    }
 )
 
 
@@ -47,7 +61,9 @@ class OldFile:
         """
         if path.is_symlink():
             raise ConflictError(
-                f"{shown(path)} is a link to {path.resolve()}", code="linked", hint="migrate that file, where it is: mlem migrate PATH"
+                f"{shown(path)} is a link to {path.resolve()}",
+                code="linked",
+                hint="migrate that file, where it is: mlem migrate PATH",
             )
         try:
             with path.open("rb") as file:

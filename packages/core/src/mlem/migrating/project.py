@@ -18,7 +18,9 @@ from mlem_model.objects.project_root import CONFIG_NAME, find_root
 from mlem_model.objects.yaml_file import parse_mapping
 
 
-def migrate(path: str = ".", *, dry_run: bool = False, report: Callable[[str], None] = lambda _line: None) -> list[Result]:
+def migrate(
+    path: str = ".", *, dry_run: bool = False, report: Callable[[str], None] = lambda _line: None
+) -> list[Result]:
     """Turn what MLEM 0.4 wrote into this version's files; each old file is kept beside the new one.
 
     Args:
@@ -41,7 +43,9 @@ def migrate(path: str = ".", *, dry_run: bool = False, report: Callable[[str], N
         single = locate(path.removesuffix(".state"))
         root = single.root
         if not single.path.exists() and not (root / f"{single.key}{STATE_EXTENSION}").exists():
-            raise NotFoundError(f"neither a folder nor an object: {shown(single.path)} does not exist", hint="mlem migrate --dry-run")
+            raise NotFoundError(
+                f"neither a folder nor an object: {shown(single.path)} does not exist", hint="mlem migrate --dry-run"
+            )
         folder = single.path
     if dry_run:
         return [*_results(root, folder, dry_run=True, report=report)]

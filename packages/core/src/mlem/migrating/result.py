@@ -45,7 +45,8 @@ class Result:
             "about": self.about,
             "notes": list(self.notes),
             "backup": self.backup,
-            "error": error and {"code": error.code, "message": error.message, "hint": error.hint, "exit_code": error.exit_code},
+            "error": error
+            and {"code": error.code, "message": error.message, "hint": error.hint, "exit_code": error.exit_code},
         }
 
     def to_text(self, *, dry_run: bool) -> str:

@@ -53,15 +53,24 @@ def config_of(root: Path) -> Config:
         DeclarationError: A setting does not fit.
     """
     content = read_config_file(root)
-    return validate(Config, dict(translated(content).fields), CONFIG_NAME) if is_settings_04(content) else load_config(root)
+    return (
+        validate(Config, dict(translated(content).fields), CONFIG_NAME)
+        if is_settings_04(content)
+        else load_config(root)
+    )
 
 
 def translated(data: Mapping[str, Any]) -> Translation:
     """Translate the content of ``.mlem.yaml``."""
     core, project = data.get("core"), data.get("project")
     old_core: Mapping[str, Any] = core if isinstance(core, Mapping) else {}
-    lost = [_lost(path) for path in _paths({key: value for key, value in data.items() if key not in ("core", "project")})]
-    lost += [_lost(path) for path in _paths({key: value for key, value in old_core.items() if key not in ("state", "trust")}, "core.")]
+    lost = [
+        _lost(path) for path in _paths({key: value for key, value in data.items() if key not in ("core", "project")})
+    ]
+    lost += [
+        _lost(path)
+        for path in _paths({key: value for key, value in old_core.items() if key not in ("state", "trust")}, "core.")
+    ]
     new_core = {key: value for key, value in old_core.items() if key in ("state", "trust")}
     state = old_core.get("state")
     fields: dict[str, Any] = {}
@@ -108,4 +117,6 @@ def secret_notes(data: Mapping[str, Any], backup: str | None) -> tuple[str, ...]
     where = ", ".join(secrets_in(data))
     if not where:
         return ()
-    return (f"the old file has a secret ({where}): it stays in {backup or 'the copy'}, which is for you to delete once you have set it",)
+    return (
+        f"the old file has a secret ({where}): it stays in {backup or 'the copy'}, which is for you to delete once you have set it",
+    )

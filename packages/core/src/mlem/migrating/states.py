@@ -170,7 +170,12 @@ def _state(old: OldState, adopted: Adopted, target: Target) -> State:
     with plugin_edge():
         place = target.deployment.place(replace(target.context(begun), records=records))
     release = Release(
-        number=1, model_hash=str(begun.model_hash), declaration=begun.declaration, records=records, created=now(), adopted=True
+        number=1,
+        model_hash=str(begun.model_hash),
+        declaration=begun.declaration,
+        records=records,
+        created=now(),
+        adopted=True,
     )
     return begun.model_copy(update={"place": place, "releases": (release,)})
 

@@ -31,7 +31,9 @@ class StateSection(Value):
     model_config = ConfigDict(extra="allow", frozen=True)
 
     type: str | None = Field(default=None, description="state manager type; follows from the URI when not given")
-    uri: str | None = Field(default=None, description="folder or bucket for states; beside the declarations when not given")
+    uri: str | None = Field(
+        default=None, description="folder or bucket for states; beside the declarations when not given"
+    )
     lock_timeout_s: Annotated[float, Field(ge=0), Unit("s")] = Field(
         default=600.0, description="how long a run waits for another one's lock"
     )
@@ -98,7 +100,9 @@ def load_config(root: Path) -> Config:
     for key, (_, text) in overrides.items():
         _put(data, key.split("."), _parse(text))
     return validate(
-        Config, data, f"{CONFIG_NAME} and the environment ({', '.join(sorted(variable for variable, _ in overrides.values()))})"
+        Config,
+        data,
+        f"{CONFIG_NAME} and the environment ({', '.join(sorted(variable for variable, _ in overrides.values()))})",
     )
 
 
@@ -129,7 +133,10 @@ def get_setting(root: Path, key: str) -> Setting:
     everything = {setting.key: setting for setting in settings(root)}
     if key not in everything:
         raise NotFoundError(
-            f'no setting "{key}"', code="unknown-setting", known=sorted(everything), hint=did_you_mean(key, sorted(everything))
+            f'no setting "{key}"',
+            code="unknown-setting",
+            known=sorted(everything),
+            hint=did_you_mean(key, sorted(everything)),
         )
     return everything[key]
 
@@ -164,7 +171,9 @@ def proposed_config(root: Path, key: str, text: str) -> Config:
 def _proposed(root: Path, key: str, text: str) -> tuple[dict[str, Any], Config]:
     parts = key.split(".")
     if len(parts) < 2 or not all(parts):
-        raise UserError(f'no setting "{key}"', code="unknown-setting", known=[field.name for field in describe_fields(Config)])
+        raise UserError(
+            f'no setting "{key}"', code="unknown-setting", known=[field.name for field in describe_fields(Config)]
+        )
     data = read_config_file(root)
     _put(data, parts, _parse(text))
     return data, validate(Config, data, f"{CONFIG_NAME} with {key}={text}")
@@ -191,7 +200,10 @@ def unset_setting(root: Path, key: str) -> bool:
 
 
 def _from_environment() -> Iterator[tuple[str, tuple[str, str]]]:
-    """Yield dotted key, variable and text of the settings in the environment: ``MLEM_CORE__STATE__URI``; an empty one is none."""
+    """Yield dotted key, variable and text of the settings in the environment: ``MLEM_CORE__STATE__URI``.
+
+    An empty one is none.
+    """
     sections = {f"{ENVIRONMENT_PREFIX}{name.upper()}__" for name in Config.model_fields}
     for variable, text in sorted(os.environ.items()):
         if text and any(variable.startswith(section) for section in sections):

@@ -1,4 +1,7 @@
-"""The lines of a project's ``.gitignore``: states and locks change with every run, and git neither locks nor merges them."""
+"""The lines of a project's ``.gitignore``.
+
+States and locks change with every run, and git neither locks nor merges them.
+"""
 
 from __future__ import annotations
 

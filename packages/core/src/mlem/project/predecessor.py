@@ -1,6 +1,7 @@
 """The distribution ``mlem`` of MLEM 0.4, where it is installed into the same folder: the two share files and the command.
 
-Whoever comes second overwrites the first, and ``pip uninstall mlem`` takes what both have: the command and half of this package.
+Whoever comes second overwrites the first, and ``pip uninstall mlem`` takes what both have: the command and half of this
+package.
 """
 
 from __future__ import annotations
@@ -28,7 +29,10 @@ def version_beside(package: Path | None = None) -> str | None:
 
 
 def installed_version() -> str | None:
-    """Return the version of MLEM 0.4 that is installed anywhere on the path; None where there is none. It asks every folder."""
+    """Return the version of MLEM 0.4 that is installed anywhere on the path; None where there is none.
+
+    It asks every folder.
+    """
     from importlib.metadata import PackageNotFoundError, version
 
     try:

@@ -24,7 +24,8 @@ from mlem_model.objects.yaml_file import dump, parse_mapping, read_document, rea
 Name = str | os.PathLike[str]
 """What a program names an object or a folder by."""
 LONGEST_NAME = 200
-"""Bytes of a file's name without its extension: most file systems take 255, of which the longest that is made of a name needs its part."""
+"""Bytes of a file's name without its extension: most file systems take 255, of which the longest that is made of a name
+needs its part."""
 _TURNS = ("LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI")
 """Signs that change the direction of what follows: a name with them looks like another."""
 _BROKEN_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/(?!/)")
@@ -115,9 +116,14 @@ def locate(name: Name, project: Name | None = None) -> Location:
     if "://" in name:
         stem = PurePosixPath(name.split("://", 1)[1]).name.removesuffix(EXTENSION)
         root = find_root(base)
-        return Location(root or base, root is not None, stem, (base / stem).with_name(stem + EXTENSION), _with_extension(name))
+        return Location(
+            root or base, root is not None, stem, (base / stem).with_name(stem + EXTENSION), _with_extension(name)
+        )
     if name.endswith("/") or PurePosixPath(name).name in ("", ".."):
-        raise UserError(f"{name!r} is not a name of an object", hint="a name is a path without extension, for example iris or apps/iris")
+        raise UserError(
+            f"{name!r} is not a name of an object",
+            hint="a name is a path without extension, for example iris or apps/iris",
+        )
     typed = base / name
     stem = typed.name.removesuffix(EXTENSION)
     _expect_usable(stem, name)
@@ -129,17 +135,27 @@ def locate(name: Name, project: Name | None = None) -> Location:
 
 
 def _expect_usable(stem: str, name: str) -> None:
-    """Refuse a name that is hidden from lists, breaks lines, or leaves no room for the names that are made of it: a state's, its lock's."""
+    """Refuse a name that is hidden from lists, breaks lines, or leaves no room for the names that are made of it.
+
+    A state's, its lock's.
+    """
     why = None
     if not stem or stem.startswith("."):
         why = "is hidden: lists pass over it"
-    elif any(unicodedata.category(sign) in ("Cc", "Cs", "Zl", "Zp") or unicodedata.bidirectional(sign) in _TURNS for sign in name):
+    elif any(
+        unicodedata.category(sign) in ("Cc", "Cs", "Zl", "Zp") or unicodedata.bidirectional(sign) in _TURNS
+        for sign in name
+    ):
         why = "has a sign that is none to read"
     elif len(os.fsencode(stem)) > LONGEST_NAME:
         why = f"has {len(os.fsencode(stem))} bytes, and {LONGEST_NAME} are the most"
     if why is not None:
         shown_name = name if len(name) <= 60 else f"{name[:60]}..."
-        raise UserError(f"{shown_name!r} {why}", code="bad-name", hint="a name is a path without extension, for example iris or apps/iris")
+        raise UserError(
+            f"{shown_name!r} {why}",
+            code="bad-name",
+            hint="a name is a path without extension, for example iris or apps/iris",
+        )
 
 
 def _with_extension(url: str) -> str:
@@ -189,7 +205,9 @@ def _may_be(path: Path, kind: str) -> bool:
     except (OSError, DeclarationError):
         return True
     # Most files, and all that are long, are models: looking for the words is a thousand times faster than parsing.
-    if not content.startswith((b"\xff\xfe", b"\xfe\xff")) and not (b"object_type" in content and kind.encode() in content):
+    if not content.startswith((b"\xff\xfe", b"\xfe\xff")) and not (
+        b"object_type" in content and kind.encode() in content
+    ):
         return False
     try:
         return parse_mapping(content, str(path)).get("object_type") == kind
@@ -217,7 +235,10 @@ def init_project(folder: Path) -> tuple[Path, bool]:
 
 
 def read_config_file(root: Path) -> dict[str, Any]:
-    """Return the content of a project's ``.mlem.yaml``; empty when there is none, or it is empty (as MLEM 0.4 makes it)."""
+    """Return the content of a project's ``.mlem.yaml``.
+
+    Empty when there is none, or it is empty (as MLEM 0.4 makes it).
+    """
     path = root / CONFIG_NAME
     if not path.exists() or not path.stat().st_size:
         return {}

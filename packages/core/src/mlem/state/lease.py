@@ -1,7 +1,7 @@
 """The lease over any store: state and lock are one object, changed by compare-and-swap alone.
 
-Whoever writes expects the version of its own last write, so a holder that was paused, cut off or believed dead loses its next
-write: no clock of another machine is ever looked at.
+Whoever writes expects the version of its own last write, so a holder that was paused, cut off or believed dead loses
+its next write: no clock of another machine is ever looked at.
 """
 
 from __future__ import annotations
@@ -35,7 +35,9 @@ class Lease(Session):
         clock: Counts the seconds since the last renewal.
     """
 
-    def __init__(self, store: Store, name: str, lock: LockInfo, state: State | None, version: str, clock: Clock) -> None:
+    def __init__(
+        self, store: Store, name: str, lock: LockInfo, state: State | None, version: str, clock: Clock
+    ) -> None:
         from threading import RLock  # late: only what changes a shared state has a second thread
 
         super().__init__(store, name, lock, state, version)
@@ -88,7 +90,10 @@ class Lease(Session):
             self._open = False
 
     def release(self) -> None:
-        """Take the lock out of the state, unless somebody else has it; when the store does not answer, it expires by itself."""
+        """Take the lock out of the state, unless somebody else has it.
+
+        When the store does not answer, it expires by itself.
+        """
         with self._mutex:
             try:
                 if self._lost is None and (self._open or self._unheard is not None):
@@ -147,7 +152,10 @@ def _with_nonce(state: State) -> State:
 
 @dataclass(frozen=True)
 class _Watch:
-    """The version that a waiter saw, and since when on its own clock: each sign of life of a holder makes another version."""
+    """The version that a waiter saw, and since when on its own clock.
+
+    Each sign of life of a holder makes another version.
+    """
 
     version: str
     since: float

@@ -48,7 +48,10 @@ def host_identity() -> str:
 
 
 def is_dead(lock: LockInfo) -> bool:
-    """Say whether a holder is known to be dead: a process of this very machine and boot that does not exist any more."""
+    """Say whether a holder is known to be dead.
+
+    A process of this very machine and boot that does not exist any more.
+    """
     if not lock.pid or lock.manual or "unknown-boot" in lock.host or lock.host != host_identity():
         return False
     started = _started(lock.pid)
@@ -64,7 +67,8 @@ def locked_by(name: str, holder: LockInfo | None) -> LockedError:
     """Make the error for a lock that somebody else holds."""
     if holder is None:
         return LockedError(
-            f'deployment "{name}" is locked by another process', hint="wait until it is done, or give more time: --lock-timeout 600"
+            f'deployment "{name}" is locked by another process',
+            hint="wait until it is done, or give more time: --lock-timeout 600",
         )
     hint = (
         f"release it when its work is done: mlem deployment lock release {name} --id {holder.id}"

@@ -125,7 +125,9 @@ class StateManager(MlemObject, ABC):
         if fields.get("lock_timeout", 600) != 600:
             todo = f"mlem config set core.state.lock_timeout_s {fields['lock_timeout']}"
             lost.append(Lost("lock_timeout", "how long a run waits for the lock is a setting of the project", todo))
-        return Translation({key: value for key, value in fields.items() if key not in ("locking", "lock_timeout")}, tuple(lost))
+        return Translation(
+            {key: value for key, value in fields.items() if key not in ("locking", "lock_timeout")}, tuple(lost)
+        )
 
     @abstractmethod
     def store(self, root: Path) -> Store:
@@ -188,7 +190,10 @@ class StateManager(MlemObject, ABC):
         return None
 
     def set_aside_04(self, root: Path, name: str) -> str:
-        """Rename the state that `read_04` returned, so that no version takes it for one any more; return where it is now."""
+        """Rename the state that `read_04` returned, so that no version takes it for one any more.
+
+        Return where it is now.
+        """
         raise NotImplementedError
 
     def warning(self, store: Store, name: str) -> str:

@@ -1,6 +1,7 @@
 """The pointer of a deployment: a note beside its declaration of which state manager has its state.
 
-Whoever changes ``core.state.uri`` would find nothing under the new one, and take a running deployment for one that was never made.
+Whoever changes ``core.state.uri`` would find nothing under the new one, and take a running deployment for one that was
+never made.
 """
 
 from __future__ import annotations
@@ -133,4 +134,8 @@ def _others(manager: StateManager, root: Path, name: str) -> list[StateManager]:
 def _fields(manager: StateManager) -> dict[str, Any]:
     """Return what finds the store again; options that may have credentials in them stay out of the note."""
     fields = {key: value for key, value in manager.to_data().items() if not isinstance(value, dict)}
-    return {key: fields[key] for key in ("type", "uri", "endpoint_url", "region", "profile", "path_style", "made_by") if key in fields}
+    return {
+        key: fields[key]
+        for key in ("type", "uri", "endpoint_url", "region", "profile", "path_style", "made_by")
+        if key in fields
+    }

@@ -1,7 +1,7 @@
 """What keeps strangers out of a server, in its record: that tokens and TLS are there, never what they are.
 
-A step that starts our server has `protection` in what it wants, gives the server `passed_tokens` beside its other variables, and lets
-`observe` return what `seen_protection` says::
+A step that starts our server has `protection` in what it wants, gives the server `passed_tokens` beside its other
+variables, and lets `observe` return what `seen_protection` says::
 
     def wanted(self, ctx):
         return ServerRecord(..., environment=environment, **protection(environment))
@@ -23,7 +23,8 @@ from mlem_model.errors import UserError
 from mlem_model.serving.protection import TLS_VARIABLE, TOKEN_FILE_VARIABLE, TOKENS_VARIABLE, given_tokens
 
 TOKENS: Final = "tokens"
-"""The field of a record that says which tokens a server has: `FROM_HERE`, ``file`` where it reads a file of them, None for none."""
+"""The field of a record that says which tokens a server has: `FROM_HERE`, ``file`` where it reads a file of them, None
+for none."""
 TLS: Final = "tls"
 PROTECTION = (TOKENS, TLS)
 """All fields of a record that say what protects a server."""
@@ -90,10 +91,15 @@ def passed_tokens(record: Record | Mapping[str, Any]) -> dict[str, str]:
 
 
 def recorded_protection(record: Record | Mapping[str, Any]) -> Protection:
-    """Say what protects the server of a record. One that was written before the fields were there tells it by its other ones."""
+    """Say what protects the server of a record.
+
+    One that was written before the fields were there tells it by its other ones.
+    """
     known = _fields(record)
     environment = known.get("environment")
-    older = protection_in({**(environment if isinstance(environment, Mapping) else {}), **_named(known.get("pass_environment") or ())})
+    older = protection_in(
+        {**(environment if isinstance(environment, Mapping) else {}), **_named(known.get("pass_environment") or ())}
+    )
     return Protection(tokens=known.get(TOKENS, older["tokens"]), tls=known.get(TLS, older["tls"]))
 
 

@@ -14,9 +14,10 @@ from mlem_model.objects.validation import validate
 class Record(BaseModel):
     """What a step wants, and what it found or made: plain JSON data in one flat set of fields.
 
-    A step declares a subclass. Every field has a default, because what is wanted does not know the platform's facts yet, and a record that
-    an earlier version wrote does not know what was added since. Which fields a record knows is told apart from their values: only those are
-    compared, and only those are written. Fields of a newer version are kept as they are.
+    A step declares a subclass. Every field has a default, because what is wanted does not know the platform's facts
+    yet, and a record that an earlier version wrote does not know what was added since. Which fields a record knows is
+    told apart from their values: only those are compared, and only those are written. Fields of a newer version are
+    kept as they are.
 
     Attributes:
         step: The name of the step, under which a state keeps the record.

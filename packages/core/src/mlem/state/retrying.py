@@ -31,15 +31,15 @@ def pause_s(attempt: int, longest_s: float = LONGEST_PAUSE_S) -> float:
 class RetryingStore(Store):
     """Repeats what got no answer; finds out whether a write landed before it is repeated or refused.
 
-    A write is recognised by its content: each carries a fresh nonce. Sending the same write twice is harmless, since both
-    expect the same version.
+    A write is recognised by its content: each carries a fresh nonce. Sending the same write twice is harmless, since
+    both expect the same version.
 
     Args:
         inner: The store itself; it must not repeat anything on its own, or say so by ``conflicts_are_final``.
         root: The folder that keeps states which could not be written.
         deadline_s: How long to try.
-        conflicts_are_final: Whether a refusal by the inner store is for the first time of asking: a client that repeats requests on
-            its own may be refused because its write has landed.
+        conflicts_are_final: Whether a refusal by the inner store is for the first time of asking: a client that repeats
+            requests on its own may be refused because its write has landed.
         clock: Counts the seconds.
     """
 
@@ -95,7 +95,9 @@ class RetryingStore(Store):
         """Delete a name with all that the store keeps about it; see `Store.discard`."""
         self._patiently(lambda: self.inner.discard(name))
 
-    def _settle(self, name: str, expect: str, attempt: Callable[[], str], landed: Callable[[Versioned | None], str | None]) -> str:
+    def _settle(
+        self, name: str, expect: str, attempt: Callable[[], str], landed: Callable[[Versioned | None], str | None]
+    ) -> str:
         deadline = self._clock.monotonic() + self._deadline_s
         doubt: Exception | None = None
         for count in itertools.count():

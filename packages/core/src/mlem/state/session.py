@@ -37,7 +37,9 @@ class Session:
         held = state.lock if state is not None else None
         self._manual = held if held is not None and held.manual else None
         # A run under a lock that was taken by hand may die like any other: the lock has to outlive it.
-        self.lock = lock if self._manual is None else lock.model_copy(update={"manual": True, "message": self._manual.message})
+        self.lock = (
+            lock if self._manual is None else lock.model_copy(update={"manual": True, "message": self._manual.message})
+        )
         self._version = version
         self._unheard: tuple[State | None] | None = None
 
@@ -131,7 +133,10 @@ class Session:
 
     @contextmanager
     def _hearing(self, state: State | None) -> Iterator[None]:
-        """Remember what is written, None when it is deleted, until its outcome is known: an interrupt may come in between."""
+        """Remember what is written, None when it is deleted, until its outcome is known.
+
+        An interrupt may come in between.
+        """
         self._unheard = (state,)
         try:
             yield
@@ -155,7 +160,9 @@ class Session:
         if path is None:
             return error
         try:
-            write_atomic(path, state.model_copy(update={"lock": None, "written_by": core_version()}).to_bytes(), mode=0o600)
+            write_atomic(
+                path, state.model_copy(update={"lock": None, "written_by": core_version()}).to_bytes(), mode=0o600
+            )
         except MlemError as full:
             return StateUnknownError(
                 f"{error.message}\nthe state could not be kept here either: {full.message}",

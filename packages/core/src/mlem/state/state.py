@@ -72,7 +72,8 @@ class Release(Value):
         records: The record of each step.
         created: When the gate passed, UTC, ISO 8601.
         rollback_of: The number of the release that this one put back, if it did.
-        adopted: Whether MLEM 0.4 made it: nothing is known of what it answers, so that it serves when the platform says that it runs.
+        adopted: Whether MLEM 0.4 made it: nothing is known of what it answers, so that it serves when the platform says
+            that it runs.
     """
 
     number: int
@@ -109,8 +110,8 @@ class State(Value):
         records: The record of each step, in the order in which they were made.
         releases: Newest first, as many as are kept for rollback.
         lock: Who changes the state just now.
-        nonce: Fresh for each write to a shared store, so that one whose outcome is unknown can be recognised; and so that a
-            version that is a digest of the content never comes back.
+        nonce: Fresh for each write to a shared store, so that one whose outcome is unknown can be recognised; and so
+            that a version that is a digest of the content never comes back.
         written_by: The version of mlem-core that wrote it.
         schema_version: The version of this format.
     """
@@ -132,7 +133,14 @@ class State(Value):
     def __repr__(self) -> str:
         """Show what it is of, in one line."""
         newest = f"release {self.releases[0].number}" if self.releases else "no release"
-        return one_line("State", self.type, newest, f"model: {self.model_hash}", f"serial: {self.serial}", f"lineage: {self.lineage}")
+        return one_line(
+            "State",
+            self.type,
+            newest,
+            f"model: {self.model_hash}",
+            f"serial: {self.serial}",
+            f"lineage: {self.lineage}",
+        )
 
     __str__ = __repr__
 
@@ -199,8 +207,13 @@ class State(Value):
 
 
 def is_state_04(content: Mapping[str, Any]) -> bool:
-    """Say whether the content of a file is a state that MLEM 0.4 wrote: it has neither a lineage nor a serial, but the words of one."""
-    if not isinstance(content.get("type"), str) or any(word in content for word in ("lineage", "serial", "schema_version")):
+    """Say whether the content of a file is a state that MLEM 0.4 wrote.
+
+    It has neither a lineage nor a serial, but the words of one.
+    """
+    if not isinstance(content.get("type"), str) or any(
+        word in content for word in ("lineage", "serial", "schema_version")
+    ):
         return False
     return isinstance(content.get("declaration"), Mapping) or "model_hash" in content or "model_link" in content
 

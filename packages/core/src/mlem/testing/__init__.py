@@ -7,9 +7,11 @@ from mlem.deployments.handle import DeploymentHandle
 from mlem.testing.crash import CrashSafetySuite
 from mlem.testing.history_suite import HistorySuite
 from mlem.testing.life_cycle import DeploymentFixtures, LifeCycleSuite
+from mlem.testing.manager_suite import StateManagerSuite
 from mlem.testing.operation import OperationSuite
 from mlem.testing.projects import SAMPLE, Project
-from mlem.testing.store_suite import StateManagerFixtures, StateManagerSuite, StoreSuite
+from mlem.testing.store_fixtures import StateManagerFixtures
+from mlem.testing.store_suite import StoreSuite
 
 __all__ = [
     "SAMPLE",

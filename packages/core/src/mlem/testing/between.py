@@ -33,7 +33,10 @@ def lines_of(call: Callable[[], Any], store: Store) -> int:
 
 
 def interrupted_at(number: int, call: Callable[[], Any], store: Store, action: Callable[[], None]) -> Any:
-    """Make a call, and something else in the middle: just before the Nth line of the store's own code, counted from 0."""
+    """Make a call, and something else in the middle.
+
+    Just before the Nth line of the store's own code, counted from 0.
+    """
     count = -1
 
     def line() -> None:

@@ -12,7 +12,10 @@ _MOST_BOUNDARIES = 60
 
 
 class CrashSafetySuite(DeploymentFixtures):
-    """Kills the command line with SIGKILL at each boundary in turn: before each step, and before each write of the state."""
+    """Kills the command line with SIGKILL at each boundary in turn.
+
+    Before each step, and before each write of the state.
+    """
 
     def _killed(self, project: Project, boundary: int, *arguments: str) -> bool:
         """Run a command that is killed at a boundary; return whether there was such a boundary."""

@@ -28,8 +28,8 @@ class FakePlatform:
         resources: Record by (lineage, step).
         served: The model that answers, by lineage.
         calls: What was asked of the platform, in order: ``apply disk``, ``remove server``.
-        faults: What is raised at the next call of a name, once: ``{"apply server": PlatformError("no")}``; a name that ends
-            in `` after`` is raised when the platform has done what was asked.
+        faults: What is raised at the next call of a name, once: ``{"apply server": PlatformError("no")}``; a name that
+            ends in `` after`` is raised when the platform has done what was asked.
         wrong: Digests of models that answer wrongly here.
     """
 

@@ -76,7 +76,9 @@ class FaultProxy:
         self.counts[fault] += 1
         return fault, self._random.uniform(0, self._longest_s)
 
-    def forward(self, method: str, path: str, headers: list[tuple[str, str]], body: bytes) -> tuple[int, list[tuple[str, str]], bytes]:
+    def forward(
+        self, method: str, path: str, headers: list[tuple[str, str]], body: bytes
+    ) -> tuple[int, list[tuple[str, str]], bytes]:
         """Send a request to the store and return its answer."""
         connection = http.client.HTTPConnection("127.0.0.1", self.upstream, timeout=60)
         try:
@@ -126,7 +128,11 @@ def _handler(proxy: FaultProxy) -> type[BaseHTTPRequestHandler]:
 
         def _refuse(self, status: int) -> None:
             code = _CODES[status]
-            body = b"" if self.command == "HEAD" else f"<Error><Code>{code}</Code><Message>a fault</Message></Error>".encode()
+            body = (
+                b""
+                if self.command == "HEAD"
+                else f"<Error><Code>{code}</Code><Message>a fault</Message></Error>".encode()
+            )
             self._answer(status, [("Content-Type", "application/xml"), ("Content-Length", str(len(body)))], body)
 
         def _answer(self, status: int, headers: list[tuple[str, str]], body: bytes) -> None:

@@ -29,8 +29,9 @@ class Operation:
         end: When it was answered; infinite when it never was, or the answer does not say what happened.
         expect: What a write expected to find; None for nothing there.
         value: What was read or written; None for nothing.
-        holder: The id of the lock that the writer holds, and which of its acquisitions; empty when it never had one. One whose
-            outcome was unknown, and that was made anew after another look, is another tenure: the first one was never acted under.
+        holder: The id of the lock that the writer holds, and which of its acquisitions; empty when it never had one.
+            One whose outcome was unknown, and that was made anew after another look, is another tenure: the first one
+            was never acted under.
         writer: The worker.
     """
 
@@ -125,7 +126,9 @@ class RecordingStore(Store):
 
     def delete(self, name: str, expect: str) -> None:
         """Delete and record."""
-        number = self._recorder.begin(kind="write", name=name, expect=self._values.get(expect), value=None, writer=self._worker)
+        number = self._recorder.begin(
+            kind="write", name=name, expect=self._values.get(expect), value=None, writer=self._worker
+        )
         self.inner.delete(name, expect)
         self._recorder.end(number)
 
@@ -175,8 +178,8 @@ class WithoutSwap(Store):
 def load_history(paths: Iterable[Path], name: str) -> list[Operation]:
     """Read what processes recorded about one name.
 
-    An operation without an answer, or with a refusal that may hide a success, stays open: it may have happened at any time
-    after its start, or never.
+    An operation without an answer, or with a refusal that may hide a success, stays open: it may have happened at any
+    time after its start, or never.
     """
     operations = []
     for path in paths:
@@ -229,9 +232,13 @@ def linearize(operations: Sequence[Operation]) -> list[Operation] | None:
     # A node: first remaining of the known, which of those after it are done, which of the open are done, the value.
     start = (0, 0, 0, None)
     path: list[Operation] = []
-    stack: list[tuple[tuple[int, int, int, str | None], Iterator[tuple[Operation, tuple[int, int, int, str | None]]]]] = []
+    stack: list[
+        tuple[tuple[int, int, int, str | None], Iterator[tuple[Operation, tuple[int, int, int, str | None]]]]
+    ] = []
 
-    def successors(node: tuple[int, int, int, str | None]) -> Iterator[tuple[Operation, tuple[int, int, int, str | None]]]:
+    def successors(
+        node: tuple[int, int, int, str | None],
+    ) -> Iterator[tuple[Operation, tuple[int, int, int, str | None]]]:
         first, done, open_done, value = node
         horizon = math.inf
         candidates = []
@@ -242,7 +249,10 @@ def linearize(operations: Sequence[Operation]) -> list[Operation] | None:
                 horizon = min(horizon, operation.end)
                 candidates.append((offset, operation))
         for offset, operation in candidates:
-            if operation.start <= horizon and (operation.value if operation.kind == "read" else operation.expect) == value:
+            if (
+                operation.start <= horizon
+                and (operation.value if operation.kind == "read" else operation.expect) == value
+            ):
                 yield operation, (*_advanced(first, done | 1 << offset), open_done, operation.value)
         for index in open_.get(value, ()):
             if not open_done >> index & 1 and pending[index].start <= horizon:

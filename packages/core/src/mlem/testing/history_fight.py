@@ -220,7 +220,11 @@ class Fight:
             killed=killed,
             paused=self._paused,
             stuck=stuck,
-            crashed=[f"{worker.name}: {self._last_error(worker.name)}" for worker in everybody if worker.process.returncode not in (0, -9)],
+            crashed=[
+                f"{worker.name}: {self._last_error(worker.name)}"
+                for worker in everybody
+                if worker.process.returncode not in (0, -9)
+            ],
         )
 
     def _last_error(self, name: str) -> str:

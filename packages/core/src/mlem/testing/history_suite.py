@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from mlem.testing.history_fight import Fight
-from mlem.testing.store_suite import StateManagerFixtures
+from mlem.testing.store_fixtures import StateManagerFixtures
 
 
 class HistorySuite(StateManagerFixtures):

@@ -1,10 +1,11 @@
 """``python -m mlem.testing.history_worker TASK``: a process that works on a store and records what it saw.
 
 The task is JSON: ``manager`` (``module:class``), its ``fields``, ``root``, ``name``, ``worker``, and ``mode``:
-``swap`` (adds to a number by compare-and-swap), ``count`` (adds to a number under the lock), ``hold`` (keeps the lock until
-its standard input ends), ``obey`` (makes the writes that its standard input names). ``log`` is the file for the history, ``seconds``
-the time after which it stops, ``times`` the number of additions, ``die`` a pair of a point (``before write``, ``after write``) and
-the number of the write to die at by SIGKILL, ``cas: false`` switches compare-and-swap off. Prints a report in JSON.
+``swap`` (adds to a number by compare-and-swap), ``count`` (adds to a number under the lock), ``hold`` (keeps the lock
+until its standard input ends), ``obey`` (makes the writes that its standard input names). ``log`` is the file for the
+history, ``seconds`` the time after which it stops, ``times`` the number of additions, ``die`` a pair of a point
+(``before write``, ``after write``) and the number of the write to die at by SIGKILL, ``cas: false`` switches
+compare-and-swap off. Prints a report in JSON.
 """
 
 from __future__ import annotations
@@ -62,7 +63,9 @@ def _count(manager: StateManager, store: Store, task: Mapping[str, Any]) -> dict
     while report["done"] + report["doubtful"] < task.get("times", 10**9) and time.monotonic() < end:
         try:
             initial = State(type="fake", lineage=LINEAGE)
-            with manager.session(store, task["name"], new_lock("test"), timeout_s=task.get("timeout_s", 120.0), initial=initial) as session:
+            with manager.session(
+                store, task["name"], new_lock("test"), timeout_s=task.get("timeout_s", 120.0), initial=initial
+            ) as session:
                 state = session.state
                 if state is None:
                     raise AssertionError("a session with an initial state has a state")

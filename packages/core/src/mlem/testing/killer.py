@@ -1,8 +1,8 @@
 """``python -m mlem.testing.killer N COMMAND...``: run ``mlem COMMAND...`` and die by SIGKILL at the Nth boundary.
 
-A boundary is the moment before a step's ``apply`` or ``remove``, and before a write of the state. The moment after one of them is the
-moment before the next: nothing happens in between. The wrappers are put before the platform and the store from outside: the
-product knows nothing of them.
+A boundary is the moment before a step's ``apply`` or ``remove``, and before a write of the state. The moment after one
+of them is the moment before the next: nothing happens in between. The wrappers are put before the platform and the
+store from outside: the product knows nothing of them.
 """
 
 from __future__ import annotations

@@ -52,17 +52,24 @@ class DeploymentFixtures(ABC):
         """Kill the deployment's server behind our back, as a crash would, and return when it is gone."""
 
     def passing(self, variable: str) -> Mapping[str, Any]:
-        """Return the fields that pass an environment variable on to the server by its name; empty where the provider has none."""
+        """Return the fields that pass an environment variable on to the server by its name.
+
+        Empty where the provider has none.
+        """
         return {}
 
     def secrets(self, project: Project) -> Mapping[str, str]:
         """Return values for the variables that credentials come from, with which the platform works here.
 
-        By default each of `Env.secret_variables` that is not set has one of its own, which suits a platform that does not look at it.
+        By default each of `Env.secret_variables` that is not set has one of its own, which suits a platform that does
+        not look at it.
         """
         cls = deployment_class(self.type)
         names = registry().beside(cls, "env", cls.env_type).secret_variables
-        return {name: project.variables.get(name) or f"canary-{index}-5f0c1a" for index, name in enumerate(("MLEM_TOKEN", *names))}
+        return {
+            name: project.variables.get(name) or f"canary-{index}-5f0c1a"
+            for index, name in enumerate(("MLEM_TOKEN", *names))
+        }
 
     @contextmanager
     def copies(self, handle: DeploymentHandle) -> Iterator[Callable[[], Sequence[str]] | None]:
@@ -108,7 +115,9 @@ class LifeCycleSuite(DeploymentFixtures):
             def kill(self, handle): ...
     """
 
-    def deploy(self, project: Project, model: str = "double", fields: Mapping[str, Any] | None = None) -> DeploymentHandle:
+    def deploy(
+        self, project: Project, model: str = "double", fields: Mapping[str, Any] | None = None
+    ) -> DeploymentHandle:
         """Deploy a model and return its handle."""
         done = project.run(self.type, NAME, model, self.fields() if fields is None else fields)
         assert done.returncode == 0, done.stderr
@@ -191,7 +200,11 @@ class LifeCycleSuite(DeploymentFixtures):
         assert handle.status().phase is not Phase.RUNNING
         assert {change.action for change in handle.plan()} != {"keep"}
         crashed = handle.status()
-        logs = list(handle.logs(tail=1)) if crashed.phase is Phase.CRASHED and "logs" in handle.deployment.capabilities else []
+        logs = (
+            list(handle.logs(tail=1))
+            if crashed.phase is Phase.CRASHED and "logs" in handle.deployment.capabilities
+            else []
+        )
         told: list[str] = []
         assert replace(handle, report=told.append).run().changed is True
         assert all(line in "\n".join(told) for line in logs), told  # they are gone with what was replaced
@@ -207,7 +220,11 @@ class LifeCycleSuite(DeploymentFixtures):
             if error.code != "no-restart":
                 raise
             pytest.skip("this provider has nothing that is started again")
-        assert (release.number, [one.number for one in handle.releases()], len(self.running(_lineage(handle)))) == (1, [1], 1)
+        assert (release.number, [one.number for one in handle.releases()], len(self.running(_lineage(handle)))) == (
+            1,
+            [1],
+            1,
+        )
         assert {change.action for change in handle.plan()} == {"keep"}
         with handle.get_client() as client:
             assert client.predict(SAMPLE) == [2.0, 4.0, 6.0]
@@ -241,7 +258,15 @@ class LifeCycleSuite(DeploymentFixtures):
         handle = self.deploy(project)
         state = handle.state()
         assert state is not None
-        for words in ("status NAME", "plan NAME", "run --load NAME", "rollback NAME", "logs NAME", "wait NAME", "remove NAME"):
+        for words in (
+            "status NAME",
+            "plan NAME",
+            "run --load NAME",
+            "rollback NAME",
+            "logs NAME",
+            "wait NAME",
+            "remove NAME",
+        ):
             done = elsewhere.mlem("deployment", *words.replace("NAME", NAME).split())
             assert (done.returncode, "error[elsewhere]" in done.stderr) == (ConflictError.exit_code, True), (
                 words,
@@ -250,7 +275,11 @@ class LifeCycleSuite(DeploymentFixtures):
             )
         there = handle.state()
         assert there is not None
-        assert (there.records, there.releases, handle.status()) == (state.records, state.releases, Status(Phase.RUNNING))
+        assert (there.records, there.releases, handle.status()) == (
+            state.records,
+            state.releases,
+            Status(Phase.RUNNING),
+        )
         assert len(self.running(state.lineage)) == 1
         with handle.get_client() as client:
             assert client.predict(SAMPLE) == [2.0, 4.0, 6.0]

@@ -34,7 +34,10 @@ class OperationSuite(DeploymentFixtures):
     """
 
     def test_a_plan_before_the_first_run_on_a_shared_store(self, project: Project) -> None:
-        """A pull request that adds a deployment is planned where nobody has deployed it yet: ``plan`` reads a state that is not there."""
+        """A pull request that adds a deployment is planned where nobody has deployed it yet.
+
+        ``plan`` reads a state that is not there.
+        """
         options = [*_options(self), *_shared(project)]
         declared = project.mlem("declare", "deployment", self.type, NAME, "--model", "double", *options)
         assert declared.returncode == 0, declared.stderr
@@ -48,7 +51,10 @@ class OperationSuite(DeploymentFixtures):
             assert done.returncode == 0, done.stderr
 
     def test_records_are_plain_data(self, project: Project) -> None:
-        """Each record is JSON data and comes back from the state's file as it was: no paths, dates, sets or objects of an SDK."""
+        """Each record is JSON data and comes back from the state's file as it was.
+
+        No paths, dates, sets or objects of an SDK.
+        """
         done = project.run(self.type, NAME, "double", self.fields())
         assert done.returncode == 0, done.stderr
         state = project.handle(NAME).state()
@@ -57,7 +63,10 @@ class OperationSuite(DeploymentFixtures):
         assert json.loads(json.dumps(state.records)) == state.records
 
     def test_a_reader_that_goes_away_does_not_end_a_run(self, project: Project) -> None:
-        """``mlem deployment run ... | head -1``: a step must not write to standard output itself, nor die of a line that nobody reads."""
+        """``mlem deployment run ... | head -1``.
+
+        A step must not write to standard output itself, nor die of a line that nobody reads.
+        """
         assert _read_one_line(project, "run", self.type, NAME, "--model", "double", *_options(self)) == 0
         handle = project.handle(NAME)
         state = handle.state()
@@ -70,7 +79,10 @@ class OperationSuite(DeploymentFixtures):
 
     @pytest.mark.parametrize("write", OUTAGES)
     def test_a_store_that_stops_answering_in_a_run_loses_nothing(self, project: Project, write: int) -> None:
-        """Exit 7 and what to do; when the store answers again the same command finishes, with one server and nothing left over."""
+        """Exit 7 and what to do.
+
+        When the store answers again the same command finishes, with one server and nothing left over.
+        """
         words = ["deployment", "run", self.type, NAME, "--model", "double", *_options(self), *_shared(project)]
         done = project.python("-m", "mlem.testing.outage", str(write), *words)
         if done.returncode == 0 and write == max(OUTAGES):
@@ -88,7 +100,10 @@ class OperationSuite(DeploymentFixtures):
         assert self.leftovers(state.lineage) == []
 
     def test_a_rotated_secret_is_noticed(self, project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
-        """A secret that is passed on by the name of its variable: ``plan`` compares with what runs, and ``run`` brings the new one."""
+        """A secret that is passed on by the name of its variable.
+
+        ``plan`` compares with what runs, and ``run`` brings the new one.
+        """
         variable = "KIT_PASSED_ON"
         passing = self.passing(variable)
         if not passing:
@@ -107,8 +122,13 @@ class OperationSuite(DeploymentFixtures):
                 seen.append(plan.stdout + plan.stderr)
         assert "canary-" not in "".join([*seen, *_written(project)])
 
-    def test_authentication_does_not_fall_away_by_itself(self, project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
-        """Who runs it again without the tokens is refused, sees it in ``plan``, and may drop them on purpose; until then it asks."""
+    def test_authentication_does_not_fall_away_by_itself(
+        self, project: Project, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Who runs it again without the tokens is refused, sees it in ``plan``, and may drop them on purpose.
+
+        Until then it asks.
+        """
         for name in (TOKENS_VARIABLE, "MLEM_TOKEN"):
             monkeypatch.setenv(name, "canary-token-5e1f07")
         first = project.run(self.type, NAME, "double", self.fields())
@@ -119,10 +139,15 @@ class OperationSuite(DeploymentFixtures):
         assert {change.action for change in handle.plan()} == {"keep"}
         monkeypatch.delenv(TOKENS_VARIABLE)
         plan = project.mlem("deployment", "plan", NAME, "--detailed-exitcode", "--output", "json")
-        assert (plan.returncode, json.loads(plan.stdout)["protection"]["tokens"]) == (10, {"old": "yes", "new": None}), plan.stderr
+        assert (plan.returncode, json.loads(plan.stdout)["protection"]["tokens"]) == (
+            10,
+            {"old": "yes", "new": None},
+        ), plan.stderr
         for words in (["--load", NAME], [self.type, NAME, "--model", "triple", *_options(self)]):
             done = project.mlem("deployment", "run", *words)
-            assert (done.returncode, "error[tokens-dropped]" in done.stderr) == (ConflictError.exit_code, True), done.stderr
+            assert (done.returncode, "error[tokens-dropped]" in done.stderr) == (ConflictError.exit_code, True), (
+                done.stderr
+            )
             assert (_asks_for_a_token(handle), _answer_of(handle)) == (True, [2.0, 4.0, 6.0])
         assert "canary-" not in "".join([first.stdout, first.stderr, plan.stdout, plan.stderr, *_written(project)])
         dropped = project.mlem("deployment", "run", "--load", NAME, "--model", "triple", "--drop-tokens")
@@ -132,10 +157,14 @@ class OperationSuite(DeploymentFixtures):
         assert (again.returncode, _asks_for_a_token(handle)) == (0, True), again.stderr
         if "rollback" in handle.deployment.capabilities:
             back = project.mlem("deployment", "rollback", NAME)  # to one that let everybody in
-            assert (back.returncode, "error[tokens-dropped]" in back.stderr) == (ConflictError.exit_code, True), back.stderr
+            assert (back.returncode, "error[tokens-dropped]" in back.stderr) == (ConflictError.exit_code, True), (
+                back.stderr
+            )
             assert (_asks_for_a_token(handle), _answer_of(handle)) == (True, [2.0, 4.0, 6.0])
 
-    def test_the_providers_own_secrets_stay_out_of_everything(self, project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_the_providers_own_secrets_stay_out_of_everything(
+        self, project: Project, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         """The values of `Env.secret_variables` are in no file, state, message, log or argument list."""
         secrets = self.secrets(project)
         for name, value in secrets.items():
@@ -146,11 +175,22 @@ class OperationSuite(DeploymentFixtures):
                 done = project.run(self.type, NAME, model, self.fields())
                 assert done.returncode == (0 if model == "double" else 8), done.stderr
                 said.append(done.stdout + done.stderr)
-            for words in (f"status {NAME}", f"plan {NAME} --output json", f"logs {NAME}", f"releases {NAME} --output json", "list"):
+            for words in (
+                f"status {NAME}",
+                f"plan {NAME} --output json",
+                f"logs {NAME}",
+                f"releases {NAME} --output json",
+                "list",
+            ):
                 done = project.mlem("deployment", *words.split(), "--traceback")
                 said.append(done.stdout + done.stderr)
         places = {"a message": said, "a file": _written(project), "an argument list": arguments}
-        leaks = [(name, place) for name, value in secrets.items() for place, texts in places.items() if value in "\n".join(texts)]
+        leaks = [
+            (name, place)
+            for name, value in secrets.items()
+            for place, texts in places.items()
+            if value in "\n".join(texts)
+        ]
         assert leaks == []
 
 
@@ -182,7 +222,9 @@ def _shared(project: Project) -> list[str]:
 def _read_one_line(project: Project, *words: str) -> int:
     """Run a command whose output is read up to its first line; return its exit code."""
     command = [sys.executable, "-m", "mlem.cli", "deployment", *words]
-    with subprocess.Popen(command, cwd=project.folder, env=project.variables, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as process:  # noqa: S603  # the arguments are the test's own
+    streams: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
+    # S603: the arguments are the test's own
+    with subprocess.Popen(command, cwd=project.folder, env=project.variables, **streams) as process:  # noqa: S603
         assert process.stdout is not None
         process.stdout.readline()
         process.stdout.close()

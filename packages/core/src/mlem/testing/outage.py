@@ -1,7 +1,7 @@
 """``python -m mlem.testing.outage N COMMAND...``: run ``mlem COMMAND...`` with a store that stops answering at its Nth write.
 
-The Nth write and all requests after it get no answer, as from a store whose network is gone. The wrappers are put before the stores from
-outside: the product knows nothing of them.
+The Nth write and all requests after it get no answer, as from a store whose network is gone. The wrappers are put
+before the stores from outside: the product knows nothing of them.
 """
 
 from __future__ import annotations

@@ -65,11 +65,15 @@ class Project:
         """The environment of the commands."""
         return {**os.environ, **self.environment}
 
-    def mlem(self, *arguments: str, stdin: str | None = None, timeout_s: float = 300.0) -> subprocess.CompletedProcess[str]:
+    def mlem(
+        self, *arguments: str, stdin: str | None = None, timeout_s: float = 300.0
+    ) -> subprocess.CompletedProcess[str]:
         """Run ``mlem`` in the project's folder."""
         return self.python("-m", "mlem.cli", *arguments, stdin=stdin, timeout_s=timeout_s)
 
-    def python(self, *arguments: str, stdin: str | None = None, timeout_s: float = 300.0) -> subprocess.CompletedProcess[str]:
+    def python(
+        self, *arguments: str, stdin: str | None = None, timeout_s: float = 300.0
+    ) -> subprocess.CompletedProcess[str]:
         """Run Python in the project's folder."""
         return subprocess.run(  # noqa: S603  # the arguments are the test's own
             [*self.prefix, sys.executable, *arguments],
@@ -90,7 +94,9 @@ class Project:
             raise AssertionError(f"mlem {' '.join(arguments)}: exit code {done.returncode}\n{done.stdout}{done.stderr}")
         return json.loads(done.stdout)
 
-    def run(self, type_: str, name: str, model: str, fields: Mapping[str, Any] | Sequence[str] = ()) -> subprocess.CompletedProcess[str]:
+    def run(
+        self, type_: str, name: str, model: str, fields: Mapping[str, Any] | Sequence[str] = ()
+    ) -> subprocess.CompletedProcess[str]:
         """Run ``mlem deployment run TYPE NAME --model MODEL`` with fields."""
         options = [f"--{key}={value}" for key, value in fields.items()] if isinstance(fields, Mapping) else list(fields)
         return self.mlem("deployment", "run", type_, name, "--model", model, *options)

@@ -38,8 +38,8 @@ class MemoryStore(Store):
     Attributes:
         values: What is in it.
         calls: What was asked of it, in order.
-        faults: What is raised by the next calls of an operation (``write``, ``write after``, ``read``, ``delete``), one a call;
-            ``after`` means once it is done. None lets a call pass.
+        faults: What is raised by the next calls of an operation (``write``, ``write after``, ``read``, ``delete``), one
+            a call; ``after`` means once it is done. None lets a call pass.
     """
 
     def __init__(self) -> None:

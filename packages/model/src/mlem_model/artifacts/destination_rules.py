@@ -54,12 +54,21 @@ class Destination(ABC):
         found = {name: self._found(name) for name in (self.file_name, self.metadata_name)}
         folder = next((name for name, what in found.items() if what == "folder"), None)
         if folder is not None:
-            raise ConflictError(f"{self._shown(folder)} is a folder", code="exists", hint="choose another name, or move it away")
+            raise ConflictError(
+                f"{self._shown(folder)} is a folder", code="exists", hint="choose another name, or move it away"
+            )
         metadata = self._metadata()
         wrong = complaint(metadata, kind)
         if wrong and not overwrite:
-            raise ConflictError(f"{self._shown(self.metadata_name)} is there, and {wrong}", code="exists", hint=_REPLACE)
-        if found[self.file_name] and not overwrite and self.file_name not in listed(metadata) and not self._left_over(self.file_name):
+            raise ConflictError(
+                f"{self._shown(self.metadata_name)} is there, and {wrong}", code="exists", hint=_REPLACE
+            )
+        if (
+            found[self.file_name]
+            and not overwrite
+            and self.file_name not in listed(metadata)
+            and not self._left_over(self.file_name)
+        ):
             why = "does not list it" if metadata is not None else "is not there"
             message = f"{self._shown(self.file_name)} is there, and was not saved by mlem: {self.metadata_name} {why}"
             raise ConflictError(message, code="exists", hint=_REPLACE)
@@ -80,7 +89,8 @@ class Destination(ABC):
     def take(self, folder: Path, saved: ObjectT) -> ObjectT:
         """Take an object over from its staging folder: new content under a name of its own, then the metadata in one step.
 
-        Whoever reads meanwhile has the old object or the new one. Of several who save at once, the last one's object stays, whole.
+        Whoever reads meanwhile has the old object or the new one. Of several who save at once, the last one's object
+        stays, whole.
 
         Args:
             folder: What `staging` gave.
@@ -119,11 +129,18 @@ def complaint(metadata: bytes | None, kind: str) -> str:
 
 
 def listed(metadata: bytes | None) -> dict[str, str]:
-    """Return the names of the files that metadata lists beside itself, with the SHA-256 of each; empty where it has another digest."""
+    """Return the names of the files that metadata lists beside itself, with the SHA-256 of each.
+
+    Empty where it has another digest.
+    """
     found = _parsed(metadata or b"").get("artifacts")
     items = found.values() if isinstance(found, Mapping) else ()
     names = {str(item.get("uri")): str(item.get("sha256") or "") for item in items if isinstance(item, Mapping)}
-    return {name: sha256 for name, sha256 in names.items() if "/" not in name and "\\" not in name and name not in ("", ".", "..")}
+    return {
+        name: sha256
+        for name, sha256 in names.items()
+        if "/" not in name and "\\" not in name and name not in ("", ".", "..")
+    }
 
 
 def _parsed(metadata: bytes) -> Mapping[str, Any]:
@@ -141,7 +158,8 @@ def located(saved: ObjectT, names: Mapping[str, str]) -> ObjectT:
         names: New names by old ones.
     """
     moved = {
-        key: artifact.model_copy(update={"uri": names.get(artifact.uri, artifact.uri)}) for key, artifact in artifacts_of(saved).items()
+        key: artifact.model_copy(update={"uri": names.get(artifact.uri, artifact.uri)})
+        for key, artifact in artifacts_of(saved).items()
     }
     return saved.model_copy(update={"artifacts": moved})
 

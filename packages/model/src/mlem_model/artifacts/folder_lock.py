@@ -72,7 +72,8 @@ def alone(folder: Path, timeout_s: float = 60.0) -> Iterator[bool]:
         while (taken := lock.take()) is False:
             if time.monotonic() >= deadline:
                 raise LockedError(
-                    f"another process has been saving to {folder} for {timeout_s:g} s", hint="see what it does: lsof +d FOLDER"
+                    f"another process has been saving to {folder} for {timeout_s:g} s",
+                    hint="see what it does: lsof +d FOLDER",
                 )
             time.sleep(_PAUSE_S)
         yield taken is True

@@ -32,13 +32,14 @@ _PREFIX, _SUFFIX = ".mlem-", ".tmp"
 class LocalDestination(Destination):
     """A folder of this machine.
 
-    An artifact has the object's plain name, whenever nothing is being saved. New content comes under a name that has a part of its
-    digest; the metadata names that, in one step; then the content gets its plain name as well, by a hard link, the metadata follows, and
-    what no metadata names goes. So there is metadata with its files at every moment. What a saver that was killed has left goes at the
-    next save: its folder is locked for as long as it lives, and its files are known by their digest.
+    An artifact has the object's plain name, whenever nothing is being saved. New content comes under a name that has a
+    part of its digest; the metadata names that, in one step; then the content gets its plain name as well, by a hard
+    link, the metadata follows, and what no metadata names goes. So there is metadata with its files at every moment.
+    What a saver that was killed has left goes at the next save: its folder is locked for as long as it lives, and its
+    files are known by their digest.
 
-    Where savers can't exclude one another, on a network file system, and where there are no hard links, the metadata goes on to name
-    the content under its own name.
+    Where savers can't exclude one another, on a network file system, and where there are no hard links, the metadata
+    goes on to name the content under its own name.
 
     Args:
         path: The object's path, without the extension.
@@ -58,7 +59,11 @@ class LocalDestination(Destination):
         with contextlib.ExitStack() as stack:
             try:
                 with alone(self._folder):  # nobody may look at a folder that is not locked yet
-                    folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix=_PREFIX, suffix=_SUFFIX, dir=self._folder)))
+                    folder = Path(
+                        stack.enter_context(
+                            tempfile.TemporaryDirectory(prefix=_PREFIX, suffix=_SUFFIX, dir=self._folder)
+                        )
+                    )
                     living = FolderLock(folder)
                     stack.callback(living.close)
                     living.take()
@@ -97,13 +102,18 @@ class LocalDestination(Destination):
         for artifact in artifacts_of(saved).values():
             name = content_name(artifact.uri, (artifact.sha256 or "")[:12] if sure else os.urandom(6).hex())
             if self._found(name) and not self._is_content(name):
-                raise ConflictError(f"{self._shown(name)} is there, and was not saved by mlem", code="exists", hint="move it away")
+                raise ConflictError(
+                    f"{self._shown(name)} is there, and was not saved by mlem", code="exists", hint="move it away"
+                )
             os.replace(folder / artifact.uri, self._folder / name)
             names[artifact.uri] = name
         return names
 
     def _keep(self, before: bytes | None) -> set[str]:
-        """Let what is replaced have its own name too, so that it is known for what it is if we are killed; return these names."""
+        """Let what is replaced have its own name too, so that it is known for what it is if we are killed.
+
+        Return these names.
+        """
         kept = set()
         for name, sha256 in listed(before).items():
             path, own = self._folder / name, content_name(name, sha256[:12])
@@ -148,7 +158,11 @@ class LocalDestination(Destination):
             self._remove({samples})
         contents = [contents_of(name) for name in (self.file_name, samples)]
         for path in self._folder.iterdir():
-            if path.name not in kept and any(one.fullmatch(path.name) for one in contents) and self._is_content(path.name):
+            if (
+                path.name not in kept
+                and any(one.fullmatch(path.name) for one in contents)
+                and self._is_content(path.name)
+            ):
                 self._remove({path.name})
 
     def _is_content(self, name: str) -> bool:

@@ -1,6 +1,7 @@
 """Where installed distributions came from: an index, an address, or a folder of this machine, which no index has.
 
-Source: https://packaging.python.org/en/latest/specifications/direct-url/ and .../direct-url-data-structure/ (PEP 610, read 2026-11).
+Source: https://packaging.python.org/en/latest/specifications/direct-url/ and .../direct-url-data-structure/ (PEP 610,
+read 2026-11).
 """
 
 from __future__ import annotations
@@ -26,8 +27,8 @@ class Origin:
     """Where a distribution came from.
 
     Attributes:
-        kind: ``index`` for what any index of packages may have; ``address`` for what pip gets from ``url``; ``folder`` for what was
-            installed from a folder or a file of this machine.
+        kind: ``index`` for what any index of packages may have; ``address`` for what pip gets from ``url``; ``folder``
+            for what was installed from a folder or a file of this machine.
         url: The address, as pip takes it; None for the others.
         source: The folder that its modules are imported from, where that is none of installed packages.
         compiled: Whether it installed compiled modules.
@@ -121,7 +122,9 @@ def _address(url: str, direct: Mapping[str, Any]) -> str:
     elif isinstance(archive, dict):
         hashes = archive.get("hashes")
         fragment = (
-            [f"{name}={value}" for name, value in hashes.items()][:1] if isinstance(hashes, dict) else [str(archive.get("hash") or "")]
+            [f"{name}={value}" for name, value in hashes.items()][:1]
+            if isinstance(hashes, dict)
+            else [str(archive.get("hash") or "")]
         )
     if direct.get("subdirectory"):
         fragment.append(f"subdirectory={direct['subdirectory']}")
@@ -133,7 +136,10 @@ def _folder(url: str) -> str:
 
 
 def _source_of_egg(found: Distribution) -> str | None:
-    """Return the folder of a distribution whose metadata a build left among its sources; None for one that is installed."""
+    """Return the folder of a distribution whose metadata a build left among its sources.
+
+    None for one that is installed.
+    """
     folder = getattr(found, "_path", None)  # the library has no other way to tell the two kinds of metadata
     if folder is None or Path(folder).suffix != ".egg-info":
         return None
@@ -143,7 +149,12 @@ def _source_of_egg(found: Distribution) -> str | None:
 
 @functools.cache
 def _sites() -> frozenset[str]:
-    paths = [sysconfig.get_path("purelib"), sysconfig.get_path("platlib"), *site.getsitepackages(), site.getusersitepackages()]
+    paths = [
+        sysconfig.get_path("purelib"),
+        sysconfig.get_path("platlib"),
+        *site.getsitepackages(),
+        site.getusersitepackages(),
+    ]
     return frozenset(os.path.realpath(path) for path in paths)
 
 

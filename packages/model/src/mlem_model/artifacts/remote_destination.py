@@ -33,9 +33,10 @@ _ABANDONED_S = 3600.0
 class RemoteDestination(Destination):
     """A folder of another file system.
 
-    There, savers can't exclude one another, and two files can't be replaced in one step. So every artifact gets a name that nobody has,
-    and the metadata, which comes last, decides: until then whoever reads finds the old object, whole. Then the old artifact goes, and
-    so does what a saver has left that was killed, once it is an hour older by the store's own clock than what has just been saved.
+    There, savers can't exclude one another, and two files can't be replaced in one step. So every artifact gets a name
+    that nobody has, and the metadata, which comes last, decides: until then whoever reads finds the old object, whole.
+    Then the old artifact goes, and so does what a saver has left that was killed, once it is an hour older by the
+    store's own clock than what has just been saved.
 
     Args:
         url: The object's URL, without the extension.
@@ -58,7 +59,9 @@ class RemoteDestination(Destination):
     def take(self, folder: Path, saved: ObjectT) -> ObjectT:
         """Upload the files; see `Destination.take`."""
         before = self._metadata()
-        names = {artifact.uri: content_name(artifact.uri, os.urandom(6).hex()) for artifact in artifacts_of(saved).values()}
+        names = {
+            artifact.uri: content_name(artifact.uri, os.urandom(6).hex()) for artifact in artifacts_of(saved).values()
+        }
         self._expect_room(names, before)
         placed = located(saved, names)
         metadata = metadata_of(placed)
@@ -90,7 +93,10 @@ class RemoteDestination(Destination):
                         self._remove([found])
 
     def _put_back(self, before: bytes | None, ours: bytes) -> None:
-        """Restore the metadata where ours was written, or a part of it; what somebody else has saved meanwhile stays."""
+        """Restore the metadata where ours was written, or a part of it.
+
+        What somebody else has saved meanwhile stays.
+        """
         with contextlib.suppress(Exception):  # what counts is why it failed
             found = self._metadata()
             if found is None or found == before or not ours.startswith(found):

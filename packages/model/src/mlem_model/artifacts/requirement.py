@@ -19,7 +19,8 @@ class Requirement(Grown):
         url: Where pip gets it, when not from an index: ``git+https://host/repository@commit``.
 
     What pip reads in a line, names, versions and addresses, has no spaces, ends of lines, variables or options in it.
-    Source: https://packaging.python.org/en/latest/specifications/name-normalization/ and .../version-specifiers/ (read 2026-11).
+    Source: https://packaging.python.org/en/latest/specifications/name-normalization/ and .../version-specifiers/ (read
+        2026-11).
     """
 
     _LATER: ClassVar[frozenset[str]] = frozenset({"url"})
@@ -27,13 +28,16 @@ class Requirement(Grown):
     module: str = Field(pattern=r"^\w+(\.\w+)*$", max_length=200)
     version: str = Field(pattern=r"^[0-9A-Za-z][0-9A-Za-z.!+_-]*$", max_length=200)
     package_name: str = Field(pattern=r"^[0-9A-Za-z]([0-9A-Za-z._-]*[0-9A-Za-z])?$", max_length=200)
-    url: str | None = Field(default=None, pattern=r"^[a-z]+(\+[a-z]+)?://[!#%&+,./0-9:=?@A-Z_a-z~\[\]-]+$", max_length=2000)
+    url: str | None = Field(
+        default=None, pattern=r"^[a-z]+(\+[a-z]+)?://[!#%&+,./0-9:=?@A-Z_a-z~\[\]-]+$", max_length=2000
+    )
 
     @property
     def public_version(self) -> str:
         """The version as an index knows it: without the label of a build, as ``+cu128``.
 
-        Source: https://packaging.python.org/en/latest/specifications/version-specifiers/, "Local version identifiers" (read 2026-11).
+        Source: https://packaging.python.org/en/latest/specifications/version-specifiers/, "Local version identifiers"
+        (read 2026-11).
         """
         return self.version.partition("+")[0]
 

@@ -1,4 +1,7 @@
-"""Which packages a set of modules comes from, and which modules come from none: those have to travel with the object."""
+"""Which packages a set of modules comes from, and which modules come from none.
+
+Those have to travel with the object.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +29,9 @@ def top_level(module: str) -> str:
 def is_standard(module: str) -> bool:
     """Whether a module comes with Python, is the running script, or is a part of mlem."""
     top = top_level(module)
-    return top in sys.stdlib_module_names or top in ("__main__", "__mp_main__", "mlem", "builtins") or top.startswith(_OWN)
+    return (
+        top in sys.stdlib_module_names or top in ("__main__", "__mp_main__", "mlem", "builtins") or top.startswith(_OWN)
+    )
 
 
 def is_required(module: str) -> bool:
@@ -36,7 +41,10 @@ def is_required(module: str) -> bool:
 
 @functools.cache
 def _distributions() -> Mapping[str, tuple[str, ...]]:
-    """Map top-level modules to the distributions that have them, but for those whose modules travel: no index has those."""
+    """Map top-level modules to the distributions that have them, but for those whose modules travel.
+
+    No index has those.
+    """
     from importlib.metadata import packages_distributions
 
     found = {}
@@ -49,7 +57,10 @@ def _distributions() -> Mapping[str, tuple[str, ...]]:
 
 @functools.cache
 def _travelling_files() -> Mapping[str, str]:
-    """Map the files of installed distributions whose modules travel to their names; a namespace has modules of others beside them."""
+    """Map the files of installed distributions whose modules travel to their names.
+
+    A namespace has modules of others beside them.
+    """
     from importlib.metadata import distributions
 
     travelling = [each for each in distributions() if origin_of(each.name).travels]
@@ -59,8 +70,9 @@ def _travelling_files() -> Mapping[str, str]:
 def is_local(module: str) -> bool:
     """Whether a module is the user's own: importable Python that neither Python has nor an index of packages.
 
-    That is what lies beside the script, and what was installed from a folder of this machine. A name may be both: some distributions
-    install a ``tests`` or ``utils`` of their own. Then the file decides. Of compiled modules nothing can be saved.
+    That is what lies beside the script, and what was installed from a folder of this machine. A name may be both: some
+    distributions install a ``tests`` or ``utils`` of their own. Then the file decides. Of compiled modules nothing can
+    be saved.
     """
     top = top_level(module)
     if is_standard(top):
@@ -105,7 +117,11 @@ def _in_development(path: str) -> str | None:
 
 def _has_compiled(top: str) -> bool:
     """Whether a package has compiled modules among those that are loaded."""
-    return any(is_compiled(_file(module)) for name, module in list(sys.modules.items()) if name == top or name.startswith(f"{top}."))
+    return any(
+        is_compiled(_file(module))
+        for name, module in list(sys.modules.items())
+        if name == top or name.startswith(f"{top}.")
+    )
 
 
 @functools.cache
@@ -138,7 +154,9 @@ def resolve(modules: Iterable[str]) -> tuple[Requirement, ...]:
     for module in sorted(set(modules)):
         top = top_level(module)
         if top == _CORE[0]:
-            found.setdefault(_CORE[1], _recorded(*_CORE))  # it is where models are deployed from, and not where they are served
+            found.setdefault(
+                _CORE[1], _recorded(*_CORE)
+            )  # it is where models are deployed from, and not where they are served
         if is_standard(top):
             continue
         for name in _owners(module, _distributions().get(top, ())):
@@ -172,11 +190,19 @@ def complaints(modules: Iterable[str]) -> tuple[str, ...]:
         owners = _owners(module, _distributions().get(top, ()))
         for name in owners:
             if origin_of(name).kind == "folder":
-                found[name] = f"{name} was installed from this machine, and has compiled parts: servers ask their index of packages for it"
+                found[name] = (
+                    f"{name} was installed from this machine, and has compiled parts: servers ask their index of packages for it"
+                )
         loaded = sys.modules.get(module) or sys.modules.get(top)
-        if not owners and loaded is not None and _file(loaded) is not None:  # compiled modules make some without a file, as Cython does
+        if (
+            not owners and loaded is not None and _file(loaded) is not None
+        ):  # compiled modules make some without a file, as Cython does
             owner = _owner_of(_file(loaded))
-            what = f"{top} of {owner}, which was installed from this machine" if owner else f"the module {top}, which no package has"
+            what = (
+                f"{top} of {owner}, which was installed from this machine"
+                if owner
+                else f"the module {top}, which no package has"
+            )
             found[what] = f"the model needs {what}: a server without it can't load the model"
     return tuple(found.values())
 
@@ -188,5 +214,7 @@ def _owners(module: str, candidates: tuple[str, ...]) -> tuple[str, ...]:
     if len(candidates) < 2:
         return candidates
     path = module.replace(".", "/")
-    kept = tuple(name for name in candidates if any(str(file).startswith((f"{path}/", f"{path}.")) for file in files(name) or ()))
+    kept = tuple(
+        name for name in candidates if any(str(file).startswith((f"{path}/", f"{path}.")) for file in files(name) or ())
+    )
     return kept or candidates

@@ -75,7 +75,9 @@ def write_artifact(path: Path, write: Callable[[IO[bytes]], ResultT], kind: str)
         with replacing(path) as file:
             hashing = _Hashing(file)
             result = write(hashing)  # type: ignore[arg-type]  # as much of a file as picklers and writers need
-        return Artifact(uri=path.name, size_bytes=hashing.size_bytes, sha256=hashing.sha256.hexdigest(), format=kind), result
+        return Artifact(
+            uri=path.name, size_bytes=hashing.size_bytes, sha256=hashing.sha256.hexdigest(), format=kind
+        ), result
     except OSError as error:
         raise unusable(path, error, "write") from error
 
@@ -187,7 +189,9 @@ def check(artifact: Artifact, address: str, file: IO[bytes], copy_to: IO[bytes] 
             copy_to.write(chunk)
     _expect_size(artifact, address, size_bytes, head)
     if name and digest.hexdigest() != expected:
-        raise _changed(f"{address} is not the file that was saved: expected {name} {expected}, got {digest.hexdigest()}", head)
+        raise _changed(
+            f"{address} is not the file that was saved: expected {name} {expected}, got {digest.hexdigest()}", head
+        )
 
 
 def expect_there(artifact: Artifact, folder: Path | str) -> None:

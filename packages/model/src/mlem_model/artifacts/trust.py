@@ -25,10 +25,12 @@ class Trust(Value):
     """What is accepted."""
 
     formats: tuple[str, ...] | None = Field(
-        default=None, description="formats of artifacts that may be deployed and loaded, for example [skops, onnx] (default: all)"
+        default=None,
+        description="formats of artifacts that may be deployed and loaded, for example [skops, onnx] (default: all)",
     )
     types: tuple[str, ...] = Field(
-        default=(), description="classes that a skops artifact may have beside those that skops trusts, for example sklearn.tree._tree.Tree"
+        default=(),
+        description="classes that a skops artifact may have beside those that skops trusts, for example sklearn.tree._tree.Tree",
     )
 
     unverified: bool = Field(

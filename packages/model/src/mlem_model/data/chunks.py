@@ -29,11 +29,18 @@ ResultT = TypeVar("ResultT")
 
 
 def read_parts(
-    path: str, data_type: DataType, rows: int, *, format: str | None = None, form: CsvForm = CsvForm(), argument: str = "data"
+    path: str,
+    data_type: DataType,
+    rows: int,
+    *,
+    format: str | None = None,
+    form: CsvForm = CsvForm(),
+    argument: str = "data",
 ) -> Iterator[Any]:
     """Yield the value of a method's argument in parts.
 
-    CSV, JSON lines and Parquet are read as they are asked for; every other file as a whole. All mean the same as the whole file does.
+    CSV, JSON lines and Parquet are read as they are asked for; every other file as a whole. All mean the same as the
+    whole file does.
 
     Args:
         path: A file, the name of saved data, or ``-`` for standard input.
@@ -139,7 +146,9 @@ class PartsWriter:
     def __enter__(self) -> Self:
         if self._kind == "parquet" and not is_table(self._data_type):
             known = ("csv", "json", "jsonl", "npy")
-            raise UserError(f"a value of type {self._data_type.type} can't be written as parquet", code="bad-format", known=known)
+            raise UserError(
+                f"a value of type {self._data_type.type} can't be written as parquet", code="bad-format", known=known
+            )
         if self._kind in ("csv", "tsv", "jsonl", "parquet"):
             self._file = self._guarded(self._open)
         return self
@@ -176,10 +185,14 @@ class PartsWriter:
         if self._kind == "jsonl":
             file.write(b"".join(map(json_of, rows)))
             return
-        file.write(write_csv(rows, names_of(self._data_type), "," if self._kind == "csv" else "\t", header=not self._begun))
+        file.write(
+            write_csv(rows, names_of(self._data_type), "," if self._kind == "csv" else "\t", header=not self._begun)
+        )
         self._begun = True
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
         if self._file is None:
             if error is None and self._parts:
                 write_data(self._data_type.join(self._parts), self._path)

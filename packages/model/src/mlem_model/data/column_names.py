@@ -18,7 +18,8 @@ def by_names(obj: Any, value: Json, path: str) -> Any:
         path: Where the value is, for messages.
 
     Returns:
-        A frame with the model's columns in its order, where the value is records and the model knows its columns; otherwise the value.
+        A frame with the model's columns in its order, where the value is records and the model knows its columns;
+        otherwise the value.
 
     Raises:
         DataError: A column is missing; or the value has names, and the model knows columns by their position alone.
@@ -33,14 +34,19 @@ def by_names(obj: Any, value: Json, path: str) -> Any:
             return value
         hint = "save it with sample_data=, or send rows of values in the model's order: a table read with --no-header"
         raise DataError(
-            path, "rows without names: the model does not know the names of its columns", f"the columns {', '.join(found)}", hint=hint
+            path,
+            "rows without names: the model does not know the names of its columns",
+            f"the columns {', '.join(found)}",
+            hint=hint,
         )
     names = [str(name) for name in known]
     for row, record in enumerate(value):
         missing = next((name for name in names if name not in record), None)
         if missing is not None:
             near = did_you_mean(missing, [name for name in record if name not in names])
-            raise DataError(f"{path}[{row}]", f"the columns {', '.join(names)}", f"{', '.join(record)}: no {missing}", hint=near)
+            raise DataError(
+                f"{path}[{row}]", f"the columns {', '.join(names)}", f"{', '.join(record)}: no {missing}", hint=near
+            )
     import pandas as pd
 
     return pd.DataFrame(value)[names]

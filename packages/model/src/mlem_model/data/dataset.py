@@ -26,7 +26,17 @@ from mlem_model.objects.files import unusable, write_atomic
 from mlem_model.objects.object import EXTENSION, MlemObject
 from mlem_model.objects.yaml_file import dump, read_mapping
 
-__all__ = ["FORMATS", "STDIN", "Dataset", "load_data", "parse_data", "read_data", "save_data", "serialize_data", "write_data"]
+__all__ = [
+    "FORMATS",
+    "STDIN",
+    "Dataset",
+    "load_data",
+    "parse_data",
+    "read_data",
+    "save_data",
+    "serialize_data",
+    "write_data",
+]
 
 
 class Dataset(MlemObject):
@@ -74,7 +84,9 @@ def save_data(value: Any, path: Path | str) -> Dataset:
     target = Path(str(path).removesuffix(EXTENSION))
     data_type = infer(value)
     suffix = target.suffix.removeprefix(".")
-    content, kind = _content_of(value, data_type, (suffix,) if suffix in ("csv", "json", "parquet", "npy") else _formats_for(data_type))
+    content, kind = _content_of(
+        value, data_type, (suffix,) if suffix in ("csv", "json", "parquet", "npy") else _formats_for(data_type)
+    )
     artifact, _ = write_artifact(target, lambda file: file.write(content), kind)
     needed = data_type.requirements() | ({"pyarrow"} if kind == "parquet" else set())
     dataset = Dataset(data_type=data_type, artifacts={"data": artifact}, requirements=resolve(needed))
@@ -96,7 +108,9 @@ def _content_of(value: Any, data_type: DataType, kinds: Sequence[str]) -> tuple[
         if found is None:
             return content, kind
         hint = "save it under a name without a suffix" if kind != "json" else None
-        wrong = wrong or UserError(f"as {kind} it would come back as something else: {found}", code="lossy-format", hint=hint)
+        wrong = wrong or UserError(
+            f"as {kind} it would come back as something else: {found}", code="lossy-format", hint=hint
+        )
     raise wrong or AssertionError("there is a format for every type")
 
 
@@ -116,7 +130,9 @@ def load_data(dataset: Dataset, folder: Path | str) -> Any:
         raise DeclarationError('expected one artifact, "data"')
     with verified(dataset.artifact, folder) as file:
         artifact = dataset.artifact
-        form = CsvForm() if artifact.sha256 is None else _own_form(dataset.data_type, artifact.format)  # those of MLEM 0.4 are pandas'
+        form = (
+            CsvForm() if artifact.sha256 is None else _own_form(dataset.data_type, artifact.format)
+        )  # those of MLEM 0.4 are pandas'
         return parse_data(file.read(), artifact.format, artifact.uri, dataset.data_type, form=form)
 
 
@@ -140,9 +156,10 @@ def read_data(
     """Read the value of a method's argument.
 
     Args:
-        path: A file, the name of saved data (with or without ``.mlem``), or ``-`` for standard input. What gzip compressed is read without.
-        data_type: What the argument takes; None for the kind of value that the format suggests. Bytes are the file's content as it is, an
-            image is an image's file.
+        path: A file, the name of saved data (with or without ``.mlem``), or ``-`` for standard input. What gzip
+            compressed is read without.
+        data_type: What the argument takes; None for the kind of value that the format suggests. Bytes are the file's
+            content as it is, an image is an image's file.
         format: One of `FORMATS`; found from the suffix, or from the content, when None.
         stdin: Where ``-`` reads from.
         form: What is said of a table in CSV; its encoding counts for every text.
@@ -161,7 +178,8 @@ def read_data(
         saved = file if file.suffix == EXTENSION else file.with_name(file.name + EXTENSION)
         if saved.is_file():
             _, value = use_current(
-                lambda: Dataset.from_data(_data_object(saved), str(saved)), lambda dataset: load_data(dataset, saved.parent)
+                lambda: Dataset.from_data(_data_object(saved), str(saved)),
+                lambda dataset: load_data(dataset, saved.parent),
             )
             return value if data_type is None else fit(value, data_type, argument)
         if not raw:
@@ -171,7 +189,9 @@ def read_data(
         return load_raw(data_type, content, source, argument)
     with opened(name, stdin) as stream:
         if kind in ("csv", "tsv"):
-            return decode(csv_reader(kind, source, data_type, form, argument).read(stream), data_type, argument, table=True)
+            return decode(
+                csv_reader(kind, source, data_type, form, argument).read(stream), data_type, argument, table=True
+            )
         content = stream.read()
     return parse_data(content, kind or sniff(content, data_type), source, data_type, form=form, argument=argument)
 

@@ -39,10 +39,14 @@ class OnnxModel(SklearnModel):
 
         options = {id(obj): {"zipmap": False}} if is_classifier(obj) else None
         try:
-            graph = to_onnx(obj, initial_types=[(_INPUT, DoubleTensorType([None, obj.n_features_in_]))], options=options)
+            graph = to_onnx(
+                obj, initial_types=[(_INPUT, DoubleTensorType([None, obj.n_features_in_]))], options=options
+            )
         except Exception as error:  # the converters raise what they like
             raise UserError(
-                f"a {type(obj).__qualname__} can't be converted to ONNX: {error}", code="no-onnx", hint='save it with format="skops"'
+                f"a {type(obj).__qualname__} can't be converted to ONNX: {error}",
+                code="no-onnx",
+                hint='save it with format="skops"',
             ) from error
         file.write(graph.SerializeToString())
         return frozenset({"numpy", "onnxruntime"})

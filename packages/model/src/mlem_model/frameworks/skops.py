@@ -1,4 +1,7 @@
-"""Scikit-learn's objects in the format of skops: loading runs no code of the file, and makes only classes that are trusted."""
+"""Scikit-learn's objects in the format of skops.
+
+Loading runs no code of the file, and makes only classes that are trusted.
+"""
 
 from __future__ import annotations
 
@@ -39,7 +42,8 @@ class SkopsModel(SklearnModel):
         homeless = sorted(f"{module}.{name}" for module, name in named if _is_homeless(module, name))
         if homeless:
             raise _unfit(
-                obj, f"has {', '.join(homeless)}, which no installed package has: the format of skops names code and takes none along"
+                obj,
+                f"has {', '.join(homeless)}, which no installed package has: the format of skops names code and takes none along",
             )
         try:
             sio.loads(data, trusted=sio.get_untrusted_types(data=data))
@@ -81,5 +85,7 @@ def _skops() -> Any:
     try:
         import skops.io
     except ImportError as error:
-        raise PluginError("models in the format of skops need the package skops", hint="pip install 'mlem-core[skops]'") from error
+        raise PluginError(
+            "models in the format of skops need the package skops", hint="pip install 'mlem-core[skops]'"
+        ) from error
     return skops.io

@@ -17,7 +17,16 @@ TYPES_04 = frozenset({"flyio", "kubernetes"})
 """The types of envs and deployments that MLEM 0.4 had and no provider of this project has."""
 _SECTIONS_04 = frozenset({"aws", "bitbucket", "docker", "flyio", "heroku", "pandas", "sagemaker", "torch"})
 _CORE_04 = frozenset(
-    {"additional_extensions", "autoload_exts", "debug", "deep_inspection", "emojis", "github_token", "github_username", "log_level"}
+    {
+        "additional_extensions",
+        "autoload_exts",
+        "debug",
+        "deep_inspection",
+        "emojis",
+        "github_token",
+        "github_username",
+        "log_level",
+    }
     | {"no_analytics", "server", "storage"}
 )
 
@@ -59,7 +68,8 @@ class Translation:
 
     Attributes:
         fields: Those of this version, not validated yet.
-        lost: What could not be taken along. A file with such a field is not read as it is: its owner is to see what goes.
+        lost: What could not be taken along. A file with such a field is not read as it is: its owner is to see what
+            goes.
     """
 
     fields: Mapping[str, Any]
@@ -85,7 +95,10 @@ def word_of(value: Any) -> Any:
 
 
 def suffixes_04() -> Iterator[str]:
-    """Yield what is added to the name of a file of MLEM 0.4 that is set aside: ``.04``, and where that is taken ``.04-2``, ``.04-3``."""
+    """Yield what is added to the name of a file of MLEM 0.4 that is set aside.
+
+    ``.04``, and where that is taken ``.04-2``, ``.04-3``.
+    """
     yield ".04"
     yield from (f".04-{number}" for number in itertools.count(2))
 

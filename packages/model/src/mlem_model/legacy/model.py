@@ -24,11 +24,17 @@ def translate(data: Mapping[str, Any], source: str, prefix: str = "") -> dict[st
         DeclarationError: A field has no counterpart; the message names it.
     """
     reader = FieldReader(source, prefix, AGAIN)
-    reader.only(data, ("artifacts", "call_orders", "object_type", "processors", "requirements", "params", "type", "location"), "")
+    reader.only(
+        data,
+        ("artifacts", "call_orders", "object_type", "processors", "requirements", "params", "type", "location"),
+        "",
+    )
     processors = reader.mapping(data["processors"], "processors")
     extra = next((name for name in processors if name != "model"), None)
     if extra is not None or "model" not in processors:
-        raise reader.fail(f"processors.{extra or 'model'}", 'only the processor "model" has a counterpart in this version')
+        raise reader.fail(
+            f"processors.{extra or 'model'}", 'only the processor "model" has a counterpart in this version'
+        )
     model = reader.mapping(processors["model"], "processors.model")
     reader.only(model, ("type", "methods", "io"), "processors.model")
     word = model.get("type")
@@ -40,7 +46,9 @@ def translate(data: Mapping[str, Any], source: str, prefix: str = "") -> dict[st
     return {
         "model_type": _ALIKE[word],
         "artifacts": artifacts(reader, data.get("artifacts") or {}, "pickle"),
-        "methods": _methods(reader, reader.mapping(model.get("methods", {}), "processors.model.methods"), data.get("call_orders")),
+        "methods": _methods(
+            reader, reader.mapping(model.get("methods", {}), "processors.model.methods"), data.get("call_orders")
+        ),
         "requirements": [
             _requirement(reader, item, f"requirements.{index}")
             for index, item in enumerate(reader.items(data.get("requirements") or [], "requirements"))
@@ -97,11 +105,15 @@ def _methods(reader: FieldReader, methods: Mapping[str, Any], orders: Any) -> di
 
 
 def _method(reader: FieldReader, data: Any, path: str) -> dict[str, Any]:
-    reader.only(reader.mapping(data, path), ("name", "args", "returns", "varargs", "varargs_type", "varkw", "varkw_type"), path)
+    reader.only(
+        reader.mapping(data, path), ("name", "args", "returns", "varargs", "varargs_type", "varkw", "varkw_type"), path
+    )
     arguments = []
     for index, item in enumerate(reader.items(data.get("args") or [], f"{path}.args")):
         reader.only(
-            reader.mapping(item, f"{path}.args.{index}"), ("name", "type_", "required", "default", "kw_only"), f"{path}.args.{index}"
+            reader.mapping(item, f"{path}.args.{index}"),
+            ("name", "type_", "required", "default", "kw_only"),
+            f"{path}.args.{index}",
         )
         renamed = {"type_": "data_type"}
         argument = {renamed.get(key, key): value for key, value in item.items() if key != "kw_only"}
@@ -116,7 +128,11 @@ def _requirement(reader: FieldReader, data: Any, path: str) -> dict[str, Any]:
     reader.only({key: value for key, value in data.items() if value is not None}, _IGNORED_INSTALLABLE, path)
     if not data.get("module") or not data.get("version"):
         raise reader.fail(path, "a requirement needs a module and a version")
-    return {"module": data["module"], "version": data["version"], "package_name": data.get("package_name") or data["module"]}
+    return {
+        "module": data["module"],
+        "version": data["version"],
+        "package_name": data.get("package_name") or data["module"],
+    }
 
 
 def translate_data(data: Mapping[str, Any], source: str, prefix: str = "") -> dict[str, Any]:
@@ -145,5 +161,7 @@ def translate_data(data: Mapping[str, Any], source: str, prefix: str = "") -> di
     return {
         "data_type": about["data_type"],
         "artifacts": artifacts(reader, data.get("artifacts") or {}, kind),
-        "requirements": [_requirement(reader, item, f"requirements.{index}") for index, item in enumerate(requirements)],
+        "requirements": [
+            _requirement(reader, item, f"requirements.{index}") for index, item in enumerate(requirements)
+        ],
     }

@@ -1,4 +1,7 @@
-"""What an answer says beside its body: of what type it is where that is not the type on record, and what was made of the caller's data."""
+"""What an answer says beside its body.
+
+Of what type it is where that is not the type on record, and what was made of the caller's data.
+"""
 
 from __future__ import annotations
 

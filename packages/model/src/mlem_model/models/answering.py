@@ -1,7 +1,7 @@
 """Answers of a model: encoded as the type on record has it, or as what they are where that is something else.
 
-A sample shows one answer. Another row may be answered with a float where there was an integer, with None, or with a key that was not there:
-that answer is right all the same, so it goes out as it is, and says of what type it is.
+A sample shows one answer. Another row may be answered with a float where there was an integer, with None, or with a key
+that was not there: that answer is right all the same, so it goes out as it is, and says of what type it is.
 """
 
 from __future__ import annotations
@@ -69,7 +69,11 @@ def is_on_record(returns: DataType, value: Any) -> bool:
         value: What the model returned.
     """
     expected = _CLASSES.get(type(returns))
-    if expected is None or (isinstance(returns, ListType) and returns.as_tuple) or (isinstance(returns, TupleType) and returns.as_list):
+    if (
+        expected is None
+        or (isinstance(returns, ListType) and returns.as_tuple)
+        or (isinstance(returns, TupleType) and returns.as_list)
+    ):
         return True
     name = type(value).__name__
     if name != expected:
@@ -83,7 +87,11 @@ def is_on_record(returns: DataType, value: Any) -> bool:
 
 def hides_index(returns: DataType, value: Any) -> bool:
     """Whether a frame or a series has an index that its type on record has not."""
-    if not isinstance(returns, DataFrameType | SeriesType) or module_of(value) != "pandas" or not hasattr(value, "index"):
+    if (
+        not isinstance(returns, DataFrameType | SeriesType)
+        or module_of(value) != "pandas"
+        or not hasattr(value, "index")
+    ):
         return False
     table = returns if isinstance(returns, DataFrameType) else returns.table
     return not (table and table.index_cols) and not is_default(value.index)

@@ -1,4 +1,7 @@
-"""The arguments of a method, read from its Python signature: names, kinds, defaults, and the types that annotations say."""
+"""The arguments of a method, read from its Python signature.
+
+Names, kinds, defaults, and the types that annotations say.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +34,8 @@ def arguments_of(obj: Any, attribute: str, sample_data: Any, *, first_only: bool
         obj: The object.
         attribute: The attribute that is called; ``__call__`` for the object itself.
         sample_data: What it is to be called with.
-        first_only: Whether all but the first are knobs of a framework (``return_std``, ``num_iteration``), and not data.
+        first_only: Whether all but the first are knobs of a framework (``return_std``, ``num_iteration``), and not
+            data.
     """
     function = obj if attribute == "__call__" else getattr(obj, attribute)
     try:
@@ -44,7 +48,9 @@ def arguments_of(obj: Any, attribute: str, sample_data: Any, *, first_only: bool
         yield from _open_arguments({parameter.kind for parameter in parameters}, sample_data)
         return
     hints = _hints(function)
-    found = [argument for parameter in named if (argument := _of_parameter(parameter, hints.get(parameter.name))) is not None]
+    found = [
+        argument for parameter in named if (argument := _of_parameter(parameter, hints.get(parameter.name))) is not None
+    ]
     if first_only:
         found = [argument.model_copy(update={"required": True, "default": None}) for argument in found[:1]]
     yield found
@@ -112,8 +118,8 @@ def match_sample(arguments: list[Argument], sample_data: Any, called: str) -> di
 
     Args:
         arguments: The method's.
-        sample_data: The value of the only required argument; several in a dict by name or a tuple by position. Where one is required and
-            others are not, a dict of two or more of their names is by name, too.
+        sample_data: The value of the only required argument; several in a dict by name or a tuple by position. Where
+            one is required and others are not, a dict of two or more of their names is by name, too.
         called: The method's public name, for messages.
 
     Raises:
@@ -131,7 +137,12 @@ def match_sample(arguments: list[Argument], sample_data: Any, called: str) -> di
         if unknown is not None or missing:
             no_value = f"the sample data has no value for {', '.join(missing)}"
             what = no_value if unknown is None else f'{called} has no argument "{unknown}"'
-            raise UserError(what, code="bad-sample", known=names, hint=did_you_mean(str(unknown), names) if unknown is not None else None)
+            raise UserError(
+                what,
+                code="bad-sample",
+                known=names,
+                hint=did_you_mean(str(unknown), names) if unknown is not None else None,
+            )
         return dict(sample_data)
     if isinstance(sample_data, tuple) and len(required) <= len(sample_data) <= len(names):
         return dict(zip(names, sample_data, strict=False))
@@ -144,7 +155,11 @@ def match_sample(arguments: list[Argument], sample_data: Any, called: str) -> di
 
 def _is_by_name(arguments: list[Argument], sample_data: Any) -> bool:
     """Whether a dict has the arguments by name, where it might be the value of the only required one."""
-    if not isinstance(sample_data, dict) or len(arguments) < 2 or not sample_data.keys() <= {argument.name for argument in arguments}:
+    if (
+        not isinstance(sample_data, dict)
+        or len(arguments) < 2
+        or not sample_data.keys() <= {argument.name for argument in arguments}
+    ):
         return False
     required = [argument for argument in arguments if argument.required]
     if any(argument.name not in sample_data for argument in required):
@@ -164,8 +179,8 @@ def types_of(signature: Signature, method: str) -> dict[str, DataType]:
     """Return the types that the user says of a method's arguments and answer.
 
     Args:
-        signature: By name of an argument, an annotation of Python, a data type, or its fields as in a ``.mlem`` file; ``return`` is the
-            answer. Or such a mapping for each method, by its public name.
+        signature: By name of an argument, an annotation of Python, a data type, or its fields as in a ``.mlem`` file;
+            ``return`` is the answer. Or such a mapping for each method, by its public name.
         method: The method's public name.
 
     Raises:
@@ -173,7 +188,9 @@ def types_of(signature: Signature, method: str) -> dict[str, DataType]:
     """
     nested = signature.get(method)
     own = nested if isinstance(nested, Mapping) and "type" not in nested else signature
-    return {name: _said(name, item) for name, item in own.items() if not (isinstance(item, Mapping) and "type" not in item)}
+    return {
+        name: _said(name, item) for name, item in own.items() if not (isinstance(item, Mapping) and "type" not in item)
+    }
 
 
 def _said(name: str, item: Any) -> DataType:

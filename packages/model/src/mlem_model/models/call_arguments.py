@@ -11,8 +11,9 @@ def arguments_of(payload: Json, method: Method) -> Json:
     """Return what was sent as ``{argument: value}``.
 
     Args:
-        payload: Parsed JSON. An object whose keys are names of arguments is taken for the arguments, anything else for the value of the
-            only argument that is required; see `mlem_model.models.request_bodies` for the names that others have for it.
+        payload: Parsed JSON. An object whose keys are names of arguments is taken for the arguments, anything else for
+            the value of the only argument that is required; see `mlem_model.models.request_bodies` for the names that
+            others have for it.
         method: The method's signature.
     """
     names = {argument.name for argument in method.args}

@@ -1,4 +1,7 @@
-"""Values of a method's arguments, as people write them: a file, JSON, or options by name; and which argument a bare value is for."""
+"""Values of a method's arguments, as people write them: a file, JSON, or options by name.
+
+And which argument a bare value is for.
+"""
 
 from __future__ import annotations
 
@@ -47,8 +50,8 @@ class CallReader:
         """Read the arguments of a call.
 
         Args:
-            data: A file, the name of saved data, ``-`` for standard input, or JSON: the value of the only required argument that is not
-                given, or an object with the arguments. None when all is given.
+            data: A file, the name of saved data, ``-`` for standard input, or JSON: the value of the only required
+                argument that is not given, or an object with the arguments. None when all is given.
             given: Arguments by name.
             stdin: What ``-`` reads from.
 
@@ -61,7 +64,9 @@ class CallReader:
         """
         values = self._given(given)
         if data is not None:
-            for name, value in self._read(data, [argument for argument in self.method.args if argument.name not in values], stdin).items():
+            for name, value in self._read(
+                data, [argument for argument in self.method.args if argument.name not in values], stdin
+            ).items():
                 if name in values:
                     raise UserError(f"{self.called} got several values for the argument {name}", code="bad-arguments")
                 values[name] = value
@@ -70,7 +75,9 @@ class CallReader:
             said = f"{self.called} needs {' and '.join(missing)}"
             example = json.dumps(dict.fromkeys(missing, "..."))
             how = " ".join(f"--{name} ..." for name in missing)
-            raise UserError(said, code="bad-arguments", hint=f"{how}, or '{example}'{', or a file' if len(missing) == 1 else ''}")
+            raise UserError(
+                said, code="bad-arguments", hint=f"{how}, or '{example}'{', or a file' if len(missing) == 1 else ''}"
+            )
         return values
 
     def is_file(self, data: str) -> bool:
@@ -87,7 +94,9 @@ class CallReader:
             if name not in known:
                 near = did_you_mean(name, [*known, *self.options])
                 hint = near.replace('"', '"--', 1) if near else None
-                raise UserError(f'{self.called} has no argument "{name}"', code="bad-arguments", known=list(known), hint=hint)
+                raise UserError(
+                    f'{self.called} has no argument "{name}"', code="bad-arguments", known=list(known), hint=hint
+                )
             if name in values:
                 raise UserError(f"--{name} was given twice", code="bad-arguments")
             values[name] = not negated if text is None and _is_bool(known[name]) else self.from_text(known[name], text)
@@ -135,7 +144,12 @@ class CallReader:
         try:
             return self._read_file(data, target, stdin)
         except NotFoundError as error:
-            if target is not None and _cells_of(target) is not None and not is_raw(target.data_type) and error.hint is None:
+            if (
+                target is not None
+                and _cells_of(target) is not None
+                and not is_raw(target.data_type)
+                and error.hint is None
+            ):
                 error.hint = f"DATA is a file; a value: --{target.name} {data}"
             raise
 
@@ -152,11 +166,17 @@ class CallReader:
         if target is None:
             names = ", ".join(argument.name for argument in self.method.args) or "none"
             hint = "give the arguments by name, --NAME VALUE, or as a JSON object"
-            raise UserError(f"{self.called} does not take a value alone: its arguments are {names}", code="bad-arguments", hint=hint)
-        value = read_data(data, target.data_type, format=self.format, stdin=content or stdin, form=self.form, argument=target.name)
+            raise UserError(
+                f"{self.called} does not take a value alone: its arguments are {names}", code="bad-arguments", hint=hint
+            )
+        value = read_data(
+            data, target.data_type, format=self.format, stdin=content or stdin, form=self.form, argument=target.name
+        )
         return {target.name: value}
 
-    def _json_object(self, data: str, stdin: IO[bytes] | None, target: Argument | None) -> tuple[Json, IO[bytes] | None]:
+    def _json_object(
+        self, data: str, stdin: IO[bytes] | None, target: Argument | None
+    ) -> tuple[Json, IO[bytes] | None]:
         """Return the object that a file of JSON has, None where it has something else; and what standard input had."""
         kind = self.format or (None if data == STDIN else format_of(data)[0])
         if (
@@ -185,7 +205,9 @@ class CallReader:
         if isinstance(payload, dict) and payload and payload.keys() <= names:
             alias = next(iter(known))
             return {
-                (name if name in known else alias): known.get(name, known[alias]).data_type.decode(value, name if name in known else alias)
+                (name if name in known else alias): known.get(name, known[alias]).data_type.decode(
+                    value, name if name in known else alias
+                )
                 for name, value in payload.items()
             }
         if target is None:

@@ -26,7 +26,10 @@ _MOST_KINDS = 1000
 
 
 def is_complete(answer: Any) -> bool:
-    """Whether an answer is there: neither to be awaited, nor a stream. It is told by its class, and remembered: each call asks this."""
+    """Whether an answer is there: neither to be awaited, nor a stream.
+
+    It is told by its class, and remembered: each call asks this.
+    """
     kind = type(answer)
     known = _complete.get(kind)
     if known is None:
@@ -37,7 +40,10 @@ def is_complete(answer: Any) -> bool:
 
 
 def is_stream(answer: Any) -> bool:
-    """Whether an answer yields its items one by one: a generator, or another iterator, also one that is awaited for each item."""
+    """Whether an answer yields its items one by one.
+
+    A generator, or another iterator, also one that is awaited for each item.
+    """
     return isinstance(answer, Iterator | collections.abc.AsyncIterator)
 
 
@@ -74,8 +80,9 @@ def finish(answer: Any) -> tuple[Any, bool]:
 def run(coroutine: Coroutine[Any, Any, Any]) -> Any:
     """Run a coroutine to its end.
 
-    It runs on an event loop that this thread keeps: what an async function makes once, a session of HTTP for example, belongs to the
-    loop that it was made on. Where a loop is at work in this thread already, as in a notebook, another thread is asked.
+    It runs on an event loop that this thread keeps: what an async function makes once, a session of HTTP for example,
+    belongs to the loop that it was made on. Where a loop is at work in this thread already, as in a notebook, another
+    thread is asked.
 
     Args:
         coroutine: What to run.
@@ -106,7 +113,9 @@ async def _collected(answer: AsyncIterator[Any]) -> list[Any]:
 
 def _bounded(items: list[Any]) -> list[Any]:
     if len(items) > MOST_ITEMS:
-        raise UserError(f"the answer yields more than {MOST_ITEMS} items", code="endless-answer", hint="a stream has to end")
+        raise UserError(
+            f"the answer yields more than {MOST_ITEMS} items", code="endless-answer", hint="a stream has to end"
+        )
     return items
 
 
@@ -120,7 +129,9 @@ class _Kept:
         _all.add(self)
 
     def close(self) -> None:
-        if self.process == this_process() and not self.loop.is_running():  # in a forked process the loop is the parent's
+        if (
+            self.process == this_process() and not self.loop.is_running()
+        ):  # in a forked process the loop is the parent's
             with contextlib.suppress(RuntimeError):
                 self.runner.close()
 

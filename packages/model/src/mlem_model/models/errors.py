@@ -17,8 +17,8 @@ def model_failed(called: str, error: BaseException, *, hint: str | None = None) 
         hint: What to do.
 
     Returns:
-        A `UserError` for a ValueError, TypeError or KeyError, which is how models refuse their input; else a `PlatformError`. A deployment
-        answers with the same codes.
+        A `UserError` for a ValueError, TypeError or KeyError, which is how models refuse their input; else a
+        `PlatformError`. A deployment answers with the same codes.
     """
     shown = in_words(error, MAX_CHARS)
     if isinstance(error, ValueError | TypeError | KeyError):

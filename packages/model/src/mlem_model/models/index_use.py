@@ -70,7 +70,11 @@ def keeps_index(value: Any, answer: Any, ask: Callable[[Any], Any]) -> bool:
         answered = ask(other)
     except Exception:  # the user's code raises what it likes
         return False
-    return type(answered) is type(answer) and answered.index.equals(other.index) and _same(answered, other.index, answer, value.index)
+    return (
+        type(answered) is type(answer)
+        and answered.index.equals(other.index)
+        and _same(answered, other.index, answer, value.index)
+    )
 
 
 def _without(given: Trimmed, plain: Any, answer: Any) -> Trimmed:

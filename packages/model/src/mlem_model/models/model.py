@@ -50,11 +50,12 @@ class Method(Grown):
         name: The attribute of the object that is called; ``__call__`` for the object itself.
         args: Its arguments, in order.
         returns: What it answers.
-        rowwise: Whether each row of the answer depends on the same row of the only argument alone, as a call of several rows and
-            calls of single ones showed when the model was saved: calls of several callers may then be joined into one.
+        rowwise: Whether each row of the answer depends on the same row of the only argument alone, as a call of several
+            rows and calls of single ones showed when the model was saved: calls of several callers may then be joined
+            into one.
         streams: Whether it answers item by item, as a generator does; ``returns`` describes all items together.
-        keeps_index: Whether it answers a frame or a series with its index, which it does not look at: then the index does not travel, and
-            who calls gives it to the answer.
+        keeps_index: Whether it answers a frame or a series with its index, which it does not look at: then the index
+            does not travel, and who calls gives it to the answer.
     """
 
     _LATER: ClassVar[frozenset[str]] = frozenset({"streams", "keeps_index"})
@@ -119,15 +120,18 @@ class Method(Grown):
             values[name] = value
         missing = [argument.name for argument in self.args if argument.required and argument.name not in values]
         if missing:
-            raise self._bad_arguments(f"{called} needs the argument{'s' * (len(missing) > 1)} {', '.join(missing)}", called)
+            raise self._bad_arguments(
+                f"{called} needs the argument{'s' * (len(missing) > 1)} {', '.join(missing)}", called
+            )
         return values
 
     def decode_args(self, payload: Json) -> dict[str, Any]:
         """Decode the body of a request.
 
         Args:
-            payload: Parsed JSON, ``{argument: value}``; the only argument may be called ``data``. Where one argument is required, its value
-                may come under the names that MLflow and TensorFlow Serving have for it: see `mlem_model.models.request_bodies`.
+            payload: Parsed JSON, ``{argument: value}``; the only argument may be called ``data``. Where one argument is
+                required, its value may come under the names that MLflow and TensorFlow Serving have for it: see
+                `mlem_model.models.request_bodies`.
 
         Returns:
             Values by the names of the arguments; the ones that were not given are left to the method.
@@ -138,7 +142,9 @@ class Method(Grown):
         payload = self._arguments_in(payload)
         missing = [argument.name for argument in self.args if argument.required and argument.name not in payload]
         if missing or not payload.keys() <= set(self._names):
-            error = wrong_key("body", self._names if payload.keys() - set(self._names) else missing, list(payload), "argument")
+            error = wrong_key(
+                "body", self._names if payload.keys() - set(self._names) else missing, list(payload), "argument"
+            )
             raise DataError(error.path, error.expected, error.got, hint=error.hint or self._shape(payload))
         return {
             argument.name: argument.data_type.decode(payload[argument.name], argument.name)
@@ -159,7 +165,9 @@ class Method(Grown):
         return finished(self.begin(obj, values))
 
     def begin(self, obj: Any, values: Mapping[str, Any]) -> Any:
-        """Call the method of a loaded object; its answer may have to be awaited, or come item by item. See `mlem_model.models.calling`.
+        """Call the method of a loaded object; its answer may have to be awaited, or come item by item.
+
+        See `mlem_model.models.calling`.
 
         Args:
             obj: The object.
@@ -188,7 +196,9 @@ class Method(Grown):
                 return {only.name: value}
         if not isinstance(payload, dict):
             hint = self._shape(payload)
-            raise DataError("body", f"an object with the arguments {', '.join(self._names)}", name_of(payload), hint=hint)
+            raise DataError(
+                "body", f"an object with the arguments {', '.join(self._names)}", name_of(payload), hint=hint
+            )
         return dict(payload)
 
     def _shape(self, payload: Json) -> str:
@@ -210,7 +220,10 @@ class Method(Grown):
 
 
 def _is_by_position(argument: Argument) -> bool:
-    """Whether an argument is given by position: required ones are in front of all others, those without a place in a request too."""
+    """Whether an argument is given by position.
+
+    Required ones are in front of all others, those without a place in a request too.
+    """
     return argument.kind == "positional_only" or (argument.required and argument.kind == "positional_or_keyword")
 
 
@@ -272,7 +285,9 @@ class Model(MlemObject):
 
     def __repr__(self) -> str:
         source = self._saved_at.source
-        return one_line("Model", self.model_type, f"methods: {' '.join(self.methods)}", f"digest: {self.digest}", source or "")
+        return one_line(
+            "Model", self.model_type, f"methods: {' '.join(self.methods)}", f"digest: {self.digest}", source or ""
+        )
 
     __str__ = __repr__
 
@@ -329,5 +344,7 @@ def find_method(methods: Mapping[str, Method], name: str) -> Method:
     """
     if name not in methods:
         known = sorted(methods)
-        raise UserError(f'the model has no method "{name}"', code="unknown-method", known=known, hint=did_you_mean(name, known))
+        raise UserError(
+            f'the model has no method "{name}"', code="unknown-method", known=known, hint=did_you_mean(name, known)
+        )
     return methods[name]

@@ -17,8 +17,10 @@ class ModelType(ABC):
         type: The word in a model's file: ``sklearn``.
         format: The word for the format of its artifact.
         converts: Whether the artifact is another thing than the object, so that saving compares their answers.
-        made_by: The distribution that brings the class, with its version, where it is not one of ours; set when the class is found.
-        first_only: Whether a method's arguments but the first are knobs of the framework (``return_std``, ``num_iteration``), and not data.
+        made_by: The distribution that brings the class, with its version, where it is not one of ours; set when the
+            class is found.
+        first_only: Whether a method's arguments but the first are knobs of the framework (``return_std``,
+            ``num_iteration``), and not data.
     """
 
     type: ClassVar[str] = ""

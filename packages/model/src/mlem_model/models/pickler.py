@@ -1,7 +1,7 @@
 """The picklers behind `mlem_model.models.pickling`: cloudpickle's, which is quick, and Python's own with the same rules, which sorts sets.
 
-The order of a set is that of its items' hashes, and those of texts differ from run to run. The quick pickler is written in C and asks
-nobody about sets: it stops where it meets one, and the other one begins anew.
+The order of a set is that of its items' hashes, and those of texts differ from run to run. The quick pickler is written
+in C and asks nobody about sets: it stops where it meets one, and the other one begins anew.
 """
 
 from __future__ import annotations
@@ -21,8 +21,18 @@ from typing import IO, Any
 from mlem_model.artifacts.requirements import is_local, is_required
 from mlem_model.errors import UserError
 
-_NOT_CONTENT = ("__builtins__", "__cached__", "__file__", "__loader__", "__path__", "__spec__")  # of a module: where it was, not what it is
-_NOT_OF_A_CLASS = ("__firstlineno__", "__static_attributes__")  # from Python 3.13 on: where it was, and names in the order of their hashes
+_NOT_CONTENT = (
+    "__builtins__",
+    "__cached__",
+    "__file__",
+    "__loader__",
+    "__path__",
+    "__spec__",
+)  # of a module: where it was, not what it is
+_NOT_OF_A_CLASS = (
+    "__firstlineno__",
+    "__static_attributes__",
+)  # from Python 3.13 on: where it was, and names in the order of their hashes
 _PLAIN = frozenset({str, bytes, int, float, bool, type(None), list, dict, tuple, set, frozenset})
 _BATCH = 1000
 _DEPTH = 20_000
@@ -34,9 +44,11 @@ def write(obj: Any, file: IO[bytes], modules: set[str], beside: Any = None) -> N
 
     Args:
         obj: The object.
-        file: Where to; it is written as the pickle grows if it has a method ``restart``, else when the pickle is complete.
+        file: Where to; it is written as the pickle grows if it has a method ``restart``, else when the pickle is
+            complete.
         modules: Gets the names of the modules that loading imports.
-        beside: What is written behind the object by the same pickler, so that a class which both refer to is one when they are loaded.
+        beside: What is written behind the object by the same pickler, so that a class which both refer to is one when
+            they are loaded.
     """
     quick, ordered = _classes()
     target: Any = file if hasattr(file, "restart") else _Buffer()
@@ -101,7 +113,11 @@ def _cached(obj: Any) -> tuple[Any, ...]:
     """Reduce a function with a cache, which pickles as its name alone, to the function; its cache begins empty."""
     parameters = obj.cache_parameters()
     named: Any = functools
-    return named._lru_cache_wrapper, (obj.__wrapped__, parameters["maxsize"], parameters["typed"], named._CacheInfo), dict(vars(obj))
+    return (
+        named._lru_cache_wrapper,
+        (obj.__wrapped__, parameters["maxsize"], parameters["typed"], named._CacheInfo),
+        dict(vars(obj)),
+    )
 
 
 def _new_type(obj: Any) -> tuple[Any, ...]:
@@ -109,7 +125,10 @@ def _new_type(obj: Any) -> tuple[Any, ...]:
     return typing.NewType, (obj.__name__, obj.__supertype__)
 
 
-_NAMED: dict[type, Callable[[Any], tuple[Any, ...]]] = {type(functools.lru_cache(len)): _cached, typing.NewType: _new_type}
+_NAMED: dict[type, Callable[[Any], tuple[Any, ...]]] = {
+    type(functools.lru_cache(len)): _cached,
+    typing.NewType: _new_type,
+}
 """Kinds of objects that pickle as their name in a module: nobody else has the user's."""
 
 
@@ -161,7 +180,8 @@ def _classes() -> tuple[type[Any], type[Any]]:
                 self._check_imports(obj)
                 return internals._code_reduce(_stable_code(obj))
             if isinstance(obj, types.ModuleType) and not internals._should_pickle_by_reference(obj):
-                # The content goes into the state, not into the arguments: a package refers to itself through its submodules.
+                # The content goes into the state, not into the arguments: a package refers to itself through its
+                # submodules.
                 state = {key: value for key, value in vars(obj).items() if key not in _NOT_CONTENT}
                 return types.ModuleType, (obj.__name__,), state
             if kind in _NAMED and is_users(getattr(obj, "__module__", None)):
@@ -172,7 +192,12 @@ def _classes() -> tuple[type[Any], type[Any]]:
 
         def _ordered_items(self, obj: Any) -> Any:
             reduced = obj.__reduce_ex__(pickle.HIGHEST_PROTOCOL)
-            if isinstance(reduced, tuple) and reduced[0] is type(obj) and len(reduced[1]) == 1 and isinstance(reduced[1][0], list):
+            if (
+                isinstance(reduced, tuple)
+                and reduced[0] is type(obj)
+                and len(reduced[1]) == 1
+                and isinstance(reduced[1][0], list)
+            ):
                 return (reduced[0], (_ordered(reduced[1][0], self.modules, frozenset({id(obj)})),), *reduced[2:])
             return reduced  # it has a way of its own, or is in order
 
@@ -249,12 +274,18 @@ def _classes() -> tuple[type[Any], type[Any]]:
 
         def _save_buffer(self, obj: pickle.PickleBuffer) -> None:
             with obj.raw() as content:
-                # Python has one object for all that is empty or one byte long: save, not save_bytes, looks whether it was written
+                # Python has one object for all that is empty or one byte long: save, not save_bytes, looks whether it
+                # was written
                 self.save(content.tobytes() if content.readonly else bytearray(content))
 
         _function_reduce = internals.Pickler._function_reduce
         _dynamic_function_reduce = internals.Pickler._dynamic_function_reduce
-        dispatch = {**written_in_python.dispatch, set: _save_set, frozenset: _save_frozenset, pickle.PickleBuffer: _save_buffer}
+        dispatch = {
+            **written_in_python.dispatch,
+            set: _save_set,
+            frozenset: _save_frozenset,
+            pickle.PickleBuffer: _save_buffer,
+        }
 
     def _ordered(items: Collection[Any], modules: set[str], within: frozenset[int]) -> list[Any]:
         """Return the items of a set in an order that depends on what they are alone."""

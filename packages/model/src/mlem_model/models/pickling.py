@@ -2,10 +2,12 @@
 
 What differs from `cloudpickle.Pickler`, each with its reason:
 
-- modules that no installed package has are pickled by value, so that a ``preprocess.py`` beside the script reaches the server;
-- file names, line numbers of definitions and the random ids of classes are left out, and sets are sorted, so that the same object
-  saved by the same code has the same digest, from whatever folder and at whatever time;
-- each module that the object refers to is noted, so that requirements are what the object uses, not what the script imported.
+- modules that no installed package has are pickled by value, so that a ``preprocess.py`` beside the script reaches the
+  server;
+- file names, line numbers of definitions and the random ids of classes are left out, and sets are sorted, so that the
+  same object saved by the same code has the same digest, from whatever folder and at whatever time;
+- each module that the object refers to is noted, so that requirements are what the object uses, not what the script
+  imported.
 """
 
 from __future__ import annotations
@@ -29,7 +31,9 @@ from mlem_model.errors import PluginError, UserError
 from mlem_model.models import pickler
 
 PYTHON = ".".join(map(str, sys.version_info[:2]))
-_CODE_MAKERS = frozenset({"CodeType", "_make_function", "_make_skel_func", "_fill_function", "_create_code", "_create_function"})
+_CODE_MAKERS = frozenset(
+    {"CodeType", "_make_function", "_make_skel_func", "_fill_function", "_create_code", "_create_function"}
+)
 _MODULES_OF_MAKERS = frozenset(
     {"cloudpickle", "cloudpickle.cloudpickle", "cloudpickle.cloudpickle_fast", "dill", "dill.dill", "dill._dill"}
 )
@@ -180,7 +184,10 @@ def other_python(saved_by: str, here: str = PYTHON) -> PluginError:
 
 
 def _has_code(file: IO[bytes]) -> bool:
-    """Look for the makers of code objects: first for their names anywhere, then, where one is, for opcodes that load them."""
+    """Look for the makers of code objects.
+
+    First for their names anywhere, then, where one is, for opcodes that load them.
+    """
     start = file.tell()
     try:
         tail = b""

@@ -1,17 +1,18 @@
 """The bodies of requests as users of pandas, MLflow and TensorFlow Serving send them.
 
-=============================================  ================================================================================
+=============================================  ========================================================================
 body                                           who sends it
-=============================================  ================================================================================
+=============================================  ========================================================================
 ``{"X": [...]}``                               ours: values by the names of the arguments
 ``{"dataframe_split": {...}}``                 MLflow 2; ``{"dataframe_records": [...]}`` too
 ``{"inputs": ...}``, ``{"instances": [...]}``  MLflow 2 and TensorFlow Serving
 ``{"columns": [...], "data": [...]}``          ``DataFrame.to_json(orient="split")``, where the argument is a frame
-``{"a": 1, "b": 2}``                           one record, or columns, where the argument is a frame, a dict or an object with fields
-=============================================  ================================================================================
+``{"a": 1, "b": 2}``                           one record, or columns, where the argument is a frame, a dict or an
+                                               object with fields
+=============================================  ========================================================================
 
-Sources: https://mlflow.org/docs/latest/ml/deployment/deploy-model-locally/, section "Inference Server Specification"; TensorFlow Serving,
-"RESTful API", https://www.tensorflow.org/tfx/serving/api_rest (both read 2026-11).
+Sources: https://mlflow.org/docs/latest/ml/deployment/deploy-model-locally/, section "Inference Server Specification";
+TensorFlow Serving, "RESTful API", https://www.tensorflow.org/tfx/serving/api_rest (both read 2026-11).
 """
 
 from __future__ import annotations
@@ -61,7 +62,11 @@ def _has_names(payload: dict[str, Any], table: Any) -> bool:
     """Whether an object has names of the columns, keys or fields, or the shape of a table."""
     if isinstance(table, MappingType):
         return not table.pairs
-    known = {str(name) for name in getattr(table, "columns", ())} or set(getattr(table, "fields", {})) or set(getattr(table, "items", {}))
+    known = (
+        {str(name) for name in getattr(table, "columns", ())}
+        or set(getattr(table, "fields", {}))
+        or set(getattr(table, "items", {}))
+    )
     if payload.keys() & known or ("data" in payload and payload.keys() & {"columns", "schema"}):
         return True
     return all(isinstance(row, dict) and row.keys() & known for row in payload.values())

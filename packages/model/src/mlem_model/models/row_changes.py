@@ -19,8 +19,8 @@ def changes_of(value: Any) -> Sequence[Any] | None:
         value: Rows of a sample.
 
     Returns:
-        The versions; None where a part of the rows is of a kind that there is no other value of: nothing shows then what such a value
-        would do to its neighbours.
+        The versions; None where a part of the rows is of a kind that there is no other value of: nothing shows then
+        what such a value would do to its neighbours.
     """
     if module_of(value) == "pandas":
         return _frames(value) if type(value).__name__ == "DataFrame" else _series(value)
@@ -39,7 +39,10 @@ def _frames(frame: Any) -> list[Any] | None:
     # all columns at once
     found = [[versions[number % len(versions)] for versions in known] for number in range(max(map(len, known)))]
     for at, versions in enumerate(known[:COLUMNS] if len(known) > 1 else ()):  # one column at a time
-        found += [[version if at == other else frame.iloc[:, other] for other in range(frame.shape[1])] for version in versions]
+        found += [
+            [version if at == other else frame.iloc[:, other] for other in range(frame.shape[1])]
+            for version in versions
+        ]
     frames = []
     for parts in found:
         changed = pd.concat([part.reset_index(drop=True) for part in parts], axis=1)
@@ -54,21 +57,26 @@ def _series(series: Any) -> list[Any] | None:
 
     kinds = pd.api.types
     if isinstance(series.dtype, pd.CategoricalDtype):
-        others = [category for category in series.cat.categories if len(series) and category != series.iloc[len(series) // 2]]
+        others = [
+            category for category in series.cat.categories if len(series) and category != series.iloc[len(series) // 2]
+        ]
         return _versions(series, [*others[:2], None]) if others else None
     if kinds.is_bool_dtype(series.dtype):
         return [~series]
     if kinds.is_integer_dtype(series.dtype):
         unsigned = "u" in str(series.dtype).lower()
         return _versions(
-            series, [100, 0, *([] if unsigned else [-100]), *([pd.NA] if not isinstance(series.dtype, _numpy_dtype()) else [])]
+            series,
+            [100, 0, *([] if unsigned else [-100]), *([pd.NA] if not isinstance(series.dtype, _numpy_dtype()) else [])],
         )
     if kinds.is_float_dtype(series.dtype):
         return _versions(series, [HUGE, -HUGE, 0.0, float("nan")])
     if kinds.is_datetime64_any_dtype(series.dtype) or kinds.is_timedelta64_dtype(series.dtype):
         step = pd.Timedelta(days=1000)
         return [series + step, series - step, *(_versions(series, [pd.NaT]) or [])]
-    if kinds.is_string_dtype(series.dtype) and all(isinstance(item, str) or item is None or item != item for item in series.tolist()):
+    if kinds.is_string_dtype(series.dtype) and all(
+        isinstance(item, str) or item is None or item != item for item in series.tolist()
+    ):
         return _versions(series, ["", "a" * 300, "another", None])
     return None
 
@@ -80,7 +88,10 @@ def _numpy_dtype() -> type:
 
 
 def _versions(series: Any, values: Sequence[Any]) -> list[Any] | None:
-    """Return the column with one value for all rows, and with every second row so; values that its dtype does not take are left out."""
+    """Return the column with one value for all rows, and with every second row so.
+
+    Values that its dtype does not take are left out.
+    """
     found = []
     for value in values:
         for chosen in (slice(None), slice(None, None, 2)):
@@ -96,7 +107,12 @@ def _versions(series: Any, values: Sequence[Any]) -> list[Any] | None:
 
 def _arrays(array: Any) -> list[Any] | None:
     kind = array.dtype.kind
-    extremes: dict[str, list[Any]] = {"f": [float("nan"), HUGE, -HUGE, 0.0], "i": [100, 0, -100], "u": [100, 0], "U": ["", "a", "z"]}
+    extremes: dict[str, list[Any]] = {
+        "f": [float("nan"), HUGE, -HUGE, 0.0],
+        "i": [100, 0, -100],
+        "u": [100, 0],
+        "U": ["", "a", "z"],
+    }
     if kind == "b":
         return [~array]
     if kind not in extremes:

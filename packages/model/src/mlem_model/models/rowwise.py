@@ -1,7 +1,8 @@
 """Whether a method answers row by row: found by asking it for rows in many companies, and for each of them alone.
 
-A row that is answered otherwise among others than alone must never be sent in a joined call: its caller would be answered with what others
-sent. So the rows are tried in another order, repeated, as the only value, beside extreme values and beside missing ones.
+A row that is answered otherwise among others than alone must never be sent in a joined call: its caller would be
+answered with what others sent. So the rows are tried in another order, repeated, as the only value, beside extreme
+values and beside missing ones.
 """
 
 from __future__ import annotations
@@ -25,7 +26,9 @@ Ask = Callable[[Any], Any]
 _log = logging.getLogger(__name__)
 
 
-def answers_row_by_row(ask: Ask, takes: DataType, returns: DataType, value: Any, answer: Any, *, known: bool = False) -> bool:
+def answers_row_by_row(
+    ask: Ask, takes: DataType, returns: DataType, value: Any, answer: Any, *, known: bool = False
+) -> bool:
     """Try whether each row of the answer depends on the same row of the only argument alone.
 
     Args:
@@ -90,7 +93,10 @@ class _Trial:
         return self._takes.join([self._takes.part(value, row, row + 1) for row in order])
 
     def _holds(self, rows: Any) -> bool:
-        """Whether rows are answered among each other as alone; so many that can't be asked together are nobody's company."""
+        """Whether rows are answered among each other as alone.
+
+        So many that can't be asked together are nobody's company.
+        """
         count = self._takes.rows(rows) or 0
         try:
             answer = self._ask(rows)
@@ -101,7 +107,8 @@ class _Trial:
             return False
         try:
             return all(
-                self.alone_as_among(rows, answer, row) for row in sorted({0, 1, count // 2, count - 2, count - 1} & set(range(count)))
+                self.alone_as_among(rows, answer, row)
+                for row in sorted({0, 1, count // 2, count - 2, count - 1} & set(range(count)))
             )
         except Exception as error:  # it answers together what it does not answer alone
             _log.debug("single rows can't be asked: %s", error)

@@ -13,7 +13,8 @@ from mlem_model.errors import DeclarationError
 from mlem_model.models.model import Model, Sample
 
 LARGEST_BYTES = 16_384
-"""A sample row with its answer that takes more, as JSON, is large: a batch of images would make megabytes of metadata."""
+"""A sample row with its answer that takes more, as JSON, is large: a batch of images would make megabytes of
+metadata."""
 
 
 def divide(samples: Mapping[str, Sample], path: Path) -> tuple[dict[str, Sample], dict[str, Artifact]]:
@@ -30,7 +31,9 @@ def divide(samples: Mapping[str, Sample], path: Path) -> tuple[dict[str, Sample]
     large = [name for name, text in texts.items() if len(text) > LARGEST_BYTES]
     if not large:
         return dict(samples), {}
-    content = ("{" + ",\n".join(f"{json.dumps(name)}: {texts[name]}" for name in large) + "}\n").encode(errors="surrogatepass")
+    content = ("{" + ",\n".join(f"{json.dumps(name)}: {texts[name]}" for name in large) + "}\n").encode(
+        errors="surrogatepass"
+    )
     artifact, _ = write_artifact(path, lambda file: file.write(content), "json")
     return {name: sample for name, sample in samples.items() if name not in large}, {SAMPLES: artifact}
 
@@ -56,5 +59,7 @@ def all_samples(model: Model, folder: Path | str, opener: Opener = open_artifact
     try:
         found = {name: Sample.model_validate(item) for name, item in json.loads(content).items()}
     except (ValueError, AttributeError, RecursionError) as error:  # pydantic's ValidationError is a ValueError
-        raise DeclarationError(f"{artifact.uri}: not the sample rows of a model", hint="save the model again") from error
+        raise DeclarationError(
+            f"{artifact.uri}: not the sample rows of a model", hint="save the model again"
+        ) from error
     return {**model.samples, **found}

@@ -61,15 +61,16 @@ def save(
     Args:
         obj: A model, or data.
         path: Where to, with or without the extension ``.mlem``: a path, or a URL that fsspec knows.
-        sample_data: What a method of the model takes: several rows tell the types, the first is recorded with its answer. Of a
-            callable with several required arguments, a dict by name or a tuple by position.
+        sample_data: What a method of the model takes: several rows tell the types, the first is recorded with its
+            answer. Of a callable with several required arguments, a dict by name or a tuple by position.
         params: What to record beside it.
         format: The format of the artifact, of those that the kinds have; that of the first kind that matches when None.
         methods: The methods that can be called, by name; those that the kind lists when None.
         signature: What is known of the types of arguments and answers; see `mlem_model.models.arguments.types_of`.
         batch: Whether calls of several callers may be joined; None to find out.
         public_sample: Whether a deployment shows the sample row to its callers.
-        overwrite: Whether files that are there may be replaced, whatever they are. Those of an object of the same kind always are.
+        overwrite: Whether files that are there may be replaced, whatever they are. Those of an object of the same kind
+            always are.
         model_types: The kinds of objects that can be saved, the first that matches is chosen.
 
     Returns:
@@ -97,7 +98,9 @@ def save(
         )
     described, samples = describe(obj, _how(obj, kind, methods, signature or {}, batch), sample_data)
     if not described:
-        raise UserError(f"a {type(obj).__qualname__} has no method that {kind.type} models can serve", code="no-methods")
+        raise UserError(
+            f"a {type(obj).__qualname__} has no method that {kind.type} models can serve", code="no-methods"
+        )
     _tell_of_csv(described, sample_data)
     with target.staging() as folder:
         model = _write(obj, kind, folder / target.file_name, described, samples, params)
@@ -119,7 +122,11 @@ def _write(
         artifact = artifact.model_copy(update={"code": pickling.PYTHON})
     if artifact.format != "pickle":
         modules |= {kind.__module__}  # pickle loads without it
-    types = [data_type for method in methods.values() for data_type in (method.returns, *(argument.data_type for argument in method.args))]
+    types = [
+        data_type
+        for method in methods.values()
+        for data_type in (method.returns, *(argument.data_type for argument in method.args))
+    ]
     needed = set().union(*(data_type.requirements() for data_type in types))
     _tell_of_requirements(modules | needed)
     small, beside = divide(samples, path.with_name(samples_name(path.name)))
@@ -168,11 +175,18 @@ def _classes_of(methods: Mapping[str, Method], kind: type[ModelType]) -> dict[st
     return found
 
 
-def _how(obj: Any, kind: type[ModelType], names: Sequence[str] | None, signature: Signature, batch: bool | None) -> Described:
+def _how(
+    obj: Any, kind: type[ModelType], names: Sequence[str] | None, signature: Signature, batch: bool | None
+) -> Described:
     """Say how an object is to be described."""
     attributes = kind.methods(obj) if names is None else {name: name for name in names}
     missing = next(
-        (name for name in attributes if not callable(obj if attributes[name] == "__call__" else getattr(obj, attributes[name], None))), None
+        (
+            name
+            for name in attributes
+            if not callable(obj if attributes[name] == "__call__" else getattr(obj, attributes[name], None))
+        ),
+        None,
     )
     if missing is not None and names is not None:
         known = [name for name in dir(obj) if not name.startswith("_") and callable(getattr(obj, name, None))]
@@ -195,29 +209,42 @@ def _tell_of_requirements(modules: Set[str]) -> None:
         warnings.warn(f"{complaint}; put a wheel of it into an index", stacklevel=5)
     for requirement in resolve(modules):
         if requirement.url is None and requirement.version != requirement.public_version:
-            _log.warning("%s is installed as %s: servers get %s", requirement.package_name, requirement.version, requirement.pip)
+            _log.warning(
+                "%s is installed as %s: servers get %s", requirement.package_name, requirement.version, requirement.pip
+            )
 
 
 def _expect_same_answers(model: Model, folder: Path, kind: type[ModelType]) -> None:
-    """Load what the object was converted to, and ask it the sample rows: a conversion may round, and may not know all."""
+    """Load what the object was converted to, and ask it the sample rows.
+
+    A conversion may round, and may not know all.
+    """
     with artifacts.verified(model.artifacts[DATA], folder, open_artifact) as file:
         loaded = kind.load(file, model.requirements)
     for name, sample in all_samples(model, folder).items():
         method = model.methods[name]
         answer = method.returns.encode(method.call(loaded, method.decode_args(dict(sample.args))))
         if not equal(answer, sample.returns):
-            raise UserError(f"as {kind.format}, {name} of the sample row answers otherwise than the object itself", code="lossy-format")
+            raise UserError(
+                f"as {kind.format}, {name} of the sample row answers otherwise than the object itself",
+                code="lossy-format",
+            )
 
 
 def _save_data(obj: Any, target: Destination, model_types: Sequence[type[ModelType]], *, overwrite: bool) -> Dataset:
     try:
         infer(obj)
     except DataError as error:
-        if type(obj).__module__.partition(".")[0] in ("pandas", "numpy", "polars", "scipy", "PIL", "builtins") and type(obj) is not object:
+        if (
+            type(obj).__module__.partition(".")[0] in ("pandas", "numpy", "polars", "scipy", "PIL", "builtins")
+            and type(obj) is not object
+        ):
             raise  # it is data, and the error says what of it can't be saved
         known = [kind.type for kind in model_types]
         raise UserError(
-            f"a {type(obj).__module__}.{type(obj).__qualname__} is neither a model nor data", code="unknown-object", known=known
+            f"a {type(obj).__module__}.{type(obj).__qualname__} is neither a model nor data",
+            code="unknown-object",
+            known=known,
         ) from error
     target.expect_ours(Dataset.object_type, overwrite=overwrite)
     with target.staging() as folder:
@@ -262,7 +289,11 @@ def load_model(
     with artifacts.verified(artifact, folder, opener) as file:
         if artifact.format == "pickle":
             pickling.expect_python(file, artifact.code or model.python, known=artifact.code is not None)
-        return kind.load(file, model.requirements, trusted=trust.types) if kind else pickling.load(file, model.requirements)
+        return (
+            kind.load(file, model.requirements, trusted=trust.types)
+            if kind
+            else pickling.load(file, model.requirements)
+        )
 
 
 def verify(model: Model | Dataset, folder: Path | str, *, opener: Opener = open_artifact) -> None:
@@ -283,7 +314,9 @@ def verify(model: Model | Dataset, folder: Path | str, *, opener: Opener = open_
             artifacts.check(artifact, address, file)
 
 
-def copy_model(model: Model, folder: Path | str, target_folder: Path, name: str = "model", *, opener: Opener = open_artifact) -> Model:
+def copy_model(
+    model: Model, folder: Path | str, target_folder: Path, name: str = "model", *, opener: Opener = open_artifact
+) -> Model:
     """Copy a model without loading it: its artifacts, verified on the way, then its metadata.
 
     Args:
@@ -302,7 +335,10 @@ def copy_model(model: Model, folder: Path | str, target_folder: Path, name: str 
     """
     target_folder = Path(target_folder)
     names = {key: name if len(model.artifacts) == 1 else f"{name}.{key}" for key in model.artifacts}
-    copied = {key: artifacts.copy(artifact, folder, target_folder / names[key], opener) for key, artifact in model.artifacts.items()}
+    copied = {
+        key: artifacts.copy(artifact, folder, target_folder / names[key], opener)
+        for key, artifact in model.artifacts.items()
+    }
     copy = model.model_copy(update={"artifacts": copied})
     write_metadata(copy, target_folder / name)
     return copy

@@ -26,7 +26,8 @@ from mlem_model.objects.validation import did_you_mean
 
 _log = logging.getLogger(__name__)
 ROWS_TRIED = 100
-"""The sample as a whole is sent to and fro up to so many rows; more are represented by the first, a middle and the last."""
+"""The sample as a whole is sent to and fro up to so many rows; more are represented by the first, a middle and the
+last."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,8 @@ class Described:
     Attributes:
         attributes: The attribute to call by public name.
         required: The methods that have to answer the sample; others that can't are left out.
-        first_only: Whether a method's arguments but the first are no data; see `mlem_model.models.arguments.arguments_of`.
+        first_only: Whether a method's arguments but the first are no data; see
+            `mlem_model.models.arguments.arguments_of`.
         signature: What the user says of the types.
         batch: Whether calls may be joined; None to find out.
         rowwise: What the object's framework says of a method: True where it answers row by row.
@@ -80,8 +82,14 @@ def describe(obj: Any, how: Described, sample_data: Any) -> tuple[dict[str, Meth
             if name in how.required:
                 if isinstance(error, UserError | DataError):
                     raise
-                raise UserError(f"{name} fails on the sample data: {type(error).__name__}: {error}", code="sample-failed") from error
-            why = str(error) if isinstance(error, DataError) else f"it fails on the sample data: {type(error).__name__}: {error}"
+                raise UserError(
+                    f"{name} fails on the sample data: {type(error).__name__}: {error}", code="sample-failed"
+                ) from error
+            why = (
+                str(error)
+                if isinstance(error, DataError)
+                else f"it fails on the sample data: {type(error).__name__}: {error}"
+            )
             _log.warning("%s is left out of the model: %s", name, why)
             continue
         if sample is not None:
@@ -92,7 +100,9 @@ def describe(obj: Any, how: Described, sample_data: Any) -> tuple[dict[str, Meth
 def _without_sample(obj: Any, name: str, attribute: str, how: Described) -> Method:
     arguments = next(arguments_of(obj, attribute, None, first_only=how.first_only))
     said = _said_of(how.signature, name, arguments)
-    taken = [argument.model_copy(update={"data_type": said.get(argument.name, argument.data_type)}) for argument in arguments]
+    taken = [
+        argument.model_copy(update={"data_type": said.get(argument.name, argument.data_type)}) for argument in arguments
+    ]
     returns = said.get(RETURNS, UnspecifiedType())
     return Method(name=attribute, args=tuple(taken), returns=returns, rowwise=_batch_of_one(how, name, taken, returns))
 
@@ -102,12 +112,15 @@ def _batch_of_one(how: Described, name: str, taken: list[Argument], returns: Dat
         return False
     if len(taken) != 1:
         raise UserError(
-            f"batch=True: {name} has {len(taken)} arguments, and calls are joined along the rows of an only one", code="not-rowwise"
+            f"batch=True: {name} has {len(taken)} arguments, and calls are joined along the rows of an only one",
+            code="not-rowwise",
         )
     return True
 
 
-def _describe_method(obj: Any, name: str, attribute: str, how: Described, sample_data: Any) -> tuple[Method, Sample | None]:
+def _describe_method(
+    obj: Any, name: str, attribute: str, how: Described, sample_data: Any
+) -> tuple[Method, Sample | None]:
     """Describe a method as the first of the ways to call it that it answers."""
     candidates = list(arguments_of(obj, attribute, sample_data, first_only=how.first_only))
     for number, arguments in enumerate(candidates, 1):
@@ -133,14 +146,21 @@ class _Trial:
         self._streams = False
 
     def ask(self, values: Mapping[str, Any]) -> Any:
-        """Call the method on values of its own: what it writes into them is nobody else's. Nobody asked for these calls' warnings."""
+        """Call the method on values of its own: what it writes into them is nobody else's.
+
+        Nobody asked for these calls' warnings.
+        """
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             return self._method.call(self._obj, {name: _own(value) for name, value in values.items()})
 
     def describe(self, values: dict[str, Any]) -> tuple[Method, Sample | None]:
         whole = self._first_answer(values)
-        types = {argument.name: self._type_of(argument, values[argument.name]) for argument in self._arguments if argument.name in values}
+        types = {
+            argument.name: self._type_of(argument, values[argument.name])
+            for argument in self._arguments
+            if argument.name in values
+        }
         only = next(iter(types)) if len(types) == 1 else None
         if only is not None and isinstance(types[only], DataFrameType | SeriesType):
             trimmed = trim_index(Trimmed(types[only], values[only], whole), lambda value: self.ask({only: value}))
@@ -158,12 +178,16 @@ class _Trial:
                 expect_same(types[name], part, name)
         returns, sample = self._record(types, values, returns)
         if only is not None and only not in self._said:
-            types[only] = free_dimensions(types[only], values[only], returns, whole, lambda value: self.ask({only: value}))
+            types[only] = free_dimensions(
+                types[only], values[only], returns, whole, lambda value: self.ask({only: value})
+            )
             if not any(argument.data_type == types[only] for argument in self._arguments):  # no annotation says it
                 types[only] = free_keys(types[only], values[only], lambda value: self.ask({only: value}))
         method = self._method.model_copy(update={"args": self._taken(types), "returns": returns})
         if only is not None and isinstance(types[only], DataFrameType | SeriesType) and is_default(values[only].index):
-            method = method.model_copy(update={"keeps_index": keeps_index(values[only], whole, lambda value: self.ask({only: value}))})
+            method = method.model_copy(
+                update={"keeps_index": keeps_index(values[only], whole, lambda value: self.ask({only: value}))}
+            )
         rowwise = self._is_rowwise(method, types, values, whole)
         return method.model_copy(update={"rowwise": rowwise, "streams": self._streams}), sample
 
@@ -176,7 +200,10 @@ class _Trial:
         return answer
 
     def _taken(self, types: Mapping[str, DataType]) -> tuple[Argument, ...]:
-        chosen = [self._said.get(argument.name) or types.get(argument.name, argument.data_type) for argument in self._arguments]
+        chosen = [
+            self._said.get(argument.name) or types.get(argument.name, argument.data_type)
+            for argument in self._arguments
+        ]
         pairs = zip(self._arguments, chosen, strict=True)
         return tuple(argument.model_copy(update={"data_type": data_type}) for argument, data_type in pairs)
 
@@ -187,23 +214,34 @@ class _Trial:
             lost = lost_on_the_way(said, value, argument.name)
             if lost:
                 hint = "correct the signature, or the sample"
-                raise UserError(f"signature: {argument.name} does not fit the sample data: {lost}", code="bad-signature", hint=hint)
+                raise UserError(
+                    f"signature: {argument.name} does not fit the sample data: {lost}", code="bad-signature", hint=hint
+                )
             return said
         if not isinstance(argument.data_type, UnspecifiedType):
             lost = lost_on_the_way(argument.data_type, value, argument.name)
             if not lost:
                 return argument.data_type
             if argument.required:
-                _log.warning("the annotation of %s does not fit the sample data, whose type is taken: %s", argument.name, lost)
+                _log.warning(
+                    "the annotation of %s does not fit the sample data, whose type is taken: %s", argument.name, lost
+                )
         return loosened(infer(value, argument.name))
 
-    def _record(self, types: Mapping[str, DataType], values: Mapping[str, Any], returns: DataType) -> tuple[DataType, Sample | None]:
-        """Ask the model rows as they are and as they travel; return the answer's type and the first row with its answer."""
+    def _record(
+        self, types: Mapping[str, DataType], values: Mapping[str, Any], returns: DataType
+    ) -> tuple[DataType, Sample | None]:
+        """Ask the model rows as they are and as they travel.
+
+        Return the answer's type and the first row with its answer.
+        """
         found: tuple[dict[str, Any], Any] | None = None
         for rows in self._single_rows(types, values):
             try:
                 local = self.ask(rows)
-            except Exception as error:  # the user's code raises what it likes; a row that can't be asked alone shows nothing
+            except (
+                Exception
+            ) as error:  # the user's code raises what it likes; a row that can't be asked alone shows nothing
                 _log.debug("%s can't be asked for one row: %s", self._name, error)
                 continue
             encoded = {name: types[name].encode(value, name) for name, value in rows.items()}
@@ -212,7 +250,10 @@ class _Trial:
             here, there = encode_answer(returns, local), encode_answer(returns, answer)
             if not _same(here, there):
                 if not _same(here, encode_answer(returns, self.ask(rows))):
-                    _log.warning("%s answers the same row otherwise each time: deployments do not compare its answers", self._name)
+                    _log.warning(
+                        "%s answers the same row otherwise each time: deployments do not compare its answers",
+                        self._name,
+                    )
                     return returns, None
                 raise DataError(
                     self._name,
@@ -224,7 +265,9 @@ class _Trial:
             if len(values) > 1:
                 break
         if found is None:
-            raise UserError(f"{self._name} answers the sample data as a whole, and no row of it alone", code="sample-failed")
+            raise UserError(
+                f"{self._name} answers the sample data as a whole, and no row of it alone", code="sample-failed"
+            )
         return returns, Sample(args=found[0], returns=encode_answer(returns, found[1])[0])
 
     def _widened(self, returns: DataType, answer: Any) -> DataType:
@@ -234,13 +277,18 @@ class _Trial:
                 returns.encode(answer, "the answer")
         except DataError as error:
             if RETURNS in self._said:
-                raise UserError(f"signature: {RETURNS} does not fit the answer: {error}", code="bad-signature") from error
+                raise UserError(
+                    f"signature: {RETURNS} does not fit the answer: {error}", code="bad-signature"
+                ) from error
             wider = unify([returns, infer(answer, "the answer")])
             return UnspecifiedType() if isinstance(wider, UnionType) else wider
         return returns
 
     def _single_rows(self, types: Mapping[str, DataType], values: Mapping[str, Any]) -> list[dict[str, Any]]:
-        """Return what to record, the likely best first: the first row of everything, then other rows of an only argument."""
+        """Return what to record, the likely best first.
+
+        The first row of everything, then other rows of an only argument.
+        """
         if len(values) > 1:
             return [{name: first_row(value) for name, value in values.items()}, dict(values)]
         ((name, value),) = values.items()
@@ -255,7 +303,9 @@ class _Trial:
             return False
         ((name, value),) = values.items()
         known = self._how.rowwise(self._name)
-        return answers_row_by_row(lambda rows: self.ask({name: rows}), types[name], method.returns, value, whole, known=known)
+        return answers_row_by_row(
+            lambda rows: self.ask({name: rows}), types[name], method.returns, value, whole, known=known
+        )
 
 
 def _said_of(signature: Signature, name: str, arguments: list[Argument]) -> dict[str, DataType]:
@@ -287,7 +337,10 @@ def _first(value: Any) -> Any:
 
 
 def _rows_tried(data_type: DataType, value: Any) -> list[Any]:
-    """Return the rows that stand for a value: the first, a middle and the last one, some with missing values, and all of a short one."""
+    """Return the rows that stand for a value.
+
+    The first, a middle and the last one, some with missing values, and all of a short one.
+    """
     count = data_type.rows(value)
     indexed = count is None and hasattr(value, "iloc")  # its index travels too
     count = len(value) if indexed else count
@@ -311,7 +364,10 @@ def _rows_with_missing(value: Any) -> set[int]:
 
 
 def _same(one: tuple[Any, DataType], other: tuple[Any, DataType]) -> bool:
-    """Whether two answers are equal, and of one type; a whole float counts as an integer, as the sample may be either."""
+    """Whether two answers are equal, and of one type.
+
+    A whole float counts as an integer, as the sample may be either.
+    """
     return equal(one[0], other[0]) and (one[1] == other[1] or not isinstance(unify([one[1], other[1]]), UnionType))
 
 

@@ -1,4 +1,7 @@
-"""What becomes of a value on its way to the model: the same value in every format, or an error that says where it is another."""
+"""What becomes of a value on its way to the model.
+
+The same value in every format, or an error that says where it is another.
+"""
 
 from __future__ import annotations
 

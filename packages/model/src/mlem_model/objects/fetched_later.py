@@ -32,7 +32,9 @@ def expect_fetched(head: bytes, source: str) -> None:
     """
     hint = pull_hint(head)
     if hint is not None:
-        raise UserError(f"{source} is a pointer of Git LFS, not the file that it stands for", code="not-fetched", hint=hint)
+        raise UserError(
+            f"{source} is a pointer of Git LFS, not the file that it stands for", code="not-fetched", hint=hint
+        )
 
 
 def fetch_hint(path: str | Path) -> str | None:

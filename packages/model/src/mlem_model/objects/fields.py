@@ -1,4 +1,7 @@
-"""What a field of a declaration accepts, in words: for error messages, ``--help``, ``mlem types`` and the reference pages."""
+"""What a field of a declaration accepts, in words.
+
+For error messages, ``--help``, ``mlem types`` and the reference pages.
+"""
 
 from __future__ import annotations
 
@@ -151,7 +154,12 @@ def describe_field(name: str, field: FieldInfo) -> FieldDescription:
     if field.default_factory is not None and not field.default_factory_takes_validated_data:
         default = field.default_factory()  # type: ignore[call-arg]  # it takes none, see the line above
     return FieldDescription(
-        name, describe_type(field.annotation, field.metadata), unit, field.is_required(), default, field.description or ""
+        name,
+        describe_type(field.annotation, field.metadata),
+        unit,
+        field.is_required(),
+        default,
+        field.description or "",
     )
 
 

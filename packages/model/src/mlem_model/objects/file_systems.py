@@ -81,7 +81,9 @@ def _translate(address: str, action: str, error: Exception) -> MlemError:
         hint = f"pip install {package[1]}" if package else None
         return PluginError(f"can't {action} {address}: {words}", code="not-installed", hint=hint)
     if lacks_credentials(error):
-        return CredentialsError(f"can't {action} {address}: {words}", hint="check the credentials and their permissions for this store")
+        return CredentialsError(
+            f"can't {action} {address}: {words}", hint="check the credentials and their permissions for this store"
+        )
     if isinstance(error, ValueError) and "://" in address and "rotocol" in words:
         return UserError(f"can't {action} {address}: {words}", code="unknown-scheme")
     if isinstance(error, NotImplementedError):

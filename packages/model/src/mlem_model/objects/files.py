@@ -70,7 +70,10 @@ def replacing(path: Path) -> Iterator[IO[bytes]]:
 
 
 def _temporary(path: Path, mode: int) -> tuple[int, str]:
-    """Open a new file beside another; the kernel takes the umask off its mode: to ask for the umask is to change it, for all threads."""
+    """Open a new file beside another.
+
+    The kernel takes the umask off its mode: to ask for the umask is to change it, for all threads.
+    """
     temporary = str(path.with_name(f".{path.name}.{os.urandom(4).hex()}.tmp"))
     return os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode), temporary
 
@@ -84,7 +87,9 @@ def sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
-def unusable(path: Path | str, error: OSError, action: str) -> UserError | NotFoundError | PlatformError | ConflictError:
+def unusable(
+    path: Path | str, error: OSError, action: str
+) -> UserError | NotFoundError | PlatformError | ConflictError:
     """Translate what the operating system said about a file.
 
     Args:
@@ -108,7 +113,9 @@ def unusable(path: Path | str, error: OSError, action: str) -> UserError | NotFo
         return UserError(f"can't {action} {path}: {error.strerror}", code="not-a-file")
     if error.errno == 28:  # ENOSPC
         return PlatformError(
-            f"can't {action} {path}: no space left on the disk", code="disk-full", hint="free some space, then repeat the command"
+            f"can't {action} {path}: no space left on the disk",
+            code="disk-full",
+            hint="free some space, then repeat the command",
         )
     return PlatformError(f"can't {action} {path}: {error.strerror or error}")
 

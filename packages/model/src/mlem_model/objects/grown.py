@@ -10,7 +10,10 @@ from mlem_model.objects.object import Value
 
 
 class Grown(Value):
-    """A value that got fields after its first release: at their defaults they are left out, so that older models keep their digests."""
+    """A value that got fields after its first release.
+
+    At their defaults they are left out, so that older models keep their digests.
+    """
 
     _LATER: ClassVar[frozenset[str]] = frozenset()
 
@@ -18,4 +21,8 @@ class Grown(Value):
     def _without_later_defaults(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
         fields = type(self).model_fields
         written: dict[str, Any] = write(self)
-        return {name: value for name, value in written.items() if name not in self._LATER or getattr(self, name) != fields[name].default}
+        return {
+            name: value
+            for name, value in written.items()
+            if name not in self._LATER or getattr(self, name) != fields[name].default
+        }

@@ -41,10 +41,15 @@ class Value(BaseModel):
 
     def __eq__(self, other: object) -> bool:
         """Compare the fields: where a value was declared is no part of it."""
-        return type(self) is type(other) and all(getattr(self, name) == getattr(other, name) for name in type(self).model_fields)
+        return type(self) is type(other) and all(
+            getattr(self, name) == getattr(other, name) for name in type(self).model_fields
+        )
 
     def declared_in(self, folder: Path) -> Self:
-        """Return the value as one that is declared in a file of a folder: its relative paths start there, wherever a command runs."""
+        """Return the value as one that is declared in a file of a folder.
+
+        Its relative paths start there, wherever a command runs.
+        """
         parts = {name: part.declared_in(folder) for name, part in self if isinstance(part, Value)}
         made = self.model_copy(update=parts)
         made._folder = folder
@@ -80,8 +85,9 @@ class MlemObject(Value):
     Attributes:
         object_type: The kind of object: ``model``, ``env``, ``deployment``.
         type: The implementation's word, as the user types it: ``docker``, ``docker_container``.
-        made_by: The distribution that brings the class, with its version, where it is not one of ours. It is set when the class is
-            found, and kept in files beside the type: who reads one without the distribution is told what to install.
+        made_by: The distribution that brings the class, with its version, where it is not one of ours. It is set when
+            the class is found, and kept in files beside the type: who reads one without the distribution is told what
+            to install.
     """
 
     object_type: ClassVar[str] = ""
@@ -111,7 +117,8 @@ class MlemObject(Value):
     def translate_04(cls, fields: Mapping[str, Any], source: str, prefix: str = "") -> Translation:
         """Turn the fields that MLEM 0.4 wrote for this type into this version's; those of this version stay as they are.
 
-        A provider overrides it whose type MLEM 0.4 had under the same name. It is called whenever a file is read, and asks no platform.
+        A provider overrides it whose type MLEM 0.4 had under the same name. It is called whenever a file is read, and
+        asks no platform.
 
         Args:
             fields: The fields, without the words that say which class they are of.
@@ -119,7 +126,8 @@ class MlemObject(Value):
             prefix: The path of ``fields`` inside the file, with its dot.
 
         Raises:
-            DeclarationError: A field can't be translated, and a deployment without it would be another one; the message names it.
+            DeclarationError: A field can't be translated, and a deployment without it would be another one; the message
+                names it.
         """
         return Translation(fields)
 

@@ -63,7 +63,9 @@ def translated(cls: type[BaseModel], error: ValidationError, source: str, prefix
             lines.append(f"{source}: {path}: required field is missing")
         else:
             hint = hint or getattr(details.get("ctx", {}).get("error"), "hint", None) or _quoting(location, details)
-            lines.append(": ".join(part for part in (source, path.rstrip("."), _complaint(cls, location, details)) if part))
+            lines.append(
+                ": ".join(part for part in (source, path.rstrip("."), _complaint(cls, location, details)) if part)
+            )
     return DeclarationError("\n".join(dict.fromkeys(lines)), hint=hint, known=known)
 
 

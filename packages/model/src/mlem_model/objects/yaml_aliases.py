@@ -1,4 +1,7 @@
-"""What aliases of a YAML document stand for, counted before it is made: a few lines of them can mean billions of values."""
+"""What aliases of a YAML document stand for, counted before it is made.
+
+A few lines of them can mean billions of values.
+"""
 
 from __future__ import annotations
 

@@ -28,7 +28,9 @@ class _Strict(_Loader):  # type: ignore[valid-type,misc]  # the base is chosen a
         for key, _ in getattr(node, "value", ()):
             if isinstance(key, yaml.ScalarNode):
                 if (key.tag, key.value) in seen:
-                    raise yaml.MarkedYAMLError(problem=f"the key {key.value!r} is there twice", problem_mark=key.start_mark)
+                    raise yaml.MarkedYAMLError(
+                        problem=f"the key {key.value!r} is there twice", problem_mark=key.start_mark
+                    )
                 seen.add((key.tag, key.value))
         made: dict[Any, Any] = super().construct_mapping(node, deep=deep)
         return made
@@ -107,7 +109,8 @@ def read_document(path: Path) -> bytes:
         content = file.read(MOST_BYTES + 1)
     if len(content) > MOST_BYTES:
         raise DeclarationError(
-            f"{path}: more than {MOST_BYTES >> 20} MiB: no declaration, and no metadata of a model, is as long", code="too-large"
+            f"{path}: more than {MOST_BYTES >> 20} MiB: no declaration, and no metadata of a model, is as long",
+            code="too-large",
         )
     return content
 

@@ -12,7 +12,8 @@ from mlem_model.plugins.plugin import Plugin
 
 GROUP = "mlem"
 DISABLE = "MLEM_DISABLE_PLUGINS"
-"""The variable that switches plugins off: names of plugins or distributions with commas between, ``*`` or ``all`` for all but ours."""
+"""The variable that switches plugins off: names of plugins or distributions with commas between, ``*`` or ``all`` for
+all but ours."""
 
 
 def installed_plugins() -> list[Plugin]:
@@ -43,7 +44,9 @@ def is_off(plugin: Plugin, off: Collection[str]) -> bool:
     """
     if plugin.distribution_name in BASE:
         return False
-    return bool({normal_name(plugin.name), plugin.distribution_name} & {*off}) or (not plugin.ours and bool({"*", "all"} & {*off}))
+    return bool({normal_name(plugin.name), plugin.distribution_name} & {*off}) or (
+        not plugin.ours and bool({"*", "all"} & {*off})
+    )
 
 
 def _identity(distribution: Distribution) -> tuple[str, str]:

@@ -1,4 +1,7 @@
-"""The words that are ours: which of our distributions has which type. No plugin of somebody else can take one of them."""
+"""The words that are ours: which of our distributions has which type.
+
+No plugin of somebody else can take one of them.
+"""
 
 from __future__ import annotations
 
@@ -41,7 +44,8 @@ OWN: Mapping[Kind, Mapping[str, str]] = {
     "builder": {"docker": _DOCKER, "docker_dir": _DOCKER},
     "model_type": {},
 }
-"""Word -> distribution, by kind. The types of the core and of `mlem_model` are not in it: these are there always, and asked first."""
+"""Word -> distribution, by kind. The types of the core and of `mlem_model` are not in it: these are there always, and
+asked first."""
 
 
 def _package_of(distribution: str) -> str:

@@ -14,7 +14,8 @@ _aside: Callable[[], AbstractContextManager[None]] = contextlib.nullcontext
 def aside() -> AbstractContextManager[None]:
     """Return the context to import plugins in.
 
-    A program that uses mlem keeps its own stdout: only `keep_stdout_for_results`, of the command line, makes this do anything.
+    A program that uses mlem keeps its own stdout: only `keep_stdout_for_results`, of the command line, makes this do
+    anything.
     """
     return _aside()
 

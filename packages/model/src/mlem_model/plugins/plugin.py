@@ -1,4 +1,7 @@
-"""`Plugin`: what one entry point brings. Whatever goes wrong in it is its own problem, and told with its distribution."""
+"""`Plugin`: what one entry point brings.
+
+Whatever goes wrong in it is its own problem, and told with its distribution.
+"""
 
 from __future__ import annotations
 
@@ -88,7 +91,8 @@ class Plugin:
         """
         if kind in self.classes:
             return self.classes[kind]
-        # A plugin that uses the registry while it is imported waits for no other: two that do so would wait for each other.
+        # A plugin that uses the registry while it is imported waits for no other: two that do so would wait for each
+        # other.
         if self.off or not self._lock.acquire(blocking=not getattr(_thread, "importing", False)):
             return ()
         try:
@@ -128,7 +132,9 @@ class Plugin:
         module = self.load() if self.module is None else self.module
         version = getattr(module, "api_version", API_VERSION)
         if version != API_VERSION:
-            raise PluginError(f"written for version {version} of the plugin interface, this mlem-core has {API_VERSION}")
+            raise PluginError(
+                f"written for version {version} of the plugin interface, this mlem-core has {API_VERSION}"
+            )
         manager = pluggy.PluginManager("mlem")
         for specification in _specifications():
             manager.add_hookspecs(specification)
@@ -142,7 +148,9 @@ class Plugin:
         problems = []
         for answer in answers:
             if not isinstance(answer, list | tuple):
-                problems.append(f"mlem_{kind}s returned an object of the type {type(answer).__qualname__}, expected a list of classes")
+                problems.append(
+                    f"mlem_{kind}s returned an object of the type {type(answer).__qualname__}, expected a list of classes"
+                )
                 continue
             for cls in answer:
                 problem = problem_of(kind, cls)
@@ -156,7 +164,12 @@ class Plugin:
 
     def _marked(self, cls: type[Any]) -> type[Any]:
         """Note in a class who brings it, for the files that are written of it; ours need no note."""
-        if hasattr(cls, "made_by") and "made_by" not in vars(cls) and not self.ours and not is_own_package(cls.__module__):
+        if (
+            hasattr(cls, "made_by")
+            and "made_by" not in vars(cls)
+            and not self.ours
+            and not is_own_package(cls.__module__)
+        ):
             cls.made_by = self.distribution
         return cls
 

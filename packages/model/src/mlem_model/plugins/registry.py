@@ -24,8 +24,9 @@ __all__ = ["KINDS", "Kind", "Plugin", "Registry", "installed_plugins", "registry
 class Registry:
     """The installed types.
 
-    A word is looked for where it is known to be: one of ours in our distribution alone, any other first in the plugins that are named
-    for it, and only when these do not have it in the rest. ``mlem-provider-x:word`` is the word as that distribution means it.
+    A word is looked for where it is known to be: one of ours in our distribution alone, any other first in the plugins
+    that are named for it, and only when these do not have it in the rest. ``mlem-provider-x:word`` is the word as that
+    distribution means it.
 
     Args:
         plugins: The plugins to manage; sorted by name, so that nothing depends on the order of installation.
@@ -44,7 +45,8 @@ class Registry:
         Args:
             kind: The kind of class.
             type_: The word that users type, ``mlem-provider-x:word`` for that of one distribution.
-            made_by: The distribution that wrote the file with the word, with its version; empty when the file does not say.
+            made_by: The distribution that wrote the file with the word, with its version; empty when the file does not
+                say.
 
         Raises:
             PluginError: No installed plugin has it, the one that should have it is broken, or two have it.
@@ -58,7 +60,8 @@ class Registry:
         """Return the class of a type, None when there is none; see `get`.
 
         Args:
-            kinds: The kinds that it may be of, the best first: plugins that are no likely place are asked only after all of them.
+            kinds: The kinds that it may be of, the best first: plugins that are no likely place are asked only after
+                all of them.
             type_: The word.
             made_by: The distribution that wrote it.
             guess: Whether plugins are asked that nothing makes a likely place.
@@ -96,7 +99,10 @@ class Registry:
         return found
 
     def words(self, kind: Kind) -> list[str]:
-        """Return what can be typed for a kind, sorted; a class that its word alone does not mean comes with its distribution."""
+        """Return what can be typed for a kind, sorted.
+
+        A class that its word alone does not mean comes with its distribution.
+        """
         plain = self.all(kind)
         others = [
             f"{bearer.plugin.distribution_name}:{word}"
@@ -178,7 +184,10 @@ class Registry:
 
 
 def _split(type_: str, made_by: str) -> tuple[str, str]:
-    """Return the word and the distribution that it is of, empty for any; what is no distribution's name says nothing."""
+    """Return the word and the distribution that it is of, empty for any.
+
+    What is no distribution's name says nothing.
+    """
     of, _, word = type_.rpartition(":")
     name = normal_name(of or (made_by.split() or [""])[0])
     return word.replace("-", "_"), name if re.fullmatch("[a-z0-9-]+", name) else ""

@@ -13,7 +13,9 @@ from mlem_model.plugins.kinds import OWN, Kind, normal_name, owner_of
 from mlem_model.plugins.plugin import Plugin
 
 
-def unknown_type(kinds: Sequence[Kind], word: str, of: str, made_by: str, known: Sequence[str], plugins: Sequence[Plugin]) -> PluginError:
+def unknown_type(
+    kinds: Sequence[Kind], word: str, of: str, made_by: str, known: Sequence[str], plugins: Sequence[Plugin]
+) -> PluginError:
     """Return the error.
 
     Args:
@@ -34,7 +36,8 @@ def unknown_type(kinds: Sequence[Kind], word: str, of: str, made_by: str, known:
     for plugin in suspects:
         if plugin.off:
             return PluginError(
-                f'{what} can\'t be used: plugin "{plugin.name}" of {plugin.distribution} is switched off', hint=f"see {DISABLE}"
+                f'{what} can\'t be used: plugin "{plugin.name}" of {plugin.distribution} is switched off',
+                hint=f"see {DISABLE}",
             )
         if plugin.problems:
             return PluginError(
@@ -43,7 +46,12 @@ def unknown_type(kinds: Sequence[Kind], word: str, of: str, made_by: str, known:
                 hint=f"pip install --upgrade --force-reinstall {plugin.distribution_name}",
             )
     if word in TYPES_04 and not suspects:
-        return PluginError(f"no {what}{written}", code="unknown-type", known=known, hint="MLEM 0.4 had it: mlem migrate says what to do")
+        return PluginError(
+            f"no {what}{written}",
+            code="unknown-type",
+            known=known,
+            hint="MLEM 0.4 had it: mlem migrate says what to do",
+        )
     hint = did_you_mean(word, [*known, *(own for kind in kinds for own in OWN[kind])])
     if hint is None:
         doubtful = [plugin.name for plugin in plugins if plugin.problems or plugin.off]

@@ -133,7 +133,14 @@ def _describe(name: str, method: Method) -> dict[str, Json]:
     ]
     returns = {"data_type": method.returns.model_dump(mode="json"), "schema": method.returns.json_schema()}
     later: dict[str, Json] = {name: True for name in ("streams", "keeps_index") if getattr(method, name)}
-    return {"name": name, "attribute": method.name, "args": arguments, "returns": returns, "rowwise": method.rowwise, **later}
+    return {
+        "name": name,
+        "attribute": method.name,
+        "args": arguments,
+        "returns": returns,
+        "rowwise": method.rowwise,
+        **later,
+    }
 
 
 def _method(name: str, data: Any) -> Method:

@@ -1,4 +1,7 @@
-"""What keeps strangers out of a server: the variables that name its bearer tokens and its certificate, and tokens as text."""
+"""What keeps strangers out of a server.
+
+The variables that name its bearer tokens and its certificate, and tokens as text.
+"""
 
 from __future__ import annotations
 
@@ -26,11 +29,14 @@ def tokens_in(text: str, source: str) -> tuple[str, ...]:
         source: Where it is from, for messages.
 
     Raises:
-        UserError: It has no token, which would open a server to everybody by accident, or one that does not fit into a header.
+        UserError: It has no token, which would open a server to everybody by accident, or one that does not fit into a
+            header.
     """
     tokens = tuple(token for token in (part.strip() for part in re.split(r"[,\r\n]", text)) if token)
     if not tokens:
-        raise UserError(f"{source} has no token", code="bad-token", hint="write one there, or remove it to serve without tokens")
+        raise UserError(
+            f"{source} has no token", code="bad-token", hint="write one there, or remove it to serve without tokens"
+        )
     if not all(re.fullmatch(r"[!-~]+", token) for token in tokens):
         raise UserError(f"{source}: a token has a space or a character outside ASCII", code="bad-token")
     return tokens

@@ -25,7 +25,8 @@ class EngineAddress(Value):
     )
     context: str | None = Field(default=None, description="the Engine by the name of a docker context, instead of host")
     cert_path: Path | None = Field(
-        default=None, description="folder with ca.pem, cert.pem and key.pem, for TLS with a tcp:// host (default: as the docker command)"
+        default=None,
+        description="folder with ca.pem, cert.pem and key.pem, for TLS with a tcp:// host (default: as the docker command)",
     )
 
     @model_validator(mode="after")

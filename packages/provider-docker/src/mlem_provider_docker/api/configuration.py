@@ -1,7 +1,7 @@
 """The docker command's configuration as far as a build or a transfer needs it; what is wrong in the rest of it is nobody's business here.
 
-``docker build`` works with a credential helper that is not installed, and with an entry that can't be decoded, as long as no image comes
-from that registry; the SDK for Python reads all of it first.
+``docker build`` works with a credential helper that is not installed, and with an entry that can't be decoded, as long
+as no image comes from that registry; the SDK for Python reads all of it first.
 """
 
 from __future__ import annotations
@@ -100,7 +100,9 @@ def logins(sdk: Any, auths: Any, images: Iterable[str]) -> dict[str, Any]:
         registry = sdk.auth.resolve_repository_name(image)[0]
         try:
             login = auths.resolve_authconfig(registry)
-        except sdk.errors.DockerException:  # a helper that does not work: the image may be anybody's, and if not the registry says so
+        except (
+            sdk.errors.DockerException
+        ):  # a helper that does not work: the image may be anybody's, and if not the registry says so
             continue
         if login:
             found[sdk.auth.INDEX_URL if registry == sdk.auth.INDEX_NAME else registry] = login

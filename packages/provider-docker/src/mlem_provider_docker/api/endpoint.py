@@ -77,7 +77,9 @@ def resolve(
     return Endpoint(_checked(host, "host"), *_tls(host, certificates, environment, config))
 
 
-def _tls(host: str, certificates: Path | None, environment: Mapping[str, str], config: Path) -> tuple[Path | None, bool]:
+def _tls(
+    host: str, certificates: Path | None, environment: Mapping[str, str], config: Path
+) -> tuple[Path | None, bool]:
     if certificates is not None:
         return certificates, True
     wanted = bool(environment.get("DOCKER_TLS_VERIFY")) or bool(environment.get("DOCKER_TLS"))
@@ -100,11 +102,15 @@ def _of_context(name: str, config: Path, certificates: Path | None) -> Endpoint:
     path = config / "contexts" / "meta" / identity / "meta.json"
     if not path.exists():
         known = [str(_read(found).get("Name")) for found in sorted(path.parent.parent.glob("*/meta.json"))]
-        raise NotFoundError(f'no docker context "{name}"', code="unknown-context", known=["default", *known], hint="docker context ls")
+        raise NotFoundError(
+            f'no docker context "{name}"', code="unknown-context", known=["default", *known], hint="docker context ls"
+        )
     endpoint = _read(path).get("Endpoints", {}).get("docker", {})
     tls = config / "contexts" / "tls" / identity / "docker"
     folder = certificates or (tls if tls.is_dir() else None)
-    return Endpoint(_checked(str(endpoint.get("Host") or DEFAULT_HOST), str(path)), folder, not endpoint.get("SkipTLSVerify", False))
+    return Endpoint(
+        _checked(str(endpoint.get("Host") or DEFAULT_HOST), str(path)), folder, not endpoint.get("SkipTLSVerify", False)
+    )
 
 
 def _checked(host: str, source: str) -> str:

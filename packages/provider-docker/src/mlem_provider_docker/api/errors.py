@@ -1,7 +1,8 @@
 """What an Engine or a registry says, in our words: one table, first match wins.
 
 Messages are those of Docker Engine 20.10 to 28 and of the CNCF registry 2.8, as met in tests/provider_docker or read in
-moby's source (``daemon/``, ``distribution/``, ``builder/``), since the API gives most failures the status 500 and a text.
+moby's source (``daemon/``, ``distribution/``, ``builder/``), since the API gives most failures the status 500 and a
+text.
 """
 
 from __future__ import annotations
@@ -104,7 +105,12 @@ TABLE = (
         "name a platform that the Engine runs: --platform linux/amd64",
     ),
     Rule(r"already in use by container|conflict: ", ConflictError, "conflict", "docker ps --all shows who has it"),
-    Rule(r"read timed out|timed out|deadline exceeded", WaitTimeoutError, "engine-timeout", "look what the Engine does: docker info"),
+    Rule(
+        r"read timed out|timed out|deadline exceeded",
+        WaitTimeoutError,
+        "engine-timeout",
+        "look what the Engine does: docker info",
+    ),
     Rule(
         r"FileNotFoundError|connection refused|connection aborted|connection reset|remote end closed|broken pipe|max retries"
         r"|no such file or directory.*sock|could not resolve|name or service not known|nodename nor servname|failed to establish",
@@ -112,7 +118,12 @@ TABLE = (
         "engine-unreachable",
         _START,
     ),
-    Rule(r"paramiko|\bssh\b|dial-stdio", PlatformError, "engine-unreachable", "look whether this works: ssh USER@HOST docker version"),
+    Rule(
+        r"paramiko|\bssh\b|dial-stdio",
+        PlatformError,
+        "engine-unreachable",
+        "look whether this works: ssh USER@HOST docker version",
+    ),
     Rule(
         r"minimum memory limit|range of cpus|invalid|bad parameter|must be|unknown",
         UserError,

@@ -1,4 +1,7 @@
-"""The Engine through the docker SDK: plain data in and out, errors in our words. The only module that imports the SDK, late."""
+"""The Engine through the docker SDK: plain data in and out, errors in our words.
+
+The only module that imports the SDK, late.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +16,7 @@ from mlem import CredentialsError, MlemError, Place
 from mlem_provider_docker.api import configuration as docker_config
 from mlem_provider_docker.api.archive import files_in, read_at_most
 from mlem_provider_docker.api.errors import text_of, translate
+from mlem_provider_docker.api.place import place_of
 from mlem_provider_docker.ownership import LINEAGE_LABEL, is_our_container
 
 if TYPE_CHECKING:
@@ -41,7 +45,9 @@ def connect(endpoint: Endpoint) -> Engine:
         if folder is not None:
             missing = [name for name in ("cert.pem", "key.pem") if not (folder / name).is_file()]
             if missing:
-                raise CredentialsError(f"{folder} lacks {', '.join(missing)}", code="engine-tls", hint="name their folder: --env.cert_path")
+                raise CredentialsError(
+                    f"{folder} lacks {', '.join(missing)}", code="engine-tls", hint="name their folder: --env.cert_path"
+                )
             ca = folder / "ca.pem"
             tls = TLSConfig(
                 client_cert=(str(folder / "cert.pem"), str(folder / "key.pem")),
@@ -72,11 +78,15 @@ def _client(host: str, tls: Any) -> DockerClient:
 
         def merge_environment_settings(self, url: Any, proxies: Any, stream: Any, verify: Any, cert: Any) -> Any:
             # REQUESTS_CA_BUNDLE would win over the Engine's own CA. Source: https://github.com/psf/requests/issues/3829
-            return super().merge_environment_settings(url, proxies, stream, self.verify if verify is None else verify, cert)
+            return super().merge_environment_settings(
+                url, proxies, stream, self.verify if verify is None else verify, cert
+            )
 
     client = docker.DockerClient.__new__(docker.DockerClient)
     # ssh:// through the ssh command: with the user's configuration, keys and agent, as the docker command does
-    client.api = Client(base_url=host, tls=tls, version="auto", timeout=_TIMEOUT_S, use_ssh_client=host.startswith("ssh://"))
+    client.api = Client(
+        base_url=host, tls=tls, version="auto", timeout=_TIMEOUT_S, use_ssh_client=host.startswith("ssh://")
+    )
     return client
 
 
@@ -142,9 +152,14 @@ class Engine:
     # Containers
 
     def containers(self, lineage: str) -> list[dict[str, Any]]:
-        """List the containers that were made for a deployment, running or not: ``Id``, ``Names``, ``State``, ``Labels``."""
+        """List the containers that were made for a deployment, running or not.
+
+        ``Id``, ``Names``, ``State``, ``Labels``.
+        """
         with _translated("list containers"):
-            found: list[dict[str, Any]] = self._api.containers(all=True, filters={"label": [f"{LINEAGE_LABEL}={lineage}"]})
+            found: list[dict[str, Any]] = self._api.containers(
+                all=True, filters={"label": [f"{LINEAGE_LABEL}={lineage}"]}
+            )
         return [item for item in found if is_our_container(item.get("Labels"), str(item.get("ImageID")))]
 
     def container(self, id_or_name: str) -> dict[str, Any] | None:
@@ -171,8 +186,9 @@ class Engine:
     def rename(self, id_: str, name: str) -> bool:
         """Rename a container; fine when it is gone.
 
-        One that crashed and waits for its restart can't be renamed: its network sandbox is gone, and the Engine answers 404. It is
-        stopped first. Source: moby, ``daemon/rename.go``, ContainerRename looks the sandbox of a container up that counts as running,
+        One that crashed and waits for its restart can't be renamed: its network sandbox is gone, and the Engine answers
+        404. It is stopped first. Source: moby, ``daemon/rename.go``, ContainerRename looks the sandbox of a container
+             up that counts as running,
         as one does that is about to be restarted (read 2026-11; seen with Engine 20.10).
 
         Returns:
@@ -213,7 +229,10 @@ class Engine:
             self._api.unpause(id_)
 
     def remove_container(self, id_: str) -> None:
-        """Remove a container with its anonymous volumes; fine when it is gone, and waited for when the Engine does so by itself."""
+        """Remove a container with its anonymous volumes.
+
+        Fine when it is gone, and waited for when the Engine does so by itself.
+        """
         try:
             with self._absent_is_none(f"remove the container {id_[:12]}"):
                 self._api.remove_container(id_, v=True, force=True)
@@ -290,16 +309,22 @@ class Engine:
             self._api.tag(image, repository, tag, force=True)
 
     def remove_image(self, name: str) -> None:
-        """Take a name off an image, and delete the image with its last one; fine when it is gone or a container uses it."""
+        """Take a name off an image, and delete the image with its last one.
+
+        Fine when it is gone or a container uses it.
+        """
         try:
             with self._absent_is_none(f"remove the image {name}"):
                 self._api.remove_image(name)
         except MlemError as error:
-            # another name, or a container that is not ours, still needs it; or another command removes it at this very moment
+            # another name, or a container that is not ours, still needs it; or another command removes it at this very
+            # moment
             if error.code not in ("conflict", "image-not-found"):
                 raise
 
-    def build(self, context: Iterator[bytes], name: str, images: Sequence[str], **options: Any) -> Iterator[dict[str, Any]]:
+    def build(
+        self, context: Iterator[bytes], name: str, images: Sequence[str], **options: Any
+    ) -> Iterator[dict[str, Any]]:
         """Build an image and yield the Engine's messages; closing the iterator ends the build.
 
         Args:
@@ -312,7 +337,13 @@ class Engine:
             token = _built_on.set(tuple(images))
             try:
                 messages = self._api.build(
-                    fileobj=cast("IO[bytes]", context), custom_context=True, tag=name, rm=True, forcerm=True, decode=True, **options
+                    fileobj=cast("IO[bytes]", context),
+                    custom_context=True,
+                    tag=name,
+                    rm=True,
+                    forcerm=True,
+                    decode=True,
+                    **options,
                 )
             finally:
                 _built_on.reset(token)
@@ -327,7 +358,9 @@ class Engine:
         """
         repository, tag = split_name(name)
         with _translated(f"push {name}"):
-            yield from self._api.push(repository, tag, stream=True, decode=True, auth_config=dict(credentials) if credentials else None)
+            yield from self._api.push(
+                repository, tag, stream=True, decode=True, auth_config=dict(credentials) if credentials else None
+            )
 
     def pull(self, name: str, credentials: Mapping[str, str] | None = None) -> Iterator[dict[str, Any]]:
         """Pull an image and yield the messages.
@@ -338,7 +371,9 @@ class Engine:
         """
         repository, tag = split_name(name)
         with _translated(f"pull {name}"):
-            yield from self._api.pull(repository, tag, stream=True, decode=True, auth_config=dict(credentials) if credentials else None)
+            yield from self._api.pull(
+                repository, tag, stream=True, decode=True, auth_config=dict(credentials) if credentials else None
+            )
 
     @contextmanager
     def _absent_is_none(self, what: str) -> Iterator[list[dict[str, Any]]]:
@@ -351,20 +386,6 @@ class Engine:
         except MlemError as error:
             if not isinstance(error.__cause__, NotFound) or _SANDBOX_GONE in str(error.__cause__):
                 raise
-
-
-def place_of(info: Mapping[str, Any], host: str) -> Place:
-    """Return an Engine as a place.
-
-    Args:
-        info: What it says of itself: ``ID``, ``Name``, ``DockerRootDir``.
-        host: The address that it was asked under.
-    """
-    name, folder = str(info.get("Name") or "?"), str(info.get("DockerRootDir") or "?")
-    # Podman answers with another ID each time. Source: containers/podman, pkg/api/handlers/compat/info.go (read 2026-11)
-    id_ = "podman" if folder.endswith("containers/storage") else str(info.get("ID") or "none")
-    # Up to Engine 20.10 the ID is of a key in /etc/docker: two Engines on one machine have the same. Seen with 20.10.24.
-    return Place(id=f"{id_} {folder} {name}", words=f"the Docker Engine {name} at {host} (ID {id_}, data in {folder})")
 
 
 def split_name(name: str) -> tuple[str, str]:

@@ -1,8 +1,8 @@
 """Containers that MLEM 0.4 made, taken over: they have no labels of ours, and are known by the id on record alone.
 
-The record of such a container says that it is adopted. It is found, stopped and removed by its id. MLEM 0.4 let the Engine delete a
-container when it stops (``rm``): where another is to have its port, it is not stopped but taken off its networks until the gate has
-decided.
+The record of such a container says that it is adopted. It is found, stopped and removed by its id. MLEM 0.4 let the
+Engine delete a container when it stops (``rm``): where another is to have its port, it is not stopped but taken off its
+networks until the gate has decided.
 """
 
 from __future__ import annotations
@@ -44,7 +44,9 @@ def adopt(engine: Engine, where: str | None, old: Mapping[str, Any]) -> Adopted:
     """
     id_ = str(old["container_id"])
     if not _ID.fullmatch(id_):  # a name, or the beginning of an id, may be somebody else's by now
-        raise FieldReader("the state").fail("container_id", f"expected the 64 hex digits of a container's id, got {id_[:80]!r}")
+        raise FieldReader("the state").fail(
+            "container_id", f"expected the 64 hex digits of a container's id, got {id_[:80]!r}"
+        )
     found = engine.container(id_)
     if found is None or found["Id"] != id_:
         raise NotFoundError(
@@ -59,7 +61,10 @@ def adopt(engine: Engine, where: str | None, old: Mapping[str, Any]) -> Adopted:
 
 
 def record_of(engine: Engine, where: str | None, found: Mapping[str, Any], model_hash: Any) -> ContainerRecord:
-    """Return the record of an inspected container that is not ours: what a run compares with, and what finds it again."""
+    """Return the record of an inspected container that is not ours.
+
+    What a run compares with, and what finds it again.
+    """
     made = drift.as_made(found)
     bind_address, port, container_port = _published(found)
     return ContainerRecord(
@@ -86,7 +91,9 @@ def record_of(engine: Engine, where: str | None, found: Mapping[str, Any], model
         situation=container.IN_PLACE,
         id=str(found["Id"]),
         port=port,
-        url=container.url_of(engine.endpoint, bind_address, port) if port and _reachable(engine, bind_address) else None,
+        url=container.url_of(engine.endpoint, bind_address, port)
+        if port and _reachable(engine, bind_address)
+        else None,
         as_made=made,
         start_s=None,
         adopted=BY_04,
@@ -108,7 +115,10 @@ def _notes(found: Mapping[str, Any], old: Mapping[str, Any]) -> list[str]:
 
 def _published(found: Mapping[str, Any]) -> tuple[str, int | None, int]:
     """Return address, host port and container port of the first TCP port that a container publishes."""
-    for ports in ((found.get("NetworkSettings") or {}).get("Ports"), (found.get("HostConfig") or {}).get("PortBindings")):
+    for ports in (
+        (found.get("NetworkSettings") or {}).get("Ports"),
+        (found.get("HostConfig") or {}).get("PortBindings"),
+    ):
         for key, bindings in sorted((ports or {}).items()):
             inner, _, protocol = key.partition("/")
             for binding in bindings or []:

@@ -23,23 +23,30 @@ IN_PLACE = "in place"
 """The situation of a container that is as it was left."""
 
 _FREE_PORTS = range(20000, 32768)
-"""Where free ports are looked for: below the ports that Linux gives to outgoing connections, so that one stays free while its
-container restarts. Source: https://docs.kernel.org/networking/ip-sysctl.html, ip_local_port_range (read 2026-11)."""
+"""Where free ports are looked for: below the ports that Linux gives to outgoing connections, so that one stays free
+while its container restarts. Source: https://docs.kernel.org/networking/ip-sysctl.html, ip_local_port_range (read
+2026-11)."""
 _FILE_LOGS = ("json-file", "local")
 """Logging drivers that keep files beside the Engine, the first without a bound. Source:
-https://docs.docker.com/engine/logging/drivers/json-file/ and local/, their options max-size and max-file (read 2026-11)."""
+https://docs.docker.com/engine/logging/drivers/json-file/ and local/, their options max-size and max-file (read
+2026-11)."""
 _LOG_FILES = 3
 _OURS = ("image", "name", "environment", "labels", "ports", "detach", "auto_remove", "remove")
 
 
 def config_digest(wanted: ContainerRecord) -> str:
     """Return the label by which a container is recognised as the wanted one."""
-    # what protects the server follows from its variables, but for the tokens of this command, which are compared with the container's
-    content = {key: value for key, value in wanted.to_data().items() if key not in ("situation", "address_host", *PROTECTION)}
+    # what protects the server follows from its variables, but for the tokens of this command, which are compared with
+    # the container's
+    content = {
+        key: value for key, value in wanted.to_data().items() if key not in ("situation", "address_host", *PROTECTION)
+    }
     return hashlib.sha256(json.dumps(content, sort_keys=True, default=str).encode()).hexdigest()[:32]
 
 
-def settings(wanted: ContainerRecord, host_port: int, lineage: str, deployment: str, image_id: str, logging: str = "") -> dict[str, Any]:
+def settings(
+    wanted: ContainerRecord, host_port: int, lineage: str, deployment: str, image_id: str, logging: str = ""
+) -> dict[str, Any]:
     """Return what the SDK's ``containers.create`` takes.
 
     Args:
@@ -55,7 +62,9 @@ def settings(wanted: ContainerRecord, host_port: int, lineage: str, deployment: 
     """
     own = next((key for key in wanted.run_arguments if key in _OURS), None)
     if own is not None:
-        raise DeclarationError(f"run_arguments.{own}: this belongs to the deployment", hint="mlem types deployment docker_container")
+        raise DeclarationError(
+            f"run_arguments.{own}: this belongs to the deployment", hint="mlem types deployment docker_container"
+        )
     container_port = wanted.container_port
     found: dict[str, Any] = {
         "environment": {
@@ -203,7 +212,10 @@ def situation(found: Mapping[str, Any], record: ContainerRecord) -> str:
 
 
 def status(found: Mapping[str, Any] | None, record: ContainerRecord) -> Status:
-    """Say what a container is doing, as far as the Engine knows; STARTING while it runs: only the server knows whether it is ready."""
+    """Say what a container is doing, as far as the Engine knows.
+
+    STARTING while it runs: only the server knows whether it is ready.
+    """
     name = record.container_name
     if found is None:
         return Status(Phase.CRASHED, f"the container {name} is gone")
@@ -224,7 +236,11 @@ def _exit(state: Mapping[str, Any], found: Mapping[str, Any]) -> str:
     code = state.get("ExitCode")
     memory_bytes = found.get("HostConfig", {}).get("Memory") or 0
     if state.get("OOMKilled") or (code == 137 and memory_bytes):
-        limit = f"its limit is {memory_bytes // 2**20} MiB, raise it: --memory_mib" if memory_bytes else "the machine has too little"
+        limit = (
+            f"its limit is {memory_bytes // 2**20} MiB, raise it: --memory_mib"
+            if memory_bytes
+            else "the machine has too little"
+        )
         return f"out of memory (exit code {code}); {limit}"
     if code == 137:
         return "killed (exit code 137): by hand, or because the machine ran out of memory"

@@ -1,6 +1,7 @@
 """What somebody changed of a container behind our back, by ``docker update`` or ``docker network``; and secrets that have changed since.
 
-A container is compared with what it was when it was made: an Engine may not do all that it is asked for, and then that is no change.
+A container is compared with what it was when it was made: an Engine may not do all that it is asked for, and then that
+is no change.
 """
 
 from __future__ import annotations
@@ -32,7 +33,10 @@ def observed(found: Mapping[str, Any], recorded: ContainerRecord) -> dict[str, A
     stale = stale_names(found, recorded.pass_environment)
     protected, known = seen_protection(recorded, variables_of(found)), {"tokens": recorded.tokens, "tls": recorded.tls}
     changed |= {key: value for key, value in protected.items() if value != known[key]}
-    return {**changed, **({"pass_environment": [name for name in recorded.pass_environment if name not in stale]} if stale else {})}
+    return {
+        **changed,
+        **({"pass_environment": [name for name in recorded.pass_environment if name not in stale]} if stale else {}),
+    }
 
 
 def variables_of(found: Mapping[str, Any]) -> dict[str, str]:
@@ -47,4 +51,6 @@ def stale_names(found: Mapping[str, Any], names: list[str]) -> list[str]:
     The server's tokens are told apart: see `mlem.provider.protection`.
     """
     there = variables_of(found)
-    return [name for name in names if name != TOKENS_VARIABLE and name in os.environ and there.get(name) != os.environ[name]]
+    return [
+        name for name in names if name != TOKENS_VARIABLE and name in os.environ and there.get(name) != os.environ[name]
+    ]

@@ -31,7 +31,8 @@ class Placement:
         wanted: What the container is to be.
         stop_timeout_s: How long a container may take to stop.
         ready_timeout_s: How long a server may take until it is ready; what then is, the gate finds out.
-        unfit: The id of a container that has the right label, and is not to be adopted: somebody changed it, or it is to start again.
+        unfit: The id of a container that has the right label, and is not to be adopted: somebody changed it, or it is
+            to start again.
         foreign: The id of a container that was taken over from MLEM 0.4, and gives way.
     """
 
@@ -55,15 +56,17 @@ class Placement:
             port_before: The host port on record, which a free one prefers to be.
 
         Returns:
-            The record: what was wanted, with ``id``, ``port``, ``url``, and ``start_s`` from the stop of the predecessor, if it
-            had to stop, to readiness.
+            The record: what was wanted, with ``id``, ``port``, ``url``, and ``start_s`` from the stop of the
+            predecessor, if it had to stop, to readiness.
 
         Raises:
             ConflictError: A container of somebody else has the name.
             PlatformError: The port is taken.
         """
         container.url_of(self.engine.endpoint, self.wanted.bind_address, 1, self.wanted.address_host)
-        container.settings(self.wanted, 1, self.ctx.lineage, self.ctx.name, "")  # what is wrong with them is said before anything gives way
+        container.settings(
+            self.wanted, 1, self.ctx.lineage, self.ctx.name, ""
+        )  # what is wrong with them is said before anything gives way
         container.expect_ours(self.engine.container(self.name), self.name, self.ctx.lineage, self.foreign)
         digest = container.config_digest(self.wanted)
         listed = self.engine.containers(self.ctx.lineage)
@@ -78,7 +81,9 @@ class Placement:
         return adopted or self._start_new(port_before, others)
 
     def _fits(self, found: dict[str, Any], digest: str) -> bool:
-        labelled = (found["Config"].get("Labels") or {}).get(container.CONFIG_LABEL) == digest and found["Id"] != self.foreign
+        labelled = (found["Config"].get("Labels") or {}).get(container.CONFIG_LABEL) == digest and found[
+            "Id"
+        ] != self.foreign
         if not labelled or found["Id"] == self.unfit:
             return False
         there = drift.variables_of(found)
@@ -143,7 +148,10 @@ class Placement:
         return container.published_port(found, self.wanted.container_port)
 
     def _record(self, id_: str, began: float | None) -> ContainerRecord:
-        """Wait until the server is ready or has failed, so that the gap is known; whether it answers rightly is the gate's matter."""
+        """Wait until the server is ready or has failed, so that the gap is known.
+
+        Whether it answers rightly is the gate's matter.
+        """
         found = self.engine.container(id_)
         port = self._port(found) if found else None
         made = self.wanted.changed(

@@ -57,14 +57,22 @@ class DockerBuilder(ImageOptions, Builder):
         labels = image.labels_of(recipe, model, image.BUILT, "", None)
         image.build(engine, self.reference, recipe, self, labels, model, model_location, report)
         made = engine.image(self.reference) or {}
-        result = {"image": self.reference, "image_id": made.get("Id"), "size_bytes": made.get("Size"), "model_hash": model.digest}
+        result = {
+            "image": self.reference,
+            "image_id": made.get("Id"),
+            "size_bytes": made.get("Size"),
+            "model_hash": model.digest,
+        }
         if self.push and self.env.registry is not None:
             result["digest"] = image.push(engine, self.reference, report)
         return result
 
 
 class DockerDirBuilder(ImageOptions, Builder):
-    """Writes a folder with a Dockerfile and all it needs; `docker build` makes of it what the builder `docker` makes."""
+    """Writes a folder with a Dockerfile and all it needs.
+
+    `docker build` makes of it what the builder `docker` makes.
+    """
 
     type: ClassVar[str] = "docker_dir"
 
@@ -91,6 +99,8 @@ class DockerDirBuilder(ImageOptions, Builder):
 
         recipe = Recipe.of(self, model)
         image.expect_versions(recipe, self, model)
-        context.write(self.target, recipe, self, image.labels_of(recipe, model, image.BUILT, "", None), model, model_location)
+        context.write(
+            self.target, recipe, self, image.labels_of(recipe, model, image.BUILT, "", None), model, model_location
+        )
         report(f"wrote {self.target}")
         return {"folder": str(self.target), "model_hash": model.digest}

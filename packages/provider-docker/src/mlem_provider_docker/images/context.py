@@ -85,11 +85,18 @@ def _expect_ours(folder: Path) -> None:
         return
     made = folder / DOCKERFILE
     if not made.is_file() or not made.read_text(errors="replace").startswith(dockerfile.HEADER):
-        raise ConflictError(f"{folder} has files that are not a build context of mlem", code="folder-in-use", hint="choose an empty folder")
+        raise ConflictError(
+            f"{folder} has files that are not a build context of mlem",
+            code="folder-in-use",
+            hint="choose an empty folder",
+        )
 
 
 def stream(folder: Path) -> Iterator[bytes]:
-    """Yield a folder as a tar archive that depends on its content alone: the Engine finds unchanged files in its cache."""
+    """Yield a folder as a tar archive that depends on its content alone.
+
+    The Engine finds unchanged files in its cache.
+    """
     for path in sorted(folder.rglob("*")):
         entry = tarfile.TarInfo(path.relative_to(folder).as_posix())
         # readable for the user that serves, whatever the umask of the one who saved

@@ -47,7 +47,8 @@ def render(recipe: Recipe, labels: Mapping[str, str], *, pinned: bool = False) -
         labels: Labels of the final image, put where they change no layer.
 
     Raises:
-        DeclarationError: Something would be more than one line, or continue the next: it is no part of a Dockerfile that a model has.
+        DeclarationError: Something would be more than one line, or continue the next: it is no part of a Dockerfile
+            that a model has.
     """
     lines = [HEADER, *_pins_stage(recipe, pinned=pinned), "", *_build_stage(recipe), "", *_final_stage(recipe, labels)]
     for line in lines:
@@ -68,7 +69,8 @@ def expect_line(line: str) -> None:
 def _pins_stage(recipe: Recipe, *, pinned: bool) -> list[str]:
     """Choose the packages, and write down which; nothing is installed from it.
 
-    Where they are chosen already they come this way, too: so the stage that installs them is the same, and an Engine has it already.
+    Where they are chosen already they come this way, too: so the stage that installs them is the same, and an Engine
+    has it already.
     """
     ends = _label({SERVER_LABEL: recipe.server})  # it stays as long as images of these packages and this server do
     if pinned:
@@ -141,4 +143,6 @@ def _pip(recipe: Recipe) -> str:
 
 
 def _label(labels: Mapping[str, str]) -> str:
-    return "LABEL " + " ".join(f"{key}={json.dumps(value).replace('$', chr(92) + '$')}" for key, value in labels.items())
+    return "LABEL " + " ".join(
+        f"{key}={json.dumps(value).replace('$', chr(92) + '$')}" for key, value in labels.items()
+    )

@@ -1,4 +1,7 @@
-"""Images on an Engine: built, adopted, pushed, pulled, removed; each with the labels that say what is in it and whose it is."""
+"""Images on an Engine: built, adopted, pushed, pulled, removed.
+
+Each with the labels that say what is in it and whose it is.
+"""
 
 from __future__ import annotations
 
@@ -45,7 +48,9 @@ _TAKEN_AWAY = re.compile(
 """What the Engine says when an image of its cache was removed under a build."""
 _OTHER_FILE = re.compile(r"DO NOT MATCH THE HASHES.*?\n\s*(\S+)", re.DOTALL)
 """What pip says of a file that is not the one that was pinned, and the package that it is of."""
-_NO_VERSION = re.compile(r"Could not find a version that satisfies the requirement (\S+)|No matching distribution found for (\S+)")
+_NO_VERSION = re.compile(
+    r"Could not find a version that satisfies the requirement (\S+)|No matching distribution found for (\S+)"
+)
 
 Report = Callable[[str], None]
 
@@ -71,7 +76,10 @@ def labels_of(recipe: Recipe, model: Model, lineage: str, deployment: str, name:
 
 
 def tag_of(recipe: Recipe, model: Model, lineage: str) -> str:
-    """Return the tag of a deployment's image: it says what is in it and whose it is, so that it is never another one."""
+    """Return the tag of a deployment's image.
+
+    It says what is in it and whose it is, so that it is never another one.
+    """
     identity = hashlib.sha256(f"{recipe.digest}/{lineage}".encode()).hexdigest()
     return f"{model.digest[:12]}-{identity[:12]}"
 
@@ -89,7 +97,9 @@ def owner(labels: Mapping[str, str] | None, *, made: bool) -> str:
     if LINEAGE_LABEL in labels and not made:
         return "was made by hand from what mlem made"
     if LINEAGE_LABEL in labels:
-        return f'belongs to the mlem deployment "{labels.get(DEPLOYMENT_LABEL, "?")}" of lineage {labels[LINEAGE_LABEL]}'
+        return (
+            f'belongs to the mlem deployment "{labels.get(DEPLOYMENT_LABEL, "?")}" of lineage {labels[LINEAGE_LABEL]}'
+        )
     if "com.docker.compose.project" in labels:
         return f'belongs to the compose project "{labels["com.docker.compose.project"]}"'
     return "was not made by mlem"
@@ -150,7 +160,8 @@ def build(
         model_location: Path or URL of the model's ``.mlem`` file.
         report: Called with lines of progress.
         guard: Called between steps; what it raises ends the build.
-        recorded: The record of the deployment's last image: the packages that were chosen for it are taken again where they fit.
+        recorded: The record of the deployment's last image: the packages that were chosen for it are taken again where
+            they fit.
 
     Raises:
         ConflictError: The versions differ from those that the model was saved with.
@@ -213,7 +224,11 @@ def _follow(messages: Iterable[Mapping[str, Any]], name: str, report: Report, gu
 
 def _build_failed(name: str, step: str, command: str, lines: Iterable[str], error: str) -> MlemError:
     """Say why a build failed: a cause that we know, else the step and its last lines."""
-    kept = [line for line in lines if line.strip() and not line.lstrip().startswith(("--->", "Removing intermediate container"))]
+    kept = [
+        line
+        for line in lines
+        if line.strip() and not line.lstrip().startswith(("--->", "Removing intermediate container"))
+    ]
     shown = "".join(f"\n    | {line}" for line in kept)
     output = "\n".join(kept)
     mismatch = _MISMATCH.search(output)
@@ -242,7 +257,9 @@ def _build_failed(name: str, step: str, command: str, lines: Iterable[str], erro
     if re.search(r"Failed to establish a new connection|name resolution|ProxyError|ConnectTimeout", output):
         hint = "the Engine's containers don't reach the package index; through a proxy? --pass_pip_environment"
     elif missing:
-        hint = f"no index has {missing[1] or missing[2]} for this Python; is it in your own index? --pass_pip_environment"
+        hint = (
+            f"no index has {missing[1] or missing[2]} for this Python; is it in your own index? --pass_pip_environment"
+        )
     elif re.search(r"CERTIFICATE_VERIFY_FAILED|certificate verify failed", output):
         hint = "a proxy with its own certificates? --ca_file FILE"
     elif re.search(r"Cannot find command '(git|hg|svn|bzr)'", output):
@@ -255,7 +272,9 @@ def _build_failed(name: str, step: str, command: str, lines: Iterable[str], erro
         hint = "the same by hand: mlem build docker_dir MODEL --target DIR && docker build DIR"
     why = f"exit code {exit_code[1]}" if exit_code else error
     return PlatformError(
-        f"the build of the image {name} failed in step {step} ({command[:120]}): {why}{shown}", code="build-failed", hint=hint
+        f"the build of the image {name} failed in step {step} ({command[:120]}): {why}{shown}",
+        code="build-failed",
+        hint=hint,
     )
 
 
@@ -310,7 +329,10 @@ def _transfer(messages: Iterable[Mapping[str, Any]], what: str, done: str, repor
 
 
 def made_for(engine: Engine, lineage: str) -> Iterator[tuple[Mapping[str, Any], list[str]]]:
-    """Yield the images that were made for a deployment, each with the names that it got from us; others inherit their labels."""
+    """Yield the images that were made for a deployment, each with the names that it got from us.
+
+    Others inherit their labels.
+    """
     for found in engine.images(f"{LINEAGE_LABEL}={lineage}"):
         names = own_names(found.get("Labels") or {}, found.get("RepoTags"))
         if names:
@@ -347,7 +369,9 @@ def _remove_stages(engine: Engine, digests: Iterable[str]) -> None:
         label = f"{dockerfile.BUILDER_LABEL}={digest}"
         used = {_stage(found) for found in engine.images(label, dangling=False)}
         for found in engine.images(label, dangling=True):
-            if _stage(found) not in used and LINEAGE_LABEL not in (found.get("Labels") or {}):  # else somebody's copy of a container
+            if _stage(found) not in used and LINEAGE_LABEL not in (
+                found.get("Labels") or {}
+            ):  # else somebody's copy of a container
                 engine.remove_image(found["Id"])
 
 

@@ -29,22 +29,31 @@ class ImageOptions(Value):
         "(default: the base image)",
     )
     python_version: str | None = Field(
-        default=None, pattern=r"^3\.\d+$", description="Python of the image, for example 3.12 (default: the one that saved the model)"
+        default=None,
+        pattern=r"^3\.\d+$",
+        description="Python of the image, for example 3.12 (default: the one that saved the model)",
     )
     platform: str | None = Field(
         default=None,
         pattern=r"^[a-z0-9_]+(/[a-z0-9._]+){1,2}$",
         description="platform of the image, for example linux/arm64 (default: the Engine's)",
     )
-    packages: list[str] = Field(default=[], description="further packages, as pip takes them; one that the model has is replaced")
-    pip_arguments: list[str] = Field(default=[], description="further arguments for pip install, for example --prefer-binary")
+    packages: list[str] = Field(
+        default=[], description="further packages, as pip takes them; one that the model has is replaced"
+    )
+    pip_arguments: list[str] = Field(
+        default=[], description="further arguments for pip install, for example --prefer-binary"
+    )
     build_arguments: dict[str, str] = Field(
         default={}, description="build arguments: variables of the build stage, which are not in the final image"
     )
     pass_pip_environment: bool = Field(
-        default=False, description="pass this command's PIP_* variables and proxies to the build stage; they are not in the final image"
+        default=False,
+        description="pass this command's PIP_* variables and proxies to the build stage; they are not in the final image",
     )
-    ca_file: Path | None = Field(default=None, description="CA certificates (PEM) that pip trusts in the build stage, for a proxy")
+    ca_file: Path | None = Field(
+        default=None, description="CA certificates (PEM) that pip trusts in the build stage, for a proxy"
+    )
     mlem_version: str | None = Field(
         default=None,
         pattern=r"^[0-9][0-9A-Za-z.!+_-]*$",
@@ -76,7 +85,9 @@ class ImageOptions(Value):
             try:
                 Requirement(package if package.isprintable() else "")
             except InvalidRequirement as error:
-                raise ValueError(f'expected a package as pip takes it, for example numpy==2.1.0; got "{package}"') from error
+                raise ValueError(
+                    f'expected a package as pip takes it, for example numpy==2.1.0; got "{package}"'
+                ) from error
         return packages
 
     @field_validator("build_arguments")

@@ -14,7 +14,9 @@ MOST_BYTES = 1 << 20
 _MARK = " --hash="
 _NAME = r"[0-9A-Za-z]([0-9A-Za-z._-]*[0-9A-Za-z])?"
 _URL = r"[a-z]+(\+[a-z]+)?://[!#%&+,./0-9:=?@A-Z_a-z~\[\]-]+"
-_LINE = re.compile(rf"{_NAME}(==[0-9A-Za-z][0-9A-Za-z.!+_-]*|( @ {_URL})) --hash=sha256:[0-9a-f]{{64}}|{_NAME} @ [a-z]+\+{_URL}")
+_LINE = re.compile(
+    rf"{_NAME}(==[0-9A-Za-z][0-9A-Za-z.!+_-]*|( @ {_URL})) --hash=sha256:[0-9a-f]{{64}}|{_NAME} @ [a-z]+\+{_URL}"
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,7 +29,16 @@ https://docs.docker.com/reference/dockerfile/#predefined-args (read 2026-11)."""
 _VCS = re.compile(r"@\s*(git|hg|svn|bzr)\+")
 """A package from a repository: pip needs its program, which the slim images of Python lack."""
 
-PIP_VARIABLES = ("INDEX_URL", "EXTRA_INDEX_URL", "TRUSTED_HOST", "FIND_LINKS", "DEFAULT_TIMEOUT", "TIMEOUT", "RETRIES", "PROXY")
+PIP_VARIABLES = (
+    "INDEX_URL",
+    "EXTRA_INDEX_URL",
+    "TRUSTED_HOST",
+    "FIND_LINKS",
+    "DEFAULT_TIMEOUT",
+    "TIMEOUT",
+    "RETRIES",
+    "PROXY",
+)
 PIP_VARIABLES_OF_CHOICE = ("PRE", "NO_INDEX", "PREFER_BINARY", "ONLY_BINARY", "NO_BINARY", "USE_DEPRECATED")
 """What tells pip where packages are and which to take; paths of this machine mean nothing in a container."""
 
@@ -93,11 +102,15 @@ class Recipe:
             builder_image=options.builder_image or builder,
             requirements=requirements,
             distributions=distributions,
-            own=wheels.published(options.mlem_version, distributions) if options.mlem_version else wheels.needed(distributions),
+            own=wheels.published(options.mlem_version, distributions)
+            if options.mlem_version
+            else wheels.needed(distributions),
             pip_arguments=tuple(options.pip_arguments),
             build_arguments=tuple(sorted(options.build_arguments.items())),
             passed=tuple(sorted(pip_environment(os.environ))) if options.pass_pip_environment else (),
-            ca_digest=hashlib.sha256(read_ca(options.declared_path(options.ca_file))).hexdigest() if options.ca_file else "",
+            ca_digest=hashlib.sha256(read_ca(options.declared_path(options.ca_file))).hexdigest()
+            if options.ca_file
+            else "",
             platform=options.platform or "",
             server=options.mlem_version or wheels.digest(distributions),
             published=options.mlem_version is not None,
@@ -117,7 +130,10 @@ class Recipe:
 
     @property
     def requirements_digest(self) -> str:
-        """The identity of the part that comes before our own packages; layers of equal ones are shared, and so are pins."""
+        """The identity of the part that comes before our own packages.
+
+        Layers of equal ones are shared, and so are pins.
+        """
         own = ("server", "published", "any_python", "passed")
         return _digest({"format": FORMAT, **{key: value for key, value in asdict(self).items() if key not in own}})
 

@@ -33,7 +33,9 @@ def known_pins(engine: Engine, recipe: Recipe, recorded: ImageRecord | PushedIma
     """
     if recorded is None or not recorded.knows("pins_for"):
         return None
-    fits = _fits(recipe.requirements_digest, recipe.platform.split("/")[1] if recipe.platform else engine.architecture())
+    fits = _fits(
+        recipe.requirements_digest, recipe.platform.split("/")[1] if recipe.platform else engine.architecture()
+    )
     return Pins.of(recorded.pins) if recorded.pins_for == fits else None
 
 
@@ -45,8 +47,8 @@ def supplies(engine: Engine, image: Mapping[str, Any]) -> dict[str, Any]:
         image: What the Engine says of it.
 
     Returns:
-        ``pins`` (lines), ``pins_for``, ``base_image`` and ``base_digest``: of the manifest in the registry that it is from, else of its
-        configuration; empty where the base image is not there any more.
+        ``pins`` (lines), ``pins_for``, ``base_image`` and ``base_digest``: of the manifest in the registry that it is
+        from, else of its configuration; empty where the base image is not there any more.
     """
     labels = image["Config"].get("Labels") or {}
     if BASE_LABEL not in labels or BUILDER_LABEL not in labels:  # made by an earlier version
@@ -65,7 +67,10 @@ def _fits(requirements: str, architecture: str) -> str:
 
 
 def _pins(engine: Engine, image: Mapping[str, Any]) -> Pins:
-    """Read the pins out of an image, through a container that is never started; one that a kill leaves is removed as the deployment's."""
+    """Read the pins out of an image, through a container that is never started.
+
+    One that a kill leaves is removed as the deployment's.
+    """
     labels = image["Config"].get("Labels") or {}
     marks = {LINEAGE_LABEL: labels.get(LINEAGE_LABEL, ""), MADE_FROM_LABEL: image["Id"]}
     files = engine.read_files(image["Id"], pins.FOLDER, pins.MOST_BYTES, marks)

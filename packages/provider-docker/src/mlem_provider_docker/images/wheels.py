@@ -1,4 +1,7 @@
-"""Our own packages as wheels, made from what is installed: also from an editable installation, also of an unpublished version."""
+"""Our own packages as wheels, made from what is installed.
+
+Also from an editable installation, also of an unpublished version.
+"""
 
 from __future__ import annotations
 
@@ -80,7 +83,13 @@ def digest(names: tuple[str, ...] = SERVING) -> str:
 def needed(names: Sequence[str] = SERVING) -> tuple[str, ...]:
     """Return what distributions of ours need from an index, as lines for pip: ``pydantic>=2.11``."""
     found = {Requirement(line) for name in names for line in _distribution(name).requires or ()}
-    return tuple(sorted(str(item) for item in found if canonicalize_name(item.name) not in OWN and "extra" not in str(item.marker or "")))
+    return tuple(
+        sorted(
+            str(item)
+            for item in found
+            if canonicalize_name(item.name) not in OWN and "extra" not in str(item.marker or "")
+        )
+    )
 
 
 def published(version: str, names: Sequence[str] = SERVING) -> tuple[str, ...]:
@@ -122,7 +131,10 @@ def _write(archive: zipfile.ZipFile, path: str, data: bytes) -> None:
 
 
 def _content(name: str) -> Iterator[tuple[str, bytes]]:
-    """Yield the files of a distribution's wheel: those of its package as they are now, its metadata as it was installed."""
+    """Yield the files of a distribution's wheel.
+
+    Those of its package as they are now, its metadata as it was installed.
+    """
     folder = _package_folder(OWN[name])
     for path in sorted(folder.rglob("*")):
         if path.is_file() and "__pycache__" not in path.parts and path.suffix != ".pyc":
@@ -146,5 +158,7 @@ def _distribution(name: str) -> metadata.Distribution:
 def _package_folder(package: str) -> Path:
     spec = importlib.util.find_spec(package)
     if spec is None or not spec.submodule_search_locations:
-        raise PluginError(f"the package {package} can't be found", hint="pip install --force-reinstall mlem-core mlem-server")
+        raise PluginError(
+            f"the package {package} can't be found", hint="pip install --force-reinstall mlem-core mlem-server"
+        )
     return Path(next(iter(spec.submodule_search_locations)))

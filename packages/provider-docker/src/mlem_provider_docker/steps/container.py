@@ -66,7 +66,11 @@ class ContainerStep(Step["DockerContainer", "DockerEnv", ContainerRecord]):
         from mlem_provider_docker.containers.drift import observed
 
         found = engine_of_record(ctx, recorded).container(recorded.id)
-        return None if found is None else recorded.changed(**observed(found, recorded), situation=situation(found, recorded))
+        return (
+            None
+            if found is None
+            else recorded.changed(**observed(found, recorded), situation=situation(found, recorded))
+        )
 
     def change(self, recorded: ContainerRecord, wanted: ContainerRecord) -> Change:
         """A container can't be changed: another takes its place, without a gap where the ports allow it."""
@@ -86,13 +90,15 @@ class ContainerStep(Step["DockerContainer", "DockerEnv", ContainerRecord]):
             if start_s
             else "until the new container is ready, some seconds"
         )
-        return Change(self.name, "replace", reason, f"{gap}: port {recorded.port} can't be shared; a free port has no gap")
+        return Change(
+            self.name, "replace", reason, f"{gap}: port {recorded.port} can't be shared; a free port has no gap"
+        )
 
     def apply(self, ctx: DockerContext, wanted: ContainerRecord, recorded: ContainerRecord | None) -> ContainerRecord:
         """Adopt the fitting container that a killed run left, or that gave way to one that failed; else start one.
 
-        The other containers of the deployment stay for `prune`, which the engine calls when the gate has decided: running where
-        the ports allow it, and stopped where they do not.
+        The other containers of the deployment stay for `prune`, which the engine calls when the gate has decided:
+        running where the ports allow it, and stopped where they do not.
         """
         from mlem_provider_docker.containers.drift import observed
 
@@ -104,7 +110,9 @@ class ContainerStep(Step["DockerContainer", "DockerEnv", ContainerRecord]):
         changed = recorded is not None and there is not None and bool(observed(there, recorded))
         return self._place(ctx, wanted, recorded, unfit=recorded.id if recorded and changed else None)
 
-    def _place(self, ctx: DockerContext, wanted: ContainerRecord, recorded: ContainerRecord | None, unfit: str | None) -> ContainerRecord:
+    def _place(
+        self, ctx: DockerContext, wanted: ContainerRecord, recorded: ContainerRecord | None, unfit: str | None
+    ) -> ContainerRecord:
         from mlem_provider_docker.containers.placement import Placement
 
         deployment = ctx.deployment
@@ -137,7 +145,10 @@ class ContainerStep(Step["DockerContainer", "DockerEnv", ContainerRecord]):
         container.url_of(engine.endpoint, wanted.bind_address, 1, wanted.address_host)
 
     def restart(self, ctx: DockerContext, recorded: ContainerRecord) -> ContainerRecord:
-        """Put a new container of the same settings in the place of the one that serves; start one of MLEM 0.4 again as it is."""
+        """Put a new container of the same settings in the place of the one that serves.
+
+        Start one of MLEM 0.4 again as it is.
+        """
         if recorded.adopted:
             engine_of_record(ctx, recorded).restart(recorded.id, ctx.deployment.stop_timeout_s)
             return recorded

@@ -19,7 +19,9 @@ def engine_of_record(ctx: DockerContext, record: ImageRecord | ContainerRecord |
     return engine_of(ctx.env, record.engine if record else ctx.env.where)
 
 
-def expect_same_engine(ctx: DockerContext, wanted: ImageRecord | ContainerRecord, recorded: ImageRecord | ContainerRecord | None) -> None:
+def expect_same_engine(
+    ctx: DockerContext, wanted: ImageRecord | ContainerRecord, recorded: ImageRecord | ContainerRecord | None
+) -> None:
     """Refuse a deployment whose env has moved to another Engine.
 
     Raises:

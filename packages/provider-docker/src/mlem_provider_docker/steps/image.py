@@ -102,12 +102,25 @@ class ImageStep(Step["DockerContainer", "DockerEnv", ImageRecord]):
         name, recipe = str(wanted.image), _recipe(ctx)
         if ctx.model is not None and ctx.model_location is not None and recipe is not None:
             labels = image.labels_of(recipe, ctx.model, ctx.lineage, ctx.name, name)
-            image.build(engine, name, recipe, ctx.deployment, labels, ctx.model, ctx.model_location, ctx.report, ctx.guard, recorded)
+            image.build(
+                engine,
+                name,
+                recipe,
+                ctx.deployment,
+                labels,
+                ctx.model,
+                ctx.model_location,
+                ctx.report,
+                ctx.guard,
+                recorded,
+            )
         elif ctx.env.registry is not None:
             image.pull(engine, name, ctx.report)
         else:
             raise NotFoundError(
-                f"the image {name} of model {wanted.model_hash} is gone", code="image-not-found", hint="deploy that model again"
+                f"the image {name} of model {wanted.model_hash} is gone",
+                code="image-not-found",
+                hint="deploy that model again",
             )
 
     def remove(self, ctx: DockerContext, recorded: ImageRecord | None) -> None:

@@ -23,9 +23,9 @@ RecordT = TypeVar("RecordT", bound=PushedImageRecord)
 class PushedImageStep(Step[DeploymentT, EnvT, RecordT]):
     """The image of the model, built on an Engine and pushed to a platform's registry.
 
-    The deployment's class has to inherit from `ImageOptions`, the record's from `PushedImageRecord`. What a platform knows is in four
-    methods; the platform's registry keeps the image, so `observe` trusts the record: whether it can be run is the business of the step that
-    runs it.
+    The deployment's class has to inherit from `ImageOptions`, the record's from `PushedImageRecord`. What a platform
+    knows is in four methods; the platform's registry keeps the image, so `observe` trusts the record: whether it can be
+    run is the business of the step that runs it.
     """
 
     @abstractmethod
@@ -34,7 +34,10 @@ class PushedImageStep(Step[DeploymentT, EnvT, RecordT]):
 
     @abstractmethod
     def repository(self, ctx: Context[DeploymentT, EnvT]) -> str:
-        """Return the image's name in the registry, without host and tag: ``iris-prod/web``; without asking the platform."""
+        """Return the image's name in the registry, without host and tag: ``iris-prod/web``.
+
+        Without asking the platform.
+        """
 
     @abstractmethod
     def registry_host(self, ctx: Context[DeploymentT, EnvT]) -> str:
@@ -81,14 +84,19 @@ class PushedImageStep(Step[DeploymentT, EnvT, RecordT]):
         """Build the image unless a killed run did, and push it; one that is put back is in the registry already.
 
         Returns:
-            ``wanted`` and ``image`` (the whole name), ``image_id`` (digest of its configuration), ``digest`` (of its manifest in the
-            registry, as the registry named it), and what it was made from; see `mlem_provider_docker.images.supplies`.
+            ``wanted`` and ``image`` (the whole name), ``image_id`` (digest of its configuration), ``digest`` (of its
+            manifest in the registry, as the registry named it), and what it was made from; see
+            `mlem_provider_docker.images.supplies`.
         """
         from mlem_provider_docker.images.supplies import KEYS, supplies
 
         if ctx.model is None or ctx.model_location is None:
             earlier = ctx.put_back_of(self.record)
-            return wanted if earlier is None else wanted.changed(**earlier.limited_to(("image", "image_id", "digest", *KEYS)).to_data())
+            return (
+                wanted
+                if earlier is None
+                else wanted.changed(**earlier.limited_to(("image", "image_id", "digest", *KEYS)).to_data())
+            )
         from mlem_provider_docker.api.sdk import connect
         from mlem_provider_docker.images import image
         from mlem_provider_docker.images.recipe import Recipe
@@ -100,7 +108,18 @@ class PushedImageStep(Step[DeploymentT, EnvT, RecordT]):
         if found is None:
             recipe = Recipe.of(ctx.deployment, ctx.model)
             labels = image.labels_of(recipe, ctx.model, ctx.lineage, ctx.name, name)
-            image.build(engine, name, recipe, ctx.deployment, labels, ctx.model, ctx.model_location, ctx.report, ctx.guard, recorded)
+            image.build(
+                engine,
+                name,
+                recipe,
+                ctx.deployment,
+                labels,
+                ctx.model,
+                ctx.model_location,
+                ctx.report,
+                ctx.guard,
+                recorded,
+            )
         made = engine.image(name)
         if made is None:
             raise ConflictError(f"the image {name} was removed while it was made", hint="repeat the command")
@@ -110,7 +129,10 @@ class PushedImageStep(Step[DeploymentT, EnvT, RecordT]):
         return wanted.changed(image=name, image_id=made["Id"], digest=digest, **supplies(engine, made))
 
     def remove(self, ctx: Context[DeploymentT, EnvT], recorded: RecordT | None) -> None:
-        """Remove the deployment's images from the Engine; those in the registry belong to the platform's part of the provider."""
+        """Remove the deployment's images from the Engine.
+
+        Those in the registry belong to the platform's part of the provider.
+        """
         self._remove_old(ctx, ())
 
     def prune(self, ctx: Context[DeploymentT, EnvT], keep: Sequence[RecordT]) -> None:

@@ -22,9 +22,13 @@ def api_key(api_url: str) -> str:
     """
     key = os.environ.get(VARIABLE, "").strip() or _from_netrc(urlsplit(api_url).hostname or "")
     if not key:
-        raise CredentialsError(f"no API key of Heroku: {VARIABLE} is not set, and ~/.netrc has none", code="no-api-key", hint=_HINT)
+        raise CredentialsError(
+            f"no API key of Heroku: {VARIABLE} is not set, and ~/.netrc has none", code="no-api-key", hint=_HINT
+        )
     if not (key.isascii() and key.isprintable()) or " " in key:
-        raise CredentialsError("the API key of Heroku has a character that does not fit into a header", code="bad-api-key", hint=_HINT)
+        raise CredentialsError(
+            "the API key of Heroku has a character that does not fit into a header", code="bad-api-key", hint=_HINT
+        )
     return key
 
 
@@ -41,7 +45,9 @@ def _from_netrc(host: str) -> str:
         return ""
     except netrc.NetrcParseError as error:
         # the text of the error may have the line, and the line the key
-        raise CredentialsError(f"{path}, line {error.lineno}: this is no netrc file", code="bad-netrc", hint=_HINT) from None
+        raise CredentialsError(
+            f"{path}, line {error.lineno}: this is no netrc file", code="bad-netrc", hint=_HINT
+        ) from None
     except (OSError, UnicodeDecodeError) as error:
         raise CredentialsError(f"{path} can't be read: {type(error).__name__}", code="bad-netrc", hint=_HINT) from error
     return found[2] if found and found[2] else ""

@@ -36,11 +36,33 @@ _BILLING = "put the billing right in Heroku's dashboard: Account settings, Billi
 TABLE = (
     Rule(401, None, CredentialsError, "heroku-unauthorized", _LOGIN),
     Rule(402, None, PlatformError, "heroku-billing", _BILLING),
-    Rule(403, "suspended", CredentialsError, "heroku-suspended", "the account or the app was suspended: ask Heroku's support"),
-    Rule(403, None, CredentialsError, "heroku-forbidden", "another account's? heroku auth:whoami; for a team's app: --env.team"),
-    Rule(404, None, NotFoundError, "heroku-not-found", "look: heroku apps; put it right: mlem deployment run --load NAME"),
-    Rule(409, None, ConflictError, "heroku-conflict", "another change is under way: repeat the command when it is done"),
-    Rule(410, None, PlatformError, "heroku-gone", "this version of the API has ended: pip install --upgrade mlem-provider-heroku"),
+    Rule(
+        403,
+        "suspended",
+        CredentialsError,
+        "heroku-suspended",
+        "the account or the app was suspended: ask Heroku's support",
+    ),
+    Rule(
+        403,
+        None,
+        CredentialsError,
+        "heroku-forbidden",
+        "another account's? heroku auth:whoami; for a team's app: --env.team",
+    ),
+    Rule(
+        404, None, NotFoundError, "heroku-not-found", "look: heroku apps; put it right: mlem deployment run --load NAME"
+    ),
+    Rule(
+        409, None, ConflictError, "heroku-conflict", "another change is under way: repeat the command when it is done"
+    ),
+    Rule(
+        410,
+        None,
+        PlatformError,
+        "heroku-gone",
+        "this version of the API has ended: pip install --upgrade mlem-provider-heroku",
+    ),
     Rule(422, "verification_needed", PlatformError, "heroku-billing", _BILLING),
     Rule(422, "verification_required", PlatformError, "heroku-billing", _BILLING),
     Rule(422, None, UserError, "heroku-refused", "correct the option that it names"),
@@ -59,7 +81,9 @@ def translate(what: str, status: int, id_: str, message: str) -> MlemError:
         id_: The error's id in the body; empty without.
         message: What the API said.
     """
-    text = f"can't {what}: {' '.join(message.split()) or 'no reason given'} (status {status}{f', {id_}' if id_ else ''})"
+    text = (
+        f"can't {what}: {' '.join(message.split()) or 'no reason given'} (status {status}{f', {id_}' if id_ else ''})"
+    )
     for rule in TABLE:
         if rule.status in (status, status // 100) and rule.id in (None, id_):
             return rule.error(text, code=rule.code, hint=rule.hint)
@@ -67,7 +91,12 @@ def translate(what: str, status: int, id_: str, message: str) -> MlemError:
 
 
 _NO_ANSWER = {
-    "timeout": (WaitTimeoutError, "heroku-timeout", "no answer from {where} in time", "look at status.heroku.com, then repeat the command"),
+    "timeout": (
+        WaitTimeoutError,
+        "heroku-timeout",
+        "no answer from {where} in time",
+        "look at status.heroku.com, then repeat the command",
+    ),
     "tls": (
         PlatformError,
         "heroku-tls",

@@ -9,19 +9,20 @@ APP_NAME = r"^[a-z][a-z0-9-]{1,28}[a-z0-9]$"
 """Names of apps. Source: Heroku's Platform API schema, ``app.definitions.name`` (June 2026, read 2026-11)."""
 
 CONFIG_VAR_NAME = r"^(?!__)\w+$"
-"""Names of config vars. Source: Platform API schema, ``config-var``; Dev Center, "Configuration and Config Vars", section
-"Config var policies": no double underscore in front, none of Heroku's own ``HEROKU_`` (read 2026-11)."""
+"""Names of config vars. Source: Platform API schema, ``config-var``; Dev Center, "Configuration and Config Vars",
+section "Config var policies": no double underscore in front, none of Heroku's own ``HEROKU_`` (read 2026-11)."""
 
 CONFIG_VARS_BYTES = 32 * 1024
 """Names and values of all config vars of an app together. Source: Dev Center, "Configuration and Config Vars", section
 "Config var policies" (read 2026-11)."""
 
 BOOT_TIMEOUT_S = 60
-"""A web process that has not bound to ``$PORT`` by then is killed: R10. Source: Dev Center, "Heroku Error Codes", R10 (read 2026-11)."""
+"""A web process that has not bound to ``$PORT`` by then is killed: R10. Source: Dev Center, "Heroku Error Codes", R10
+(read 2026-11)."""
 
 REQUEST_TIMEOUT_S = 30
-"""The router gives a request up when no byte of the answer came by then: H12. Source: Dev Center, "Heroku Error Codes", H12;
-"Request Timeout" (read 2026-11)."""
+"""The router gives a request up when no byte of the answer came by then: H12. Source: Dev Center, "Heroku Error Codes",
+H12; "Request Timeout" (read 2026-11)."""
 
 CALLS_PER_HOUR = 4500
 """Calls of the API for an account; about 75 come back each minute, and ``RateLimit-Remaining`` says how many are left.
@@ -31,8 +32,8 @@ LOG_LINES = 1500
 """Lines that Heroku keeps. Source: Dev Center, "Logging", section "Log history limits" (read 2026-11)."""
 
 IMAGE_LAYERS = 40
-"""An image of more layers may fail to start in the Common Runtime. Source: Dev Center, "Container Registry & Runtime", section
-"Known issues and limitations" (read 2026-11)."""
+"""An image of more layers may fail to start in the Common Runtime. Source: Dev Center, "Container Registry & Runtime",
+section "Known issues and limitations" (read 2026-11)."""
 
 DYNO_MEMORY_MIB = {
     "eco": 512,
@@ -60,8 +61,8 @@ DYNO_MEMORY_MIB = {
 """Sizes of dynos, with their memory. Source: Dev Center, "Dyno Types" (June 2024, read 2026-11)."""
 
 ONE_DYNO_SIZES = frozenset({"eco", "basic"})
-"""Sizes of which Heroku runs one dyno for each process type. Source: Dev Center, "Dyno Scaling and Process Limits", section
-"Default Scaling Limits" (November 2024, read 2026-11)."""
+"""Sizes of which Heroku runs one dyno for each process type. Source: Dev Center, "Dyno Scaling and Process Limits",
+section "Default Scaling Limits" (November 2024, read 2026-11)."""
 
 MOST_DYNOS = 100
 """Dynos of an app, unless Heroku raised the limit. Source: as `ONE_DYNO_SIZES`."""

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from mlem_provider_heroku.env import HerokuEnv
 
 DOCKER_RELEASES = "application/vnd.heroku+json; version=3.docker-releases"
-"""The variant of the API that takes images. Source: Dev Center, "Container Registry & Runtime", section "Releasing an image",
-part "API" (read 2026-11)."""
+"""The variant of the API that takes images. Source: Dev Center, "Container Registry & Runtime", section "Releasing an
+image", part "API" (read 2026-11)."""
 
 NEWEST_FIRST = "version ..; order=desc,max=1"
 LATEST = "version ..; order=desc,max=200"
@@ -48,8 +48,8 @@ def _connect(api_url: str, key: str, timeout_s: float) -> Heroku:
 class Heroku:
     """The operations of the API.
 
-    Each means the same when it is served twice, so that the session may repeat it. What does not, `roll_back`, looks before it asks
-    again.
+    Each means the same when it is served twice, so that the session may repeat it. What does not, `roll_back`, looks
+    before it asks again.
 
     Args:
         session: Sends the requests.
@@ -109,7 +109,9 @@ class Heroku:
                 raise
             found = self.app(id_)
             if found is None or found["name"] != name:  # else the name is taken by itself: an answer was lost
-                raise ConflictError(f"the name {name} is taken", code="not-ours", hint="choose another: --app_name NAME") from error
+                raise ConflictError(
+                    f"the name {name} is taken", code="not-ours", hint="choose another: --app_name NAME"
+                ) from error
             return found
         return renamed
 
@@ -125,7 +127,9 @@ class Heroku:
 
     def config_vars(self, app: str) -> dict[str, str] | None:
         """Return an app's config vars; None when the app is gone."""
-        found: dict[str, str] | None = self._request("read the config vars", "GET", f"/apps/{app}/config-vars", absent=True)
+        found: dict[str, str] | None = self._request(
+            "read the config vars", "GET", f"/apps/{app}/config-vars", absent=True
+        )
         return found
 
     def set_config_vars(self, app: str, values: Mapping[str, str | None]) -> dict[str, str]:
@@ -139,7 +143,9 @@ class Heroku:
         """Return the newest release: ``id``, ``version``, ``status``, ``description``."""
         found = self._request("list the releases", "GET", f"/apps/{app}/releases", range_=NEWEST_FIRST)
         if not found:
-            raise PlatformError(f"the app {app} has no release", code="no-release", hint="mlem deployment run --load NAME")
+            raise PlatformError(
+                f"the app {app} has no release", code="no-release", hint="mlem deployment run --load NAME"
+            )
         newest: dict[str, Any] = found[0]
         return newest
 
@@ -151,16 +157,19 @@ class Heroku:
     def release_image(self, app: str, image_id: str) -> None:
         """Release an image that was pushed; Heroku ignores one that runs already.
 
-        Source: Heroku's support, quoted in heroku/heroku-releases-retry#11: "our API will ignore release updates of the same docker
-        image" (read 2026-11).
+        Source: Heroku's support, quoted in heroku/heroku-releases-retry#11: "our API will ignore release updates of the
+        same docker image" (read 2026-11).
         """
         body = {"updates": [{"type": WEB, "docker_image": image_id}]}
-        self._request(f"release the image {image_id[:19]}", "PATCH", f"/apps/{app}/formation", body, accept=DOCKER_RELEASES)
+        self._request(
+            f"release the image {image_id[:19]}", "PATCH", f"/apps/{app}/formation", body, accept=DOCKER_RELEASES
+        )
 
     def roll_back(self, app: str, release_id: str, version: int) -> dict[str, Any]:
         """Put an earlier release back, with its config vars; return the release that this makes, or that an earlier try made.
 
-        Source: Dev Center, "Releases", section "Rolling back": the new release is called ``Rollback to v46`` (read 2026-11).
+        Source: Dev Center, "Releases", section "Rolling back": the new release is called ``Rollback to v46`` (read
+        2026-11).
         """
         unanswered: MlemError | None = None
         for _ in range(_ROLLBACK_ATTEMPTS):
@@ -169,7 +178,9 @@ class Heroku:
                 return newest
             try:
                 what = f"roll back to v{version}"
-                made: dict[str, Any] = self._request(what, "POST", f"/apps/{app}/releases", {"release": release_id}, repeat=False)
+                made: dict[str, Any] = self._request(
+                    what, "POST", f"/apps/{app}/releases", {"release": release_id}, repeat=False
+                )
             except (PlatformError, WaitTimeoutError) as error:
                 unanswered = error
                 time.sleep(pause_s("busy", 0))

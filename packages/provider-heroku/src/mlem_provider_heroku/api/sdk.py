@@ -1,4 +1,6 @@
-"""The session with Heroku's Platform API: requests, their repeats, the rate limit. The only module that imports the SDK, late.
+"""The session with Heroku's Platform API: requests, their repeats, the rate limit.
+
+The only module that imports the SDK, late.
 
 heroku3 brings the session with its headers. Its resource objects are not used: see docs/decisions/0030.
 """
@@ -18,8 +20,8 @@ if TYPE_CHECKING:
     import requests
 
 AGENT = "mlem-provider-heroku"
-"""What the provider calls itself in its requests, as Heroku asks of clients. Source: Dev Center, "Platform API Reference", section
-"Clients" (read 2026-11)."""
+"""What the provider calls itself in its requests, as Heroku asks of clients. Source: Dev Center, "Platform API
+Reference", section "Clients" (read 2026-11)."""
 
 _CONNECT_TIMEOUT_S = 10.0
 _SILENCE_S = 900.0
@@ -57,7 +59,8 @@ class Session:
         import requests
 
         session = requests.Session()
-        # from_key would spend a call on a check whose result it throws away; without it the key is checked by the first call
+        # from_key would spend a call on a check whose result it throws away; without it the key is checked by the first
+        # call
         heroku3.api.Heroku(session=session)
         session.headers["User-Agent"] = AGENT
         # given explicitly, no netrc entry of the host takes its place
@@ -193,7 +196,10 @@ def _caused(error: MlemError, cause: BaseException) -> MlemError:
 
 
 def _unanswered(what: str, where: str, error: requests.RequestException) -> tuple[MlemError, str | None]:
-    """Return our error for a request without an answer, and in which way it may pass; the library's text may have the request in it."""
+    """Return our error for a request without an answer, and in which way it may pass.
+
+    The library's text may have the request in it.
+    """
     import requests
 
     if isinstance(error, requests.Timeout):
@@ -209,6 +215,8 @@ def _reason(error: BaseException) -> str:
     while seen is not None:
         if isinstance(seen, OSError) and seen.strerror:
             return seen.strerror
-        reason = getattr(seen, "reason", None) or next((arg for arg in seen.args if isinstance(arg, BaseException)), None)
+        reason = getattr(seen, "reason", None) or next(
+            (arg for arg in seen.args if isinstance(arg, BaseException)), None
+        )
         seen = reason if isinstance(reason, BaseException) else seen.__cause__
     return type(error).__name__

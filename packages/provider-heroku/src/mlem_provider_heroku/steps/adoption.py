@@ -50,7 +50,9 @@ def adopt(ctx: HerokuContext, heroku: Heroku, old: Mapping[str, Any]) -> Adopted
     id_ = str(app["id"])
     mark = (heroku.config_vars(id_) or {}).get(LINEAGE_VAR)
     if mark not in (None, ctx.lineage):
-        raise ConflictError(f"the app {app['name']} belongs to the mlem deployment of lineage {mark} already", code="not-ours")
+        raise ConflictError(
+            f"the app {app['name']} belongs to the mlem deployment of lineage {mark} already", code="not-ours"
+        )
     if mark is None:
         ctx.report(f"setting {LINEAGE_VAR} of the app {app['name']}: its dynos start again")
         heroku.set_config_vars(id_, {LINEAGE_VAR: ctx.lineage})

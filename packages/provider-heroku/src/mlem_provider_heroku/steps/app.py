@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 class AppStep(Step["HerokuApp", "HerokuEnv", AppRecord]):
     """The app.
 
-    Names of apps are global, and an app can't be created with a mark: it is created under a name that has the lineage, gets its
-    mark, and then the declared name. So whatever a killed run leaves is known to be ours.
+    Names of apps are global, and an app can't be created with a mark: it is created under a name that has the lineage,
+    gets its mark, and then the declared name. So whatever a killed run leaves is known to be ours.
 
     Args:
         snapshot: What Heroku said.
@@ -56,10 +56,15 @@ class AppStep(Step["HerokuApp", "HerokuEnv", AppRecord]):
         reason = differences(recorded, wanted)
         if not _lives((recorded.region, recorded.team), wanted):
             return Change(
-                self.name, "replace", reason, "from the change of the app until the new one is ready: a region or a team can't be changed"
+                self.name,
+                "replace",
+                reason,
+                "from the change of the app until the new one is ready: a region or a team can't be changed",
             )
         if recorded.app_name != wanted.app_name:
-            return Change(self.name, "update", reason, f"the address changes: nothing answers for {recorded.app_name} any more")
+            return Change(
+                self.name, "update", reason, f"the address changes: nothing answers for {recorded.app_name} any more"
+            )
         return Change(self.name, "update", reason)
 
     def check(self, ctx: HerokuContext, wanted: AppRecord, recorded: AppRecord | None) -> None:
@@ -69,7 +74,10 @@ class AppStep(Step["HerokuApp", "HerokuEnv", AppRecord]):
             self._checked[name] = self._ours(ctx, self._snapshot.heroku(recorded), name)
 
     def apply(self, ctx: HerokuContext, wanted: AppRecord, recorded: AppRecord | None) -> AppRecord:
-        """Find the app, or make it; rename it; or put another in its place, and keep it aside until the gate has decided."""
+        """Find the app, or make it.
+
+        Rename it; or put another in its place, and keep it aside until the gate has decided.
+        """
         if recorded is not None and recorded.api_url != wanted.api_url:
             raise ConflictError(
                 f'"{ctx.name}" is on {recorded.api_url}, and its env is {wanted.api_url} now',
@@ -85,7 +93,9 @@ class AppStep(Step["HerokuApp", "HerokuEnv", AppRecord]):
         aside = heroku.app(recorded.replaced) if recorded and recorded.replaced else None
         if current is not None and recorded is not None and _lives((recorded.region, recorded.team), wanted):
             self._mark(ctx, heroku, current["id"])
-            return _record(wanted, self._in_service(heroku, self._renamed(ctx, heroku, current, wanted.app_name)), aside)
+            return _record(
+                wanted, self._in_service(heroku, self._renamed(ctx, heroku, current, wanted.app_name)), aside
+            )
         if aside is not None and _lives(_place(aside), wanted):
             return _record(wanted, self._in_service(heroku, self._renamed(ctx, heroku, aside, wanted.app_name)), None)
         return _record(wanted, self._other(ctx, heroku, wanted, current, aside), aside or current)
@@ -109,8 +119,13 @@ class AppStep(Step["HerokuApp", "HerokuEnv", AppRecord]):
             self._snapshot.forget(app["id"])
         return app
 
-    def _other(self, ctx: HerokuContext, heroku: Heroku, wanted: AppRecord, current: App | None, aside: App | None) -> App:
-        """Adopt the app that a killed run made, or make one; put the current one aside, unless the last good one is there already."""
+    def _other(
+        self, ctx: HerokuContext, heroku: Heroku, wanted: AppRecord, current: App | None, aside: App | None
+    ) -> App:
+        """Adopt the app that a killed run made, or make one.
+
+        Put the current one aside, unless the last good one is there already.
+        """
         name = wanted.app_name
         holder = self._checked.pop(name) if name in self._checked else self._ours(ctx, heroku, name)
         if holder is not None and (current is None or holder["id"] != current["id"]):
@@ -234,4 +249,6 @@ def _lives(place: tuple[str, str | None], wanted: AppRecord) -> bool:
 
 
 def _not_ours(name: str, whose: str) -> ConflictError:
-    return ConflictError(f"the app {name} is there already, {whose}", code="not-ours", hint="choose another name: --app_name NAME")
+    return ConflictError(
+        f"the app {name} is there already, {whose}", code="not-ours", hint="choose another name: --app_name NAME"
+    )

@@ -46,23 +46,33 @@ class ConfigVarsStep(OfApp[ConfigVarsRecord]):
 
     def change(self, recorded: ConfigVarsRecord, wanted: ConfigVarsRecord) -> Change:
         """Each change starts the dynos again."""
-        names = [name for name in _names(recorded, wanted) if recorded.environment.get(name) != wanted.environment.get(name)]
+        names = [
+            name for name in _names(recorded, wanted) if recorded.environment.get(name) != wanted.environment.get(name)
+        ]
         names += sorted(set(recorded.pass_environment) ^ set(wanted.pass_environment))
         protected = differences(recorded.limited_to(PROTECTION), wanted.limited_to(PROTECTION))
-        return Change(self.name, "update", ", ".join(filter(None, [*names, protected])) or differences(recorded, wanted), GAP)
+        return Change(
+            self.name, "update", ", ".join(filter(None, [*names, protected])) or differences(recorded, wanted), GAP
+        )
 
     def check(self, ctx: HerokuContext, wanted: ConfigVarsRecord, recorded: ConfigVarsRecord | None) -> None:
         """Snapshot for variables that are not set here."""
         _passed(wanted.pass_environment)
         passed_tokens(wanted)
 
-    def apply(self, ctx: HerokuContext, wanted: ConfigVarsRecord, recorded: ConfigVarsRecord | None) -> ConfigVarsRecord:
+    def apply(
+        self, ctx: HerokuContext, wanted: ConfigVarsRecord, recorded: ConfigVarsRecord | None
+    ) -> ConfigVarsRecord:
         """Set what differs, in one change; a rollback of Heroku's brings them back by itself."""
         if ctx.put_back_of(ReleaseRecord) is not None:
             return wanted
         app = app_of(ctx)
         there = self._snapshot.config_vars(app) or {}
-        values: dict[str, str | None] = {**wanted.environment, **_passed(wanted.pass_environment), **passed_tokens(wanted)}
+        values: dict[str, str | None] = {
+            **wanted.environment,
+            **_passed(wanted.pass_environment),
+            **passed_tokens(wanted),
+        }
         if recorded is not None:
             tokens = [TOKENS_VARIABLE] if recorded_protection(recorded)[TOKENS] == FROM_HERE else []
             before = [*recorded.environment, *recorded.pass_environment, *tokens]
@@ -70,7 +80,10 @@ class ConfigVarsStep(OfApp[ConfigVarsRecord]):
         changed = {name: value for name, value in values.items() if there.get(name) != value}
         size = sum(len(f"{name}{value}".encode()) for name, value in {**there, **values}.items() if value is not None)
         if size > CONFIG_VARS_BYTES:
-            raise UserError(f"the config vars have {size} bytes together, and Heroku takes {CONFIG_VARS_BYTES}", code="config-vars-too-big")
+            raise UserError(
+                f"the config vars have {size} bytes together, and Heroku takes {CONFIG_VARS_BYTES}",
+                code="config-vars-too-big",
+            )
         if changed:
             ctx.guard()
             self._snapshot.keep_config_vars(app.app_id, self._snapshot.heroku(app).set_config_vars(app.app_id, changed))
@@ -95,7 +108,9 @@ def observed_config_vars(ctx: HerokuContext, snapshot: Snapshot, recorded: Confi
     if values is None:
         return None
     environment = {name: values.get(name) for name in recorded.environment}
-    return recorded.changed(environment=environment, pass_environment=_as_here(recorded, values), **seen_protection(recorded, values))
+    return recorded.changed(
+        environment=environment, pass_environment=_as_here(recorded, values), **seen_protection(recorded, values)
+    )
 
 
 def _as_here(recorded: ConfigVarsRecord, values: Mapping[str, str]) -> list[str]:

@@ -43,7 +43,10 @@ class ImageStep(PushedImageStep["HerokuApp", "HerokuEnv", ImageRecord]):
         return ctx.env.engine
 
     def repository(self, ctx: HerokuContext) -> str:
-        """Return ``<app>/web``. Source: Dev Center, "Container Registry & Runtime", "Pushing an existing image" (read 2026-11)."""
+        """Return ``<app>/web``.
+
+        Source: Dev Center, "Container Registry & Runtime", "Pushing an existing image" (read 2026-11).
+        """
         return f"{app_name(ctx)}/web"
 
     def registry_host(self, ctx: HerokuContext) -> str:
@@ -60,7 +63,9 @@ class ImageStep(PushedImageStep["HerokuApp", "HerokuEnv", ImageRecord]):
         """Refuse what Heroku would not start."""
         system = f"{image.get('Os')}/{image.get('Architecture')}"
         if system != "linux/amd64":
-            raise DeclarationError(f"the image is for {system}, and Heroku runs linux/amd64", hint="leave --platform out")
+            raise DeclarationError(
+                f"the image is for {system}, and Heroku runs linux/amd64", hint="leave --platform out"
+            )
         layers = len(image.get("RootFS", {}).get("Layers") or [])
         if layers > IMAGE_LAYERS:
             raise UserError(

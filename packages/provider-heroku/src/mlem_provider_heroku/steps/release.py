@@ -25,7 +25,8 @@ SITUATION = "up"
 
 
 _TAKEN_OVER = "takes over"
-"""What the situation begins with where somebody else has released the same image: it goes on record, and nothing starts again."""
+"""What the situation begins with where somebody else has released the same image: it goes on record, and nothing starts
+again."""
 
 
 class ReleaseStep(OfApp[ReleaseRecord]):
@@ -43,7 +44,10 @@ class ReleaseStep(OfApp[ReleaseRecord]):
         )
 
     def observe(self, ctx: HerokuContext, recorded: ReleaseRecord) -> ReleaseRecord | None:
-        """Snapshot which release the dynos run, whether one is down, and whether config vars will change: that makes another release."""
+        """Snapshot which release the dynos run, whether one is down, and whether config vars will change.
+
+        That makes another release.
+        """
         app, config = ctx.record_of(AppRecord), ctx.record_of(ConfigVarsRecord)
         dynos = self._snapshot.dynos(app) if app else None
         values = self._snapshot.config_vars(app) if app else None
@@ -61,7 +65,10 @@ class ReleaseStep(OfApp[ReleaseRecord]):
         return situation(dynos, version, foreign)
 
     def change(self, recorded: ReleaseRecord, wanted: ReleaseRecord) -> Change:
-        """A release starts the dynos again, unless it is there already; what config vars have at Heroku is not shown."""
+        """A release starts the dynos again, unless it is there already.
+
+        What config vars have at Heroku is not shown.
+        """
         words = [differences(recorded, wanted, without=(*CONFIG_FIELDS, "situation"))]
         words += ["config vars"] if recorded.differing(wanted.limited_to(CONFIG_FIELDS)) else []
         reason, there = ", ".join(filter(None, words)), recorded.situation.startswith(_TAKEN_OVER)
@@ -75,7 +82,10 @@ class ReleaseStep(OfApp[ReleaseRecord]):
         return recorded
 
     def apply(self, ctx: HerokuContext, wanted: ReleaseRecord, recorded: ReleaseRecord | None) -> ReleaseRecord:
-        """Release the image, which Heroku ignores where it runs already; or roll back to the release that is put back."""
+        """Release the image, which Heroku ignores where it runs already.
+
+        Or roll back to the release that is put back.
+        """
         app, earlier = app_of(ctx), ctx.put_back_of(ReleaseRecord)
         id_, heroku = app.app_id, self._snapshot.heroku(app)
         if earlier is not None:
@@ -98,7 +108,9 @@ class ReleaseStep(OfApp[ReleaseRecord]):
 def _pushed_id(ctx: HerokuContext) -> str:
     image = ctx.record_of(ImageRecord)
     if image is None or image.image_id is None:
-        raise NotFoundError("no image is on record", code="image-not-found", hint=f"mlem deployment run --load {ctx.name}")
+        raise NotFoundError(
+            "no image is on record", code="image-not-found", hint=f"mlem deployment run --load {ctx.name}"
+        )
     return image.image_id
 
 

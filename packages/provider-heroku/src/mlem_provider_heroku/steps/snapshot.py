@@ -13,15 +13,15 @@ if TYPE_CHECKING:
     from mlem_provider_heroku.deployment import HerokuContext
 
 UP = frozenset({"up", "idle"})
-"""States of a dyno that answers; an idle one wakes up for a request. Source: Dev Center, "Eco Dyno Hours", section "Dyno sleeping"
-(read 2026-11)."""
+"""States of a dyno that answers; an idle one wakes up for a request. Source: Dev Center, "Eco Dyno Hours", section
+"Dyno sleeping" (read 2026-11)."""
 
 
 class Snapshot:
     """The app, its config vars and dynos, as they were when they were asked for; `forget` what a change made old.
 
-    Three answers tell of all steps: the app has its name and whether it is in maintenance, the config vars have the owner's mark, and
-    each dyno has its release and size.
+    Three answers tell of all steps: the app has its name and whether it is in maintenance, the config vars have the
+    owner's mark, and each dyno has its release and size.
 
     Args:
         ctx: The run's context.
@@ -88,5 +88,7 @@ def app_of(ctx: HerokuContext) -> AppRecord:
     """
     app = ctx.record_of(AppRecord)
     if app is None:
-        raise NotFoundError(f'"{ctx.name}" has no app', code="not-deployed", hint=f"mlem deployment run --load {ctx.name}")
+        raise NotFoundError(
+            f'"{ctx.name}" has no app', code="not-deployed", hint=f"mlem deployment run --load {ctx.name}"
+        )
     return app

@@ -16,11 +16,17 @@ from mlem_provider_heroku.testing import HerokuSimulator
 def main() -> int:
     """Run it."""
     parser = argparse.ArgumentParser(prog="python -m mlem_provider_heroku.testing", description=__doc__)
-    parser.add_argument("--registry", default="127.0.0.1:5000", help="a registry without TLS on this machine (default: %(default)s)")
+    parser.add_argument(
+        "--registry", default="127.0.0.1:5000", help="a registry without TLS on this machine (default: %(default)s)"
+    )
     parser.add_argument("--api-port", type=int, default=5080, help="port of the API (default: %(default)s)")
     parser.add_argument("--router-port", type=int, default=5081, help="port of the router (default: %(default)s)")
-    parser.add_argument("--boot-timeout", type=float, default=BOOT_TIMEOUT_S, help="seconds until R10 (default: %(default)s)")
-    parser.add_argument("--certificate", type=Path, help="PEM file with key and certificate for 127.0.0.1: `heroku run` needs TLS")
+    parser.add_argument(
+        "--boot-timeout", type=float, default=BOOT_TIMEOUT_S, help="seconds until R10 (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--certificate", type=Path, help="PEM file with key and certificate for 127.0.0.1: `heroku run` needs TLS"
+    )
     parser.add_argument("--schema", type=Path, help="Heroku's JSON schema of its API: validate every exchange")
     options = parser.parse_args()
     stop = threading.Event()
@@ -36,7 +42,12 @@ def main() -> int:
             certificate=options.certificate,
         )
     except MlemError as error:
-        print(f"error[{error.code}]: {error.message}", f"hint: {error.hint}" if error.hint else "", sep="\n", file=sys.stderr)
+        print(
+            f"error[{error.code}]: {error.message}",
+            f"hint: {error.hint}" if error.hint else "",
+            sep="\n",
+            file=sys.stderr,
+        )
         return error.exit_code
     with simulator:
         print("Heroku is simulated here until Ctrl-C. In another terminal, in your project:\n")

@@ -34,7 +34,11 @@ class AccountOperations:
         """Return methods, paths and what they do."""
         return [
             ("GET", "/account", lambda **_: Answer(200, documents.account())),
-            ("GET", "/account/rate-limits", lambda **_: Answer(200, {"remaining": min(self._remaining(), CALLS_PER_HOUR)})),
+            (
+                "GET",
+                "/account/rate-limits",
+                lambda **_: Answer(200, {"remaining": min(self._remaining(), CALLS_PER_HOUR)}),
+            ),
             ("GET", "/users/{user}", self._user),
             ("GET", "/apps", self._apps),
             ("GET", "/users/{user}/apps", self._apps),

@@ -79,12 +79,20 @@ class ApiServer:
 
     Attributes:
         exchanges: All requests.
-        violations: What is not as Heroku's schema has it: answers, and requests of our provider. Of others Heroku takes more than that.
+        violations: What is not as Heroku's schema has it: answers, and requests of our provider. Of others Heroku takes
+            more than that.
         faults: What goes wrong.
         tokens: The rate limit.
     """
 
-    def __init__(self, platform: Platform, schema: Schema | None, key: str | None, port: int, rendezvous: Rendezvous | None = None) -> None:
+    def __init__(
+        self,
+        platform: Platform,
+        schema: Schema | None,
+        key: str | None,
+        port: int,
+        rendezvous: Rendezvous | None = None,
+    ) -> None:
         self.exchanges: list[Exchange] = []
         self.violations: list[str] = []
         self.faults = Faults()
@@ -170,7 +178,9 @@ class ApiServer:
     def _expect_key(self, header: str) -> None:
         kind, _, value = header.partition(" ")
         try:
-            given = value if kind == "Bearer" else b64decode(value).decode().partition(":")[2] if kind == "Basic" else ""
+            given = (
+                value if kind == "Bearer" else b64decode(value).decode().partition(":")[2] if kind == "Basic" else ""
+            )
         except ValueError:
             given = ""
         if not given or (self._key is not None and not secrets.compare_digest(given, self._key)):

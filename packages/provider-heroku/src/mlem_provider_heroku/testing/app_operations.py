@@ -15,7 +15,16 @@ from mlem_provider_heroku.testing.app_state import AppState
 from mlem_provider_heroku.testing.offers import expect_stack
 from mlem_provider_heroku.testing.platform import Platform
 
-_EMPTY = ("addons", "addon-attachments", "buildpack-installations", "builds", "features", "log-drains", "sni-endpoints", "webhooks")
+_EMPTY = (
+    "addons",
+    "addon-attachments",
+    "buildpack-installations",
+    "builds",
+    "features",
+    "log-drains",
+    "sni-endpoints",
+    "webhooks",
+)
 """Lists of what apps of the simulator never have."""
 
 
@@ -53,7 +62,11 @@ class AppOperations:
         return Answer(201, documents.team_app(self._created(body, text(body, "team"))))
 
     def _created(self, body: Mapping[str, Any], team: str | None) -> AppState:
-        name, region, stack = text(body, "name") or _any_name(), text(body, "region") or "us", text(body, "stack") or "heroku-24"
+        name, region, stack = (
+            text(body, "name") or _any_name(),
+            text(body, "region") or "us",
+            text(body, "stack") or "heroku-24",
+        )
         return self._platform.create(name, region, team, stack)
 
     def _update(self, app: AppState, body: Mapping[str, Any], **_: Any) -> Answer:

@@ -67,5 +67,8 @@ class AppState:
 
 
 def host_of(app: AppState) -> str:
-    """Return an app's host name. Source: Dev Center, "Custom Domain Names": ``<name>-<random>.herokuapp.com`` (read 2026-11)."""
+    """Return an app's host name.
+
+    Source: Dev Center, "Custom Domain Names": ``<name>-<random>.herokuapp.com`` (read 2026-11).
+    """
     return f"{app.name}-{app.host_suffix}.herokuapp.com"

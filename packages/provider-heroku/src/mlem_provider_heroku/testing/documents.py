@@ -100,7 +100,9 @@ def dynos(state: AppState) -> list[dict[str, Any]]:
     """Return the dynos that there are."""
     size = state.formation.size if state.formation else "Basic"
     running = [each for each in state.one_offs if each.state != "complete"]
-    return [_dyno(state, each, "web", size, "", None) for each in state.dynos] + [one_off(state, each) for each in running]
+    return [_dyno(state, each, "web", size, "", None) for each in state.dynos] + [
+        one_off(state, each) for each in running
+    ]
 
 
 def one_off(state: AppState, found: OneOff) -> dict[str, Any]:
@@ -108,7 +110,9 @@ def one_off(state: AppState, found: OneOff) -> dict[str, Any]:
     return _dyno(state, found, "run", found.size, found.command, found.attach_url)
 
 
-def _dyno(state: AppState, found: Dyno | OneOff, kind: str, size: str, command: str, attach_url: str | None) -> dict[str, Any]:
+def _dyno(
+    state: AppState, found: Dyno | OneOff, kind: str, size: str, command: str, attach_url: str | None
+) -> dict[str, Any]:
     release_ = next(each for each in state.releases if each.version == found.version)
     return {
         "app": {"id": state.id, "name": state.name},
@@ -157,7 +161,10 @@ def domain(state: AppState) -> dict[str, Any]:
 
 def region(name: str) -> dict[str, Any]:
     """Return a region."""
-    country, locale, where = {"us": ("United States", "Virginia", "us-east-1"), "eu": ("Ireland", "Dublin", "eu-west-1")}[name]
+    country, locale, where = {
+        "us": ("United States", "Virginia", "us-east-1"),
+        "eu": ("Ireland", "Dublin", "eu-west-1"),
+    }[name]
     return {
         "country": country,
         "created_at": _LONG_AGO,
@@ -173,7 +180,13 @@ def region(name: str) -> dict[str, Any]:
 
 def stack(name: str) -> dict[str, Any]:
     """Return a stack."""
-    return {**_stack(name), "created_at": _LONG_AGO, "default": name == "heroku-24", "state": "public", "updated_at": _LONG_AGO}
+    return {
+        **_stack(name),
+        "created_at": _LONG_AGO,
+        "default": name == "heroku-24",
+        "state": "public",
+        "updated_at": _LONG_AGO,
+    }
 
 
 def account() -> dict[str, Any]:

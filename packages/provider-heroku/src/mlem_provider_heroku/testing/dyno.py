@@ -56,14 +56,27 @@ class Dyno:
     """
 
     def __init__(
-        self, engine: Engine, image: str, name: str, version: int, config_vars: Mapping[str, str], log: LogBuffer, settings: Settings
+        self,
+        engine: Engine,
+        image: str,
+        name: str,
+        version: int,
+        config_vars: Mapping[str, str],
+        log: LogBuffer,
+        settings: Settings,
     ) -> None:
         self.id = str(uuid.uuid4())
         self.name, self.version = name, version
         self.state = "starting"
         self.port: int | None = None
         self.container: str | None = None
-        self._engine, self._image, self._config_vars, self._log, self._settings = engine, image, dict(config_vars), log, settings
+        self._engine, self._image, self._config_vars, self._log, self._settings = (
+            engine,
+            image,
+            dict(config_vars),
+            log,
+            settings,
+        )
         self._changed = threading.Condition()
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._live, name=f"dyno {name}", daemon=True)
@@ -130,7 +143,11 @@ class Dyno:
                 break
             if time.monotonic() > deadline:
                 limit = f"{self._settings.boot_timeout_s:g} seconds"
-                self._log.write("heroku", self.name, f"Error R10 (Boot timeout) -> Web process failed to bind to $PORT within {limit}")
+                self._log.write(
+                    "heroku",
+                    self.name,
+                    f"Error R10 (Boot timeout) -> Web process failed to bind to $PORT within {limit}",
+                )
                 self._log.write("heroku", self.name, "Stopping process with SIGKILL")
                 self._engine.remove_container(self.container)
                 self._log.write("heroku", self.name, "Process exited with status 137")
@@ -173,7 +190,10 @@ class Dyno:
 
 
 def _listens(port: int) -> bool:
-    """Say whether a server is behind a published port: the Engine's proxy takes connections for it, and closes them if there is none."""
+    """Say whether a server is behind a published port.
+
+    The Engine's proxy takes connections for it, and closes them if there is none.
+    """
     try:
         with socket.create_connection(("127.0.0.1", port), timeout=1) as connection:
             connection.settimeout(0.15)

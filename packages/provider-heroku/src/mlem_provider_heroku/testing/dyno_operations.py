@@ -21,7 +21,8 @@ class DynoOperations:
 
     Args:
         platform: What they act on.
-        open_log: Takes an app, the number of lines, whether to follow, and what a line has to be of; returns the URL of a log session.
+        open_log: Takes an app, the number of lines, whether to follow, and what a line has to be of; returns the URL of
+            a log session.
         rendezvous: Where attached dynos are met; None where they are refused.
     """
 
@@ -66,7 +67,9 @@ class DynoOperations:
         if command is None or not isinstance(environment, Mapping):
             raise Refusal(422, "invalid_params", "command is required; env must be an object.")
         if body.get("attach") and self._rendezvous is None:
-            raise Refusal(503, "service_unavailable", "The simulator attaches nobody without a certificate: start it with one.")
+            raise Refusal(
+                503, "service_unavailable", "The simulator attaches nobody without a certificate: start it with one."
+            )
         dyno = self._platform.one_off(app, command, environment, size_name(body.get("size")))
         if body.get("attach") and self._rendezvous is not None:
             dyno.attach_url = self._rendezvous.expect(dyno)

@@ -6,8 +6,8 @@ import threading
 from typing import Literal
 
 Kind = Literal["timeout", "500", "503", "429", "401", "cut"]
-"""``timeout``: no answer, and nothing done. ``cut``: done, and the connection closed before the answer. Else that status, and
-nothing done."""
+"""``timeout``: no answer, and nothing done. ``cut``: done, and the connection closed before the answer. Else that
+status, and nothing done."""
 
 
 class Faults:

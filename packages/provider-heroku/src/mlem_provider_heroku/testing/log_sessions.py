@@ -51,14 +51,19 @@ class LogSessions:
         return f"{PATH}{session}?srv=simulator"
 
     def stream(self, request: Handler) -> None:
-        """Stream a session to who asks: server-sent events where they are accepted, as ``heroku logs`` does; lines to others."""
+        """Stream a session to who asks: server-sent events where they are accepted, as ``heroku logs`` does.
+
+        Lines to others.
+        """
         parts = urlsplit(request.path)
         session = self._sessions.get(parts.path.rpartition("/")[2])
         if session is None or session.log.closed or "srv" not in parse_qs(parts.query):
             request.respond(404, b"", {})
             return
         events = _EVENTS in request.headers.get("Accept", "")
-        written: Callable[[str], bytes] = (lambda line: f"data: {line}\n\n".encode()) if events else (lambda line: f"{line}\n".encode())
+        written: Callable[[str], bytes] = (
+            (lambda line: f"data: {line}\n\n".encode()) if events else (lambda line: f"{line}\n".encode())
+        )
         headers = {"Content-Type": _EVENTS if events else "application/logplex-1"}
         if not session.follow:
             request.respond(200, b"".join(map(written, session.log.last(session.lines, session.wanted))), headers)

@@ -46,7 +46,10 @@ class LogBuffer:
             return [line for line in self._lines if wanted.match(line)][-lines:]
 
     def follow(self, lines: int, wanted: re.Pattern[str] = _ALL, poll_s: float = 0.5) -> Iterator[str | None]:
-        """Yield the last lines, then new ones until the app is gone; None now and then, so that a caller who left is noticed."""
+        """Yield the last lines, then new ones until the app is gone.
+
+        None now and then, so that a caller who left is noticed.
+        """
         with self._changed:
             pending, seen = self.last(lines, wanted), self._written
         while True:

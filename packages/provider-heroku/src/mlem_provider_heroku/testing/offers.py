@@ -12,7 +12,9 @@ from mlem_provider_heroku.testing.answer import Refusal
 REGIONS = ("us", "eu")
 STACKS = ("container", "heroku-22", "heroku-24")
 EMAIL = "simulator@example.com"
-_NAMES = "must start with a letter, end with a letter or digit and can only contain lowercase letters, digits, and dashes."
+_NAMES = (
+    "must start with a letter, end with a letter or digit and can only contain lowercase letters, digits, and dashes."
+)
 
 
 def size_name(size: Any) -> str | None:

@@ -34,7 +34,15 @@ class OneOff:
     """
 
     def __init__(
-        self, engine: Engine, image: str, name: str, version: int, size: str, command: str, environment: Mapping[str, str], simulator: str
+        self,
+        engine: Engine,
+        image: str,
+        name: str,
+        version: int,
+        size: str,
+        command: str,
+        environment: Mapping[str, str],
+        simulator: str,
     ) -> None:
         self.id = str(uuid.uuid4())
         self.name, self.version, self.size, self.command = name, version, size, command

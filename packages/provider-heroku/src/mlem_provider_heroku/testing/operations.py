@@ -20,13 +20,18 @@ class Operations:
 
     Args:
         platform: What they act on.
-        open_log: Takes an app, the number of lines, whether to follow, and what a line has to be of; returns the URL of a log session.
+        open_log: Takes an app, the number of lines, whether to follow, and what a line has to be of; returns the URL of
+            a log session.
         remaining: Says how many calls are left.
         rendezvous: Where attached dynos are met; None where they are refused.
     """
 
     def __init__(
-        self, platform: Platform, open_log: Callable[..., str], remaining: Callable[[], int], rendezvous: Rendezvous | None
+        self,
+        platform: Platform,
+        open_log: Callable[..., str],
+        remaining: Callable[[], int],
+        rendezvous: Rendezvous | None,
     ) -> None:
         self._platform = platform
         groups = (
@@ -55,7 +60,11 @@ class Operations:
         """
         operation, arguments = self._find(method, path)
         if operation is None:
-            raise Refusal(404, "not_found", f"The simulator has apps, releases, config vars, dynos and logs, and no {method} {path}.")
+            raise Refusal(
+                404,
+                "not_found",
+                f"The simulator has apps, releases, config vars, dynos and logs, and no {method} {path}.",
+            )
         if not isinstance(body or {}, Mapping):
             raise Refusal(400, "bad_request", "The body is no JSON object.")
         with self._platform.lock:

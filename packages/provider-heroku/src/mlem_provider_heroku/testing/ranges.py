@@ -8,16 +8,20 @@ from typing import Any
 
 from mlem_provider_heroku.testing.answer import Answer, Refusal
 
-_RANGE = re.compile(r"(?P<field>\w+)?\s*(?P<after>\])?(?P<first>[^.;\[\]]*)\.\.(?P<last>[^;\[\]]*)(?P<before>\[)?\s*(?P<options>;.*)?")
+_RANGE = re.compile(
+    r"(?P<field>\w+)?\s*(?P<after>\])?(?P<first>[^.;\[\]]*)\.\.(?P<last>[^;\[\]]*)(?P<before>\[)?\s*(?P<options>;.*)?"
+)
 _MOST = 1000
 _USUAL = 200
 
 
-def part(items: Sequence[Any], header: str, fields: Mapping[str, Callable[[Any], Any]], document: Callable[[Any], Any]) -> Answer:
+def part(
+    items: Sequence[Any], header: str, fields: Mapping[str, Callable[[Any], Any]], document: Callable[[Any], Any]
+) -> Answer:
     """Answer with a part of a list.
 
-    Source: Dev Center, "Platform API Reference", section "Ranges" (read 2026-11): ``version 5..; order=desc,max=10``, a ``]`` in front
-    leaves the first one out; 206 and ``Next-Range`` where there is more.
+    Source: Dev Center, "Platform API Reference", section "Ranges" (read 2026-11): ``version 5..; order=desc,max=10``, a
+    ``]`` in front leaves the first one out; 206 and ``Next-Range`` where there is more.
 
     Args:
         items: All of them.
@@ -39,15 +43,21 @@ def part(items: Sequence[Any], header: str, fields: Mapping[str, Callable[[Any],
     if match["first"].strip():
         found = _from(found, read, match["first"].strip(), descends, leave_out=match["after"] is not None)
     if match["last"].strip():
-        found = _from(found[::-1], read, match["last"].strip(), not descends, leave_out=match["before"] is not None)[::-1]
+        found = _from(found[::-1], read, match["last"].strip(), not descends, leave_out=match["before"] is not None)[
+            ::-1
+        ]
     kept = found[:most]
     if len(kept) == len(found):
         return Answer(200, [document(item) for item in kept])
-    next_ = f"{field} ]{read(kept[-1])}..; " + ", ".join(f"{name}={value}" for name, value in {**options, "max": most}.items())
+    next_ = f"{field} ]{read(kept[-1])}..; " + ", ".join(
+        f"{name}={value}" for name, value in {**options, "max": most}.items()
+    )
     return Answer(206, [document(item) for item in kept], {"Next-Range": next_})
 
 
-def _from(items: Sequence[Any], read: Callable[[Any], Any], first: str, descends: bool, *, leave_out: bool) -> list[Any]:
+def _from(
+    items: Sequence[Any], read: Callable[[Any], Any], first: str, descends: bool, *, leave_out: bool
+) -> list[Any]:
     """Leave out what comes before the first one."""
 
     def kept(value: Any) -> bool:

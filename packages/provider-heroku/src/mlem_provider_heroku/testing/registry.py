@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from mlem_provider_docker import Engine
 
 _MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
-"""The only kind of manifest that Heroku's registry takes. Source: Dev Center, "Container Registry & Runtime", section "Known issues and
-limitations" (read 2026-11)."""
+"""The only kind of manifest that Heroku's registry takes. Source: Dev Center, "Container Registry & Runtime", section
+"Known issues and limitations" (read 2026-11)."""
 
 
 class Registry:
@@ -60,10 +60,16 @@ class Registry:
         before = self._engine.image(name)
         _finish(self._engine.pull(name))
         found = self._engine.image(name)
-        labels = {label: "" for label in ((found or {}).get("Config", {}).get("Labels") or {}) if label.startswith("mlem.")}
+        labels = {
+            label: "" for label in ((found or {}).get("Config", {}).get("Labels") or {}) if label.startswith("mlem.")
+        }
         labels[SIMULATOR_LABEL] = self._simulator
         copy = f"mlem-heroku-simulator/{self._simulator}:{image_id.removeprefix('sha256:')[:24]}"
-        text = f"FROM {name}\nLABEL " + " ".join(f"{json.dumps(key)}={json.dumps(value)}" for key, value in labels.items()) + "\n"
+        text = (
+            f"FROM {name}\nLABEL "
+            + " ".join(f"{json.dumps(key)}={json.dumps(value)}" for key, value in labels.items())
+            + "\n"
+        )
         _finish(self._engine.build(_context(text), copy, [name]))
         if before is None:
             self._engine.remove_image(name)
@@ -74,7 +80,9 @@ class Registry:
         self._engine.remove_image(copy)
 
     def _get(self, path: str) -> Any:
-        request = urllib.request.Request(f"http://{self._host}/v2/{path}", headers={"Accept": _MANIFEST})  # on this machine
+        request = urllib.request.Request(
+            f"http://{self._host}/v2/{path}", headers={"Accept": _MANIFEST}
+        )  # on this machine
         try:
             with urllib.request.urlopen(request, timeout=10) as response:  # noqa: S310  # the address is that of the test's registry
                 return json.loads(response.read())

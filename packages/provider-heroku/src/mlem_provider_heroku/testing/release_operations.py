@@ -14,7 +14,10 @@ from mlem_provider_heroku.testing.offers import size_name
 from mlem_provider_heroku.testing.platform import Platform
 from mlem_provider_heroku.testing.ranges import part
 
-_BY: Mapping[str, Callable[[Release], Any]] = {"version": lambda release: release.version, "id": lambda release: release.id}
+_BY: Mapping[str, Callable[[Release], Any]] = {
+    "version": lambda release: release.version,
+    "id": lambda release: release.id,
+}
 
 
 class ReleaseOperations:
@@ -68,7 +71,9 @@ class ReleaseOperations:
             raise _no_type(kind)
         return Answer(200, found[0])
 
-    def _set_process_type(self, app: AppState, headers: Mapping[str, str], body: Mapping[str, Any], kind: str, **_: Any) -> Answer:
+    def _set_process_type(
+        self, app: AppState, headers: Mapping[str, str], body: Mapping[str, Any], kind: str, **_: Any
+    ) -> Answer:
         self._update(app, headers, [{**body, "type": kind}])
         return self._process_type(app, kind)
 
@@ -92,7 +97,10 @@ class ReleaseOperations:
 
 
 def _quantity(given: Any, now: int) -> int | None:
-    """Return how many dynos are asked for: ``2``, ``"2"``, or ``"+1"`` and ``"-1"`` relative to those that there are."""
+    """Return how many dynos are asked for.
+
+    ``2``, ``"2"``, or ``"+1"`` and ``"-1"`` relative to those that there are.
+    """
     if given is None:
         return None
     if not re.fullmatch(r"[+-]?\d{1,4}", str(given)) or isinstance(given, bool):

@@ -17,8 +17,8 @@ _END_TIMEOUT_S = 10
 class Rendezvous(socketserver.ThreadingTCPServer):
     """Gives a one-off dyno's output to whoever knows its secret; the dyno starts when somebody is there.
 
-    Source: heroku/cli, ``src/lib/run/dyno.ts``: the client sends the path of the URL and a line end, leaves the first line of the
-    answer out, and takes the rest as output (read 2026-11).
+    Source: heroku/cli, ``src/lib/run/dyno.ts``: the client sends the path of the URL and a line end, leaves the first
+    line of the answer out, and takes the rest as output (read 2026-11).
 
     Args:
         certificate: A PEM file with a key and a certificate for 127.0.0.1, which the client has to trust.
@@ -32,7 +32,9 @@ class Rendezvous(socketserver.ThreadingTCPServer):
         self._tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self._tls.load_cert_chain(certificate)
         super().__init__(("127.0.0.1", 0), _Meeting)
-        self._thread = threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.05}, name="rendezvous", daemon=True)
+        self._thread = threading.Thread(
+            target=self.serve_forever, kwargs={"poll_interval": 0.05}, name="rendezvous", daemon=True
+        )
         self._thread.start()
 
     def expect(self, dyno: OneOff) -> str:

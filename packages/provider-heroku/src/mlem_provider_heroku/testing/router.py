@@ -1,4 +1,7 @@
-"""The router of the simulator: requests to an app's address go to one of its dynos, or get what Heroku's router says instead."""
+"""The router of the simulator.
+
+Requests to an app's address go to one of its dynos, or get what Heroku's router says instead.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +27,16 @@ _REASONS = {
     "H20": "App boot timeout",
     "H80": "Maintenance mode",
 }
-_HOP_BY_HOP = {"connection", "keep-alive", "transfer-encoding", "te", "trailer", "upgrade", "proxy-authorization", "content-length"}
+_HOP_BY_HOP = {
+    "connection",
+    "keep-alive",
+    "transfer-encoding",
+    "te",
+    "trailer",
+    "upgrade",
+    "proxy-authorization",
+    "content-length",
+}
 _PAGE = b"<!DOCTYPE html><html><body><h1>Application error</h1></body></html>"
 _NO_APP = b"<!DOCTYPE html><html><body><h1>There's nothing here, yet.</h1></body></html>"
 
@@ -92,7 +104,9 @@ class Router:
         connection = http.client.HTTPConnection("127.0.0.1", dyno.port, timeout=self.request_timeout_s)
         headers = {name: value for name, value in request.headers.items() if name.lower() not in _HOP_BY_HOP}
         try:
-            connection.request(request.command, path, body=body or None, headers={**headers, "X-Forwarded-Proto": "https"})
+            connection.request(
+                request.command, path, body=body or None, headers={**headers, "X-Forwarded-Proto": "https"}
+            )
             answer = connection.getresponse()
             content = answer.read()
         except TimeoutError:
@@ -101,7 +115,11 @@ class Router:
             return "H13"
         finally:
             connection.close()
-        request.respond(answer.status, content, {name: value for name, value in answer.getheaders() if name.lower() not in _HOP_BY_HOP})
+        request.respond(
+            answer.status,
+            content,
+            {name: value for name, value in answer.getheaders() if name.lower() not in _HOP_BY_HOP},
+        )
         return None
 
     def close(self) -> None:

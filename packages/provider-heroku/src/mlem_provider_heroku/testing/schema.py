@@ -14,8 +14,8 @@ import jsonschema
 from mlem_provider_heroku.testing.taken import taken
 
 EXTENSIONS = {"docker_image"}
-"""What the variant ``3.docker-releases`` adds to an update of the formation; it is not in the schema. Source: Dev Center, "Container
-Registry & Runtime", section "Releasing an image", part "API" (read 2026-11)."""
+"""What the variant ``3.docker-releases`` adds to an update of the formation; it is not in the schema. Source: Dev
+Center, "Container Registry & Runtime", section "Releasing an image", part "API" (read 2026-11)."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,13 @@ class Schema:
             for link in resource.get("links", []):
                 parts = re.split(r"\{[^}]*\}", link["href"])
                 pattern = re.compile("[^/]+".join(map(re.escape, parts)))
-                yield Link(link.get("method", "GET"), pattern, link.get("title", ""), link.get("schema"), link.get("targetSchema"))
+                yield Link(
+                    link.get("method", "GET"),
+                    pattern,
+                    link.get("title", ""),
+                    link.get("schema"),
+                    link.get("targetSchema"),
+                )
 
     def faults_of_request(self, method: str, path: str, body: Any, *, as_taken: bool = False) -> list[str]:
         """Return what is wrong with a request; empty when an operation takes it.
@@ -67,8 +73,8 @@ class Schema:
             method: The HTTP method.
             path: The path, without a query.
             body: The body; None without.
-            as_taken: Judge as Heroku itself does, which is milder than its schema, see `taken`; what a text looks like is left to the
-                operation, which says it in Heroku's words.
+            as_taken: Judge as Heroku itself does, which is milder than its schema, see `taken`; what a text looks like
+                is left to the operation, which says it in Heroku's words.
         """
         links = self._of(method, path)
         if not links:
@@ -79,7 +85,9 @@ class Schema:
                 faults = [] if body is None or as_taken else [f"{method} {path}: takes no body"]
             else:
                 read = taken(link.request, body, self._definitions) if as_taken else _without_extensions(body)
-                faults = self._faults(f"{method} {path} (request, {link.title})", link.request, read, patterns=not as_taken)
+                faults = self._faults(
+                    f"{method} {path} (request, {link.title})", link.request, read, patterns=not as_taken
+                )
             if not faults:
                 return []
             found += faults
@@ -112,4 +120,9 @@ class Schema:
 def _without_extensions(body: Any) -> Any:
     if not isinstance(body, Mapping) or not isinstance(body.get("updates"), list):
         return body
-    return {**body, "updates": [{key: value for key, value in update.items() if key not in EXTENSIONS} for update in body["updates"]]}
+    return {
+        **body,
+        "updates": [
+            {key: value for key, value in update.items() if key not in EXTENSIONS} for update in body["updates"]
+        ],
+    }

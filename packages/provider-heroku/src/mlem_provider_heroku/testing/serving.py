@@ -55,7 +55,9 @@ class Server(ThreadingHTTPServer):
                 raise
             hint = "another simulator may run: end it, or take other ports, as --api-port 0 --router-port 0 does"
             raise ConflictError(f"port {port} is in use", code="port-in-use", hint=hint) from error
-        self._thread = threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.05}, name="simulator", daemon=True)
+        self._thread = threading.Thread(
+            target=self.serve_forever, kwargs={"poll_interval": 0.05}, name="simulator", daemon=True
+        )
         self._thread.start()
 
     @property

@@ -40,7 +40,8 @@ class HerokuSimulator:
         stop_timeout_s: How long a dyno may take to end.
         api_port: The API's port; 0 for any free one.
         router_port: The router's port; 0 for any free one.
-        certificate: A PEM file with a key and a certificate for 127.0.0.1: ``heroku run`` needs TLS, and is refused without.
+        certificate: A PEM file with a key and a certificate for 127.0.0.1: ``heroku run`` needs TLS, and is refused
+            without.
 
     Attributes:
         api: The API: exchanges, faults, violations, rate limit.
@@ -87,7 +88,11 @@ class HerokuSimulator:
         from mlem_provider_heroku.names import LINEAGE_VAR, new_name, parked_name
 
         names = {new_name(lineage), parked_name(lineage)}
-        return [app for app in self.platform.apps.values() if app.config_vars.get(LINEAGE_VAR) == lineage or app.name in names]
+        return [
+            app
+            for app in self.platform.apps.values()
+            if app.config_vars.get(LINEAGE_VAR) == lineage or app.name in names
+        ]
 
     def close(self) -> None:
         """Delete all apps with their containers and images, and end the servers."""
@@ -100,7 +105,9 @@ class HerokuSimulator:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
         self.close()
 
 
@@ -117,4 +124,6 @@ def _rendezvous(certificate: Path) -> Rendezvous:
         return Rendezvous(certificate)
     except (OSError, ValueError) as error:
         hint = "a PEM file with a key and a certificate for 127.0.0.1"
-        raise DeclarationError(f"{certificate} is no certificate: {error}", code="bad-certificate", hint=hint) from error
+        raise DeclarationError(
+            f"{certificate} is no certificate: {error}", code="bad-certificate", hint=hint
+        ) from error

@@ -12,9 +12,9 @@ Definitions = Mapping[str, Any]
 def taken(schema: Mapping[str, Any], body: Any, definitions: Definitions) -> Any:
     """Return a body as Heroku reads it: what the schema does not know is left out, numbers may be written as text, null is nothing.
 
-    Source: Heroku's own command, heroku/cli (11.10): ``ps:scale web=2:basic`` sends ``{"type": "web", "quantity": "2", "size":
-    "basic"}`` and ``web+1`` sends ``"+1"``, where the schema has a whole number and ``dyno_size``; ``container:rm`` and
-    ``container:release`` send ``docker_image``, which is in no schema (read 2026-11).
+    Source: Heroku's own command, heroku/cli (11.10): ``ps:scale web=2:basic`` sends ``{"type": "web", "quantity": "2",
+    "size": "basic"}`` and ``web+1`` sends ``"+1"``, where the schema has a whole number and ``dyno_size``;
+    ``container:rm`` and ``container:release`` send ``docker_image``, which is in no schema (read 2026-11).
 
     Args:
         schema: The operation's schema of the body, or a part of it.

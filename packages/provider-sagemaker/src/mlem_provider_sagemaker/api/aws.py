@@ -1,6 +1,7 @@
 """AWS through boto3: plain data in and out, errors in our words. The only module of this package that imports it, late.
 
-Throttling and failures of AWS are repeated by botocore, with growing pauses. Source: boto3 guide, "Retries", standard mode (read 2026-11).
+Throttling and failures of AWS are repeated by botocore, with growing pauses. Source: boto3 guide, "Retries", standard
+mode (read 2026-11).
 """
 
 from __future__ import annotations
@@ -22,7 +23,8 @@ if TYPE_CHECKING:
 
 _ATTEMPTS = 6
 _INVOKE_TIMEOUT_S = 75.0
-"""A container has 60 s to answer. Source: developer guide, "How Your Container Should Respond to Inference Requests" (read 2026-11)."""
+"""A container has 60 s to answer. Source: developer guide, "How Your Container Should Respond to Inference Requests"
+(read 2026-11)."""
 
 _FRESH_S = 2.0
 
@@ -152,7 +154,11 @@ class Account:
         with translated(f"call the endpoint {endpoint}"):
             try:
                 answer = self.client("sagemaker-runtime").invoke_endpoint(
-                    EndpointName=endpoint, Body=body, ContentType=content_type, Accept=accept, CustomAttributes=attributes
+                    EndpointName=endpoint,
+                    Body=body,
+                    ContentType=content_type,
+                    Accept=accept,
+                    CustomAttributes=attributes,
                 )
                 content = answer["Body"].read()
             except ClientError as error:
@@ -177,7 +183,10 @@ class Account:
                 config = Config(
                     connect_timeout=10,
                     read_timeout=_INVOKE_TIMEOUT_S if service == "sagemaker-runtime" else 60,
-                    retries={"mode": "standard", "total_max_attempts": 3 if service == "sagemaker-runtime" else _ATTEMPTS},
+                    retries={
+                        "mode": "standard",
+                        "total_max_attempts": 3 if service == "sagemaker-runtime" else _ATTEMPTS,
+                    },
                     user_agent_extra="mlem-provider-sagemaker",
                 )
                 self._clients[service] = self.session.client(service, config=config)

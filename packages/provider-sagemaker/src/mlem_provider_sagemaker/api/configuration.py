@@ -1,7 +1,7 @@
 """The configuration files of the SageMaker SDK: they are read where there are any.
 
-Source: SageMaker Python SDK, "Configuring and using defaults with the SageMaker Python SDK" (read 2026-11): ``config.yaml`` in
-the administrator's and the user's folder, other places by ``SAGEMAKER_ADMIN_CONFIG_OVERRIDE`` and
+Source: SageMaker Python SDK, "Configuring and using defaults with the SageMaker Python SDK" (read 2026-11):
+``config.yaml`` in the administrator's and the user's folder, other places by ``SAGEMAKER_ADMIN_CONFIG_OVERRIDE`` and
 ``SAGEMAKER_USER_CONFIG_OVERRIDE``.
 """
 
@@ -37,4 +37,6 @@ def _configured() -> bool:
         return True
     from platformdirs import site_config_dir, user_config_dir
 
-    return any(Path(folder, "config.yaml").exists() for folder in (site_config_dir("sagemaker"), user_config_dir("sagemaker")))
+    return any(
+        Path(folder, "config.yaml").exists() for folder in (site_config_dir("sagemaker"), user_config_dir("sagemaker"))
+    )

@@ -24,12 +24,16 @@ def provide(account: Account, name: str, lineage: str, tags: list[dict[str, str]
     found = _repository(account, name)
     if found is None:
         try:
-            made = account.call(f"create the repository {name}", "ecr", "create_repository", repositoryName=name, tags=tags)
+            made = account.call(
+                f"create the repository {name}", "ecr", "create_repository", repositoryName=name, tags=tags
+            )
             return made["repository"]["repositoryUri"], True
         except ConflictError as error:
             if error.code != EXISTS:
                 raise
-            found = _repository(account, name)  # made by a request that got no answer and was repeated, or by somebody else just now
+            found = _repository(
+                account, name
+            )  # made by a request that got no answer and was repeated, or by somebody else just now
             if found is None:
                 raise
     return found["repositoryUri"], _made(account, found["repositoryArn"], lineage)
@@ -66,7 +70,10 @@ def remove(account: Account, name: str, lineage: str) -> str | None:
 
 
 def login(account: Account) -> Mapping[str, str]:
-    """Return credentials for the registry: they hold for 12 hours. Source: ECR API reference, GetAuthorizationToken (read 2026-11)."""
+    """Return credentials for the registry: they hold for 12 hours.
+
+    Source: ECR API reference, GetAuthorizationToken (read 2026-11).
+    """
     data = account.call("log in to ECR", "ecr", "get_authorization_token")["authorizationData"]
     user, _, password = base64.b64decode(data[0]["authorizationToken"]).decode().partition(":")
     if not password:
@@ -79,7 +86,12 @@ def images(account: Account, name: str, lineage: str) -> list[str]:
     try:
         found = list(
             account.pages(
-                f"list the images in {name}", "ecr", "list_images", "imageIds", repositoryName=name, filter={"tagStatus": "TAGGED"}
+                f"list the images in {name}",
+                "ecr",
+                "list_images",
+                "imageIds",
+                repositoryName=name,
+                filter={"tagStatus": "TAGGED"},
             )
         )
     except MlemError as error:

@@ -1,8 +1,8 @@
 """What AWS and botocore say, in our words: one table, first match wins.
 
-Source: Amazon SageMaker API reference, "Common Errors" and the errors of each operation; Amazon ECR API reference, "Common
-Errors"; IAM user guide, "Troubleshoot access denied error messages"; Service Quotas user guide; botocore ``exceptions.py`` 1.40
-(read 2026-11).
+Source: Amazon SageMaker API reference, "Common Errors" and the errors of each operation; Amazon ECR API reference,
+"Common Errors"; IAM user guide, "Troubleshoot access denied error messages"; Service Quotas user guide; botocore
+``exceptions.py`` 1.40 (read 2026-11).
 """
 
 from __future__ import annotations
@@ -37,7 +37,9 @@ class Rule:
 
 
 _LOGIN = "log in (aws sso login), or set AWS_PROFILE or AWS_ACCESS_KEY_ID; look: aws sts get-caller-identity"
-_QUOTA = "raise the quota (console: Service Quotas, Amazon SageMaker), or take another --instance_type or fewer instances"
+_QUOTA = (
+    "raise the quota (console: Service Quotas, Amazon SageMaker), or take another --instance_type or fewer instances"
+)
 
 TABLE = (
     Rule(
@@ -56,7 +58,13 @@ TABLE = (
         "credentials",
         _LOGIN,
     ),
-    Rule("ProfileNotFound", "", CredentialsError, "no-profile", "aws configure list-profiles shows them; name one: --env.profile"),
+    Rule(
+        "ProfileNotFound",
+        "",
+        CredentialsError,
+        "no-profile",
+        "aws configure list-profiles shows them; name one: --env.profile",
+    ),
     Rule("NoRegionError", "", UserError, "no-region", "name it: --env.region eu-west-1, or set AWS_REGION"),
     Rule("InvalidRegionError", "", UserError, "bad-region", "a region is written like this: eu-west-1"),
     Rule(
@@ -73,7 +81,13 @@ TABLE = (
         "throttled",
         "AWS refuses so many calls at once: repeat the command in a minute",
     ),
-    Rule(r"ResourceLimitExceeded|ServiceQuotaExceeded(Exception)?|LimitExceeded(Exception)?", "", PlatformError, "quota-exceeded", _QUOTA),
+    Rule(
+        r"ResourceLimitExceeded|ServiceQuotaExceeded(Exception)?|LimitExceeded(Exception)?",
+        "",
+        PlatformError,
+        "quota-exceeded",
+        _QUOTA,
+    ),
     Rule(
         "ValidationException|ValidationError",
         r"Cannot create already existing|already exists",
@@ -122,7 +136,11 @@ TABLE = (
         "ecr:BatchCheckLayerAvailability",
     ),
     Rule(
-        "ValidationException|ValidationError", "", UserError, "refused", "correct the option that it names: mlem types deployment sagemaker"
+        "ValidationException|ValidationError",
+        "",
+        UserError,
+        "refused",
+        "correct the option that it names: mlem types deployment sagemaker",
     ),
     Rule(
         "ParamValidationError|InvalidParameter(Exception)?|InvalidParameterValue",
@@ -132,7 +150,11 @@ TABLE = (
         "correct the option that it names: mlem types deployment sagemaker",
     ),
     Rule(
-        "UnknownServiceError|InvalidEndpointURL|UnknownEndpointError|ValueError", "", UserError, "bad-endpoint", "look at AWS_ENDPOINT_URL"
+        "UnknownServiceError|InvalidEndpointURL|UnknownEndpointError|ValueError",
+        "",
+        UserError,
+        "bad-endpoint",
+        "look at AWS_ENDPOINT_URL",
     ),
     Rule(
         "ConnectTimeoutError|ReadTimeoutError",
@@ -190,7 +212,9 @@ def denied(what: str, text: str) -> CredentialsError:
     """Return the error for a missing permission: which one, and the statement that gives it."""
     action, resource, who = _ACTION.search(text), _RESOURCE.search(text), _WHO.search(text)
     if action is None:
-        return CredentialsError(f"can't {what}: {text}", code=DENIED, hint="the whole policy is in docs/how-to/sagemaker.md")
+        return CredentialsError(
+            f"can't {what}: {text}", code=DENIED, hint="the whole policy is in docs/how-to/sagemaker.md"
+        )
     statement = {"Effect": "Allow", "Action": action[1], "Resource": resource[1] if resource else "*"}
     return CredentialsError(
         f"can't {what}: {action[1]} is not allowed{f' for {who[1]}' if who else ''}: {text}",

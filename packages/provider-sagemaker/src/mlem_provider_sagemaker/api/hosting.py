@@ -15,7 +15,13 @@ from mlem import ConflictError, Phase, Status, WaitTimeoutError
 from mlem_provider_sagemaker.api.aws import Account
 from mlem_provider_sagemaker.api.errors import EXISTS
 from mlem_provider_sagemaker.names import LINEAGE_TAG, is_ours, mark, owner
-from mlem_provider_sagemaker.records import IN_PLACE, AutoscalingRecord, EndpointConfigRecord, EndpointRecord, ModelRecord
+from mlem_provider_sagemaker.records import (
+    IN_PLACE,
+    AutoscalingRecord,
+    EndpointConfigRecord,
+    EndpointRecord,
+    ModelRecord,
+)
 
 if TYPE_CHECKING:
     from mlem_provider_sagemaker.deployment import SagemakerContext
@@ -57,11 +63,15 @@ def create(account: Account, kind: Kind, lineage: str, request: Mapping[str, Any
     """
     name = str(request[kind.name])
     try:
-        return str(account.call(f"create the {kind.noun} {name}", "sagemaker", f"create_{kind.operation}", **request)[kind.arn])
+        return str(
+            account.call(f"create the {kind.noun} {name}", "sagemaker", f"create_{kind.operation}", **request)[kind.arn]
+        )
     except ConflictError as error:
         if error.code != EXISTS:
             raise
-        found = account.call(f"describe the {kind.noun} {name}", "sagemaker", f"describe_{kind.operation}", **{kind.name: name})
+        found = account.call(
+            f"describe the {kind.noun} {name}", "sagemaker", f"describe_{kind.operation}", **{kind.name: name}
+        )
         expect_ours(account, kind, name, found[kind.arn], lineage)
         return str(found[kind.arn])
 
@@ -74,7 +84,11 @@ def expect_ours(account: Account, kind: Kind, name: str, arn: str, lineage: str)
     """
     tags = account.tags(arn)
     if not is_ours(tags, lineage):
-        hint = "choose another name: --endpoint_name NAME" if kind is ENDPOINT else f"look: aws sagemaker list-tags --resource-arn {arn}"
+        hint = (
+            "choose another name: --endpoint_name NAME"
+            if kind is ENDPOINT
+            else f"look: aws sagemaker list-tags --resource-arn {arn}"
+        )
         raise ConflictError(f"the {kind.noun} {name} is there already, and {owner(tags)}", code="not-ours", hint=hint)
 
 
@@ -85,15 +99,22 @@ def delete(account: Account, kind: Kind, name: str) -> None:
 
 def delete_all(ctx: SagemakerContext, account: Account, kind: Kind) -> None:
     """Delete a lineage's models or endpoint configurations, also those that no state knows."""
-    found = account.pages(f"list {kind.noun}s", "sagemaker", f"list_{kind.operation}s", kind.listed, NameContains=mark(ctx.lineage))
+    found = account.pages(
+        f"list {kind.noun}s", "sagemaker", f"list_{kind.operation}s", kind.listed, NameContains=mark(ctx.lineage)
+    )
     for item in list(found):
         if is_ours(account.tags(item[kind.arn]), ctx.lineage):
             ctx.guard()
             delete(account, kind, item[kind.name])
 
 
-def delete_adopted(ctx: SagemakerContext, account: Account, kind: Kind, recorded: ModelRecord | EndpointConfigRecord | None) -> None:
-    """Delete a model or an endpoint configuration that MLEM 0.4 made and that was taken over: its name does not say that it is ours."""
+def delete_adopted(
+    ctx: SagemakerContext, account: Account, kind: Kind, recorded: ModelRecord | EndpointConfigRecord | None
+) -> None:
+    """Delete a model or an endpoint configuration that MLEM 0.4 made and that was taken over.
+
+    Its name does not say that it is ours.
+    """
     if recorded is not None and recorded.adopted and is_ours(account.tags(recorded.arn), ctx.lineage):
         ctx.guard()
         delete(account, kind, str(recorded.name))
@@ -140,7 +161,9 @@ def status(found: Mapping[str, Any] | None, record: EndpointRecord | Autoscaling
             return Status(Phase.RUNNING)
         if reason:
             return Status(Phase.CRASHED, f"SageMaker put {found['EndpointConfigName']} back: {reason}")
-        return Status(Phase.UNKNOWN, f"the endpoint {name} serves {found['EndpointConfigName']}: run again to put it right")
+        return Status(
+            Phase.UNKNOWN, f"the endpoint {name} serves {found['EndpointConfigName']}: run again to put it right"
+        )
     if status in ("Creating", "Updating", "RollingBack"):
         return Status(Phase.STARTING, f"the endpoint {name} is {status}")
     if status in ("OutOfService", "Deleting"):
@@ -173,7 +196,8 @@ def settle(
         if time.monotonic() + pause_s > deadline:
             status = found["EndpointStatus"] if found else "gone"
             raise WaitTimeoutError(
-                f"the endpoint {name} is still {status} after {ctx.deployment.gate_timeout_s:g} s", hint="wait longer: --gate_timeout_s"
+                f"the endpoint {name} is still {status} after {ctx.deployment.gate_timeout_s:g} s",
+                hint="wait longer: --gate_timeout_s",
             )
         ctx.guard()
         ctx.report(f"the endpoint {name} is {found['EndpointStatus'] if found else 'gone'}, waiting")

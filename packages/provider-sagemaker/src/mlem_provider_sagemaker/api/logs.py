@@ -1,7 +1,7 @@
 """What an endpoint's containers wrote, from CloudWatch Logs.
 
-Source: SageMaker developer guide, "Log groups and streams": ``/aws/sagemaker/Endpoints/[EndpointName]``, a stream for each instance;
-CloudWatch Logs API reference, FilterLogEvents, DescribeLogStreams, GetLogEvents (read 2026-11).
+Source: SageMaker developer guide, "Log groups and streams": ``/aws/sagemaker/Endpoints/[EndpointName]``, a stream for
+each instance; CloudWatch Logs API reference, FilterLogEvents, DescribeLogStreams, GetLogEvents (read 2026-11).
 """
 
 from __future__ import annotations
@@ -66,11 +66,21 @@ def _events(account: Account, endpoint: str, since_ms: int) -> Iterator[Mapping[
 
 def _last(account: Account, endpoint: str, count: int) -> list[Mapping[str, Any]]:
     what, group = f"read the logs of {endpoint}", group_of(endpoint)
-    found = account.find(what, "logs", "describe_log_streams", logGroupName=group, orderBy="LastEventTime", descending=True, limit=_STREAMS)
+    found = account.find(
+        what,
+        "logs",
+        "describe_log_streams",
+        logGroupName=group,
+        orderBy="LastEventTime",
+        descending=True,
+        limit=_STREAMS,
+    )
     events: list[Mapping[str, Any]] = []
     for stream in found["logStreams"] if found and count else ():
         name = stream["logStreamName"]
-        page = account.find(what, "logs", "get_log_events", logGroupName=group, logStreamName=name, limit=min(count, 10_000))
+        page = account.find(
+            what, "logs", "get_log_events", logGroupName=group, logStreamName=name, limit=min(count, 10_000)
+        )
         events += [{**event, "logStreamName": name} for event in (page["events"] if page else ())]
     events.sort(key=lambda event: event["timestamp"])
     return events[-count:] if count else []

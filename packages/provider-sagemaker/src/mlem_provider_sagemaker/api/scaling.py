@@ -1,7 +1,7 @@
 """The number of instances follows the calls: a target and a policy of Application Auto Scaling.
 
-Source: SageMaker developer guide, "Automatic scaling", "Define a scaling policy", "Update endpoints that use automatic scaling"
-(read 2026-11).
+Source: SageMaker developer guide, "Automatic scaling", "Define a scaling policy", "Update endpoints that use automatic
+scaling" (read 2026-11).
 """
 
 from __future__ import annotations
@@ -17,13 +17,24 @@ _POLICY = "mlem"
 
 
 def _target(endpoint: str) -> dict[str, Any]:
-    return {"ServiceNamespace": "sagemaker", "ResourceId": f"endpoint/{endpoint}/variant/{VARIANT}", "ScalableDimension": _DIMENSION}
+    return {
+        "ServiceNamespace": "sagemaker",
+        "ResourceId": f"endpoint/{endpoint}/variant/{VARIANT}",
+        "ScalableDimension": _DIMENSION,
+    }
 
 
 def register(account: Account, endpoint: str, fewest: int, most: int, invocations: float) -> None:
     """Let an endpoint scale; one that does gets the new numbers."""
     target = _target(endpoint)
-    account.call(f"scale the endpoint {endpoint}", _SERVICE, "register_scalable_target", **target, MinCapacity=fewest, MaxCapacity=most)
+    account.call(
+        f"scale the endpoint {endpoint}",
+        _SERVICE,
+        "register_scalable_target",
+        **target,
+        MinCapacity=fewest,
+        MaxCapacity=most,
+    )
     account.call(
         f"set the scaling of the endpoint {endpoint}",
         _SERVICE,

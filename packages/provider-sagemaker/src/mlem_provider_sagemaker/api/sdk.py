@@ -1,7 +1,7 @@
 """The SageMaker SDK's core: the only module of this package that imports it, late: it takes seconds.
 
-Only `run` and `rollback` need it, and only where an organisation has defaults. It logs to ``sagemaker``, which discards what
-nobody asked for.
+Only `run` and `rollback` need it, and only where an organisation has defaults. It logs to ``sagemaker``, which discards
+what nobody asked for.
 """
 
 from __future__ import annotations

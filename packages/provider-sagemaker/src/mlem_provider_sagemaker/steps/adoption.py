@@ -1,4 +1,7 @@
-"""Endpoints that MLEM 0.4 made, taken over: they, their configuration and its models get the tag that says whose they are."""
+"""Endpoints that MLEM 0.4 made, taken over.
+
+They, their configuration and its models get the tag that says whose they are.
+"""
 
 from __future__ import annotations
 
@@ -58,11 +61,16 @@ def adopt(ctx: SagemakerContext, old: Mapping[str, Any]) -> Adopted:
         )
     config_name = str(found["EndpointConfigName"])
     config = account.call(
-        f"describe the endpoint configuration {config_name}", "sagemaker", "describe_endpoint_config", EndpointConfigName=config_name
+        f"describe the endpoint configuration {config_name}",
+        "sagemaker",
+        "describe_endpoint_config",
+        EndpointConfigName=config_name,
     )
     variants = config["ProductionVariants"]
     if len(variants) != 1:
-        raise ConflictError(f"{words(old)} has {len(variants)} variants, and a deployment has one here", code="not-ours")
+        raise ConflictError(
+            f"{words(old)} has {len(variants)} variants, and a deployment has one here", code="not-ours"
+        )
     return _adopted(ctx, account, old, found, config, variants[0])
 
 
@@ -74,7 +82,9 @@ def _adopted(
     config: Mapping[str, Any],
     variant: Mapping[str, Any],
 ) -> Adopted:
-    model = account.call(f"describe the model {variant['ModelName']}", "sagemaker", "describe_model", ModelName=variant["ModelName"])
+    model = account.call(
+        f"describe the model {variant['ModelName']}", "sagemaker", "describe_model", ModelName=variant["ModelName"]
+    )
     arns = {
         "endpoint": str(found["EndpointArn"]),
         "configuration": str(config["EndpointConfigArn"]),
@@ -125,4 +135,6 @@ def _adopted(
     ]
     fields = {"endpoint_name": name, "instance_type": instance_type, "instance_count": instance_count}
     notes = ["what MLEM 0.4 put on S3 and into ECR stays there: delete it by hand when the next release serves"]
-    return Adopted(words(old), records, {key: value for key, value in fields.items() if value is not None}, tuple(notes))
+    return Adopted(
+        words(old), records, {key: value for key, value in fields.items() if value is not None}, tuple(notes)
+    )

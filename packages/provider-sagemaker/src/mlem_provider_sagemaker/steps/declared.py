@@ -8,7 +8,14 @@ from mlem import Record
 from mlem.provider import differences
 from mlem_provider_docker import image_tag as content_tag
 from mlem_provider_sagemaker.names import endpoint_name, image_tag, name_of, repository_name
-from mlem_provider_sagemaker.records import IN_PLACE, CapturePart, EndpointConfigRecord, EndpointRecord, ModelRecord, ServerlessPart
+from mlem_provider_sagemaker.records import (
+    IN_PLACE,
+    CapturePart,
+    EndpointConfigRecord,
+    EndpointRecord,
+    ModelRecord,
+    ServerlessPart,
+)
 
 if TYPE_CHECKING:
     from mlem_provider_sagemaker.api.aws import Account

@@ -50,7 +50,12 @@ class EndpointStep(Step["SagemakerDeployment", "SagemakerEnv", EndpointRecord]):
         same = not recorded.differing(wanted, without=("situation",))
         reason = f"the endpoint is {recorded.situation}" if same else reason_of(recorded, wanted, "config", "situation")
         if recorded.endpoint != wanted.endpoint:
-            return Change(self.name, "replace", reason, f"callers have to call {wanted.endpoint}; {recorded.endpoint} goes when it serves")
+            return Change(
+                self.name,
+                "replace",
+                reason,
+                f"callers have to call {wanted.endpoint}; {recorded.endpoint} goes when it serves",
+            )
         if recorded.situation == "Failed" or _becomes_serverless(recorded, wanted):
             why = (
                 "a failed endpoint can't be updated"
@@ -75,7 +80,10 @@ class EndpointStep(Step["SagemakerDeployment", "SagemakerEnv", EndpointRecord]):
             hosting.expect_ours(account, hosting.ENDPOINT, name, str(found["EndpointArn"]), ctx.lineage)
 
     def apply(self, ctx: SagemakerContext, wanted: EndpointRecord, recorded: EndpointRecord | None) -> EndpointRecord:
-        """Create the endpoint, adopt the one of a killed run, or let SageMaker update it; the gate waits until it serves."""
+        """Create the endpoint, adopt the one of a killed run, or let SageMaker update it.
+
+        The gate waits until it serves.
+        """
         from mlem_provider_sagemaker.api.hosting import situation
 
         account = account_of(ctx, wanted)
@@ -90,7 +98,10 @@ class EndpointStep(Step["SagemakerDeployment", "SagemakerEnv", EndpointRecord]):
         just_seen = recorded is not None and recorded.endpoint == name and not ctx.put_back
         if not just_seen or seen is None or recorded is None or situation(seen, recorded.config) != IN_PLACE:
             seen = account.endpoint(name)
-        earlier, made = ctx.put_back_of(EndpointRecord), wanted.changed(arn=self._bring(ctx, account, wanted, recorded, seen))
+        earlier, made = (
+            ctx.put_back_of(EndpointRecord),
+            wanted.changed(arn=self._bring(ctx, account, wanted, recorded, seen)),
+        )
         return made.changed(adopted=earlier.adopted) if earlier is not None and earlier.adopted else made
 
     def _bring(
@@ -114,7 +125,9 @@ class EndpointStep(Step["SagemakerDeployment", "SagemakerEnv", EndpointRecord]):
                 found = hosting.settle(ctx, account, name)
                 continue
             differs = found["EndpointConfigName"] != wanted.config
-            if found["EndpointStatus"] == "Failed" or (differs and recorded is not None and _becomes_serverless(recorded, wanted)):
+            if found["EndpointStatus"] == "Failed" or (
+                differs and recorded is not None and _becomes_serverless(recorded, wanted)
+            ):
                 ctx.report(f"deleting the endpoint {name} to make it anew")
                 hosting.delete_endpoint(ctx, account, name)
                 found = None
@@ -130,7 +143,9 @@ class EndpointStep(Step["SagemakerDeployment", "SagemakerEnv", EndpointRecord]):
             _set_tags(account, arn, recorded.tags if recorded else {}, wanted.tags)
             return arn
         raise ConflictError(
-            f"the endpoint {name} is changed by somebody else again and again", code=BUSY, hint="look who does, then run again"
+            f"the endpoint {name} is changed by somebody else again and again",
+            code=BUSY,
+            hint="look who does, then run again",
         )
 
     def _create(self, ctx: SagemakerContext, account: Account, wanted: EndpointRecord) -> str:
@@ -144,7 +159,9 @@ class EndpointStep(Step["SagemakerDeployment", "SagemakerEnv", EndpointRecord]):
         account.remember(name, {"EndpointStatus": "Creating", "EndpointConfigName": wanted.config})
         return str(made["EndpointArn"])
 
-    def _update(self, ctx: SagemakerContext, account: Account, wanted: EndpointRecord, recorded: EndpointRecord | None) -> None:
+    def _update(
+        self, ctx: SagemakerContext, account: Account, wanted: EndpointRecord, recorded: EndpointRecord | None
+    ) -> None:
         from mlem_provider_sagemaker.api import scaling
 
         deployment, name = ctx.deployment, wanted.endpoint
@@ -169,7 +186,9 @@ class EndpointStep(Step["SagemakerDeployment", "SagemakerEnv", EndpointRecord]):
         from mlem_provider_sagemaker.api import hosting
 
         account = account_of(ctx, recorded)
-        for name in dict.fromkeys([recorded.endpoint if recorded else declared.endpoint(ctx).endpoint, declared.endpoint(ctx).endpoint]):
+        for name in dict.fromkeys(
+            [recorded.endpoint if recorded else declared.endpoint(ctx).endpoint, declared.endpoint(ctx).endpoint]
+        ):
             found = account.endpoint(name)
             if found is None:
                 continue
@@ -203,9 +222,13 @@ class AutoscalingStep(Step["SagemakerDeployment", "SagemakerEnv", AutoscalingRec
         if autoscaling is None:
             return None
         endpoint = declared.endpoint(ctx)
-        return AutoscalingRecord(endpoint=endpoint.endpoint, config=endpoint.config, region=endpoint.region, **autoscaling.model_dump())
+        return AutoscalingRecord(
+            endpoint=endpoint.endpoint, config=endpoint.config, region=endpoint.region, **autoscaling.model_dump()
+        )
 
-    def apply(self, ctx: SagemakerContext, wanted: AutoscalingRecord, recorded: AutoscalingRecord | None) -> AutoscalingRecord:
+    def apply(
+        self, ctx: SagemakerContext, wanted: AutoscalingRecord, recorded: AutoscalingRecord | None
+    ) -> AutoscalingRecord:
         """Register the endpoint, which has to be in service for that."""
         from mlem_provider_sagemaker.api import hosting, scaling
 
@@ -214,7 +237,9 @@ class AutoscalingStep(Step["SagemakerDeployment", "SagemakerEnv", AutoscalingRec
         status = hosting.status(found, wanted)
         if status.phase is not Phase.RUNNING:
             raise GateError(f"the new release is {status.phase}: {status.reason}")
-        scaling.register(account, wanted.endpoint, wanted.min_instances, wanted.max_instances, wanted.target_invocations)
+        scaling.register(
+            account, wanted.endpoint, wanted.min_instances, wanted.max_instances, wanted.target_invocations
+        )
         return wanted
 
     def observe(self, ctx: SagemakerContext, recorded: AutoscalingRecord) -> AutoscalingRecord | None:
@@ -222,7 +247,9 @@ class AutoscalingStep(Step["SagemakerDeployment", "SagemakerEnv", AutoscalingRec
         from mlem_provider_sagemaker.api import scaling
 
         found = scaling.registered(account_of(ctx, recorded), recorded.endpoint)
-        return recorded.changed(min_instances=found["MinCapacity"], max_instances=found["MaxCapacity"]) if found else None
+        return (
+            recorded.changed(min_instances=found["MinCapacity"], max_instances=found["MaxCapacity"]) if found else None
+        )
 
     def remove(self, ctx: SagemakerContext, recorded: AutoscalingRecord | None) -> None:
         """Let the endpoint not scale any more."""
@@ -235,7 +262,8 @@ class AutoscalingStep(Step["SagemakerDeployment", "SagemakerEnv", AutoscalingRec
 def _becomes_serverless(recorded: EndpointRecord, wanted: EndpointRecord) -> bool:
     """Whether an update would be refused.
 
-    Source: SageMaker developer guide, "Serverless endpoints", "Update": from instances to serverless is refused (read 2026-11).
+    Source: SageMaker developer guide, "Serverless endpoints", "Update": from instances to serverless is refused (read
+    2026-11).
     """
     return recorded.instance_type is not None and wanted.instance_type is None
 

@@ -28,7 +28,9 @@ def repository_of(ctx: SagemakerContext) -> RepositoryRecord:
     """
     found = ctx.record_of(RepositoryRecord)
     if found is None:
-        raise NotFoundError(f'"{ctx.name}" has no repository', code="not-deployed", hint=f"mlem deployment run --load {ctx.name}")
+        raise NotFoundError(
+            f'"{ctx.name}" has no repository', code="not-deployed", hint=f"mlem deployment run --load {ctx.name}"
+        )
     return found
 
 
@@ -40,7 +42,9 @@ def image_of(ctx: SagemakerContext) -> str:
     """
     image, repository = ctx.record_of(PushedImageRecord), repository_of(ctx)
     if image is None or image.image is None:
-        raise NotFoundError(f'"{ctx.name}" has no image', code="not-deployed", hint=f"mlem deployment run --load {ctx.name}")
+        raise NotFoundError(
+            f'"{ctx.name}" has no image', code="not-deployed", hint=f"mlem deployment run --load {ctx.name}"
+        )
     return f"{repository.uri}@{image.digest}" if image.digest else image.image
 
 
@@ -67,7 +71,9 @@ class RepositoryStep(Step["SagemakerDeployment", "SagemakerEnv", RepositoryRecor
                 hint=f"remove it there first: mlem deployment remove {ctx.name}; then run it again",
             )
 
-    def apply(self, ctx: SagemakerContext, wanted: RepositoryRecord, recorded: RepositoryRecord | None) -> RepositoryRecord:
+    def apply(
+        self, ctx: SagemakerContext, wanted: RepositoryRecord, recorded: RepositoryRecord | None
+    ) -> RepositoryRecord:
         """Take the repository that is there, else make one."""
         from mlem_provider_sagemaker.api import ecr
 
@@ -123,7 +129,9 @@ class ImageStep(PushedImageStep["SagemakerDeployment", "SagemakerEnv", PushedIma
         super().check(ctx, wanted, recorded)
         self._snapshot.role.arn(ctx)
 
-    def apply(self, ctx: SagemakerContext, wanted: PushedImageRecord, recorded: PushedImageRecord | None) -> PushedImageRecord:
+    def apply(
+        self, ctx: SagemakerContext, wanted: PushedImageRecord, recorded: PushedImageRecord | None
+    ) -> PushedImageRecord:
         """See `PushedImageStep.apply`."""
         try:
             return super().apply(ctx, wanted, recorded)
@@ -151,5 +159,7 @@ class ImageStep(PushedImageStep["SagemakerDeployment", "SagemakerEnv", PushedIma
         kept = {record.image for record in keep}
         built = [name for _, names in made_for(engine, ctx.lineage) for name in names]
         tags = [name.rpartition(":")[2] for name in built if name not in kept]
-        self._snapshot.unused.prune_images(ctx, account_of(ctx, ctx.record_of(RepositoryRecord)), keep[0].repository, tags)
+        self._snapshot.unused.prune_images(
+            ctx, account_of(ctx, ctx.record_of(RepositoryRecord)), keep[0].repository, tags
+        )
         super().prune(ctx, keep)

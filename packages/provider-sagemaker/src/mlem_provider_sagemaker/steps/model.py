@@ -54,7 +54,13 @@ class ModelStep(Step["SagemakerDeployment", "SagemakerEnv", ModelRecord]):
             "ExecutionRoleArn": role,
             "PrimaryContainer": {"Image": image_of(ctx), "Environment": wanted.environment},
             "VpcConfig": vpc if vpc["Subnets"] and not wanted.serverless else None,
-            "Tags": tags_of(ctx.lineage, ctx.name, defaults.model_tags, wanted.tags, {IMAGE_TAG: wanted.image} if wanted.image else {}),
+            "Tags": tags_of(
+                ctx.lineage,
+                ctx.name,
+                defaults.model_tags,
+                wanted.tags,
+                {IMAGE_TAG: wanted.image} if wanted.image else {},
+            ),
         }
         arn = hosting.create(account, hosting.MODEL, ctx.lineage, request)
         return wanted.changed(arn=arn, role_arn=role, vpc=vpc)
@@ -68,7 +74,10 @@ class ModelStep(Step["SagemakerDeployment", "SagemakerEnv", ModelRecord]):
         hosting.delete_adopted(ctx, account, hosting.MODEL, recorded)
 
     def prune(self, ctx: SagemakerContext, keep: Sequence[ModelRecord]) -> None:
-        """Remove the models that no kept release needs, after their images: a model that is there says that its image may be."""
+        """Remove the models that no kept release needs, after their images.
+
+        A model that is there says that its image may be.
+        """
         from mlem_provider_sagemaker.api.hosting import MODEL
 
         if not keep:
@@ -96,7 +105,9 @@ class EndpointConfigStep(Step["SagemakerDeployment", "SagemakerEnv", EndpointCon
         """A configuration can't be changed: another is made beside it."""
         return Change(self.name, "update", reason_of(recorded, wanted, "name", "model"))
 
-    def apply(self, ctx: SagemakerContext, wanted: EndpointConfigRecord, recorded: EndpointConfigRecord | None) -> EndpointConfigRecord:
+    def apply(
+        self, ctx: SagemakerContext, wanted: EndpointConfigRecord, recorded: EndpointConfigRecord | None
+    ) -> EndpointConfigRecord:
         """Make the configuration, or adopt the one that a killed run made."""
         from mlem_provider_sagemaker.api import hosting
 
@@ -135,7 +146,9 @@ def _variant(wanted: EndpointConfigRecord) -> dict[str, Any]:
     variant: dict[str, Any] = {"VariantName": VARIANT, "ModelName": wanted.model, "InitialVariantWeight": 1.0}
     serverless = wanted.serverless
     if serverless:
-        provisioned = {"ProvisionedConcurrency": serverless.provisioned_concurrency} if serverless.provisioned_concurrency else {}
+        provisioned = (
+            {"ProvisionedConcurrency": serverless.provisioned_concurrency} if serverless.provisioned_concurrency else {}
+        )
         config = {"MemorySizeInMB": serverless.memory_mib, "MaxConcurrency": serverless.max_concurrency, **provisioned}
         return {**variant, "ServerlessConfig": config}
     variant |= {"InstanceType": wanted.instance_type, "InitialInstanceCount": wanted.instance_count}

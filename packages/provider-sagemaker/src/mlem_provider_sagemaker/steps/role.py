@@ -65,7 +65,8 @@ def role_arn(account: Account, declared: str | None, defaults: Defaults) -> str:
 def _own(account: Account) -> str:
     """Return the name of the role that this command runs as, in SageMaker Studio for instance.
 
-    Source: IAM user guide, "IAM identifiers": ``arn:aws:sts::account:assumed-role/role-name/session-name`` (read 2026-11).
+    Source: IAM user guide, "IAM identifiers": ``arn:aws:sts::account:assumed-role/role-name/session-name`` (read
+    2026-11).
     """
     identity = str(account.identity["Arn"])
     kind, _, rest = identity.rpartition(":")[2].partition("/")

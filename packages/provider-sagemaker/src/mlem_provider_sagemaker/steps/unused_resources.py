@@ -29,7 +29,9 @@ class UnusedResources:
             self._found = tagged(account_of(ctx, record), ctx.lineage)
         return self._found[kind]
 
-    def prune(self, ctx: SagemakerContext, kind: Kind, keep: Sequence[ModelRecord] | Sequence[EndpointConfigRecord]) -> None:
+    def prune(
+        self, ctx: SagemakerContext, kind: Kind, keep: Sequence[ModelRecord] | Sequence[EndpointConfigRecord]
+    ) -> None:
         """Delete what no kept release needs of a kind."""
         from mlem_provider_sagemaker.api.hosting import delete
 

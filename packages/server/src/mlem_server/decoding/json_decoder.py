@@ -1,7 +1,8 @@
 """JSON: parsed with the signature in mind, so that what fits is checked while it is parsed, by compiled code.
 
-What the compiled decoder does not take is decoded once more by the data types, which accept every spelling (``"NaN"``, ``5.0`` for
-an integer, the alias ``data``) and say where something is wrong. Both give the same values for what both accept.
+What the compiled decoder does not take is decoded once more by the data types, which accept every spelling (``"NaN"``,
+``5.0`` for an integer, the alias ``data``) and say where something is wrong. Both give the same values for what both
+accept.
 """
 
 from __future__ import annotations
@@ -36,7 +37,8 @@ class _UnfitError(Exception):
 def parse_json(body: bytes | bytearray) -> Any:
     """Parse a body.
 
-    The literals ``NaN``, ``Infinity`` and ``-Infinity`` are accepted, because ``json.dumps`` writes them; RFC 8259 has none.
+    The literals ``NaN``, ``Infinity`` and ``-Infinity`` are accepted, because ``json.dumps`` writes them; RFC 8259 has
+    none.
 
     Raises:
         HttpError: 400 when it is no UTF-8, no JSON, or nested deeper than the interpreter allows.
@@ -92,7 +94,9 @@ def expect_json(body: bytes | bytearray) -> None:
         said = _BYTE.sub("", str(error)).removeprefix("JSON is malformed: ")
         line, column = body.count(b"\n", 0, at) + 1, at - body.rfind(b"\n", 0, at)
         hint = "send the arguments as a JSON object"
-        raise HttpError(400, "bad-json", f"the body is not JSON: {said} at line {line} column {column}", hint=hint) from error
+        raise HttpError(
+            400, "bad-json", f"the body is not JSON: {said} at line {line} column {column}", hint=hint
+        ) from error
 
 
 def compiled(method: Method) -> Callable[[bytes | bytearray], Values | None]:
@@ -114,12 +118,20 @@ def compiled(method: Method) -> Callable[[bytes | bytearray], Values | None]:
     order = [*(field for field in fields if len(field) == 2), *(field for field in fields if len(field) == 3)]
     struct = msgspec.defstruct("Arguments", order, rename=renamed, forbid_unknown_fields=True)
     decode = msgspec.json.Decoder(struct).decode
-    converts = [(f"a{number}", name, part[1]) for number, (name, part) in enumerate(zip(names, parts, strict=True)) if part is not None]
+    converts = [
+        (f"a{number}", name, part[1])
+        for number, (name, part) in enumerate(zip(names, parts, strict=True))
+        if part is not None
+    ]
 
     def decoder(body: bytes | bytearray) -> Values | None:
         try:
             found = decode(body)
-            return {name: convert(value) for field, name, convert in converts if (value := getattr(found, field)) is not msgspec.UNSET}
+            return {
+                name: convert(value)
+                for field, name, convert in converts
+                if (value := getattr(found, field)) is not msgspec.UNSET
+            }
         except (ValueError, OverflowError, RecursionError, _UnfitError):
             return None
 
@@ -151,7 +163,11 @@ def _compile(data_type: DataType) -> tuple[Any, Convert] | None:
     if isinstance(data_type, PrimitiveType):
         return (_PLAIN[data_type.ptype], _same) if data_type.ptype in _PLAIN else None
     if isinstance(data_type, ListType):
-        item = _PLAIN.get(data_type.dtype.ptype) if isinstance(data_type.dtype, PrimitiveType) and not data_type.as_tuple else None
+        item = (
+            _PLAIN.get(data_type.dtype.ptype)
+            if isinstance(data_type.dtype, PrimitiveType) and not data_type.as_tuple
+            else None
+        )
         return (_list_of(item, data_type.size), _same) if item else None
     if isinstance(data_type, NdarrayType):
         return _compile_array(data_type)

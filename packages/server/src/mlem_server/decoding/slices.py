@@ -1,7 +1,8 @@
 """Large bodies of rows, decoded a slice at a time: others get their turn in between, little memory is taken, and the first error ends it.
 
-A slice begins where a row does, and ends behind a bracket with a comma after it. Whether that bracket ends a row is not known before the
-slice is parsed as a list: where it does not, as within a text or within a row, that is no JSON, and the slice is made longer.
+A slice begins where a row does, and ends behind a bracket with a comma after it. Whether that bracket ends a row is not
+known before the slice is parsed as a list: where it does not, as within a text or within a row, that is no JSON, and
+the slice is made longer.
 """
 
 from __future__ import annotations
@@ -29,7 +30,8 @@ _BLANK = re.compile(rb"\s*")
 _COMMA = re.compile(rb",")
 
 Parse = Callable[[bytes], Any]
-"""Makes a value of the JSON of some rows; returns None for JSON that it does not take; raises ValueError for what is none."""
+"""Makes a value of the JSON of some rows; returns None for JSON that it does not take; raises ValueError for what is
+none."""
 
 
 class Slices:
@@ -56,7 +58,8 @@ class Slices:
             bare: Whether the value may come without the argument's name.
 
         Returns:
-            The value; None for a body that is not these rows alone, or that has to be looked at as a whole for another reason.
+            The value; None for a body that is not these rows alone, or that has to be looked at as a whole for another
+            reason.
 
         Raises:
             DataError: A row does not fit.

@@ -16,7 +16,8 @@ LARGE_BYTES = 64 * 1024
 QUICK = frozenset({JSON, NPY, OCTETS})
 """Media types whose small bodies are decoded at once; of others nobody knows what they unfold to."""
 _THREADS = 2
-"""The second is there for who comes behind something very large; they share the interpreter's lock, so more would bring nothing."""
+"""The second is there for who comes behind something very large; they share the interpreter's lock, so more would bring
+nothing."""
 
 
 class Task:

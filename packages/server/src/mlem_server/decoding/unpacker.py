@@ -12,7 +12,16 @@ from typing import IO, TYPE_CHECKING
 
 from mlem_model.data.formats.arrow_bounds import check_stream, check_table, too_large
 from mlem_model.errors import UserError
-from mlem_server.decoding.unpacker_process import ANSWER, ARROW, DAMAGED, MISSING, PARQUET, QUESTION, TOO_LARGE, UNPACKED
+from mlem_server.decoding.unpacker_process import (
+    ANSWER,
+    ARROW,
+    DAMAGED,
+    MISSING,
+    PARQUET,
+    QUESTION,
+    TOO_LARGE,
+    UNPACKED,
+)
 from mlem_server.process.memory import share_it_with_arrow
 
 if TYPE_CHECKING:

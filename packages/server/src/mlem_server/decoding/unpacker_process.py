@@ -1,8 +1,8 @@
 """Unpacks files of Parquet and compressed streams of Arrow, in a process that the system stops before it takes too much memory.
 
-What such a file unfolds to is told by nothing but unfolding it: sizes within it can lie, and a few bytes may stand for a billion rows.
-Questions come over standard input, and answers go to standard output, each behind its head; see `Question` and `answer`. The process ends
-with its input.
+What such a file unfolds to is told by nothing but unfolding it: sizes within it can lie, and a few bytes may stand for
+a billion rows. Questions come over standard input, and answers go to standard output, each behind its head; see
+`Question` and `answer`. The process ends with its input.
 """
 
 from __future__ import annotations
@@ -88,7 +88,9 @@ def _parquet(content: bytes, most_bytes: int) -> pyarrow.Table:
     import pyarrow.parquet as pq
 
     file = pq.ParquetFile(pa.BufferReader(content))
-    texts = [field.name for field in file.schema_arrow if pa.types.is_string(field.type) or pa.types.is_binary(field.type)]
+    texts = [
+        field.name for field in file.schema_arrow if pa.types.is_string(field.type) or pa.types.is_binary(field.type)
+    ]
     rows = sum(file.metadata.row_group(number).num_rows for number in range(file.metadata.num_row_groups))
     if rows * max(1, file.metadata.num_columns) * 8 > most_bytes:
         raise MemoryError

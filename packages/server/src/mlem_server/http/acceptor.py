@@ -36,7 +36,9 @@ class Acceptor:
         handshake_s: Seconds that a caller has for the handshake of TLS.
     """
 
-    def __init__(self, listener: socket.socket, connections: Connections, context: ssl.SSLContext | None, handshake_s: float) -> None:
+    def __init__(
+        self, listener: socket.socket, connections: Connections, context: ssl.SSLContext | None, handshake_s: float
+    ) -> None:
         self._listener = listener
         self._connections = connections
         self._context = context
@@ -60,10 +62,12 @@ class Acceptor:
     async def stop(self, *, worker: bool, own: bool) -> None:
         """Take those who are connected by now, and close the socket: the kernel resets who waits at one that is closed.
 
-        Callers who would connect meanwhile are ignored. They try again a second later, and find the port closed, or the next server.
+        Callers who would connect meanwhile are ignored. They try again a second later, and find the port closed, or the
+        next server.
 
         Args:
-            worker: Whether other processes listen on the same socket; whoever watches them has the kernel ignore callers.
+            worker: Whether other processes listen on the same socket; whoever watches them has the kernel ignore
+                callers.
             own: Whether nobody else may have the socket: else it has to be of use to who has it.
         """
         self._open = False
@@ -128,7 +132,10 @@ class Acceptor:
             await self._loop.connect_accepted_socket(
                 self._connections.accept, connection, ssl=self._context, ssl_handshake_timeout=timeout_s
             )
-        except (OSError, asyncio.CancelledError):  # a caller who is gone, speaks no TLS, or takes too long, is no concern of ours
+        except (
+            OSError,
+            asyncio.CancelledError,
+        ):  # a caller who is gone, speaks no TLS, or takes too long, is no concern of ours
             connection.close()
 
     def _is_full(self) -> bool:

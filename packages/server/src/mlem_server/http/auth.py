@@ -10,7 +10,13 @@ from pathlib import Path
 
 from mlem_model.errors import UserError
 from mlem_model.objects.files import unusable
-from mlem_model.serving.protection import TLS_KEY_VARIABLE, TLS_VARIABLE, TOKEN_FILE_VARIABLE, TOKENS_VARIABLE, tokens_in
+from mlem_model.serving.protection import (
+    TLS_KEY_VARIABLE,
+    TLS_VARIABLE,
+    TOKEN_FILE_VARIABLE,
+    TOKENS_VARIABLE,
+    tokens_in,
+)
 from mlem_server.http.errors import HttpError
 from mlem_server.process.file_watch import FileWatch
 from mlem_server.settings import Settings
@@ -27,8 +33,8 @@ def read_tokens(file: Path | None, environment: Mapping[str, str]) -> tuple[str,
         The tokens; none when neither a file nor the variable is there.
 
     Raises:
-        UserError: The file or the variable is there but has no token, which would open the server to everybody by accident, or
-            has one that does not fit into a header.
+        UserError: The file or the variable is there but has no token, which would open the server to everybody by
+            accident, or has one that does not fit into a header.
         NotFoundError: The file does not exist.
     """
     if file is not None:
@@ -56,7 +62,8 @@ def protected(settings: Settings, environment: Mapping[str, str] = os.environ) -
         UserError: See `read_tokens`.
     """
     token_file, certificate, key = (
-        Path(environment[name]) if environment.get(name) else None for name in (TOKEN_FILE_VARIABLE, TLS_VARIABLE, TLS_KEY_VARIABLE)
+        Path(environment[name]) if environment.get(name) else None
+        for name in (TOKEN_FILE_VARIABLE, TLS_VARIABLE, TLS_KEY_VARIABLE)
     )
     tokens = read_tokens(token_file, environment)
     return replace(settings, tokens=tokens, token_file=token_file, tls_certificate=certificate, tls_key=key)

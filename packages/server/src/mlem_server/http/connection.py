@@ -242,7 +242,10 @@ class Connection(RequestReader):
         self.deadline = monotonic() + limit_s
 
     def _end(self) -> None:
-        """Close when the caller has read the answer: closing while data arrives resets the connection, and the answer is lost."""
+        """Close when the caller has read the answer.
+
+        Closing while data arrives resets the connection, and the answer is lost.
+        """
         unread = self._phase is Phase.BODY or self._phase is Phase.ENDED or bool(self._pipeline)
         self._phase, self._body_bytes = Phase.ENDED, 0
         self._pipeline.clear()

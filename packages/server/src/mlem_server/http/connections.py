@@ -14,7 +14,8 @@ from mlem_server.settings import Settings
 
 _LONGEST_TICK_S = 0.25
 _LAST_CALL_S = 0.5
-"""After SIGTERM, idle connections are kept for so long: a request that is on its way to one of them is still answered."""
+"""After SIGTERM, idle connections are kept for so long: a request that is on its way to one of them is still
+answered."""
 
 
 class Connections:

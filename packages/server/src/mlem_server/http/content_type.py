@@ -21,8 +21,8 @@ FILES = {
     "application/vnd.apache.parquet": "parquet",
     "application/x-parquet": "parquet",
 }
-"""Formats of files that SageMaker's callers send, by media type. Source: SageMaker developer guide, "Common data formats for inference",
-https://docs.aws.amazon.com/sagemaker/latest/dg/cdf-inference.html (read 2026-11)."""
+"""Formats of files that SageMaker's callers send, by media type. Source: SageMaker developer guide, "Common data
+formats for inference", https://docs.aws.amazon.com/sagemaker/latest/dg/cdf-inference.html (read 2026-11)."""
 _JSON_TYPE = re.compile(r"application/(json|[\w.+-]+\+json)")
 _PARAMETER = re.compile(r';\s*([\w!#$%&\'*+.^`|~-]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^";\s]*))\s*')
 
@@ -99,7 +99,9 @@ def csv_form(headers: Mapping[bytes, bytes]) -> CsvForm:
     try:
         form = CsvForm.of(said)
     except UserError as error:
-        raise HttpError(415, "bad-content-type", f"content type: {error.message}", hint=error.hint, known=error.known) from error
+        raise HttpError(
+            415, "bad-content-type", f"content type: {error.message}", hint=error.hint, known=error.known
+        ) from error
     if content.rest:
         raise HttpError(415, "bad-content-type", f"content type: expected ; name=value, got {content.rest[:80]!r}")
     return form

@@ -112,7 +112,13 @@ def too_large(max_bytes: int) -> HttpError:
 
 def overloaded() -> HttpError:
     """Return the refusal of a call that there is no room for."""
-    return HttpError(503, "overloaded", "too many calls wait for the model", hint="repeat the call later", headers={"retry-after": "1"})
+    return HttpError(
+        503,
+        "overloaded",
+        "too many calls wait for the model",
+        hint="repeat the call later",
+        headers={"retry-after": "1"},
+    )
 
 
 def too_many() -> HttpError:

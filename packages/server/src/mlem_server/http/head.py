@@ -1,8 +1,8 @@
 """The head of a request, as HTTP wants it: what is refused before anything else is looked at.
 
-Sources: RFC 9112, https://www.rfc-editor.org/rfc/rfc9112, sections 2.3 (version), 3 (request line), 3.2 (Host), 6.1 and 7
-(Transfer-Encoding); RFC 9110, https://www.rfc-editor.org/rfc/rfc9110, sections 5.3 (repeated headers), 9.3.6 (CONNECT), 10.1.1 (Expect)
-and 15.6.6 (505), read 2026-11.
+Sources: RFC 9112, https://www.rfc-editor.org/rfc/rfc9112, sections 2.3 (version), 3 (request line), 3.2 (Host), 6.1 and
+7 (Transfer-Encoding); RFC 9110, https://www.rfc-editor.org/rfc/rfc9110, sections 5.3 (repeated headers), 9.3.6
+(CONNECT), 10.1.1 (Expect) and 15.6.6 (505), read 2026-11.
 """
 
 from __future__ import annotations
@@ -13,7 +13,15 @@ from collections.abc import Mapping
 from mlem_server.http.errors import HttpError
 
 _ONCE = frozenset(
-    {b"host", b"content-type", b"content-length", b"content-encoding", b"authorization", b"expect", b"inference-header-content-length"}
+    {
+        b"host",
+        b"content-type",
+        b"content-length",
+        b"content-encoding",
+        b"authorization",
+        b"expect",
+        b"inference-header-content-length",
+    }
 )
 """Headers that are no lists: of two of them nobody can say which counts."""
 _HOST = re.compile(rb"(?:\[[0-9A-Za-z:.%_~-]+\]|[0-9A-Za-z._~!$&'()*+,;=%-]*)(?::[0-9]{0,5})?")
@@ -44,7 +52,8 @@ def check_head(method: str, version: str, headers: Mapping[bytes, bytes]) -> Non
         headers: Names in lower case.
 
     Raises:
-        HttpError: 400 no Host, a bad one, or a coding where none may be; 417 an expectation; 501 a coding or CONNECT; 505 a version.
+        HttpError: 400 no Host, a bad one, or a coding where none may be; 417 an expectation; 501 a coding or CONNECT;
+            505 a version.
     """
     host = headers.get(b"host")
     if version not in _VERSIONS:

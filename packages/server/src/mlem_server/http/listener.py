@@ -27,7 +27,9 @@ def listen(settings: Settings) -> socket.socket:
     if settings.fd is not None:
         return _take_over(settings.fd)
     try:
-        family, *_, address = socket.getaddrinfo(settings.host, settings.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
+        family, *_, address = socket.getaddrinfo(
+            settings.host, settings.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
     except (OSError, UnicodeError) as error:
         raise UserError(f"can't listen on {settings.host!r}: {error}", code="bad-address") from error
     try:
@@ -78,7 +80,9 @@ def _load_certificate(context: ssl.SSLContext, certificate: Path, key: Path | No
     except (ssl.SSLError, OSError) as error:
         reason = getattr(error, "reason", None) or error
         hint = "PEM files; the key without a passphrase: --tls-cert FILE --tls-key FILE"
-        raise UserError(f"{certificate}: the certificate or its key can't be used: {reason}", code="bad-certificate", hint=hint) from error
+        raise UserError(
+            f"{certificate}: the certificate or its key can't be used: {reason}", code="bad-certificate", hint=hint
+        ) from error
 
 
 def is_open(listener: socket.socket) -> bool:
@@ -109,7 +113,10 @@ def _take_over(fd: int) -> socket.socket:
 
 
 def _without_delay(listener: socket.socket) -> socket.socket:
-    """Name the socket's protocol: asyncio sets TCP_NODELAY only where it is named, and without it each answer takes 40 ms longer."""
+    """Name the socket's protocol.
+
+    Asyncio sets TCP_NODELAY only where it is named, and without it each answer takes 40 ms longer.
+    """
     if listener.family == socket.AF_UNIX:
         return listener
     return socket.socket(listener.family, listener.type, socket.IPPROTO_TCP, fileno=listener.detach())
@@ -120,7 +127,11 @@ def _unusable(settings: Settings, error: OSError) -> UserError | PlatformError:
     if error.errno == errno.EADDRINUSE:
         return UserError(f"{where} is in use", code="port-in-use", hint="choose another one: --port N")
     if error.errno == errno.EACCES:
-        return UserError(f"{where} is not allowed for this user", code="permission-denied", hint="choose a port above 1023: --port N")
+        return UserError(
+            f"{where} is not allowed for this user", code="permission-denied", hint="choose a port above 1023: --port N"
+        )
     if error.errno == errno.EADDRNOTAVAIL:
-        return UserError(f"this machine has no address {settings.host}", code="bad-address", hint="use --host 127.0.0.1 or 0.0.0.0")
+        return UserError(
+            f"this machine has no address {settings.host}", code="bad-address", hint="use --host 127.0.0.1 or 0.0.0.0"
+        )
     return PlatformError(f"can't listen on {where}: {error.strerror}")

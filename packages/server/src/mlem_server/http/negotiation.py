@@ -35,7 +35,9 @@ def _wanted(accept: str) -> list[tuple[float, int, str]]:
     found = []
     for item in accept.split(","):
         name, *parameters = (part.strip() for part in item.split(";"))
-        quality = next((value.strip() for key, _, value in (part.partition("=") for part in parameters) if key.strip() == "q"), "1")
+        quality = next(
+            (value.strip() for key, _, value in (part.partition("=") for part in parameters) if key.strip() == "q"), "1"
+        )
         try:
             found.append((min(max(float(quality), 0.0), 1.0), 2 - name.count("*"), name))
         except ValueError:  # no number: as if the item were not there

@@ -105,7 +105,9 @@ class Request:
             HttpError: 411 without a body, 413 over the limit.
         """
         if not self.has_body:
-            raise HttpError(411, "length-required", "the request has no body", hint="send the arguments as a JSON object")
+            raise HttpError(
+                411, "length-required", "the request has no body", hint="send the arguments as a JSON object"
+            )
         size_bytes = self.content_length
         if size_bytes is None and b"content-length" not in self.headers:
             return 0

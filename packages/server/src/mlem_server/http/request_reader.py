@@ -142,7 +142,9 @@ class RequestReader(asyncio.Protocol):
         parser, headers, now = self._parser, self._headers, monotonic()
         method, version = parser.get_method().decode("latin-1"), parser.get_http_version()
         since_1_1 = version != "1.0"
-        request = self._request = Request(method, self._target, headers, since_1_1 and parser.should_keep_alive(), now, since_1_1)
+        request = self._request = Request(
+            method, self._target, headers, since_1_1 and parser.should_keep_alive(), now, since_1_1
+        )
         most = self._max_head_bytes
         too_long = self._other_bytes > most and sum(map(len, [self._target, *headers, *headers.values()])) > most
         self._phase, self._other_bytes, self._body_bytes = Phase.BODY, 0, 0
@@ -151,7 +153,9 @@ class RequestReader(asyncio.Protocol):
             return
         try:
             if len(headers) + self._repeats > self._settings.max_headers:
-                raise HttpError(431, "too-many-headers", f"the request has more than {self._settings.max_headers} headers")
+                raise HttpError(
+                    431, "too-many-headers", f"the request has more than {self._settings.max_headers} headers"
+                )
             check_head(method, version, headers)
         except HttpError as error:
             self._fail(error)
@@ -159,7 +163,11 @@ class RequestReader(asyncio.Protocol):
         if parser.should_upgrade():
             request.keep_alive = False
             if request.has_body:  # the parser takes it for something else than HTTP
-                self._fail(HttpError(400, "bad-http", "this server upgrades to nothing", hint="send the request without Upgrade"))
+                self._fail(
+                    HttpError(
+                        400, "bad-http", "this server upgrades to nothing", hint="send the request without Upgrade"
+                    )
+                )
                 return
         self.deadline = now + self._settings.request_timeout_s
         refusal = self._app.admit(request)
@@ -215,7 +223,9 @@ class RequestReader(asyncio.Protocol):
 
     def _too_long(self) -> HttpError:
         part = "head" if self._phase is Phase.HEAD or self._body_bytes == 0 else "trailers or the frames of its chunks"
-        return HttpError(431, "head-too-large", f"the request's {part} is larger than {self._settings.max_head_bytes / 1024:g} KiB")
+        return HttpError(
+            431, "head-too-large", f"the request's {part} is larger than {self._settings.max_head_bytes / 1024:g} KiB"
+        )
 
     @property
     def _ended(self) -> bool:

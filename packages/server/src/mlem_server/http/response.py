@@ -84,7 +84,12 @@ class Response:
             chunked: Whether a stream is written in chunks; else it ends with the connection.
         """
         length = b"content-length: %d\r\n" % len(self.body) if self.stream is None else _CHUNKED if chunked else b""
-        parts = [_STATUS_LINES[self.status], _ALWAYS, date, _CONTENT_TYPE % (self.content_type, length, request_id.encode())]
+        parts = [
+            _STATUS_LINES[self.status],
+            _ALWAYS,
+            date,
+            _CONTENT_TYPE % (self.content_type, length, request_id.encode()),
+        ]
         if self.headers:
             parts += [f"{name}: {value}\r\n".encode("latin-1") for name, value in self.headers.items()]
         parts.append(b"connection: close\r\n\r\n" if close else b"\r\n")
@@ -107,4 +112,6 @@ def json_response(value: Any, *, status: int = 200, headers: Mapping[str, str] |
 
 def error_response(error: HttpError) -> Response:
     """Answer with an error."""
-    return Response(error.status, to_json(error.body()), headers={name.lower(): value for name, value in error.headers.items()})
+    return Response(
+        error.status, to_json(error.body()), headers={name.lower(): value for name, value in error.headers.items()}
+    )

@@ -1,4 +1,7 @@
-"""Routes: which handler answers an HTTP method on a path. Each protocol has a table of them; the application joins the tables."""
+"""Routes: which handler answers an HTTP method on a path.
+
+Each protocol has a table of them; the application joins the tables.
+"""
 
 from __future__ import annotations
 

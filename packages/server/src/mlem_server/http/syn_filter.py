@@ -15,8 +15,8 @@ _SO_ATTACH_FILTER, _SO_DETACH_FILTER, _SO_LOCK_FILTER = 26, 27, 44
 _FILTER = ((0x30, 0, 0, 13), (0x45, 0, 1, 0x02), (0x06, 0, 0, 0), (0x06, 0, 0, 0xFFFFFFFF))
 """As code, jump if true, jump if false, operand: load the flags of TCP, drop what has SYN, let everything else pass.
 
-Sources: https://docs.kernel.org/networking/filter.html (instructions; SO_ATTACH_FILTER, SO_LOCK_FILTER) and RFC 9293, section 3.1 (flags),
-read 2026-11.
+Sources: https://docs.kernel.org/networking/filter.html (instructions; SO_ATTACH_FILTER, SO_LOCK_FILTER) and RFC 9293,
+section 3.1 (flags), read 2026-11.
 """
 
 
@@ -34,7 +34,9 @@ def drop_new_connections(listener: socket.socket, *, for_good: bool = False) -> 
         return False
     program = ctypes.create_string_buffer(b"".join(struct.pack("HBBI", *one) for one in _FILTER))
     try:
-        listener.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, struct.pack("HP", len(_FILTER), ctypes.addressof(program)))
+        listener.setsockopt(
+            socket.SOL_SOCKET, _SO_ATTACH_FILTER, struct.pack("HP", len(_FILTER), ctypes.addressof(program))
+        )
         if for_good:
             listener.setsockopt(socket.SOL_SOCKET, _SO_LOCK_FILTER, 1)
     except PermissionError:  # another process has said it, for good

@@ -9,10 +9,11 @@ LONGEST_S = 0.005
 class BatchWindow:
     """Keeps callers who ask again and again in one call of the model.
 
-    Callers who got their answers together ask again within a moment. Were the calls that wait sent to the model at once, callers would
-    fall into two groups that take turns, and each would wait for the other's call. So the next call waits until as many have asked as
-    were there last, but at most half the time that the model took, and never longer than 5 ms. A caller who is alone waits for nothing:
-    after an answer to one, with nobody waiting, there is nobody to gather.
+    Callers who got their answers together ask again within a moment. Were the calls that wait sent to the model at
+    once, callers would fall into two groups that take turns, and each would wait for the other's call. So the next call
+    waits until as many have asked as were there last, but at most half the time that the model took, and never longer
+    than 5 ms. A caller who is alone waits for nothing: after an answer to one, with nobody waiting, there is nobody to
+    gather.
     """
 
     def __init__(self) -> None:

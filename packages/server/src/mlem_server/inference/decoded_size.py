@@ -20,7 +20,10 @@ class HasCall(Protocol):
 
 
 def size_of(decoded: Call | HasCall | Sequence[Call]) -> int:
-    """Return the size of what a body was decoded to, in bytes: of arrays and tables as they say themselves, of lists about."""
+    """Return the size of what a body was decoded to, in bytes.
+
+    Of arrays and tables as they say themselves, of lists about.
+    """
     if isinstance(decoded, Call):
         return sum(map(_size, decoded.values.values()))
     return sum(map(size_of, decoded)) if isinstance(decoded, Sequence) else size_of(decoded.call)

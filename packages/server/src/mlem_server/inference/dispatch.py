@@ -1,4 +1,7 @@
-"""`Dispatcher`: where decoded calls meet the model. One thread, a bounded queue, calls that wait are joined into one."""
+"""`Dispatcher`: where decoded calls meet the model.
+
+One thread, a bounded queue, calls that wait are joined into one.
+"""
 
 from __future__ import annotations
 
@@ -43,14 +46,14 @@ class StepsOf:
 class Dispatcher:
     """Runs calls on the model, in the order of their arrival.
 
-    A model is called from one thread only, the one that loaded it: few models are safe to call from several, and NumPy and
-    scikit-learn use the cores inside one call. While it works, calls queue up; those that follow each other and may be joined
-    go to the model as one. A lone call waits for nothing; see `BatchWindow`.
+    A model is called from one thread only, the one that loaded it: few models are safe to call from several, and NumPy
+    and scikit-learn use the cores inside one call. While it works, calls queue up; those that follow each other and may
+    be joined go to the model as one. A lone call waits for nothing; see `BatchWindow`.
 
     A call that is awaited leaves the thread to others meanwhile. Such calls count as waiting ones do.
 
-    A call that has begun can't be taken back. When it takes longer than any caller may wait, nobody waits for it any more, and whoever
-    comes next would wait in vain: calls are refused, with an honest reason, until it ends.
+    A call that has begun can't be taken back. When it takes longer than any caller may wait, nobody waits for it any
+    more, and whoever comes next would wait in vain: calls are refused, with an honest reason, until it ends.
 
     Args:
         max_queue: Calls that may wait; one more is refused.
@@ -63,7 +66,11 @@ class Dispatcher:
     """
 
     def __init__(
-        self, max_queue: int, max_batch_rows: int = 64, observe: Observe = lambda _jobs, _now: None, limit_s: float = math.inf
+        self,
+        max_queue: int,
+        max_batch_rows: int = 64,
+        observe: Observe = lambda _jobs, _now: None,
+        limit_s: float = math.inf,
     ) -> None:
         self._max_queue = max_queue
         self._limit_s = limit_s
@@ -85,7 +92,8 @@ class Dispatcher:
         """Refuse the next call where it would have to wait in vain.
 
         Raises:
-            HttpError: 503 when the model is at a call that takes too long, or the queue is full; what is at work does not count as waiting.
+            HttpError: 503 when the model is at a call that takes too long, or the queue is full; what is at work does
+                not count as waiting.
         """
         if self._busy and time.monotonic() - self._began > self._limit_s:
             raise self._held_up()
@@ -105,7 +113,9 @@ class Dispatcher:
 
     def _mark(self) -> object | None:
         """Return what stays the same while the thread is at one and the same thing; None when it is at nothing."""
-        asked = self._thread.ping() if self._awaited else None  # a coroutine that does not wait has the thread while no call has it
+        asked = (
+            self._thread.ping() if self._awaited else None
+        )  # a coroutine that does not wait has the thread while no call has it
         return asked or (self._began if self._busy else None)
 
     def stall(self) -> Stall | None:
@@ -139,7 +149,9 @@ class Dispatcher:
         message = f"the model has been at one call for {since_s:.3g} s, longer than the {self._limit_s:g} s that a call may take"
         # what has lasted so long may well last so long again
         again_s = min(_LONGEST_PAUSE_S, max(1, math.ceil(since_s)))
-        return HttpError(503, "model-busy", message, hint="repeat the call later", headers={"retry-after": str(again_s)})
+        return HttpError(
+            503, "model-busy", message, hint="repeat the call later", headers={"retry-after": str(again_s)}
+        )
 
     async def load(self, load: Callable[[], Any]) -> None:
         """Load the model on its thread.
@@ -169,8 +181,8 @@ class Dispatcher:
 
         Args:
             call: The decoded call.
-            done: Called on the event loop with the answer, or what was raised: `ModelFailedError`, or `HttpError` 422 when the
-                data has numbers that the model can't take.
+            done: Called on the event loop with the answer, or what was raised: `ModelFailedError`, or `HttpError` 422
+                when the data has numbers that the model can't take.
             origin: The request that it belongs to.
 
         Raises:
@@ -201,7 +213,10 @@ class Dispatcher:
         return job
 
     def _schedule(self, now: float) -> None:
-        """Give the model the next calls: after the requests that have arrived with the first, or when nobody else is expected."""
+        """Give the model the next calls.
+
+        After the requests that have arrived with the first, or when nobody else is expected.
+        """
         loop = asyncio.get_running_loop()
         left_s = self._window.left_s(now, len(self._waiting))
         if left_s and self._rows_waiting() >= self._max_batch_rows:

@@ -68,7 +68,8 @@ class Endpoint:
         name: The method's public name.
         method: Its signature.
         limits: What a body may become.
-        strict: Whether data that fits only when something of it is left out is refused: a column too many, a category never seen.
+        strict: Whether data that fits only when something of it is left out is refused: a column too many, a category
+            never seen.
 
     Attributes:
         name: The same.
@@ -85,14 +86,18 @@ class Endpoint:
         self._strict = strict
         self.limits = limits
         self._told: set[str] = set()
-        self._untyped = frozenset(argument.name for argument in method.args if isinstance(argument.data_type, UnspecifiedType))
+        self._untyped = frozenset(
+            argument.name for argument in method.args if isinstance(argument.data_type, UnspecifiedType)
+        )
         required = [argument for argument in method.args if argument.required]
         self.argument: Argument | None = required[0] if len(required) == 1 else None
         self.formats = formats_of(self.argument.data_type) if self.argument else ()
         self.answer_formats = formats_of(method.returns)
         self._compiled = compiled(method)
         alone = method.args[0] if len(method.args) == 1 and self.argument is not None else None
-        self._slices = Slices(alone, compiled_value(alone.data_type)) if alone is not None and alone.data_type.in_rows else None
+        self._slices = (
+            Slices(alone, compiled_value(alone.data_type)) if alone is not None and alone.data_type.in_rows else None
+        )
         self._joins = method.rowwise and self.argument is not None and len(method.args) == 1
 
     def call(self, body: bytes | bytearray, media_type: str, accept: bytes = b"") -> Call:
@@ -117,7 +122,9 @@ class Endpoint:
                 return self.call_with(self.parse(body), accept)
             return self._call(values, accept)
         if self.argument is None or media_type not in self.formats:
-            raise HttpError(415, "bad-content-type", f"{self.name} does not take {media_type}", known=[JSON, *self.formats])
+            raise HttpError(
+                415, "bad-content-type", f"{self.name} does not take {media_type}", known=[JSON, *self.formats]
+            )
         return self._guarded(lambda: self._binary(body, media_type), accept)
 
     def parse(self, body: bytes | bytearray) -> Any:
@@ -131,7 +138,10 @@ class Endpoint:
         return parse_json(body)
 
     def call_sliced(self, body: bytes | bytearray, accept: bytes, *, bare: bool = False) -> Call | None:
-        """Decode a large body of rows; None when it is small, or something else. See `mlem_server.decoding.slices` and `call`."""
+        """Decode a large body of rows; None when it is small, or something else.
+
+        See `mlem_server.decoding.slices` and `call`.
+        """
         slices, argument = self._slices, self.argument
         if len(body) <= LARGE_BYTES or slices is None or argument is None:
             return None
@@ -154,7 +164,11 @@ class Endpoint:
         if self.argument is None:
             raise AssertionError("the caller has looked")
         writable = body if isinstance(body, bytearray) else bytearray(body)  # models may write into what they are given
-        return {self.argument.name: load(self.argument.data_type, writable, media_type, self.argument.name, read=self.limits.read_arrow)}
+        return {
+            self.argument.name: load(
+                self.argument.data_type, writable, media_type, self.argument.name, read=self.limits.read_arrow
+            )
+        }
 
     def _guarded(self, decode: Any, accept: bytes) -> Call:
         try:
@@ -171,7 +185,9 @@ class Endpoint:
         except Exception as error:
             # a value that a data type does not foresee is still the caller's fault; the log has what to repair
             log.warning("the data of a call of %s could not be decoded", self.name, exc_info=True)
-            raise HttpError(422, "bad-data", f"the data does not fit the signature of {self.name}", hint="see /interface.json") from error
+            raise HttpError(
+                422, "bad-data", f"the data does not fit the signature of {self.name}", hint="see /interface.json"
+            ) from error
 
     def _call(self, values: Values, accept: bytes) -> Call:
         rows = None
@@ -192,7 +208,8 @@ class Endpoint:
             call: What `call` returned.
 
         Returns:
-            The answer; what has to be awaited for it; or its items, where it comes one by one and the caller takes it so.
+            The answer; what has to be awaited for it; or its items, where it comes one by one and the caller takes it
+            so.
 
         Raises:
             ModelRefusedError: The model raised what is about the data.
@@ -206,7 +223,10 @@ class Endpoint:
             raise ModelFailedError(self.name) from error
 
     def answer_whole(self, model: Any, call: Call) -> Response:
-        """Call the method of the model, and wait for all of its answer; see `answer`. For the model's thread, before it serves."""
+        """Call the method of the model, and wait for all of its answer; see `answer`.
+
+        For the model's thread, before it serves.
+        """
         try:
             return self._response(call, finished(self._asked(model, call)))
         except (ModelFailedError, HttpError):
@@ -255,7 +275,9 @@ class Endpoint:
     def _in_order(self, model: Any, values: Values) -> Values:
         """Give a model that was saved without a sample its columns in the order in which it learned them."""
         try:
-            return {name: by_names(model, value, name) if name in self._untyped else value for name, value in values.items()}
+            return {
+                name: by_names(model, value, name) if name in self._untyped else value for name, value in values.items()
+            }
         except DataError as error:
             raise refusal(error) from error
 
@@ -267,7 +289,8 @@ class Endpoint:
             calls: Calls that may be joined.
 
         Raises:
-            Exception: Whatever the model raised, or an answer of another number of rows: each caller has to be asked for alone.
+            Exception: Whatever the model raised, or an answer of another number of rows: each caller has to be asked
+                for alone.
         """
         if self.argument is None:
             raise AssertionError("only calls that may be joined get here")
@@ -317,7 +340,9 @@ class Endpoint:
         unknown = isinstance(self.method.returns, UnspecifiedType)  # there is none on record
         if not unknown and named not in self._told and len(self._told) < TOLD:
             self._told.add(named)
-            log.warning("%s gave an answer that is not of the type on record, as callers are told: %s", self.name, named[:500])
+            log.warning(
+                "%s gave an answer that is not of the type on record, as callers are told: %s", self.name, named[:500]
+            )
         return {**_headers(call), TYPE_HEADER: named}
 
     def _binary_answer(self, call: Call, data_type: DataType, value: Any) -> Response:

@@ -14,4 +14,7 @@ class ModelHangsError(MlemError):
 
 
 class ModelFailedError(Exception):
-    """The model raised an exception; its cause is for the log, not for the caller. See `ModelRefusedError` for the other kind."""
+    """The model raised an exception; its cause is for the log, not for the caller.
+
+    See `ModelRefusedError` for the other kind.
+    """

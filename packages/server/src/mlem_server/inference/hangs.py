@@ -78,4 +78,6 @@ class HangDetector:
 
 
 def _given_up() -> HttpError:
-    return HttpError(503, "model-hangs", "the model hangs, and the server is started again", headers={"retry-after": "1"})
+    return HttpError(
+        503, "model-hangs", "the model hangs, and the server is started again", headers={"retry-after": "1"}
+    )

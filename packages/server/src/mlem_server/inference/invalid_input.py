@@ -50,5 +50,7 @@ def _extreme(value: Any) -> str | None:
 
 
 def _describe(has_nan: bool, has_huge: bool) -> str | None:
-    words = [word for word, found in (("NaN or missing values", has_nan), ("infinite or huge numbers", has_huge)) if found]
+    words = [
+        word for word, found in (("NaN or missing values", has_nan), ("infinite or huge numbers", has_huge)) if found
+    ]
     return " and ".join(words) or None

@@ -85,7 +85,9 @@ def check_samples(model: Model, obj: Any, samples: Mapping[str, Sample] | None =
                 hint="install the versions of the packages that the model was saved with",
             ) from cause
         except MlemError as error:
-            raise GateError(f"{name}: the sample row can't be asked: {error.message}", hint="save the model again") from error
+            raise GateError(
+                f"{name}: the sample row can't be asked: {error.message}", hint="save the model again"
+            ) from error
         if not equal(got, sample.returns):
             raise GateError(
                 f"{name}: the sample row gives {_short(got)}, but gave {_short(sample.returns)} when the model was saved",

@@ -1,4 +1,7 @@
-"""What a model raised, and whose concern it is: the caller's who can mend the data, or that of whoever has the model."""
+"""What a model raised, and whose concern it is.
+
+The caller's who can mend the data, or that of whoever has the model.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,9 @@ from mlem_server.inference.invalid_input import invalid_input
 MOST_CHARACTERS = 500
 _READ_CHARACTERS = 4000
 _TRACEBACK = "Traceback (most recent call last)"
-_ESCAPE = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|[\]P^_X][^\x07\x1b\x9c]*(?:\x07|\x1b\\|\x9c)?|[ -/]*[0-~])|\x9b[0-?]*[ -/]*[@-~]")
+_ESCAPE = re.compile(
+    r"\x1b(?:\[[0-?]*[ -/]*[@-~]|[\]P^_X][^\x07\x1b\x9c]*(?:\x07|\x1b\\|\x9c)?|[ -/]*[0-~])|\x9b[0-?]*[ -/]*[@-~]"
+)
 _PLACE = re.compile(
     r"""
       File\ "[^"\n]*",\ line\ \d+(?:,\ in\ \S+)?                          # of a traceback
@@ -57,7 +62,9 @@ class ModelRefusedError(ModelFailedError):
         if found is not None:
             message = f"{found.path}: the model refused the data: expected {found.expected}, got {found.got}"
             details = {"path": found.path, "expected": found.expected, "got": found.got}
-            return HttpError(422, "bad-data", message, hint=None if hidden else f"the model says: {self._text}", details=details)
+            return HttpError(
+                422, "bad-data", message, hint=None if hidden else f"the model says: {self._text}", details=details
+            )
         why = f"the server's log has the reason under the request's id {request_id}" if hidden else self._text
         details = {"request_id": request_id}
         return HttpError(422, "model-refused", f"{self._method}: the model refused the data: {why}", details=details)
@@ -66,9 +73,9 @@ class ModelRefusedError(ModelFailedError):
 def failure(method: str, error: Exception, values: Mapping[str, Any]) -> ModelFailedError:
     """Say whose concern it is that a model raised an exception.
 
-    A ValueError or a TypeError is how Python's libraries refuse data. A KeyError is about the data when the key is a part of it: a
-    category that the model has no entry for. Everything else, and what says besides that an attribute or a file is missing, is about
-    the model.
+    A ValueError or a TypeError is how Python's libraries refuse data. A KeyError is about the data when the key is a
+    part of it: a category that the model has no entry for. Everything else, and what says besides that an attribute or
+    a file is missing, is about the model.
 
     Args:
         method: The method's public name.

@@ -22,8 +22,9 @@ _MOST_FRAMES = 50
 class ModelThread:
     """Does what it is given, in order.
 
-    From the first coroutine on it does so on an event loop: coroutines of several callers wait for their networks and disks together,
-    while what is not one has the thread for itself, as before. A model without coroutines never has the loop, which costs a little.
+    From the first coroutine on it does so on an event loop: coroutines of several callers wait for their networks and
+    disks together, while what is not one has the thread for itself, as before. A model without coroutines never has the
+    loop, which costs a little.
     """
 
     def __init__(self) -> None:
@@ -85,7 +86,11 @@ class ModelThread:
     def stack(self) -> str:
         """Return where the thread is, as a traceback has it, innermost call last."""
         frame = sys._current_frames().get(self._thread.ident or 0)
-        return "".join(traceback.format_stack(frame, _MOST_FRAMES)) if frame is not None else "the thread of the model has ended"
+        return (
+            "".join(traceback.format_stack(frame, _MOST_FRAMES))
+            if frame is not None
+            else "the thread of the model has ended"
+        )
 
     def _pong(self) -> None:
         self._ping = None

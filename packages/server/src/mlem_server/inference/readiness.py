@@ -14,7 +14,8 @@ class Readiness:
     """Where a server is in its life.
 
     Attributes:
-        status: ``ready`` is the only one in which the model may be asked; ``busy`` is one call that takes longer than a caller may wait.
+        status: ``ready`` is the only one in which the model may be asked; ``busy`` is one call that takes longer than a
+            caller may wait.
         reason: Why it may not; empty when it may.
     """
 

@@ -42,7 +42,12 @@ class CallService:
     """
 
     def __init__(
-        self, endpoints: Mapping[str, Endpoint], dispatcher: Dispatcher, metrics: Metrics, errors: ErrorMapping, budget: BodyBudget
+        self,
+        endpoints: Mapping[str, Endpoint],
+        dispatcher: Dispatcher,
+        metrics: Metrics,
+        errors: ErrorMapping,
+        budget: BodyBudget,
     ) -> None:
         self.endpoints = endpoints
         self.errors = errors
@@ -108,7 +113,9 @@ class CallService:
 
         def done(outcome: Outcome) -> None:
             if isinstance(outcome, Items):
-                stream = Stream(StepsOf(self._dispatcher, request), outcome, partial(self.errors.response_to, request), ended)
+                stream = Stream(
+                    StepsOf(self._dispatcher, request), outcome, partial(self.errors.response_to, request), ended
+                )
                 request.cancel = stream.close
                 request.ends_early = lambda: True
                 stream.begin(reply)
@@ -150,4 +157,10 @@ def takes_long(request: Request) -> bool:
 def unknown_method(name: str, methods: Collection[str]) -> HttpError:
     """Return the refusal of a call of a method that the model has not."""
     known = sorted(methods)
-    return HttpError(404, "unknown-method", f'the model has no method "{name[:100]}"', hint=did_you_mean(name[:100], known), known=known)
+    return HttpError(
+        404,
+        "unknown-method",
+        f'the model has no method "{name[:100]}"',
+        hint=did_you_mean(name[:100], known),
+        known=known,
+    )

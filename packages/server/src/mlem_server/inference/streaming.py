@@ -1,7 +1,7 @@
 """Answers that come item by item: JSON lines or server-sent events, at the pace of the caller.
 
-Sources: https://github.com/ndjson/ndjson-spec (JSON lines); https://html.spec.whatwg.org/multipage/server-sent-events.html, section 9.2.6
-(both read 2026-11).
+Sources: https://github.com/ndjson/ndjson-spec (JSON lines);
+https://html.spec.whatwg.org/multipage/server-sent-events.html, section 9.2.6 (both read 2026-11).
 """
 
 from __future__ import annotations
@@ -30,7 +30,8 @@ log = logging.getLogger("mlem.server")
 LINES = "application/x-ndjson"
 EVENTS = "text/event-stream"
 _HEADERS = {"cache-control": "no-cache", "x-accel-buffering": "no"}
-"""No proxy may keep what has to be there at once. Source: https://nginx.org/en/docs/http/ngx_http_proxy_module.html#proxy_buffering."""
+"""No proxy may keep what has to be there at once. Source:
+https://nginx.org/en/docs/http/ngx_http_proxy_module.html#proxy_buffering."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +90,9 @@ class Items:
         headers: What is told before them.
     """
 
-    def __init__(self, name: str, iterator: Any, form: Form, returns: DataType, values: Values, notes: list[str]) -> None:
+    def __init__(
+        self, name: str, iterator: Any, form: Form, returns: DataType, values: Values, notes: list[str]
+    ) -> None:
         self._name = name
         self._values = values
         self._iterator = iterator
@@ -196,7 +199,9 @@ class Stream:
         ended: Called once, when nobody asks for more.
     """
 
-    def __init__(self, steps: Steps, items: Items, told: Callable[[BaseException], Response], ended: Callable[[], None]) -> None:
+    def __init__(
+        self, steps: Steps, items: Items, told: Callable[[BaseException], Response], ended: Callable[[], None]
+    ) -> None:
         self._steps = steps
         self._items = items
         self._told = told
@@ -236,7 +241,10 @@ class Stream:
         self._step(pulled)
 
     def broken(self, response: Response) -> Piece:
-        """Return the last piece of a stream that ends with an error; its status, which can't be the answer's any more, is in it."""
+        """Return the last piece of a stream that ends with an error.
+
+        Its status, which can't be the answer's any more, is in it.
+        """
         error = {**json.loads(response.body)["error"], "status": response.status}
         return Piece(Kind.BROKEN, self._items.form.failure(to_json({"error": error})))
 

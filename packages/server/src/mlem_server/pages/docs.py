@@ -13,7 +13,9 @@ from typing import Any
 from mlem_server.http.response import to_json
 from mlem_server.pages.openapi import body_schema
 
-DOCS_HEADERS = {"content-security-policy": "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; frame-ancestors 'none'"}
+DOCS_HEADERS = {
+    "content-security-policy": "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; frame-ancestors 'none'"
+}
 
 
 def docs_page(document: Mapping[str, Any], interface: Mapping[str, Any], *, secured: bool) -> bytes:
@@ -26,7 +28,9 @@ def docs_page(document: Mapping[str, Any], interface: Mapping[str, Any], *, secu
     """
     samples = interface.get("samples") or {}
     methods = interface["methods"]
-    page = Template(importlib.resources.files("mlem_server.pages").joinpath("assets", "docs.html").read_text(encoding="utf-8"))
+    page = Template(
+        importlib.resources.files("mlem_server.pages").joinpath("assets", "docs.html").read_text(encoding="utf-8")
+    )
     text = page.substitute(
         title=html.escape(document["info"]["title"]),
         digest=html.escape(interface["model"]["digest"]),

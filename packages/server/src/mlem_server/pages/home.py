@@ -1,4 +1,6 @@
-"""The page under ``/``: what the model is, a form to ask it, the answer, and the same by curl. No file of it is from elsewhere.
+"""The page under ``/``: what the model is, a form to ask it, the answer, and the same by curl.
+
+No file of it is from elsewhere.
 
 The page itself knows nothing of the model: its script asks ``/interface.json``, with the token where one is needed.
 """

@@ -44,7 +44,9 @@ _FAILURES = {
 }
 
 
-def openapi(interface: Mapping[str, Any], name: str, version: str, formats: Mapping[str, Formats], *, secured: bool) -> dict[str, Any]:
+def openapi(
+    interface: Mapping[str, Any], name: str, version: str, formats: Mapping[str, Formats], *, secured: bool
+) -> dict[str, Any]:
     """Describe a model's methods.
 
     Args:
@@ -64,11 +66,17 @@ def openapi(interface: Mapping[str, Any], name: str, version: str, formats: Mapp
     samples = interface.get("samples") or {}
     for method_name, method in interface["methods"].items():
         paths[f"/{method_name}"] = {
-            "post": _operation(method_name, method, samples.get(method_name), answers, formats[method_name], secured=secured)
+            "post": _operation(
+                method_name, method, samples.get(method_name), answers, formats[method_name], secured=secured
+            )
         }
     document: dict[str, Any] = {
         "openapi": "3.1.0",
-        "info": {"title": name, "version": interface["model"]["digest"], "summary": f"A model served by mlem-server {version}"},
+        "info": {
+            "title": name,
+            "version": interface["model"]["digest"],
+            "summary": f"A model served by mlem-server {version}",
+        },
         "servers": [{"url": "/"}],
         "paths": paths,
         "components": {"schemas": {"Error": _ERROR}},
@@ -95,7 +103,13 @@ def body_schema(method: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _operation(
-    name: str, method: Mapping[str, Any], sample: Mapping[str, Any] | None, failures: Mapping[str, Any], formats: Formats, *, secured: bool
+    name: str,
+    method: Mapping[str, Any],
+    sample: Mapping[str, Any] | None,
+    failures: Mapping[str, Any],
+    formats: Formats,
+    *,
+    secured: bool,
 ) -> dict[str, Any]:
     request: dict[str, Any] = {"schema": body_schema(method)}
     answer: dict[str, Any] = {"schema": method["returns"]["schema"]}
@@ -103,13 +117,20 @@ def _operation(
         request["example"] = sample["args"]
         answer["example"] = sample["returns"]
     binary: dict[str, Any] = {"schema": {"type": "string", "format": "binary"}}
-    lines: dict[str, Any] = {"schema": {"type": "string", "description": "an item in each line; an error is the last line"}}
-    events: dict[str, Any] = {"schema": {"type": "string", "description": "an item in each event; then the event end, or error"}}
+    lines: dict[str, Any] = {
+        "schema": {"type": "string", "description": "an item in each line; an error is the last line"}
+    }
+    events: dict[str, Any] = {
+        "schema": {"type": "string", "description": "an item in each event; then the event end, or error"}
+    }
     streams = {LINES: lines, EVENTS: events} if method.get("streams") else {}
     operation: dict[str, Any] = {
         "operationId": name,
         "summary": f"Call {name}",
-        "requestBody": {"required": True, "content": {"application/json": request, **dict.fromkeys(formats[0], binary)}},
+        "requestBody": {
+            "required": True,
+            "content": {"application/json": request, **dict.fromkeys(formats[0], binary)},
+        },
         "responses": {
             "200": {
                 "description": "what the method returns; in a binary format where Accept names one",
@@ -126,7 +147,9 @@ def _operation(
 def _read(name: str, description: str, *, secured: bool) -> dict[str, Any]:
     operation: dict[str, Any] = {
         "operationId": f"get_{name}",
-        "responses": {"200": {"description": description, "content": {"application/json": {"schema": {"type": "object"}}}}},
+        "responses": {
+            "200": {"description": description, "content": {"application/json": {"schema": {"type": "object"}}}}
+        },
     }
     if secured:
         operation["security"] = [{"token": []}]
@@ -134,4 +157,7 @@ def _read(name: str, description: str, *, secured: bool) -> dict[str, Any]:
 
 
 def _failure(description: str) -> dict[str, Any]:
-    return {"description": description, "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}}}
+    return {
+        "description": description,
+        "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}},
+    }

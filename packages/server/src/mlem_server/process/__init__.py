@@ -1,1 +1,4 @@
-"""What one process is to the system and to who watches it: exit codes, signals, signs of life, memory, files that change."""
+"""What one process is to the system and to who watches it.
+
+Exit codes, signals, signs of life, memory, files that change.
+"""

@@ -7,9 +7,11 @@ import signal
 HANG_EXIT_CODE = 11
 """The model did not come back from a call. What `mlem_model.errors` says ends with 10."""
 HANG_SIGNAL = signal.SIGALRM
-"""What ends a process whose event loop does not work any more: its handler writes where each thread is, without Python's lock."""
+"""What ends a process whose event loop does not work any more: its handler writes where each thread is, without
+Python's lock."""
 PERMANENT_FAILURES = frozenset({2, 3, 4, 8})
-"""A wrong option or file, something that is missing, a changed artifact, a wrong sample answer: starting again would not help."""
+"""A wrong option or file, something that is missing, a changed artifact, a wrong sample answer: starting again would
+not help."""
 
 
 def describe_exit(code: int) -> str:

@@ -24,8 +24,8 @@ class FileWatch:
     Args:
         what: What the files have, for the log: ``tokens``.
         files: The files. A link is followed: Kubernetes swaps one to change a mounted secret.
-        read: Reads the files, puts what they have in use, and says whether that is anything new. It raises `MlemError` where they
-            can't be used, and then leaves what is in use.
+        read: Reads the files, puts what they have in use, and says whether that is anything new. It raises `MlemError`
+            where they can't be used, and then leaves what is in use.
     """
 
     def __init__(self, what: str, files: Sequence[Path], read: Callable[[], bool]) -> None:

@@ -1,7 +1,7 @@
 """Heartbeat: a process that serves writes to a pipe now and then; one that watches it notices when that stops.
 
-A model that holds Python's lock in C code stops everything of its process, the event loop too: only another process can tell. Before the
-model is loaded nothing is written, and nothing expected: loading may take as long as it takes.
+A model that holds Python's lock in C code stops everything of its process, the event loop too: only another process can
+tell. Before the model is loaded nothing is written, and nothing expected: loading may take as long as it takes.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ _LONGEST_STEP_S = 1.0
 class CappedClock:
     """A clock that counts only the time in which somebody looks at it now and then.
 
-    A container that is paused, a process that is stopped by Ctrl-Z, a machine that gives it no processor: the time goes on, and
-    nobody could have done anything in it.
+    A container that is paused, a process that is stopped by Ctrl-Z, a machine that gives it no processor: the time goes
+    on, and nobody could have done anything in it.
     """
 
     def __init__(self) -> None:

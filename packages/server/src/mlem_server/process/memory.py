@@ -1,8 +1,9 @@
 """Memory of the process: one heap for all threads, so that what one has freed is there for the next.
 
-With a heap of its own, a thread that decodes gives the pages of each body back to the system and takes them again for the next: half of the
-time of a body of 8 MB went there, and what the threads kept added up. Sources: https://man7.org/linux/man-pages/man3/mallopt.3.html
-(M_ARENA_MAX), https://arrow.apache.org/docs/python/memory.html#memory-pools (read 2026-11).
+With a heap of its own, a thread that decodes gives the pages of each body back to the system and takes them again for
+the next: half of the time of a body of 8 MB went there, and what the threads kept added up. Sources:
+https://man7.org/linux/man-pages/man3/mallopt.3.html (M_ARENA_MAX),
+https://arrow.apache.org/docs/python/memory.html#memory-pools (read 2026-11).
 """
 
 from __future__ import annotations

@@ -32,7 +32,8 @@ def call_of_file(endpoint: Endpoint, request: Request) -> Call:
         request: Its media type is one of `FILES`; a table in CSV has a row of names or not.
 
     Raises:
-        HttpError: 400 when it can't be read, 415 when the server lacks a package that reads it, 422 when it does not fit.
+        HttpError: 400 when it can't be read, 415 when the server lacks a package that reads it, 422 when it does not
+            fit.
     """
     # late: most servers read no tables
     from mlem_model.data.csv.table import CsvReader
@@ -42,7 +43,9 @@ def call_of_file(endpoint: Endpoint, request: Request) -> Call:
     media_type, accept = request.media_type, request.headers.get(b"accept", b"")
     argument = endpoint.argument
     if argument is None:
-        raise HttpError(415, "bad-content-type", f"{endpoint.name} has several arguments: {media_type} is for one", known=[JSON])
+        raise HttpError(
+            415, "bad-content-type", f"{endpoint.name} has several arguments: {media_type} is for one", known=[JSON]
+        )
     form = csv_form(request.headers) if media_type == CSV else CsvForm()
 
     limits = endpoint.limits
@@ -56,7 +59,9 @@ def call_of_file(endpoint: Endpoint, request: Request) -> Call:
         if FILES[media_type] == "parquet" and limits.read_parquet is not None:
             value = fit(limits.read_parquet(request.body).to_pandas(), argument.data_type, argument.name)
         else:
-            value = parse_data(bytes(request.body), FILES[media_type], "the body", argument.data_type, argument=argument.name)
+            value = parse_data(
+                bytes(request.body), FILES[media_type], "the body", argument.data_type, argument=argument.name
+            )
         return {argument.name: value}
 
     try:
@@ -76,7 +81,9 @@ def _table(reader: CsvReader, argument: Argument, body: bytes | bytearray) -> An
     data_type, name = argument.data_type, argument.name
     if not data_type.in_rows or len(body) <= LARGE_BYTES or layout_of(data_type, name).untyped:
         return data_type.decode(reader.read(io.BytesIO(body)), name)
-    parts = converted(data_type, reader.parts(io.BytesIO(body), SLICE_ROWS), name, lambda rows: data_type.decode(rows, name))
+    parts = converted(
+        data_type, reader.parts(io.BytesIO(body), SLICE_ROWS), name, lambda rows: data_type.decode(rows, name)
+    )
     return data_type.join(parts) if parts else data_type.decode([], name)
 
 

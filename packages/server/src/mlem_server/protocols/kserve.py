@@ -3,8 +3,8 @@
 Source: https://kserve.github.io/website/docs/concepts/architecture/data-plane/v2-protocol and
 https://github.com/kserve/open-inference-protocol/blob/main/specification/protocol/inference_rest.md (read 2026-11).
 
-A frame is one tensor for each column; every other argument is one tensor of its own name. The method is ``predict``; another one is
-named by the parameter ``method``.
+A frame is one tensor for each column; every other argument is one tensor of its own name. The method is ``predict``;
+another one is named by the parameter ``method``.
 """
 
 from __future__ import annotations
@@ -113,8 +113,8 @@ class KServe:
             header: How many bytes of it are JSON; binary tensors follow.
 
         Raises:
-            HttpError: 400 no JSON, or sizes that do not fit the body; 404 an unknown method; 422 tensors that are not those of the
-                method, or of wrong sizes.
+            HttpError: 400 no JSON, or sizes that do not fit the body; 404 an unknown method; 422 tensors that are not
+                those of the method, or of wrong sizes.
         """
         limits = next(iter(self._endpoints.values())).limits
         document = split(body, header, limits)
@@ -125,7 +125,9 @@ class KServe:
         if not isinstance(name, str):
             raise wrong("parameters.method", "the name of a method", name_of(name))
         if name not in self._endpoints:
-            raise HttpError(404, "unknown-method", f"the model has no method {name[:100]!r}", known=sorted(self._endpoints))
+            raise HttpError(
+                404, "unknown-method", f"the model has no method {name[:100]!r}", known=sorted(self._endpoints)
+            )
         endpoint = self._endpoints[name]
         call = endpoint.call_with(self._arguments(endpoint, document["inputs"]))
         id_ = document.get("id")
@@ -153,7 +155,11 @@ class KServe:
         tensors = {}
         for index, item in enumerate(inputs):
             path = f"inputs[{index}]"
-            if not isinstance(item, dict) or not isinstance(item.get("name"), str) or not isinstance(item.get("data"), list):
+            if (
+                not isinstance(item, dict)
+                or not isinstance(item.get("name"), str)
+                or not isinstance(item.get("data"), list)
+            ):
                 raise wrong(path, "a tensor with name, shape, datatype and data", "something else")
             tensors[item["name"]] = nested(item, path)
         arguments: dict[str, Any] = {}
@@ -170,6 +176,10 @@ class KServe:
             # load tools send one tensor under a name of their own
             arguments[endpoint.argument.name] = tensors.popitem()[1]
         if tensors:
-            known = [tensor["name"] for argument in endpoint.method.args for tensor in describe(argument.name, argument.data_type)]
+            known = [
+                tensor["name"]
+                for argument in endpoint.method.args
+                for tensor in describe(argument.name, argument.data_type)
+            ]
             raise wrong("inputs", f"the tensors {', '.join(known)}", next(iter(tensors)))
         return arguments

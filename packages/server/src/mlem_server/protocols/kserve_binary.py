@@ -1,8 +1,8 @@
 """KServe's binary tensors: numbers as bytes behind the JSON of a request or an answer, as ``tritonclient`` sends them by default.
 
 Source: "Binary Tensor Data Extension",
-https://kserve.github.io/website/docs/concepts/architecture/data-plane/v2-protocol/binary-tensor-data-extension (read 2026-11):
-little-endian, row-major, nothing in between; a string is its length in four bytes, then its UTF-8.
+https://kserve.github.io/website/docs/concepts/architecture/data-plane/v2-protocol/binary-tensor-data-extension (read
+2026-11): little-endian, row-major, nothing in between; a string is its length in four bytes, then its UTF-8.
 """
 
 from __future__ import annotations
@@ -68,7 +68,9 @@ def wanted(document: Mapping[str, Any]) -> tuple[bool, frozenset[str]]:
     return every, frozenset(item["name"] for item in named if bool(_parameter(item, "binary_data", every)) != every)
 
 
-def join(outputs: Sequence[Mapping[str, Any]], binary: tuple[bool, frozenset[str]]) -> tuple[list[dict[str, Any]], bytes | None]:
+def join(
+    outputs: Sequence[Mapping[str, Any]], binary: tuple[bool, frozenset[str]]
+) -> tuple[list[dict[str, Any]], bytes | None]:
     """Return the outputs of an answer, and the bytes behind its JSON; None when no output is to be binary.
 
     Args:

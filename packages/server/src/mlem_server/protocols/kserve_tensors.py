@@ -7,7 +7,15 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from mlem_model.data.types.any import DataFrameType, DataType, ListType, NdarrayType, NumberType, PrimitiveType, SeriesType
+from mlem_model.data.types.any import (
+    DataFrameType,
+    DataType,
+    ListType,
+    NdarrayType,
+    NumberType,
+    PrimitiveType,
+    SeriesType,
+)
 from mlem_model.data.types.scalars import kind_of
 from mlem_server.http.errors import HttpError
 
@@ -38,7 +46,9 @@ def describe(name: str, data_type: DataType) -> list[dict[str, Any]]:
     if isinstance(data_type, NumberType):
         return [{"name": name, "datatype": _datatype(data_type.dtype), "shape": [1]}]
     if isinstance(data_type, ListType) and isinstance(data_type.dtype, PrimitiveType):
-        return [{"name": name, "datatype": _PRIMITIVES.get(data_type.dtype.ptype, "BYTES"), "shape": [data_type.size or -1]}]
+        return [
+            {"name": name, "datatype": _PRIMITIVES.get(data_type.dtype.ptype, "BYTES"), "shape": [data_type.size or -1]}
+        ]
     datatype = _PRIMITIVES.get(data_type.ptype, "BYTES") if isinstance(data_type, PrimitiveType) else "BYTES"
     return [{"name": name, "datatype": datatype, "shape": [1]}]
 
@@ -68,7 +78,11 @@ def nested(tensor: Mapping[str, Any], path: str) -> Any:
     if not count and shape[:1] != [0] and math.prod(filter(None, shape)) > _EMPTY_ROWS:
         raise wrong(f"{path}.shape", f"at most {_EMPTY_ROWS} rows without a value", f"{shape[0]}")
     for length in reversed(shape[1:]):
-        flat = [flat[start : start + length] for start in range(0, len(flat), length)] if length else [[] for _ in range(shape[0])]
+        flat = (
+            [flat[start : start + length] for start in range(0, len(flat), length)]
+            if length
+            else [[] for _ in range(shape[0])]
+        )
     return flat
 
 

@@ -33,14 +33,24 @@ class Native:
         self._metrics = metrics
 
     def routes(self) -> tuple[Route, ...]:
-        """Return the protocol's table. A method of the model may be called ``metrics``: GET stays ours, POST is the model's."""
+        """Return the protocol's table.
+
+        A method of the model may be called ``metrics``: GET stays ours, POST is the model's.
+        """
         return (
             Route("GET", "/interface.json", always(json_response(self._interface))),
             Route("GET", "/healthz", always(json_response({"status": "alive"})), public=True),
             Route("GET", "/readyz", self._health.ready, public=True),
             Route("GET", "/metrics", self.metrics),
             *(
-                Route("POST", f"/{name}", partial(self.call, endpoint), name=name, calls=True, media_types=endpoint.formats)
+                Route(
+                    "POST",
+                    f"/{name}",
+                    partial(self.call, endpoint),
+                    name=name,
+                    calls=True,
+                    media_types=endpoint.formats,
+                )
                 for name, endpoint in self._service.endpoints.items()
             ),
         )

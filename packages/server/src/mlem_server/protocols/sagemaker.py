@@ -1,10 +1,11 @@
 """SageMaker's protocol: ``POST /invocations`` with the arguments, or with the only argument's bare value.
 
-SageMaker lets nothing else through, so the custom attributes ``mlem=interface`` ask for what `/interface.json` has, ``mlem=calls`` calls
-several methods by one request, and each answer says by its own custom attributes which model gave it.
+SageMaker lets nothing else through, so the custom attributes ``mlem=interface`` ask for what `/interface.json` has,
+``mlem=calls`` calls several methods by one request, and each answer says by its own custom attributes which model gave
+it.
 
-Source: https://docs.aws.amazon.com/sagemaker/latest/dg/your-algorithms-inference-code.html, "How Your Container Should Respond to
-Inference Requests"; the custom attributes:
+Source: https://docs.aws.amazon.com/sagemaker/latest/dg/your-algorithms-inference-code.html, "How Your Container Should
+Respond to Inference Requests"; the custom attributes:
 https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_runtime_InvokeEndpoint.html, "CustomAttributes".
 """
 
@@ -45,7 +46,9 @@ class SageMaker:
         formats: Binary formats that some method takes or answers in.
     """
 
-    def __init__(self, service: CallService, interface: Mapping[str, Any], health: Health, digest: str, formats: Collection[str]) -> None:
+    def __init__(
+        self, service: CallService, interface: Mapping[str, Any], health: Health, digest: str, formats: Collection[str]
+    ) -> None:
         self._service = service
         self._interface = interface
         self._health = health
@@ -56,7 +59,9 @@ class SageMaker:
         """Return the protocol's table."""
         return (
             Route("GET", "/ping", self._health.ready, public=True),
-            Route("POST", "/invocations", self.invocations, name="invocations", calls=True, media_types=self._media_types),
+            Route(
+                "POST", "/invocations", self.invocations, name="invocations", calls=True, media_types=self._media_types
+            ),
         )
 
     def invocations(self, request: Request, reply: Reply) -> None:
@@ -115,8 +120,8 @@ def method_of(headers: Mapping[bytes, bytes], methods: Collection[str]) -> str:
     """Return the name of the method that an invocation is for.
 
     Args:
-        headers: The request's headers; ``method=NAME`` in the custom attributes names it. Other attributes, separated by
-            commas or semicolons, are the caller's own.
+        headers: The request's headers; ``method=NAME`` in the custom attributes names it. Other attributes, separated
+            by commas or semicolons, are the caller's own.
         methods: The names of the model's methods.
 
     Returns:
@@ -131,7 +136,10 @@ def method_of(headers: Mapping[bytes, bytes], methods: Collection[str]) -> str:
 
 
 def question_of(headers: Mapping[bytes, bytes]) -> str | None:
-    """Return what an invocation asks for instead of a method's answer: ``interface``, ``calls``; None when it calls a method."""
+    """Return what an invocation asks for instead of a method's answer: ``interface``, ``calls``.
+
+    None when it calls a method.
+    """
     return _attribute(headers, "mlem")
 
 

@@ -1,8 +1,8 @@
 """The guard: a small process beside one that serves alone, which notices when nothing of it works any more.
 
-As process 1 of a container the guard comes first, and the server is its child. It hands on signals, and clears away what processes that the
-model started leave behind, which the server could not do without taking exit codes from the model's own use of `subprocess`.
-Elsewhere the server stays the process that was started, and the guard is its child.
+As process 1 of a container the guard comes first, and the server is its child. It hands on signals, and clears away
+what processes that the model started leave behind, which the server could not do without taking exit codes from the
+model's own use of `subprocess`. Elsewhere the server stays the process that was started, and the guard is its child.
 """
 
 from __future__ import annotations
@@ -27,7 +27,9 @@ _LOOK_S = 0.5
 
 
 def guarded(bound_s: float, log_format: str) -> int | None:
-    """Have this process guarded; it must not have threads yet. As process 1 it becomes the guard, and goes on as the guard's child.
+    """Have this process guarded; it must not have threads yet.
+
+    As process 1 it becomes the guard, and goes on as the guard's child.
 
     Args:
         bound_s: How long signs of life may be missing, in seconds; 0 for ever.
@@ -93,7 +95,10 @@ def _watch_parent(parent: int, heartbeat: HeartbeatMonitor) -> None:
 
 
 def _leave_descriptors(kept: int) -> None:
-    """Leave the server's descriptors to it, all but the log: a port that the guard kept would stay open after the server's end."""
+    """Leave the server's descriptors to it, all but the log.
+
+    A port that the guard kept would stay open after the server's end.
+    """
     nothing = os.open(os.devnull, os.O_RDWR)
     os.dup2(nothing, 0)
     os.dup2(nothing, 1)
@@ -104,7 +109,8 @@ def _leave_descriptors(kept: int) -> None:
 def _take_name(name: bytes) -> None:
     """Take another name in the list of processes: who looks for servers by their arguments has to find one, not two.
 
-    Source: proc_pid_stat(5), fields 48 and 49: where the arguments are in memory, which is what the list shows (read 2026-11).
+    Source: proc_pid_stat(5), fields 48 and 49: where the arguments are in memory, which is what the list shows (read
+    2026-11).
     """
     with contextlib.suppress(OSError, ValueError, IndexError):  # another system, or one without /proc
         fields = Path("/proc/self/stat").read_bytes().rpartition(b")")[2].split()
@@ -118,6 +124,8 @@ def _take_name(name: bytes) -> None:
 def _act(pid: int, heartbeat: HeartbeatMonitor, clock: CappedClock) -> None:
     number = heartbeat.look(clock.step_s())
     if number is not None:
-        log.error("process %d gives no sign of life, as when a model holds Python's lock for ever: %s", pid, number.name)
+        log.error(
+            "process %d gives no sign of life, as when a model holds Python's lock for ever: %s", pid, number.name
+        )
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, number)

@@ -52,9 +52,10 @@ class Worker:
 class Workers:
     """The processes of one server.
 
-    A worker that ends is started anew, at once or after a pause that grows while it goes on. One that never got its model loaded, while no
-    other has, ends the server where it says that starting again would not help, and at the third time in any case. While it
-    loads the model, the others answer. When the watching process is killed, its workers notice and stop.
+    A worker that ends is started anew, at once or after a pause that grows while it goes on. One that never got its
+    model loaded, while no other has, ends the server where it says that starting again would not help, and at the third
+    time in any case. While it loads the model, the others answer. When the watching process is killed, its workers
+    notice and stop.
 
     Args:
         words: The arguments of the command, as the workers get them.
@@ -86,7 +87,11 @@ class Workers:
             if self._folder is not None:
                 self._ends = WorkerExits(self._folder)
             count = len(self._due)
-            log.info("listening on %s with %d workers", address_of(listener, tls=self._settings.tls_certificate is not None), count)
+            log.info(
+                "listening on %s with %d workers",
+                address_of(listener, tls=self._settings.tls_certificate is not None),
+                count,
+            )
             life, _watched = os.pipe()  # workers see its end when this process is gone, however it went
             while self._running or not self._stopping:
                 if not self._stopping:
@@ -116,7 +121,13 @@ class Workers:
         heartbeat = HeartbeatMonitor(self._settings.hang_bound_s)
         fds = {"--fd": listener, "--life-fd": life, "--beat-fd": heartbeat.beat_fd}
         numbers = {"--workers": 1, "--slot": slot, **fds}
-        command = [sys.executable, "-m", "mlem_server", *self._words, *(str(word) for pair in numbers.items() for word in pair)]
+        command = [
+            sys.executable,
+            "-m",
+            "mlem_server",
+            *self._words,
+            *(str(word) for pair in numbers.items() for word in pair),
+        ]
         if self._running:
             command.append("--late")
         environment = {**os.environ, **({MULTIPROCESS_VARIABLE: str(self._folder)} if self._folder is not None else {})}
@@ -157,7 +168,9 @@ class Workers:
             self._stop(listener)
             return
         pause_s = backoff.pause_s
-        log.warning("worker %d %s; another is started %s", pid, describe_exit(code), f"in {pause_s:g} s" if pause_s else "now")
+        log.warning(
+            "worker %d %s; another is started %s", pid, describe_exit(code), f"in {pause_s:g} s" if pause_s else "now"
+        )
 
     def _is_hopeless(self, worker: Worker, code: int) -> bool:
         if worker.heartbeat.seen or any(other.heartbeat.seen for other in self._running.values()):
@@ -191,7 +204,11 @@ class Workers:
         for pid, worker in self._running.items():
             number = worker.heartbeat.look(step_s)
             if number is not None:
-                log.error("worker %d gives no sign of life, as when a model holds Python's lock for ever: %s", pid, number.name)
+                log.error(
+                    "worker %d gives no sign of life, as when a model holds Python's lock for ever: %s",
+                    pid,
+                    number.name,
+                )
                 worker.process.send_signal(number)
 
     def _life(self) -> tuple[int, ...]:

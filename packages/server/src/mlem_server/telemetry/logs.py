@@ -1,4 +1,7 @@
-"""The log: on stderr, one event a line; the lines of a traceback are set in, so that each event begins with its time."""
+"""The log: on stderr, one event a line.
+
+The lines of a traceback are set in, so that each event begins with its time.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +30,10 @@ class EventFormatter(logging.Formatter):
 
 
 class JsonFormatter(EventFormatter):
-    """Formats an event as one JSON object: ``time``, ``level``, ``message``, and the facts of a request by their names."""
+    """Formats an event as one JSON object.
+
+    ``time``, ``level``, ``message``, and the facts of a request by their names.
+    """
 
     def format(self, record: logging.LogRecord) -> str:
         """Format an event."""
@@ -43,7 +49,9 @@ def report_faults() -> None:
     That goes to stderr as plain text, whatever the form of the log.
     """
     faulthandler.enable(2)
-    faulthandler.register(HANG_SIGNAL, 2, all_threads=True, chain=True)  # chain: it ends the process, as without the report
+    faulthandler.register(
+        HANG_SIGNAL, 2, all_threads=True, chain=True
+    )  # chain: it ends the process, as without the report
 
 
 def configure_logs(form: str = "text") -> None:

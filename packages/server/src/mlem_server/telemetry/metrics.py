@@ -1,8 +1,8 @@
 """`Metrics`: what ``GET /metrics`` tells, in Prometheus' text format.
 
-With several workers each keeps its numbers in files of a folder, and any of them tells the sum. The files are named after the worker's
-slot, not after its process: who takes its place goes on counting in them, and there are never more. Source:
-https://prometheus.github.io/client_python/multiprocess/ (read 2026-11).
+With several workers each keeps its numbers in files of a folder, and any of them tells the sum. The files are named
+after the worker's slot, not after its process: who takes its place goes on counting in them, and there are never more.
+Source: https://prometheus.github.io/client_python/multiprocess/ (read 2026-11).
 """
 
 from __future__ import annotations
@@ -44,7 +44,10 @@ def keep_under(slot: int | str) -> None:
 
 @contextlib.contextmanager
 def shared_folder() -> Iterator[Path | None]:
-    """Make the folder in which workers keep their numbers, and remove it at the end; None where no file can be written."""
+    """Make the folder in which workers keep their numbers, and remove it at the end.
+
+    None where no file can be written.
+    """
     for parent in _FOLDERS:
         try:
             folder = tempfile.TemporaryDirectory(prefix="mlem-metrics-", dir=parent, ignore_cleanup_errors=True)
@@ -53,7 +56,9 @@ def shared_folder() -> Iterator[Path | None]:
         with folder as name:
             yield Path(name)
         return
-    log.warning("no folder can be written, not even /dev/shm: /metrics tells the numbers of one worker; mount a tmpfs on /tmp for the sum")
+    log.warning(
+        "no folder can be written, not even /dev/shm: /metrics tells the numbers of one worker; mount a tmpfs on /tmp for the sum"
+    )
     yield None
 
 
@@ -78,7 +83,12 @@ class WorkerExits:
     def __init__(self, folder: Path) -> None:
         os.environ[MULTIPROCESS_VARIABLE] = str(folder)
         keep_under(_WATCHING)
-        self._ends = Counter("mlem_worker_ends", "Workers that have ended, by exit code or signal.", ["how"], registry=CollectorRegistry())
+        self._ends = Counter(
+            "mlem_worker_ends",
+            "Workers that have ended, by exit code or signal.",
+            ["how"],
+            registry=CollectorRegistry(),
+        )
 
     def count(self, code: int) -> None:
         """Count one.
@@ -109,22 +119,51 @@ class Metrics:
     def __init__(self, name: str, digest: str, routes: Sequence[str]) -> None:
         self._registry = registry = CollectorRegistry()
         self._routes = frozenset(routes)
-        self._requests = Counter("mlem_requests", "Requests, by what answered and status.", ["method", "code"], registry=registry)
-        self._rejected = Counter("mlem_rejected", "Requests that were refused, by reason.", ["reason"], registry=registry)
+        self._requests = Counter(
+            "mlem_requests", "Requests, by what answered and status.", ["method", "code"], registry=registry
+        )
+        self._rejected = Counter(
+            "mlem_rejected", "Requests that were refused, by reason.", ["reason"], registry=registry
+        )
         seconds = Histogram(
-            "mlem_request_seconds", "From the head of a request to its answer.", ["method"], registry=registry, buckets=_SECONDS
+            "mlem_request_seconds",
+            "From the head of a request to its answer.",
+            ["method"],
+            registry=registry,
+            buckets=_SECONDS,
         )
         self._seconds = {route: seconds.labels(route) for route in routes}
-        self._queue = Histogram("mlem_queue_seconds", "What a call waited for the model.", registry=registry, buckets=_SECONDS)
-        self._loop_late = Histogram(
-            "mlem_loop_late_seconds", "By how much the event loop is late, several times a second.", registry=registry, buckets=_LATE
+        self._queue = Histogram(
+            "mlem_queue_seconds", "What a call waited for the model.", registry=registry, buckets=_SECONDS
         )
-        self._calls = Histogram("mlem_batch_calls", "Calls that went to the model as one.", registry=registry, buckets=_CALLS)
-        self._in_flight = Gauge("mlem_in_flight", "Calls that are being answered.", registry=registry, multiprocess_mode="livesum")
-        self._late = Counter("mlem_late_calls", "Calls of the model that took longer than a caller may wait.", registry=registry)
-        self._hangs = Counter("mlem_hangs", "Calls that were given up, with the process that they had.", registry=registry)
-        self._load = Gauge("mlem_load_seconds", "What loading the model took.", registry=registry, multiprocess_mode="max")
-        info = Gauge("mlem_model_info", "The model that is served.", ["name", "digest"], registry=registry, multiprocess_mode="max")
+        self._loop_late = Histogram(
+            "mlem_loop_late_seconds",
+            "By how much the event loop is late, several times a second.",
+            registry=registry,
+            buckets=_LATE,
+        )
+        self._calls = Histogram(
+            "mlem_batch_calls", "Calls that went to the model as one.", registry=registry, buckets=_CALLS
+        )
+        self._in_flight = Gauge(
+            "mlem_in_flight", "Calls that are being answered.", registry=registry, multiprocess_mode="livesum"
+        )
+        self._late = Counter(
+            "mlem_late_calls", "Calls of the model that took longer than a caller may wait.", registry=registry
+        )
+        self._hangs = Counter(
+            "mlem_hangs", "Calls that were given up, with the process that they had.", registry=registry
+        )
+        self._load = Gauge(
+            "mlem_load_seconds", "What loading the model took.", registry=registry, multiprocess_mode="max"
+        )
+        info = Gauge(
+            "mlem_model_info",
+            "The model that is served.",
+            ["name", "digest"],
+            registry=registry,
+            multiprocess_mode="max",
+        )
         info.labels(name, digest).set(1)
         self._answered: dict[tuple[str, int], Counter] = {}
 
@@ -174,7 +213,9 @@ class Metrics:
         counter = self._answered.get((route, status))
         if counter is None:
             known = route if route in self._routes else "other"
-            counter = self._answered[route if known == route else "", status] = self._requests.labels(known, str(status))
+            counter = self._answered[route if known == route else "", status] = self._requests.labels(
+                known, str(status)
+            )
         counter.inc()
         if status == 200 and route in self._seconds:
             self._seconds[route].observe(seconds)

@@ -1,7 +1,8 @@
 """`Traces`: a span for each answered request, sent by OpenTelemetry as its environment variables say.
 
 Sources: https://opentelemetry.io/docs/specs/semconv/http/http-spans/ (attributes) and
-https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables/ (``OTEL_EXPORTER_OTLP_ENDPOINT``...), read 2026-11.
+https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables/ (``OTEL_EXPORTER_OTLP_ENDPOINT``...),
+read 2026-11.
 """
 
 from __future__ import annotations
@@ -33,8 +34,12 @@ class Traces:
             from opentelemetry.sdk.trace import TracerProvider
             from opentelemetry.sdk.trace.export import BatchSpanProcessor
         except ImportError as error:
-            raise PluginError("traces need OpenTelemetry, which is not installed", hint="pip install 'mlem-server[traces]'") from error
-        resource = Resource.create({"service.name": name, "mlem.model.digest": digest}).merge(OTELResourceDetector().detect())
+            raise PluginError(
+                "traces need OpenTelemetry, which is not installed", hint="pip install 'mlem-server[traces]'"
+            ) from error
+        resource = Resource.create({"service.name": name, "mlem.model.digest": digest}).merge(
+            OTELResourceDetector().detect()
+        )
         self._provider = TracerProvider(resource=resource)
         self._provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
         self._tracer = self._provider.get_tracer("mlem.server")

@@ -49,8 +49,9 @@ def exclusive_creation(fs: Any, *, unsafe: bool) -> Create:
 _KNOWN = ("s3", "s3a", "gs", "gcs", "abfs", "abfss", "az")
 """Whose `pipe_file(mode="create")` is exclusive, and answers ``FileExistsError``.
 
-Source: gcsfs 2026.10.1 ``core.py`` (simple_upload: ifGenerationMatch=0) and ``retry.py`` (412); adlfs 2026.8.0 ``spec.py``
-(_pipe_file: overwrite=False); s3fs 2026.9.0 ``core.py`` (If-None-Match), read 2026-11. `mlem config set` tries them out.
+Source: gcsfs 2026.10.1 ``core.py`` (simple_upload: ifGenerationMatch=0) and ``retry.py`` (412); adlfs 2026.8.0
+``spec.py`` (_pipe_file: overwrite=False); s3fs 2026.9.0 ``core.py`` (If-None-Match), read 2026-11. `mlem config set`
+tries them out.
 """
 
 

@@ -77,8 +77,14 @@ class FsspecStateManager(LeasedStateManager):
         except (ImportError, ValueError) as error:
             package = "mlem-state-s3" if scheme in ("s3", "s3a") else f"mlem-state-{scheme}"
             words = str(error)
-            hint = f"pip install {package}" if isinstance(error, ValueError) or scheme in ("s3", "s3a") else words[:1].lower() + words[1:]
-            raise PluginError(f"nothing installed keeps states under {self.uri}: {words}", code="unknown-scheme", hint=hint) from error
+            hint = (
+                f"pip install {package}"
+                if isinstance(error, ValueError) or scheme in ("s3", "s3a")
+                else words[:1].lower() + words[1:]
+            )
+            raise PluginError(
+                f"nothing installed keeps states under {self.uri}: {words}", code="unknown-scheme", hint=hint
+            ) from error
         return fs, path
 
 

@@ -36,10 +36,13 @@ def translate(path: str, action: str, error: Exception) -> MlemError:
     """Return our error for one of a file system; see `translated`."""
     if lacks_credentials(error):
         return CredentialsError(
-            f"can't {action} {path}: {error or type(error).__name__}", hint="check the credentials and their permissions for this store"
+            f"can't {action} {path}: {error or type(error).__name__}",
+            hint="check the credentials and their permissions for this store",
         )
     if isinstance(error, FileNotFoundError | NotADirectoryError | IsADirectoryError):
-        return NotFoundError(f"can't {action} {path}: {error or 'not there'}", hint="check core.state.uri; a bucket has to exist before")
+        return NotFoundError(
+            f"can't {action} {path}: {error or 'not there'}", hint="check core.state.uri; a bucket has to exist before"
+        )
     if isinstance(error, OSError) and error.errno in {errno.ENOSPC, errno.EROFS, errno.EDQUOT}:
         return unusable(path, error, action)
     return StateUnknownError(f"can't {action} {path}: {type(error).__name__}: {error}")

@@ -50,7 +50,10 @@ class LeasedStateManager(StateManager):
         return False
 
     def variants(self) -> list[Self]:
-        """Return the ways in which servers of this kind differ, the most common first: the probe finds out which one is right."""
+        """Return the ways in which servers of this kind differ, the most common first.
+
+        The probe finds out which one is right.
+        """
         return [self]
 
     def store(self, root: Path) -> Store:
@@ -58,7 +61,10 @@ class LeasedStateManager(StateManager):
         from mlem.state.retrying import RetryingStore
 
         return RetryingStore(
-            self.open_store(root), root, deadline_s=min(self.settle_timeout_s, self.ttl_s / 2), conflicts_are_final=self.conflicts_are_final
+            self.open_store(root),
+            root,
+            deadline_s=min(self.settle_timeout_s, self.ttl_s / 2),
+            conflicts_are_final=self.conflicts_are_final,
         )
 
     def session(
@@ -86,4 +92,8 @@ class LeasedStateManager(StateManager):
 
     def warning(self, store: Store, name: str) -> str:
         """Return a warning when the store was accepted although it is not safe."""
-        return f"{store.where(name)}: this store can't exclude two writers (core.state.unsafe is set)" if self.unsafe else ""
+        return (
+            f"{store.where(name)}: this store can't exclude two writers (core.state.unsafe is set)"
+            if self.unsafe
+            else ""
+        )

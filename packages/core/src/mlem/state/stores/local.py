@@ -1,4 +1,7 @@
-"""States as files beside the declarations, locked by the kernel: ``<name>.mlem.state`` and ``<name>.mlem.state.lock``."""
+"""States as files beside the declarations, locked by the kernel.
+
+``<name>.mlem.state`` and ``<name>.mlem.state.lock``.
+"""
 
 from __future__ import annotations
 
@@ -77,7 +80,9 @@ class LocalStore(Store):
     def _expect(self, name: str, expect: str) -> None:
         current = self.read(name)
         if (current.version if current else ABSENT) != expect:
-            raise ConflictError(f"{self.where(name)} was changed by somebody else since it was read", hint="look at it, then run again")
+            raise ConflictError(
+                f"{self.where(name)} was changed by somebody else since it was read", hint="look at it, then run again"
+            )
 
 
 def _file_lock(path: Path) -> BaseFileLock:

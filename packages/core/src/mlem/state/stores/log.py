@@ -89,7 +89,9 @@ class LogStore(Store):
     def _make(self, name: str, number: int, data: bytes) -> str:
         """Make the version of a number."""
         if not self._create(self._path(name, number), data):
-            raise ConflictError(f"{self.where(name)} was changed by somebody else since it was read", hint="look at it, then run again")
+            raise ConflictError(
+                f"{self.where(name)} was changed by somebody else since it was read", hint="look at it, then run again"
+            )
         numbers = self._numbers(name)
         if max(numbers, default=number) > number:
             if not self._was_free(name, number, numbers):

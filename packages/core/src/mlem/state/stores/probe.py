@@ -123,11 +123,16 @@ def _answered(ask: Callable[[], AnswerT]) -> AnswerT:
             return ask()
         except StateUnknownError as error:
             if attempt == _ATTEMPTS - 1:
-                raise PlatformError(error.message, code="store-unavailable", hint="check the address, and that the server runs") from error
+                raise PlatformError(
+                    error.message, code="store-unavailable", hint="check the address, and that the server runs"
+                ) from error
     raise AssertionError("unreachable")
 
 
 def _clean(store: Store, name: str) -> None:
-    """Delete what is there of a name, traces of a deletion included; a store that fails here has told its reason before."""
+    """Delete what is there of a name, traces of a deletion included.
+
+    A store that fails here has told its reason before.
+    """
     with contextlib.suppress(MlemError):
         store.discard(name)

@@ -76,7 +76,9 @@ class S3fsStore(Store):
             paths = self._fs.find(self._base)
         names = (path[len(self._base) :].strip("/") for path in paths)
         yield from sorted(
-            name.removesuffix(STATE_EXTENSION) for name in names if name.endswith(STATE_EXTENSION) and name.startswith(prefix)
+            name.removesuffix(STATE_EXTENSION)
+            for name in names
+            if name.endswith(STATE_EXTENSION) and name.startswith(prefix)
         )
 
     def _refused(self, name: str, error: OSError) -> Exception:
@@ -85,7 +87,9 @@ class S3fsStore(Store):
         status = answer.get("ResponseMetadata", {}).get("HTTPStatusCode")
         missing = status == 404 and answer.get("Error", {}).get("Code") == "NoSuchKey"  # If-Match of what is not there
         if isinstance(error, FileExistsError) or status == 412 or missing:
-            return ConflictError(f"{self.where(name)} was changed by somebody else since it was read", hint="look at it, then run again")
+            return ConflictError(
+                f"{self.where(name)} was changed by somebody else since it was read", hint="look at it, then run again"
+            )
         return error
 
     def _expect_bucket(self, bucket: str) -> None:

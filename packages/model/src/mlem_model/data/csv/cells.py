@@ -1,22 +1,25 @@
 """What the text of a cell becomes, by the type of its column.
 
-=============================  ==============================================================================================
+=============================  =====================================================================================
 the column takes               a cell is
-=============================  ==============================================================================================
+=============================  =====================================================================================
 text                           the text as it is written: ``007``, ``true`` and ``nan`` are texts
-numbers                        a number in English notation (``3``, ``-0.5``, ``1e-3``, ``inf``); ``3.0`` is a whole number too
+numbers                        a number in English notation (``3``, ``-0.5``, ``1e-3``, ``inf``);
+                               ``3.0`` is a whole number too
 true and false                 ``true``/``false``, ``t``/``f``, ``yes``/``no``, ``1``/``0``, in capitals or not
 some listed values             one of them, as it is written
 times, durations, decimals     the text, which the type reads
 lists and objects              JSON
-text, and numbers or booleans  the text, where no writer of CSV would write a number or boolean so; where one would, it is refused
-anything (no sample)           what all cells of the column are: whole numbers, numbers, true and false, or else text
-=============================  ==============================================================================================
+text, and numbers or booleans  the text, where no writer of CSV would write a number or boolean so;
+                               where one would, it is refused
+anything (no sample)           what all cells of the column are: whole numbers, numbers, true and false,
+                               or else text
+=============================  =====================================================================================
 
-Where a value may be missing, an empty cell is a missing one. Where it may not be text either, so are the words for it that pandas knows:
-``NA``, ``N/A``, ``#N/A``, ``NaN``, ``NULL``, ``null``, ``None``, ``<NA>``, ``NaT``. In a column of texts ``NA`` is a text, except without
-quotes below a header in quotes, where R writes it. Whether ``""`` below such a header is an empty text (R) or a missing one (pandas) can't
-be known: it is refused unless the caller says.
+Where a value may be missing, an empty cell is a missing one. Where it may not be text either, so are the words for it
+that pandas knows: ``NA``, ``N/A``, ``#N/A``, ``NaN``, ``NULL``, ``null``, ``None``, ``<NA>``, ``NaT``. In a column of
+texts ``NA`` is a text, except without quotes below a header in quotes, where R writes it. Whether ``""`` below such a
+header is an empty text (R) or a missing one (pandas) can't be known: it is refused unless the caller says.
 
 Source: https://pandas.pydata.org/docs/reference/api/pandas.read_csv.html, parameter ``na_values``;
 https://stat.ethz.ch/R-manual/R-devel/library/utils/html/write.table.html, "CSV files" (both read 2026-11).
@@ -163,7 +166,9 @@ class Cells:
         if not _PLAIN_NUMBERS.fullmatch("".join(cells)):
             return None
         try:
-            values: list[Json] = list(map(float, cells)) if self._number and not self._integer else list(map(int, cells))
+            values: list[Json] = (
+                list(map(float, cells)) if self._number and not self._integer else list(map(int, cells))
+            )
         except ValueError:
             return None
         return values if self._integer or all(map(math.isfinite, values)) else None
@@ -173,13 +178,21 @@ class Cells:
         if self.nullable and (not cell or (cell == "NA" and not quoted)):
             meant = style.empty if quoted else style.na if cell else "missing"
             if meant is None:
-                said = "an empty text or a missing value, told apart" if quoted else 'a text in quotes ("NA") or an empty cell'
-                raise UnfitError(said, 'say what "" is: --empty text or --empty missing (media type: empty=text)' if quoted else None)
+                said = (
+                    "an empty text or a missing value, told apart"
+                    if quoted
+                    else 'a text in quotes ("NA") or an empty cell'
+                )
+                raise UnfitError(
+                    said, 'say what "" is: --empty text or --empty missing (media type: empty=text)' if quoted else None
+                )
             if meant == "missing":
                 return None
         numbers = (self._number or self._integer) and _WRITTEN_NUMBER.fullmatch(cell)
         if numbers or (self._boolean and cell in _WRITTEN_BOOLEANS) or (self._nested and cell[:1] in ("{", "[")):
-            raise UnfitError("a text that can't be anything else: this column has texts and other values", "send it as JSON")
+            raise UnfitError(
+                "a text that can't be anything else: this column has texts and other values", "send it as JSON"
+            )
         return str(cell)
 
     @cached_property

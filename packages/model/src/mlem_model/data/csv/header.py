@@ -1,4 +1,7 @@
-"""Whether the first row of a table has names, and what is between its cells: decided by the columns' names and types alone."""
+"""Whether the first row of a table has names, and what is between its cells.
+
+Decided by the columns' names and types alone.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,9 @@ from mlem_model.data.csv.text import SEPARATORS, CsvForm, Lines, Quoted, bad_csv
 _SEP = re.compile(r"sep=(.)")
 
 
-def find_head(lines: Lines, layout: Layout, form: CsvForm, source: str, path: str, *, header_needed: bool) -> Head | None:
+def find_head(
+    lines: Lines, layout: Layout, form: CsvForm, source: str, path: str, *, header_needed: bool
+) -> Head | None:
     """Look at the first row.
 
     Args:
@@ -53,7 +58,11 @@ def _has_one_column(layout: Layout) -> bool:
 def _said_by_excel(lines: Lines, layout: Layout, form: CsvForm, source: str) -> CsvForm:
     """Take the separator from a first line ``sep=;``, which Excel writes and reads."""
     found = _SEP.fullmatch(lines.first_line())
-    if found is None or (isinstance(layout, Plain) and layout.flat) or (isinstance(layout, Named) and found[0] in layout.columns):
+    if (
+        found is None
+        or (isinstance(layout, Plain) and layout.flat)
+        or (isinstance(layout, Named) and found[0] in layout.columns)
+    ):
         return form
     if form.separator not in (None, found[1]):
         raise bad_csv(source, f"it says {found[0]!r}, and the caller {form.separator!r}", line=1)
@@ -69,6 +78,7 @@ def _style(head: Head, form: CsvForm) -> Style:
         needed = re.compile(rf'["\r\n{re.escape(signs)}]')
         needless = any(not needed.search(name) and (name or len(names) > 1) for name in names)
         return Style(form.decimal, "missing" if needless else None, form.empty)
-    # the only cell of a row is in quotes when it is empty, whatever it means: a line without anything is no row to most readers
+    # the only cell of a row is in quotes when it is empty, whatever it means: a line without anything is no row to most
+    # readers
     lone = len(names) == 1 or (head.names is None and head.width == 1)
     return Style(form.decimal, "text", form.empty or ("missing" if lone else "text"))

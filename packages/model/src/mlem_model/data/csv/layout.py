@@ -7,7 +7,15 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from mlem_model.data.csv.cells import Cells
-from mlem_model.data.types.any import DataFrameType, DataType, NdarrayType, PolarsType, SeriesType, SparseType, UnspecifiedType
+from mlem_model.data.types.any import (
+    DataFrameType,
+    DataType,
+    NdarrayType,
+    PolarsType,
+    SeriesType,
+    SparseType,
+    UnspecifiedType,
+)
 from mlem_model.data.types.columns import family_of
 from mlem_model.data.types.series import VALUE
 from mlem_model.errors import UserError
@@ -96,7 +104,9 @@ def layout_of(data_type: DataType | None, argument: str = "data") -> Layout:
         if _is_cell(items):
             cells = [_column(data_type.dtype, items) if isinstance(data_type, SeriesType) else Cells(items)]
             names, arrays = frozenset({argument, "value"}), isinstance(data_type, NdarrayType | SeriesType)
-            return Plain(cells, 1, flat=True, name=_name_of(data_type), other_names=names, numbered=arrays, untyped=not items)
+            return Plain(
+                cells, 1, flat=True, name=_name_of(data_type), other_names=names, numbered=arrays, untyped=not items
+            )
     elif schema.get("type") == "object" and _is_flat(schema):
         return _named(schema, single=True)
     elif _is_cell(schema):
@@ -113,7 +123,10 @@ def _name_of(data_type: DataType) -> str | None:
 
 def _frame(data_type: DataFrameType) -> Named:
     items = data_type.json_schema()["items"]
-    columns = {name: _column(dtype, items["properties"][name]) for name, dtype in zip(data_type.names, data_type.dtypes, strict=True)}
+    columns = {
+        name: _column(dtype, items["properties"][name])
+        for name, dtype in zip(data_type.names, data_type.dtypes, strict=True)
+    }
     names = data_type.index_cols if data_type.index_names is None else data_type.index_names
     nameless = tuple(str(label) for label, name in zip(data_type.index_cols, names, strict=True) if name is None)
     return Named(columns, frozenset(items["required"]), index=nameless)
@@ -152,7 +165,9 @@ def _matrix(items: Mapping[str, Any]) -> Plain:
     inner = _there(items.get("items") or {}) if "prefixItems" not in items else {}
     cells = [Cells(item) for item in items["prefixItems"]] if "prefixItems" in items else [Cells(inner)]
     if inner.get("type") in ("array", "object"):
-        raise UserError("a table can't hold values of more than two dimensions", code="bad-format", hint="send it as JSON")
+        raise UserError(
+            "a table can't hold values of more than two dimensions", code="bad-format", hint="send it as JSON"
+        )
     least, most = items.get("minItems"), items.get("maxItems")
     width = len(cells) if "prefixItems" in items else least if least == most else None
     return Plain(cells, width, untyped="prefixItems" not in items and not inner)

@@ -7,7 +7,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from mlem_model.data.csv.cells import Style, is_value
-from mlem_model.data.csv.first_row import NAME, SAY_IT, Head, candidates, count_of, first_rows, is_numbered, other_separator, shown
+from mlem_model.data.csv.first_row import (
+    NAME,
+    SAY_IT,
+    Head,
+    candidates,
+    count_of,
+    first_rows,
+    is_numbered,
+    other_separator,
+    shown,
+)
 from mlem_model.data.csv.layout import Named
 from mlem_model.data.csv.text import CsvForm, Lines, Quoted, Row, bad_header
 from mlem_model.data.types.any import wrong_key
@@ -32,9 +42,13 @@ def named_head(lines: Lines, layout: Named, form: CsvForm, source: str, path: st
         if not header_needed and form.header is None and _may_be_values(first, layout, form):
             alone, numbers = not lines.has_second_row(named[0], source), _are_numbers(first, layout, form)
             if alone and numbers:
-                return Head(named[0], None, len(first.cells), columns=list(layout.columns))  # nobody asks for the answers to no rows
+                return Head(
+                    named[0], None, len(first.cells), columns=list(layout.columns)
+                )  # nobody asks for the answers to no rows
             if alone or numbers:
-                raise bad_header(source, f"{shown(first.cells)} may be the columns' names or a row", line=first.line, hint=SAY_IT)
+                raise bad_header(
+                    source, f"{shown(first.cells)} may be the columns' names or a row", line=first.line, hint=SAY_IT
+                )
         skipped = 0 if "" in layout.columns else unnamed(first.cells)
         return Head(named[0], written[named[0]].cells, skipped=skipped, columns=first.cells)
     separator = _likeliest(firsts, layout)
@@ -52,7 +66,10 @@ def named_head(lines: Lines, layout: Named, form: CsvForm, source: str, path: st
 
 
 def _with_index(first: Row, layout: Named) -> Row:
-    """Give the columns of an index without a name, which come first, the names that they have here; and others those of the type."""
+    """Give the columns of an index without a name, which come first, the names that they have here.
+
+    And others those of the type.
+    """
     cells = [layout.other_names.get(cell, cell) if cell not in layout.columns else cell for cell in first.cells]
     if layout.index and unnamed(cells) == len(layout.index) and not set(layout.index) & set(cells):
         cells = [*layout.index, *cells[len(layout.index) :]]
@@ -67,12 +84,16 @@ def _names_by_position(first: Row, layout: Named) -> list[str]:
 
 def _has_names(first: Row, layout: Named) -> bool:
     found = set(first.cells)
-    return layout.required <= found and (bool(found & layout.columns.keys()) or (not layout.columns and layout.rest is not None))
+    return layout.required <= found and (
+        bool(found & layout.columns.keys()) or (not layout.columns and layout.rest is not None)
+    )
 
 
 def _refuse_doubles(first: Row, layout: Named, source: str) -> None:
     known = layout.columns.keys() if layout.rest is None and not layout.untyped else set(first.cells)
-    double = next((name for number, name in enumerate(first.cells) if name in known and name in first.cells[:number]), None)
+    double = next(
+        (name for number, name in enumerate(first.cells) if name in known and name in first.cells[:number]), None
+    )
     if double is not None:
         raise bad_header(source, f"two columns are called {str(double)!r}", line=first.line)
 
@@ -80,7 +101,9 @@ def _refuse_doubles(first: Row, layout: Named, source: str) -> None:
 def _may_be_values(first: Row, layout: Named, form: CsvForm) -> bool:
     """Say whether a row of values may be just the names."""
     readers, style = list(layout.columns.values()), Style(form.decimal)
-    return len(first.cells) == len(readers) and all(reader.fits(cell, style) for cell, reader in zip(first.cells, readers, strict=True))
+    return len(first.cells) == len(readers) and all(
+        reader.fits(cell, style) for cell, reader in zip(first.cells, readers, strict=True)
+    )
 
 
 def _are_numbers(first: Row, layout: Named, form: CsvForm) -> bool:
@@ -104,7 +127,10 @@ def _resembling(cells: Sequence[str], layout: Named) -> list[str]:
 
 
 def _likeliest(firsts: Mapping[str, Row], layout: Named) -> str:
-    """Choose the separator by which most cells are like names, or by which there are as many as columns; the first in doubt."""
+    """Choose the separator by which most cells are like names, or by which there are as many as columns.
+
+    The first in doubt.
+    """
     count = len(layout.columns)
     return max(firsts, key=lambda one: (len(_resembling(firsts[one].cells, layout)), len(firsts[one].cells) == count))
 
@@ -113,7 +139,11 @@ def _refuse_resembling(first: Row, layout: Named, source: str) -> None:
     readers = list(layout.columns.values())
     alike = _resembling(first.cells, layout)
     if len(first.cells) == len(readers):  # columns called 0, 1, 2: a number among others is no name
-        values = [cell for cell, reader in zip(first.cells, readers, strict=True) if _is_number_name(cell, reader.fits(cell, Style()))]
+        values = [
+            cell
+            for cell, reader in zip(first.cells, readers, strict=True)
+            if _is_number_name(cell, reader.fits(cell, Style()))
+        ]
         alike = [cell for cell in alike if cell not in values]
     if alike:
         said = f"the first row is neither the names of the columns ({', '.join(layout.columns)}) nor a row of values: it has {shown(alike)}"
@@ -174,10 +204,15 @@ def untyped_head(lines: Lines, form: CsvForm, source: str, *, header_needed: boo
         raise bad_header(source, said, line=first.line, hint=SAY_IT)
     _refuse_doubles(Row(first.line, names), Named({}, frozenset(), untyped=True), source)
     if "" in names:
-        raise bad_header(source, f"column {first.cells.index('', len(first.cells) - len(names)) + 1} has no name", line=first.line)
+        raise bad_header(
+            source, f"column {first.cells.index('', len(first.cells) - len(names)) + 1} has no name", line=first.line
+        )
     return Head(separator, first.cells, skipped=len(first.cells) - len(names))
 
 
 def unnamed(cells: Sequence[str]) -> int:
-    """Count the cells without a name that a header starts with: pandas and R leave out the name of the rows' own names."""
+    """Count the cells without a name that a header starts with.
+
+    Pandas and R leave out the name of the rows' own names.
+    """
     return next((position for position, cell in enumerate(cells) if cell), len(cells))

@@ -5,7 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from mlem_model.data.csv.cells import Style, is_value
-from mlem_model.data.csv.first_row import NAME, SAY_IT, Head, candidates, count_of, first_rows, is_numbered, other_separator, shown
+from mlem_model.data.csv.first_row import (
+    NAME,
+    SAY_IT,
+    Head,
+    candidates,
+    count_of,
+    first_rows,
+    is_numbered,
+    other_separator,
+    shown,
+)
 from mlem_model.data.csv.layout import Plain
 from mlem_model.data.csv.text import CsvForm, Lines, Row, bad_header
 
@@ -17,11 +27,15 @@ def plain_head(lines: Lines, layout: Plain, form: CsvForm, source: str) -> Head:
     separator = _separator_for(lines, layout, form, source)
     first = lines.first_row(separator, source)
     cells, width = first.cells, layout.width
-    rows_names = bool(width) and len(cells) == (width or 0) + 1 and not cells[0] and _looks_like_names(cells[1:], layout, form)
+    rows_names = (
+        bool(width) and len(cells) == (width or 0) + 1 and not cells[0] and _looks_like_names(cells[1:], layout, form)
+    )
     if rows_names and form.header is not False:  # pandas and R write the names of the rows before them
         return Head(separator, cells, len(cells), skipped=1)
     if width is not None and len(cells) != width:
-        raise bad_header(source, f"expected {count_of(width)}, got {len(cells)}", line=first.line, hint=other_separator(cells))
+        raise bad_header(
+            source, f"expected {count_of(width)}, got {len(cells)}", line=first.line, hint=other_separator(cells)
+        )
     header = form.header if form.header is not None else _is_header(lines, first, layout, form, separator, source)
     return Head(separator, cells if header else None, len(cells))
 
@@ -66,7 +80,8 @@ def _wide_head(lines: Lines, layout: Plain, form: CsvForm, source: str, separato
 def _looks_like_names(cells: Sequence[str], layout: Plain, form: CsvForm) -> bool:
     style = Style(form.decimal)
     return is_numbered(cells) or all(
-        NAME.match(cell) and (layout.at(position).text or not layout.at(position).fits(cell, style)) for position, cell in enumerate(cells)
+        NAME.match(cell) and (layout.at(position).text or not layout.at(position).fits(cell, style))
+        for position, cell in enumerate(cells)
     )
 
 
@@ -80,9 +95,15 @@ def _is_header(lines: Lines, first: Row, layout: Plain, form: CsvForm, separator
         if not layout.at(0).text:
             return True
         raise bad_header(source, f"{str(cells[0])!r} may be a name or a text", line=first.line, hint=SAY_IT)
-    if layout.numbered and not alone and (is_numbered(cells) or (len(cells) > 1 and not cells[0] and is_numbered(cells[1:]))):
+    if (
+        layout.numbered
+        and not alone
+        and (is_numbered(cells) or (len(cells) > 1 and not cells[0] and is_numbered(cells[1:])))
+    ):
         # pandas writes these as the names of columns that have none
-        raise bad_header(source, f"{shown(cells)} may be the numbers of the columns or a row", line=first.line, hint=SAY_IT)
+        raise bad_header(
+            source, f"{shown(cells)} may be the numbers of the columns or a row", line=first.line, hint=SAY_IT
+        )
     telling = [(layout.at(position), cell) for position, cell in enumerate(cells) if not layout.at(position).text]
     fitting = [cell for reader, cell in telling if reader.fits(cell, style)]
     if not alone and fitting and all(len(cell) == 1 and cell.isalpha() for cell in fitting):

@@ -1,24 +1,27 @@
 """Tables as CSV: to and from the JSON of frames, series, arrays, lists and records, by one rule for the command line, the server and files.
 
-**Columns with names** (frames, lists of records, one record) are matched by their names, never by their position: the first row has the
-names, each as it is, in any order. Names that are like the columns' and not the same (``City`` for ``city``) are refused. A table without
-names is read by position where the caller says so (``--no-header``, ``text/csv; header=absent``), and on SageMaker's ``/invocations``,
-whose callers send none; there a first row that has the names is one of names, and one that is like them in part is refused.
+**Columns with names** (frames, lists of records, one record) are matched by their names, never by their position: the
+first row has the names, each as it is, in any order. Names that are like the columns' and not the same (``City`` for
+``city``) are refused. A table without names is read by position where the caller says so (``--no-header``, ``text/csv;
+header=absent``), and on SageMaker's ``/invocations``, whose callers send none; there a first row that has the names is
+one of names, and one that is like them in part is refused.
 
-**One column** (series, lists, flat arrays): a row is a value. The first row is a name when it is the series' own, or when it can't be a
-value; ``value`` and the argument's name are names above numbers, and refused above texts.
+**One column** (series, lists, flat arrays): a row is a value. The first row is a name when it is the series' own, or
+when it can't be a value; ``value`` and the argument's name are names above numbers, and refused above texts.
 
 (``0`` above a series or an array is refused: pandas writes it as the name of one that has none.)
 
-**Several columns without names** (arrays of two dimensions, lists of lists): the first row has names when none of its cells can be a value.
-A row of ``0``, ``1``, ``2`` ..., which pandas writes as names, is refused. A caller may always say it: ``--header`` or ``--no-header``.
+**Several columns without names** (arrays of two dimensions, lists of lists): the first row has names when none of its
+cells can be a value. A row of ``0``, ``1``, ``2`` ..., which pandas writes as names, is refused. A caller may always
+say it: ``--header`` or ``--no-header``.
 
-Cells before the first name in the first row (``,a,b``) belong to the names of the rows, which pandas and R write: they are no column.
+Cells before the first name in the first row (``,a,b``) belong to the names of the rows, which pandas and R write: they
+are no column.
 
-**Separators** are found by the same names, or by the number of columns: ``,`` before ``;``, tab and ``|``. Every row has as many cells as
-the first. A line without anything is no row where there are several columns; in one column it is an empty cell, and refused at the end.
-What a cell becomes: `mlem_model.data.csv.cells`; how it is written: `mlem_model.data.csv.text`. Nothing is executed, nothing guessed:
-what this rule does not decide is refused.
+**Separators** are found by the same names, or by the number of columns: ``,`` before ``;``, tab and ``|``. Every row
+has as many cells as the first. A line without anything is no row where there are several columns; in one column it is
+an empty cell, and refused at the end. What a cell becomes: `mlem_model.data.csv.cells`; how it is written:
+`mlem_model.data.csv.text`. Nothing is executed, nothing guessed: what this rule does not decide is refused.
 """
 
 from __future__ import annotations
@@ -103,7 +106,11 @@ class CsvReader:
         found = _even(lines.rows(head.separator, self.source), head, self.source)
         start = 0
         while part := list(islice(found, rows)):
-            yield self._columns(part, layout, head, start) if isinstance(layout, Named) else self._rows(part, layout, head, start)
+            yield (
+                self._columns(part, layout, head, start)
+                if isinstance(layout, Named)
+                else self._rows(part, layout, head, start)
+            )
             start += len(part)
 
     def _columns(self, rows: Sequence[Row], layout: Named, head: Head, start: int) -> list[Json]:
@@ -118,7 +125,9 @@ class CsvReader:
                 found[name] = self._untyped(cells, rows, head)
                 continue
             reader = layout.columns.get(name) or layout.rest or _TEXT
-            found[name] = self._read(reader, cells, rows, head, lambda row, name=name: child(child(self.path, start + row), name))
+            found[name] = self._read(
+                reader, cells, rows, head, lambda row, name=name: child(child(self.path, start + row), name)
+            )
         return [dict(zip(found, row, strict=True)) for row in zip(*found.values(), strict=True)]
 
     def _rows(self, rows: Sequence[Row], layout: Plain, head: Head, start: int) -> list[Json]:
@@ -174,7 +183,9 @@ def _even(rows: Iterator[Row], head: Head, source: str) -> Iterator[Row]:
         raise bad_csv(source, "a line without anything, and no row follows", line=blank[0].line, hint=hint)
 
 
-def write_csv(rows: list[Json], names: Sequence[str] | None = None, separator: str = COMMA, *, header: bool = True) -> bytes:
+def write_csv(
+    rows: list[Json], names: Sequence[str] | None = None, separator: str = COMMA, *, header: bool = True
+) -> bytes:
     """Write rows that are records, lists or single values, as pandas would: the columns of lists are called 0, 1, 2.
 
     Args:
@@ -194,7 +205,10 @@ def write_csv(rows: list[Json], names: Sequence[str] | None = None, separator: s
     else:
         names, table = names or ["value"], [[item] for item in rows]
     lone = len(names) == 1
-    lines = [separator.join(_written(item, separator, lone) for item in row) for row in ([list(names)] if header else []) + table]
+    lines = [
+        separator.join(_written(item, separator, lone) for item in row)
+        for row in ([list(names)] if header else []) + table
+    ]
     return "".join(line + "\n" for line in lines).encode()
 
 

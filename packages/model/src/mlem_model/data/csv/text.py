@@ -1,7 +1,8 @@
 """How CSV is written: its encoding, its line ends, its separator and its quotes; from bytes to rows of cells.
 
-The grammar is RFC 4180's: a cell that has the separator, a quote or a line end is in double quotes, and a quote in it is doubled. What
-does not follow it is refused with its line; nothing is repaired, for a repair may move text into another row or column.
+The grammar is RFC 4180's: a cell that has the separator, a quote or a line end is in double quotes, and a quote in it
+is doubled. What does not follow it is refused with its line; nothing is repaired, for a repair may move text into
+another row or column.
 
 Source: https://www.rfc-editor.org/rfc/rfc4180.html, section 2 (read 2026-11).
 """
@@ -33,7 +34,16 @@ _NO_TEXT = (
     (b"ARRO", "a file of Arrow"),
 )  # fmt: skip
 _NO_FILES = frozenset(
-    {"idna", "punycode", "unicode_escape", "raw-unicode-escape", "raw_unicode_escape", "unicode-escape", "utf-7", "undefined"}
+    {
+        "idna",
+        "punycode",
+        "unicode_escape",
+        "raw-unicode-escape",
+        "raw_unicode_escape",
+        "unicode-escape",
+        "utf-7",
+        "undefined",
+    }
 )
 """Encodings that Python has and files of text are not in."""
 _QUOTED = re.compile(r'"((?:[^"]++|"")*+)"')
@@ -80,8 +90,8 @@ class CsvForm:
         """Read what a command line or a media type says.
 
         Args:
-            values: Words by the name of an attribute; ``charset`` is ``encoding``, and ``header`` may be ``present`` or ``absent``, as
-                RFC 4180 has them. None is not said.
+            values: Words by the name of an attribute; ``charset`` is ``encoding``, and ``header`` may be ``present`` or
+                ``absent``, as RFC 4180 has them. None is not said.
 
         Raises:
             UserError: A name or a word is unknown.
@@ -91,7 +101,9 @@ class CsvForm:
         for given, value in values.items():
             name = "encoding" if given == "charset" else given
             if name not in known:
-                raise UserError(f'csv has no parameter "{given[:80]}"', code="bad-csv", known=known, hint=did_you_mean(given, known))
+                raise UserError(
+                    f'csv has no parameter "{given[:80]}"', code="bad-csv", known=known, hint=did_you_mean(given, known)
+                )
             if value is not None:
                 found[name] = value if isinstance(value, bool) else _PARSE[name](value)
         return cls(**found)
@@ -108,7 +120,9 @@ def _header(word: str) -> bool:
 def _separator(word: str) -> str:
     found = _WORDS.get(word.lower(), word)
     if len(found) != 1 or found.isalnum() or found in '"\r\n\0':
-        raise UserError(f"separator: expected one character between cells, got {word[:80]!r}", code="bad-csv", known=list(_WORDS))
+        raise UserError(
+            f"separator: expected one character between cells, got {word[:80]!r}", code="bad-csv", known=list(_WORDS)
+        )
     return found
 
 
@@ -119,7 +133,9 @@ def _encoding(word: str) -> str:
     except (LookupError, ValueError):
         text = False
     if not text:
-        raise UserError(f"unknown encoding {word[:80]!r}", code="bad-csv", known=("utf-8", "latin-1", "windows-1252", "utf-16"))
+        raise UserError(
+            f"unknown encoding {word[:80]!r}", code="bad-csv", known=("utf-8", "latin-1", "windows-1252", "utf-16")
+        )
     return codec.name
 
 
@@ -209,7 +225,9 @@ def open_text(stream: IO[bytes], encoding: str | None, source: str) -> Iterator[
         offset, line = counted.place(error)
         byte = error.object[error.start : error.start + 1].hex()
         said = f"{source} is not in {chosen.removesuffix('-sig').upper()}: byte 0x{byte} at {offset} (line {line})"
-        raise UserError(said, code="bad-encoding", hint="say its encoding: --encoding latin-1, or charset=latin-1") from error
+        raise UserError(
+            said, code="bad-encoding", hint="say its encoding: --encoding latin-1, or charset=latin-1"
+        ) from error
 
 
 def rows(lines: Iterable[str], separator: str, source: str, before: int = 0) -> Iterator[Row]:
@@ -246,7 +264,9 @@ def rows(lines: Iterable[str], separator: str, source: str, before: int = 0) -> 
 def _whole(line: str, more: Iterator[str], number: int, separator: str, source: str) -> tuple[str, int]:
     """Return the row that a line starts, whose last cell goes on in the next lines, and the number of its last line."""
     first = number
-    _cells(line.rstrip("\r\n"), separator, first, source, open_end=True)  # a quote that opens nothing must not take in the rest
+    _cells(
+        line.rstrip("\r\n"), separator, first, source, open_end=True
+    )  # a quote that opens nothing must not take in the rest
     parts = [line]
     for part in more:
         number += 1

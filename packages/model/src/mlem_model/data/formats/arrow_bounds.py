@@ -1,8 +1,8 @@
 """What a stream of Arrow would unfold to, told before anything of it is: its counts of rows, its compression, its texts that repeat.
 
-Sources: https://arrow.apache.org/docs/format/Columnar.html#serialization-and-interprocess-communication-ipc, the tables of
-https://github.com/apache/arrow/blob/main/format/Message.fbs, and https://flatbuffers.dev/internals/ for how tables are laid out
-(read 2026-11).
+Sources: https://arrow.apache.org/docs/format/Columnar.html#serialization-and-interprocess-communication-ipc, the tables
+of https://github.com/apache/arrow/blob/main/format/Message.fbs, and https://flatbuffers.dev/internals/ for how tables
+are laid out (read 2026-11).
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     import pyarrow
 
 _BATCHES = {"record batch": 3, "dictionary": 2}
-"""The messages that have rows; their number in the union of headers, where 2 is a dictionary's, which has a batch within."""
+"""The messages that have rows; their number in the union of headers, where 2 is a dictionary's, which has a batch
+within."""
 _HEADER = 2
 _DATA = 1
 _LENGTH, _NODES, _COMPRESSION = 0, 1, 3
@@ -28,7 +29,9 @@ _CELL_BYTES = 8
 def too_large(most_bytes: int, what: str) -> UserError:
     """Return the refusal of what would unfold to too much."""
     hint = "send fewer rows at once"
-    return UserError(f"the body unfolds to more than {most_bytes / 2**20:g} MiB: {what}", code="unfolds-too-large", hint=hint)
+    return UserError(
+        f"the body unfolds to more than {most_bytes / 2**20:g} MiB: {what}", code="unfolds-too-large", hint=hint
+    )
 
 
 def check_stream(body: Any, most_bytes: int) -> bool:
@@ -78,8 +81,16 @@ def check_table(table: pyarrow.Table, most_bytes: int) -> None:
     total = 0
     for name, kind, column in zip(table.column_names, kinds, table.columns, strict=True):
         inner = kind.value_type if pa.types.is_dictionary(kind) else kind
-        if pa.types.is_nested(inner) or pa.types.is_run_end_encoded(inner) or pa.types.is_union(inner) or pa.types.is_dictionary(inner):
-            raise UserError(f"the column {name[:80]!r} has the type {str(kind)[:80]}, which no column here can have", code="bad-body")
+        if (
+            pa.types.is_nested(inner)
+            or pa.types.is_run_end_encoded(inner)
+            or pa.types.is_union(inner)
+            or pa.types.is_dictionary(inner)
+        ):
+            raise UserError(
+                f"the column {name[:80]!r} has the type {str(kind)[:80]}, which no column here can have",
+                code="bad-body",
+            )
         for chunk in column.chunks:
             if _is_view(kind):
                 total += sum(_viewed(chunk))
@@ -111,7 +122,12 @@ def _viewed(chunk: pyarrow.Array) -> memoryview[int]:
 def _is_text(kind: pyarrow.DataType) -> bool:
     import pyarrow as pa
 
-    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_binary(kind) or pa.types.is_large_binary(kind))
+    return bool(
+        pa.types.is_string(kind)
+        or pa.types.is_large_string(kind)
+        or pa.types.is_binary(kind)
+        or pa.types.is_large_binary(kind)
+    )
 
 
 class _Table:

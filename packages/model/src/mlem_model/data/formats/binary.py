@@ -1,7 +1,7 @@
 """Binary formats: how arrays, frames and series travel faster than as JSON.
 
-Sources: the npy format, https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html; Arrow's streaming format,
-https://arrow.apache.org/docs/format/Columnar.html#ipc-streaming-format (both read 2026-11).
+Sources: the npy format, https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html; Arrow's streaming
+format, https://arrow.apache.org/docs/format/Columnar.html#ipc-streaming-format (both read 2026-11).
 """
 
 from __future__ import annotations
@@ -54,13 +54,19 @@ def formats_of(data_type: DataType) -> tuple[str, ...]:
         table = plain and len(data_type.shape) == 2 and data_type.shape[0] is None and bool(data_type.shape[1])
         return (NPY,) * plain + (ARROW,) * (table and _has_arrow())
     if isinstance(data_type, DataFrameType):
-        return (ARROW,) if _has_arrow() and all(_in_arrow(data_type, at) for at in range(len(data_type.columns))) else ()
+        return (
+            (ARROW,) if _has_arrow() and all(_in_arrow(data_type, at) for at in range(len(data_type.columns))) else ()
+        )
     if isinstance(data_type, SeriesType):
         fits = data_type.table is None and _fits_arrow(data_type.dtype, data_type.items, data_type.categories)
         return (ARROW,) if _has_arrow() and fits else ()
     if isinstance(data_type, PrimitiveType) and data_type.ptype == "bytes":
         return (OCTETS,)
-    return (PNG, *(media_type for media_type in MEDIA_TYPES if media_type != PNG)) if isinstance(data_type, ImageType) else ()
+    return (
+        (PNG, *(media_type for media_type in MEDIA_TYPES if media_type != PNG))
+        if isinstance(data_type, ImageType)
+        else ()
+    )
 
 
 def _in_arrow(data_type: DataFrameType, at: int) -> bool:
@@ -105,7 +111,9 @@ def written_as(data_type: DataType, media_type: str) -> str:
     return PNG if isinstance(data_type, ImageType) else media_type
 
 
-def load(data_type: DataType, body: bytes | bytearray, media_type: str, path: str = "data", *, read: ReadArrow | None = None) -> Any:
+def load(
+    data_type: DataType, body: bytes | bytearray, media_type: str, path: str = "data", *, read: ReadArrow | None = None
+) -> Any:
     """Read a value, and check it as `DataType.decode` does.
 
     Args:
@@ -113,7 +121,8 @@ def load(data_type: DataType, body: bytes | bytearray, media_type: str, path: st
         body: The whole body; an array is a view of it, which can be written to where the body is a bytearray.
         media_type: One of `formats_of`.
         path: Where it is, for messages.
-        read: Reads a stream of Arrow, and sees that its parts fit, where it is from somebody who is not trusted; None where it is.
+        read: Reads a stream of Arrow, and sees that its parts fit, where it is from somebody who is not trusted; None
+            where it is.
 
     Raises:
         UserError: The body is damaged, or not in this format; or it unfolds to too much.
@@ -128,7 +137,9 @@ def load(data_type: DataType, body: bytes | bytearray, media_type: str, path: st
     except (DataError, UserError):
         raise
     except Exception as error:  # numpy and pyarrow raise what they like on damaged input
-        raise UserError(f"the body is not of type {media_type}", code="bad-body", hint="send it whole, or as JSON") from error
+        raise UserError(
+            f"the body is not of type {media_type}", code="bad-body", hint="send it whole, or as JSON"
+        ) from error
     return data_type.accept(value, path)
 
 
@@ -217,10 +228,17 @@ def _flattened(data_type: DataFrameType, value: Any) -> Any:
 
 
 def _with_own_names(frame: Any, data_type: DataType) -> Any:
-    """Name the levels of an index that Arrow has written as columns of its own, ``__index_level_0__``; leave out what only counts rows."""
+    """Name the levels of an index that Arrow has written as columns of its own, ``__index_level_0__``.
+
+    Leave out what only counts rows.
+    """
     index_cols = getattr(data_type, "index_cols", ())
     levels = [name for name in frame.columns if _LEVEL.fullmatch(str(name))]
-    named = dict(zip(levels, map(str, index_cols), strict=False)) if not set(map(str, index_cols)) & set(frame.columns) else {}
+    named = (
+        dict(zip(levels, map(str, index_cols), strict=False))
+        if not set(map(str, index_cols)) & set(frame.columns)
+        else {}
+    )
     return frame.rename(columns=named).drop(columns=[name for name in levels if name not in named])
 
 
@@ -259,7 +277,9 @@ def _stacked(table: pyarrow.Table) -> Any:
 def _from_arrow(data_type: DataType, table: pyarrow.Table) -> Any:
     if isinstance(data_type, NdarrayType):
         return _stacked(table)
-    exact = any(family_of(dtype) == "nullable" for dtype in getattr(data_type, "dtypes", (getattr(data_type, "dtype", ""),)))
+    exact = any(
+        family_of(dtype) == "nullable" for dtype in getattr(data_type, "dtypes", (getattr(data_type, "dtype", ""),))
+    )
     table = _with_floats(table, data_type)
     frame = table.replace_schema_metadata().to_pandas(types_mapper=_nullable().get if exact else None)
     frame = _with_own_names(frame, data_type)

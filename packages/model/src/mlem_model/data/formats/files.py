@@ -27,9 +27,16 @@ _FOREIGN = {
     "bz2": "compressed by bzip2", "xz": "compressed by xz", "zst": "compressed by zstd", "pkl": "a pickle", "pickle": "a pickle",
 }  # fmt: skip
 _GZIP = b"\x1f\x8b"
-_MAGIC = ((b"\x93NUMPY", "npy"), (b"PAR1", "parquet"), (b"PK\x03\x04", "npz"), (b"ARROW1", "arrow"), (b"\xff\xff\xff\xff", "arrow"))
-"""Sources: https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html, https://parquet.apache.org/docs/file-format/,
-https://arrow.apache.org/docs/format/Columnar.html#ipc-file-format, its section on streams for the mark of a message (read 2026-11)."""
+_MAGIC = (
+    (b"\x93NUMPY", "npy"),
+    (b"PAR1", "parquet"),
+    (b"PK\x03\x04", "npz"),
+    (b"ARROW1", "arrow"),
+    (b"\xff\xff\xff\xff", "arrow"),
+)
+"""Sources: https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html,
+https://parquet.apache.org/docs/file-format/, https://arrow.apache.org/docs/format/Columnar.html#ipc-file-format, its
+section on streams for the mark of a message (read 2026-11)."""
 
 
 def format_of(name: str, *, written: bool = False) -> tuple[str | None, bool]:
@@ -51,7 +58,12 @@ def format_of(name: str, *, written: bool = False) -> tuple[str | None, bool]:
     word = last[0] if last else ""
     if word in _FOREIGN:
         verb = "written" if written else "read"
-        raise UserError(f"{name} is {_FOREIGN[word]}, which can't be {verb}", code="bad-format", known=FORMATS, hint="save it as CSV")
+        raise UserError(
+            f"{name} is {_FOREIGN[word]}, which can't be {verb}",
+            code="bad-format",
+            known=FORMATS,
+            hint="save it as CSV",
+        )
     word = _SAME.get(word, word)
     return (word if word in FORMATS else None), compressed
 
@@ -84,7 +96,9 @@ def opened(path: str, stdin: IO[bytes] | None = None) -> Iterator[IO[bytes]]:
             stream: IO[bytes] = raw if path != STDIN else _Joined(head, raw)  # type: ignore[assignment]  # it reads, which is all that is asked of it
             yield gzip.GzipFile(fileobj=stream) if head[:2] == _GZIP else stream  # type: ignore[misc]  # a GzipFile is a file of bytes
     except (gzip.BadGzipFile, EOFError, zlib.error) as error:
-        raise UserError(f"{source}: the compressed content is damaged or cut short: {error}", code="bad-format") from error
+        raise UserError(
+            f"{source}: the compressed content is damaged or cut short: {error}", code="bad-format"
+        ) from error
     except OSError as error:
         raise unusable(Path(path), error, "read") from error
 

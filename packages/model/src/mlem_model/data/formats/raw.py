@@ -14,7 +14,8 @@ _MAGIC = (
     (b"\x89PNG\r\n\x1a\n", "image/png"), (b"\xff\xd8\xff", "image/jpeg"), (b"GIF8", "image/gif"), (b"BM", "image/bmp"),
     (b"II*\x00", "image/tiff"), (b"MM\x00*", "image/tiff"),
 )  # fmt: skip
-"""Source: https://mimesniff.spec.whatwg.org/, section 6.1 "Matching an image type pattern" (read 2026-11); TIFF 6.0, section 2."""
+"""Source: https://mimesniff.spec.whatwg.org/, section 6.1 "Matching an image type pattern" (read 2026-11); TIFF 6.0,
+section 2."""
 
 
 def is_bytes(data_type: DataType | None) -> bool:
@@ -75,5 +76,7 @@ def dump_raw(data_type: DataType, value: Any, name: str) -> bytes:
         return bytes(value)
     suffix = PurePath(name).suffix.removeprefix(".").lower()
     if suffix not in ("png", ""):
-        raise UserError(f"an image is written as png, not as {suffix}", code="bad-format", hint=f"-o {PurePath(name).stem}.png")
+        raise UserError(
+            f"an image is written as png, not as {suffix}", code="bad-format", hint=f"-o {PurePath(name).stem}.png"
+        )
     return dump(inner, value, "image/png")

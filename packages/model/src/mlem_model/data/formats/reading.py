@@ -17,7 +17,13 @@ from mlem_model.errors import DataError, UserError
 
 
 def parse_data(
-    content: bytes, kind: str, source: str, data_type: DataType | None, *, form: CsvForm = CsvForm(), argument: str = "data"
+    content: bytes,
+    kind: str,
+    source: str,
+    data_type: DataType | None,
+    *,
+    form: CsvForm = CsvForm(),
+    argument: str = "data",
 ) -> Any:
     """Return the value that a file's content has.
 
@@ -45,7 +51,9 @@ def parse_data(
     except (DataError, UserError):
         raise
     except ImportError as error:
-        raise UserError(f"{source}: reading {kind} needs a package that is not installed: {error}", code="not-installed") from error
+        raise UserError(
+            f"{source}: reading {kind} needs a package that is not installed: {error}", code="not-installed"
+        ) from error
     except RecursionError as error:
         raise UserError(f"{source}: too deeply nested", code="bad-format") from error
     except (ValueError, OSError, EOFError) as error:
@@ -64,7 +72,9 @@ def fit(value: Any, data_type: DataType, argument: str = "data") -> Any:
         if isinstance(layout, Plain) and layout.flat:
             names = [name for name in value.columns if str(name) == layout.name]
             if len(value.columns) != 1 and not names:
-                raise DataError(argument, "one column", f"{len(value.columns)} columns: {', '.join(map(str, value.columns))}")
+                raise DataError(
+                    argument, "one column", f"{len(value.columns)} columns: {', '.join(map(str, value.columns))}"
+                )
             value = value[names[0]] if names else value.iloc[:, 0]
         elif isinstance(layout, Named):
             return data_type.decode(UnspecifiedType().encode(value, argument), argument)
@@ -103,7 +113,9 @@ def _read_npz(content: bytes, source: str) -> Any:
 
     loaded = np.load(io.BytesIO(content), allow_pickle=False)
     if len(loaded.files) != 1:
-        raise UserError(f"{source}: expected one array, got {len(loaded.files)}: {', '.join(loaded.files)}", code="bad-format")
+        raise UserError(
+            f"{source}: expected one array, got {len(loaded.files)}: {', '.join(loaded.files)}", code="bad-format"
+        )
     return loaded[loaded.files[0]]
 
 
@@ -126,7 +138,9 @@ _BINARY: Mapping[str, Callable[[bytes, str], Any]] = {
 }  # fmt: skip
 
 
-def _read_text(content: bytes, kind: str, source: str, data_type: DataType | None, form: CsvForm, argument: str) -> Json:
+def _read_text(
+    content: bytes, kind: str, source: str, data_type: DataType | None, form: CsvForm, argument: str
+) -> Json:
     if kind == "txt" and is_lines(data_type):
         return read_lines(content, form.encoding, source, data_type)
     if kind == "txt":
@@ -140,7 +154,9 @@ def _read_text(content: bytes, kind: str, source: str, data_type: DataType | Non
 
 def csv_reader(kind: str, source: str, data_type: DataType | None, form: CsvForm, argument: str) -> CsvReader:
     """Return the reader of a table whose format is ``csv`` or ``tsv``."""
-    return CsvReader(data_type, form.but(separator="\t") if kind == "tsv" and form.separator is None else form, source, argument)
+    return CsvReader(
+        data_type, form.but(separator="\t") if kind == "tsv" and form.separator is None else form, source, argument
+    )
 
 
 def json_lines(stream: IO[bytes], encoding: str | None, source: str) -> Iterator[Json]:

@@ -25,7 +25,8 @@ def write_data(value: Any, path: Path | str, *, format: str | None = None) -> No
     Args:
         value: Anything that a data type describes.
         path: The file; ``.gz`` at its end compresses it.
-        format: One of `FORMATS`; found from the name when None: JSON for one that says nothing, and bytes and images as they are.
+        format: One of `FORMATS`; found from the name when None: JSON for one that says nothing, and bytes and images as
+            they are.
 
     Raises:
         UserError: The format can't hold the value.
@@ -62,7 +63,9 @@ def serialize_data(value: Any, data_type: DataType, kind: str) -> bytes:
             return _parquet(value, data_type) if kind == "parquet" else _arrow(value, data_type)
         except (ValueError, TypeError, NotImplementedError, OverflowError) as error:  # pyarrow's errors are of these
             reason = " ".join(str(error).split())[:300]
-            raise UserError(f"this can't be written as {kind}: {reason}", code="bad-format", hint="write json: -o answer.json") from error
+            raise UserError(
+                f"this can't be written as {kind}: {reason}", code="bad-format", hint="write json: -o answer.json"
+            ) from error
     payload = data_type.encode(value)
     if kind == "txt":
         return _text(payload, data_type)
@@ -125,7 +128,9 @@ def _text(payload: Json, data_type: DataType) -> bytes:
     if lines is None or not all(isinstance(line, str) for line in lines):
         return json_of(payload)
     if any("\n" in line or "\r" in line for line in lines):
-        raise UserError("a text with a line end can't be written as a line", code="bad-format", hint="write json: -o answer.json")
+        raise UserError(
+            "a text with a line end can't be written as a line", code="bad-format", hint="write json: -o answer.json"
+        )
     return "".join(line + "\n" for line in lines).encode()
 
 

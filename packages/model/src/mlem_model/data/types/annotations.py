@@ -15,8 +15,9 @@ from pydantic import BaseModel
 
 from mlem_model.data.types.base import DataType
 from mlem_model.data.types.classes import ClassType, field_names, form_of
-from mlem_model.data.types.containers import DictType, ListType, MappingType, TupleType
+from mlem_model.data.types.containers import ListType, TupleType
 from mlem_model.data.types.literal import LiteralType
+from mlem_model.data.types.mappings import DictType, MappingType
 from mlem_model.data.types.optional import OptionalType
 from mlem_model.data.types.primitive import PrimitiveType
 from mlem_model.data.types.sets import SetType
@@ -28,9 +29,18 @@ _PLAIN: dict[Any, DataType] = {
     **{cls: PrimitiveType.model_validate({"ptype": cls.__name__}) for cls in (int, float, str, bool, bytes)},
     None: PrimitiveType(ptype="NoneType"),
     type(None): PrimitiveType(ptype="NoneType"),
-    **{cls: StandardType.model_validate({"kind": cls.__name__}) for cls in (date, datetime, time, timedelta, Decimal, UUID)},
+    **{
+        cls: StandardType.model_validate({"kind": cls.__name__})
+        for cls in (date, datetime, time, timedelta, Decimal, UUID)
+    },
 }
-_LISTS = (list, collections.abc.Sequence, collections.abc.MutableSequence, collections.abc.Iterable, collections.abc.Collection)
+_LISTS = (
+    list,
+    collections.abc.Sequence,
+    collections.abc.MutableSequence,
+    collections.abc.Iterable,
+    collections.abc.Collection,
+)
 _MAPPINGS = (dict, collections.abc.Mapping, collections.abc.MutableMapping)
 _SETS = (set, frozenset, collections.abc.Set, collections.abc.MutableSet)
 
@@ -55,7 +65,9 @@ def of_annotation(annotation: Any) -> DataType | None:
         return _class(annotation)
     if typing.is_typeddict(annotation):
         return _typed_dict(annotation)
-    supertype = getattr(annotation, "__supertype__", None) or getattr(annotation, "__value__", None)  # NewType, and type X = ...
+    supertype = getattr(annotation, "__supertype__", None) or getattr(
+        annotation, "__value__", None
+    )  # NewType, and type X = ...
     if supertype is not None:
         return of_annotation(supertype)
     origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
@@ -77,7 +89,9 @@ def hints_of(function: Any) -> Mapping[str, Any]:
         return typing.get_type_hints(function, include_extras=True)
     except Exception:  # an annotation is an expression of the user's
         found = getattr(function, "__annotations__", {})
-        return {name: hint for name, hint in found.items() if not isinstance(hint, str)} if isinstance(found, dict) else {}
+        return (
+            {name: hint for name, hint in found.items() if not isinstance(hint, str)} if isinstance(found, dict) else {}
+        )
 
 
 def _union(members: tuple[Any, ...]) -> DataType | None:
@@ -125,11 +139,18 @@ def _typed_dict(cls: Any) -> DataType:
         name
         for name in items
         # the class does not see these words where its annotations are strings
-        if origins[name] is typing.NotRequired or (name in cls.__optional_keys__ and origins[name] is not typing.Required)
+        if origins[name] is typing.NotRequired
+        or (name in cls.__optional_keys__ and origins[name] is not typing.Required)
     ]
     return DictType(items=items, optional=tuple(optional))
 
 
 def _class(cls: type) -> DataType:
-    hints = {name: field.annotation for name, field in cls.model_fields.items()} if issubclass(cls, BaseModel) else hints_of(cls)
-    return ClassType.of_class(cls, {name: of_annotation(hints.get(name)) or UnspecifiedType() for name in field_names(cls)})
+    hints = (
+        {name: field.annotation for name, field in cls.model_fields.items()}
+        if issubclass(cls, BaseModel)
+        else hints_of(cls)
+    )
+    return ClassType.of_class(
+        cls, {name: of_annotation(hints.get(name)) or UnspecifiedType() for name in field_names(cls)}
+    )

@@ -17,12 +17,13 @@ from mlem_model.data.types.arrays import NdarrayType, NumberType
 from mlem_model.data.types.base import DataType, Json, module_of
 from mlem_model.data.types.classes import ClassType
 from mlem_model.data.types.columns import Categories
-from mlem_model.data.types.containers import DictType, ListType, MappingType, TupleType, wrong_key
+from mlem_model.data.types.containers import ListType, TupleType
 from mlem_model.data.types.difference import difference
 from mlem_model.data.types.frames import DataFrameType
 from mlem_model.data.types.images import ImageType
 from mlem_model.data.types.known import infer, register
 from mlem_model.data.types.literal import LiteralType
+from mlem_model.data.types.mappings import DictType, MappingType, wrong_key
 from mlem_model.data.types.optional import OptionalType
 from mlem_model.data.types.polars import PolarsType
 from mlem_model.data.types.primitive import PrimitiveType
@@ -98,7 +99,9 @@ AnyDataType = Annotated[
     _ByWord(
         _tag,
         custom_error_type="value_error",
-        custom_error_context={"error": f"expected a data type, with one of {', '.join(cls.type for cls in _CLASSES)} as its type"},
+        custom_error_context={
+            "error": f"expected a data type, with one of {', '.join(cls.type for cls in _CLASSES)} as its type"
+        },
     ),
 ]
 """Any of the data types, told apart by ``type``; the spellings of MLEM 0.4 are accepted."""
@@ -134,7 +137,11 @@ def equal(a: Json, b: Json, rel_tol: float = 1e-5) -> bool:
             absolute tolerance is 1e-8. All else is compared exactly.
     """
     if isinstance(a, dict):
-        return isinstance(b, dict) and a.keys() == b.keys() and all(equal(item, b[key], rel_tol) for key, item in a.items())
+        return (
+            isinstance(b, dict)
+            and a.keys() == b.keys()
+            and all(equal(item, b[key], rel_tol) for key, item in a.items())
+        )
     if isinstance(a, list):
         return isinstance(b, list) and len(a) == len(b) and all(equal(x, y, rel_tol) for x, y in zip(a, b, strict=True))
     kinds = {type(a), type(b)}
@@ -147,7 +154,10 @@ def equal(a: Json, b: Json, rel_tol: float = 1e-5) -> bool:
 
 
 def first_row(value: Any) -> Any:
-    """Return the sample row of a value: the first row of an array, frame or series in the same container; else the value itself."""
+    """Return the sample row of a value: the first row of an array, frame or series in the same container.
+
+    Else the value itself.
+    """
     if module_of(value) == "pandas" and hasattr(value, "iloc"):
         return value.iloc[:1]
     if module_of(value) == "numpy" and getattr(value, "ndim", 0) > 0:

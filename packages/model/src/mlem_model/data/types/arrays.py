@@ -15,7 +15,9 @@ from mlem_model.data.types.union import unify
 from mlem_model.errors import DataError
 
 if TYPE_CHECKING:
-    from mlem_model.data.types.any import AnyDataType  # at run time mlem_model.data.types.any puts it into these classes, see there
+    from mlem_model.data.types.any import (
+        AnyDataType,
+    )  # at run time mlem_model.data.types.any puts it into these classes, see there
 
 _SUPPORTED = "an array of integers, floats, booleans, strings, bytes, times or durations"
 
@@ -27,7 +29,9 @@ def dtype_name(dtype: Any) -> str:
 
 def _known(dtype: str) -> str:
     if scalars.kind_of(dtype) is None:
-        raise ValueError(f"expected a dtype of integers, floats, booleans, strings, bytes, times or durations, got {dtype!r}")
+        raise ValueError(
+            f"expected a dtype of integers, floats, booleans, strings, bytes, times or durations, got {dtype!r}"
+        )
     return dtype
 
 
@@ -130,7 +134,9 @@ class NdarrayType(DataType):
             raise DataError("data", _SUPPORTED, f"an array of {value.dtype}")
         items = type_of_items(value.ravel().tolist(), infer) if value.dtype.kind == "O" else None
         masked = type(value).__name__ == "MaskedArray"
-        return cls(shape=(None, *value.shape[1:])[: value.ndim], dtype=dtype_name(value.dtype), items=items, masked=masked)
+        return cls(
+            shape=(None, *value.shape[1:])[: value.ndim], dtype=dtype_name(value.dtype), items=items, masked=masked
+        )
 
     def merge(self, others: Sequence[Any]) -> DataType | None:
         """See `DataType.merge`; lengths that differ are left free."""
@@ -138,7 +144,8 @@ class NdarrayType(DataType):
         if len({(len(item.shape), item.dtype, item.masked) for item in every}) > 1:
             return None
         shape = tuple(
-            lengths.pop() if len(lengths := set(column)) == 1 else None for column in zip(*(item.shape for item in every), strict=True)
+            lengths.pop() if len(lengths := set(column)) == 1 else None
+            for column in zip(*(item.shape for item in every), strict=True)
         )
         items = unify([item.items for item in every if item.items is not None]) if self.items is not None else None
         return self.model_copy(update={"shape": shape, "items": items})
@@ -220,7 +227,10 @@ class NdarrayType(DataType):
     def accept(self, value: Any, path: str = "data") -> Any:
         """See `DataType.accept`; an array that fits is not copied."""
         plain = (
-            module_of(value) == "numpy" and _is_array(value) and value.dtype.kind not in "OUSmMV" and type(value).__name__ != "MaskedArray"
+            module_of(value) == "numpy"
+            and _is_array(value)
+            and value.dtype.kind not in "OUSmMV"
+            and type(value).__name__ != "MaskedArray"
         )
         if not plain or self.masked or self.dtype == "object":
             return super().accept(value, path)
@@ -262,7 +272,9 @@ class NdarrayType(DataType):
             raise AssertionError("the caller has looked")
         encoded = np.empty(value.size, dtype=object)
         for index, item in enumerate(value.ravel().tolist()):
-            encoded[index] = self.items.encode(item, _path(path, np.unravel_index(index, value.shape) if value.shape else ()))
+            encoded[index] = self.items.encode(
+                item, _path(path, np.unravel_index(index, value.shape) if value.shape else ())
+            )
         return encoded.reshape(value.shape).tolist()
 
     def _encode_masked(self, value: Any, path: str) -> Json:
@@ -272,12 +284,16 @@ class NdarrayType(DataType):
         if not self.masked and mask.any():
             raise DataError(path, self._words(), "an array with masked items")
         encoded = np.empty(value.size, dtype=object)
-        encoded[:] = [scalars.NOT_A_TIME if item is None else item for item in scalars.encode_array(value.data.ravel(), path)]
+        encoded[:] = [
+            scalars.NOT_A_TIME if item is None else item for item in scalars.encode_array(value.data.ravel(), path)
+        ]
         encoded[mask.ravel()] = None
         return encoded.reshape(value.shape).tolist()
 
     def _fits(self, shape: tuple[int, ...]) -> bool:
-        return len(shape) == len(self.shape) and all(want in (None, got) for want, got in zip(self.shape, shape, strict=True))
+        return len(shape) == len(self.shape) and all(
+            want in (None, got) for want, got in zip(self.shape, shape, strict=True)
+        )
 
     def _words(self) -> str:
         return f"an array of {self.dtype} of shape {_shape(self.shape)}"

@@ -21,8 +21,8 @@ class DataType(Value, ABC):
 
     Attributes:
         type: The word that names the kind in files and in ``interface.json``.
-        later_fields: Fields that came after the first release: they are written only where they differ from their default, so that
-            the digest of a model that was saved before stays.
+        later_fields: Fields that came after the first release: they are written only where they differ from their
+            default, so that the digest of a model that was saved before stays.
     """
 
     model_config = ConfigDict(defer_build=True)
@@ -137,7 +137,10 @@ class DataType(Value, ABC):
         return set()
 
     def merge(self, others: Sequence[Any]) -> DataType | None:
-        """Return the type of values of this type and of others of the same class; None where there is none but their union."""
+        """Return the type of values of this type and of others of the same class.
+
+        None where there is none but their union.
+        """
         return None
 
     def parts(self) -> Sequence[DataType]:
@@ -159,7 +162,9 @@ _JSON_NAMES: dict[type, str] = {
 def name_of(value: Any) -> str:
     """Say what a value is, for the ``got`` of a message."""
     cls = type(value)
-    return _JSON_NAMES.get(cls) or (cls.__qualname__ if cls.__module__ == "builtins" else f"{module_of(value)}.{cls.__qualname__}")
+    return _JSON_NAMES.get(cls) or (
+        cls.__qualname__ if cls.__module__ == "builtins" else f"{module_of(value)}.{cls.__qualname__}"
+    )
 
 
 def mismatch(path: str, expected: str, value: Any, *, hint: str | None = None) -> DataError:

@@ -22,7 +22,8 @@ class Categories(Value):
     Attributes:
         values: In the order that gives them their codes; encoded where JSON has no such values.
         ordered: Whether that order means smaller to greater.
-        dtype: The dtype of the values, where they are not strings, integers, floats or booleans of their own: times, intervals.
+        dtype: The dtype of the values, where they are not strings, integers, floats or booleans of their own: times,
+            intervals.
     """
 
     values: tuple[Any, ...]
@@ -51,15 +52,23 @@ def describe_categories(accessor: Any, path: str, encode: Convert) -> Categories
     values = index.tolist()
     if all(type(value) in (str, int, bool) or (type(value) is float and math.isfinite(value)) for value in values):
         plain = str(index.dtype) in ("object", "str", "int64", "float64", "bool")
-        return Categories(values=tuple(values), ordered=bool(accessor.ordered), dtype=None if plain or not values else str(index.dtype))
+        return Categories(
+            values=tuple(values),
+            ordered=bool(accessor.ordered),
+            dtype=None if plain or not values else str(index.dtype),
+        )
     dtype = name_of_dtype(index.dtype)
     if family_of(dtype) in (None, "object", "arrow", "category"):
-        raise DataError(path, "categories of one kind: strings, numbers, times or intervals", f"categories of {index.dtype}")
+        raise DataError(
+            path, "categories of one kind: strings, numbers, times or intervals", f"categories of {index.dtype}"
+        )
     encoded = encode(pd.Series(index), dtype, lambda row: child(path, row))
     return Categories(values=tuple(encoded), ordered=bool(accessor.ordered), dtype=dtype)
 
 
-def schema_of_categories(categories: Categories | None, schema: Callable[[str, None], dict[str, Any]]) -> dict[str, Any]:
+def schema_of_categories(
+    categories: Categories | None, schema: Callable[[str, None], dict[str, Any]]
+) -> dict[str, Any]:
     """Return the JSON Schema of one value; a value that was never seen is admitted too.
 
     Args:
@@ -85,7 +94,9 @@ def _needs_decoding(categories: Categories) -> bool:
     )
 
 
-def encode_categories(found: list[Any], categories: Categories | None, path_of: PathOf, columns: tuple[Convert, Convert]) -> list[Json]:
+def encode_categories(
+    found: list[Any], categories: Categories | None, path_of: PathOf, columns: tuple[Convert, Convert]
+) -> list[Json]:
     """Encode the values of a column.
 
     Args:
@@ -139,7 +150,9 @@ def decode_categories(payload: Sequence[Json], categories: Categories | None, pa
         (float, float(value)) for value in categories.values if type(value) is int
     }
     kinds = {type(value) for value in categories.values}
-    new = [(row, item) for row, item in enumerate(payload) if item is not None and (type(item), item) not in known_values]
+    new = [
+        (row, item) for row, item in enumerate(payload) if item is not None and (type(item), item) not in known_values
+    ]
     for row, item in new:
         names = [str(value) for value in categories.values]
         shown = ", ".join(names[:20]) + (", ..." if len(names) > 20 else "")

@@ -1,7 +1,8 @@
 """`ClassType`: objects of the user's own classes: enums, dataclasses, named tuples and models of pydantic.
 
-The class itself travels with the model, beside the object in its pickle; whoever loads the model registers it here. A client that has
-imported the class gets its objects as answers; any other gets the plain value: a dict, or the value of an enum's member.
+The class itself travels with the model, beside the object in its pickle; whoever loads the model registers it here. A
+client that has imported the class gets its objects as answers; any other gets the plain value: a dict, or the value of
+an enum's member.
 """
 
 from __future__ import annotations
@@ -15,12 +16,14 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 from pydantic import BaseModel, Field
 
 from mlem_model.data.types.base import DataType, Json, mismatch
-from mlem_model.data.types.containers import DictType
+from mlem_model.data.types.mappings import DictType
 from mlem_model.errors import DataError
 from mlem_model.objects.validation import did_you_mean
 
 if TYPE_CHECKING:
-    from mlem_model.data.types.any import AnyDataType  # at run time mlem_model.data.types.any puts it into these classes, see there
+    from mlem_model.data.types.any import (
+        AnyDataType,
+    )  # at run time mlem_model.data.types.any puts it into these classes, see there
 
 Form = Literal["enum", "flag", "dataclass", "namedtuple", "pydantic"]
 
@@ -72,8 +75,8 @@ class ClassType(DataType):
         form: What kind of class it is.
         fields: The type of each field that is given to make an object; none of an enum.
         optional: Fields that have a default.
-        members: Of an enum, what each member is in JSON: its value where that is a string or an integer, else its name. Of flags,
-            the bit of each: several together are the sum.
+        members: Of an enum, what each member is in JSON: its value where that is a string or an integer, else its name.
+            Of flags, the bit of each: several together are the sum.
     """
 
     type: ClassVar[str] = "class"
@@ -89,7 +92,10 @@ class ClassType(DataType):
         form = form_of(type(value))
         if form is None:
             return None
-        return cls.of_class(type(value), {name: infer(getattr(value, name)) for name in field_names(type(value)) if hasattr(value, name)})
+        return cls.of_class(
+            type(value),
+            {name: infer(getattr(value, name)) for name in field_names(type(value)) if hasattr(value, name)},
+        )
 
     @classmethod
     def of_class(cls, described: Any, fields: Mapping[str, DataType]) -> Self:
@@ -104,7 +110,11 @@ class ClassType(DataType):
             raise AssertionError("the caller has looked")
         register_classes({name_of_class(described): described})
         if form == "flag":
-            return cls(name=name_of_class(described), form=form, members={member.name: int(member.value) for member in described})
+            return cls(
+                name=name_of_class(described),
+                form=form,
+                members={member.name: int(member.value) for member in described},
+            )
         if issubclass(described, enum.Enum):
             plain = all(type(member.value) in (str, int) or isinstance(member, str | int) for member in described)
             members = {member.name: (_plain(member.value) if plain else member.name) for member in described}
@@ -126,7 +136,10 @@ class ClassType(DataType):
     def json_schema(self) -> dict[str, Any]:
         """See `DataType.json_schema`."""
         if self.form == "flag":
-            return {"type": "integer", "description": ", ".join(f"{value}: {name}" for name, value in self.members.items())}
+            return {
+                "type": "integer",
+                "description": ", ".join(f"{value}: {name}" for name, value in self.members.items()),
+            }
         return {"enum": list(self.members.values())} if self.form == "enum" else self._as_dict.json_schema()
 
     def encode(self, value: Any, path: str = "data") -> Json:
@@ -218,7 +231,9 @@ def _with_defaults(cls: type) -> frozenset[str]:
     if dataclasses.is_dataclass(cls):
         nothing = dataclasses.MISSING
         return frozenset(
-            field.name for field in dataclasses.fields(cls) if not (field.default is nothing and field.default_factory is nothing)
+            field.name
+            for field in dataclasses.fields(cls)
+            if not (field.default is nothing and field.default_factory is nothing)
         )
     if issubclass(cls, BaseModel):
         return frozenset(name for name, field in cls.model_fields.items() if not field.is_required())

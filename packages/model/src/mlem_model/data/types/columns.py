@@ -7,8 +7,24 @@ from typing import Any
 
 from mlem_model.data.types import scalars
 from mlem_model.data.types.base import DataType, Json, mismatch
-from mlem_model.data.types.categories import Categories, decode_categories, describe_categories, encode_categories, schema_of_categories
-from mlem_model.data.types.dtypes import INTERVAL, NULLABLE, SUPPORTED, PathOf, arrow_dtype, check_dtype, family_of, is_zoned, name_of_dtype
+from mlem_model.data.types.categories import (
+    Categories,
+    decode_categories,
+    describe_categories,
+    encode_categories,
+    schema_of_categories,
+)
+from mlem_model.data.types.dtypes import (
+    INTERVAL,
+    NULLABLE,
+    SUPPORTED,
+    PathOf,
+    arrow_dtype,
+    check_dtype,
+    family_of,
+    is_zoned,
+    name_of_dtype,
+)
 from mlem_model.data.types.intervals import decode_intervals, encode_intervals
 from mlem_model.data.types.items import type_of_items
 from mlem_model.data.types.numbers import encode_float
@@ -24,7 +40,9 @@ __all__ = ["Categories", "check_dtype", "decode", "describe", "encode", "family_
 _TEXT = PrimitiveType(ptype="str")
 
 
-def describe(series: Any, path: str, infer: Callable[[Any], DataType]) -> tuple[str, Categories | None, DataType | None]:
+def describe(
+    series: Any, path: str, infer: Callable[[Any], DataType]
+) -> tuple[str, Categories | None, DataType | None]:
     """Describe the values of a column.
 
     Args:
@@ -87,7 +105,22 @@ def schema(dtype: str, categories: Categories | None, items: DataType | None = N
     return items.json_schema() if items is not None else scalars.schema(dtype)
 
 
-_ANY = frozenset({"int", "float", "bool", "nullable", "str", "datetime", "timedelta", "period", "interval", "category", "object", "arrow"})
+_ANY = frozenset(
+    {
+        "int",
+        "float",
+        "bool",
+        "nullable",
+        "str",
+        "datetime",
+        "timedelta",
+        "period",
+        "interval",
+        "category",
+        "object",
+        "arrow",
+    }
+)
 _CONVERTIBLE: dict[str | None, frozenset[str]] = {
     "int": frozenset({"int", "float", "nullable", "object", "arrow"}),
     "float": frozenset({"int", "float", "nullable", "object", "arrow"}),
@@ -105,7 +138,9 @@ _CONVERTIBLE: dict[str | None, frozenset[str]] = {
 """The families that a column of each family can be made of; values that don't fit are found one by one."""
 
 
-def encode(series: Any, dtype: str, categories: Categories | None, items: DataType | None, path_of: PathOf) -> list[Json]:
+def encode(
+    series: Any, dtype: str, categories: Categories | None, items: DataType | None, path_of: PathOf
+) -> list[Json]:
     """Turn a column into a list.
 
     Args:
@@ -142,8 +177,15 @@ def encode(series: Any, dtype: str, categories: Categories | None, items: DataTy
         return encode_intervals(series, dtype, path_of, _encode_plain)
     decoded = decode(found, dtype, categories, items, path_of)  # finds the values that do not fit
     if family == "nullable":
-        return [None if missing else _plain(item) for item, missing in zip(decoded.tolist(), decoded.isna().tolist(), strict=True)]
-    return found if family in ("str", "datetime", "timedelta", "period") else list(scalars.encode_array(decoded, path_of(0)))
+        return [
+            None if missing else _plain(item)
+            for item, missing in zip(decoded.tolist(), decoded.isna().tolist(), strict=True)
+        ]
+    return (
+        found
+        if family in ("str", "datetime", "timedelta", "period")
+        else list(scalars.encode_array(decoded, path_of(0)))
+    )
 
 
 def _plain(item: Any) -> Json:
@@ -156,13 +198,18 @@ def _without_missing(series: Any) -> list[Any]:
 
 
 def _items_of(series: Any, own: str | None, kind: DataType) -> list[Any]:
-    """Return the values of a column as items of objects: a missing value of an own kind is None, unless objects tell it apart."""
+    """Return the values of a column as items of objects.
+
+    A missing value of an own kind is None, unless objects tell it apart.
+    """
     if own in ("object", "float") or isinstance(kind, OptionalType):
         return list(series.tolist())
     return _without_missing(series)
 
 
-def decode(payload: Sequence[Json], dtype: str, categories: Categories | None, items: DataType | None, path_of: PathOf) -> Any:
+def decode(
+    payload: Sequence[Json], dtype: str, categories: Categories | None, items: DataType | None, path_of: PathOf
+) -> Any:
     """Turn a list into a column.
 
     Returns:
@@ -184,7 +231,9 @@ def decode(payload: Sequence[Json], dtype: str, categories: Categories | None, i
         return array
     if family == "str":
         _check_strings(payload, path_of)
-        numbered = dtype == "str" and int(pd.__version__.partition(".")[0]) < 3  # before pandas 3, str would turn None into "None"
+        numbered = (
+            dtype == "str" and int(pd.__version__.partition(".")[0]) < 3
+        )  # before pandas 3, str would turn None into "None"
         return pd.Series(list(payload), dtype=object if numbered else dtype)
     if family == "datetime":
         return decode_times(payload, dtype, path_of)

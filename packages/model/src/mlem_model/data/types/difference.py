@@ -23,8 +23,8 @@ CELLS = 10_000
 def difference(given: Any, back: Any, path: str = "data") -> str | None:
     """Compare a value with what came back of it.
 
-    Containers count as what they are made of (an ordered dict is a dict), integers and floats as numbers, and the length of texts and
-    the order of bytes in arrays as nothing.
+    Containers count as what they are made of (an ordered dict is a dict), integers and floats as numbers, and the
+    length of texts and the order of bytes in arrays as nothing.
 
     Args:
         given: The value.
@@ -72,11 +72,18 @@ def _kind(value: Any) -> str:
         return type(value).__qualname__
     if isinstance(value, bool) or type(value).__name__ in ("bool_", "bool"):
         return "bool"
-    for name, bases in (("bytes", (bytes, bytearray)), ("text", (str,)), ("number", (int, float)), ("set", (set, frozenset))):
+    for name, bases in (
+        ("bytes", (bytes, bytearray)),
+        ("text", (str,)),
+        ("number", (int, float)),
+        ("set", (set, frozenset)),
+    ):
         if isinstance(value, bases):
             return name
     if module_of(value) == "numpy":
-        return {"i": "number", "u": "number", "f": "number", "b": "bool", "U": "text"}.get(value.dtype.kind, str(value.dtype.name))
+        return {"i": "number", "u": "number", "f": "number", "b": "bool", "U": "text"}.get(
+            value.dtype.kind, str(value.dtype.name)
+        )
     return type(value).__qualname__
 
 
@@ -99,7 +106,9 @@ def _mappings(given: Any, back: Any, path: str) -> str | None:
     if not isinstance(back, Mapping) or list(map(repr, map(_item, given))) != list(map(repr, map(_item, back))):
         return _words(path, given, back)
     pairs = zip(given.items(), back.values(), strict=True)
-    return _first(difference(item, other, child(path, key if isinstance(key, str) else repr(key))) for (key, item), other in pairs)
+    return _first(
+        difference(item, other, child(path, key if isinstance(key, str) else repr(key))) for (key, item), other in pairs
+    )
 
 
 def _item(key: Any) -> Any:
@@ -107,16 +116,28 @@ def _item(key: Any) -> Any:
 
 
 def _sequences(given: Any, back: Any, path: str) -> str | None:
-    if not isinstance(back, list | tuple) or isinstance(given, tuple) is not isinstance(back, tuple) or len(given) != len(back):
+    if (
+        not isinstance(back, list | tuple)
+        or isinstance(given, tuple) is not isinstance(back, tuple)
+        or len(given) != len(back)
+    ):
         return _words(path, given, back)
-    return _first(difference(item, other, child(path, index)) for index, (item, other) in enumerate(zip(given, back, strict=True)))
+    return _first(
+        difference(item, other, child(path, index)) for index, (item, other) in enumerate(zip(given, back, strict=True))
+    )
 
 
 def _objects(given: Any, back: Any, path: str) -> str | None:
     if type(given).__qualname__ != type(back).__qualname__:
         return _words(path, given, back)
-    names = [field.name for field in dataclasses.fields(given)] if dataclasses.is_dataclass(given) else list(type(given).model_fields)
-    return _first(difference(getattr(given, name, None), getattr(back, name, None), child(path, name)) for name in names)
+    names = (
+        [field.name for field in dataclasses.fields(given)]
+        if dataclasses.is_dataclass(given)
+        else list(type(given).model_fields)
+    )
+    return _first(
+        difference(getattr(given, name, None), getattr(back, name, None), child(path, name)) for name in names
+    )
 
 
 def _arrays(given: Any, back: Any, path: str) -> str | None:
@@ -167,7 +188,9 @@ def _frames(given: Any, back: Any, path: str) -> str | None:
         return f"{path}: the columns {list(given.columns)[:10]} come back as {list(back.columns)[:10]}"
     if list(given.columns.names) != list(back.columns.names):
         return f"{path}: the columns' name {list(given.columns.names)} comes back as {list(back.columns.names)}"
-    columns = (_column(given.iloc[:, at], back.iloc[:, at], child(path, str(label))) for at, label in enumerate(given.columns))
+    columns = (
+        _column(given.iloc[:, at], back.iloc[:, at], child(path, str(label))) for at, label in enumerate(given.columns)
+    )
     return _first(columns) or _index(given.index, back.index, path)
 
 
@@ -181,14 +204,21 @@ def _column(given: Any, back: Any, path: str) -> str | None:
     if given.equals(back):
         return None
     wrong = next(
-        (row for row, (item, other) in enumerate(zip(given.tolist(), back.tolist(), strict=True)) if difference(item, other)), None
+        (
+            row
+            for row, (item, other) in enumerate(zip(given.tolist(), back.tolist(), strict=True))
+            if difference(item, other)
+        ),
+        None,
     )
     return None if wrong is None else _words(child(path, wrong), given.iloc[wrong], back.iloc[wrong])
 
 
 def _same_dtype(given: Any, back: Any) -> bool:
     if str(given) == str(back) == "category":
-        return bool(given == back) or (len(given.categories) == len(back.categories) == 0 and given.ordered == back.ordered)
+        return bool(given == back) or (
+            len(given.categories) == len(back.categories) == 0 and given.ordered == back.ordered
+        )
     if str(given) == str(back):
         return type(given).__name__ == type(back).__name__
     numpy = hasattr(given, "newbyteorder") and hasattr(back, "newbyteorder")
@@ -212,7 +242,11 @@ def _foreign(given: Any, back: Any, path: str) -> str | None:
             given, "schema", given.dtype if hasattr(given, "dtype") else None
         ) == getattr(back, "schema", back.dtype if hasattr(back, "dtype") else None)
         return None if same else _words(path, given, back)
-    return None if given.mode == back.mode and given.size == back.size and given.tobytes() == back.tobytes() else _words(path, given, back)
+    return (
+        None
+        if given.mode == back.mode and given.size == back.size and given.tobytes() == back.tobytes()
+        else _words(path, given, back)
+    )
 
 
 def _first(found: Iterator[str | None]) -> str | None:

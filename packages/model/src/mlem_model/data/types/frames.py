@@ -12,20 +12,23 @@ from pydantic import Field, model_validator
 from mlem_model.data.types import columns, scalars
 from mlem_model.data.types.base import DataType, Json, child, mismatch, module_of
 from mlem_model.data.types.columns import Categories
-from mlem_model.data.types.containers import wrong_key
 from mlem_model.data.types.index import Label, freq_of, is_default, labels_of, levels_of, make_index
+from mlem_model.data.types.mappings import wrong_key
 from mlem_model.data.types.notes import note
 from mlem_model.data.types.payloads import split
 from mlem_model.errors import DataError
 
 if TYPE_CHECKING:
-    from mlem_model.data.types.any import AnyDataType  # at run time mlem_model.data.types.any puts it into these classes, see there
+    from mlem_model.data.types.any import (
+        AnyDataType,
+    )  # at run time mlem_model.data.types.any puts it into these classes, see there
 
 
 class DataFrameType(DataType):
     """A frame of pandas.
 
-    An index that only counts rows is not data, and does not travel. Any other is part of the frame: its levels are columns on the wire.
+    An index that only counts rows is not data, and does not travel. Any other is part of the frame: its levels are
+    columns on the wire.
 
     Attributes:
         columns: Names of the columns, those of the index among them.
@@ -33,14 +36,17 @@ class DataFrameType(DataType):
         index_cols: Which of the columns are the index.
         categories: The values of the columns of dtype ``category``, by the name on the wire.
         items: The type of the values of columns of Python objects, by the name on the wire.
-        index_names: The names of the index's levels where they are others than those of ``index_cols``: None for a level without one.
+        index_names: The names of the index's levels where they are others than those of ``index_cols``: None for a
+            level without one.
         index_optional: Whether the index may be left out of a request.
         index_freq: The frequency of an index of times.
         axis_names: The names of the levels of the columns, where they have some.
     """
 
     type: ClassVar[str] = "dataframe"
-    later_fields: ClassVar[frozenset[str]] = frozenset({"items", "index_names", "index_optional", "index_freq", "axis_names"})
+    later_fields: ClassVar[frozenset[str]] = frozenset(
+        {"items", "index_names", "index_optional", "index_freq", "axis_names"}
+    )
     columns: tuple[Label, ...]
     dtypes: tuple[str, ...]
     index_cols: tuple[Label, ...] = ()
@@ -54,7 +60,9 @@ class DataFrameType(DataType):
     @model_validator(mode="after")
     def _check(self) -> Self:
         if len(self.columns) != len(self.dtypes):
-            raise ValueError(f"expected a dtype for each column, got {len(self.columns)} columns and {len(self.dtypes)} dtypes")
+            raise ValueError(
+                f"expected a dtype for each column, got {len(self.columns)} columns and {len(self.dtypes)} dtypes"
+            )
         for dtype in self.dtypes:
             columns.check_dtype(dtype)
         return self
@@ -70,10 +78,15 @@ class DataFrameType(DataType):
         if len(set(names)) < len(names):
             twice = next(name for number, name in enumerate(names) if name in names[:number])
             raise DataError(
-                "data", "columns with different names", f'two columns of the name "{twice}"', hint="name the columns: df.columns = [...]"
+                "data",
+                "columns with different names",
+                f'two columns of the name "{twice}"',
+                hint="name the columns: df.columns = [...]",
             )
         parts = [*(levels_of(value.index) if index_cols else ()), *(value.iloc[:, at] for at in range(len(labels)))]
-        described = [columns.describe(part, child("data", name), infer) for name, part in zip(names, parts, strict=True)]
+        described = [
+            columns.describe(part, child("data", name), infer) for name, part in zip(names, parts, strict=True)
+        ]
         level_names = tuple(value.index.names)
         return cls(
             columns=(*index_cols, *labels),
@@ -118,7 +131,9 @@ class DataFrameType(DataType):
         value = self._frame_of(value, path)
         if self._is_uniform() and set(map(str, set(value.dtypes))) == set(self.dtypes):
             found = self._flat(value, path)
-            ordered = value if tuple(value.columns) == self.columns else value.iloc[:, [found[name] for name in self.names]]
+            ordered = (
+                value if tuple(value.columns) == self.columns else value.iloc[:, [found[name] for name in self.names]]
+            )
             block = scalars.encode_array(ordered.to_numpy(), path)
             return [dict(zip(self.names, row, strict=True)) for row in block]
         series = self.flatten(value, path)
@@ -128,7 +143,11 @@ class DataFrameType(DataType):
             if (part := series.get(name)) is not None
         ]
         there = [name for name in self.names if name in series]
-        return [dict(zip(there, row, strict=True)) for row in zip(*parts, strict=True)] if parts else [{} for _ in range(len(value))]
+        return (
+            [dict(zip(there, row, strict=True)) for row in zip(*parts, strict=True)]
+            if parts
+            else [{} for _ in range(len(value))]
+        )
 
     def flatten(self, value: Any, path: str = "data") -> dict[str, Any]:
         """Return the columns of a frame by their names on the wire, those of its index among them.
@@ -153,23 +172,37 @@ class DataFrameType(DataType):
         parts, path_of, length = split(payload, names, self.optional_names, path)
         if self._is_uniform():  # one block is an order of magnitude faster than a column at a time
             flat = list(chain.from_iterable(parts[name] for name in names))
-            block = scalars.decode_flat(flat, self.dtypes[0], lambda index: path_of(index % length, names[index // length]))
+            block = scalars.decode_flat(
+                flat, self.dtypes[0], lambda index: path_of(index % length, names[index // length])
+            )
             return self._labelled(pd.DataFrame(block.reshape(len(names), length).T))
         series = {
-            name: columns.decode(parts[name], dtype, self.categories.get(name), self.items.get(name), partial(path_of, name=name))
+            name: columns.decode(
+                parts[name], dtype, self.categories.get(name), self.items.get(name), partial(path_of, name=name)
+            )
             for name, dtype in zip(names, self.dtypes, strict=True)
             if name in parts
         }
         index_names = [str(name) for name in self.index_cols]
-        frame = pd.DataFrame({at: series[name] for at, name in enumerate(names) if name not in index_names}, index=pd.RangeIndex(length))
+        frame = pd.DataFrame(
+            {at: series[name] for at, name in enumerate(names) if name not in index_names}, index=pd.RangeIndex(length)
+        )
         if index_names and all(name in series for name in index_names):
             levels = [pd.Series(series[name]) for name in index_names]
-            frame.index = make_index(levels, self.index_cols if self.index_names is None else self.index_names, self.index_freq)
+            frame.index = make_index(
+                levels, self.index_cols if self.index_names is None else self.index_names, self.index_freq
+            )
         return self._labelled(frame)
 
     def accept(self, value: Any, path: str = "data") -> Any:
         """See `DataType.accept`; columns of the right dtypes are not copied."""
-        if module_of(value) != "pandas" or type(value).__name__ != "DataFrame" or self.index_cols or self.categories or self.items:
+        if (
+            module_of(value) != "pandas"
+            or type(value).__name__ != "DataFrame"
+            or self.index_cols
+            or self.categories
+            or self.items
+        ):
             return super().accept(value, path)
         found = self._flat(value, path)
         same = tuple(value.columns) == self.columns
@@ -207,7 +240,9 @@ class DataFrameType(DataType):
 
     def without_index(self) -> DataFrameType:
         """Return the type of frames that have the same columns, and an index that is not data."""
-        kept = [(name, dtype) for name, dtype in zip(self.columns, self.dtypes, strict=True) if name not in self.index_cols]
+        kept = [
+            (name, dtype) for name, dtype in zip(self.columns, self.dtypes, strict=True) if name not in self.index_cols
+        ]
         names = {str(name) for name, _ in kept}
         fields: Mapping[str, Any] = {
             "columns": tuple(name for name, _ in kept), "dtypes": tuple(dtype for _, dtype in kept), "index_cols": (),
@@ -224,7 +259,11 @@ class DataFrameType(DataType):
 
     def _is_uniform(self) -> bool:
         """Whether all columns are numbers of one dtype of numpy, and none is the index."""
-        return len(set(self.dtypes)) == 1 and scalars.kind_of(self.dtypes[0]) in ("int", "float", "bool") and not self.index_cols
+        return (
+            len(set(self.dtypes)) == 1
+            and scalars.kind_of(self.dtypes[0]) in ("int", "float", "bool")
+            and not self.index_cols
+        )
 
     def _frame_of(self, value: Any, path: str) -> Any:
         """Turn what stands for a frame into one."""
@@ -266,12 +305,19 @@ class DataFrameType(DataType):
         return found
 
     def _levels(self, index: Any, missing: Sequence[str]) -> dict[str, Any]:
-        """Return the levels of an index that the frame is to have: by their names, or by their places where there are as many."""
+        """Return the levels of an index that the frame is to have.
+
+        By their names, or by their places where there are as many.
+        """
         names = list(self.index_cols if self.index_names is None else self.index_names)
         wanted = dict(zip(map(str, self.index_cols), names, strict=True))
         levels = levels_of(index)
         have = list(index.names)
-        if have == names and missing == [str(label) for label in self.index_cols] and any(name is not None for name in have):
+        if (
+            have == names
+            and missing == [str(label) for label in self.index_cols]
+            and any(name is not None for name in have)
+        ):
             return dict(zip(missing, levels, strict=True))
         if all(wanted[name] is not None and wanted[name] in have for name in missing):
             return {name: levels[have.index(wanted[name])] for name in missing}
@@ -305,7 +351,9 @@ def _label(label: Any) -> Any:
         return tuple(map(_label_part, label))
     if not _is_plain(label):
         hint = "name the columns: df.columns = [...], for instance df.columns = df.columns.map(str)"
-        raise DataError("data", "columns named by strings, numbers or tuples of them", f"the column {label!r}", hint=hint)
+        raise DataError(
+            "data", "columns named by strings, numbers or tuples of them", f"the column {label!r}", hint=hint
+        )
     return str(label) if isinstance(label, str) else label
 
 

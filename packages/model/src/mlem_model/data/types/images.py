@@ -1,4 +1,7 @@
-"""`ImageType`: an image of Pillow. It travels as a PNG, which keeps every pixel; a caller may send a JPEG or another format too."""
+"""`ImageType`: an image of Pillow.
+
+It travels as a PNG, which keeps every pixel; a caller may send a JPEG or another format too.
+"""
 
 from __future__ import annotations
 
@@ -35,7 +38,12 @@ class ImageType(DataType):
         if module_of(value) != "PIL" or not hasattr(value, "getpixel"):
             return None
         if value.mode not in ("1", "L", "LA", "P", "RGB", "RGBA", "I", "I;16"):
-            raise DataError("data", "an image that PNG can hold", f"one of mode {value.mode}", hint='convert it: image.convert("RGB")')
+            raise DataError(
+                "data",
+                "an image that PNG can hold",
+                f"one of mode {value.mode}",
+                hint='convert it: image.convert("RGB")',
+            )
         return cls(mode=value.mode)
 
     def json_schema(self) -> dict[str, Any]:

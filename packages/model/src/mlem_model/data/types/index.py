@@ -63,7 +63,12 @@ def freq_of(index: Any) -> str | None:
 def hand_on_index(value: Any, answer: Any) -> Any:
     """Give an answer the index of what was asked, where both are of pandas and of one length, and the answer has none of its own."""
     tables = ("DataFrame", "Series")
-    if type(value).__name__ not in tables or type(answer).__name__ not in tables or len(value) != len(answer) or is_default(value.index):
+    if (
+        type(value).__name__ not in tables
+        or type(answer).__name__ not in tables
+        or len(value) != len(answer)
+        or is_default(value.index)
+    ):
         return answer
     if is_default(answer.index):
         answer.index = value.index

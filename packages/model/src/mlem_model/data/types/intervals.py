@@ -30,10 +30,15 @@ def encode_intervals(series: Any, dtype: str, path_of: PathOf, encode: Convert) 
     values = [item if hasattr(item, "left") else None for item in series.tolist()]
     for row, item in enumerate(values):
         if item is not None and item.closed != parsed[2]:
-            raise DataError(path_of(row), f"an interval that is closed: {parsed[2]}", f"one that is closed: {item.closed}")
+            raise DataError(
+                path_of(row), f"an interval that is closed: {parsed[2]}", f"one that is closed: {item.closed}"
+            )
     missing = [item is None for item in values]
     there = [item for item in values if item is not None]
-    sides = [encode(pd.Series([getattr(item, side) for item in there]), parsed[1], path_of) if there else [] for side in ("left", "right")]
+    sides = [
+        encode(pd.Series([getattr(item, side) for item in there]), parsed[1], path_of) if there else []
+        for side in ("left", "right")
+    ]
     encoded = iter(zip(*sides, strict=True))
     return [None if gone else dict(zip(("left", "right"), next(encoded), strict=True)) for gone in missing]
 

@@ -1,4 +1,7 @@
-"""The type of the items of an array or a column of objects: each is a Python value of its own, and some may be missing."""
+"""The type of the items of an array or a column of objects.
+
+Each is a Python value of its own, and some may be missing.
+"""
 
 from __future__ import annotations
 
@@ -18,8 +21,8 @@ def type_of_items(values: Sequence[Any], infer: Callable[[Any], DataType]) -> Da
     """Find the type of items.
 
     Args:
-        values: The items. Those that are missing are None, NaN, or pandas' own, and come back as they were; where there are missing
-            ones of several kinds, each is told apart.
+        values: The items. Those that are missing are None, NaN, or pandas' own, and come back as they were; where there
+            are missing ones of several kinds, each is told apart.
         infer: Describes one item.
     """
     classes = set(map(type, values))

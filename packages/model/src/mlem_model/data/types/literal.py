@@ -43,5 +43,9 @@ class LiteralType(DataType):
             if type(value) is type(payload) and value == payload:
                 return value
         shown = ", ".join(map(repr, self.values))
-        hint = did_you_mean(payload, [value for value in self.values if isinstance(value, str)]) if isinstance(payload, str) else None
+        hint = (
+            did_you_mean(payload, [value for value in self.values if isinstance(value, str)])
+            if isinstance(payload, str)
+            else None
+        )
         raise DataError(path, f"one of {shown}", repr(payload)[:100], hint=hint)

@@ -7,7 +7,8 @@ from typing import Any
 
 from mlem_model.data.types.arrays import NdarrayType
 from mlem_model.data.types.base import DataType
-from mlem_model.data.types.containers import DictType, ListType, MappingType, TupleType
+from mlem_model.data.types.containers import ListType, TupleType
+from mlem_model.data.types.mappings import DictType, MappingType
 from mlem_model.data.types.primitive import PrimitiveType
 from mlem_model.data.types.unspecified import UnspecifiedType
 
@@ -29,10 +30,13 @@ def loosened(data_type: DataType) -> DataType:
     return data_type
 
 
-def free_dimensions(data_type: DataType, value: Any, returns: DataType, answer: Any, ask: Callable[[Any], Any]) -> DataType:
+def free_dimensions(
+    data_type: DataType, value: Any, returns: DataType, answer: Any, ask: Callable[[Any], Any]
+) -> DataType:
     """Leave those lengths of an array free that the method does not insist on: width and height of an image.
 
-    The columns of a table are its features: where the answer has a row for each row of a flat table, their number stays.
+    The columns of a table are its features: where the answer has a row for each row of a flat table, their number
+    stays.
 
     Args:
         data_type: The argument's type.

@@ -22,7 +22,8 @@ class Notes:
 
     Attributes:
         strict: Whether such data is refused.
-        exact: Whether a number of another class is refused where it would convert without loss: 2.0 for an integer, 2 for a float.
+        exact: Whether a number of another class is refused where it would convert without loss: 2.0 for an integer, 2
+            for a float.
         lines: What was noted, in plain words.
     """
 

@@ -45,7 +45,9 @@ def decode_float(payload: Json, path: str, expected: str = "a number") -> float:
     raise mismatch(path, expected, payload)
 
 
-def decode_int(payload: Json, path: str, expected: str = "an integer", low: int | None = None, high: int | None = None) -> int:
+def decode_int(
+    payload: Json, path: str, expected: str = "an integer", low: int | None = None, high: int | None = None
+) -> int:
     """Read an integer; ``5.0`` is one, as JSON Schema has it.
 
     Raises:

@@ -13,13 +13,18 @@ from mlem_model.data.types.unspecified import UnspecifiedType
 from mlem_model.errors import DataError
 
 if TYPE_CHECKING:
-    from mlem_model.data.types.any import AnyDataType  # at run time mlem_model.data.types.any puts it into these classes, see there
+    from mlem_model.data.types.any import (
+        AnyDataType,
+    )  # at run time mlem_model.data.types.any puts it into these classes, see there
 
 Missing = Literal["None", "NaN", "NaT", "NA"]
 
 
 def missing_of(value: Any) -> Missing | None:
-    """Name the missing value that this is: None, a float that is not a number, or pandas' own; None when it is a value."""
+    """Name the missing value that this is: None, a float that is not a number, or pandas' own.
+
+    None when it is a value.
+    """
     if value is None:
         return "None"
     if isinstance(value, float):

@@ -1,17 +1,17 @@
 """The shapes in which a table may be sent as JSON, split into columns.
 
-=========================================================  =============================================================================
-shape                                                      who sends it
-=========================================================  =============================================================================
-``[{"a": 1, "b": 2}]``                                     records: what we send; ``DataFrame.to_dict("records")``
-``{"a": 1, "b": 2}``                                       one record
-``[[1, 2]]``                                               rows, in the order of the columns
-``{"a": [1], "b": [2]}``                                   columns
-``{"a": {"0": 1}, "b": {"0": 2}}``                         ``DataFrame.to_json()``: columns by row label
-``{"0": {"a": 1, "b": 2}}``                                ``DataFrame.to_json(orient="index")``: records by row label
-``{"columns": ["a", "b"], "data": [[1, 2]]}``              ``orient="split"``; ``{"schema": ..., "data": [...]}``: ``orient="table"``
-``{"values": [...]}``                                      records, as MLEM 0.4 sends them
-=========================================================  =============================================================================
+==========================================  ============================================================================
+shape                                       who sends it
+==========================================  ============================================================================
+``[{"a": 1, "b": 2}]``                      records: what we send; ``DataFrame.to_dict("records")``
+``{"a": 1, "b": 2}``                        one record
+``[[1, 2]]``                                rows, in the order of the columns
+``{"a": [1], "b": [2]}``                    columns
+``{"a": {"0": 1}, "b": {"0": 2}}``          ``DataFrame.to_json()``: columns by row label
+``{"0": {"a": 1, "b": 2}}``                 ``DataFrame.to_json(orient="index")``: records by row label
+``{"columns": ["a"], "data": [[1]]}``       ``orient="split"``; ``{"schema": ..., "data": [...]}``: ``orient="table"``
+``{"values": [...]}``                       records, as MLEM 0.4 sends them
+==========================================  ============================================================================
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from operator import itemgetter
 from typing import Any, Protocol
 
 from mlem_model.data.types.base import Json, child, mismatch
-from mlem_model.data.types.containers import wrong_key
+from mlem_model.data.types.mappings import wrong_key
 from mlem_model.data.types.notes import note
 from mlem_model.errors import DataError
 
@@ -67,11 +67,17 @@ def split(payload: Json, names: Sequence[str], optional: Sequence[str], path: st
     raise mismatch(child(path, wrong), noun, payload[wrong])
 
 
-def _split_object(payload: dict[str, Any], names: Sequence[str], optional: Sequence[str], path: str) -> tuple[Columns, PathOf, int]:
+def _split_object(
+    payload: dict[str, Any], names: Sequence[str], optional: Sequence[str], path: str
+) -> tuple[Columns, PathOf, int]:
     own = set(names)
     if payload.keys() == {"values"} and (own != {"values"} or _are_records(payload["values"])):
         return split(payload["values"], names, optional, child(path, "values"))
-    if "data" in payload and payload.keys() & {"columns", "schema"} and not payload.keys() & (own - {"columns", "data", "index", "schema"}):
+    if (
+        "data" in payload
+        and payload.keys() & {"columns", "schema"}
+        and not payload.keys() & (own - {"columns", "data", "index", "schema"})
+    ):
         return _split_orient(payload, names, optional, path)
     kinds = set(map(type, payload.values()))
     if not payload.keys() & own and kinds == {dict} and all(set(record) & own for record in payload.values()):
@@ -96,7 +102,9 @@ def _split_object(payload: dict[str, Any], names: Sequence[str], optional: Seque
     return parts, lambda row, name: child(child(path, name), row), len(parts[present[0]]) if present else 0
 
 
-def _split_orient(payload: Mapping[str, Any], names: Sequence[str], optional: Sequence[str], path: str) -> tuple[Columns, PathOf, int]:
+def _split_orient(
+    payload: Mapping[str, Any], names: Sequence[str], optional: Sequence[str], path: str
+) -> tuple[Columns, PathOf, int]:
     data, where = payload["data"], child(path, "data")
     if "columns" not in payload or _are_records(data):
         return split(data, names, optional, where)
@@ -104,12 +112,20 @@ def _split_orient(payload: Mapping[str, Any], names: Sequence[str], optional: Se
     if not isinstance(columns, list) or not isinstance(data, list):
         raise mismatch(path, "lists under columns and data", columns if isinstance(data, list) else data)
     labels = [str(tuple(column)) if isinstance(column, list) else str(column) for column in columns]
-    wrong = next((row for row, items in enumerate(data) if not isinstance(items, list) or len(items) != len(labels)), None)
+    wrong = next(
+        (row for row, items in enumerate(data) if not isinstance(items, list) or len(items) != len(labels)), None
+    )
     if wrong is not None:
-        raise DataError(child(where, wrong), f"a list of {len(labels)} values, one for each of the columns", "something else")
+        raise DataError(
+            child(where, wrong), f"a list of {len(labels)} values, one for each of the columns", "something else"
+        )
     of_index = labels_of_index(payload, names, labels)
     _check_names(dict.fromkeys(labels), names, [*optional, *of_index], path)
-    parts: Columns = {label: part for label, part in zip(labels, zip(*data, strict=True), strict=True) if label in names} if data else {}
+    parts: Columns = (
+        {label: part for label, part in zip(labels, zip(*data, strict=True), strict=True) if label in names}
+        if data
+        else {}
+    )
     index = payload.get("index")
     for name in of_index:
         parts[name] = index if isinstance(index, list) and len(index) == len(data) else []
@@ -127,7 +143,9 @@ def _rows(payload: list[Any], names: Sequence[str], optional: Sequence[str], pat
     taken = list(names) if len(payload[0]) == len(names) else required
     wrong = next((row for row, items in enumerate(payload) if len(items) != len(taken)), None)
     if wrong is not None:
-        raise DataError(child(path, wrong), f"{len(taken)} values, one for each column", f"{len(payload[wrong])} values")
+        raise DataError(
+            child(path, wrong), f"{len(taken)} values, one for each column", f"{len(payload[wrong])} values"
+        )
     parts: Columns = dict(zip(taken, zip(*payload, strict=True), strict=True))
     return parts, lambda row, name: child(child(path, row), taken.index(name)), len(payload)
 
@@ -155,7 +173,9 @@ def _records(records: list[dict[str, Any]], names: Sequence[str], optional: Sequ
     raise wrong_key(child(path, row), taken, list(records[row]), "column")
 
 
-def _check_names(found: Mapping[str, Any], names: Sequence[str], optional: Sequence[str], path: str, more: Sequence[str] = ()) -> None:
+def _check_names(
+    found: Mapping[str, Any], names: Sequence[str], optional: Sequence[str], path: str, more: Sequence[str] = ()
+) -> None:
     """Refuse a table that lacks a column; note columns that nobody asked for."""
     if any(name not in found for name in names if name not in optional):
         raise wrong_key(path, [name for name in names if name not in optional or name in found], list(found), "column")
@@ -163,4 +183,7 @@ def _check_names(found: Mapping[str, Any], names: Sequence[str], optional: Seque
     for name in found:
         if name not in known:
             extra = wrong_key(path, list(names), [*names, name], "column")
-            note(f"the column {json.dumps(name, ensure_ascii=False)[:80]} is not one of the model's, and was left out", extra)
+            note(
+                f"the column {json.dumps(name, ensure_ascii=False)[:80]} is not one of the model's, and was left out",
+                extra,
+            )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from mlem_model.data.types.base import DataType, Json, child, mismatch, module_of
@@ -13,7 +14,9 @@ from mlem_model.data.types.payloads import split
 from mlem_model.errors import DataError
 
 if TYPE_CHECKING:
-    from mlem_model.data.types.any import AnyDataType  # at run time mlem_model.data.types.any puts it into these classes, see there
+    from mlem_model.data.types.any import (
+        AnyDataType,
+    )  # at run time mlem_model.data.types.any puts it into these classes, see there
 
 _SIMPLE = (
     "Int8", "Int16", "Int32", "Int64", "UInt8", "UInt16", "UInt32", "UInt64", "Float32", "Float64", "Boolean", "String", "Binary", "Date",
@@ -49,7 +52,9 @@ class PolarsType(DataType):
         for part in parts:
             if _dtype(str(part.dtype)) is None:
                 raise DataError(
-                    child("data", part.name), "a column of numbers, booleans, text, bytes or times", f"a column of {part.dtype}"
+                    child("data", part.name),
+                    "a column of numbers, booleans, text, bytes or times",
+                    f"a column of {part.dtype}",
                 )
         items = [type_of_items([item for item in part.to_list() if item is not None], infer) for part in parts]
         return cls(
@@ -68,7 +73,11 @@ class PolarsType(DataType):
         schemas = [item.json_schema() for item in self.items]
         if self.series:
             return {"type": "array", "items": schemas[0]}
-        row = {"type": "object", "properties": dict(zip(self.columns, schemas, strict=True)), "required": list(self.columns)}
+        row = {
+            "type": "object",
+            "properties": dict(zip(self.columns, schemas, strict=True)),
+            "required": list(self.columns),
+        }
         return {"type": "array", "items": row}
 
     def encode(self, value: Any, path: str = "data") -> Json:
@@ -82,9 +91,14 @@ class PolarsType(DataType):
         if not self.series and not set(self.columns) <= set(parts):
             raise DataError(path, f"the columns {', '.join(self.columns)}", f"the columns {', '.join(parts)}")
         encoded = [
-            self._encode(next(iter(parts.values())) if self.series else parts[name], at, path) for at, name in enumerate(self.columns)
+            self._encode(next(iter(parts.values())) if self.series else parts[name], at, path)
+            for at, name in enumerate(self.columns)
         ]
-        return encoded[0] if self.series else [dict(zip(self.columns, row, strict=True)) for row in zip(*encoded, strict=True)]
+        return (
+            encoded[0]
+            if self.series
+            else [dict(zip(self.columns, row, strict=True)) for row in zip(*encoded, strict=True)]
+        )
 
     def decode(self, payload: Json, path: str = "data") -> Any:
         """See `DataType.decode`."""
@@ -95,7 +109,7 @@ class PolarsType(DataType):
                 raise mismatch(path, "a list of values", payload)
             return self._decode(payload, 0, lambda row: child(path, row))
         parts, path_of, _ = split(payload, self.columns, (), path)
-        made = [self._decode(parts[name], at, lambda row, name=name: path_of(row, name)) for at, name in enumerate(self.columns)]  # type: ignore[misc]
+        made = [self._decode(parts[name], at, partial(path_of, name=name)) for at, name in enumerate(self.columns)]
         return pl.DataFrame(made)
 
     def rows(self, value: Any) -> int | None:

@@ -38,9 +38,13 @@ def kind_of(dtype: str) -> str | None:
         return "datetime"
     if _TIMEDELTA.fullmatch(dtype):
         return "timedelta"
-    if dtype == "bytes" or re.fullmatch(r"bytes\d+|[|]?S\d+", dtype):  # numpy prints bytes128 for a dtype's name, |S16 for itself
+    if dtype == "bytes" or re.fullmatch(
+        r"bytes\d+|[|]?S\d+", dtype
+    ):  # numpy prints bytes128 for a dtype's name, |S16 for itself
         return "bytes"
-    if dtype == "str" or re.fullmatch(r"[<>=|]?U\d+|str\d*", dtype):  # numpy prints str128 for a dtype's name, <U4 for itself
+    if dtype == "str" or re.fullmatch(
+        r"[<>=|]?U\d+|str\d*", dtype
+    ):  # numpy prints str128 for a dtype's name, <U4 for itself
         return "str"
     return dtype if dtype in ("bool", "object") else None
 
@@ -78,7 +82,9 @@ def item_decoder(dtype: str) -> Callable[[Json, str], Any]:
         low, high = limits(dtype)
         return lambda payload, path: decode_int(payload, path, f"an integer ({dtype})", low, high)
     if kind == "float":
-        top = {"float16": 65504.0, "float32": 3.4028235677973366e38}.get(dtype)  # the latter rounds to infinity, all below do not
+        top = {"float16": 65504.0, "float32": 3.4028235677973366e38}.get(
+            dtype
+        )  # the latter rounds to infinity, all below do not
         return lambda payload, path: _in_range(decode_float(payload, path, f"a number ({dtype})"), top, dtype, path)
     if kind == "datetime":
         return lambda payload, path: _decode_datetime(payload, path, dtype)

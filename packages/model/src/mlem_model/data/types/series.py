@@ -15,7 +15,9 @@ from mlem_model.data.types.index import Label
 from mlem_model.data.types.payloads import split
 
 if TYPE_CHECKING:
-    from mlem_model.data.types.any import AnyDataType  # at run time mlem_model.data.types.any puts it into these classes, see there
+    from mlem_model.data.types.any import (
+        AnyDataType,
+    )  # at run time mlem_model.data.types.any puts it into these classes, see there
 
 VALUE = "value"
 """The name on the wire of the values of a series without a name, where its index travels too."""
@@ -24,7 +26,8 @@ VALUE = "value"
 class SeriesType(DataType):
     """A series of pandas.
 
-    Without an index that is data, it is a list on the wire; else a list of records, of the index's levels and the value.
+    Without an index that is data, it is a list on the wire; else a list of records, of the index's levels and the
+    value.
 
     Attributes:
         dtype: The dtype of its values.
@@ -49,7 +52,11 @@ class SeriesType(DataType):
         if "columns" not in data or "dtypes" not in data:
             return data
         rest = {key: value for key, value in data.items() if key not in ("columns", "dtypes", "index_cols")}
-        pairs = [pair for pair in zip(data["columns"], data["dtypes"], strict=True) if pair[0] not in data.get("index_cols", ())]
+        pairs = [
+            pair
+            for pair in zip(data["columns"], data["dtypes"], strict=True)
+            if pair[0] not in data.get("index_cols", ())
+        ]
         if len(pairs) != 1:
             raise ValueError("expected one column beside those of the index")
         return {**rest, "name": pairs[0][0], "dtype": pairs[0][1]}
@@ -98,9 +105,16 @@ class SeriesType(DataType):
             payload, path = payload["values"], child(path, "values")
         if not isinstance(payload, list):
             raise mismatch(path, "a list of values", payload)
-        if payload and all(isinstance(item, dict) and item.keys() == {str(self.name)} for item in payload) and self.items is None:
+        if (
+            payload
+            and all(isinstance(item, dict) and item.keys() == {str(self.name)} for item in payload)
+            and self.items is None
+        ):
             payload = next(iter(split(payload, [str(self.name)], (), path)[0].values()))
-        return pd.Series(columns.decode(payload, self.dtype, self.categories, self.items, lambda row: child(path, row)), name=self.name)
+        return pd.Series(
+            columns.decode(payload, self.dtype, self.categories, self.items, lambda row: child(path, row)),
+            name=self.name,
+        )
 
     @property
     def in_rows(self) -> bool:

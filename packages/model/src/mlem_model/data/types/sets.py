@@ -10,7 +10,9 @@ from mlem_model.data.types.union import unify
 from mlem_model.data.types.unspecified import UnspecifiedType
 
 if TYPE_CHECKING:
-    from mlem_model.data.types.any import AnyDataType  # at run time mlem_model.data.types.any puts it into these classes, see there
+    from mlem_model.data.types.any import (
+        AnyDataType,
+    )  # at run time mlem_model.data.types.any puts it into these classes, see there
 
 
 class SetType(DataType):

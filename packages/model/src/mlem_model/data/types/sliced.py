@@ -1,4 +1,7 @@
-"""Values of many rows, converted a slice at a time: what stands between two forms of a value takes memory for a slice alone."""
+"""Values of many rows, converted a slice at a time.
+
+What stands between two forms of a value takes memory for a slice alone.
+"""
 
 from __future__ import annotations
 

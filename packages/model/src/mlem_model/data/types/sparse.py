@@ -45,14 +45,25 @@ class SparseType(DataType):
         if module_of(value) != "scipy" or not isinstance(layout, str) or not hasattr(value, "nnz"):
             return None
         if len(value.shape) != 2 or scalars.kind_of(value.dtype.name) not in ("int", "float", "bool"):
-            raise DataError("data", "a sparse matrix of numbers or booleans", f"one of {value.dtype} of shape {value.shape}")
+            raise DataError(
+                "data", "a sparse matrix of numbers or booleans", f"one of {value.dtype} of shape {value.shape}"
+            )
         return cls.model_validate(
-            {"columns": value.shape[1], "dtype": value.dtype.name, "layout": layout, "matrix": type(value).__name__.endswith("_matrix")}
+            {
+                "columns": value.shape[1],
+                "dtype": value.dtype.name,
+                "layout": layout,
+                "matrix": type(value).__name__.endswith("_matrix"),
+            }
         )
 
     def json_schema(self) -> dict[str, Any]:
         """See `DataType.json_schema`."""
-        row = {"type": "object", "propertyNames": {"pattern": "^[0-9]+$"}, "additionalProperties": scalars.schema(self.dtype)}
+        row = {
+            "type": "object",
+            "propertyNames": {"pattern": "^[0-9]+$"},
+            "additionalProperties": scalars.schema(self.dtype),
+        }
         return {"type": "array", "items": row}
 
     def encode(self, value: Any, path: str = "data") -> Json:
@@ -84,14 +95,19 @@ class SparseType(DataType):
         bounds = [0]
         width = self.columns
         if width is None:
-            width = max((len(row) if isinstance(row, list) else max(map(_digits, row), default=-1) + 1 for row in payload), default=0)
+            width = max(
+                (len(row) if isinstance(row, list) else max(map(_digits, row), default=-1) + 1 for row in payload),
+                default=0,
+            )
         for at, row in enumerate(payload):
             names, found = self._row(row, width, child(path, at))
             indices += names
             values += found
             bounds.append(len(indices))
         data = scalars.decode_flat(values, self.dtype, lambda at: path)
-        made = type(self._empty((0, 0)).tocsr())((data, np.array(indices, dtype="int32"), bounds), shape=(len(payload), width))
+        made = type(self._empty((0, 0)).tocsr())(
+            (data, np.array(indices, dtype="int32"), bounds), shape=(len(payload), width)
+        )
         return made.asformat(self.layout)
 
     def rows(self, value: Any) -> int | None:

@@ -1,7 +1,7 @@
 """`StandardType`: single values of Python's standard library and of pandas that JSON has no literal for; they travel as text.
 
-Dates and times are in ISO 8601, durations too (``P1DT2H``). A time in a named zone has the zone's name in brackets after its offset, as
-RFC 9557 has it: ``2024-02-29T12:00:00+01:00[Europe/Berlin]``.
+Dates and times are in ISO 8601, durations too (``P1DT2H``). A time in a named zone has the zone's name in brackets
+after its offset, as RFC 9557 has it: ``2024-02-29T12:00:00+01:00[Europe/Berlin]``.
 Source: https://www.rfc-editor.org/rfc/rfc9557.html, section 4 (read 2026-11).
 """
 
@@ -18,7 +18,9 @@ from zoneinfo import ZoneInfo
 from mlem_model.data.types.base import DataType, Json, mismatch, module_of
 from mlem_model.errors import DataError
 
-Kind = Literal["date", "datetime", "time", "timedelta", "Decimal", "UUID", "Timestamp", "Timedelta", "Period", "NaT", "NA"]
+Kind = Literal[
+    "date", "datetime", "time", "timedelta", "Decimal", "UUID", "Timestamp", "Timedelta", "Period", "NaT", "NA"
+]
 
 _WORDS: dict[str, str] = {
     "date": "a date in ISO 8601", "datetime": "a time in ISO 8601", "time": "a time of day in ISO 8601",
@@ -121,7 +123,9 @@ class StandardType(DataType):
                 return (Decimal if self.kind == "Decimal" else UUID)(text)
             return (date if self.kind == "date" else time).fromisoformat(text)
         except (ValueError, TypeError, OverflowError, InvalidOperation, LookupError, OSError) as error:
-            raise DataError(path, _WORDS[self.kind], "a string that is none" if isinstance(text, str) else "something else") from error
+            raise DataError(
+                path, _WORDS[self.kind], "a string that is none" if isinstance(text, str) else "something else"
+            ) from error
 
     def _build_of_pandas(self, text: Any) -> Any:
         import pandas as pd

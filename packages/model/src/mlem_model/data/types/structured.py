@@ -33,7 +33,11 @@ class StructuredType(DataType):
             return None
         plain = all(value.dtype[name].names is None and value.dtype[name].shape == () for name in names)
         if value.ndim != 1 or not plain:
-            raise DataError("data", "a structured array of one dimension with plain fields", f"one of {value.dtype} of shape {value.shape}")
+            raise DataError(
+                "data",
+                "a structured array of one dimension with plain fields",
+                f"one of {value.dtype} of shape {value.shape}",
+            )
         fields = {name: infer(value[name]) for name in names}
         return cls.model_validate(
             {

@@ -1,8 +1,8 @@
 """`UnionType`: a value of one of several types; and `unify`, which finds the type of several values.
 
-A value travels as its own type has it wherever JSON tells the types apart: a number from a string, a list from an object. Where two
-types look alike in JSON (text and bytes, text and a date), all but the plain values of JSON go under the name of their type:
-``{"bytes": "YWI="}``.
+A value travels as its own type has it wherever JSON tells the types apart: a number from a string, a list from an
+object. Where two types look alike in JSON (text and bytes, text and a date), all but the plain values of JSON go under
+the name of their type: ``{"bytes": "YWI="}``.
 """
 
 from __future__ import annotations
@@ -20,7 +20,9 @@ from mlem_model.data.types.unspecified import UnspecifiedType
 from mlem_model.errors import DataError
 
 if TYPE_CHECKING:
-    from mlem_model.data.types.any import AnyDataType  # at run time mlem_model.data.types.any puts it into these classes, see there
+    from mlem_model.data.types.any import (
+        AnyDataType,
+    )  # at run time mlem_model.data.types.any puts it into these classes, see there
 
 _NATIVE = ("NoneType", "bool", "int", "float", "str")
 _KINDS: Mapping[type, str] = {
@@ -86,7 +88,9 @@ class UnionType(DataType):
                 if label and label == key:
                     return member.decode(inner, path)
         plain = [member for label, member in labelled if not label or label == "float"]
-        exact = [member for member in plain if isinstance(member, PrimitiveType) and member.ptype == type(payload).__name__]
+        exact = [
+            member for member in plain if isinstance(member, PrimitiveType) and member.ptype == type(payload).__name__
+        ]
         first: DataError | None = None
         for member in exact or plain:
             try:
@@ -112,7 +116,9 @@ class UnionType(DataType):
     def _labelled(self) -> list[tuple[str, DataType]]:
         """Return each type with the name that its values go under; empty where they need none."""
         seen: list[str] = []
-        numbers = [member for member in self.types if isinstance(member, PrimitiveType) and member.ptype in ("int", "float")]
+        numbers = [
+            member for member in self.types if isinstance(member, PrimitiveType) and member.ptype in ("int", "float")
+        ]
         for member in self.types:
             # JSON's numbers with and without a fraction are told apart
             seen += kinds_of(member) - ({"number"} if member in numbers[1:] else set())
@@ -134,7 +140,12 @@ class UnionType(DataType):
     def _schema_of(self, label: str, member: DataType) -> dict[str, Any]:
         if not label:
             return member.json_schema()
-        under = {"type": "object", "properties": {label: member.json_schema()}, "required": [label], "additionalProperties": False}
+        under = {
+            "type": "object",
+            "properties": {label: member.json_schema()},
+            "required": [label],
+            "additionalProperties": False,
+        }
         return {"anyOf": [{"type": "number"}, under]} if label == "float" else under
 
 
@@ -148,7 +159,10 @@ def _label(member: DataType) -> str:
 
 
 def kinds_of(member: DataType) -> frozenset[str]:
-    """Return what values of a type look like in JSON: ``null``, ``boolean``, ``number``, ``string``, ``array``, ``object``."""
+    """Return what values of a type look like in JSON.
+
+    ``null``, ``boolean``, ``number``, ``string``, ``array``, ``object``.
+    """
     return _kinds(member.json_schema())
 
 
@@ -195,7 +209,9 @@ def unify(types: Sequence[DataType], *, exact: bool = False) -> DataType:
         if merged is not None:
             return merged
     return UnionType(
-        types=tuple(_distinct([part for item in distinct for part in (item.types if isinstance(item, UnionType) else (item,))]))
+        types=tuple(
+            _distinct([part for item in distinct for part in (item.types if isinstance(item, UnionType) else (item,))])
+        )
     )
 
 

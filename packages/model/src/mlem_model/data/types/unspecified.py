@@ -32,7 +32,10 @@ class UnspecifiedType(DataType):
         if type(value) not in _OF_JSON:
             got = name_of(value)
             hint = "save the model with sample_data=, or with an annotation, so that it comes as it is"
-            note(f"{got} reaches the model as JSON has it; {hint}", DataError(path, "a value that JSON has", got, hint=hint))
+            note(
+                f"{got} reaches the model as JSON has it; {hint}",
+                DataError(path, "a value that JSON has", got, hint=hint),
+            )
         return infer(value, path).encode(value, path)
 
     def decode(self, payload: Json, path: str = "data") -> Any:

@@ -1,1 +1,4 @@
-"""Programs that run while an image is built, by the image's own Python: standard library alone, and no word of mlem's other modules."""
+"""Programs that run while an image is built, by the image's own Python.
+
+Standard library alone, and no word of mlem's other modules.
+"""

@@ -1,7 +1,7 @@
 """Takes from an image what a server has no use for: rights that programs give whoever starts them, and the base's pip.
 
-Source: https://docs.docker.com/engine/security/ and CIS Docker Benchmark 1.6, 4.8, "setuid and setgid permissions are removed"
-(read 2026-11).
+Source: https://docs.docker.com/engine/security/ and CIS Docker Benchmark 1.6, 4.8, "setuid and setgid permissions are
+removed" (read 2026-11).
 """
 
 import os
@@ -43,9 +43,9 @@ def is_pip_folder(parent: str, name: str) -> bool:
         name: Its name.
     """
     in_packages = parent in ("site-packages", "dist-packages")
-    return (in_packages and (name == "pip" or (name.startswith("pip-") and name.endswith((".dist-info", ".egg-info"))))) or (
-        parent.startswith("python3") and name == "ensurepip"
-    )
+    return (
+        in_packages and (name == "pip" or (name.startswith("pip-") and name.endswith((".dist-info", ".egg-info"))))
+    ) or (parent.startswith("python3") and name == "ensurepip")
 
 
 def is_pip_file(parent: str, name: str) -> bool:
@@ -55,7 +55,9 @@ def is_pip_file(parent: str, name: str) -> bool:
         parent: Name of the folder that it is in.
         name: Its name.
     """
-    return (parent == "bin" and name.rstrip("0123456789.") == "pip") or (name.startswith("pip-") and name.endswith(".whl"))
+    return (parent == "bin" and name.rstrip("0123456789.") == "pip") or (
+        name.startswith("pip-") and name.endswith(".whl")
+    )
 
 
 if __name__ == "__main__":

@@ -1,10 +1,10 @@
 """Writes the packages that pip chose, with their versions and hashes, as pip takes them.
 
-Usage: ``write_pins.py REPORT FOLDER``. Into the folder go ``hashed.txt``, and ``unhashed.txt`` with what comes from a repository, which
-pip can't hash; its commit is fixed.
+Usage: ``write_pins.py REPORT FOLDER``. Into the folder go ``hashed.txt``, and ``unhashed.txt`` with what comes from a
+repository, which pip can't hash; its commit is fixed.
 
-Sources: https://pip.pypa.io/en/stable/reference/installation-report/ and https://pip.pypa.io/en/stable/topics/secure-installs/
-(read 2026-11).
+Sources: https://pip.pypa.io/en/stable/reference/installation-report/ and
+https://pip.pypa.io/en/stable/topics/secure-installs/ (read 2026-11).
 """
 
 from __future__ import annotations
@@ -33,7 +33,11 @@ def pin(item: dict[str, Any]) -> str:
     digest = (archive.get("hashes") or {}).get("sha256") or str(archive.get("hash", "")).removeprefix("sha256=")
     if not digest:
         raise SystemExit(f"mlem: pip does not say which file of {name} {version} it took")
-    return f"{name} @ {info['url']} --hash=sha256:{digest}" if item.get("is_direct") else f"{name}=={version} --hash=sha256:{digest}"
+    return (
+        f"{name} @ {info['url']} --hash=sha256:{digest}"
+        if item.get("is_direct")
+        else f"{name}=={version} --hash=sha256:{digest}"
+    )
 
 
 def main(report: str, folder: str) -> None:
@@ -47,7 +51,9 @@ def main(report: str, folder: str) -> None:
     made = Path(folder)
     made.mkdir()
     for name, hashed in ((HASHED, True), (UNHASHED, False)):
-        (made / name).write_text("".join(f"{line}\n" for line in lines if (" --hash=" in line) is hashed), encoding="utf-8")
+        (made / name).write_text(
+            "".join(f"{line}\n" for line in lines if (" --hash=" in line) is hashed), encoding="utf-8"
+        )
 
 
 if __name__ == "__main__":

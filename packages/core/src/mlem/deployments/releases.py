@@ -1,0 +1,56 @@
+"""The releases of a deployment: how the newest comes to be, and how an earlier one is found."""
+
+from __future__ import annotations
+
+from mlem.deployments.resolve import Target
+from mlem.state.lock_owner import now
+from mlem.state.state import Release, State
+from mlem_model.errors import NotFoundError
+
+
+def released(target: Target, state: State, model_hash: str, source: Release | None = None) -> State:
+    """Return a state with one release more, whose records have passed the gate.
+
+    Args:
+        target: The deployment.
+        state: What is on record now.
+        model_hash: Digest of the model that serves.
+        source: The earlier release that was put back; None for a run.
+    """
+    declaration = source.declaration if source else target.deployment.to_declaration(target.env.to_data())
+    served = state.releases[0] if state.releases else None
+    # What was only repaired, a dead process for instance, is the same release again: rollback must not count it.
+    repaired = (
+        source is None and served is not None and (served.model_hash, served.declaration) == (model_hash, declaration)
+    )
+    # What MLEM 0.4 made can't be put back once another serves: the platform may have deleted it.
+    earlier = [release for release in (state.releases[1:] if repaired else state.releases) if not release.adopted]
+    release = Release(
+        number=(served.number + (0 if repaired else 1)) if served else 1,
+        model_hash=model_hash,
+        declaration=declaration,
+        records=state.records,
+        created=served.created if repaired and served else now(),
+        rollback_of=source.number if source else None,
+        adopted=source.adopted if source else False,
+    )
+    kept = (release, *earlier)[: target.deployment.keep_releases]
+    return state.model_copy(update={"model_hash": model_hash, "declaration": declaration, "releases": kept})
+
+
+def find_release(state: State, number: int | None) -> Release:
+    """Return the release of a number, or the one before the newest.
+
+    Raises:
+        NotFoundError: There is none.
+    """
+    if number is None:
+        if len(state.releases) < 2:
+            raise NotFoundError(
+                "there is no earlier release to go back to", hint="mlem deployment releases shows what is kept"
+            )
+        return state.releases[1]
+    found = next((release for release in state.releases if release.number == number), None)
+    if found is None:
+        raise NotFoundError(f"no release {number}", known=[str(release.number) for release in state.releases])
+    return found
