@@ -39,7 +39,7 @@ OF_THE_SERVER = {
             "mlem_server.process.exit_codes.exit_code",
             "mlem_server.process.exit_codes.describe_exit",
         ),
-        *("mlem_server.telemetry.logs.configure_logs", "mlem_server.http.syn_filter.drop_new_connections"),
+        *("mlem_server.telemetry.logs.configure_logs", "mlem_server.http.sockets.syn_filter.drop_new_connections"),
         *("mlem_server.process.signals.Signals", "mlem_server.process.signals.reap_children"),
     )
 }
@@ -142,17 +142,20 @@ def test_pages_for_authors_of_plugins_show_the_doors_alone(page: Path) -> None:
 def test_a_module_that_goes_behind_a_door_is_named(tmp_path: Path) -> None:
     inner = tmp_path / "steps" / "server.py"
     inner.parent.mkdir()
-    inner.write_text("def apply():\n    from mlem.deployments.engine import Lock\n")
+    inner.write_text("def apply():\n    from mlem.deployments.execution.engine import Lock\n")
     (tmp_path / "plugin.py").write_text("from mlem import hookimpl\n")
-    assert found_in({"mlem_provider_other": [tmp_path]}) == {str(inner): ["mlem.deployments.engine.Lock"]}
+    assert found_in({"mlem_provider_other": [tmp_path]}) == {str(inner): ["mlem.deployments.execution.engine.Lock"]}
 
 
 @pytest.mark.parametrize(
     ("code", "found"),
     [
         ("from mlem_model.errors import UserError", ["mlem_model.errors.UserError"]),
-        ("import mlem.deployments.engine", ["mlem.deployments.engine"]),
-        ("import mlem.deployments.engine as e\ne.run()", ["mlem.deployments.engine", "mlem.deployments.engine.run"]),
+        ("import mlem.deployments.execution.engine", ["mlem.deployments.execution.engine"]),
+        (
+            "import mlem.deployments.execution.engine as e\ne.run()",
+            ["mlem.deployments.execution.engine", "mlem.deployments.execution.engine.run"],
+        ),
         ("from mlem import engine", ["mlem.engine"]),
         ("from mlem import *", ["mlem.*"]),
         ("import mlem\nmlem.engine.run()", ["mlem.engine"]),

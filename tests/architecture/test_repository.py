@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import collections
 import importlib
 import importlib.metadata
 import re
@@ -77,6 +78,14 @@ def imported(path: Path) -> set[str]:
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
             names.add(node.module.split(".")[0])
     return names
+
+
+def test_no_room_has_more_than_a_dozen_modules() -> None:
+    modules = [
+        path for path in SOURCES if path.name != "__init__.py" and "mlem_provider_heroku/testing" not in str(path)
+    ]
+    rooms = collections.Counter(path.parent for path in modules)
+    assert {str(room): count for room, count in rooms.items() if count > 12} == {}
 
 
 def test_no_module_is_longer_than_400_lines() -> None:

@@ -89,9 +89,21 @@ def test_a_cycle_inside_a_room_is_found(tree: Path) -> None:
             "import mlem_model.data.dataset",
             "mlem_model.data.csv is not allowed",
         ),
-        ("mlem", "rooms-of-the-core", "state/state.py", "import mlem.deployments.engine", "mlem.state is not allowed"),
+        (
+            "mlem",
+            "rooms-of-the-core",
+            "state/state.py",
+            "import mlem.deployments.execution.engine",
+            "mlem.state is not allowed",
+        ),
         ("mlem", "rooms-of-the-core", "more.py", "", "mlem.more"),
-        ("mlem", "acyclic", "clients/deadline.py", "import mlem.clients.http", "No cycles are allowed in mlem.clients"),
+        (
+            "mlem",
+            "acyclic",
+            "clients/connection/deadline.py",
+            "import mlem.clients.http",
+            "No cycles are allowed in mlem.clients",
+        ),
     ],
 )
 def test_the_rooms_of_a_saved_model_and_of_the_core_are_kept(

@@ -206,7 +206,9 @@ def test_a_run_that_sets_tokens_and_is_killed_anywhere_leaves_no_open_server_tha
 ) -> None:
     shell, boundary = with_tokens(project, "one"), 1
     deployed(project)
-    while shell.python("-m", "mlem.testing.killer", str(boundary), "deployment", "run", "--load", "app").returncode:
+    while shell.python(
+        "-m", "mlem.testing.stores.killer", str(boundary), "deployment", "run", "--load", "app"
+    ).returncode:
         deployed(shell, "run", "--load", "app")
         assert [status_of(project), status_of(project, "one")] == [401, 200], boundary
         deployed(project, "run", "--load", "app", "--drop-tokens")

@@ -10,7 +10,7 @@ import pytest
 from mlem import Model, PluginError
 from mlem_model.artifacts.artifact import Artifact
 from mlem_model.artifacts.requirement import Requirement
-from mlem_model.models.pickling import PYTHON
+from mlem_model.models.pickling.pickles import PYTHON
 from mlem_provider_local.environment import differences, expect_python
 
 

@@ -19,9 +19,9 @@ import pytest
 from mlem import ABSENT, ConflictError, StateUnknownError
 from mlem.state.retrying import RetryingStore
 from mlem.state.stores.fsspec import FsspecStateManager
-from mlem.testing.faults import FAULTS, FaultProxy
-from mlem.testing.history import Recorder, RecordingStore, linearize, load_history
-from mlem.testing.history_fight import Fight, Verdict
+from mlem.testing.history.fight import Fight, Verdict
+from mlem.testing.history.operations import Recorder, RecordingStore, linearize, load_history
+from mlem.testing.stores.faults import FAULTS, FaultProxy
 from mlem_state_s3.state_manager import S3StateManager
 
 SECONDS = float(os.environ.get("MLEM_TEST_FAULT_SECONDS", "20"))

@@ -13,7 +13,7 @@ import pytest
 
 from mlem import State, StateUnknownError
 from mlem.state.lock_owner import new_lock
-from mlem.testing.faults import FaultProxy
+from mlem.testing.stores.faults import FaultProxy
 from mlem_state_s3.state_manager import S3StateManager
 
 INITIAL = State(type="fake", lineage="d" * 32)

@@ -75,7 +75,7 @@ def mlem_model_types():
 """
 SAVE = """
 import importlib, json, logging, sys, warnings
-import mlem.api, mlem_model.models.pickling
+import mlem.api, mlem_model.models.pickling.pickles
 from pathlib import Path
 
 def use(name):

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from mlem import api
-from mlem.deployments.engine import LockOptions
+from mlem.deployments.execution.engine import LockOptions
 from mlem.state.lock_owner import new_lock
 from mlem.testing import Project
 from mlem.testing.fake import FakePlatform

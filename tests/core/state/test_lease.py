@@ -17,7 +17,7 @@ from mlem.state.lease import Lease, acquire, break_lease, leased
 from mlem.state.lock_owner import is_dead, new_lock
 from mlem.state.retrying import RetryingStore
 from mlem.state.state import LockInfo, State
-from mlem.testing.stores import FakeClock, MemoryStore
+from mlem.testing.stores.memory import FakeClock, MemoryStore
 from mlem_model.errors import ConflictError, LockedError, StateUnknownError
 
 NEW = State(type="fake", lineage="1" * 32)

@@ -4,7 +4,7 @@ from typing import ClassVar
 
 import pytest
 
-from mlem.deployments.kept_protection import expect_kept, planned_protection, protection_change, protection_of
+from mlem.deployments.execution.kept_protection import expect_kept, planned_protection, protection_change, protection_of
 from mlem.deployments.step import Change, Difference, differences, fields_of
 from mlem.state.protection import has_these_tokens, passed_tokens, protection, recorded_protection, seen_protection
 from mlem.state.record import Record

@@ -8,7 +8,7 @@ import pytest
 from mlem_model.data.types.any import infer
 from mlem_model.models.model import Argument, Method
 from mlem_server.http.body_budget import BodyBudget
-from mlem_server.inference.dispatch import Dispatcher
+from mlem_server.inference.dispatching.dispatch import Dispatcher
 from mlem_server.inference.endpoint import Endpoint
 from mlem_server.inference.error_mapping import ErrorMapping
 from mlem_server.inference.readiness import Health

@@ -8,7 +8,7 @@ import pytest
 
 from mlem_model.data.formats.binary import ARROW, dump
 from mlem_model.data.types.any import infer
-from mlem_model.models.call_arguments import arguments_of
+from mlem_model.models.calls.inputs import arguments_of
 from mlem_model.models.model import Argument, Method
 from mlem_server.inference.readiness import Health
 from mlem_server.inference.service import CallService

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from mlem_model.data.formats.reading import parse_data
     from mlem_model.data.formats.writing import serialize_data
     from mlem_model.legacy.fields import BY_04, FieldReader, Lost, Translation, served_by_04, suffixes_04, word_of
-    from mlem_model.models.pickling import other_python
+    from mlem_model.models.pickling.pickles import other_python
     from mlem_model.models.saving import copy_model
     from mlem_model.objects.fields import Unit
     from mlem_model.objects.files import unusable
@@ -69,7 +69,7 @@ _HOMES = {
     "differences": "mlem.deployments.step",
     "has_these_tokens": "mlem.state.protection",
     "host_identity": "mlem.state.lock_owner",
-    "other_python": "mlem_model.models.pickling",
+    "other_python": "mlem_model.models.pickling.pickles",
     "parse_data": "mlem_model.data.formats.reading",
     "passed_tokens": "mlem.state.protection",
     "protection": "mlem.state.protection",

@@ -21,7 +21,7 @@ from pathlib import Path
 
 from mlem_provider_local.exit_record import ExitRecord
 from mlem_provider_local.log_file import LogWriter
-from mlem_server.http.syn_filter import drop_new_connections
+from mlem_server.http.sockets.syn_filter import drop_new_connections
 from mlem_server.process.backoff import Backoff
 from mlem_server.process.exit_codes import PERMANENT_FAILURES, describe_exit, exit_code
 from mlem_server.process.signals import Signals, reap_children

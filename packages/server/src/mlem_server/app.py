@@ -21,10 +21,10 @@ from mlem_server.http.errors import HttpError
 from mlem_server.http.request import Reply, Request
 from mlem_server.http.response import Response, error_response
 from mlem_server.http.routes import Route, RoutingTable
-from mlem_server.inference.dispatch import Dispatcher
+from mlem_server.inference.dispatching.dispatch import Dispatcher
+from mlem_server.inference.dispatching.hangs import HangDetector
 from mlem_server.inference.endpoint import Endpoint
 from mlem_server.inference.error_mapping import ErrorMapping
-from mlem_server.inference.hangs import HangDetector
 from mlem_server.inference.readiness import LOADING, READY, STOPPING, Health, Readiness
 from mlem_server.inference.service import CallService, unknown_method
 from mlem_server.pages.routes import page_routes

@@ -17,9 +17,9 @@ from typing import Any
 from mlem_model.errors import WaitTimeoutError
 from mlem_model.serving.protection import TOKENS_VARIABLE
 from mlem_server.app import App
-from mlem_server.http.acceptor import Acceptor
-from mlem_server.http.connections import Connections
-from mlem_server.http.listener import address_of, certificate_watch, is_open, listen, tls_context
+from mlem_server.http.sockets.acceptor import Acceptor
+from mlem_server.http.sockets.connections import Connections
+from mlem_server.http.sockets.listener import address_of, certificate_watch, is_open, listen, tls_context
 from mlem_server.inference.errors import ModelHangsError
 from mlem_server.inference.loading import load, metadata_path, read_model
 from mlem_server.process.heartbeat import heartbeat_writer

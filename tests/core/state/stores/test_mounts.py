@@ -11,7 +11,7 @@ from mlem.state.manager import ABSENT
 from mlem.state.state import State
 from mlem.state.stores import local
 from mlem.state.stores.local import LocalStateManager, LocalStore
-from mlem.testing.manager_suite import StateManagerSuite
+from mlem.testing.stores.manager_suite import StateManagerSuite
 from mlem_model.artifacts.mounts import network_mount
 from mlem_model.errors import LockedError
 

@@ -16,7 +16,7 @@ from mlem.state.manager import ABSENT, Store, Versioned
 from mlem.state.stores.fsspec import FsspecStateManager
 from mlem.state.stores.leased import LeasedStateManager
 from mlem.state.stores.probe import probe
-from mlem.testing.stores import MemoryStore
+from mlem.testing.stores.memory import MemoryStore
 from mlem_model.errors import ConflictError, DeclarationError, PlatformError, PluginError, StateUnknownError, UserError
 
 

@@ -13,10 +13,10 @@ from mlem.state.stores.exclusive import exclusive_creation
 from mlem.state.stores.fsspec import FsspecStateManager
 from mlem.state.stores.local import LocalStateManager
 from mlem.state.stores.log import KEPT_VERSIONS, LogStore
-from mlem.testing.history_suite import HistorySuite
-from mlem.testing.manager_suite import StateManagerSuite
-from mlem.testing.store_fixtures import StateManagerFixtures
-from mlem.testing.store_suite import StoreSuite
+from mlem.testing.history.suite import HistorySuite
+from mlem.testing.stores.fixtures import StateManagerFixtures
+from mlem.testing.stores.manager_suite import StateManagerSuite
+from mlem.testing.stores.suite import StoreSuite
 from mlem_model.errors import ConflictError
 
 

@@ -15,10 +15,10 @@ from mlem.api.models import apply, build, serve
 from mlem.api.objects import load, load_meta, model_types, save
 from mlem.api.settings import get_config, list_config, set_config, unset_config
 from mlem.deployments.deployment import Deployment, Phase, Status
-from mlem.deployments.engine import Outcome
 from mlem.deployments.env import Env
+from mlem.deployments.execution.engine import Outcome
+from mlem.deployments.execution.locking import LockOptions
 from mlem.deployments.handle import DeploymentHandle
-from mlem.deployments.locking import LockOptions
 from mlem.deployments.step import Change
 from mlem.project.config import Setting
 from mlem.state.state import LockInfo, Release, State

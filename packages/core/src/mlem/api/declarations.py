@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from mlem.deployments.deploying import deploy as run_deploy
 from mlem.deployments.edge import plugin_edge
+from mlem.deployments.execution.locking import LockOptions
 from mlem.deployments.handle import DeploymentHandle, _silent
-from mlem.deployments.locking import LockOptions
 from mlem.deployments.references import kept_fields
 from mlem.deployments.resolve import deployment_class, expect_object, resolve_env
 from mlem.project.project import Location, Name, init_project, locate, objects_of_kind

@@ -7,9 +7,9 @@ from typing import Any
 import click
 
 from mlem.cli.declare import _first_line
-from mlem.cli.names import ObjectName
-from mlem.cli.options import FieldsCommand
-from mlem.cli.output import output_option, print_result, progress, project_option
+from mlem.cli.parameters.names import ObjectName
+from mlem.cli.parameters.options import FieldsCommand
+from mlem.cli.terminal.output import output_option, print_result, progress, project_option
 
 
 class BuilderTypes(click.Group):

@@ -6,9 +6,9 @@ from typing import Any
 
 import click
 
-from mlem.cli.names import ObjectName, complete_objects
-from mlem.cli.options import FieldsCommand
-from mlem.cli.output import output_option, print_result, project_option
+from mlem.cli.parameters.names import ObjectName, complete_objects
+from mlem.cli.parameters.options import FieldsCommand
+from mlem.cli.terminal.output import output_option, print_result, project_option
 from mlem_model.errors import PluginError, UserError
 from mlem_model.objects.files import shown
 

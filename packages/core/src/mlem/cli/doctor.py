@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import click
 
-from mlem.cli.output import output_option, print_result, project_option, table
+from mlem.cli.terminal.output import output_option, print_result, project_option, table
 
 
 @click.command()

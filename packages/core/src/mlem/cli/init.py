@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from mlem.cli.output import output_option, print_result
+from mlem.cli.terminal.output import output_option, print_result
 
 
 @click.command()

@@ -12,9 +12,9 @@ from typing import Any, NoReturn
 
 import click
 
-from mlem.cli import traces
-from mlem.cli.streams import lost, reader_is_gone, steady
-from mlem.cli.terminal import say
+from mlem.cli.terminal import traces
+from mlem.cli.terminal.messages import say
+from mlem.cli.terminal.streams import lost, reader_is_gone, steady
 from mlem_model.errors import MlemError, PlatformError, UserError
 from mlem_model.interrupts import Terminated
 from mlem_model.plugins.output import keep_stdout_for_results
@@ -22,7 +22,7 @@ from mlem_model.plugins.output import keep_stdout_for_results
 COMMANDS: dict[str, tuple[str, str]] = {
     "init": ("mlem.cli.init:init", "Make a folder a project."),
     "declare": ("mlem.cli.declare:declare", "Write a declaration of an env or a deployment."),
-    "deployment": ("mlem.cli.deployment:deployment", "Deploy models, and look after what is deployed."),
+    "deployment": ("mlem.cli.deployment.group:deployment", "Deploy models, and look after what is deployed."),
     "apply": ("mlem.cli.models:apply", "Call a method of a saved model in this process."),
     "serve": ("mlem.cli.models:serve", "Serve a saved model over HTTP in this terminal."),
     "build": ("mlem.cli.build:build", "Make an artifact from a model: a Docker image, a folder."),
@@ -164,7 +164,7 @@ def _run(arguments: list[str]) -> int:
 def _report(error: MlemError, arguments: Sequence[str], cause: BaseException | None = None) -> int:
     if COMPLETION in os.environ:
         return error.exit_code  # a shell that completes a word has no room for errors
-    from mlem.cli.output import print_error, wants_json
+    from mlem.cli.terminal.output import print_error, wants_json
 
     traces.show(cause or error)
     print_error(error, as_json=wants_json(arguments))
@@ -179,7 +179,7 @@ def _output_lost() -> int:
     error = lost(sys.stdout)
     if error is None or reader_is_gone():
         return 0
-    from mlem.cli.output import print_error
+    from mlem.cli.terminal.output import print_error
 
     hint = "what the command did is done, and on record"
     refused = PlatformError(f"the result can't be written: {error.strerror}", code="output-lost", hint=hint)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from mlem.cli.output import output_option, print_result, progress
+from mlem.cli.terminal.output import output_option, print_result, progress
 
 
 @click.command()

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from mlem.cli.data import EPILOG, CallCommand, data_options, form_of, noted, print_answer, reader_of
-from mlem.cli.names import ObjectName
-from mlem.cli.output import project_option
-from mlem.cli.terminal import say
+from mlem.cli.parameters.data import EPILOG, CallCommand, data_options, form_of, noted, print_answer, reader_of
+from mlem.cli.parameters.names import ObjectName
+from mlem.cli.terminal.messages import say
+from mlem.cli.terminal.output import project_option
 from mlem_model.errors import PluginError
 
 if TYPE_CHECKING:
-    from mlem_model.models.call_reader import Given
+    from mlem_model.models.calls.reader import Given
     from mlem_model.models.model import Method
 
 
@@ -49,7 +49,7 @@ def apply(
     from mlem import api
     from mlem.deployments.resolve import expect_object
     from mlem.project.project import locate
-    from mlem_model.data.types.classes import class_types
+    from mlem_model.data.types.containers.classes import class_types
 
     place = locate(model, project)
     expect_object(place.read("model"), "model", place)

@@ -6,9 +6,9 @@ from typing import Any
 
 import click
 
-from mlem.cli import traces
-from mlem.cli.output import output_option, print_result, table
-from mlem.cli.terminal import say
+from mlem.cli.terminal import traces
+from mlem.cli.terminal.messages import say
+from mlem.cli.terminal.output import output_option, print_result, table
 from mlem_model.errors import UserError
 
 

@@ -18,14 +18,14 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar
 
 from pydantic import PrivateAttr, SecretStr, ValidationError
 
+from mlem.clients.connection.own_thread import in_own_thread
 from mlem.clients.course import Ask, Course, follow
-from mlem.clients.own_thread import in_own_thread
 from mlem.clients.sending import binary_format, halves_of
 from mlem.clients.streamed import items
 from mlem_model.data.types.index import hand_on_index
 from mlem_model.data.types.notes import collecting
 from mlem_model.errors import MlemError, PlatformError, UserError
-from mlem_model.models.answer_headers import listening
+from mlem_model.models.calls.answer_headers import listening
 from mlem_model.objects.object import MlemObject, one_line
 from mlem_model.objects.validation import did_you_mean, translated
 from mlem_model.process_local import ProcessLocal
@@ -286,7 +286,7 @@ class Client(MlemObject, ABC):
         # late: most of those who import clients call nothing
         from mlem_model.data.formats import binary as wire
         from mlem_model.data.types.any import UnspecifiedType
-        from mlem_model.models.answering import type_of_header
+        from mlem_model.models.calls.answering import type_of_header
 
         media_type = binary_format(described, values, self.formats)
         with collecting() as notes, listening() as heard:

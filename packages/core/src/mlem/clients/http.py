@@ -15,10 +15,10 @@ from pydantic import Field, PrivateAttr, SecretStr, field_validator, model_valid
 
 from mlem.clients.answers import Answer, check_answer, not_a_server
 from mlem.clients.client import Client
+from mlem.clients.connection.deadline import Deadline
+from mlem.clients.connection.proxy import proxy_for
 from mlem.clients.course import Ask, Course, follow, follow_async
-from mlem.clients.deadline import Deadline
 from mlem.clients.lines import MEDIA_TYPE, AsyncLines, Lines
-from mlem.clients.proxy import proxy_for
 from mlem.clients.streamed import items_async
 from mlem_model.errors import CredentialsError, PlatformError
 from mlem_model.objects.fields import Unit
@@ -26,7 +26,7 @@ from mlem_model.process_local import ProcessLocal
 from mlem_model.serving.protection import TOKEN_VARIABLE
 
 if TYPE_CHECKING:
-    from mlem.clients.pools import Pools, Route
+    from mlem.clients.connection.pools import Pools, Route
     from mlem.clients.wire import Request
     from mlem_model.serving.interface import Interface
 
@@ -273,7 +273,7 @@ class HttpClient(Client):
         )
 
     def _route(self) -> Route:
-        from mlem.clients.pools import Route
+        from mlem.clients.connection.pools import Route
 
         return Route(self.ca_file, None if self.direct else proxy_for(self.url), urlsplit(self.url).scheme == "https")
 
@@ -292,7 +292,7 @@ class HttpClient(Client):
 
 
 def _pools() -> Pools:
-    from mlem.clients.pools import Pools
+    from mlem.clients.connection.pools import Pools
 
     return Pools()
 

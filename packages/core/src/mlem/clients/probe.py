@@ -11,9 +11,9 @@ import ssl
 from typing import Any
 from urllib.parse import SplitResult, unquote, urlsplit
 
-from mlem.clients.connecting import connect
-from mlem.clients.deadline import Deadline
-from mlem.clients.proxy import proxy_for
+from mlem.clients.connection.connecting import connect
+from mlem.clients.connection.deadline import Deadline
+from mlem.clients.connection.proxy import proxy_for
 
 MAX_BYTES = 65536
 

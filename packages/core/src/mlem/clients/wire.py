@@ -15,11 +15,11 @@ from urllib.parse import quote, urlsplit
 import httpcore2
 
 from mlem.clients.answers import Answer
-from mlem.clients.deadline import Deadline
+from mlem.clients.connection.deadline import Deadline
+from mlem.clients.connection.pools import Pools, Route
 from mlem.clients.lines import MEDIA_TYPE
-from mlem.clients.pools import Pools, Route
 from mlem_model.errors import PlatformError, WaitTimeoutError
-from mlem_model.models.answer_headers import hear
+from mlem_model.models.calls.answer_headers import hear
 
 CONNECT_TIMEOUT_S = 5.0
 

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from typing import Any, get_args
 
 from mlem.deployments.deployment import Deployment
-from mlem.deployments.engine import LockOptions, Outcome
+from mlem.deployments.execution.engine import LockOptions, Outcome
+from mlem.deployments.execution.locking import Report
 from mlem.deployments.handle import DeploymentHandle
-from mlem.deployments.locking import Report
 from mlem.deployments.references import kept_fields
 from mlem.deployments.resolve import deployment_class, expect_object, maker_of
 from mlem.project.project import Location, Name, locate
@@ -87,7 +87,7 @@ def deploy(
         NotFoundError: There is no such model or env.
         ConflictError: The name is declared as another type, or as another kind of object.
         LockedError: Another command is at work on it.
-        MlemError: See `mlem.deployments.engine.run`.
+        MlemError: See `mlem.deployments.execution.engine.run`.
     """
     declaration = declared(cls, name, values, project)
     if declaration.deployment.model is None:

@@ -7,10 +7,10 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from mlem.deployments import engine, moving
 from mlem.deployments.deployment import Deployment, Phase, Status
 from mlem.deployments.edge import plugin_edge, under_edge
-from mlem.deployments.engine import LockOptions, Outcome
+from mlem.deployments.execution import engine, moving
+from mlem.deployments.execution.engine import LockOptions, Outcome
 from mlem.deployments.resolve import Target, resolve, resolve_model
 from mlem.deployments.step import Change
 from mlem.project.project import Location, Name, spelt
@@ -198,7 +198,7 @@ class DeploymentHandle:
                 that.
             WaitTimeoutError: It did not get there in time.
         """
-        from mlem.deployments.gate import await_status
+        from mlem.deployments.execution.gate import await_status
 
         statuses = _statuses(wanted)
         over = (_ENDED if Phase.RUNNING in statuses else frozenset[Phase]()) - statuses

@@ -9,8 +9,8 @@ from typing import Any
 
 from mlem.deployments.deployment import Deployment
 from mlem.deployments.edge import plugin_edge
-from mlem.deployments.locking import expect_identity
-from mlem.deployments.reconcile import expect_plain, state_of
+from mlem.deployments.execution.locking import expect_identity
+from mlem.deployments.execution.reconcile import expect_plain, state_of
 from mlem.deployments.resolve import Target
 from mlem.migrating.old_file import OldFile, parsed
 from mlem.migrating.result import Result

@@ -5,13 +5,13 @@ Install it with ``pip install mlem-core[testing]``; `DeploymentFixtures` says wh
 
 from mlem.deployments.handle import DeploymentHandle
 from mlem.testing.crash import CrashSafetySuite
-from mlem.testing.history_suite import HistorySuite
+from mlem.testing.history.suite import HistorySuite
 from mlem.testing.life_cycle import DeploymentFixtures, LifeCycleSuite
-from mlem.testing.manager_suite import StateManagerSuite
 from mlem.testing.operation import OperationSuite
 from mlem.testing.projects import SAMPLE, Project
-from mlem.testing.store_fixtures import StateManagerFixtures
-from mlem.testing.store_suite import StoreSuite
+from mlem.testing.stores.fixtures import StateManagerFixtures
+from mlem.testing.stores.manager_suite import StateManagerSuite
+from mlem.testing.stores.suite import StoreSuite
 
 __all__ = [
     "SAMPLE",

@@ -19,7 +19,7 @@ class CrashSafetySuite(DeploymentFixtures):
 
     def _killed(self, project: Project, boundary: int, *arguments: str) -> bool:
         """Run a command that is killed at a boundary; return whether there was such a boundary."""
-        done = project.python("-m", "mlem.testing.killer", str(boundary), *arguments)
+        done = project.python("-m", "mlem.testing.stores.killer", str(boundary), *arguments)
         assert done.returncode in (0, -signal.SIGKILL), done.stderr
         return done.returncode != 0
 

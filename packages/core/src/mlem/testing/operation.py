@@ -84,7 +84,7 @@ class OperationSuite(DeploymentFixtures):
         When the store answers again the same command finishes, with one server and nothing left over.
         """
         words = ["deployment", "run", self.type, NAME, "--model", "double", *_options(self), *_shared(project)]
-        done = project.python("-m", "mlem.testing.outage", str(write), *words)
+        done = project.python("-m", "mlem.testing.stores.outage", str(write), *words)
         if done.returncode == 0 and write == max(OUTAGES):
             pytest.skip("a run of this provider writes its state less often")
         assert done.returncode == PlatformError.exit_code, done.stderr

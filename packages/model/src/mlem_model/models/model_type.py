@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import IO, Any, ClassVar
 
 from mlem_model.artifacts.requirement import Requirement
-from mlem_model.models import pickling
+from mlem_model.models.pickling import pickles
 
 
 class ModelType(ABC):
@@ -78,7 +78,7 @@ class ModelType(ABC):
         Returns:
             The modules that loading it needs.
         """
-        return pickling.dump(obj, file)
+        return pickles.dump(obj, file)
 
     @classmethod
     def load(cls, file: IO[bytes], requirements: Sequence[Requirement] = (), trusted: Sequence[str] = ()) -> Any:
@@ -89,4 +89,4 @@ class ModelType(ABC):
             requirements: The packages that it was saved with, for messages.
             trusted: Classes that who loads it trusts, for formats that ask.
         """
-        return pickling.load(file, requirements)
+        return pickles.load(file, requirements)

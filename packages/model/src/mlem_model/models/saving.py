@@ -18,13 +18,13 @@ from mlem_model.artifacts.trust import SAMPLES, Trust
 from mlem_model.data.dataset import Dataset, load_data, parse_data, save_data, serialize_data
 from mlem_model.data.formats.binary import is_table
 from mlem_model.data.types.any import difference, equal, infer
-from mlem_model.data.types.classes import class_types
+from mlem_model.data.types.containers.classes import class_types
 from mlem_model.errors import DataError, DeclarationError, PluginError, UserError
-from mlem_model.models import pickling
-from mlem_model.models.arguments import Signature
+from mlem_model.models.calls.arguments import Signature
 from mlem_model.models.matching import kinds_of
 from mlem_model.models.model import Method, Model, Sample
 from mlem_model.models.model_type import ModelType
+from mlem_model.models.pickling import pickles
 from mlem_model.models.samples import all_samples, divide
 from mlem_model.models.signatures import Described, describe
 from mlem_model.objects.files import write_atomic
@@ -66,7 +66,7 @@ def save(
         params: What to record beside it.
         format: The format of the artifact, of those that the kinds have; that of the first kind that matches when None.
         methods: The methods that can be called, by name; those that the kind lists when None.
-        signature: What is known of the types of arguments and answers; see `mlem_model.models.arguments.types_of`.
+        signature: What is known of the types of arguments and answers; see `mlem_model.models.calls.arguments.types_of`.
         batch: Whether calls of several callers may be joined; None to find out.
         public_sample: Whether a deployment shows the sample row to its callers.
         overwrite: Whether files that are there may be replaced, whatever they are. Those of an object of the same kind
@@ -116,10 +116,10 @@ def _write(
     samples: dict[str, Sample],
     params: Mapping[str, Any] | None,
 ) -> Model:
-    with pickling.with_classes(_classes_of(methods, kind)):
+    with pickles.with_classes(_classes_of(methods, kind)):
         artifact, modules = artifacts.write_artifact(path, lambda file: kind.dump(obj, file), kind.format)
-    if artifact.format == "pickle" and pickling.has_code(path):
-        artifact = artifact.model_copy(update={"code": pickling.PYTHON})
+    if artifact.format == "pickle" and pickles.has_code(path):
+        artifact = artifact.model_copy(update={"code": pickles.PYTHON})
     if artifact.format != "pickle":
         modules |= {kind.__module__}  # pickle loads without it
     types = [
@@ -288,11 +288,9 @@ def load_model(
         raise PluginError(f'no model type "{model.model_type}" is installed', known=[kind.type for kind in model_types])
     with artifacts.verified(artifact, folder, opener) as file:
         if artifact.format == "pickle":
-            pickling.expect_python(file, artifact.code or model.python, known=artifact.code is not None)
+            pickles.expect_python(file, artifact.code or model.python, known=artifact.code is not None)
         return (
-            kind.load(file, model.requirements, trusted=trust.types)
-            if kind
-            else pickling.load(file, model.requirements)
+            kind.load(file, model.requirements, trusted=trust.types) if kind else pickles.load(file, model.requirements)
         )
 
 

@@ -13,15 +13,15 @@ from mlem_model.data.types.any import DataFrameType, DataType, SeriesType, Unspe
 from mlem_model.data.types.index import is_default
 from mlem_model.data.types.loosening import free_dimensions, free_keys, loosened
 from mlem_model.data.types.notes import collecting
-from mlem_model.data.types.union import UnionType, unify
+from mlem_model.data.types.plain.union import UnionType, unify
 from mlem_model.errors import DataError, UserError
-from mlem_model.models.answering import encode_answer
-from mlem_model.models.arguments import RETURNS, Signature, arguments_of, match_sample, types_of
 from mlem_model.models.calling import finish
-from mlem_model.models.index_use import Trimmed, keeps_index, trim_index
+from mlem_model.models.calls.answering import encode_answer
+from mlem_model.models.calls.arguments import RETURNS, Signature, arguments_of, match_sample, types_of
+from mlem_model.models.calls.index_use import Trimmed, keeps_index, trim_index
+from mlem_model.models.calls.rowwise import answers_row_by_row
 from mlem_model.models.model import Argument, Method, Sample
-from mlem_model.models.rowwise import answers_row_by_row
-from mlem_model.models.travelling import expect_same, lost_on_the_way
+from mlem_model.models.pickling.travelling import expect_same, lost_on_the_way
 from mlem_model.objects.validation import did_you_mean
 
 _log = logging.getLogger(__name__)
@@ -38,7 +38,7 @@ class Described:
         attributes: The attribute to call by public name.
         required: The methods that have to answer the sample; others that can't are left out.
         first_only: Whether a method's arguments but the first are no data; see
-            `mlem_model.models.arguments.arguments_of`.
+            `mlem_model.models.calls.arguments.arguments_of`.
         signature: What the user says of the types.
         batch: Whether calls may be joined; None to find out.
         rowwise: What the object's framework says of a method: True where it answers row by row.

@@ -15,7 +15,7 @@ from typing import Annotated, Any
 import msgspec
 
 from mlem_model.data.types.any import DataFrameType, DataType, ListType, NdarrayType, PrimitiveType
-from mlem_model.data.types.scalars import kind_of, limits
+from mlem_model.data.types.plain.scalars import kind_of, limits
 from mlem_model.models.model import Method
 from mlem_server.http.errors import HttpError
 

@@ -14,9 +14,9 @@ from mlem_model.data.types.any import DataType, UnspecifiedType, infer
 from mlem_model.data.types.notes import collecting
 from mlem_model.data.types.stopping import StoppedError
 from mlem_model.errors import DataError, MlemError
-from mlem_model.models.answer_headers import NOTES_HEADER, TYPE_HEADER, notes_header
-from mlem_model.models.answering import encode_answer, is_on_record, type_header, type_of_header
 from mlem_model.models.calling import finished, is_awaited, is_complete
+from mlem_model.models.calls.answer_headers import NOTES_HEADER, TYPE_HEADER, notes_header
+from mlem_model.models.calls.answering import encode_answer, is_on_record, type_header, type_of_header
 from mlem_model.models.model import Argument, Method
 from mlem_server.decoding.json_decoder import Values, compiled, compiled_value, expect_json, parse_json
 from mlem_server.decoding.limits import NO_LIMITS, Limits

@@ -16,9 +16,9 @@ from typing import Any, Protocol
 
 from mlem_model.data.formats.binary import JSON
 from mlem_model.data.types.any import DataType, ListType, UnspecifiedType
-from mlem_model.models.answer_headers import NOTES_HEADER, notes_header
-from mlem_model.models.answering import encode_answer
 from mlem_model.models.calling import MOST_ITEMS
+from mlem_model.models.calls.answer_headers import NOTES_HEADER, notes_header
+from mlem_model.models.calls.answering import encode_answer
 from mlem_server.decoding.json_decoder import Values
 from mlem_server.http.negotiation import preferred
 from mlem_server.http.response import Kind, Piece, Response, to_json

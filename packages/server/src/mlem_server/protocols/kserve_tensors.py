@@ -16,7 +16,7 @@ from mlem_model.data.types.any import (
     PrimitiveType,
     SeriesType,
 )
-from mlem_model.data.types.scalars import kind_of
+from mlem_model.data.types.plain.scalars import kind_of
 from mlem_server.http.errors import HttpError
 
 _DATATYPES = {"bool": "BOOL", "str": "BYTES", "object": "BYTES", "datetime": "BYTES", "float": "FP64", "int": "INT64"}

@@ -20,7 +20,7 @@ from typing import Any
 import msgspec
 
 from mlem_model.data.formats.binary import JSON
-from mlem_model.models.call_arguments import arguments_of
+from mlem_model.models.calls.inputs import arguments_of
 from mlem_server.decoding.json_decoder import parse_json
 from mlem_server.http.content_type import FILES
 from mlem_server.http.errors import HttpError

@@ -14,8 +14,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from mlem_server.http.listener import address_of, listen
-from mlem_server.http.syn_filter import admit_new_connections, drop_new_connections
+from mlem_server.http.sockets.listener import address_of, listen
+from mlem_server.http.sockets.syn_filter import admit_new_connections, drop_new_connections
 from mlem_server.process.backoff import Backoff
 from mlem_server.process.exit_codes import PERMANENT_FAILURES, describe_exit, exit_code
 from mlem_server.process.heartbeat import CappedClock, HeartbeatMonitor

@@ -16,8 +16,8 @@ from mlem_model.data.types.any import (
     SparseType,
     UnspecifiedType,
 )
-from mlem_model.data.types.columns import family_of
-from mlem_model.data.types.series import VALUE
+from mlem_model.data.types.tables.columns import family_of
+from mlem_model.data.types.tables.series import VALUE
 from mlem_model.errors import UserError
 
 

@@ -14,15 +14,15 @@ import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from mlem_model.data.types.arrays import NdarrayType
+from mlem_model.data.types.arrays.array import NdarrayType
+from mlem_model.data.types.arrays.images import MEDIA_TYPES, ImageType
 from mlem_model.data.types.base import DataType
-from mlem_model.data.types.columns import Categories, family_of
-from mlem_model.data.types.frames import DataFrameType
-from mlem_model.data.types.images import MEDIA_TYPES, ImageType
-from mlem_model.data.types.optional import OptionalType
-from mlem_model.data.types.primitive import PrimitiveType
-from mlem_model.data.types.scalars import kind_of
-from mlem_model.data.types.series import SeriesType
+from mlem_model.data.types.plain.optional import OptionalType
+from mlem_model.data.types.plain.primitive import PrimitiveType
+from mlem_model.data.types.plain.scalars import kind_of
+from mlem_model.data.types.tables.columns import Categories, family_of
+from mlem_model.data.types.tables.frames import DataFrameType
+from mlem_model.data.types.tables.series import SeriesType
 from mlem_model.errors import DataError, UserError
 
 if TYPE_CHECKING:

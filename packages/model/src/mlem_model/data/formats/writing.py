@@ -14,7 +14,7 @@ from mlem_model.data.formats.binary import is_table, to_arrow
 from mlem_model.data.formats.files import checked_format, format_of, is_lines
 from mlem_model.data.formats.raw import dump_raw, is_raw
 from mlem_model.data.types.any import DataFrameType, DataType, Json, NdarrayType, PrimitiveType, SeriesType, infer
-from mlem_model.data.types.series import VALUE
+from mlem_model.data.types.tables.series import VALUE
 from mlem_model.errors import UserError
 from mlem_model.objects.files import write_atomic
 

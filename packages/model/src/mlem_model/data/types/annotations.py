@@ -14,16 +14,16 @@ from uuid import UUID
 from pydantic import BaseModel
 
 from mlem_model.data.types.base import DataType
-from mlem_model.data.types.classes import ClassType, field_names, form_of
-from mlem_model.data.types.containers import ListType, TupleType
-from mlem_model.data.types.literal import LiteralType
-from mlem_model.data.types.mappings import DictType, MappingType
-from mlem_model.data.types.optional import OptionalType
-from mlem_model.data.types.primitive import PrimitiveType
-from mlem_model.data.types.sets import SetType
-from mlem_model.data.types.standard import StandardType
-from mlem_model.data.types.union import UnionType, unify
-from mlem_model.data.types.unspecified import UnspecifiedType
+from mlem_model.data.types.containers.classes import ClassType, field_names, form_of
+from mlem_model.data.types.containers.mappings import DictType, MappingType
+from mlem_model.data.types.containers.sequences import ListType, TupleType
+from mlem_model.data.types.containers.sets import SetType
+from mlem_model.data.types.plain.literal import LiteralType
+from mlem_model.data.types.plain.optional import OptionalType
+from mlem_model.data.types.plain.primitive import PrimitiveType
+from mlem_model.data.types.plain.standard import StandardType
+from mlem_model.data.types.plain.union import UnionType, unify
+from mlem_model.data.types.plain.unspecified import UnspecifiedType
 
 _PLAIN: dict[Any, DataType] = {
     **{cls: PrimitiveType.model_validate({"ptype": cls.__name__}) for cls in (int, float, str, bool, bytes)},

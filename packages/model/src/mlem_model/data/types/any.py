@@ -13,27 +13,27 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Discriminator, Tag, TypeAdapter
 
-from mlem_model.data.types.arrays import NdarrayType, NumberType
+from mlem_model.data.types.arrays.array import NdarrayType, NumberType
+from mlem_model.data.types.arrays.images import ImageType
+from mlem_model.data.types.arrays.sparse import SparseType
 from mlem_model.data.types.base import DataType, Json, module_of
-from mlem_model.data.types.classes import ClassType
-from mlem_model.data.types.columns import Categories
-from mlem_model.data.types.containers import ListType, TupleType
-from mlem_model.data.types.difference import difference
-from mlem_model.data.types.frames import DataFrameType
-from mlem_model.data.types.images import ImageType
+from mlem_model.data.types.containers.classes import ClassType
+from mlem_model.data.types.containers.mappings import DictType, MappingType, wrong_key
+from mlem_model.data.types.containers.sequences import ListType, TupleType
+from mlem_model.data.types.containers.sets import SetType
 from mlem_model.data.types.known import infer, register
-from mlem_model.data.types.literal import LiteralType
-from mlem_model.data.types.mappings import DictType, MappingType, wrong_key
-from mlem_model.data.types.optional import OptionalType
-from mlem_model.data.types.polars import PolarsType
-from mlem_model.data.types.primitive import PrimitiveType
-from mlem_model.data.types.series import SeriesType
-from mlem_model.data.types.sets import SetType
-from mlem_model.data.types.sparse import SparseType
-from mlem_model.data.types.standard import StandardType
-from mlem_model.data.types.structured import StructuredType
-from mlem_model.data.types.union import UnionType
-from mlem_model.data.types.unspecified import UnspecifiedType
+from mlem_model.data.types.plain.difference import difference
+from mlem_model.data.types.plain.literal import LiteralType
+from mlem_model.data.types.plain.optional import OptionalType
+from mlem_model.data.types.plain.primitive import PrimitiveType
+from mlem_model.data.types.plain.standard import StandardType
+from mlem_model.data.types.plain.union import UnionType
+from mlem_model.data.types.plain.unspecified import UnspecifiedType
+from mlem_model.data.types.tables.columns import Categories
+from mlem_model.data.types.tables.frames import DataFrameType
+from mlem_model.data.types.tables.polars import PolarsType
+from mlem_model.data.types.tables.series import SeriesType
+from mlem_model.data.types.tables.structured import StructuredType
 
 __all__ = [
     "AnyDataType", "Categories", "ClassType", "DataFrameType", "DataType", "DictType", "ImageType", "Json", "ListType", "LiteralType",

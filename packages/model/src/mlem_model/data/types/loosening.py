@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from mlem_model.data.types.arrays import NdarrayType
+from mlem_model.data.types.arrays.array import NdarrayType
 from mlem_model.data.types.base import DataType
-from mlem_model.data.types.containers import ListType, TupleType
-from mlem_model.data.types.mappings import DictType, MappingType
-from mlem_model.data.types.primitive import PrimitiveType
-from mlem_model.data.types.unspecified import UnspecifiedType
+from mlem_model.data.types.containers.mappings import DictType, MappingType
+from mlem_model.data.types.containers.sequences import ListType, TupleType
+from mlem_model.data.types.plain.primitive import PrimitiveType
+from mlem_model.data.types.plain.unspecified import UnspecifiedType
 
 _OTHER_KEY = "mlem-other-key"
 

@@ -1,0 +1,1 @@
+"""``mlem deployment``: one module for each group of its commands."""

@@ -1,0 +1,82 @@
+"""``mlem deployment apply``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from mlem.cli.deployment.group import handle
+from mlem.cli.parameters.data import EPILOG, CallCommand, data_options, form_of, noted, print_answer, reader_of
+from mlem.cli.parameters.names import ObjectName
+from mlem.cli.terminal.messages import say
+from mlem.cli.terminal.output import progress
+
+if TYPE_CHECKING:
+    from mlem.clients.client import Client
+    from mlem_model.models.calls.reader import CallReader, Given
+
+
+@click.command(cls=CallCommand, epilog=EPILOG)
+@click.argument("name", type=ObjectName("deployment"))
+@click.option(
+    "--batch-rows",
+    type=click.IntRange(min=1),
+    default=10_000,
+    show_default=True,
+    help="Rows of a request, where the answer is written to a file and the method answers row by row.",
+)
+@data_options
+@click.pass_context
+def apply(
+    ctx: click.Context,
+    name: str,
+    data: str | None,
+    given: Given,
+    method: str,
+    format_: str | None,
+    header: bool | None,
+    separator: str | None,
+    encoding: str | None,
+    decimal: str | None,
+    empty: str | None,
+    strict: bool,
+    target: str | None,
+    project: str | None,
+    output: str,
+    batch_rows: int,
+) -> None:
+    """Call a method of a deployed model.
+
+    DATA is the value of the method's only required argument, or all arguments as a JSON object: a file (csv, json, npy,
+    parquet, bytes and images as they are), a saved data object, - for stdin, or JSON itself.
+    """
+    form = form_of(header=header, separator=separator, encoding=encoding, decimal=decimal, empty=empty)
+    with handle(name, project).get_client() as client:
+        described = client.interface.method(method)
+        reader = reader_of(ctx, described, method, format_, form)
+        if target is not None and data is not None and not given and described.rowwise and reader.is_file(data):
+            with noted(strict=strict):
+                _apply_in_parts(client, reader, data, Path(target), batch_rows)
+            return
+        with noted(strict=strict):
+            values = reader.read(data, given)
+        print_answer(described, client.call(method, **values), target)
+
+
+def _apply_in_parts(client: Client, reader: CallReader, data: str, target: Path, batch_rows: int) -> None:
+    """Ask and write part by part: the table may be longer than the memory."""
+    from mlem_model.data.chunks import PartsWriter, read_parts
+
+    argument, returns = reader.method.args[0], reader.method.returns
+    parts = read_parts(
+        data, argument.data_type, batch_rows, format=reader.format, form=reader.form, argument=argument.name
+    )
+    done = 0
+    with progress() as report, PartsWriter(target, returns) as writer:
+        for answer in client.call_in_parts(reader.called, parts):
+            writer.write(answer)
+            done += returns.rows(answer) or 0
+            report(f"{done} rows")
+    say(f"saved {target}", err=True)

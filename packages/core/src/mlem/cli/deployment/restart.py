@@ -1,0 +1,23 @@
+"""``mlem deployment restart``."""
+
+from __future__ import annotations
+
+import click
+
+from mlem.cli.deployment.group import handle
+from mlem.cli.deployment.run import _lock, lock_options
+from mlem.cli.parameters.names import ObjectName
+from mlem.cli.terminal.output import output_option, print_result, progress, project_option
+
+
+@click.command()
+@click.argument("name", type=ObjectName("deployment"))
+@project_option
+@lock_options
+@output_option
+def restart(name: str, project: str | None, lock_timeout: float | None, lock_id: str | None, output: str) -> None:
+    """Start again what serves, with the present values of variables that are passed on, and wait until it answers rightly."""
+    with progress() as report:
+        release = handle(name, project, report=report, lock=_lock(lock_timeout, lock_id)).restart()
+    data = {"name": name, "release": release.number, "model_hash": release.model_hash}
+    print_result(output, data, f"release {release.number} (model {release.model_hash}) serves again")

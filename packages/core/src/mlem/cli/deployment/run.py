@@ -1,0 +1,306 @@
+"""``mlem deployment run | plan | rollback | remove``: the commands that change deployments, and their preview."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, replace
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+from click.core import ParameterSource
+
+from mlem.cli.declare import _fields_command, _first_line, deployment_fields
+from mlem.cli.deployment.group import handle
+from mlem.cli.parameters.names import ObjectName
+from mlem.cli.terminal.messages import say
+from mlem.cli.terminal.output import output_option, print_result, progress, project_option, table
+from mlem_model.errors import UserError
+
+if TYPE_CHECKING:
+    from mlem.deployments.deployment import Deployment
+    from mlem.deployments.execution.engine import LockOptions, Outcome
+    from mlem.deployments.handle import DeploymentHandle
+    from mlem.deployments.step import Difference
+
+CommandT = TypeVar("CommandT", bound=Callable[..., Any])
+
+
+def lock_options(command: CommandT) -> CommandT:
+    """Add ``--lock-timeout`` and ``--lock-id`` to a command that changes a state."""
+    command = click.option(
+        "--lock-timeout",
+        type=click.FloatRange(min=0),
+        metavar="SECONDS",
+        help="Wait for another run this long.  [default: 600]",
+    )(command)
+    return click.option("--lock-id", metavar="ID", help="Name the lock, so that another command can release it.")(
+        command
+    )
+
+
+def drop_options(command: CommandT) -> CommandT:
+    """Add ``--drop-tokens`` and ``--drop-tls`` to a command that could take from a server what protects it."""
+    command = click.option("--drop-tls", is_flag=True, help="Let TLS, which the deployment speaks, fall away.")(command)
+    return click.option("--drop-tokens", is_flag=True, help="Let everybody call what asks for a token so far.")(command)
+
+
+def _dropped(drop_tokens: bool, drop_tls: bool) -> list[str]:
+    return [word for word, given in (("tokens", drop_tokens), ("tls", drop_tls)) if given]
+
+
+def _lock(lock_timeout: float | None, lock_id: str | None) -> LockOptions:
+    from mlem.deployments.execution.engine import LockOptions
+
+    return LockOptions(timeout_s=lock_timeout, id=lock_id)
+
+
+class RunTypes(click.Group):
+    """``run --load NAME``, or a command for each installed type."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the installed env and deployment types."""
+        from mlem_model.plugins.registry import registry
+
+        return sorted({*registry().words("deployment"), *registry().words("env")})
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Make the command of a type."""
+        from mlem.deployments.resolve import deployment_class
+
+        cls = deployment_class(cmd_name)
+
+        @project_option
+        @lock_options
+        @drop_options
+        @output_option
+        def command(
+            name: str,
+            values: dict[str, Any],
+            project: str | None,
+            output: str,
+            lock_timeout: float | None,
+            lock_id: str | None,
+            drop_tokens: bool,
+            drop_tls: bool,
+        ) -> None:
+            _run_declared(
+                cls, name, values, project, output, _lock(lock_timeout, lock_id), _dropped(drop_tokens, drop_tls)
+            )
+
+        return _fields_command(
+            command, cmd_name, f"Declare and deploy as {cls.type}: {_first_line(cls)}", **deployment_fields(cls)
+        )
+
+
+@click.group(cls=RunTypes, invoke_without_command=True, subcommand_metavar="[TYPE NAME --model MODEL ...]")
+@click.option("--load", metavar="NAME", type=ObjectName("deployment"), help="Deploy what is declared under this name.")
+@click.option(
+    "--model",
+    metavar="MODEL",
+    type=ObjectName("model"),
+    help="With --load: another model than the declared one; the declaration is updated.",
+)
+@project_option
+@lock_options
+@drop_options
+@output_option
+@click.pass_context
+def run(
+    ctx: click.Context,
+    load: str | None,
+    model: str | None,
+    project: str | None,
+    output: str,
+    lock_timeout: float | None,
+    lock_id: str | None,
+    drop_tokens: bool,
+    drop_tls: bool,
+) -> None:
+    """Deploy a model, and wait until it answers rightly. Running again with nothing changed changes nothing."""
+    if ctx.invoked_subcommand is not None:
+        early = [
+            f"--{name.replace('_', '-')}"
+            for name in ctx.params
+            if ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE
+        ]
+        if early:
+            raise UserError(
+                f"{', '.join(early)} before the type",
+                hint=f"options follow the name: mlem deployment run {ctx.invoked_subcommand} NAME ...",
+            )
+        return
+    if load is None:
+        raise UserError(
+            "what should be deployed?",
+            hint="mlem deployment run TYPE NAME --model MODEL, or mlem deployment run --load NAME; types: mlem types deployment",
+        )
+    values = {"model": model} if model is not None else {}
+    _run_declared(None, load, values, project, output, _lock(lock_timeout, lock_id), _dropped(drop_tokens, drop_tls))
+
+
+def _run_declared(
+    cls: type[Deployment] | None,
+    name: str,
+    values: Mapping[str, Any],
+    project: str | None,
+    output: str,
+    lock: LockOptions,
+    drop: Sequence[str],
+) -> None:
+    from mlem.deployments.deploying import deploy
+
+    with progress() as report:
+        one, outcome = deploy(cls, name, values, project=project, report=report, lock=lock, drop=drop)
+    _print_outcome(one, outcome, output)
+
+
+def _print_outcome(one: DeploymentHandle, outcome: Outcome, output: str) -> None:
+    from mlem.deployments.execution.kept_protection import protection_of
+
+    address, release = one.address(outcome.state), outcome.state.releases[0]
+    protection = protection_of(outcome.state.records)
+    data = {
+        "name": one.name,
+        "status": "running",
+        "changed": outcome.changed,
+        "url": address,
+        "model_hash": release.model_hash,
+        "release": release.number,
+        "protection": protection,
+        "changes": [asdict(change) for change in outcome.changes],
+    }
+    if output == "json":
+        print_result(output, data, "")
+        return
+    say(f"{one.name} is running" + ("" if outcome.changed else ": nothing to change"))
+    if address:
+        say(f"url: {address}")
+    if protection is not None:
+        say(
+            f"tokens: {protection['tokens'] or 'none, whoever reaches it may call it: set MLEM_SERVER_TOKENS and run again'}"
+        )
+    if address:
+        example = _example(one, address, asks=bool(protection and protection["tokens"]))
+        if example:
+            say(f"try: {example}")
+
+
+def _example(one: DeploymentHandle, address: str, *, asks: bool) -> str | None:
+    """Return a curl line with the model's own sample row, and with the caller's token where the server asks for one."""
+    import shlex
+
+    model, _ = one._model()
+    if not model.samples:
+        return None
+    method, sample = next(iter(model.samples.items()))
+    body = json.dumps(sample.args)
+    if len(body) > 2000:
+        return None
+    token = ' -H "Authorization: Bearer $MLEM_TOKEN"' if asks else ""
+    return f"curl -X POST {address}/{method}{token} -H 'Content-Type: application/json' -d {shlex.quote(body)}"
+
+
+@click.command()
+@click.argument("name", type=ObjectName("deployment"))
+@click.option("--model", metavar="MODEL", type=ObjectName("model"), help="Another model than the declared one.")
+@click.option("--detailed-exitcode", is_flag=True, help="Exit with 10 when a run would change something.")
+@project_option
+@output_option
+def plan(name: str, model: str | None, detailed_exitcode: bool, project: str | None, output: str) -> int:
+    """Show what a run would create, update, replace or remove, why, and what callers would notice."""
+    from mlem.deployments.execution.kept_protection import planned_protection
+    from mlem.deployments.references import object_reference
+
+    one = handle(name, project)
+    if model is not None:
+        deployment = one.deployment.model_copy(update={"model": object_reference(model, project, one.target.location)})
+        one = replace(one, target=replace(one.target, deployment=deployment))
+    changes = one.plan()
+    differs = any(change.action != "keep" for change in changes)
+    rows = [[change.step, change.action, change.reason, change.downtime] for change in changes]
+    protection = planned_protection(changes)
+    words = "".join(
+        f"\n{key}: {_become(value)}"
+        for key, value in (protection or {}).items()
+        if key == "tokens" or value.old or value.new
+    )
+    text = table(rows, ["step", "action", "why", "downtime"]) + words + ("" if differs else "\nnothing to change")
+    data = {
+        "name": one.name,
+        "changes": [asdict(change) for change in changes],
+        "protection": None if protection is None else {key: asdict(value) for key, value in protection.items()},
+        "differs": differs,
+    }
+    print_result(output, data, text)
+    return 10 if detailed_exitcode and differs else 0
+
+
+def _become(one: Difference) -> str:
+    """Say what becomes of a protection: ``yes``, or ``yes -> none``."""
+    old, new = one.old or "none", one.new or "none"
+    return old if old == new else f"{old} -> {new}"
+
+
+@click.command()
+@click.argument("name", type=ObjectName("deployment"))
+@click.option(
+    "--to", "number", type=int, default=None, help="The release to put back.  [default: the one before the current]"
+)
+@project_option
+@lock_options
+@drop_options
+@output_option
+def rollback(
+    name: str,
+    number: int | None,
+    project: str | None,
+    lock_timeout: float | None,
+    lock_id: str | None,
+    drop_tokens: bool,
+    drop_tls: bool,
+    output: str,
+) -> None:
+    """Put an earlier release back, and wait until it answers rightly."""
+    with progress() as report:
+        one = handle(name, project, report=report, lock=_lock(lock_timeout, lock_id))
+        release = one.rollback(number, _dropped(drop_tokens, drop_tls))
+    data = {
+        "name": name,
+        "release": release.number,
+        "model_hash": release.model_hash,
+        "rollback_of": release.rollback_of,
+    }
+    print_result(
+        output,
+        data,
+        f"release {release.rollback_of} (model {release.model_hash}) serves again, as release {release.number}",
+    )
+
+
+@click.command()
+@click.argument("name", type=ObjectName("deployment"))
+@click.option(
+    "--forget",
+    is_flag=True,
+    help="Of a machine or an account that is gone for good: erase the record, and touch nothing.",
+)
+@project_option
+@lock_options
+@output_option
+def remove(
+    name: str, forget: bool, project: str | None, lock_timeout: float | None, lock_id: str | None, output: str
+) -> None:
+    """Remove what is deployed; the declaration stays. Removing twice is fine."""
+    with progress() as report:
+        one = handle(name, project, report=report, lock=_lock(lock_timeout, lock_id))
+        if forget:
+            forgotten = one.forget()
+            where = forgotten.place.words if forgotten and forgotten.place else "its platform"
+            text = f"{name} is forgotten: what is on {where} stays as it is" if forgotten else f"{name} is not deployed"
+            print_result(output, {"name": name, "removed": False, "forgotten": forgotten is not None}, text)
+            return
+        removed = one.remove()
+    print_result(
+        output, {"name": name, "removed": removed}, f"{name} is removed" if removed else f"{name} is not deployed"
+    )

@@ -1,0 +1,57 @@
+"""``mlem deployment state``."""
+
+from __future__ import annotations
+
+import click
+
+from mlem.cli.deployment.group import handle
+from mlem.cli.deployment.run import _lock, lock_options
+from mlem.cli.parameters.names import ObjectName
+from mlem.cli.terminal.messages import say
+from mlem.cli.terminal.output import output_option, print_result, project_option
+
+
+@click.group()
+def state() -> None:
+    """Move the state of a deployment, or push one that was kept."""
+
+
+@state.command()
+@click.argument("name", type=ObjectName("deployment"))
+@click.argument("uri")
+@project_option
+@lock_options
+@output_option
+def move(
+    name: str, uri: str, project: str | None, lock_timeout: float | None, lock_id: str | None, output: str
+) -> None:
+    """Take the state to another store: a URI, or "local" for files beside the declarations."""
+    from mlem.deployments.execution.moving import move as move_state
+    from mlem.deployments.resolve import configured_manager
+
+    target = handle(name, project).target
+    old, new = move_state(target, uri, _lock(lock_timeout, lock_id))
+    print_result(output, {"name": name, "from": old, "to": new}, f"moved from {old}\nto {new}")
+    if target.deployment.state_manager is not None:
+        say(f"set state_manager: {uri} in {target.location}", err=True)
+    elif configured_manager(target.config).store(target.location.root).where(target.name) != new:
+        say(
+            f"next: mlem config set core.state.uri {uri}"
+            if uri != "local"
+            else "next: mlem config unset core.state.uri",
+            err=True,
+        )
+
+
+@state.command()
+@click.argument("name", type=ObjectName("deployment"))
+@project_option
+@lock_options
+@output_option
+def push(name: str, project: str | None, lock_timeout: float | None, lock_id: str | None, output: str) -> None:
+    """Write the state that was kept when the store did not answer."""
+    from mlem.deployments.execution.moving import push as push_state
+
+    kept, written = push_state(handle(name, project).target, _lock(lock_timeout, lock_id))
+    words = f"pushed serial {kept.serial}" if written else f"serial {kept.serial} had landed: nothing to push"
+    print_result(output, {"name": name, "serial": kept.serial, "written": written}, words)

@@ -1,0 +1,1 @@
+"""What the commands write: results, messages, tables, progress."""

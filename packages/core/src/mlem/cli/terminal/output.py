@@ -1,0 +1,107 @@
+"""Results on stdout, as text or JSON; progress and errors on stderr."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+import click
+
+from mlem.cli.terminal.messages import OBEYED, plain, say
+from mlem_model.errors import MlemError
+
+CommandT = TypeVar("CommandT", bound=Callable[..., Any])
+
+
+def output_option(command: CommandT) -> CommandT:
+    """Add ``--output text|json`` to a command, which gets it as ``output``."""
+    return click.option(
+        "--output", type=click.Choice(["text", "json"]), default="text", help="How to print the result."
+    )(command)
+
+
+def project_option(command: CommandT) -> CommandT:
+    """Add ``--project`` to a command."""
+    return click.option(
+        "--project", metavar="DIR", default=None, help="Folder that names start from.  [default: the current one]"
+    )(command)
+
+
+def to_json(data: Any) -> str:
+    """Write plain data as JSON, with escapes where the terminal's encoding does not have all signs."""
+    encoding = (sys.stdout.encoding or "").lower().replace("-", "") if sys.stdout else ""
+    text = json.dumps(data, ensure_ascii=not encoding.startswith("utf"), default=str)
+    return OBEYED.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
+
+
+def print_result(output: str, data: Any, text: str) -> None:
+    """Print a command's result.
+
+    Args:
+        output: ``text`` or ``json``.
+        data: The result as plain data.
+        text: The result for a person.
+    """
+    if output == "json":
+        say(to_json(data))
+    elif text:
+        say(text)
+
+
+def table(rows: Sequence[Sequence[str]], header: Sequence[str]) -> str:
+    """Lay out rows in columns."""
+    widths = [max(len(str(row[column])) for row in [header, *rows]) for column in range(len(header))]
+    return "\n".join(
+        "  ".join(str(cell).ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in [header, *rows]
+    )
+
+
+def wants_json(arguments: Sequence[str]) -> bool:
+    """Say whether the arguments ask for JSON: needed for errors that come before they are parsed."""
+    pairs = zip(arguments, [*arguments[1:], ""], strict=True)
+    return any(argument == "--output=json" or (argument == "--output" and value == "json") for argument, value in pairs)
+
+
+def print_error(error: MlemError, *, as_json: bool) -> None:
+    """Print an error for a person on stderr and, where JSON was asked for, as JSON on stdout."""
+    label = f"error[{error.code}]"
+    if not os.environ.get("NO_COLOR"):  # Source: https://no-color.org (read 2026-11)
+        label = click.style(label, fg="red", bold=True)
+    say(f": {error.message}", err=True, label=label)
+    if error.known:
+        say(f"known: {', '.join(error.known)}", err=True)
+    if error.hint:
+        say(f"hint: {error.hint}", err=True)
+    if as_json:
+        data: Mapping[str, Any] = {
+            "code": error.code,
+            "message": error.message,
+            "known": list(error.known),
+            "hint": error.hint,
+            "exit_code": error.exit_code,
+        }
+        say(to_json({"error": data}))
+
+
+@contextmanager
+def progress() -> Iterator[Callable[[str], None]]:
+    """Show lines of progress on stderr: the newest with a spinner on a terminal, one a line elsewhere."""
+    if not sys.stderr.isatty():
+        yield lambda line: say(line, err=True)
+        return
+    from rich.console import Console
+
+    console = Console(stderr=True, highlight=False)
+    with console.status("working") as status:
+
+        def report(line: str) -> None:
+            shown = plain(line)
+            console.print(shown, style="dim", markup=False)
+            status.update(shown.split("\n")[0].replace("[", r"\["))
+
+        yield report

@@ -1,0 +1,145 @@
+"""What connections of an event loop are made of, for `httpcore2`: plain sockets, which outlive the loop in silence."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import ssl
+from collections.abc import Callable, Iterable
+from typing import Any, TypeVar
+
+import httpcore2
+
+from mlem.clients.connection.connecting import Found, is_address, look_up
+from mlem.clients.connection.deadline import Deadline
+from mlem.clients.connection.network import NO_TLS_IN_TLS, Timeout, info_of, mapped
+from mlem.clients.connection.own_thread import in_own_thread
+
+ResultT = TypeVar("ResultT")
+_CHUNK_BYTES = 1 << 16
+
+
+class AsyncStream(httpcore2.AsyncNetworkStream):
+    """A connection of an event loop.
+
+    It registers with the loop only while something is awaited: an idle one can be closed by anybody, also when its loop
+    is gone.
+
+    Args:
+        sock: The socket, which does not block.
+    """
+
+    def __init__(self, sock: socket.socket) -> None:
+        self._sock = sock
+        self._tls: ssl.SSLObject | None = None
+        self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+
+    async def read(self, max_bytes: int, timeout: Timeout = None) -> bytes:
+        """Read what has come."""
+        with mapped(httpcore2.ReadTimeout, httpcore2.ReadError):
+            async with asyncio.timeout(timeout.expect_time()):
+                tls = self._tls
+                if tls is None:
+                    return await asyncio.get_running_loop().sock_recv(self._sock, max_bytes)
+                try:
+                    return await self._by_tls(lambda: tls.read(max_bytes))
+                except ssl.SSLZeroReturnError:
+                    return b""
+
+    async def write(self, buffer: bytes, timeout: Timeout = None) -> None:
+        """Write everything."""
+        with mapped(httpcore2.WriteTimeout, httpcore2.WriteError):
+            async with asyncio.timeout(timeout.expect_time()):
+                tls = self._tls
+                if tls is None:
+                    await asyncio.get_running_loop().sock_sendall(self._sock, buffer)
+                    return
+                view = memoryview(buffer)
+                while view:
+                    part = view[:_CHUNK_BYTES]
+                    view = view[await self._by_tls(lambda part=part: tls.write(part)) :]  # type: ignore[misc]  # bound at once
+
+    async def aclose(self) -> None:
+        """Close the connection; this waits for nothing."""
+        self._sock.close()
+
+    async def start_tls(
+        self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: Timeout = None
+    ) -> httpcore2.AsyncNetworkStream:
+        """Go on by TLS."""
+        if self._tls is not None:
+            raise httpcore2.ConnectError(NO_TLS_IN_TLS)
+        with mapped(httpcore2.ConnectTimeout, httpcore2.ConnectError):
+            try:
+                async with asyncio.timeout(timeout.expect_time()):
+                    self._tls = ssl_context.wrap_bio(self._incoming, self._outgoing, server_hostname=server_hostname)
+                    await self._by_tls(self._tls.do_handshake)
+            except BaseException:
+                self._sock.close()
+                raise
+        return self
+
+    async def _by_tls(self, act: Callable[[], ResultT]) -> ResultT:
+        loop = asyncio.get_running_loop()
+        while True:
+            result: ResultT
+            try:
+                result, waits = act(), False
+            except ssl.SSLWantReadError:
+                waits = True
+            finally:
+                if self._outgoing.pending:
+                    await loop.sock_sendall(self._sock, self._outgoing.read())
+            if not waits:
+                return result
+            received = await loop.sock_recv(self._sock, _CHUNK_BYTES)
+            self._incoming.write(received) if received else self._incoming.write_eof()
+
+    def get_extra_info(self, info: str) -> Any:
+        """Return what `httpcore2` asks for."""
+        return info_of(self._sock, self._tls, info)
+
+    def __del__(self) -> None:
+        self._sock.close()  # of a client that nobody closed, in silence
+
+
+class AsyncBackend(httpcore2.AsyncNetworkBackend):
+    """Makes connections for event loops."""
+
+    async def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: Timeout = None,
+        local_address: str | None = None,
+        socket_options: Iterable[Any] | None = None,
+    ) -> httpcore2.AsyncNetworkStream:
+        """Connect to a host."""
+        with mapped(httpcore2.ConnectTimeout, httpcore2.ConnectError):
+            return AsyncStream(await connect(host, port, timeout))
+
+
+async def connect(host: str, port: int, deadline: Deadline) -> socket.socket:
+    """Connect without blocking the event loop; see `mlem.clients.connection.connecting.connect`."""
+    loop = asyncio.get_running_loop()
+    failed: OSError | None = None
+    async with asyncio.timeout(deadline.expect_time()):
+        for family, kind, protocol, address in await _addresses(host, port):
+            made = socket.socket(family, kind, protocol)
+            try:
+                made.setblocking(False)
+                await loop.sock_connect(made, address)
+                made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                return made
+            except BaseException as error:
+                made.close()
+                if not isinstance(error, OSError):
+                    raise
+                failed = error
+    raise failed or OSError(f"{host} has no address")
+
+
+async def _addresses(host: str, port: int) -> list[Found]:
+    if is_address(host):
+        return look_up(host, port)
+    return await asyncio.wrap_future(in_own_thread(lambda: look_up(host, port)))

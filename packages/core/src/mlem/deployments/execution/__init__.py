@@ -1,0 +1,1 @@
+"""What happens to a deployment: plan, run, gate, roll back, remove, under a lock."""

@@ -1,0 +1,375 @@
+"""Plan, run, remove, roll back: what happens to a deployment, and in which order."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from mlem.deployments.deployment import Phase, Status
+from mlem.deployments.edge import plugin_edge
+from mlem.deployments.execution.elsewhere import (
+    can_be_asked,
+    declared_place,
+    expect_here,
+    expect_place,
+    has_public_address,
+)
+from mlem.deployments.execution.kept_protection import expect_kept, expect_kept_by
+from mlem.deployments.execution.locking import (
+    LockOptions,
+    Report,
+    expect_ours,
+    hold,
+    new_state,
+    nothing_left_of,
+    release_lock,
+    session_of,
+)
+from mlem.deployments.execution.reconcile import (
+    apply_changes,
+    changes_of,
+    check_changes,
+    finish,
+    prune,
+    remove_obsolete,
+    remove_step,
+    restart_steps,
+    restore,
+    state_of,
+)
+from mlem.deployments.execution.recovery import gate, putting_back, same_release, tell_crash
+from mlem.deployments.execution.releases import find_release, released
+from mlem.deployments.resolve import Target
+from mlem.deployments.step import AnyContext, AnyStep, Change
+from mlem.state.session import Session
+from mlem.state.state import Release, State
+from mlem_model.artifacts.transfer import expect_there
+from mlem_model.errors import ConflictError, GateError, MlemError, NotFoundError, UserError
+from mlem_model.objects.object import one_line
+
+if TYPE_CHECKING:
+    from mlem_model.models.model import Model
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a run did.
+
+    Attributes:
+        changes: One for each step.
+        state: The state after it.
+        changed: Whether anything was done.
+    """
+
+    changes: tuple[Change, ...]
+    state: State
+    changed: bool
+
+    def __repr__(self) -> str:
+        """Show what was done, in one line."""
+        return one_line("Outcome", *(f"{change.step}: {change.action}" for change in self.changes), repr(self.state))
+
+
+@plugin_edge()
+def plan(target: Target, model: Model, model_location: str) -> tuple[Change, ...]:
+    """Say what a run would do, without doing it and without a lock."""
+    state, place = target.read_state() or new_state(target), declared_place(target)
+    expect_ours(target, state)
+    expect_place(target, state, place)
+    ctx = _with_model(target.context(state), model, model_location)
+    steps = target.deployment.steps(ctx)
+    changes = tuple(changes_of(steps, ctx, state))
+    check_changes(steps, ctx, state, changes)
+    _expect_artifacts(state, model, model_location)
+    return changes
+
+
+@plugin_edge()
+def run(
+    target: Target,
+    model: Model,
+    model_location: str,
+    *,
+    report: Report,
+    lock: LockOptions = LockOptions(),
+    accepted: Callable[[], None] = lambda: None,
+    drop: Collection[str] = (),
+) -> Outcome:
+    """Deploy: make what the declaration wants, pass the gate, record the release.
+
+    Args:
+        target: The deployment.
+        model: The model's metadata.
+        model_location: The path or URL of its file.
+        report: Called with lines of progress.
+        lock: How to lock.
+        accepted: Called under the lock when all that can be known beforehand is right, before anything is done.
+        drop: What protects the servers and may fall away, ``tokens`` or ``tls``.
+
+    Raises:
+        ConflictError: Something that protects the servers would fall away.
+        GateError: The new release does not answer rightly. The last good one serves again, where there was one.
+        MlemError: A step failed. The last good release serves again; the state says what is there.
+    """
+    place = declared_place(target)
+    initial = new_state(target, place)
+    with session_of(target, "run", lock, report, initial) as session:
+        with nothing_left_of(session, initial):
+            state = state_of(session)
+            expect_place(target, state, place)
+            if state.place is None and place is not None:
+                state = session.save(state.model_copy(update={"place": place}))
+            ctx = _with_model(target.context(state, report), model, model_location)
+            ctx = replace(ctx, guard=session.guard)
+            steps = target.deployment.steps(ctx)
+            changes = tuple(changes_of(steps, ctx, state))
+            expect_kept(target.name, changes, drop)
+            check_changes(steps, ctx, state, changes)
+            _expect_artifacts(state, model, model_location)
+            accepted()
+        served = state.releases[0] if state.releases else None
+        settled = served is not None and served.records == state.records and served.model_hash == model.digest
+        if served is not None and settled and all(change.action == "keep" for change in changes):
+            return _kept(target, session, steps, ctx, served, changes)
+        if served is not None:
+            tell_crash(target, ctx, state)
+        with putting_back(target, session, steps, ctx, served, model.digest):
+            ctx = apply_changes(session, steps, ctx, changes)
+            gate(target, ctx, state_of(session), model.digest)
+        ctx = remove_obsolete(session, steps, ctx, changes)
+        state = finish(session, steps, ctx, released(target, state_of(session), model.digest))
+        return _outcome(changes, state, changed=True)
+
+
+def _expect_artifacts(state: State, model: Model, model_location: str) -> None:
+    """Look whether the files of a model are there that is not served yet.
+
+    A step would find it out when others are done.
+    """
+    if not state.releases or state.releases[0].model_hash != model.digest:
+        for artifact in model.artifacts.values():
+            expect_there(artifact, model_location.rpartition("/")[0])
+
+
+def _kept(
+    target: Target,
+    session: Session,
+    steps: Sequence[AnyStep],
+    ctx: AnyContext,
+    served: Release,
+    changes: tuple[Change, ...],
+) -> Outcome:
+    """Let what is as it should be pass the gate once more; start it again where it does not answer."""
+    state = state_of(session)
+    try:
+        gate(target, ctx, state, served.answers_for)
+    except GateError as error:
+        ctx.report(f"{error.message}\nstarting it again")
+        state = _restarted(target, session, steps, ctx, served, error)
+        return _outcome(changes, state, changed=True)
+    prune(steps, ctx, state)  # what a run left that was killed after its gate
+    return _outcome(changes, state, changed=False)
+
+
+@plugin_edge()
+def restart(target: Target, *, report: Report, lock: LockOptions = LockOptions()) -> Release:
+    """Start again what runs, with the present values of what is passed on to it, and let it pass the gate.
+
+    Returns:
+        The release that serves: the same one.
+
+    Raises:
+        NotFoundError: Nothing has passed the gate yet.
+        UserError: The platform has nothing that can be started again.
+        GateError: It does not answer rightly.
+    """
+    with session_of(target, "restart", lock, report) as session:
+        state = session.state
+        if state is None or not state.releases:
+            raise _not_deployed(target)
+        expect_here(target, state)
+        ctx = replace(target.context(state, report), guard=session.guard)
+        served = state.releases[0]
+        if served.records != state.records:
+            raise ConflictError(
+                f'"{target.name}" was left half-way by a command that was interrupted',
+                code="unfinished",
+                hint=f"finish it: mlem deployment run --load {target.name}",
+            )
+        tell_crash(target, ctx, state)
+        nothing = UserError(
+            f"a {target.deployment.type} deployment has nothing that can be started again", code="no-restart"
+        )
+        return _restarted(target, session, target.deployment.steps(ctx), ctx, served, nothing).releases[0]
+
+
+def _restarted(
+    target: Target, session: Session, steps: Sequence[AnyStep], ctx: AnyContext, served: Release, unable: MlemError
+) -> State:
+    """Start again what serves, and return the state with its new records.
+
+    Raise an error where nothing can be started again.
+    """
+    after = restart_steps(session, steps, ctx)
+    if after is None:
+        raise unable
+    gate(target, after, state_of(session), served.answers_for)
+    return finish(session, steps, after, same_release(state_of(session), served))
+
+
+def _outcome(changes: tuple[Change, ...], state: State, *, changed: bool) -> Outcome:
+    return Outcome(changes, state.model_copy(update={"lock": None}), changed)
+
+
+@plugin_edge()
+def rollback(
+    target: Target, number: int | None, *, report: Report, lock: LockOptions = LockOptions(), drop: Collection[str] = ()
+) -> Release:
+    """Put an earlier release back.
+
+    Args:
+        target: The deployment.
+        number: The release's number; the one before the current when None.
+        report: Called with lines of progress.
+        lock: How to lock.
+        drop: What protects the servers and may fall away, ``tokens`` or ``tls``.
+
+    Returns:
+        The release that serves now: a new number with the old content.
+
+    Raises:
+        ConflictError: The release had no protection, and what serves has.
+        NotFoundError: There is no such release, or none before the current one.
+    """
+    with session_of(target, "rollback", lock, report) as session:
+        state = session.state
+        if state is None or not state.releases:
+            raise _not_deployed(target)
+        expect_here(target, state)
+        release = find_release(state, number)
+        ctx = replace(target.context(state, report), guard=session.guard)
+        steps = target.deployment.steps(ctx)
+        expect_kept_by(target.name, steps, ctx, release, drop)
+        served = state.releases[0]
+        with putting_back(target, session, steps, ctx, served, release.model_hash):
+            ctx = restore(session, steps, ctx, release)
+            gate(target, ctx, state_of(session), release.answers_for)
+        state = finish(session, steps, ctx, released(target, state_of(session), release.model_hash, release))
+        return state.releases[0]
+
+
+@plugin_edge()
+def remove(target: Target, *, report: Report, lock: LockOptions = LockOptions()) -> bool:
+    """Remove everything that belongs to a deployment, in the reverse order of its making, and then its state.
+
+    Returns:
+        Whether there was anything.
+    """
+    if target.read_state() is None:
+        return False
+    with session_of(target, "remove", lock, report) as session:
+        state = session.state
+        if state is None:
+            return False
+        expect_here(target, state)
+        ctx = replace(target.context(state, report), guard=session.guard)
+        for step in reversed(target.deployment.steps(ctx)):
+            ctx = remove_step(session, step, ctx)
+        session.erase()
+        return True
+
+
+@plugin_edge()
+def status(target: Target) -> tuple[Status, State | None]:
+    """Say what a deployment is doing: one read of the state, one look at the platform."""
+    state = target.read_state()
+    if state is None or state.empty:
+        return Status(Phase.NOT_DEPLOYED), state
+    expect_ours(target, state)
+    expect_here(target, state)
+    seen = target.deployment.status(target.context(state), state)
+    released = bool(state.releases) and state.releases[0].records == state.records
+    if seen.phase is Phase.RUNNING and not released:
+        return Status(Phase.STARTING, "the gate has not been passed; run again to finish"), state
+    return seen, state
+
+
+def _with_model(ctx: AnyContext, model: Model, model_location: str) -> AnyContext:
+    return replace(ctx, model=model, model_location=model_location)
+
+
+def _not_deployed(target: Target) -> UserError | NotFoundError:
+    return NotFoundError(
+        f'"{target.name}" is not deployed', code="not-deployed", hint=f"mlem deployment run --load {target.name}"
+    )
+
+
+def expect_deployed(target: Target, *, to_call: bool = False) -> State:
+    """Return the state of a deployment that has something on record, and is here.
+
+    Args:
+        target: The deployment.
+        to_call: Whether it is only to be called: one with an address of its own is so from anywhere.
+
+    Raises:
+        NotFoundError: Nothing is deployed.
+        ConflictError: It is elsewhere.
+    """
+    state = target.read_state()
+    if state is None or state.empty:
+        raise _not_deployed(target)
+    expect_ours(target, state)
+    if to_call and has_public_address(target, state):
+        return state
+    try:
+        expect_here(target, state)
+    except ConflictError:
+        raise
+    except MlemError:
+        if not to_call:
+            raise  # who only calls needs no access to the platform
+    return state
+
+
+@plugin_edge()
+def forget(target: Target, *, lock: LockOptions = LockOptions()) -> State | None:
+    """Erase the state of a deployment whose place is gone for good, or out of reach: whatever is there stays as it is.
+
+    Returns:
+        What was on record; None where nothing was.
+
+    Raises:
+        ConflictError: The place is right here: it can be removed.
+    """
+    if target.read_state() is None:
+        return None
+    with session_of(target, "forget", lock, lambda _line: None) as session:
+        state = session.state
+        if state is None:
+            return None
+        if can_be_asked(target, state):
+            raise ConflictError(
+                f'"{target.name}" is on {state.place.words if state.place else "a platform"} that can be asked from here',
+                code="reachable",
+                hint=f"mlem deployment remove {target.name}",
+            )
+        session.erase()
+        return state
+
+
+__all__ = [
+    "LockOptions",
+    "Outcome",
+    "Report",
+    "expect_deployed",
+    "forget",
+    "hold",
+    "plan",
+    "release_lock",
+    "remove",
+    "restart",
+    "rollback",
+    "run",
+    "status",
+]

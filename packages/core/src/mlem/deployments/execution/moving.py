@@ -1,0 +1,145 @@
+"""States that move: from one state manager to another, and out of the file that kept one when its store did not answer."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from mlem.deployments.execution.locking import LockOptions, expect_ours, session_of
+from mlem.deployments.execution.reconcile import state_of
+from mlem.deployments.resolve import Target, configured_manager
+from mlem.state.lock_owner import new_lock
+from mlem.state.manager import StateManager
+from mlem.state.pointer import Found, find_elsewhere, write_pointer
+from mlem.state.state import State
+from mlem_model.errors import ConflictError, NotFoundError, UserError
+
+
+def move(target: Target, uri: str, lock: LockOptions) -> tuple[str, str]:
+    """Take a deployment's state from where it is to another state manager.
+
+    The new place has it before the old one loses it: a move that was interrupted is finished by the next.
+
+    Args:
+        target: The deployment.
+        uri: The new place: a URI, or ``local`` for files beside the declarations.
+        lock: How to lock.
+
+    Returns:
+        The old place and the new one.
+
+    Raises:
+        NotFoundError: There is no state.
+        ConflictError: The new place has a state of another deployment.
+        LockedError: A command is at work on it.
+    """
+    root = target.location.root
+    wanted = configured_manager(target.config, {"type": "local"} if uri == "local" else {"uri": uri})
+    store = wanted.store(root)
+    source = _source(target, wanted)
+    if source is None:
+        raise NotFoundError(
+            f'"{target.name}" has no state to move', code="not-deployed", hint=f"mlem deployment status {target.name}"
+        )
+    old = replace(target, manager=source.manager, store=source.store)
+    new = replace(target, manager=wanted, store=store)
+    if store.where(target.name) == source.store.where(target.name):
+        raise UserError(f'the state of "{target.name}" is in {store.where(target.name)} already', code="same-place")
+    if wanted.shared and not target.config.project.id:
+        raise UserError(
+            f"{uri} may be shared with other projects, and this one has no id",
+            code="no-project",
+            hint=f"mlem init {root}",
+        )
+    timeout_s = target.config.core.state.lock_timeout_s if lock.timeout_s is None else lock.timeout_s
+    with old.manager.session(
+        old.store,
+        old.name,
+        new_lock("move", id_=lock.id),
+        timeout_s=timeout_s,
+        check=lambda state: _expect_movable(old, state),
+    ) as leaving:
+        state = state_of(leaving)
+        arriving_state = state.model_copy(update={"project": target.config.project.id, "lock": None})
+        with new.manager.session(
+            new.store,
+            new.name,
+            new_lock("move", id_=lock.id),
+            timeout_s=timeout_s,
+            initial=arriving_state,
+            check=lambda found: _expect_same(new, found, state),
+        ) as arriving:
+            if state_of(arriving).serial <= state.serial:
+                arriving.finish(arriving_state)
+        write_pointer(wanted, root, target.name)
+        leaving.erase()
+    return old.store.where(target.name), new.store.where(target.name)
+
+
+def push(target: Target, lock: LockOptions) -> tuple[State, bool]:
+    """Write the state that was kept when the store did not answer.
+
+    Args:
+        target: The deployment.
+        lock: How to lock.
+
+    Returns:
+        The state, and whether it was written; False when it had landed after all.
+
+    Raises:
+        NotFoundError: Nothing is kept.
+        ConflictError: The state in the store is another deployment's, or newer.
+    """
+    path = target.store.errored(target.name)
+    if path is None or not path.exists():
+        raise NotFoundError(f'no state of "{target.name}" is kept to be pushed', code="nothing-kept")
+    kept = State.from_bytes(path.read_bytes(), str(path))
+    written = True
+    with session_of(
+        target, "push", lock, lambda _line: None, kept.model_copy(update={"serial": kept.serial - 1})
+    ) as session:
+        there = state_of(session)
+        if there.lineage != kept.lineage:
+            raise ConflictError(
+                f"{target.store.where(target.name)}: the state there is of another deployment", code="other-lineage"
+            )
+        if there.serial > kept.serial or (there.serial == kept.serial and not _same_content(there, kept)):
+            raise ConflictError(
+                f"{target.store.where(target.name)} went on meanwhile (serial {there.serial}, kept is {kept.serial})",
+                code="newer-state",
+                hint=f"compare, then delete the one kept: {path}",
+            )
+        if there.serial == kept.serial:
+            written = False
+        else:
+            session.finish(kept)
+    path.unlink(missing_ok=True)
+    return kept, written
+
+
+def _source(target: Target, wanted: StateManager) -> Found | None:
+    found = target.store.read(target.name)
+    here = target.store.where(target.name) == wanted.store(target.location.root).where(target.name)
+    if found is not None and not here:
+        return Found(target.manager, target.store, State.from_bytes(found.data, target.store.where(target.name)))
+    elsewhere = find_elsewhere(target.manager, target.location.root, target.name)
+    if elsewhere is None and found is not None:
+        return Found(target.manager, target.store, State.from_bytes(found.data, target.store.where(target.name)))
+    return elsewhere
+
+
+def _expect_movable(old: Target, state: State) -> None:
+    if state.project:
+        expect_ours(old, state)
+
+
+def _expect_same(new: Target, found: State, moving: State) -> None:
+    if found.lineage != moving.lineage:
+        raise ConflictError(
+            f"{new.store.where(new.name)}: there is a state of another deployment (lineage {found.lineage})",
+            code="other-lineage",
+        )
+
+
+def _same_content(one: State, other: State) -> bool:
+    volatile = {"nonce", "lock", "written_by", "serial"}
+    return one.model_dump(exclude=volatile) == other.model_dump(exclude=volatile)

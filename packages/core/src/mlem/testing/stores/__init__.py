@@ -1,0 +1,1 @@
+"""Suites for stores of states, and stores that fail for tests."""

@@ -1,0 +1,1 @@
+"""Types of arrays: dense ones, sparse ones, images."""

@@ -1,0 +1,1 @@
+"""Types of one value: numbers, texts, times, literals, what may be missing, and what is one of several."""

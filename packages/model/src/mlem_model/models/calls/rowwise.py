@@ -1,0 +1,119 @@
+"""Whether a method answers row by row: found by asking it for rows in many companies, and for each of them alone.
+
+A row that is answered otherwise among others than alone must never be sent in a joined call: its caller would be
+answered with what others sent. So the rows are tried in another order, repeated, as the only value, beside extreme
+values and beside missing ones.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+from mlem_model.data.types.any import DataType, equal
+from mlem_model.models.calls.row_changes import changes_of
+
+ROWS = 24
+"""So many rows of the sample are tried together."""
+MANY = 130
+"""So many rows are tried together once: more than a joined call has by default."""
+BUDGET_S = 5.0
+"""A method that takes longer to try is not called for several callers at once."""
+
+Ask = Callable[[Any], Any]
+_log = logging.getLogger(__name__)
+
+
+def answers_row_by_row(
+    ask: Ask, takes: DataType, returns: DataType, value: Any, answer: Any, *, known: bool = False
+) -> bool:
+    """Try whether each row of the answer depends on the same row of the only argument alone.
+
+    Args:
+        ask: Calls the method with a value of its own.
+        takes: The argument's type.
+        returns: The answer's type.
+        value: The sample.
+        answer: What the method answered to it.
+        known: Whether the method's framework says so already: then the sample itself is enough to try.
+    """
+    count = takes.rows(value)
+    if count is None or count < 2 or returns.rows(answer) != count:
+        return False
+    trial = _Trial(ask, takes, returns)
+    try:
+        if not all(trial.alone_as_among(value, answer, row) for row in sorted({0, count // 2, count - 1})):
+            return False
+    except Exception as error:  # the user's code raises what it likes; that it can't take one row is an answer too
+        _log.debug("single rows can't be asked: %s", error)
+        return False
+    return known or trial.passes(takes.part(value, 0, min(count, ROWS)))
+
+
+class _Trial:
+    """Rows in different companies."""
+
+    def __init__(self, ask: Ask, takes: DataType, returns: DataType) -> None:
+        self._ask = ask
+        self._takes = takes
+        self._returns = returns
+
+    def passes(self, value: Any) -> bool:
+        started = time.monotonic()
+        changed = changes_of(value)
+        if changed is None:
+            _log.info("a value of the sample has nothing to be tried beside: calls are not joined")
+            return False
+        for rows in self._companies(value, changed):
+            if not self._holds(rows):
+                return False
+            if time.monotonic() - started > BUDGET_S:
+                _log.info("the method takes too long to try whether it answers row by row: calls are not joined")
+                return False
+        return True
+
+    def _companies(self, value: Any, changed: Sequence[Any]) -> Iterator[Any]:
+        count = self._takes.rows(value) or 0
+        order = list(range(count))
+        yield self._taken(value, order[::-1])
+        yield self._taken(value, [0, 0, *order, order[-1]])
+        yield self._taken(value, order[:2])
+        yield self._taken(value, (order * (MANY // count + 1))[:MANY])
+        for row in sorted({0, count // 2, count - 1}):
+            yield self._taken(value, [row] * 3)
+        for other in changed:
+            # the rows as they were, among others that differ in one thing, in front of them and behind
+            yield self._takes.join([value, other])
+            yield self._takes.join([other, value])
+            yield other
+
+    def _taken(self, value: Any, order: list[int]) -> Any:
+        return self._takes.join([self._takes.part(value, row, row + 1) for row in order])
+
+    def _holds(self, rows: Any) -> bool:
+        """Whether rows are answered among each other as alone.
+
+        So many that can't be asked together are nobody's company.
+        """
+        count = self._takes.rows(rows) or 0
+        try:
+            answer = self._ask(rows)
+        except Exception as error:  # joined callers are then asked one by one
+            _log.debug("rows can't be asked together: %s", error)
+            return True
+        if self._returns.rows(answer) != count:
+            return False
+        try:
+            return all(
+                self.alone_as_among(rows, answer, row)
+                for row in sorted({0, 1, count // 2, count - 2, count - 1} & set(range(count)))
+            )
+        except Exception as error:  # it answers together what it does not answer alone
+            _log.debug("single rows can't be asked: %s", error)
+            return False
+
+    def alone_as_among(self, rows: Any, answer: Any, row: int) -> bool:
+        alone = self._returns.encode(self._ask(self._takes.part(rows, row, row + 1)))
+        return equal(alone, self._returns.encode(self._returns.part(answer, row, row + 1)))

@@ -1,0 +1,1 @@
+"""How an object is pickled, with the modules and classes that travel with it."""

@@ -1,0 +1,1 @@
+"""Sockets: listening, accepting, and the connections that are open."""

@@ -1,0 +1,176 @@
+"""`Acceptor`: takes connections from the listening socket, as many as there may be, and ends that without resetting anybody."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import socket
+import ssl
+import time
+
+from mlem_server.http.errors import HttpError, too_many
+from mlem_server.http.sockets.connections import Connections
+from mlem_server.http.sockets.syn_filter import admit_new_connections, drop_new_connections
+
+log = logging.getLogger("mlem.server")
+
+_AT_ONCE = 64
+"""So many connections are taken before those that are there get their turn."""
+_OTHER_FILES = 64
+"""Files that a server and its model may have open beside its connections."""
+_PAUSE_S = 0.1
+_SILENCE_S = 60.0
+"""The same trouble is logged once in this time."""
+_LAST_HANDSHAKES_S = 0.05
+"""What a caller whose handshake has begun needs to end it, on the networks that load balancers and servers share."""
+
+
+class Acceptor:
+    """Takes connections for one server.
+
+    Args:
+        listener: The listening socket.
+        connections: Where they go.
+        context: What TLS needs; None without it.
+        handshake_s: Seconds that a caller has for the handshake of TLS.
+    """
+
+    def __init__(
+        self, listener: socket.socket, connections: Connections, context: ssl.SSLContext | None, handshake_s: float
+    ) -> None:
+        self._listener = listener
+        self._connections = connections
+        self._context = context
+        self._handshake_s = handshake_s
+        self._loop = asyncio.get_running_loop()
+        self._handshakes: dict[asyncio.Task[None], socket.socket] = {}
+        self._told = -_SILENCE_S
+        self._most = connections_possible(connections.settings.max_connections)
+        if self._most < connections.settings.max_connections:
+            log.warning("this process may have files for %d connections only (ulimit -n)", self._most)
+        self._open = False
+        self._resuming: asyncio.TimerHandle | None = None
+        listener.setblocking(False)
+
+    def start(self) -> None:
+        """Take connections from now on; once more is no harm."""
+        if not self._open:
+            self._open = True
+            self._loop.add_reader(self._listener, self._accept)
+
+    async def stop(self, *, worker: bool, own: bool) -> None:
+        """Take those who are connected by now, and close the socket: the kernel resets who waits at one that is closed.
+
+        Callers who would connect meanwhile are ignored. They try again a second later, and find the port closed, or the
+        next server.
+
+        Args:
+            worker: Whether other processes listen on the same socket; whoever watches them has the kernel ignore
+                callers.
+            own: Whether nobody else may have the socket: else it has to be of use to who has it.
+        """
+        self._open = False
+        if self._resuming is not None:
+            self._resuming.cancel()
+        self._loop.remove_reader(self._listener)
+        ignored = not worker and drop_new_connections(self._listener)
+        self._take_all()
+        if ignored or worker:
+            await asyncio.sleep(_LAST_HANDSHAKES_S)
+            self._take_all()
+        if ignored and not own:
+            admit_new_connections(self._listener)
+        self._listener.close()
+        await asyncio.gather(*self._handshakes, return_exceptions=True)
+
+    def _take_all(self) -> None:
+        with contextlib.suppress(OSError):  # nobody waits any more
+            while True:
+                self._take(self._listener.accept()[0])
+
+    def _accept(self) -> None:
+        for _ in range(_AT_ONCE):
+            if self._context is None and self._handshakes and self._is_full():
+                return  # those that were taken just now are connections in a moment, and can make room then
+            try:
+                connection, _ = self._listener.accept()
+            except (BlockingIOError, InterruptedError, ConnectionAbortedError):
+                return
+            except OSError as error:  # file descriptors or memory are used up
+                self._pause(error)
+                return
+            self._take(connection)
+
+    def _pause(self, error: OSError) -> None:
+        """Wait a little, and make room: the socket would be ready again at once."""
+        self._loop.remove_reader(self._listener)
+        self._resuming = self._loop.call_later(_PAUSE_S, self._resume)
+        if time.monotonic() - self._told > _SILENCE_S:
+            self._told = time.monotonic()
+            log.error("no connection can be accepted: %s; trying again every %g s", error.strerror, _PAUSE_S)
+        self._connections.refused(HttpError(503, "not-accepted", "the system has no room for the connection"))
+        self._connections.make_room()
+
+    def _resume(self) -> None:
+        self._resuming = None
+        if self._open:
+            self._loop.add_reader(self._listener, self._accept)
+
+    def _take(self, connection: socket.socket) -> None:
+        connection.setblocking(False)
+        if self._is_full() and not self._make_room():
+            self._turn_away(connection)
+            return
+        task = self._loop.create_task(self._connect(connection))
+        self._handshakes[task] = connection
+        task.add_done_callback(self._handshakes.pop)
+
+    async def _connect(self, connection: socket.socket) -> None:
+        timeout_s = self._handshake_s if self._context else None
+        try:
+            await self._loop.connect_accepted_socket(
+                self._connections.accept, connection, ssl=self._context, ssl_handshake_timeout=timeout_s
+            )
+        except (
+            OSError,
+            asyncio.CancelledError,
+        ):  # a caller who is gone, speaks no TLS, or takes too long, is no concern of ours
+            connection.close()
+
+    def _is_full(self) -> bool:
+        return self._connections.count + len(self._handshakes) >= self._most
+
+    def _make_room(self) -> bool:
+        """End what is the least loss: a connection that asks nothing, or a handshake that takes long."""
+        if self._connections.make_room():
+            return True
+        if self._context is None or not self._handshakes:
+            return False
+        return next(iter(self._handshakes)).cancel()
+
+    def _turn_away(self, connection: socket.socket) -> None:
+        refusal = self._connections.refused(too_many())
+        if self._context is None:
+            with contextlib.suppress(OSError):
+                connection.send(refusal.head("-", b"", close=True) + refusal.body)
+        connection.close()
+
+
+def connections_possible(wanted: int) -> int:
+    """Let the process have files for so many connections, as far as the system allows that.
+
+    Returns:
+        How many connections it has files for.
+    """
+    try:
+        import resource  # not on every system
+    except ImportError:
+        return wanted
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = wanted + _OTHER_FILES if hard == resource.RLIM_INFINITY else min(hard, wanted + _OTHER_FILES)
+    if soft != resource.RLIM_INFINITY and soft < most:
+        with contextlib.suppress(OSError, ValueError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
+            soft = most
+    return wanted if soft == resource.RLIM_INFINITY else max(1, min(wanted, soft - _OTHER_FILES))

@@ -1,0 +1,1 @@
+"""How calls reach the model: jobs, batches, the model's thread, and its stalls."""

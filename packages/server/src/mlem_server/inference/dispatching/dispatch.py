@@ -1,0 +1,343 @@
+"""`Dispatcher`: where decoded calls meet the model.
+
+One thread, a bounded queue, calls that wait are joined into one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import time
+from collections import deque
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any
+
+from mlem_server.http.errors import HttpError, overloaded
+from mlem_server.inference.dispatching.batch_window import BatchWindow
+from mlem_server.inference.dispatching.jobs import Job, Outcome, Step
+from mlem_server.inference.dispatching.model_thread import ModelThread
+from mlem_server.inference.dispatching.stall import Stall, StallTimer
+from mlem_server.inference.endpoint import Call
+from mlem_server.inference.errors import ModelFailedError
+
+_LATER = object()
+_LONGEST_PAUSE_S = 60
+Observe = Callable[[Sequence[Job], float], None]
+"""Called on the event loop before calls go to the model: the jobs, and the monotonic time."""
+
+
+class StepsOf:
+    """Steps of one request; see `Dispatcher.step`.
+
+    Args:
+        dispatcher: Where they are done.
+        origin: The request.
+    """
+
+    def __init__(self, dispatcher: Dispatcher, origin: Any) -> None:
+        self._dispatcher = dispatcher
+        self._origin = origin
+
+    def step(self, take: Callable[[], Any], done: Callable[[Any], None]) -> Callable[[], None]:
+        """Do something on the model's thread; see `Dispatcher.step`."""
+        return self._dispatcher.step(take, done, self._origin)
+
+
+class Dispatcher:
+    """Runs calls on the model, in the order of their arrival.
+
+    A model is called from one thread only, the one that loaded it: few models are safe to call from several, and NumPy
+    and scikit-learn use the cores inside one call. While it works, calls queue up; those that follow each other and may
+    be joined go to the model as one. A lone call waits for nothing; see `BatchWindow`.
+
+    A call that is awaited leaves the thread to others meanwhile. Such calls count as waiting ones do.
+
+    A call that has begun can't be taken back. When it takes longer than any caller may wait, nobody waits for it any
+    more, and whoever comes next would wait in vain: calls are refused, with an honest reason, until it ends.
+
+    Args:
+        max_queue: Calls that may wait; one more is refused.
+        max_batch_rows: The most rows of a joined call.
+        observe: Told of each call of the model, for metrics.
+        limit_s: How long a caller may wait for an answer.
+
+    Attributes:
+        alone: Whether there is one connection, so that no other call can arrive with one.
+    """
+
+    def __init__(
+        self,
+        max_queue: int,
+        max_batch_rows: int = 64,
+        observe: Observe = lambda _jobs, _now: None,
+        limit_s: float = math.inf,
+    ) -> None:
+        self._max_queue = max_queue
+        self._limit_s = limit_s
+        self._max_batch_rows = max_batch_rows
+        self._observe = observe
+        self._model: Any = None
+        self._waiting: deque[Job] = deque()
+        self._busy = False
+        self._began = 0.0
+        self._scheduled: asyncio.Handle | None = None
+        self._window = BatchWindow()
+        self.alone = False
+        self._at: Sequence[Job] = ()
+        self._awaited: set[Job] = set()
+        self._thread = ModelThread()
+        self._stall_timer = StallTimer()
+
+    def expect_room(self) -> None:
+        """Refuse the next call where it would have to wait in vain.
+
+        Raises:
+            HttpError: 503 when the model is at a call that takes too long, or the queue is full; what is at work does
+                not count as waiting.
+        """
+        if self._busy and time.monotonic() - self._began > self._limit_s:
+            raise self._held_up()
+        if len(self._waiting) + self._busy + len(self._awaited) > self._max_queue:
+            raise overloaded()
+
+    def look(self) -> None:
+        """Refuse those who wait behind a call that takes too long; to be called now and then, on the event loop."""
+        self._stall_timer.look(self._mark(), (job for job in self._awaited if job.cancelled))
+        if not self._waiting or not self._busy or time.monotonic() - self._began <= self._limit_s:
+            return
+        waiting = list(self._waiting)
+        self._waiting.clear()
+        for job in waiting:
+            if not job.cancelled:
+                job.done(self._held_up())
+
+    def _mark(self) -> object | None:
+        """Return what stays the same while the thread is at one and the same thing; None when it is at nothing."""
+        asked = (
+            self._thread.ping() if self._awaited else None
+        )  # a coroutine that does not wait has the thread while no call has it
+        return asked or (self._began if self._busy else None)
+
+    def stall(self) -> Stall | None:
+        """Return what the thread is at, or the awaited call that goes on though it was cancelled long ago; None when there is nothing.
+
+        To be asked after `look`, and as often.
+        """
+        at_work_s, (left, left_s) = self._stall_timer.at_work_s, self._stall_timer.longest_left()
+        if left_s > at_work_s:
+            return Stall((left,), left_s, f"awaited, and not ended by its cancellation {left_s:.3g} s ago")
+        if not at_work_s:
+            return None
+        owner = self._thread.owner_at_work()
+        return Stall((owner,) if owner is not None else self._at, at_work_s, self._thread.stack)
+
+    def give_up(self, error: Callable[[], HttpError]) -> None:
+        """Answer all calls with an error: the model will not come back.
+
+        Args:
+            error: Returns the answer of those that the model may have seen; who only waited hears that it is busy.
+        """
+        begun, waiting = [*self._at, *self._awaited], list(self._waiting)
+        self._waiting.clear()
+        for job in (*begun, *waiting):
+            if not job.cancelled:
+                job.cancelled = True
+                job.done(error() if job in begun else self._held_up())
+
+    def _held_up(self) -> HttpError:
+        since_s = time.monotonic() - self._began
+        message = f"the model has been at one call for {since_s:.3g} s, longer than the {self._limit_s:g} s that a call may take"
+        # what has lasted so long may well last so long again
+        again_s = min(_LONGEST_PAUSE_S, max(1, math.ceil(since_s)))
+        return HttpError(
+            503, "model-busy", message, hint="repeat the call later", headers={"retry-after": str(again_s)}
+        )
+
+    async def load(self, load: Callable[[], Any]) -> None:
+        """Load the model on its thread.
+
+        Args:
+            load: Returns the model; its exceptions are passed on.
+        """
+        loop = asyncio.get_running_loop()
+        loaded = loop.create_future()
+
+        def work() -> None:
+            found: Any = None
+            failure: BaseException | None = None
+            try:
+                found = load()
+            except BaseException as error:
+                failure = error
+            _tell(loop, _settle, loaded, (found, failure))
+
+        self._thread.put(work)
+        self._model, failure = await loaded
+        if failure is not None:
+            raise failure
+
+    def submit(self, call: Call, done: Callable[[Outcome], None], origin: Any = None) -> Job:
+        """Call the model; to be called on the event loop.
+
+        Args:
+            call: The decoded call.
+            done: Called on the event loop with the answer, or what was raised: `ModelFailedError`, or `HttpError` 422
+                when the data has numbers that the model can't take.
+            origin: The request that it belongs to.
+
+        Raises:
+            HttpError: See `expect_room`.
+        """
+        self.expect_room()
+        return self._add(Job(call, done, time.monotonic(), origin))
+
+    def step(self, take: Callable[[], Any], done: Callable[[Any], None], origin: Any = None) -> Callable[[], None]:
+        """Do something on the model's thread, in turn with calls; to be called on the event loop.
+
+        Args:
+            take: What to do; a coroutine that it returns is awaited.
+            done: Called on the event loop with what came of it, or what was raised.
+            origin: The request that it belongs to.
+
+        Returns:
+            What says that nobody waits for it any more.
+        """
+        return self._add(Job(Step(take), done, time.monotonic(), origin)).cancel
+
+    def _add(self, job: Job) -> Job:
+        self._waiting.append(job)
+        if self.alone and not self._busy and self._scheduled is None:
+            self._feed()
+        elif not self._busy:
+            self._schedule(job.submitted)
+        return job
+
+    def _schedule(self, now: float) -> None:
+        """Give the model the next calls.
+
+        After the requests that have arrived with the first, or when nobody else is expected.
+        """
+        loop = asyncio.get_running_loop()
+        left_s = self._window.left_s(now, len(self._waiting))
+        if left_s and self._rows_waiting() >= self._max_batch_rows:
+            left_s = 0.0
+        if self._scheduled is None:
+            self._scheduled = loop.call_later(left_s, self._feed) if left_s else loop.call_soon(self._feed)
+        elif not left_s and isinstance(self._scheduled, asyncio.TimerHandle):
+            self._scheduled.cancel()
+            self._scheduled = loop.call_soon(self._feed)
+
+    def _rows_waiting(self) -> int:
+        """Count the rows that wait; a call that can't be joined fills a batch."""
+        return sum(job.call.rows or self._max_batch_rows for job in self._waiting)
+
+    def _feed(self) -> None:
+        """Give the model the next calls."""
+        self._scheduled = None
+        batch = self._next_batch()
+        if not batch:
+            return
+        self._busy = True
+        self._at = batch
+        self._began = started = time.monotonic()
+        if isinstance(batch[0].call, Call):
+            self._observe(batch, started)
+        loop = asyncio.get_running_loop()
+        self._thread.put(lambda: _tell(loop, self._deliver, batch, self._outcomes(batch, loop), started))
+
+    def _next_batch(self) -> list[Job]:
+        """Take the first call that somebody waits for, and those after it that may be joined with it."""
+        batch: list[Job] = []
+        rows = 0
+        while self._waiting:
+            job = self._waiting[0]
+            if job.cancelled:
+                self._waiting.popleft()
+                continue
+            if batch and (not _join(batch[0].call, job.call) or rows + (job.call.rows or 0) > self._max_batch_rows):
+                break
+            batch.append(self._waiting.popleft())
+            rows += job.call.rows or 0
+        return batch
+
+    def _deliver(self, batch: Sequence[Job], outcomes: Sequence[Any], started: float) -> None:
+        self._busy = False
+        self._at = ()
+        now = time.monotonic()
+        self._window.answered(now, now - started, len(batch), len(self._waiting))
+        for job, outcome in zip(batch, outcomes, strict=True):
+            if outcome is _LATER:
+                self._awaited.add(job)
+            elif not job.cancelled:
+                job.done(outcome)
+        if self._waiting:
+            self._schedule(time.monotonic())
+
+    def _deliver_later(self, job: Job, outcome: Any) -> None:
+        self._awaited.discard(job)
+        if not job.cancelled:
+            job.done(outcome)
+
+    def _outcomes(self, batch: Sequence[Job], loop: asyncio.AbstractEventLoop) -> list[Any]:
+        """Ask the model, on its thread."""
+        if len(batch) > 1:
+            calls = [job.call for job in batch if isinstance(job.call, Call)]
+            try:
+                return list(calls[0].endpoint.answers(self._model, calls))
+            except Exception:  # noqa: S110  # one of them is to blame: asked alone, each gets its own answer
+                pass
+        return [self._outcome(job, loop) for job in batch]
+
+    def _outcome(self, job: Job, loop: asyncio.AbstractEventLoop) -> Any:
+        self._began, self._at = time.monotonic(), (job,)
+        if job.cancelled:  # meanwhile
+            return asyncio.CancelledError()
+        try:
+            outcome = job.call.ask(self._model)
+        except BaseException as error:
+            return _failure(error)
+        if not asyncio.iscoroutine(outcome):
+            return outcome
+
+        def ended(task: asyncio.Task[Any]) -> None:
+            _tell(loop, self._deliver_later, job, ModelFailedError("cancelled") if task.cancelled() else task.result())
+
+        job.stop = self._thread.spawn(_guarded(outcome), ended, job)
+        if job.cancelled:  # meanwhile
+            job.stop()
+        return _LATER
+
+
+def _join(first: Call | Step, other: Call | Step) -> bool:
+    """Whether two calls may be joined."""
+    if not isinstance(first, Call) or not isinstance(other, Call):
+        return False
+    return other.endpoint is first.endpoint and first.rows is not None and other.rows is not None
+
+
+async def _guarded(coroutine: Coroutine[Any, Any, Any]) -> Any:
+    try:
+        return await coroutine
+    except asyncio.CancelledError:
+        raise
+    except BaseException as error:
+        return _failure(error)
+
+
+def _failure(error: BaseException) -> BaseException:
+    """Return an error as an outcome: SystemExit of a model must neither end the thread nor pass for an exit of ours."""
+    if isinstance(error, Exception):
+        return error
+    failure = ModelFailedError(repr(error))
+    failure.__cause__ = error
+    return failure
+
+
+def _tell(loop: asyncio.AbstractEventLoop, callback: Callable[..., None], *arguments: Any) -> None:
+    if not loop.is_closed():  # else the server has stopped
+        loop.call_soon_threadsafe(callback, *arguments)
+
+
+def _settle(future: asyncio.Future[Any], outcome: tuple[Any, BaseException | None]) -> None:
+    if not future.done():
+        future.set_result(outcome)  # a tuple, because a future refuses a StopIteration

@@ -1,0 +1,83 @@
+"""Hangs: a model that is at one call for too long is told of, and given up in the end."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+
+from mlem_server.http.errors import HttpError
+from mlem_server.inference.dispatching.dispatch import Dispatcher
+from mlem_server.inference.dispatching.stall import Stall
+from mlem_server.inference.readiness import READY, Readiness
+from mlem_server.telemetry.metrics import Metrics
+
+log = logging.getLogger("mlem.server")
+
+
+class HangDetector:
+    """Tells what takes too long, and says when the model is to be given up.
+
+    Args:
+        late_s: How long a caller may wait: what takes longer is told, and the server is not ready meanwhile.
+        bound_s: How long a call may take before the model counts as hanging; 0 for ever.
+        metrics: Where both are counted.
+
+    Attributes:
+        on_look: Called now and then while the event loop works and the model is loaded.
+        on_hang: Called when the model hangs, after its callers were told.
+    """
+
+    def __init__(self, late_s: float, bound_s: float, metrics: Metrics) -> None:
+        self._late_s = late_s
+        self._bound_s = bound_s
+        self._metrics = metrics
+        self._late = False
+        self.on_look: Callable[[], None] = lambda: None
+        self.on_hang: Callable[[], None] = lambda: None
+
+    def look(self, before: Readiness, dispatcher: Dispatcher) -> Readiness:
+        """Return how ready the model is, having told what is new; answer everybody when it hangs.
+
+        Args:
+            before: How ready it was.
+            dispatcher: Where it is called.
+        """
+        if before.status not in ("loading", "failed"):
+            self.on_look()
+        if before.status not in ("ready", "busy"):
+            return before
+        found = self._judge(dispatcher.stall())
+        if found.status == "hanging":
+            dispatcher.give_up(_given_up)
+            self.on_hang()
+        return found
+
+    def _judge(self, stall: Stall | None) -> Readiness:
+        if stall is None or stall.seconds <= self._late_s:
+            if self._late:
+                log.info("the model has come back: ready again")
+            self._late = False
+            return READY
+        if self._bound_s and stall.seconds > self._bound_s:
+            return self._hangs(stall)
+        if not self._late:
+            self._late = True
+            self._metrics.late()
+            log.warning(
+                "%s has been at work for %.3g s, longer than a caller may wait: not ready until it ends",
+                stall, stall.seconds, extra={"facts": stall.facts()},
+            )  # fmt: skip
+        return Readiness("busy", f"the model has been at one call for more than {self._late_s:g} s")
+
+    def _hangs(self, stall: Stall) -> Readiness:
+        self._metrics.hangs()
+        where = stall.where if isinstance(stall.where, str) else stall.where()
+        log.error("%s hangs, after %.3g s of work (--hang-timeout-s %g): this process ends, to be started again; it is at\n%s",
+                  stall, stall.seconds, self._bound_s, where, extra={"facts": stall.facts()})  # fmt: skip
+        return Readiness("hanging", f"the model hangs: it has been at one call for more than {self._bound_s:g} s")
+
+
+def _given_up() -> HttpError:
+    return HttpError(
+        503, "model-hangs", "the model hangs, and the server is started again", headers={"retry-after": "1"}
+    )
