@@ -41,6 +41,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tools" / "simulators"))
 import s3_servers
 
 from mlem.state.lock_owner import new_lock
+from mlem.state.lock_request import LockRequest
 from mlem.state.manager import ABSENT
 from mlem.state.retrying import pause_s
 from mlem.state.state import State
@@ -90,7 +91,7 @@ class Counted:
 def ours(one: Counted) -> None:
     """Add one under the lease."""
     initial = State(type="bench", lineage="b" * 32)
-    with one.manager.session(one.store, "app", new_lock("run"), timeout_s=600, initial=initial) as session:
+    with one.manager.session(LockRequest(one.store, "app", new_lock("run"), timeout_s=600, initial=initial)) as session:
         assert session.state is not None
         number = session.state.records.get("count", {}).get("number", 0)
         session.finish(session.state.with_record("count", {"number": number + 1}))

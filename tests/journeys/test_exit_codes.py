@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from mlem.state.lock_request import LockRequest
 from mlem.state.stores.local import LocalStateManager
 from mlem.testing import Project
 
@@ -121,7 +122,7 @@ def test_5_two_runs_at_once_one_waits_or_gives_up(project: Project) -> None:
     assert held is not None
     from mlem.state.lock_owner import new_lock
 
-    with manager.session(store, "app", new_lock("test"), timeout_s=0):
+    with manager.session(LockRequest(store, "app", new_lock("test"))):
         done = project.mlem("deployment", "run", "--load", "app", "--lock-timeout", "0.2")
     assert (done.returncode, "test since" in done.stderr, "waiting up to 0.2 s" in done.stderr) == (5, True, True), (
         done.stderr

@@ -13,6 +13,7 @@ from botocore.exceptions import ClientError
 
 from mlem import DeclarationError, PlatformError
 from mlem.project.config import load_config
+from mlem.state.lock_request import LockRequest
 from mlem.state.pointer import expect_nowhere_else
 from mlem.state.stores.probe import probe
 from mlem.testing import Project
@@ -114,9 +115,9 @@ def test_a_second_process_is_refused_with_the_holders_name(seaweedfs: Any, tmp_p
     manager = S3StateManager(uri="s3://states/two", endpoint_url=seaweedfs.url)
     one, two = manager.store(tmp_path), manager.store(tmp_path)
     with (
-        manager.session(one, "app", new_lock("run", id_="ci-1"), timeout_s=0, initial=State(type="fake")),
+        manager.session(LockRequest(one, "app", new_lock("run", id_="ci-1"), initial=State(type="fake"))),
         pytest.raises(LockedError, match="lock id ci-1"),
-        manager.session(two, "app", new_lock("run"), timeout_s=0.2),
+        manager.session(LockRequest(two, "app", new_lock("run"), timeout_s=0.2)),
     ):
         pass
 
@@ -131,7 +132,7 @@ def test_one_locked_write_costs_three_requests_counted_on_the_wire(seaweedfs: An
     store.inner.client.meta.events.register("before-send.s3", lambda request, **_: sent.append(request.method))
     for turn in range(2):
         with manager.session(
-            store, "app", new_lock("run"), timeout_s=0, initial=State(type="fake", lineage="1" * 32)
+            LockRequest(store, "app", new_lock("run"), initial=State(type="fake", lineage="1" * 32))
         ) as session:
             assert session.state is not None
             session.finish(session.state.with_record("disk", {"turn": turn}))

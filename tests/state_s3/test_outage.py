@@ -13,6 +13,7 @@ import pytest
 
 from mlem import State, StateUnknownError
 from mlem.state.lock_owner import new_lock
+from mlem.state.lock_request import LockRequest
 from mlem.testing.stores.faults import FaultProxy
 from mlem_state_s3.state_manager import S3StateManager
 
@@ -39,7 +40,7 @@ def test_a_store_that_is_killed_and_comes_back_has_every_step(seaweedfs: Any, tm
         def restart() -> None:
             proxy.upstream = stack.enter_context(s3_servers.seaweedfs(folder)).port
 
-        with states.session(store, "app", new_lock("run"), timeout_s=0, initial=INITIAL) as session:
+        with states.session(LockRequest(store, "app", new_lock("run"), initial=INITIAL)) as session:
             assert session.state is not None
             session.save(session.state.with_record("image", {"id": "1"}))
             os.killpg(first.process.pid, signal.SIGKILL)
@@ -58,7 +59,7 @@ def test_when_it_does_not_come_back_the_state_is_kept_and_can_be_pushed(seaweedf
     with FaultProxy(seaweedfs.port, rate=0).running() as proxy:
         states = manager(proxy.url, ttl_s=3)
         store = states.store(tmp_path)
-        with states.session(store, "app", new_lock("run"), timeout_s=0, initial=INITIAL) as session:
+        with states.session(LockRequest(store, "app", new_lock("run"), initial=INITIAL)) as session:
             assert session.state is not None
             wanted = session.state.with_record("image", {"id": "1"})
             proxy.upstream = 9  # nobody listens there

@@ -12,6 +12,7 @@ import pytest
 from mlem import api
 from mlem.deployments.execution.engine import LockOptions
 from mlem.state.lock_owner import new_lock
+from mlem.state.lock_request import LockRequest
 from mlem.testing import Project
 from mlem.testing.fake import FakePlatform
 from mlem_model.errors import ConflictError, DeclarationError, LockedError, NotFoundError, PluginError, UserError
@@ -86,7 +87,7 @@ def test_a_name_of_something_else_is_refused(project: Project, platform: FakePla
 def test_whom_the_lock_refuses_has_changed_nothing(project: Project, declared: Path, platform: FakePlatform) -> None:
     handle = api.deploy("fake", "app", project=project.folder)
     with (
-        handle.target.manager.session(handle.target.store, "app", new_lock("run"), timeout_s=60),
+        handle.target.manager.session(LockRequest(handle.target.store, "app", new_lock("run"), timeout_s=60)),
         pytest.raises(LockedError),
     ):
         api.deploy("fake", "app", model="triple", size=9, lock=LockOptions(timeout_s=0.05), project=project.folder)
@@ -107,7 +108,7 @@ def test_a_declaration_that_somebody_changes_while_a_run_waits_is_not_overwritte
         except BaseException as error:
             failed.append(error)
 
-    with handle.target.manager.session(handle.target.store, "app", new_lock("run"), timeout_s=60):
+    with handle.target.manager.session(LockRequest(handle.target.store, "app", new_lock("run"), timeout_s=60)):
         other = threading.Thread(target=run)
         other.start()
         assert waiting.wait(60)

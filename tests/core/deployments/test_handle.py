@@ -12,6 +12,7 @@ from mlem import api
 from mlem.deployments.deployment import Phase, Status
 from mlem.deployments.handle import DeploymentHandle
 from mlem.state.lock_owner import new_lock
+from mlem.state.lock_request import LockRequest
 from mlem.testing import Project
 from mlem.testing.fake import FakePlatform
 from mlem_model.errors import PlatformError, UserError, WaitTimeoutError
@@ -78,7 +79,9 @@ def test_what_has_crashed_is_waited_for_while_a_command_mends_it(
 
     monkeypatch.setattr(type(handle.deployment), "status", noted)
     found: list[Status] = []
-    with handle.target.manager.session(handle.target.store, handle.target.name, new_lock("run"), timeout_s=60):
+    with handle.target.manager.session(
+        LockRequest(handle.target.store, handle.target.name, new_lock("run"), timeout_s=60)
+    ):
         waiter = threading.Thread(target=lambda: found.append(handle.wait(timeout_s=LONG_S)))
         waiter.start()
         for _ in range(2):  # the second look says that the first did not end it

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from mlem.state.lease import Lease, acquire, break_lease, leased
 from mlem.state.lock_owner import is_dead, new_lock
+from mlem.state.lock_request import LockRequest
 from mlem.state.retrying import RetryingStore
 from mlem.state.state import LockInfo, State
 from mlem.testing.stores.memory import FakeClock, MemoryStore
@@ -36,7 +37,7 @@ class Bench:
 
     def acquire(self, id_: str, timeout_s: float = 0.0, **options: Any) -> Lease:
         lock = options.pop("lock", remote(id_))
-        return acquire(self.store, "app", lock, timeout_s=timeout_s, clock=self.clock, **{"initial": NEW, **options})
+        return acquire(LockRequest(self.store, "app", lock, timeout_s, **{"initial": NEW, **options}), self.clock)
 
     def stored(self) -> State:
         return State.from_bytes(self.store.values["app"].data, "test")
@@ -75,7 +76,7 @@ def test_an_interrupt_right_after_the_lock_was_written_leaves_no_lock(bench: Ben
 @pytest.mark.parametrize("operation", ["write after", "delete after", "write", "delete"])
 def test_an_interrupt_of_the_last_write_is_neither_hidden_nor_undone(bench: Bench, operation: str) -> None:
     def run() -> None:
-        with leased(bench.store, "app", remote("a"), timeout_s=0, initial=NEW) as lease:
+        with leased(LockRequest(bench.store, "app", remote("a"), initial=NEW)) as lease:
             bench.store.faults[operation] = [KeyboardInterrupt()]
             lease.erase() if "delete" in operation else lease.finish(NEW)
 
@@ -299,7 +300,7 @@ def test_the_nonce_is_fresh_for_each_write_so_that_no_version_ever_comes_back(be
 def test_the_thread_renews_while_the_context_lasts() -> None:
     store = MemoryStore()
     lock = remote("a", ttl_s=0.15)
-    with leased(store, "app", lock, timeout_s=0, initial=NEW) as lease:
+    with leased(LockRequest(store, "app", lock, initial=NEW)) as lease:
         deadline = lease._clock.monotonic() + 20
         while lease.lock.renewal < 4:
             assert lease._clock.monotonic() < deadline
@@ -384,7 +385,7 @@ def test_after_the_deadline_it_is_unknown(bench: Bench) -> None:
 
 def test_a_state_that_could_not_be_written_is_kept_to_be_pushed(bench: Bench, tmp_path: Any) -> None:
     store = retrying(bench.store, bench.clock, root=tmp_path)
-    lease = acquire(store, "apps/iris", remote("a"), timeout_s=0, initial=NEW, clock=bench.clock)
+    lease = acquire(LockRequest(store, "apps/iris", remote("a"), initial=NEW), bench.clock)
     bench.store.faults.update({"write": [CUT] * 10_000})
     with pytest.raises(StateUnknownError, match="the state is kept in") as caught:
         lease.save(NEW.with_record("disk", {"id": 1}))

@@ -13,6 +13,7 @@ from mlem.deployments.deployment import Phase, Status
 from mlem.deployments.execution.locking import LockOptions
 from mlem.deployments.execution.moving import move, push
 from mlem.deployments.handle import DeploymentHandle
+from mlem.state.lock_request import LockRequest
 from mlem.state.state import State
 from mlem.testing import Project
 from mlem.testing.fake import FakePlatform
@@ -237,7 +238,7 @@ def test_a_command_that_died_gives_its_lock_up_by_id(declare: Declare, project: 
     from mlem.state.lock_owner import new_lock
 
     lock = new_lock("run", id_="ci-9").model_copy(update={"host": "far/boot"})
-    with target.manager.session(target.store, "app", lock, timeout_s=0):
+    with target.manager.session(LockRequest(target.store, "app", lock)):
         with pytest.raises(LockedError, match="may be alive") as caught:
             declare().release_lock()
         assert caught.value.hint == "if it is not: mlem deployment lock release app --id ci-9"

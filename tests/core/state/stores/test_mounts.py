@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from mlem.state.lock_owner import new_lock
+from mlem.state.lock_request import LockRequest
 from mlem.state.manager import ABSENT
 from mlem.state.state import State
 from mlem.state.stores import local
@@ -69,10 +70,10 @@ def test_the_lock_of_a_machine_that_died_is_released_by_its_id(tmp_path: Path) -
     store.write("app", initial.to_bytes(), ABSENT)
     left = local._file_lock(store.path("app"))  # its machine is gone: nobody will release it
     left.acquire()
-    with pytest.raises(LockedError, match="run since"), manager.session(store, "app", new_lock("run"), timeout_s=0):
+    with pytest.raises(LockedError, match="run since"), manager.session(LockRequest(store, "app", new_lock("run"))):
         pass
     manager.release(store, "app", dead)
-    with manager.session(store, "app", new_lock("run"), timeout_s=0) as session:
+    with manager.session(LockRequest(store, "app", new_lock("run"))) as session:
         assert session.state is not None
         assert session.state.lineage == initial.lineage
 

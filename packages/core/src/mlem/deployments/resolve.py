@@ -16,6 +16,7 @@ from mlem.project.project import Location, locate, objects_of_kind
 from mlem.state.manager import StateManager, Store
 from mlem.state.pointer import expect_nowhere_else
 from mlem.state.state import State
+from mlem.state.stored import read_state
 from mlem_model.errors import DeclarationError, MlemError, NotFoundError, PluginError
 from mlem_model.legacy.fields import OF_04
 from mlem_model.objects.object import EXTENSION
@@ -57,11 +58,10 @@ class Target:
             DeclarationError: The state can't be read.
             ConflictError: Another state manager has it.
         """
-        found = self.store.read(self.name)
-        if found is None:
+        state = read_state(self.store, self.name).state
+        if state is None:
             expect_nowhere_else(self.manager, self.location.root, self.name)
-            return None
-        return State.from_bytes(found.data, self.store.where(self.name))
+        return state
 
     def context(self, state: State, report: Callable[[str], None] = lambda _line: None) -> Context[Deployment, Env]:
         """Return what steps may know, without a model."""
@@ -114,9 +114,8 @@ def _maker_on_record(data: Mapping[str, Any], location: Location) -> str:
             manager = _manager(_state_fields(declared), str(location), "state_manager.")
         else:
             manager = configured_manager(load_config(location.root))
-        store = manager.store(location.root)
-        found = store.read(location.key)
-        return "" if found is None else maker_of(State.from_bytes(found.data, store.where(location.key)).declaration)
+        state = read_state(manager.store(location.root), location.key).state
+        return "" if state is None else maker_of(state.declaration)
     except MlemError:
         return ""
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from mlem.deployments.deployment import Deployment
 from mlem.deployments.edge import plugin_edge
-from mlem.deployments.execution.locking import expect_identity
+from mlem.deployments.execution.locking import LockOptions, expect_identity, lock_request
 from mlem.deployments.execution.reconcile import expect_plain, state_of
 from mlem.deployments.resolve import Target
 from mlem.migrating.old_file import OldFile, parsed
@@ -17,7 +17,7 @@ from mlem.migrating.result import Result
 from mlem.migrating.settings import secret_notes
 from mlem.project.project import Location
 from mlem.state.adopted import Adopted
-from mlem.state.lock_owner import new_lock, now
+from mlem.state.lock_owner import now
 from mlem.state.manager import StateManager
 from mlem.state.pointer import write_pointer
 from mlem.state.session import core_version
@@ -125,14 +125,10 @@ def write(old: OldState, adopted: Adopted, target: Target) -> str:
         backup = old.file.keep()
         store.write(name, state.to_bytes(), hashlib.sha256(old.content).hexdigest())
         return shown(backup)
-    with target.manager.session(
-        store,
-        name,
-        new_lock("migrate"),
-        timeout_s=target.config.core.state.lock_timeout_s,
-        initial=state,
-        check=lambda there: _expect_same(target, there, old),
-    ) as session:
+    request = lock_request(
+        target, "migrate", LockOptions(), initial=state, check=lambda there: _expect_same(target, there, old)
+    )
+    with target.manager.session(request) as session:
         if not state_of(session).releases:
             session.finish(state)
         write_pointer(target.manager, root, name)

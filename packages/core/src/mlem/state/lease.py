@@ -14,10 +14,12 @@ from dataclasses import dataclass
 
 from mlem.state.clock import Clock
 from mlem.state.lock_owner import is_dead, locked_by
-from mlem.state.manager import ABSENT, Check, Store, Waiting
+from mlem.state.lock_request import LockRequest
+from mlem.state.manager import Store
 from mlem.state.retrying import pause_s
 from mlem.state.session import Session
 from mlem.state.state import LockInfo, State
+from mlem.state.stored import StoredState, read_state
 from mlem_model.errors import ConflictError, LockedError, MlemError
 
 LONGEST_POLL_S = 1.0
@@ -30,17 +32,14 @@ class Lease(Session):
         store: Where the state is.
         name: The deployment's name in its project.
         lock: Who holds it.
-        state: The state as read; None when there is none.
-        version: The version of what was read.
+        stored: The state as read.
         clock: Counts the seconds since the last renewal.
     """
 
-    def __init__(
-        self, store: Store, name: str, lock: LockInfo, state: State | None, version: str, clock: Clock
-    ) -> None:
+    def __init__(self, store: Store, name: str, lock: LockInfo, stored: StoredState, clock: Clock) -> None:
         from threading import RLock  # late: only what changes a shared state has a second thread
 
-        super().__init__(store, name, lock, state, version)
+        super().__init__(store, name, lock, stored)
         self._clock = clock
         self._mutex = RLock()
         self._renewed = clock.monotonic()
@@ -132,11 +131,11 @@ class Lease(Session):
     def _lose(self) -> LockedError:
         """Note that the lock is gone, and say to whom."""
         try:
-            found = self.store.read(self.name)
-            holder = State.from_bytes(found.data, self.store.where(self.name)).lock if found else None
+            there = read_state(self.store, self.name).state
         except MlemError:
-            holder = None
-        taken = f"was taken over by {holder.describe()}" if holder else "was released, or taken over, by somebody else"
+            there = None
+        owner = there.lock if there is not None else None
+        taken = f"was taken over by {owner.describe()}" if owner else "was released, or taken over, by somebody else"
         self._open = False
         self._lost = LockedError(
             f'the lock of "{self.name}" {taken}',
@@ -161,42 +160,33 @@ class _Watch:
     since: float
 
 
-def acquire(
-    store: Store,
-    name: str,
-    lock: LockInfo,
-    *,
-    timeout_s: float,
-    waiting: Waiting | None = None,
-    initial: State | None = None,
-    check: Check | None = None,
-    clock: Clock | None = None,
-) -> Lease:
-    """Get the lease of a state; see `mlem.state.manager.StateManager.session` for the arguments.
+def acquire(request: LockRequest, clock: Clock | None = None) -> Lease:
+    """Get the lease of a state.
+
+    Args:
+        request: Which state, for whom, and how long to wait.
+        clock: Counts the seconds of the wait and of the lease.
 
     Raises:
-        LockedError: Another holder did not finish in time, or the lock was taken by hand.
+        LockedError: Another owner did not finish in time, or the lock was taken by hand.
     """
     clock = clock or Clock()
-    begun = clock.monotonic()
+    name, lock, begun = request.name, request.lock, clock.monotonic()
     watch: _Watch | None = None
     for attempt in itertools.count():
-        found = store.read(name)
-        state = State.from_bytes(found.data, store.where(name)) if found else None
-        if state is not None and check is not None:
-            check(state)
-        held = state.lock if state is not None else None
-        lease = Lease(store, name, lock, state, found.version if found else ABSENT, clock)
-        wanted = state or initial
+        stored = request.read()
+        held = stored.state.lock if stored.state is not None else None
+        lease = Lease(request.store, name, lock, stored, clock)
+        wanted = stored.state or request.initial
         if wanted is None:
             return lease
         if held is not None and held.manual and held.id != lock.id:
             raise locked_by(name, held)
-        if found is not None and held is not None and (watch is None or watch.version != found.version):
+        if held is not None and (watch is None or watch.version != stored.version):
             first = watch is None
-            watch = _Watch(found.version, clock.monotonic())
-            if first and waiting is not None and timeout_s > 0 and not _is_free(held, lock, watch, clock):
-                waiting(held)
+            watch = _Watch(stored.version, clock.monotonic())
+            if first and not _is_free(held, lock, watch, clock):
+                request.tell(held)
         if held is None or _is_free(held, lock, watch, clock):
             try:
                 lease.acquire(wanted)
@@ -206,9 +196,9 @@ def acquire(
             except (KeyboardInterrupt, SystemExit):
                 lease.release()  # it may have landed
                 raise
-        left = begun + timeout_s - clock.monotonic()
+        left = begun + request.timeout_s - clock.monotonic()
         if left <= 0:
-            raise locked_by(name, held or (state.lock if state is not None else None))
+            raise locked_by(name, held or (stored.state.lock if stored.state is not None else None))
         clock.sleep(min(left, pause_s(attempt, LONGEST_POLL_S if held is not None else LONGEST_POLL_S / 2)))
     raise AssertionError("unreachable")
 
@@ -223,24 +213,15 @@ def _is_free(held: LockInfo, lock: LockInfo, watch: _Watch | None, clock: Clock)
 
 
 @contextmanager
-def leased(
-    store: Store,
-    name: str,
-    lock: LockInfo,
-    *,
-    timeout_s: float,
-    waiting: Waiting | None = None,
-    initial: State | None = None,
-    check: Check | None = None,
-) -> Iterator[Lease]:
+def leased(request: LockRequest) -> Iterator[Lease]:
     """Hold the lease of a state for as long as the context lasts, and renew it from a thread; see `acquire`."""
-    from threading import Event, Thread
+    from threading import Event, Thread  # late: only what changes a shared state has a second thread
 
-    lease = acquire(store, name, lock, timeout_s=timeout_s, waiting=waiting, initial=initial, check=check)
+    lease = acquire(request)
     ended = Event()
 
     def renew() -> None:
-        while not ended.wait(lock.ttl_s / 3):
+        while not ended.wait(request.lock.ttl_s / 3):
             try:
                 lease.renew()
             except LockedError:
@@ -249,7 +230,7 @@ def leased(
                 continue  # the store may answer next time; the guard knows how old the last renewal is
 
     if lease.state is not None:
-        Thread(target=renew, name=f"mlem-lease-{name}", daemon=True).start()
+        Thread(target=renew, name=f"mlem-lease-{request.name}", daemon=True).start()
     try:
         yield lease
     finally:
@@ -259,9 +240,9 @@ def leased(
 
 def break_lease(store: Store, name: str, lock: LockInfo) -> None:
     """Take a lock out of a state, whoever holds it; see `mlem.state.manager.StateManager.release`."""
-    found = store.read(name)
-    state = State.from_bytes(found.data, store.where(name)) if found else None
-    if found is None or state is None or state.lock is None:
+    stored = read_state(store, name)
+    state = stored.state
+    if state is None or state.lock is None:
         return
     if state.lock.id != lock.id:
         raise ConflictError(
@@ -269,4 +250,4 @@ def break_lease(store: Store, name: str, lock: LockInfo) -> None:
             code="other-lock",
             hint=f"mlem deployment lock show {name}",
         )
-    store.write(name, _with_nonce(state.model_copy(update={"lock": None})).to_bytes(), found.version)
+    store.write(name, _with_nonce(state.model_copy(update={"lock": None})).to_bytes(), stored.version)

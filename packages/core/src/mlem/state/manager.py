@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,8 +13,9 @@ from mlem_model.legacy.fields import Lost, Translation
 from mlem_model.objects.object import MlemObject
 
 if TYPE_CHECKING:
+    from mlem.state.lock_request import LockRequest
     from mlem.state.session import Session
-    from mlem.state.state import LockInfo, State
+    from mlem.state.state import LockInfo
 
 
 @dataclass(frozen=True)
@@ -29,12 +30,6 @@ class Versioned:
     data: bytes
     version: str
 
-
-Waiting = Callable[["LockInfo | None"], None]
-"""Called once when a wait for a lock begins, with the holder where it is known."""
-
-Check = Callable[["State"], None]
-"""Called with a state before its lock is taken; raises when it is not to be touched."""
 
 ABSENT: Final = ""
 """The version of a name that is not there: expect it to create."""
@@ -138,30 +133,14 @@ class StateManager(MlemObject, ABC):
         """
 
     @abstractmethod
-    def session(
-        self,
-        store: Store,
-        name: str,
-        lock: LockInfo,
-        *,
-        timeout_s: float,
-        waiting: Waiting | None = None,
-        initial: State | None = None,
-        check: Check | None = None,
-    ) -> AbstractContextManager[Session]:
+    def session(self, request: LockRequest) -> AbstractContextManager[Session]:
         """Lock a deployment's state for as long as the context lasts.
 
         Args:
-            store: What `store` returned.
-            name: The deployment's name in its project.
-            lock: Who asks.
-            timeout_s: How long to wait for another holder.
-            waiting: Called with the other holder's `LockInfo` when the wait begins.
-            initial: What to write where there is no state yet; without it such a session has none, and holds nothing.
-            check: Called with a state that is there before anything is written to it.
+            request: Which state of a store that `store` returned, for whom, and how long to wait.
 
         Raises:
-            LockedError: Another holder did not finish in time.
+            LockedError: Another owner of the lock did not finish in time.
         """
 
     @abstractmethod

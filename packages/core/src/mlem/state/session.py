@@ -10,6 +10,7 @@ from contextlib import contextmanager
 
 from mlem.state.manager import ABSENT, Store
 from mlem.state.state import LockInfo, State
+from mlem.state.stored import StoredState
 from mlem_model.errors import ConflictError, MlemError, StateUnknownError
 from mlem_model.objects.files import write_atomic
 
@@ -23,24 +24,23 @@ class Session:
         store: Where the state is.
         name: The deployment's name in its project.
         lock: Who holds it.
-        state: The state as read; None when there is none.
-        version: The version of what was read.
+        stored: The state as read.
 
     Attributes:
         state: The state as it stands, None when there is none.
     """
 
-    def __init__(self, store: Store, name: str, lock: LockInfo, state: State | None, version: str) -> None:
+    def __init__(self, store: Store, name: str, lock: LockInfo, stored: StoredState) -> None:
         self.store = store
         self.name = name
-        self.state = state
-        held = state.lock if state is not None else None
+        self.state = stored.state
+        held = self.state.lock if self.state is not None else None
         self._manual = held if held is not None and held.manual else None
         # A run under a lock that was taken by hand may die like any other: the lock has to outlive it.
         self.lock = (
             lock if self._manual is None else lock.model_copy(update={"manual": True, "message": self._manual.message})
         )
-        self._version = version
+        self._version = stored.version
         self._unheard: tuple[State | None] | None = None
 
     def save(self, state: State) -> State:

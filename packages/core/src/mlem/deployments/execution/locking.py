@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 
 from mlem.deployments.execution.reconcile import state_of
 from mlem.deployments.resolve import Target
 from mlem.state.lock_owner import is_dead, new_lock
+from mlem.state.lock_request import LockRequest
 from mlem.state.place import Place
 from mlem.state.pointer import expect_nowhere_else, remove_pointer, write_pointer
 from mlem.state.session import Session
@@ -36,14 +38,15 @@ def hold(target: Target, message: str, lock: LockOptions) -> LockInfo:
     expect_identity(target)
     expect_nowhere_else(target.manager, target.location.root, target.name)
     manual = new_lock("hold", id_=lock.id, message=message, manual=True)
-    with target.manager.session(
+    request = LockRequest(
         target.store,
         target.name,
         manual,
         timeout_s=lock.timeout_s or 0,
         initial=new_state(target),
-        check=lambda state: expect_ours(target, state),
-    ) as session:
+        check=partial(expect_ours, target),
+    )
+    with target.manager.session(request) as session:
         write_pointer(target.manager, target.location.root, target.name)
         session.hold(state_of(session))
     return manual
@@ -73,6 +76,28 @@ def release_lock(target: Target, id_: str | None) -> LockInfo | None:
     return state.lock
 
 
+def lock_request(
+    target: Target,
+    operation: str,
+    lock: LockOptions,
+    *,
+    check: Callable[[State], None],
+    initial: State | None = None,
+) -> LockRequest:
+    """Return the request for the lock of a deployment's state.
+
+    Args:
+        target: The deployment.
+        operation: What is going to be done with it: ``run``, ``move``.
+        lock: How to lock.
+        check: Called with a state that is there; raises when it is not to be touched.
+        initial: What to write where there is no state yet.
+    """
+    timeout_s = target.config.core.state.lock_timeout_s if lock.timeout_s is None else lock.timeout_s
+    owner = new_lock(operation, id_=lock.id)
+    return LockRequest(target.store, target.name, owner, timeout_s=timeout_s, initial=initial, check=check)
+
+
 @contextmanager
 def session_of(
     target: Target, operation: str, lock: LockOptions, report: Report, initial: State | None = None
@@ -91,7 +116,6 @@ def session_of(
         ConflictError: The state there is another project's, of another type, or another state manager has it.
         UserError: The store may be shared, and the project has no id.
     """
-    timeout_s = target.config.core.state.lock_timeout_s if lock.timeout_s is None else lock.timeout_s
     root = target.location.root
     expect_identity(target)
     if initial is not None:
@@ -100,18 +124,11 @@ def session_of(
     if warning:
         report(f"warning: {warning}")
 
-    def waiting(holder: LockInfo | None) -> None:
-        report(f"waiting up to {timeout_s:g} s for the lock" + (f": {holder.describe()}" if holder else ""))
+    def waiting(owner: LockInfo | None) -> None:
+        report(f"waiting up to {request.timeout_s:g} s for the lock" + (f": {owner.describe()}" if owner else ""))
 
-    with target.manager.session(
-        target.store,
-        target.name,
-        new_lock(operation, id_=lock.id),
-        timeout_s=timeout_s,
-        waiting=waiting,
-        initial=initial,
-        check=lambda state: expect_ours(target, state),
-    ) as session:
+    request = lock_request(target, operation, lock, initial=initial, check=partial(expect_ours, target))
+    with target.manager.session(replace(request, waiting=waiting)) as session:
         if session.state is not None:
             write_pointer(target.manager, root, target.name)
         try:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 
-from mlem.deployments.execution.locking import LockOptions, expect_ours, session_of
+from mlem.deployments.execution.locking import LockOptions, expect_ours, lock_request, session_of
 from mlem.deployments.execution.reconcile import state_of
 from mlem.deployments.resolve import Target, configured_manager
-from mlem.state.lock_owner import new_lock
 from mlem.state.manager import StateManager
 from mlem.state.pointer import Found, find_elsewhere, write_pointer
 from mlem.state.state import State
+from mlem.state.stored import read_state
 from mlem_model.errors import ConflictError, NotFoundError, UserError
 
 
@@ -50,24 +51,11 @@ def move(target: Target, uri: str, lock: LockOptions) -> tuple[str, str]:
             code="no-project",
             hint=f"mlem init {root}",
         )
-    timeout_s = target.config.core.state.lock_timeout_s if lock.timeout_s is None else lock.timeout_s
-    with old.manager.session(
-        old.store,
-        old.name,
-        new_lock("move", id_=lock.id),
-        timeout_s=timeout_s,
-        check=lambda state: _expect_movable(old, state),
-    ) as leaving:
+    with old.manager.session(lock_request(old, "move", lock, check=partial(_expect_movable, old))) as leaving:
         state = state_of(leaving)
         arriving_state = state.model_copy(update={"project": target.config.project.id, "lock": None})
-        with new.manager.session(
-            new.store,
-            new.name,
-            new_lock("move", id_=lock.id),
-            timeout_s=timeout_s,
-            initial=arriving_state,
-            check=lambda found: _expect_same(new, found, state),
-        ) as arriving:
+        same = partial(_expect_same, new, state)
+        with new.manager.session(lock_request(new, "move", lock, check=same, initial=arriving_state)) as arriving:
             if state_of(arriving).serial <= state.serial:
                 arriving.finish(arriving_state)
         write_pointer(wanted, root, target.name)
@@ -117,14 +105,12 @@ def push(target: Target, lock: LockOptions) -> tuple[State, bool]:
 
 
 def _source(target: Target, wanted: StateManager) -> Found | None:
-    found = target.store.read(target.name)
+    state = read_state(target.store, target.name).state
+    found = None if state is None else Found(target.manager, target.store, state)
     here = target.store.where(target.name) == wanted.store(target.location.root).where(target.name)
     if found is not None and not here:
-        return Found(target.manager, target.store, State.from_bytes(found.data, target.store.where(target.name)))
-    elsewhere = find_elsewhere(target.manager, target.location.root, target.name)
-    if elsewhere is None and found is not None:
-        return Found(target.manager, target.store, State.from_bytes(found.data, target.store.where(target.name)))
-    return elsewhere
+        return found
+    return find_elsewhere(target.manager, target.location.root, target.name) or found
 
 
 def _expect_movable(old: Target, state: State) -> None:
@@ -132,7 +118,7 @@ def _expect_movable(old: Target, state: State) -> None:
         expect_ours(old, state)
 
 
-def _expect_same(new: Target, found: State, moving: State) -> None:
+def _expect_same(new: Target, moving: State, found: State) -> None:
     if found.lineage != moving.lineage:
         raise ConflictError(
             f"{new.store.where(new.name)}: there is a state of another deployment (lineage {found.lineage})",

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Self
 
 from pydantic import ConfigDict, Field
 
-from mlem.state.manager import Check, StateManager, Store, Waiting
-from mlem.state.state import LockInfo, State
+from mlem.state.manager import StateManager, Store
 from mlem_model.objects.fields import Unit
 
 if TYPE_CHECKING:
+    from mlem.state.lock_request import LockRequest
     from mlem.state.session import Session
+    from mlem.state.state import LockInfo
 
 
 class LeasedStateManager(StateManager):
@@ -67,22 +69,11 @@ class LeasedStateManager(StateManager):
             conflicts_are_final=self.conflicts_are_final,
         )
 
-    def session(
-        self,
-        store: Store,
-        name: str,
-        lock: LockInfo,
-        *,
-        timeout_s: float,
-        waiting: Waiting | None = None,
-        initial: State | None = None,
-        check: Check | None = None,
-    ) -> AbstractContextManager[Session]:
+    def session(self, request: LockRequest) -> AbstractContextManager[Session]:
         """Hold the lease of a state for as long as the context lasts; see `StateManager.session`."""
         from mlem.state.lease import leased
 
-        named = lock.model_copy(update={"ttl_s": self.ttl_s})
-        return leased(store, name, named, timeout_s=timeout_s, waiting=waiting, initial=initial, check=check)
+        return leased(replace(request, lock=request.lock.model_copy(update={"ttl_s": self.ttl_s})))
 
     def release(self, store: Store, name: str, lock: LockInfo) -> None:
         """Take a lock out of a state, whoever holds it; see `StateManager.release`."""

@@ -12,9 +12,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from mlem.state.lock_owner import locked_by
-from mlem.state.manager import ABSENT, Check, StateManager, Store, Versioned, Waiting
+from mlem.state.lock_request import LockRequest
+from mlem.state.manager import ABSENT, StateManager, Store, Versioned
 from mlem.state.session import Session
-from mlem.state.state import ERRORED, STATE_EXTENSION, LockInfo, State
+from mlem.state.state import ERRORED, STATE_EXTENSION, LockInfo
+from mlem.state.stored import read_state
 from mlem_model.artifacts.mounts import network_mount
 from mlem_model.errors import ConflictError, DeclarationError, LockedError
 from mlem_model.objects.files import sync_folder, unusable, write_atomic
@@ -119,20 +121,11 @@ class LocalStateManager(StateManager):
         return LocalStore(root)
 
     @contextmanager
-    def session(
-        self,
-        store: Store,
-        name: str,
-        lock: LockInfo,
-        *,
-        timeout_s: float,
-        waiting: Waiting | None = None,
-        initial: State | None = None,
-        check: Check | None = None,
-    ) -> Iterator[Session]:
+    def session(self, request: LockRequest) -> Iterator[Session]:
         """Lock a state for as long as the context lasts; see `StateManager.session`."""
         import filelock
 
+        store, name, lock = request.store, request.name, request.lock
         if not isinstance(store, LocalStore):
             raise TypeError(f"expected a LocalStore, got {store!r}")
         path = store.path(name)
@@ -142,23 +135,20 @@ class LocalStateManager(StateManager):
             try:
                 kernel_lock.acquire(timeout=0)
             except filelock.Timeout:
-                if waiting is not None and timeout_s > 0:
-                    waiting(self._holder(store, name))
-                kernel_lock.acquire(timeout=timeout_s)
+                request.tell(self._owner(store, name))
+                kernel_lock.acquire(timeout=request.timeout_s)
         except filelock.Timeout as error:
-            raise locked_by(name, self._holder(store, name)) from error
+            raise locked_by(name, self._owner(store, name)) from error
         except OSError as error:
             raise unusable(path, error, "lock") from error
         try:
-            found = store.read(name)
-            state = State.from_bytes(found.data, store.where(name)) if found else None
-            if state is not None and check is not None:
-                check(state)
-            if state is not None and state.lock is not None and state.lock.manual and state.lock.id != lock.id:
-                raise locked_by(name, state.lock)
-            session = Session(store, name, lock, state, found.version if found else ABSENT)
+            stored = request.read()
+            held = stored.state.lock if stored.state is not None else None
+            if held is not None and held.manual and held.id != lock.id:
+                raise locked_by(name, held)
+            session = Session(store, name, lock, stored)
             try:
-                session.mark(initial)
+                session.mark(request.initial)
                 yield session
             finally:
                 session.release()
@@ -169,7 +159,8 @@ class LocalStateManager(StateManager):
         """Take a lock out of a state; a holder that lives on this machine has to be ended first."""
         if isinstance(store, LocalStore) and not lock.manual and network_mount(store.path(name).parent):
             _break_claims(store.path(name))
-        with self.session(store, name, lock.model_copy(update={"operation": "release"}), timeout_s=0) as session:
+        releasing = lock.model_copy(update={"operation": "release"})
+        with self.session(LockRequest(store, name, releasing)) as session:
             session.free()
 
     def warning(self, store: Store, name: str) -> str:
@@ -184,9 +175,9 @@ class LocalStateManager(StateManager):
             "better share states: mlem config set core.state.uri"
         )
 
-    def _holder(self, store: LocalStore, name: str) -> LockInfo | None:
+    def _owner(self, store: LocalStore, name: str) -> LockInfo | None:
         try:
-            found = store.read(name)
-            return State.from_bytes(found.data, store.where(name)).lock if found else None
+            state = read_state(store, name).state
         except (DeclarationError, ConflictError, LockedError):
             return None
+        return state.lock if state is not None else None

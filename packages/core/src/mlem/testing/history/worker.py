@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from mlem.state.lock_owner import new_lock
+from mlem.state.lock_request import LockRequest
 from mlem.state.manager import ABSENT, StateManager, Store
 from mlem.state.state import State
 from mlem.testing.history.operations import Recorder, RecordingStore, WithoutSwap
@@ -63,9 +64,9 @@ def _count(manager: StateManager, store: Store, task: Mapping[str, Any]) -> dict
     while report["done"] + report["doubtful"] < task.get("times", 10**9) and time.monotonic() < end:
         try:
             initial = State(type="fake", lineage=LINEAGE)
-            with manager.session(
-                store, task["name"], new_lock("test"), timeout_s=task.get("timeout_s", 120.0), initial=initial
-            ) as session:
+            timeout_s = task.get("timeout_s", 120.0)
+            request = LockRequest(store, task["name"], new_lock("test"), timeout_s=timeout_s, initial=initial)
+            with manager.session(request) as session:
                 state = session.state
                 if state is None:
                     raise AssertionError("a session with an initial state has a state")
@@ -89,7 +90,7 @@ def _count(manager: StateManager, store: Store, task: Mapping[str, Any]) -> dict
 
 def _hold(manager: StateManager, store: Store, task: Mapping[str, Any]) -> dict[str, Any]:
     initial = State(type="fake", lineage=LINEAGE)
-    with manager.session(store, task["name"], new_lock("test"), timeout_s=0, initial=initial) as session:
+    with manager.session(LockRequest(store, task["name"], new_lock("test"), initial=initial)) as session:
         if session.state is None:
             raise AssertionError("a session with an initial state has a state")
         session.save(session.state.with_record("held", {"by": task["worker"]}))

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from mlem.state.lock_owner import new_lock
+from mlem.state.lock_request import LockRequest
 from mlem.state.manager import StateManager, Store
 from mlem.state.state import LockInfo, State
 from mlem.testing.stores.fixtures import LINEAGE, StateManagerFixtures
@@ -32,7 +33,7 @@ class StateManagerSuite(StateManagerFixtures):
         return State.from_bytes(found.data, "test") if found else None
 
     def test_a_session_writes_steps_and_leaves_no_lock(self, managed: StateManager, store: Store) -> None:
-        with managed.session(store, "iris", self.lock(), timeout_s=0, initial=self.state()) as session:
+        with managed.session(LockRequest(store, "iris", self.lock(), initial=self.state())) as session:
             assert session.state is not None
             session.save(session.state.with_record("image", {"id": "i"}))
             session.guard()
@@ -44,7 +45,7 @@ class StateManagerSuite(StateManagerFixtures):
 
     def test_the_holder_is_seen_by_others(self, managed: StateManager, store: Store) -> None:
         lock = self.lock("rollback")
-        with managed.session(store, "iris", lock, timeout_s=0, initial=self.state()):
+        with managed.session(LockRequest(store, "iris", lock, initial=self.state())):
             state = self.stored(store)
             assert state is not None
             assert state.lock is not None
@@ -52,20 +53,20 @@ class StateManagerSuite(StateManagerFixtures):
 
     def test_a_second_session_is_refused_with_the_holders_name(self, managed: StateManager, store: Store) -> None:
         lock = self.lock()
-        with managed.session(store, "iris", lock, timeout_s=0, initial=self.state()):
+        with managed.session(LockRequest(store, "iris", lock, initial=self.state())):
             with (
                 pytest.raises(LockedError, match=lock.id) as caught,
-                managed.session(store, "iris", self.lock(), timeout_s=0),
+                managed.session(LockRequest(store, "iris", self.lock())),
             ):
                 pass
             assert caught.value.exit_code == 5
-            with managed.session(store, "other", self.lock(), timeout_s=0, initial=self.state()):
+            with managed.session(LockRequest(store, "other", self.lock(), initial=self.state())):
                 pass
 
     def test_an_error_inside_leaves_no_lock(self, managed: StateManager, store: Store) -> None:
         with (
             pytest.raises(ZeroDivisionError),
-            managed.session(store, "iris", self.lock(), timeout_s=0, initial=self.state()),
+            managed.session(LockRequest(store, "iris", self.lock(), initial=self.state())),
         ):
             raise ZeroDivisionError
         state = self.stored(store)
@@ -85,7 +86,7 @@ class StateManagerSuite(StateManagerFixtures):
             raise KeyboardInterrupt
 
         def run() -> None:
-            with managed.session(store, "iris", self.lock(), timeout_s=0, initial=self.state()) as session:
+            with managed.session(LockRequest(store, "iris", self.lock(), initial=self.state())) as session:
                 assert session.state is not None
                 state = session.state.with_record("image", {"id": "i"})
                 monkeypatch.setattr(store, method, interrupted)
@@ -99,7 +100,7 @@ class StateManagerSuite(StateManagerFixtures):
         )
 
     def test_the_last_write_may_leave_the_lock_with_it(self, managed: StateManager, store: Store) -> None:
-        with managed.session(store, "iris", self.lock(), timeout_s=0, initial=self.state()) as session:
+        with managed.session(LockRequest(store, "iris", self.lock(), initial=self.state())) as session:
             assert session.state is not None
             session.finish(session.state.with_record("image", {"id": "i"}))
             state = self.stored(store)
@@ -108,40 +109,43 @@ class StateManagerSuite(StateManagerFixtures):
 
     def test_another_lineage_is_refused(self, managed: StateManager, store: Store) -> None:
         with (
-            managed.session(store, "iris", self.lock(), timeout_s=0, initial=self.state()) as session,
+            managed.session(LockRequest(store, "iris", self.lock(), initial=self.state())) as session,
             pytest.raises(ConflictError, match="another deployment"),
         ):
             session.save(State(type="fake", lineage="b" * 32))
 
     def test_erasing_leaves_nothing_and_a_new_lineage_may_come(self, managed: StateManager, store: Store) -> None:
-        with managed.session(store, "iris", self.lock(), timeout_s=0, initial=self.state()) as session:
+        with managed.session(LockRequest(store, "iris", self.lock(), initial=self.state())) as session:
             session.erase()
         assert (self.stored(store), list(store.names())) == (None, [])
         other = State(type="fake", lineage="b" * 32)
-        with managed.session(store, "iris", self.lock(), timeout_s=0, initial=other) as session:
+        with managed.session(LockRequest(store, "iris", self.lock(), initial=other)) as session:
             assert session.state is not None
             assert session.state.lineage == "b" * 32
 
     def test_without_a_state_nothing_is_made(self, managed: StateManager, store: Store) -> None:
-        with managed.session(store, "iris", self.lock(), timeout_s=0) as session:
+        with managed.session(LockRequest(store, "iris", self.lock())) as session:
             assert session.state is None
         assert list(store.names()) == []
 
     def test_a_lock_taken_by_hand_stays_until_it_is_released(self, managed: StateManager, store: Store) -> None:
         hand = self.lock("hold", manual=True, message="audit", id="ci-7")
-        with managed.session(store, "iris", hand, timeout_s=0, initial=self.state()) as session:
+        with managed.session(LockRequest(store, "iris", hand, initial=self.state())) as session:
             assert session.state is not None
             session.hold(session.state)
-        with pytest.raises(LockedError, match="audit"), managed.session(store, "iris", self.lock(), timeout_s=30):
+        with (
+            pytest.raises(LockedError, match="audit"),
+            managed.session(LockRequest(store, "iris", self.lock(), timeout_s=30)),
+        ):
             pass
-        with managed.session(store, "iris", self.lock(id="ci-7"), timeout_s=0):
+        with managed.session(LockRequest(store, "iris", self.lock(id="ci-7"))):
             pass
         state = self.stored(store)
         assert state is not None
         assert state.lock is not None
         assert (state.lock.id, state.lock.message, state.lock.manual) == ("ci-7", "audit", True)
         managed.release(store, "iris", state.lock)
-        with managed.session(store, "iris", self.lock(), timeout_s=0):
+        with managed.session(LockRequest(store, "iris", self.lock())):
             pass
 
     def test_a_killed_holder_of_this_machine_is_followed_at_once(
@@ -152,11 +156,11 @@ class StateManagerSuite(StateManagerFixtures):
         worker = self.worker(managed, tmp_path, mode="hold", name="iris", worker="w")
         assert worker.stdout is not None
         assert worker.stdout.readline() == "holding\n"
-        with pytest.raises(LockedError), managed.session(store, "iris", self.lock(), timeout_s=0):
+        with pytest.raises(LockedError), managed.session(LockRequest(store, "iris", self.lock())):
             pass
         worker.send_signal(signal.SIGKILL)
         worker.communicate(timeout=60)
-        with managed.session(store, "iris", self.lock(), timeout_s=10) as session:
+        with managed.session(LockRequest(store, "iris", self.lock(), timeout_s=10)) as session:
             assert session.state is not None
             assert session.state.records == {"held": {"by": "w"}}
 
@@ -176,7 +180,7 @@ class StateManagerSuite(StateManagerFixtures):
             worker.stdin.write("\n")
             worker.stdin.close()
 
-        with managed.session(store, "iris", self.lock(), timeout_s=60, waiting=waiting):
+        with managed.session(LockRequest(store, "iris", self.lock(), timeout_s=60, waiting=waiting)):
             assert seen == ["test"]
         assert worker.wait(60) == 0
         worker.stdout.close()
