@@ -34,9 +34,7 @@ def warm(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> None:
     project.save("double", 2.0)
     builder = registry().get("builder", "docker").from_data({"image_name": CACHE}, "the tests")
     with one_at_a_time(tmp_path_factory):
-        builder.build(
-            api.load_meta("double", str(project.folder)), str(project.folder / "double.mlem"), lambda _line: None
-        )
+        builder.build(api.load_meta("double", str(project.folder)), lambda _line: None)
 
 
 @pytest.fixture(scope="session")

@@ -32,7 +32,7 @@ APP = "app"
 def build(project: Project, name: str, model: str = "double", **options: Any) -> dict[str, Any]:
     builder = DockerBuilder.from_data({"image_name": name, "tag": "1", **options}, "the test")
     meta = api.load_meta(model, str(project.folder))
-    return dict(builder.build(meta, str(project.folder / f"{model}.mlem"), lambda _line: None))
+    return dict(builder.build(meta, lambda _line: None))
 
 
 @pytest.fixture
@@ -142,7 +142,7 @@ def test_the_folder_makes_the_same_image_as_the_builder(
 ) -> None:
     target = tmp_path / "ctx"
     builder = DockerDirBuilder.from_data({"target": str(target)}, "the test")
-    builder.build(api.load_meta("double", str(project.folder)), str(project.folder / "double.mlem"), lambda _line: None)
+    builder.build(api.load_meta("double", str(project.folder)), lambda _line: None)
     with tempfile.TemporaryFile() as file:
         with tarfile.open(fileobj=file, mode="w") as archive:
             archive.add(target, ".")

@@ -76,9 +76,7 @@ def speaking(request: pytest.FixtureRequest) -> Iterator[SpeakingEngine]:
 def build(project: Project, server: SpeakingEngine, lines: list[str]) -> Any:
     env = {"host": f"tcp://127.0.0.1:{server.server_address[1]}"}
     builder = registry().get("builder", "docker").from_data({"image_name": "x", "env": env}, "the test")
-    return builder.build(
-        api.load_meta("double", str(project.folder)), str(project.folder / "double.mlem"), lines.append
-    )
+    return builder.build(api.load_meta("double", str(project.folder)), lines.append)
 
 
 GONE = 'unable to find image "sha256:0123"'

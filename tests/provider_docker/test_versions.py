@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from mlem import ConflictError, Model, PluginError
-from mlem_model.artifacts.artifact import Artifact
+from mlem import ConflictError, Model
 from mlem_model.artifacts.requirement import Requirement
-from mlem_provider_docker.images.versions import check, differences, expect_python
+from mlem_provider_docker.images.versions import check, differences
 
 MODEL = Model(
     model_type="sklearn",
@@ -50,17 +49,4 @@ def test_the_error_says_how_to_accept_it() -> None:
     assert (caught.value.code, caught.value.hint) == (
         "versions-differ",
         "save the model with those versions, or accept it: --accept_version_differences",
-    )
-
-
-def test_code_of_another_python_is_refused_whatever_is_accepted() -> None:
-    code = MODEL.model_copy(update={"artifacts": {"data": Artifact(uri="model", size_bytes=1, code="3.11")}})
-    expect_python(code, "3.11")
-    expect_python(MODEL, "3.12")
-    with pytest.raises(PluginError) as caught:
-        expect_python(code, "3.12")
-    assert (caught.value.code, caught.value.message, caught.value.hint) == (
-        "other-python",
-        "the model has code that Python 3.11 compiled, which Python 3.12 can't run",
-        "use Python 3.11, or save the model again with Python 3.12",
     )

@@ -5,13 +5,9 @@ from __future__ import annotations
 import platform
 from importlib.metadata import version
 
-import pytest
-
-from mlem import Model, PluginError
-from mlem_model.artifacts.artifact import Artifact
+from mlem import Model
 from mlem_model.artifacts.requirement import Requirement
-from mlem_model.models.pickling.pickles import PYTHON
-from mlem_provider_local.environment import differences, expect_python
+from mlem_provider_local.environment import differences
 
 
 def model(python: str, *requirements: tuple[str, str]) -> Model:
@@ -35,15 +31,3 @@ def test_other_versions_and_missing_packages_are_named() -> None:
 
 def test_the_label_of_a_build_is_no_difference() -> None:
     assert list(differences(model(platform.python_version(), ("pydantic", f"{version('pydantic')}+cu128")))) == []
-
-
-def test_code_of_another_python_is_refused() -> None:
-    for code in (None, PYTHON):
-        expect_python(
-            model("2.7.18").model_copy(update={"artifacts": {"data": Artifact(uri="m", size_bytes=1, code=code)}})
-        )
-    with pytest.raises(PluginError) as caught:
-        expect_python(
-            model("3.9.1").model_copy(update={"artifacts": {"data": Artifact(uri="m", size_bytes=1, code="3.9")}})
-        )
-    assert caught.value.message == f"the model has code that Python 3.9 compiled, which Python {PYTHON} can't run"

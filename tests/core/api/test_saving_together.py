@@ -248,7 +248,7 @@ def test_a_copy_of_a_model_whose_content_got_its_plain_name_meanwhile_is_the_sam
         }
     )
     verify(early, folder)
-    copy = copy_model(early, folder, tmp_path_factory.mktemp("copy"))
+    copy = copy_model(early, tmp_path_factory.mktemp("copy"))
     assert copy.digest == model.digest
 
 

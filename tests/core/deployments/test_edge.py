@@ -220,7 +220,7 @@ def test_what_a_provider_raises_when_it_is_asked_is_an_error_of_ours(
         (
             "steps",
             [object()],
-            "gave what can't be used by _wanted: AttributeError: 'object' object has no attribute 'wanted'",
+            "gave what can't be used by wanted_of: AttributeError: 'object' object has no attribute 'wanted'",
         ),
         (
             "status",

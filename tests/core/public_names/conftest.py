@@ -18,4 +18,4 @@ def ctx(tmp_path: Path) -> Context:
     project = Project.make(tmp_path / "project")
     project.save("double", 2.0)
     location = project.folder / "double.mlem"
-    return Context("app", "0f" * 16, FakeDeployment(), FakeEnv(), load_meta(location), str(location))
+    return Context("app", "0f" * 16, FakeDeployment(), FakeEnv(), load_meta(location))

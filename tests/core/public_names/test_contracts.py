@@ -71,13 +71,13 @@ def test_Builder_makes_something_of_a_model(ctx: Context) -> None:
 
         path: Path = Field(description="the file to write")
 
-        def build(self, model: Model, model_location: str, report: Callable[[str], None]) -> Mapping[str, Any]:
-            report(f"read {model_location}")
+        def build(self, model: Model, report: Callable[[str], None]) -> Mapping[str, Any]:
+            report(f"read {model.location}")
             self.declared_path(self.path).write_text("\n".join(model.methods))
             return {"file": str(self.path)}
 
-    card = Path(ctx.model_location).with_name("card.txt")
-    assert CardBuilder(path=card).build(ctx.model, ctx.model_location, print) == {"file": str(card)}
+    card = Path(ctx.model.folder, "card.txt")
+    assert CardBuilder(path=card).build(ctx.model, print) == {"file": str(card)}
     assert card.read_text() == "predict"
 
 

@@ -20,6 +20,7 @@ from mlem import (
     DeclarationError,
     Env,
     Interface,
+    Model,
     NotFoundError,
     Place,
     PlatformError,
@@ -50,7 +51,7 @@ from mlem.provider import (
     differences,
     has_these_tokens,
     host_identity,
-    other_python,
+    other_versions,
     parse_data,
     passed_tokens,
     protection,
@@ -230,8 +231,7 @@ def test_check_variable_names_refuses_what_no_environment_takes() -> None:
 
 
 def test_copy_model_copies_files_and_verifies_them(ctx: Context, tmp_path: Path) -> None:
-    folder = str(Path(ctx.model_location).parent)
-    copied = copy_model(ctx.model, folder, tmp_path / "served", "model")
+    copied = copy_model(ctx.model, tmp_path / "served", "model")
     assert ((tmp_path / "served/model.mlem").is_file(), copied.digest) == (True, ctx.model.digest)
 
 
@@ -253,9 +253,12 @@ def test_host_identity_is_where_a_pid_means_something() -> None:
     assert here.id == host_identity()
 
 
-def test_other_python_is_the_error_for_code_of_another_python() -> None:
-    error = other_python("3.9", here="3.12")
-    assert error.message == "the model has code that Python 3.9 compiled, which Python 3.12 can't run"
+def test_other_versions_are_those_that_a_model_was_not_saved_with(ctx: Context) -> None:
+    needs = [{"module": "nowhere", "package_name": "no-such-package", "version": "1.0"}]
+    model = Model.from_data({**ctx.model.to_data(), "requirements": needs}, "shop.mlem")
+    assert [(one.pip, installed) for one, installed in other_versions(model.requirements)] == [
+        ("no-such-package==1.0", None)
+    ]
 
 
 def test_parse_data_reads_what_a_method_answered(ctx: Context) -> None:

@@ -9,7 +9,7 @@ import pytest
 from mlem_model.artifacts.artifact import Artifact
 from mlem_model.artifacts.requirement import Requirement
 from mlem_model.data.types.any import DataFrameType, NdarrayType, PrimitiveType, UnspecifiedType
-from mlem_model.errors import DataError, DeclarationError, PlatformError, UserError
+from mlem_model.errors import DataError, DeclarationError, PlatformError, PluginError, UserError
 from mlem_model.models.model import Argument, Method, Model, Sample
 from mlem_model.objects.yaml_file import dump, parse_mapping
 from mlem_model.serving.interface import Interface
@@ -252,6 +252,33 @@ def test_a_method_is_called_as_its_signature_allows() -> None:
 
     assert SCALE.call(scale, {"x": 2.0, "by": 3.0, "plus": 1.0}) == 7.0
     assert SCALE.call(scale, {"x": 2.0, "by": 3.0}) == 6.0
+
+
+def test_only_code_that_another_python_compiled_is_refused() -> None:
+    compiled = Artifact(uri="m", size_bytes=1, code="3.9")
+    model = MODEL.model_copy(update={"artifacts": {"data": compiled}})
+    model.expect_python("3.9")
+    MODEL.expect_python("3.12")
+    with pytest.raises(PluginError) as caught:
+        model.expect_python("3.12")
+    assert (caught.value.code, caught.value.message, caught.value.hint) == (
+        "other-python",
+        "the model has code that Python 3.9 compiled, which Python 3.12 can't run",
+        "use Python 3.9, or save the model again with Python 3.12",
+    )
+
+
+def test_an_error_that_gets_a_sentence_keeps_its_own_fields() -> None:
+    error = DataError("data[3].age", "a number", "a text", hint="send numbers")
+    error.add_note("seen by the test")
+    extended = error.extended("release 1 serves again", "look at the data")
+    assert (type(extended), extended.path, extended.expected, extended.got) == (
+        DataError,
+        *["data[3].age", "a number", "a text"],
+    )
+    assert str(extended) == "data[3].age: expected a number, got a text\nrelease 1 serves again"
+    assert extended.__notes__ == ["seen by the test", "hint: look at the data"]
+    assert (error.message, error.hint) == ("data[3].age: expected a number, got a text", "send numbers")
 
 
 def test_unspecified_types_stay_in_the_file() -> None:

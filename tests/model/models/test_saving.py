@@ -230,7 +230,7 @@ def test_an_artifact_that_changed_is_never_loaded(tmp_path: Path, model: Model) 
         (content + b"!", "is longer"),
     ):
         artifact.write_bytes(wrong)
-        for action in (load_model, verify, lambda m, folder: copy_model(m, folder, tmp_path / "copy")):
+        for action in (load_model, verify, lambda m, folder: copy_model(m.at(f"{folder}/m.mlem"), tmp_path / "copy")):
             with pytest.raises(ConflictError, match=words) as caught:
                 action(model, tmp_path)
             assert caught.value.code == "artifact-changed"
@@ -254,7 +254,7 @@ def test_the_md5_of_mlem_04_is_verified(tmp_path: Path, model: Model) -> None:
 
 
 def test_a_copy_is_the_same_model_under_another_name(tmp_path: Path, model: Model) -> None:
-    copy = copy_model(model, tmp_path, tmp_path / "image", "model")
+    copy = copy_model(model.at(str(tmp_path / "double.mlem")), tmp_path / "image")
     assert (copy.digest, copy.artifacts["data"].uri) == (model.digest, "model")
     assert Model.from_data(read_mapping(tmp_path / "image/model.mlem"), "x") == copy
     assert load_model(copy, tmp_path / "image")(3) == 6
@@ -265,7 +265,7 @@ def test_a_model_is_copied_and_loaded_from_a_url(tmp_path: Path, model: Model) -
     store.pipe("/bucket/models/double", (tmp_path / "double").read_bytes())
     try:
         assert load_model(model, "memory://bucket/models")(3) == 6
-        assert copy_model(model, "memory://bucket/models", tmp_path / "copy").digest == model.digest
+        assert copy_model(model.at("memory://bucket/models/double.mlem"), tmp_path / "copy").digest == model.digest
         with pytest.raises(NotFoundError):
             verify(model, "memory://bucket/other")
     finally:

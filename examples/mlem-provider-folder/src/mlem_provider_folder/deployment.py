@@ -82,8 +82,8 @@ class ServerStep(Step["FolderProcess", FolderEnv, ServerRecord]):
         }  # what is missing is said before anything is stopped
         stop(ctx.lineage)
         folder = Path(wanted.folder, str(wanted.model_hash))
-        if ctx.model is not None and ctx.model_location is not None:
-            copy_model(ctx.model, str(Path(ctx.model_location).parent), folder, "model")
+        if ctx.model is not None:
+            copy_model(ctx.model, folder)
         with socket.create_server(("127.0.0.1", 0)) as listener, Path(wanted.folder, "log").open("ab") as log:
             port = listener.getsockname()[1]
             process = subprocess.Popen(

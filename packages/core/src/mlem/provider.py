@@ -32,10 +32,10 @@ if TYPE_CHECKING:
     from mlem.state.state import STATE_EXTENSION
     from mlem.state.stores.erasing import ErasingStore
     from mlem.state.stores.leased import LeasedStateManager
+    from mlem_model.artifacts.installed import other_versions
     from mlem_model.data.formats.reading import parse_data
     from mlem_model.data.formats.writing import serialize_data
     from mlem_model.legacy.fields import BY_04, FieldReader, Lost, Translation, served_by_04, suffixes_04, word_of
-    from mlem_model.models.pickling.pickles import other_python
     from mlem_model.models.saving import copy_model
     from mlem_model.objects.fields import Unit
     from mlem_model.objects.files import unusable
@@ -69,7 +69,7 @@ _HOMES = {
     "differences": "mlem.deployments.step",
     "has_these_tokens": "mlem.state.protection",
     "host_identity": "mlem.state.lock_owner",
-    "other_python": "mlem_model.models.pickling.pickles",
+    "other_versions": "mlem_model.artifacts.installed",
     "parse_data": "mlem_model.data.formats.reading",
     "passed_tokens": "mlem.state.protection",
     "protection": "mlem.state.protection",
@@ -111,7 +111,7 @@ __all__ = [
     "differences",
     "has_these_tokens",
     "host_identity",
-    "other_python",
+    "other_versions",
     "parse_data",
     "passed_tokens",
     "protection",

@@ -23,8 +23,9 @@ turns errors into text and exit codes. Every error may be pickled: it comes out 
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 
 class MlemError(Exception):
@@ -54,13 +55,30 @@ class MlemError(Exception):
         self.known = tuple(known)
         self.code = code or self.default_code
         # Notes are shown below the message in a traceback, and nowhere else: who prints an error prints its fields.
-        if self.known:
-            self.add_note(f"known: {', '.join(self.known)}")
-        if hint:
-            self.add_note(f"hint: {hint}")
+        for note in self._notes():
+            self.add_note(note)
 
     def __str__(self) -> str:
         return self.message
+
+    def _notes(self) -> list[str]:
+        known = [f"known: {', '.join(self.known)}"] if self.known else []
+        return [*known, *([f"hint: {self.hint}"] if self.hint else [])]
+
+    def extended(self, sentence: str, hint: str | None) -> Self:
+        """Return the same error with one sentence more: of the same class, and with every field that it has.
+
+        Args:
+            sentence: What to add below the message; nothing when empty.
+            hint: The next thing to type or to look at, in the place of its own.
+        """
+        extended = copy.copy(self)
+        others = [note for note in getattr(self, "__notes__", ()) if note not in self._notes()]
+        extended.message = f"{self.message}\n{sentence}".rstrip()
+        extended.args = (extended.message,)
+        extended.hint = hint
+        extended.__notes__ = [*others, *extended._notes()]
+        return extended
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Travel between processes with every field, whatever the class takes to be made."""

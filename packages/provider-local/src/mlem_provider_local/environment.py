@@ -6,10 +6,9 @@ import os
 import platform
 import shlex
 from collections.abc import Iterator
-from importlib.metadata import PackageNotFoundError, version
 
 from mlem import Model
-from mlem.provider import PROTECTION_FILES, TOKENS, TOKENS_VARIABLE, other_python, passed_tokens
+from mlem.provider import PROTECTION_FILES, TOKENS, TOKENS_VARIABLE, other_versions, passed_tokens
 from mlem_provider_local.records import ProcessRecord
 
 
@@ -34,19 +33,6 @@ def server_variables(wanted: ProcessRecord) -> dict[str, str]:
     return {**others, **variables, **passed_tokens(wanted)}
 
 
-def expect_python(model: Model) -> None:
-    """Refuse a model with code that this Python can't run.
-
-    Args:
-        model: The model's metadata.
-
-    Raises:
-        PluginError: It has such code.
-    """
-    if model.code not in (None, ".".join(platform.python_version_tuple()[:2])):
-        raise other_python(str(model.code))
-
-
 def differences(model: Model) -> Iterator[str]:
     """Yield what differs here from what the model was saved with, one line each.
 
@@ -56,11 +42,8 @@ def differences(model: Model) -> Iterator[str]:
     here = platform.python_version()
     if model.python and model.python.split(".")[:2] != here.split(".")[:2]:
         yield f"saved with Python {model.python}, runs with {here}"
-    for requirement in model.requirements:
-        try:
-            installed = version(requirement.package_name)
-        except PackageNotFoundError:
+    for requirement, installed in other_versions(model.requirements):
+        if installed is None:
             yield f"{requirement.pip} is not installed here: pip install {shlex.quote(requirement.pip)}"
-            continue
-        if installed.partition("+")[0] != requirement.public_version:
+        else:
             yield f"saved with {requirement.pip}, {installed} is installed here"

@@ -41,16 +41,14 @@ class ModelStep(Step["LocalProcess", "LocalEnv", ModelRecord]):
 
     def check(self, ctx: LocalContext, wanted: ModelRecord, recorded: ModelRecord | None) -> None:
         """Look whether this Python can run the model's code."""
-        from mlem_provider_local import environment
-
         if ctx.model is not None:
-            environment.expect_python(ctx.model)
+            ctx.model.expect_python()
 
     def apply(self, ctx: LocalContext, wanted: ModelRecord, recorded: ModelRecord | None) -> ModelRecord:
         """Copy the model, unless the copy is there: it appears whole or not at all."""
         target = _copy(wanted).parent
         if not target.is_dir():
-            if ctx.model is None or ctx.model_location is None:
+            if ctx.model is None:
                 raise NotFoundError(
                     f"the copy of model {wanted.model_hash} is gone from {target}",
                     hint="deploy it again from the saved model",
@@ -60,7 +58,7 @@ class ModelStep(Step["LocalProcess", "LocalEnv", ModelRecord]):
             partial = target.with_name(f".{uuid.uuid4().hex}.partial")
             try:
                 partial.mkdir(parents=True)
-                copy_model(ctx.model, ctx.model_location.rpartition("/")[0] or ".", partial, "model")
+                copy_model(ctx.model, partial)
                 partial.rename(target)
             except OSError as error:
                 raise PlatformError(f"can't copy the model to {target}: {error.strerror or error}") from error

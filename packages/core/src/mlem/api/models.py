@@ -76,7 +76,7 @@ def build(
     builder: Builder = registry().get("builder", type_).from_data(plain(fields), f"build {type_}")
     meta = load_meta(place.source, kind="model")
     load_config(place.root).core.trust.check(meta, place.source)
-    return builder.build(meta, place.source, report)
+    return builder.build(meta, report)
 
 
 def serve(model: Name | Model, *, host: str = "127.0.0.1", port: int = 8080, project: Name | None = None) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, overload
 from mlem.deployments.deployment import Deployment
 from mlem.deployments.env import Env
 from mlem.deployments.handle import DeploymentHandle
-from mlem.deployments.resolve import expect_object, folder_of, load_deployment, maker_of
+from mlem.deployments.resolve import expect_object, load_deployment, maker_of
 from mlem.project.config import load_config
 from mlem.project.project import Location, Name, locate
 from mlem_model.plugins.kinds import is_own_package
@@ -255,8 +255,8 @@ def _object_of(place: Location, meta: Any) -> Any:
     from mlem_model.models.saving import load_model
 
     if isinstance(meta, Dataset):
-        return load_data(meta, folder_of(place))
+        return load_data(meta, place.folder)
     kind = registry().find(("model_type",), meta.model_type)
     return load_model(
-        meta, folder_of(place), model_types=[] if kind is None else [kind], trust=load_config(place.root).core.trust
+        meta, place.folder, model_types=[] if kind is None else [kind], trust=load_config(place.root).core.trust
     )

@@ -42,7 +42,7 @@ class BuilderTypes(click.Group):
             meta: Model = load_meta(model, project)
             load_config(place.root).core.trust.check(meta, place.source)
             with progress() as report:
-                made = builder.build(meta, place.source, report)
+                made = builder.build(meta, report)
             print_result(output, dict(made), "\n".join(f"{key}: {value}" for key, value in made.items()))
 
         params = [click.Argument(["model"], type=ObjectName("model")), *getattr(command, "__click_params__", [])[::-1]]

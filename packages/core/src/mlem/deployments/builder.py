@@ -18,12 +18,11 @@ class Builder(MlemObject, ABC):
     object_type: ClassVar[str] = "builder"
 
     @abstractmethod
-    def build(self, model: Model, model_location: str, report: Callable[[str], None]) -> Mapping[str, Any]:
+    def build(self, model: Model, report: Callable[[str], None]) -> Mapping[str, Any]:
         """Make the artifact.
 
         Args:
-            model: The model's metadata; the model itself is never loaded.
-            model_location: Path or URL of the model's ``.mlem`` file.
+            model: The model's metadata, which knows the folder of its files; the model itself is never loaded.
             report: Call it with a line of progress for the user.
 
         Returns:

@@ -109,7 +109,13 @@ class DeploymentHandle:
         """The declaration."""
         return self.target.deployment
 
-    def _model(self) -> tuple[Model, str]:
+    def model(self) -> Model:
+        """Return the metadata of the model that is declared.
+
+        Raises:
+            UserError: None is declared, or the project does not trust its format.
+            NotFoundError: It does not exist.
+        """
         name = self.deployment.model
         if name is None:
             raise UserError(
@@ -119,11 +125,11 @@ class DeploymentHandle:
             )
         model, place = resolve_model(name, self.target.location)
         self.target.config.core.trust.check(model, place.source)
-        return model, place.source
+        return model
 
     def plan(self) -> Sequence[Change]:
         """Say what `run` would do to each resource."""
-        return engine.plan(self.target, *self._model())
+        return engine.plan(self.target, self.model())
 
     def run(self, accepted: Callable[[], None] = lambda: None, drop: Collection[str] = ()) -> Outcome:
         """Deploy what is declared.
@@ -132,7 +138,7 @@ class DeploymentHandle:
             accepted: Called under the lock when all that can be known beforehand is right, before anything is done.
             drop: What protects the deployment and may fall away, ``tokens`` or ``tls``.
         """
-        return engine.run(self.target, *self._model(), report=self.report, lock=self.lock, accepted=accepted, drop=drop)
+        return engine.run(self.target, self.model(), report=self.report, lock=self.lock, accepted=accepted, drop=drop)
 
     def rollback(self, number: int | None = None, drop: Collection[str] = ()) -> Release:
         """Put an earlier release back; the one before the current when no number is given.

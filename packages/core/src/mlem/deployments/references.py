@@ -73,14 +73,15 @@ def model_name(model: Any) -> str:
     """
     if isinstance(model, str | os.PathLike):
         return spelt(model)
-    place = getattr(getattr(model, "_saved_at", None), "source", None)
-    if not isinstance(place, str):
+    from mlem_model.models.model import Model  # late: who names a model by a text needs no data types
+
+    if not isinstance(model, Model) or model.location is None:
         raise UserError(
             f"model: expected a name, or what saving a model returned, got a {type(model).__qualname__}",
             code="no-model",
             hint='save it first: model=mlem.api.save(obj, "name", sample_data=...)',
         )
-    return place
+    return model.location
 
 
 def plain(value: Any) -> Any:

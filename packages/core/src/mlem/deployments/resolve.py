@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mlem.deployments.deployment import Deployment
@@ -241,7 +240,7 @@ def resolve_model(name: str, location: Location) -> tuple[Model, Location]:
     place = near(name, location) or locate(name, str(location.root))
     data = place.read("model")
     expect_object(data, "model", place)
-    return Model.from_data(data, str(place)), place
+    return Model.from_data(data, str(place)).at(place.source), place
 
 
 def near(name: str, location: Location) -> Location | None:
@@ -320,8 +319,3 @@ def _type_of_uri(uri: Any) -> str:
     scheme = str(uri).partition("://")[0]
     # A plugin that keeps states under a scheme of its own is named for it: the others are not imported to ask.
     return scheme if registry().find(("state_manager",), scheme, guess=False) is not None else "fsspec"
-
-
-def folder_of(location: Location) -> str:
-    """Return the folder or URL that a model's artifacts are relative to."""
-    return location.url.rpartition("/")[0] if location.url else str(Path(location.path).parent)

@@ -70,8 +70,7 @@ class Context(Generic[DeploymentT, EnvT]):
         lineage: The deployment's identity, 32 hex digits: the ownership label of everything it makes.
         deployment: The declaration.
         env: The platform.
-        model: The model's metadata; None when an old release is put back, or everything is removed.
-        model_location: Path or URL of the model's ``.mlem`` file; None where ``model`` is.
+        model: The model's metadata, which knows the folder of its files; None when an old release is put back, or everything is removed.
         records: The records of all steps as they stand now, by step name, as the state keeps them; `record_of` reads
             one.
         put_back: The records of the release that is put back, the platform's facts of then included; empty in a run;
@@ -86,7 +85,6 @@ class Context(Generic[DeploymentT, EnvT]):
     deployment: DeploymentT
     env: EnvT
     model: Model | None = None
-    model_location: str | None = None
     records: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     put_back: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     variables: Mapping[str, str] = field(default_factory=dict)

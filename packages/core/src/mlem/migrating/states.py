@@ -9,8 +9,8 @@ from typing import Any
 
 from mlem.deployments.deployment import Deployment
 from mlem.deployments.edge import plugin_edge
+from mlem.deployments.execution.changes import expect_plain
 from mlem.deployments.execution.locking import LockOptions, expect_identity, lock_request
-from mlem.deployments.execution.reconcile import expect_plain, state_of
 from mlem.deployments.resolve import Target
 from mlem.migrating.old_file import OldFile, parsed
 from mlem.migrating.result import Result
@@ -129,7 +129,7 @@ def write(old: OldState, adopted: Adopted, target: Target) -> str:
         target, "migrate", LockOptions(), initial=state, check=lambda there: _expect_same(target, there, old)
     )
     with target.manager.session(request) as session:
-        if not state_of(session).releases:
+        if not session.current.releases:
             session.finish(state)
         write_pointer(target.manager, root, name)
     return set_aside(old, target)

@@ -57,6 +57,11 @@ class Location:
         """The path or URL to read."""
         return self.url or str(self.path)
 
+    @property
+    def folder(self) -> str:
+        """The folder or URL that an object's artifacts are relative to."""
+        return self.url.rpartition("/")[0] if self.url else str(self.path.parent)
+
     def read(self, kind: str | None = None) -> dict[str, Any]:
         """Read the object's file.
 

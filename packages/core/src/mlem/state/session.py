@@ -43,6 +43,17 @@ class Session:
         self._version = stored.version
         self._unheard: tuple[State | None] | None = None
 
+    @property
+    def current(self) -> State:
+        """The state, which this session is about to change.
+
+        Raises:
+            ConflictError: There is none any more.
+        """
+        if self.state is None:
+            raise ConflictError(f"the state of {self.name} is gone")
+        return self.state
+
     def save(self, state: State) -> State:
         """Write a new state under the lock.
 

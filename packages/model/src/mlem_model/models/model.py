@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any, ClassVar, Literal, Self
 
 from pydantic import Field, PrivateAttr
@@ -15,6 +16,7 @@ from mlem_model.data.types.any import AnyDataType, Json, wrong_key
 from mlem_model.data.types.base import name_of
 from mlem_model.errors import DataError, UserError
 from mlem_model.models.calling import finished
+from mlem_model.models.python import PYTHON, other_python
 from mlem_model.models.request_bodies import NOTHING, value_of_body
 from mlem_model.objects.grown import Grown
 from mlem_model.objects.object import MlemObject, Value, one_line
@@ -284,9 +286,12 @@ class Model(MlemObject):
     _saved_at: _SavedAt = PrivateAttr(default_factory=_SavedAt)
 
     def __repr__(self) -> str:
-        source = self._saved_at.source
         return one_line(
-            "Model", self.model_type, f"methods: {' '.join(self.methods)}", f"digest: {self.digest}", source or ""
+            "Model",
+            self.model_type,
+            f"methods: {' '.join(self.methods)}",
+            f"digest: {self.digest}",
+            self.location or "",
         )
 
     __str__ = __repr__
@@ -297,8 +302,36 @@ class Model(MlemObject):
         Args:
             source: Path or URL of the ``.mlem`` file.
         """
-        self._saved_at.source = source
+        self._saved_at = _SavedAt(source)
         return self
+
+    @property
+    def location(self) -> str | None:
+        """Path or URL of the ``.mlem`` file; None for metadata that was not read from one."""
+        return self._saved_at.source
+
+    @property
+    def folder(self) -> str:
+        """Path or URL of the folder that has the ``.mlem`` file: artifacts are relative to it.
+
+        Raises:
+            UserError: The metadata was not read from a file.
+        """
+        if self.location is None:
+            raise UserError("the model's metadata was not read from a file, so its artifacts can't be found")
+        return self.location.rpartition("/")[0] if "://" in self.location else str(Path(self.location).parent)
+
+    def expect_python(self, python: str = PYTHON) -> None:
+        """Refuse a Python that can't run the model's code.
+
+        Args:
+            python: The Python that is to load the model, ``3.11``; the one that runs this when not given.
+
+        Raises:
+            PluginError: The model has code that another Python compiled.
+        """
+        if self.code not in (None, python):
+            raise other_python(str(self.code), python)
 
     @classmethod
     def from_data(cls, data: Mapping[str, Any], source: str, *, prefix: str = "") -> Self:

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from mlem_model.artifacts.artifact import Artifact
 from mlem_model.artifacts.transfer import Opener, open_artifact, verified, write_artifact
 from mlem_model.artifacts.trust import SAMPLES
+from mlem_model.data.types.any import Json, equal
 from mlem_model.errors import DeclarationError
 from mlem_model.models.model import Model, Sample
+
+LONGEST_SHOWN = 200
+"""So many characters of an answer are shown in a message."""
 
 LARGEST_BYTES = 16_384
 """A sample row with its answer that takes more, as JSON, is large: a batch of images would make megabytes of
@@ -36,6 +41,39 @@ def divide(samples: Mapping[str, Sample], path: Path) -> tuple[dict[str, Sample]
     )
     artifact, _ = write_artifact(path, lambda file: file.write(content), "json")
     return {name: sample for name, sample in samples.items() if name not in large}, {SAMPLES: artifact}
+
+
+@dataclass(frozen=True)
+class WrongAnswer:
+    """A method that answers its sample row otherwise than the model did when it was saved.
+
+    Attributes:
+        method: The method.
+        got: What it answers now, as JSON, shortened.
+        expected: What the saved model answered, as JSON, shortened.
+    """
+
+    method: str
+    got: str
+    expected: str
+
+
+def wrong_answers(samples: Mapping[str, Sample], ask: Callable[[str, Sample], Json]) -> Iterator[WrongAnswer]:
+    """Yield the methods that do not answer their sample rows as the model did when it was saved.
+
+    Args:
+        samples: The rows, by method.
+        ask: Calls a method with its row, and returns the answer as JSON data.
+    """
+    for method, sample in samples.items():
+        got = ask(method, sample)
+        if not equal(got, sample.returns):
+            yield WrongAnswer(method, _shown(got), _shown(sample.returns))
+
+
+def _shown(answer: Json) -> str:
+    text = json.dumps(answer)
+    return text if len(text) <= LONGEST_SHOWN else f"{text[:LONGEST_SHOWN]}..."
 
 
 def all_samples(model: Model, folder: Path | str, opener: Opener = open_artifact) -> Mapping[str, Sample]:

@@ -17,7 +17,7 @@ from mlem_model.artifacts.transfer import Opener, open_artifact
 from mlem_model.artifacts.trust import SAMPLES, Trust
 from mlem_model.data.dataset import Dataset, load_data, parse_data, save_data, serialize_data
 from mlem_model.data.formats.binary import is_table
-from mlem_model.data.types.any import difference, equal, infer
+from mlem_model.data.types.any import Json, difference, infer
 from mlem_model.data.types.containers.classes import class_types
 from mlem_model.errors import DataError, DeclarationError, PluginError, UserError
 from mlem_model.models.calls.arguments import Signature
@@ -25,7 +25,8 @@ from mlem_model.models.matching import kinds_of
 from mlem_model.models.model import Method, Model, Sample
 from mlem_model.models.model_type import ModelType
 from mlem_model.models.pickling import pickles
-from mlem_model.models.samples import all_samples, divide
+from mlem_model.models.python import PYTHON
+from mlem_model.models.samples import all_samples, divide, wrong_answers
 from mlem_model.models.signatures import Described, describe
 from mlem_model.objects.files import write_atomic
 from mlem_model.objects.object import EXTENSION
@@ -119,7 +120,7 @@ def _write(
     with pickles.with_classes(_classes_of(methods, kind)):
         artifact, modules = artifacts.write_artifact(path, lambda file: kind.dump(obj, file), kind.format)
     if artifact.format == "pickle" and pickles.has_code(path):
-        artifact = artifact.model_copy(update={"code": pickles.PYTHON})
+        artifact = artifact.model_copy(update={"code": PYTHON})
     if artifact.format != "pickle":
         modules |= {kind.__module__}  # pickle loads without it
     types = [
@@ -221,14 +222,16 @@ def _expect_same_answers(model: Model, folder: Path, kind: type[ModelType]) -> N
     """
     with artifacts.verified(model.artifacts[DATA], folder, open_artifact) as file:
         loaded = kind.load(file, model.requirements)
-    for name, sample in all_samples(model, folder).items():
+
+    def ask(name: str, sample: Sample) -> Json:
         method = model.methods[name]
-        answer = method.returns.encode(method.call(loaded, method.decode_args(dict(sample.args))))
-        if not equal(answer, sample.returns):
-            raise UserError(
-                f"as {kind.format}, {name} of the sample row answers otherwise than the object itself",
-                code="lossy-format",
-            )
+        return method.returns.encode(method.call(loaded, method.decode_args(dict(sample.args))))
+
+    for wrong in wrong_answers(all_samples(model, folder), ask):
+        raise UserError(
+            f"as {kind.format}, {wrong.method} of the sample row answers otherwise than the object itself",
+            code="lossy-format",
+        )
 
 
 def _save_data(obj: Any, target: Destination, model_types: Sequence[type[ModelType]], *, overwrite: bool) -> Dataset:
@@ -312,14 +315,11 @@ def verify(model: Model | Dataset, folder: Path | str, *, opener: Opener = open_
             artifacts.check(artifact, address, file)
 
 
-def copy_model(
-    model: Model, folder: Path | str, target_folder: Path, name: str = "model", *, opener: Opener = open_artifact
-) -> Model:
+def copy_model(model: Model, target_folder: Path, name: str = "model", *, opener: Opener = open_artifact) -> Model:
     """Copy a model without loading it: its artifacts, verified on the way, then its metadata.
 
     Args:
-        model: The metadata.
-        folder: The folder, or the fsspec URL, that has its file.
+        model: The metadata, as it was read from its file.
         target_folder: The folder to copy into; it is made when absent.
         name: The copy's name.
         opener: Opens an address.
@@ -331,7 +331,7 @@ def copy_model(
         ConflictError: An artifact is not what was saved.
         NotFoundError: An artifact is not there.
     """
-    target_folder = Path(target_folder)
+    folder, target_folder = model.folder, Path(target_folder)
     names = {key: name if len(model.artifacts) == 1 else f"{name}.{key}" for key in model.artifacts}
     copied = {
         key: artifacts.copy(artifact, folder, target_folder / names[key], opener)
@@ -339,4 +339,4 @@ def copy_model(
     }
     copy = model.model_copy(update={"artifacts": copied})
     write_metadata(copy, target_folder / name)
-    return copy
+    return copy.at(str(target_folder / f"{name}{EXTENSION}"))

@@ -12,7 +12,6 @@ from mlem import Builder, Model
 from mlem.provider import Translation
 from mlem_provider_docker.env import DockerEnv
 from mlem_provider_docker.images.options import ImageOptions
-from mlem_provider_docker.images.recipe import Recipe
 from mlem_provider_docker.names import reference
 
 
@@ -38,7 +37,7 @@ class DockerBuilder(ImageOptions, Builder):
         """The image's whole name."""
         return reference(self.image_name, self.tag, self.env.registry)
 
-    def build(self, model: Model, model_location: str, report: Callable[[str], None]) -> Mapping[str, Any]:
+    def build(self, model: Model, report: Callable[[str], None]) -> Mapping[str, Any]:
         """Build the image, and push it where there is a registry.
 
         Returns:
@@ -50,12 +49,11 @@ class DockerBuilder(ImageOptions, Builder):
         """
         from mlem_provider_docker.api.sdk import connect
         from mlem_provider_docker.images import image
+        from mlem_provider_docker.images.build import ImageBuild, build
 
         engine = connect(self.env.endpoint())
         image.expect_ours(engine.image(self.reference), self.reference, image.BUILT)
-        recipe = Recipe.of(self, model)
-        labels = image.labels_of(recipe, model, image.BUILT, "", None)
-        image.build(engine, self.reference, recipe, self, labels, model, model_location, report)
+        build(engine, ImageBuild.of_nobody(self.reference, self, model), report)
         made = engine.image(self.reference) or {}
         result = {
             "image": self.reference,
@@ -85,7 +83,7 @@ class DockerDirBuilder(ImageOptions, Builder):
 
         return translate_builder(fields, source, prefix)
 
-    def build(self, model: Model, model_location: str, report: Callable[[str], None]) -> Mapping[str, Any]:
+    def build(self, model: Model, report: Callable[[str], None]) -> Mapping[str, Any]:
         """Write the folder.
 
         Returns:
@@ -95,12 +93,11 @@ class DockerDirBuilder(ImageOptions, Builder):
             ConflictError: The folder has other files; the versions differ.
             PluginError: The model has code that the image's Python can't run.
         """
-        from mlem_provider_docker.images import context, image
+        from mlem_provider_docker.images import context
+        from mlem_provider_docker.images.build import ImageBuild
 
-        recipe = Recipe.of(self, model)
-        image.expect_versions(recipe, self, model)
-        context.write(
-            self.target, recipe, self, image.labels_of(recipe, model, image.BUILT, "", None), model, model_location
-        )
+        wanted = ImageBuild.of_nobody("", self, model)
+        wanted.expect_versions()
+        context.write(self.target, wanted)
         report(f"wrote {self.target}")
         return {"folder": str(self.target), "model_hash": model.digest}

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import shutil
 import tarfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from mlem import ConflictError, DeclarationError, Model
+from mlem import ConflictError, DeclarationError
 from mlem.provider import unusable
 from mlem_provider_docker.images import dockerfile, wheels
 from mlem_provider_docker.images.in_image import write_pins
-from mlem_provider_docker.images.options import ImageOptions
 from mlem_provider_docker.images.pins import Pins
-from mlem_provider_docker.images.recipe import Recipe, read_ca
+from mlem_provider_docker.images.recipe import read_ca
+
+if TYPE_CHECKING:
+    from mlem_provider_docker.images.build import ImageBuild
 
 DOCKERFILE = "Dockerfile"
 _CHUNK_BYTES = 1 << 20
@@ -21,22 +24,14 @@ _CHUNK_BYTES = 1 << 20
 
 def write(
     folder: Path,
-    recipe: Recipe,
-    options: ImageOptions,
-    labels: Mapping[str, str],
-    model: Model,
-    model_location: str,
+    build: ImageBuild,
     pins: Pins | None = None,
 ) -> None:
     """Write the build context of a model into a folder.
 
     Args:
         folder: An empty folder, or one that this wrote before: then its files are replaced.
-        recipe: What the image is made from.
-        options: Where the CA file is.
-        labels: Labels of the image.
-        model: The model's metadata; the model is copied and verified, never loaded.
-        model_location: Path or URL of the model's ``.mlem`` file.
+        build: The image; its model is copied and verified, never loaded.
         pins: The packages, where they were chosen; else the build chooses them.
 
     Raises:
@@ -45,12 +40,15 @@ def write(
     """
     from mlem.provider import copy_model
 
+    recipe, options = build.recipe, build.options
     try:
         _expect_ours(folder)
         for name in ("wheels", "model", "pins"):
             shutil.rmtree(folder / name, ignore_errors=True)
         (folder / "model").mkdir(parents=True)
-        (folder / DOCKERFILE).write_text(dockerfile.render(recipe, labels, pinned=pins is not None), encoding="utf-8")
+        (folder / DOCKERFILE).write_text(
+            dockerfile.render(recipe, build.labels, pinned=pins is not None), encoding="utf-8"
+        )
         if pins is None:
             _write_lines(folder / "requirements.txt", (*recipe.requirements, *recipe.own))
             shutil.copyfile(write_pins.__file__, folder / "write_pins.py")
@@ -69,7 +67,7 @@ def write(
             _write_lines(folder / "wheels" / write_pins.HASHED, lines)
     except OSError as error:
         raise unusable(folder, error, "write the build context to") from error
-    copy_model(model, model_location.rpartition("/")[0] or ".", folder / "model", "model")
+    copy_model(build.model, folder / "model")
 
 
 def _write_lines(path: Path, lines: tuple[str, ...]) -> None:

@@ -9,7 +9,6 @@ from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 
 from mlem import ConflictError, Model
-from mlem.provider import other_python
 
 ABI_RELEVANT = frozenset(
     {
@@ -71,20 +70,6 @@ def check(model: Model, python: str, packages: Sequence[str]) -> None:
             code="versions-differ",
             hint="save the model with those versions, or accept it: --accept_version_differences",
         )
-
-
-def expect_python(model: Model, python: str) -> None:
-    """Refuse an image whose Python can't run the model's code, where other differences are accepted.
-
-    Args:
-        model: The metadata.
-        python: The Python of the image, ``3.11``.
-
-    Raises:
-        PluginError: It can't.
-    """
-    if model.code not in (None, python):
-        raise other_python(str(model.code), python)
 
 
 def _gives(requirement: Requirement, version: str) -> bool:

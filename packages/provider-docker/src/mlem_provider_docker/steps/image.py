@@ -99,21 +99,12 @@ class ImageStep(Step["DockerContainer", "DockerEnv", ImageRecord]):
     def _make(self, engine: Engine, ctx: DockerContext, wanted: ImageRecord, recorded: ImageRecord | None) -> None:
         from mlem_provider_docker.images import image
 
-        name, recipe = str(wanted.image), _recipe(ctx)
-        if ctx.model is not None and ctx.model_location is not None and recipe is not None:
-            labels = image.labels_of(recipe, ctx.model, ctx.lineage, ctx.name, name)
-            image.build(
-                engine,
-                name,
-                recipe,
-                ctx.deployment,
-                labels,
-                ctx.model,
-                ctx.model_location,
-                ctx.report,
-                ctx.guard,
-                recorded,
-            )
+        name = str(wanted.image)
+        if ctx.model is not None:
+            from mlem_provider_docker.images.build import ImageBuild, build
+
+            made = ImageBuild.of_deployment(name, ctx.deployment, ctx.model, ctx.lineage, ctx.name)
+            build(engine, made, ctx.report, ctx.guard, recorded)
         elif ctx.env.registry is not None:
             image.pull(engine, name, ctx.report)
         else:

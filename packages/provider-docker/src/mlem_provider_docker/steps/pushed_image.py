@@ -90,7 +90,7 @@ class PushedImageStep(Step[DeploymentT, EnvT, RecordT]):
         """
         from mlem_provider_docker.images.supplies import KEYS, supplies
 
-        if ctx.model is None or ctx.model_location is None:
+        if ctx.model is None:
             earlier = ctx.put_back_of(self.record)
             return (
                 wanted
@@ -99,27 +99,15 @@ class PushedImageStep(Step[DeploymentT, EnvT, RecordT]):
             )
         from mlem_provider_docker.api.sdk import connect
         from mlem_provider_docker.images import image
-        from mlem_provider_docker.images.recipe import Recipe
+        from mlem_provider_docker.images.build import ImageBuild, build
 
         engine = connect(self.engine_address(ctx).endpoint())
         name = f"{self.registry_host(ctx)}/{wanted.repository}:{wanted.tag}"
         found = engine.image(name)
         image.expect_ours(found, name, ctx.lineage)
         if found is None:
-            recipe = Recipe.of(ctx.deployment, ctx.model)
-            labels = image.labels_of(recipe, ctx.model, ctx.lineage, ctx.name, name)
-            image.build(
-                engine,
-                name,
-                recipe,
-                ctx.deployment,
-                labels,
-                ctx.model,
-                ctx.model_location,
-                ctx.report,
-                ctx.guard,
-                recorded,
-            )
+            wanted_image = ImageBuild.of_deployment(name, ctx.deployment, ctx.model, ctx.lineage, ctx.name)
+            build(engine, wanted_image, ctx.report, ctx.guard, recorded)
         made = engine.image(name)
         if made is None:
             raise ConflictError(f"the image {name} was removed while it was made", hint="repeat the command")

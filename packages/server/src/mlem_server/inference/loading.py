@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 import json
 import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from mlem_model.artifacts.installed import other_versions
 from mlem_model.artifacts.trust import SAMPLES, Trust
-from mlem_model.data.types.any import equal
+from mlem_model.data.types.any import Json
 from mlem_model.errors import GateError, MlemError
 from mlem_model.models.model import Model, Sample
 from mlem_model.models.model_type import ModelType
-from mlem_model.models.samples import all_samples
+from mlem_model.models.samples import all_samples, wrong_answers
 from mlem_model.models.saving import load_model
 from mlem_model.objects.object import EXTENSION
 from mlem_model.objects.yaml_file import read_mapping
@@ -73,11 +73,11 @@ def check_samples(model: Model, obj: Any, samples: Mapping[str, Sample] | None =
     Raises:
         GateError: An answer differs from the saved one, or the model raises.
     """
-    for name, sample in (model.samples if samples is None else samples).items():
-        method = model.methods[name]
+
+    def ask(name: str, sample: Sample) -> Json:
         try:
-            endpoint = Endpoint(name, method)
-            got = json.loads(endpoint.answer_whole(obj, endpoint.call_with(dict(sample.args))).body)
+            endpoint = Endpoint(name, model.methods[name])
+            answer: Json = json.loads(endpoint.answer_whole(obj, endpoint.call_with(dict(sample.args))).body)
         except ModelFailedError as error:
             cause = error.__cause__
             raise GateError(
@@ -88,25 +88,21 @@ def check_samples(model: Model, obj: Any, samples: Mapping[str, Sample] | None =
             raise GateError(
                 f"{name}: the sample row can't be asked: {error.message}", hint="save the model again"
             ) from error
-        if not equal(got, sample.returns):
-            raise GateError(
-                f"{name}: the sample row gives {_short(got)}, but gave {_short(sample.returns)} when the model was saved",
-                hint="install the versions of the packages that the model was saved with",
-            )
+        return answer
+
+    for wrong in wrong_answers(model.samples if samples is None else samples, ask):
+        raise GateError(
+            f"{wrong.method}: the sample row gives {wrong.got}, but gave {wrong.expected} when the model was saved",
+            hint="install the versions of the packages that the model was saved with",
+        )
 
 
 def warn_of_versions(model: Model) -> None:
     """Log the packages that are installed in another version than the model was saved with."""
-    for requirement in model.requirements:
-        package = requirement.package_name or requirement.module
-        if not package or not requirement.version:
-            continue
-        try:
-            installed = importlib.metadata.version(package)
-        except importlib.metadata.PackageNotFoundError:
-            continue  # loading says so, if it matters
-        if installed.partition("+")[0] != requirement.public_version:
-            log.warning("the model was saved with %s %s, and %s is installed", package, requirement.version, installed)
+    for requirement, installed in other_versions(model.requirements):
+        if installed is not None:  # loading says what is missing, if it matters
+            saved = (requirement.package_name, requirement.version)
+            log.warning("the model was saved with %s %s, and %s is installed", *saved, installed)
 
 
 def _model_types(model: Model) -> Sequence[type[ModelType]]:
@@ -114,8 +110,3 @@ def _model_types(model: Model) -> Sequence[type[ModelType]]:
     if all(artifact.format == "pickle" for name, artifact in model.artifacts.items() if name != SAMPLES):
         return ()
     return [registry().get("model_type", model.model_type)]
-
-
-def _short(value: Any) -> str:
-    text = json.dumps(value)
-    return text if len(text) <= 200 else f"{text[:200]}..."

@@ -190,7 +190,7 @@ def _example(one: DeploymentHandle, address: str, *, asks: bool) -> str | None:
     """Return a curl line with the model's own sample row, and with the caller's token where the server asks for one."""
     import shlex
 
-    model, _ = one._model()
+    model = one.model()
     if not model.samples:
         return None
     method, sample = next(iter(model.samples.items()))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from mlem.deployments.deployment import Phase, Status
 from mlem.deployments.edge import plugin_edge
+from mlem.deployments.execution.changes import changes_of, check_changes
 from mlem.deployments.execution.elsewhere import (
     can_be_asked,
     declared_place,
@@ -26,23 +27,11 @@ from mlem.deployments.execution.locking import (
     release_lock,
     session_of,
 )
-from mlem.deployments.execution.reconcile import (
-    apply_changes,
-    changes_of,
-    check_changes,
-    finish,
-    prune,
-    remove_obsolete,
-    remove_step,
-    restart_steps,
-    restore,
-    state_of,
-)
+from mlem.deployments.execution.reconcile import Reconciler
 from mlem.deployments.execution.recovery import gate, putting_back, same_release, tell_crash
 from mlem.deployments.execution.releases import find_release, released
 from mlem.deployments.resolve import Target
-from mlem.deployments.step import AnyContext, AnyStep, Change
-from mlem.state.session import Session
+from mlem.deployments.step import Change
 from mlem.state.state import Release, State
 from mlem_model.artifacts.transfer import expect_there
 from mlem_model.errors import ConflictError, GateError, MlemError, NotFoundError, UserError
@@ -72,16 +61,16 @@ class Outcome:
 
 
 @plugin_edge()
-def plan(target: Target, model: Model, model_location: str) -> tuple[Change, ...]:
+def plan(target: Target, model: Model) -> tuple[Change, ...]:
     """Say what a run would do, without doing it and without a lock."""
     state, place = target.read_state() or new_state(target), declared_place(target)
     expect_ours(target, state)
     expect_place(target, state, place)
-    ctx = _with_model(target.context(state), model, model_location)
+    ctx = replace(target.context(state), model=model)
     steps = target.deployment.steps(ctx)
     changes = tuple(changes_of(steps, ctx, state))
     check_changes(steps, ctx, state, changes)
-    _expect_artifacts(state, model, model_location)
+    _expect_artifacts(state, model)
     return changes
 
 
@@ -89,7 +78,6 @@ def plan(target: Target, model: Model, model_location: str) -> tuple[Change, ...
 def run(
     target: Target,
     model: Model,
-    model_location: str,
     *,
     report: Report,
     lock: LockOptions = LockOptions(),
@@ -100,8 +88,7 @@ def run(
 
     Args:
         target: The deployment.
-        model: The model's metadata.
-        model_location: The path or URL of its file.
+        model: The model's metadata, as it was read from its file.
         report: Called with lines of progress.
         lock: How to lock.
         accepted: Called under the lock when all that can be known beforehand is right, before anything is done.
@@ -116,60 +103,52 @@ def run(
     initial = new_state(target, place)
     with session_of(target, "run", lock, report, initial) as session:
         with nothing_left_of(session, initial):
-            state = state_of(session)
+            state = session.current
             expect_place(target, state, place)
             if state.place is None and place is not None:
                 state = session.save(state.model_copy(update={"place": place}))
-            ctx = _with_model(target.context(state, report), model, model_location)
-            ctx = replace(ctx, guard=session.guard)
-            steps = target.deployment.steps(ctx)
-            changes = tuple(changes_of(steps, ctx, state))
+            work = Reconciler(target, session, replace(target.context(state, report), model=model))
+            changes = work.changes()
             expect_kept(target.name, changes, drop)
-            check_changes(steps, ctx, state, changes)
-            _expect_artifacts(state, model, model_location)
+            work.check(changes)
+            _expect_artifacts(state, model)
             accepted()
-        served = state.releases[0] if state.releases else None
-        settled = served is not None and served.records == state.records and served.model_hash == model.digest
-        if served is not None and settled and all(change.action == "keep" for change in changes):
-            return _kept(target, session, steps, ctx, served, changes)
+        served, finished = work.served, work.is_finished
+        if served is not None and finished and served.model_hash == model.digest and _nothing_differs(changes):
+            return _kept(work, served, changes)
         if served is not None:
-            tell_crash(target, ctx, state)
-        with putting_back(target, session, steps, ctx, served, model.digest):
-            ctx = apply_changes(session, steps, ctx, changes)
-            gate(target, ctx, state_of(session), model.digest)
-        ctx = remove_obsolete(session, steps, ctx, changes)
-        state = finish(session, steps, ctx, released(target, state_of(session), model.digest))
+            tell_crash(work)
+        with putting_back(work, served, model.digest):
+            work.apply(changes)
+            gate(work, model.digest)
+        work.remove_obsolete(changes)
+        state = work.finish(released(target, work.state, model.digest))
         return _outcome(changes, state, changed=True)
 
 
-def _expect_artifacts(state: State, model: Model, model_location: str) -> None:
+def _nothing_differs(changes: Sequence[Change]) -> bool:
+    return all(change.action == "keep" for change in changes)
+
+
+def _expect_artifacts(state: State, model: Model) -> None:
     """Look whether the files of a model are there that is not served yet.
 
     A step would find it out when others are done.
     """
     if not state.releases or state.releases[0].model_hash != model.digest:
         for artifact in model.artifacts.values():
-            expect_there(artifact, model_location.rpartition("/")[0])
+            expect_there(artifact, model.folder)
 
 
-def _kept(
-    target: Target,
-    session: Session,
-    steps: Sequence[AnyStep],
-    ctx: AnyContext,
-    served: Release,
-    changes: tuple[Change, ...],
-) -> Outcome:
+def _kept(work: Reconciler, served: Release, changes: tuple[Change, ...]) -> Outcome:
     """Let what is as it should be pass the gate once more; start it again where it does not answer."""
-    state = state_of(session)
     try:
-        gate(target, ctx, state, served.answers_for)
+        gate(work, served.answers_for)
     except GateError as error:
-        ctx.report(f"{error.message}\nstarting it again")
-        state = _restarted(target, session, steps, ctx, served, error)
-        return _outcome(changes, state, changed=True)
-    prune(steps, ctx, state)  # what a run left that was killed after its gate
-    return _outcome(changes, state, changed=False)
+        work.ctx.report(f"{error.message}\nstarting it again")
+        return _outcome(changes, _restarted(work, served, error), changed=True)
+    work.prune()  # what a run left that was killed after its gate
+    return _outcome(changes, work.state, changed=False)
 
 
 @plugin_edge()
@@ -189,33 +168,30 @@ def restart(target: Target, *, report: Report, lock: LockOptions = LockOptions()
         if state is None or not state.releases:
             raise _not_deployed(target)
         expect_here(target, state)
-        ctx = replace(target.context(state, report), guard=session.guard)
+        work = Reconciler(target, session, target.context(state, report))
         served = state.releases[0]
-        if served.records != state.records:
+        if not work.is_finished:
             raise ConflictError(
                 f'"{target.name}" was left half-way by a command that was interrupted',
                 code="unfinished",
                 hint=f"finish it: mlem deployment run --load {target.name}",
             )
-        tell_crash(target, ctx, state)
+        tell_crash(work)
         nothing = UserError(
             f"a {target.deployment.type} deployment has nothing that can be started again", code="no-restart"
         )
-        return _restarted(target, session, target.deployment.steps(ctx), ctx, served, nothing).releases[0]
+        return _restarted(work, served, nothing).releases[0]
 
 
-def _restarted(
-    target: Target, session: Session, steps: Sequence[AnyStep], ctx: AnyContext, served: Release, unable: MlemError
-) -> State:
+def _restarted(work: Reconciler, served: Release, unable: MlemError) -> State:
     """Start again what serves, and return the state with its new records.
 
     Raise an error where nothing can be started again.
     """
-    after = restart_steps(session, steps, ctx)
-    if after is None:
+    if not work.restart():
         raise unable
-    gate(target, after, state_of(session), served.answers_for)
-    return finish(session, steps, after, same_release(state_of(session), served))
+    gate(work, served.answers_for)
+    return work.finish(same_release(work.state, served))
 
 
 def _outcome(changes: tuple[Change, ...], state: State, *, changed: bool) -> Outcome:
@@ -248,14 +224,12 @@ def rollback(
             raise _not_deployed(target)
         expect_here(target, state)
         release = find_release(state, number)
-        ctx = replace(target.context(state, report), guard=session.guard)
-        steps = target.deployment.steps(ctx)
-        expect_kept_by(target.name, steps, ctx, release, drop)
-        served = state.releases[0]
-        with putting_back(target, session, steps, ctx, served, release.model_hash):
-            ctx = restore(session, steps, ctx, release)
-            gate(target, ctx, state_of(session), release.answers_for)
-        state = finish(session, steps, ctx, released(target, state_of(session), release.model_hash, release))
+        work = Reconciler(target, session, target.context(state, report))
+        expect_kept_by(target.name, work.steps, work.ctx, release, drop)
+        with putting_back(work, state.releases[0], release.model_hash):
+            work.restore(release)
+            gate(work, release.answers_for)
+        state = work.finish(released(target, work.state, release.model_hash, release))
         return state.releases[0]
 
 
@@ -273,9 +247,7 @@ def remove(target: Target, *, report: Report, lock: LockOptions = LockOptions())
         if state is None:
             return False
         expect_here(target, state)
-        ctx = replace(target.context(state, report), guard=session.guard)
-        for step in reversed(target.deployment.steps(ctx)):
-            ctx = remove_step(session, step, ctx)
+        Reconciler(target, session, target.context(state, report)).remove_all()
         session.erase()
         return True
 
@@ -293,10 +265,6 @@ def status(target: Target) -> tuple[Status, State | None]:
     if seen.phase is Phase.RUNNING and not released:
         return Status(Phase.STARTING, "the gate has not been passed; run again to finish"), state
     return seen, state
-
-
-def _with_model(ctx: AnyContext, model: Model, model_location: str) -> AnyContext:
-    return replace(ctx, model=model, model_location=model_location)
 
 
 def _not_deployed(target: Target) -> UserError | NotFoundError:

@@ -6,7 +6,6 @@ import os
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mlem.deployments.deployment import Deployment, Phase, Status
@@ -95,7 +94,7 @@ def _with_token(client: Client) -> Client:
 
 
 def _check_answers(client: Client, ctx: AnyContext, model_hash: str) -> None:
-    from mlem_model.data.types.any import equal
+    from mlem_model.models.samples import wrong_answers
 
     interface = client.interface
     if interface.digest != model_hash:
@@ -107,24 +106,19 @@ def _check_answers(client: Client, ctx: AnyContext, model_hash: str) -> None:
             saved if ctx.model is not None else "the server shows no sample row: it has asked its own when it started"
         )
     answers = client.call_all({method: dict(sample.args) for method, sample in samples.items()}) if samples else {}
-    for method, sample in samples.items():
-        answer = answers[method]
-        if not equal(answer, sample.returns):
-            raise GateError(
-                f"{method} of the sample row answers {_short(answer)}, the saved model answered {_short(sample.returns)}"
-            )
+    for wrong in wrong_answers(samples, lambda method, _sample: answers[method]):
+        raise GateError(
+            f"{wrong.method} of the sample row answers {wrong.got}, the saved model answered {wrong.expected}"
+        )
 
 
 def _samples(ctx: AnyContext) -> Mapping[str, Any]:
     """Return the sample rows of the model that is deployed, those in a file beside its metadata too."""
-    if ctx.model is None or ctx.model_location is None:
-        return ctx.model.samples if ctx.model is not None else {}
+    if ctx.model is None:
+        return {}
     from mlem_model.models.samples import all_samples
 
-    folder = (
-        ctx.model_location.rpartition("/")[0] if "://" in ctx.model_location else str(Path(ctx.model_location).parent)
-    )
-    return all_samples(ctx.model, folder)
+    return all_samples(ctx.model, ctx.model.folder)
 
 
 def tell_crash(deployment: Deployment, ctx: AnyContext, state: State) -> None:
@@ -153,8 +147,3 @@ def last_lines(deployment: Deployment, ctx: AnyContext, state: State) -> str:
     except MlemError:
         return ""
     return "".join(f"\n    | {line}" for line in lines)
-
-
-def _short(value: Any) -> str:
-    text = str(value)
-    return text if len(text) <= 200 else f"{text[:200]}..."

@@ -7,7 +7,6 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import partial
 
-from mlem.deployments.execution.reconcile import state_of
 from mlem.deployments.resolve import Target
 from mlem.state.lock_owner import is_dead, new_lock
 from mlem.state.lock_request import LockRequest
@@ -48,7 +47,7 @@ def hold(target: Target, message: str, lock: LockOptions) -> LockInfo:
     )
     with target.manager.session(request) as session:
         write_pointer(target.manager, target.location.root, target.name)
-        session.hold(state_of(session))
+        session.hold(session.current)
     return manual
 
 

@@ -6,7 +6,6 @@ from dataclasses import replace
 from functools import partial
 
 from mlem.deployments.execution.locking import LockOptions, expect_ours, lock_request, session_of
-from mlem.deployments.execution.reconcile import state_of
 from mlem.deployments.resolve import Target, configured_manager
 from mlem.state.manager import StateManager
 from mlem.state.pointer import Found, find_elsewhere, write_pointer
@@ -52,11 +51,11 @@ def move(target: Target, uri: str, lock: LockOptions) -> tuple[str, str]:
             hint=f"mlem init {root}",
         )
     with old.manager.session(lock_request(old, "move", lock, check=partial(_expect_movable, old))) as leaving:
-        state = state_of(leaving)
+        state = leaving.current
         arriving_state = state.model_copy(update={"project": target.config.project.id, "lock": None})
         same = partial(_expect_same, new, state)
         with new.manager.session(lock_request(new, "move", lock, check=same, initial=arriving_state)) as arriving:
-            if state_of(arriving).serial <= state.serial:
+            if arriving.current.serial <= state.serial:
                 arriving.finish(arriving_state)
         write_pointer(wanted, root, target.name)
         leaving.erase()
@@ -85,7 +84,7 @@ def push(target: Target, lock: LockOptions) -> tuple[State, bool]:
     with session_of(
         target, "push", lock, lambda _line: None, kept.model_copy(update={"serial": kept.serial - 1})
     ) as session:
-        there = state_of(session)
+        there = session.current
         if there.lineage != kept.lineage:
             raise ConflictError(
                 f"{target.store.where(target.name)}: the state there is of another deployment", code="other-lineage"

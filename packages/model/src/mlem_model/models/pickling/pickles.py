@@ -17,7 +17,6 @@ import io
 import pickle
 import pickletools
 import shlex
-import sys
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextvars import ContextVar
@@ -29,8 +28,8 @@ from mlem_model.artifacts.requirements import is_local, local_modules, top_level
 from mlem_model.data.types.containers.classes import register_classes
 from mlem_model.errors import PluginError, UserError
 from mlem_model.models.pickling import pickler
+from mlem_model.models.python import PYTHON, other_python
 
-PYTHON = ".".join(map(str, sys.version_info[:2]))
 _CODE_MAKERS = frozenset(
     {"CodeType", "_make_function", "_make_skel_func", "_fill_function", "_create_code", "_create_function"}
 )
@@ -167,20 +166,6 @@ def expect_python(file: IO[bytes], python: str, *, known: bool = False) -> None:
     if not saved_by or saved_by == PYTHON or not (known or _has_code(file)):
         return
     raise other_python(saved_by)
-
-
-def other_python(saved_by: str, here: str = PYTHON) -> PluginError:
-    """Return the error for compiled code of another Python.
-
-    Args:
-        saved_by: The version that compiled it: ``3.11``.
-        here: The version that should run it.
-    """
-    return PluginError(
-        f"the model has code that Python {saved_by} compiled, which Python {here} can't run",
-        code="other-python",
-        hint=f"use Python {saved_by}, or save the model again with Python {here}",
-    )
 
 
 def _has_code(file: IO[bytes]) -> bool:
