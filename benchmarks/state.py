@@ -40,8 +40,8 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tools" / "simulators"))
 
 import s3_servers
 
-from mlem.state.lock_owner import new_lock
-from mlem.state.lock_request import LockRequest
+from mlem.state.locks.owner import new_lock
+from mlem.state.locks.request import LockRequest
 from mlem.state.manager import ABSENT
 from mlem.state.retrying import pause_s
 from mlem.state.state import State

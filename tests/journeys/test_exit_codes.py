@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from mlem.state.lock_request import LockRequest
+from mlem.state.locks.request import LockRequest
 from mlem.state.stores.local import LocalStateManager
 from mlem.testing import Project
 
@@ -120,7 +120,7 @@ def test_5_two_runs_at_once_one_waits_or_gives_up(project: Project) -> None:
     store = manager.store(project.folder)
     held = project.handle("app").state()
     assert held is not None
-    from mlem.state.lock_owner import new_lock
+    from mlem.state.locks.owner import new_lock
 
     with manager.session(LockRequest(store, "app", new_lock("test"))):
         done = project.mlem("deployment", "run", "--load", "app", "--lock-timeout", "0.2")

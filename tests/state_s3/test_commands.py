@@ -13,7 +13,7 @@ from botocore.exceptions import ClientError
 
 from mlem import DeclarationError, PlatformError
 from mlem.project.config import load_config
-from mlem.state.lock_request import LockRequest
+from mlem.state.locks.request import LockRequest
 from mlem.state.pointer import expect_nowhere_else
 from mlem.state.stores.probe import probe
 from mlem.testing import Project
@@ -110,7 +110,7 @@ def test_a_uri_without_a_bucket_is_told(moto: Any, tmp_path: Path, uri: str) -> 
 def test_a_second_process_is_refused_with_the_holders_name(seaweedfs: Any, tmp_path: Path) -> None:
     """The lock is seen from another process, by its own connection."""
     from mlem import LockedError, State
-    from mlem.state.lock_owner import new_lock
+    from mlem.state.locks.owner import new_lock
 
     manager = S3StateManager(uri="s3://states/two", endpoint_url=seaweedfs.url)
     one, two = manager.store(tmp_path), manager.store(tmp_path)
@@ -124,7 +124,7 @@ def test_a_second_process_is_refused_with_the_holders_name(seaweedfs: Any, tmp_p
 
 def test_one_locked_write_costs_three_requests_counted_on_the_wire(seaweedfs: Any, tmp_path: Path) -> None:
     from mlem import State
-    from mlem.state.lock_owner import new_lock
+    from mlem.state.locks.owner import new_lock
 
     manager = S3StateManager(uri="s3://states/three", endpoint_url=seaweedfs.url)
     store: Any = manager.store(tmp_path)

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from mlem import State, StateUnknownError
-from mlem.state.lock_owner import new_lock
-from mlem.state.lock_request import LockRequest
+from mlem.state.locks.owner import new_lock
+from mlem.state.locks.request import LockRequest
 from mlem.testing.stores.faults import FaultProxy
 from mlem_state_s3.state_manager import S3StateManager
 

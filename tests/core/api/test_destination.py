@@ -12,7 +12,7 @@ import pytest
 from fsspec.implementations.memory import MemoryFileSystem
 
 from mlem import api
-from mlem_model.artifacts.destination import destination
+from mlem_model.artifacts.destinations.destination import destination
 from mlem_model.errors import (
     ConflictError,
     CredentialsError,

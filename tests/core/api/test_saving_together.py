@@ -19,8 +19,8 @@ from fsspec.implementations.memory import MemoryFileSystem
 
 from mlem import api
 from mlem.api.objects import with_object
-from mlem_model.artifacts.destination_rules import content_name
-from mlem_model.artifacts.folder_lock import FolderLock
+from mlem_model.artifacts.destinations.folder_lock import FolderLock
+from mlem_model.artifacts.destinations.rules import content_name
 from mlem_model.errors import ConflictError, PlatformError
 
 LARGE = ["x" * 40_000]

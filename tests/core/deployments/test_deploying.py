@@ -11,8 +11,8 @@ import pytest
 
 from mlem import api
 from mlem.deployments.execution.engine import LockOptions
-from mlem.state.lock_owner import new_lock
-from mlem.state.lock_request import LockRequest
+from mlem.state.locks.owner import new_lock
+from mlem.state.locks.request import LockRequest
 from mlem.testing import Project
 from mlem.testing.fake import FakePlatform
 from mlem_model.errors import ConflictError, DeclarationError, LockedError, NotFoundError, PluginError, UserError

@@ -11,8 +11,8 @@ import pytest
 from mlem import api
 from mlem.deployments.deployment import Phase, Status
 from mlem.deployments.handle import DeploymentHandle
-from mlem.state.lock_owner import new_lock
-from mlem.state.lock_request import LockRequest
+from mlem.state.locks.owner import new_lock
+from mlem.state.locks.request import LockRequest
 from mlem.testing import Project
 from mlem.testing.fake import FakePlatform
 from mlem_model.errors import PlatformError, UserError, WaitTimeoutError

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from mlem.deployments.step import differences
     from mlem.deployments.variables import VariableError, check_labels, check_variable_names
     from mlem.state.adopted import Adopted
-    from mlem.state.lock_owner import host_identity
+    from mlem.state.locks.owner import host_identity
     from mlem.state.protection import (
         FROM_HERE,
         PROTECTION,
@@ -68,7 +68,7 @@ _HOMES = {
     "copy_model": "mlem_model.models.saving",
     "differences": "mlem.deployments.step",
     "has_these_tokens": "mlem.state.protection",
-    "host_identity": "mlem.state.lock_owner",
+    "host_identity": "mlem.state.locks.owner",
     "other_versions": "mlem_model.artifacts.installed",
     "parse_data": "mlem_model.data.formats.reading",
     "passed_tokens": "mlem.state.protection",

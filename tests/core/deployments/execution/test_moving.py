@@ -13,7 +13,7 @@ from mlem.deployments.deployment import Phase, Status
 from mlem.deployments.execution.locking import LockOptions
 from mlem.deployments.execution.moving import move, push
 from mlem.deployments.handle import DeploymentHandle
-from mlem.state.lock_request import LockRequest
+from mlem.state.locks.request import LockRequest
 from mlem.state.state import State
 from mlem.testing import Project
 from mlem.testing.fake import FakePlatform
@@ -124,7 +124,7 @@ def test_a_move_that_was_interrupted_between_the_stores_is_finished_by_the_next(
 ) -> None:
     declare().run()
     configure(project, shared)
-    from mlem.state.session import Session
+    from mlem.state.locks.session import Session
 
     with monkeypatch.context() as patch:
 
@@ -235,7 +235,7 @@ def test_a_command_that_died_gives_its_lock_up_by_id(declare: Declare, project: 
     handle = declare()
     handle.run()
     target = handle.target
-    from mlem.state.lock_owner import new_lock
+    from mlem.state.locks.owner import new_lock
 
     lock = new_lock("run", id_="ci-9").model_copy(update={"host": "far/boot"})
     with target.manager.session(LockRequest(target.store, "app", lock)):

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from mlem.state.lock_owner import new_lock
-from mlem.state.lock_request import LockRequest
+from mlem.state.locks.owner import new_lock
+from mlem.state.locks.request import LockRequest
 from mlem.state.manager import ABSENT
 from mlem.state.state import State
 from mlem.state.stores import local

@@ -14,7 +14,7 @@ from mlem.deployments.execution.engine import LockOptions, Outcome
 from mlem.deployments.resolve import Target, resolve, resolve_model
 from mlem.deployments.step import Change
 from mlem.project.project import Location, Name, spelt
-from mlem.state.lock_owner import is_dead
+from mlem.state.locks.owner import is_dead
 from mlem.state.state import LockInfo, Release, State
 from mlem_model.errors import PlatformError, UserError, WaitTimeoutError
 from mlem_model.objects.object import one_line

@@ -10,7 +10,7 @@ from mlem.migrating.result import Result
 from mlem.migrating.settings import migrate_settings
 from mlem.project.project import Location, locate, objects_below
 from mlem.state.state import STATE_EXTENSION
-from mlem_model.artifacts.folder_lock import alone
+from mlem_model.artifacts.destinations.folder_lock import alone
 from mlem_model.errors import MlemError, NotFoundError
 from mlem_model.objects.files import shown, unusable
 from mlem_model.objects.object import EXTENSION

@@ -17,10 +17,10 @@ from mlem.migrating.result import Result
 from mlem.migrating.settings import secret_notes
 from mlem.project.project import Location
 from mlem.state.adopted import Adopted
-from mlem.state.lock_owner import now
+from mlem.state.locks.owner import now
+from mlem.state.locks.session import core_version
 from mlem.state.manager import StateManager
 from mlem.state.pointer import write_pointer
-from mlem.state.session import core_version
 from mlem.state.state import STATE_EXTENSION, Release, State, is_state_04
 from mlem_model.errors import ConflictError
 from mlem_model.objects.files import shown

@@ -13,8 +13,8 @@ from mlem_model.legacy.fields import Lost, Translation
 from mlem_model.objects.object import MlemObject
 
 if TYPE_CHECKING:
-    from mlem.state.lock_request import LockRequest
-    from mlem.state.session import Session
+    from mlem.state.locks.request import LockRequest
+    from mlem.state.locks.session import Session
     from mlem.state.state import LockInfo
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import IO, Any, TypeVar
 
 from mlem_model.artifacts.artifact import Artifact
-from mlem_model.artifacts.destination_rules import plain_name
+from mlem_model.artifacts.destinations.rules import plain_name
 from mlem_model.errors import ConflictError, MlemError, NotFoundError, UserError
 from mlem_model.objects.fetched_later import LONGEST_POINTER_BYTES, fetch_hint, pull_hint
 from mlem_model.objects.file_systems import file_system, translated

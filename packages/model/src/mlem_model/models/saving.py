@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from mlem_model.artifacts import transfer as artifacts
-from mlem_model.artifacts.destination import destination
-from mlem_model.artifacts.destination_rules import Destination, samples_name
+from mlem_model.artifacts.destinations.destination import destination
+from mlem_model.artifacts.destinations.rules import Destination, samples_name
 from mlem_model.artifacts.requirements import complaints, resolve
 from mlem_model.artifacts.transfer import Opener, open_artifact
 from mlem_model.artifacts.trust import SAMPLES, Trust

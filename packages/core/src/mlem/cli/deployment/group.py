@@ -55,7 +55,7 @@ def status(name: str, check: bool, project: str | None, output: str) -> int:
     """Show what a deployment is doing: one word on stdout, the reason on stderr."""
     from mlem.deployments.deployment import Phase
     from mlem.deployments.execution import engine
-    from mlem.state.lock_owner import is_dead
+    from mlem.state.locks.owner import is_dead
 
     one = handle(name, project)
     seen, state = engine.status(one.target)

@@ -21,7 +21,7 @@ def lock() -> None:
 @output_option
 def show(name: str, project: str | None, output: str) -> None:
     """Show who holds the lock, what for, since when, and when it counts as dead."""
-    from mlem.state.lock_owner import is_dead
+    from mlem.state.locks.owner import is_dead
 
     one = handle(name, project)
     holder = one.holder()

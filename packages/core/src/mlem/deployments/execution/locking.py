@@ -8,11 +8,11 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from mlem.deployments.resolve import Target
-from mlem.state.lock_owner import is_dead, new_lock
-from mlem.state.lock_request import LockRequest
+from mlem.state.locks.owner import is_dead, new_lock
+from mlem.state.locks.request import LockRequest
+from mlem.state.locks.session import Session
 from mlem.state.place import Place
 from mlem.state.pointer import expect_nowhere_else, remove_pointer, write_pointer
-from mlem.state.session import Session
 from mlem.state.state import LockInfo, State
 from mlem_model.errors import ConflictError, LockedError, MlemError, UserError
 

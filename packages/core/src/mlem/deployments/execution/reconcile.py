@@ -11,9 +11,9 @@ from dataclasses import replace
 from mlem.deployments.execution.changes import MADE, change_of, changes_of, check_changes, expect_plain, wanted_of
 from mlem.deployments.resolve import Target
 from mlem.deployments.step import AnyContext, AnyStep, Change, Step
+from mlem.state.locks.session import Session
 from mlem.state.protection import PROTECTION
 from mlem.state.record import Record, record_in
-from mlem.state.session import Session
 from mlem.state.state import Release, State
 
 

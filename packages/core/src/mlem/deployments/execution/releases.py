@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from mlem.deployments.resolve import Target
-from mlem.state.lock_owner import now
+from mlem.state.locks.owner import now
 from mlem.state.state import Release, State
 from mlem_model.errors import NotFoundError
 

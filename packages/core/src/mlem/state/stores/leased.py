@@ -14,8 +14,8 @@ from mlem.state.manager import StateManager, Store
 from mlem_model.objects.fields import Unit
 
 if TYPE_CHECKING:
-    from mlem.state.lock_request import LockRequest
-    from mlem.state.session import Session
+    from mlem.state.locks.request import LockRequest
+    from mlem.state.locks.session import Session
     from mlem.state.state import LockInfo
 
 
@@ -71,13 +71,13 @@ class LeasedStateManager(StateManager):
 
     def session(self, request: LockRequest) -> AbstractContextManager[Session]:
         """Hold the lease of a state for as long as the context lasts; see `StateManager.session`."""
-        from mlem.state.lease import leased
+        from mlem.state.locks.lease import leased
 
         return leased(replace(request, lock=request.lock.model_copy(update={"ttl_s": self.ttl_s})))
 
     def release(self, store: Store, name: str, lock: LockInfo) -> None:
         """Take a lock out of a state, whoever holds it; see `StateManager.release`."""
-        from mlem.state.lease import break_lease
+        from mlem.state.locks.lease import break_lease
 
         break_lease(store, name, lock)
 

@@ -11,10 +11,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
-from mlem.state.lock_owner import locked_by
-from mlem.state.lock_request import LockRequest
+from mlem.state.locks.owner import locked_by
+from mlem.state.locks.request import LockRequest
+from mlem.state.locks.session import Session
 from mlem.state.manager import ABSENT, StateManager, Store, Versioned
-from mlem.state.session import Session
 from mlem.state.state import ERRORED, STATE_EXTENSION, LockInfo
 from mlem.state.stored import read_state
 from mlem_model.artifacts.mounts import network_mount

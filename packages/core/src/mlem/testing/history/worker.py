@@ -19,8 +19,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from mlem.state.lock_owner import new_lock
-from mlem.state.lock_request import LockRequest
+from mlem.state.locks.owner import new_lock
+from mlem.state.locks.request import LockRequest
 from mlem.state.manager import ABSENT, StateManager, Store
 from mlem.state.state import State
 from mlem.testing.history.operations import Recorder, RecordingStore, WithoutSwap

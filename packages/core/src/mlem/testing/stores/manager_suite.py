@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from mlem.state.lock_owner import new_lock
-from mlem.state.lock_request import LockRequest
+from mlem.state.locks.owner import new_lock
+from mlem.state.locks.request import LockRequest
 from mlem.state.manager import StateManager, Store
 from mlem.state.state import LockInfo, State
 from mlem.testing.stores.fixtures import LINEAGE, StateManagerFixtures

@@ -10,7 +10,8 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from mlem_model.artifacts.destination_rules import (
+from mlem_model.artifacts.destinations.folder_lock import FolderLock, alone
+from mlem_model.artifacts.destinations.rules import (
     Destination,
     ObjectT,
     artifacts_of,
@@ -22,7 +23,6 @@ from mlem_model.artifacts.destination_rules import (
     plain_name,
     samples_name,
 )
-from mlem_model.artifacts.folder_lock import FolderLock, alone
 from mlem_model.errors import ConflictError
 from mlem_model.objects.files import shown, sync_folder, unusable, write_atomic
 

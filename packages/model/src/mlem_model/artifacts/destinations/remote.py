@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
-from mlem_model.artifacts.destination_rules import (
+from mlem_model.artifacts.destinations.rules import (
     Destination,
     ObjectT,
     artifacts_of,

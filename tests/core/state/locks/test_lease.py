@@ -13,9 +13,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mlem.state.lease import Lease, acquire, break_lease, leased
-from mlem.state.lock_owner import is_dead, new_lock
-from mlem.state.lock_request import LockRequest
+from mlem.state.locks.lease import Lease, acquire, break_lease, leased
+from mlem.state.locks.owner import is_dead, new_lock
+from mlem.state.locks.request import LockRequest
 from mlem.state.retrying import RetryingStore
 from mlem.state.state import LockInfo, State
 from mlem.testing.stores.memory import FakeClock, MemoryStore
@@ -186,7 +186,7 @@ def test_the_guard_refuses_to_go_on_when_the_store_does_not_answer(bench: Bench)
 
 def test_a_dead_process_of_this_host_is_taken_over_at_once(bench: Bench) -> None:
     child = subprocess.run(
-        [sys.executable, "-c", "from mlem.state.lock_owner import new_lock; print(new_lock('run').model_dump_json())"],
+        [sys.executable, "-c", "from mlem.state.locks.owner import new_lock; print(new_lock('run').model_dump_json())"],
         capture_output=True,
         check=True,
     )
@@ -209,7 +209,7 @@ def test_a_stopped_process_is_not_dead() -> None:
         [
             sys.executable,
             "-c",
-            "from mlem.state.lock_owner import new_lock; print(new_lock('run').model_dump_json(), flush=True); input()",
+            "from mlem.state.locks.owner import new_lock; print(new_lock('run').model_dump_json(), flush=True); input()",
         ],
         stdout=subprocess.PIPE,
         stdin=subprocess.PIPE,

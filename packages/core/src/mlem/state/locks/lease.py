@@ -13,11 +13,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from mlem.state.clock import Clock
-from mlem.state.lock_owner import is_dead, locked_by
-from mlem.state.lock_request import LockRequest
+from mlem.state.locks.owner import is_dead, locked_by
+from mlem.state.locks.request import LockRequest
+from mlem.state.locks.session import Session
 from mlem.state.manager import Store
 from mlem.state.retrying import pause_s
-from mlem.state.session import Session
 from mlem.state.state import LockInfo, State
 from mlem.state.stored import StoredState, read_state
 from mlem_model.errors import ConflictError, LockedError, MlemError

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from mlem_model.artifacts.destination_rules import Destination
-from mlem_model.artifacts.local_destination import LocalDestination
-from mlem_model.artifacts.remote_destination import RemoteDestination
+from mlem_model.artifacts.destinations.local import LocalDestination
+from mlem_model.artifacts.destinations.remote import RemoteDestination
+from mlem_model.artifacts.destinations.rules import Destination
 from mlem_model.objects.file_systems import file_system
 from mlem_model.objects.object import EXTENSION
 

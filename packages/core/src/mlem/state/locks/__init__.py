@@ -1,0 +1,1 @@
+"""Locks on states: who asks, who owns one, and what its owner may write."""
