@@ -13,9 +13,7 @@ from mlem import Context, Deployment, NotFoundError, Phase, Place, Status, Step
 from mlem.provider import Adopted, Translation, Unit, check_labels, served_by_04
 from mlem_provider_docker.images.options import ImageOptions
 from mlem_provider_docker.records import ContainerRecord, ImageRecord
-from mlem_provider_docker.steps.container import ContainerStep
 from mlem_provider_docker.steps.engine import engine_of_record
-from mlem_provider_docker.steps.image import ImageStep
 
 if TYPE_CHECKING:
     from mlem import Client, State
@@ -145,6 +143,9 @@ class DockerContainer(ImageOptions, Deployment):
 
     def steps(self, ctx: DockerContext) -> Sequence[Step[DockerContainer, DockerEnv, Any]]:
         """Return the image, then the container."""
+        from mlem_provider_docker.steps.container import ContainerStep
+        from mlem_provider_docker.steps.image import ImageStep
+
         return [ImageStep(), ContainerStep()]
 
     def place(self, ctx: DockerContext) -> Place | None:

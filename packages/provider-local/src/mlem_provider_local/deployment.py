@@ -11,7 +11,6 @@ from pydantic import Field
 from mlem import Context, Deployment, NotFoundError, Phase, Place, Status, Step
 from mlem.provider import Unit
 from mlem_provider_local.records import ModelRecord, ProcessRecord
-from mlem_provider_local.steps import ModelStep, ProcessStep, home_of
 
 if TYPE_CHECKING:
     from mlem import Client, State
@@ -47,6 +46,8 @@ class LocalProcess(Deployment):
 
     def steps(self, ctx: LocalContext) -> Sequence[Step[LocalProcess, LocalEnv, Any]]:
         """Return the model's copy, then the process."""
+        from mlem_provider_local.steps import ModelStep, ProcessStep
+
         return [ModelStep(), ProcessStep()]
 
     def place(self, ctx: LocalContext) -> Place | None:
@@ -100,6 +101,7 @@ class LocalProcess(Deployment):
         """Yield the lines of the server's log, from the oldest file that is kept."""
         from mlem_provider_local.log_file import LOG_FILE, read
         from mlem_provider_local.process import lookup_recorded
+        from mlem_provider_local.steps import home_of
 
         record = state.record_of(ProcessRecord) or state.record_of(ModelRecord)
 

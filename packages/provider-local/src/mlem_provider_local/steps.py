@@ -10,11 +10,23 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mlem import Change, NotFoundError, PlatformError, Step
-from mlem.provider import FROM_HERE, TOKENS, differences, has_these_tokens, protection, protection_in, seen_protection
+from mlem.provider import (
+    FROM_HERE,
+    TOKENS,
+    copy_model,
+    differences,
+    has_these_tokens,
+    protection,
+    protection_in,
+    seen_protection,
+)
+from mlem_provider_local import environment, process
+from mlem_provider_local.environment import files_here
+from mlem_provider_local.log_file import LOG_FILE
+from mlem_provider_local.process import lookup_recorded, variables_of
 from mlem_provider_local.records import ModelRecord, ProcessRecord
 
 if TYPE_CHECKING:
-    from mlem_provider_local import process
     from mlem_provider_local.deployment import LocalContext, LocalProcess
     from mlem_provider_local.env import LocalEnv
 
@@ -53,8 +65,6 @@ class ModelStep(Step["LocalProcess", "LocalEnv", ModelRecord]):
                     f"the copy of model {wanted.model_hash} is gone from {target}",
                     hint="deploy it again from the saved model",
                 )
-            from mlem.provider import copy_model
-
             partial = target.with_name(f".{uuid.uuid4().hex}.partial")
             try:
                 partial.mkdir(parents=True)
@@ -90,8 +100,6 @@ class ProcessStep(Step["LocalProcess", "LocalEnv", ProcessRecord]):
 
     def wanted(self, ctx: LocalContext) -> ProcessRecord:
         """Want a server of this model, on the declared address."""
-        from mlem_provider_local.environment import files_here
-
         deployment, variables = ctx.deployment, {**ctx.variables, **files_here()}
         return ProcessRecord(
             model_hash=ctx.model.digest if ctx.model else None,
@@ -105,8 +113,6 @@ class ProcessStep(Step["LocalProcess", "LocalEnv", ProcessRecord]):
 
     def observe(self, ctx: LocalContext, recorded: ProcessRecord) -> ProcessRecord | None:
         """Look whether the very process on record runs, and with which tokens."""
-        from mlem_provider_local.process import lookup_recorded, variables_of
-
         server = lookup_recorded(recorded)
         there = variables_of(server) if server is not None else None
         if there is None:
@@ -125,14 +131,10 @@ class ProcessStep(Step["LocalProcess", "LocalEnv", ProcessRecord]):
 
     def apply(self, ctx: LocalContext, wanted: ProcessRecord, recorded: ProcessRecord | None) -> ProcessRecord:
         """Adopt a fitting process that a killed run left; else stop ours and start one."""
-        from mlem_provider_local import process
-
         return self._serve(ctx, wanted, recorded, process.find(ctx.lineage), adopt=True)
 
     def restart(self, ctx: LocalContext, recorded: ProcessRecord) -> ProcessRecord:
         """Stop the server, and start another on its port: with tokens, where it has some."""
-        from mlem_provider_local import process
-
         seen = self.observe(ctx, recorded)
         untold = seen is not None and seen.tokens is not None and not recorded.knows(TOKENS)
         same = recorded.changed(tokens=FROM_HERE) if untold else recorded
@@ -140,8 +142,6 @@ class ProcessStep(Step["LocalProcess", "LocalEnv", ProcessRecord]):
 
     def check(self, ctx: LocalContext, wanted: ProcessRecord, recorded: ProcessRecord | None) -> None:
         """Look whether a port that is asked for is free, or ours."""
-        from mlem_provider_local import process
-
         port = wanted.requested_port
         if port and port not in [server.label.port for server in process.find(ctx.lineage)]:
             process.listen(wanted.host, port).close()
@@ -155,9 +155,6 @@ class ProcessStep(Step["LocalProcess", "LocalEnv", ProcessRecord]):
         *,
         adopt: bool,
     ) -> ProcessRecord:
-        from mlem_provider_local import environment, process
-        from mlem_provider_local.log_file import LOG_FILE
-
         restart = wanted.restart or "no"
         told = recorded is None or recorded.variables == wanted.variables
         fitting = [
@@ -197,8 +194,6 @@ class ProcessStep(Step["LocalProcess", "LocalEnv", ProcessRecord]):
         stop_timeout_s: float,
     ) -> socket.socket:
         """Take the port: the requested one, else the one used before so that the address stays, else any."""
-        from mlem_provider_local import process
-
         before = recorded.port if recorded else None
         preferred = wanted.requested_port or before or 0
         if preferred in [server.label.port for server in ours]:
@@ -212,8 +207,6 @@ class ProcessStep(Step["LocalProcess", "LocalEnv", ProcessRecord]):
 
     def remove(self, ctx: LocalContext, recorded: ProcessRecord | None) -> None:
         """Stop every server of this deployment."""
-        from mlem_provider_local import process
-
         process.stop(process.find(ctx.lineage), ctx.deployment.stop_timeout_s)
 
 

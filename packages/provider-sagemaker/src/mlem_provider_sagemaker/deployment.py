@@ -12,7 +12,6 @@ from mlem.provider import PROTECTION_FILES, TOKENS_VARIABLE, Adopted, Translatio
 from mlem_provider_docker import ImageOptions
 from mlem_provider_sagemaker.records import EndpointRecord, ModelRecord, RepositoryRecord
 from mlem_provider_sagemaker.serving_options import Autoscaling, DataCapture, Serverless, UpdatePolicy
-from mlem_provider_sagemaker.steps.all import steps
 from mlem_provider_sagemaker.steps.declared import account_of
 
 if TYPE_CHECKING:
@@ -132,6 +131,8 @@ class SagemakerDeployment(ImageOptions, Deployment):
 
     def steps(self, ctx: SagemakerContext) -> Sequence[Step[SagemakerDeployment, SagemakerEnv, Any]]:
         """Return the repository, the image, the model, its configuration, the endpoint, and how it scales."""
+        from mlem_provider_sagemaker.steps.all import steps
+
         return steps()
 
     def place(self, ctx: SagemakerContext) -> Place | None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Self
 from pydantic import Field, model_validator
 
 from mlem import Value
+from mlem_provider_docker.api.endpoint import resolve
 
 if TYPE_CHECKING:
     from mlem_provider_docker.api.endpoint import Endpoint
@@ -59,7 +60,5 @@ class EngineAddress(Value):
             NotFoundError: The docker context does not exist.
             DeclarationError: The address can't be used.
         """
-        from mlem_provider_docker.api.endpoint import resolve
-
         folder = None if self.cert_path is None else self.declared_path(self.cert_path)
         return resolve(self.host, self.context, folder, os.environ, Path(os.path.expanduser("~")))

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from mlem import ConflictError, NotFoundError
-from mlem.provider import BY_04, Adopted, FieldReader
+from mlem.provider import BY_04, Adopted, FieldReader, answers
 from mlem_provider_docker.containers import container, drift
 from mlem_provider_docker.ownership import is_our_container
 from mlem_provider_docker.records import ContainerRecord
@@ -133,8 +133,6 @@ def _reachable(engine: Engine, bind_address: str) -> bool:
 
 def ready_04(url: str | None, timeout_s: float, *, direct: bool = False) -> tuple[bool, str]:
     """Ask a server of MLEM 0.4 for its interface: it has no address that says whether the model answers."""
-    from mlem.provider import answers
-
     if not url:
         return True, "it publishes no port, so that only the Engine says so"
     return answers(url, "/interface.json", timeout_s, direct=direct)
@@ -160,8 +158,6 @@ def put_back(engine: Engine, earlier: ContainerRecord) -> ContainerRecord:
     Raises:
         NotFoundError: The Engine has deleted it.
     """
-    from mlem_provider_docker.containers import container
-
     id_, name = earlier.id, earlier.container_name
     found = engine.container(id_)
     if found is None:

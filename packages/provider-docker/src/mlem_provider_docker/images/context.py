@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mlem import ConflictError, DeclarationError
-from mlem.provider import unusable
+from mlem.provider import copy_model, unusable
 from mlem_provider_docker.images import dockerfile, wheels
 from mlem_provider_docker.images.in_image import write_pins
 from mlem_provider_docker.images.pins import Pins
@@ -38,8 +38,6 @@ def write(
         ConflictError: The folder has other files, or an artifact is not what was saved.
         UserError: It can't be written.
     """
-    from mlem.provider import copy_model
-
     recipe, options = build.recipe, build.options
     try:
         _expect_ours(folder)

@@ -7,6 +7,11 @@ from typing import TYPE_CHECKING
 
 from mlem import Change, Step
 from mlem.provider import differences, protection
+from mlem_provider_docker.containers import adoption, container
+from mlem_provider_docker.containers.adoption import known_id
+from mlem_provider_docker.containers.container import IN_PLACE, situation
+from mlem_provider_docker.containers.drift import observed
+from mlem_provider_docker.containers.placement import Placement
 from mlem_provider_docker.names import parked_name, slug
 from mlem_provider_docker.records import ContainerRecord
 
@@ -31,8 +36,6 @@ class ContainerStep(Step["DockerContainer", "DockerEnv", ContainerRecord]):
 
     def wanted(self, ctx: DockerContext) -> ContainerRecord:
         """Want a container of this image, in place and with these settings."""
-        from mlem_provider_docker.containers.container import IN_PLACE
-
         deployment = ctx.deployment
         environment = {**ctx.variables, **deployment.environment}
         return ContainerRecord(
@@ -62,9 +65,6 @@ class ContainerStep(Step["DockerContainer", "DockerEnv", ContainerRecord]):
 
     def observe(self, ctx: DockerContext, recorded: ContainerRecord) -> ContainerRecord | None:
         """Look whether the very container on record is there and runs, under its name and on its port."""
-        from mlem_provider_docker.containers.container import situation
-        from mlem_provider_docker.containers.drift import observed
-
         found = engine_of_record(ctx, recorded).container(recorded.id)
         return (
             None
@@ -74,8 +74,6 @@ class ContainerStep(Step["DockerContainer", "DockerEnv", ContainerRecord]):
 
     def change(self, recorded: ContainerRecord, wanted: ContainerRecord) -> Change:
         """A container can't be changed: another takes its place, without a gap where the ports allow it."""
-        from mlem_provider_docker.containers.container import IN_PLACE
-
         if recorded.differing(wanted, without=("situation",)) <= {"address_host"}:
             why = differences(recorded, wanted, without=("situation",)) or f"the container is {recorded.situation}"
             return Change(self.name, "update", why)
@@ -100,8 +98,6 @@ class ContainerStep(Step["DockerContainer", "DockerEnv", ContainerRecord]):
         The other containers of the deployment stay for `prune`, which the engine calls when the gate has decided:
         running where the ports allow it, and stopped where they do not.
         """
-        from mlem_provider_docker.containers.drift import observed
-
         expect_same_engine(ctx, wanted, recorded)
         earlier = ctx.put_back_of(ContainerRecord)
         if earlier is not None and earlier.adopted:
@@ -113,8 +109,6 @@ class ContainerStep(Step["DockerContainer", "DockerEnv", ContainerRecord]):
     def _place(
         self, ctx: DockerContext, wanted: ContainerRecord, recorded: ContainerRecord | None, unfit: str | None
     ) -> ContainerRecord:
-        from mlem_provider_docker.containers.placement import Placement
-
         deployment = ctx.deployment
         engine = engine_of_record(ctx, wanted)
         foreign = _foreign(engine, recorded)
@@ -123,8 +117,6 @@ class ContainerStep(Step["DockerContainer", "DockerEnv", ContainerRecord]):
 
     def _put_back(self, ctx: DockerContext, earlier: ContainerRecord) -> ContainerRecord:
         """Let the container of MLEM 0.4 serve again: what was to take its place makes way."""
-        from mlem_provider_docker.containers import adoption, container
-
         engine = engine_of_record(ctx, earlier)
         for item in engine.containers(ctx.lineage):
             found = engine.container(item["Id"])
@@ -136,8 +128,6 @@ class ContainerStep(Step["DockerContainer", "DockerEnv", ContainerRecord]):
 
     def check(self, ctx: DockerContext, wanted: ContainerRecord, recorded: ContainerRecord | None) -> None:
         """Look for a stranger's container of the name, for variables that are not set, and for an address that can't be reached."""
-        from mlem_provider_docker.containers import adoption, container
-
         engine = engine_of_record(ctx, wanted)
         name = wanted.container_name
         container.expect_ours(engine.container(name), name, ctx.lineage, adoption.known_id(recorded))
@@ -185,7 +175,5 @@ class ContainerStep(Step["DockerContainer", "DockerEnv", ContainerRecord]):
 
 def _foreign(engine: Engine, recorded: ContainerRecord | None) -> str | None:
     """Return the id of the container of MLEM 0.4 that a record is of, or that its container took the place of, while it is there."""
-    from mlem_provider_docker.containers.adoption import known_id
-
     id_ = known_id(recorded)
     return id_ if id_ and engine.container(id_) is not None else None

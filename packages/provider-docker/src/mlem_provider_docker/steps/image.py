@@ -7,6 +7,10 @@ from typing import TYPE_CHECKING
 
 from mlem import Change, ConflictError, NotFoundError, Step
 from mlem.provider import differences
+from mlem_provider_docker.images import image
+from mlem_provider_docker.images.build import ImageBuild, build
+from mlem_provider_docker.images.recipe import Recipe
+from mlem_provider_docker.images.supplies import supplies
 from mlem_provider_docker.images.tag import image_tag
 from mlem_provider_docker.names import moving_name, reference, slug
 from mlem_provider_docker.records import ContainerRecord, ImageRecord
@@ -15,13 +19,10 @@ if TYPE_CHECKING:
     from mlem_provider_docker.api.sdk import Engine
     from mlem_provider_docker.deployment import DockerContainer, DockerContext
     from mlem_provider_docker.env import DockerEnv
-    from mlem_provider_docker.images.recipe import Recipe
 from mlem_provider_docker.steps.engine import engine_of_record, expect_same_engine
 
 
 def _recipe(ctx: DockerContext) -> Recipe | None:
-    from mlem_provider_docker.images.recipe import Recipe
-
     return Recipe.of(ctx.deployment, ctx.model) if ctx.model else None
 
 
@@ -58,9 +59,6 @@ class ImageStep(Step["DockerContainer", "DockerEnv", ImageRecord]):
 
     def apply(self, ctx: DockerContext, wanted: ImageRecord, recorded: ImageRecord | None) -> ImageRecord:
         """Adopt the image that a killed run built; else build it. Push it where there is a registry."""
-        from mlem_provider_docker.images import image
-        from mlem_provider_docker.images.supplies import supplies
-
         expect_same_engine(ctx, wanted, recorded)
         engine = engine_of_record(ctx, wanted)
         name = str(wanted.image)
@@ -85,8 +83,6 @@ class ImageStep(Step["DockerContainer", "DockerEnv", ImageRecord]):
 
     def check(self, ctx: DockerContext, wanted: ImageRecord, recorded: ImageRecord | None) -> None:
         """Look for strangers' images of the names, and for versions that differ."""
-        from mlem_provider_docker.images import image
-
         expect_same_engine(ctx, wanted, recorded)
         engine = engine_of_record(ctx, wanted)
         image_name = str(wanted.image)
@@ -97,12 +93,8 @@ class ImageStep(Step["DockerContainer", "DockerEnv", ImageRecord]):
             image.expect_versions(recipe, ctx.deployment, ctx.model)
 
     def _make(self, engine: Engine, ctx: DockerContext, wanted: ImageRecord, recorded: ImageRecord | None) -> None:
-        from mlem_provider_docker.images import image
-
         name = str(wanted.image)
         if ctx.model is not None:
-            from mlem_provider_docker.images.build import ImageBuild, build
-
             made = ImageBuild.of_deployment(name, ctx.deployment, ctx.model, ctx.lineage, ctx.name)
             build(engine, made, ctx.report, ctx.guard, recorded)
         elif ctx.env.registry is not None:
@@ -116,14 +108,10 @@ class ImageStep(Step["DockerContainer", "DockerEnv", ImageRecord]):
 
     def remove(self, ctx: DockerContext, recorded: ImageRecord | None) -> None:
         """Remove every image of this deployment."""
-        from mlem_provider_docker.images import image
-
         image.remove_old(engine_of_record(ctx, recorded), ctx.lineage, (), [recorded.image_id] if recorded else ())
 
     def prune(self, ctx: DockerContext, keep: Sequence[ImageRecord]) -> None:
         """Remove the images that no kept release needs: none does while a container of MLEM 0.4 serves again."""
-        from mlem_provider_docker.images import image
-
         known = keep[0] if keep else ctx.record_of(ContainerRecord)
         if known is not None:
             image.remove_old(engine_of_record(ctx, known), ctx.lineage, [str(record.image) for record in keep])

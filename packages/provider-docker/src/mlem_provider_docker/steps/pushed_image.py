@@ -7,6 +7,11 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from mlem import ConflictError, Context, PlatformError, Step
+from mlem_provider_docker.api.sdk import connect
+from mlem_provider_docker.images import image
+from mlem_provider_docker.images.build import ImageBuild, build
+from mlem_provider_docker.images.recipe import Recipe
+from mlem_provider_docker.images.supplies import KEYS, supplies
 from mlem_provider_docker.images.tag import image_tag
 from mlem_provider_docker.records import PushedImageRecord
 
@@ -57,8 +62,6 @@ class PushedImageStep(Step[DeploymentT, EnvT, RecordT]):
 
     def wanted(self, ctx: Context[DeploymentT, EnvT]) -> RecordT:
         """Want an image of this model, made by this recipe, in this repository."""
-        from mlem_provider_docker.images.recipe import Recipe
-
         return self.record(
             model_hash=ctx.model.digest if ctx.model else None,
             recipe=Recipe.of(ctx.deployment, ctx.model).digest if ctx.model else None,
@@ -72,10 +75,6 @@ class PushedImageStep(Step[DeploymentT, EnvT, RecordT]):
 
     def check(self, ctx: Context[DeploymentT, EnvT], wanted: RecordT, recorded: RecordT | None) -> None:
         """Look for an Engine that builds, and for versions that differ."""
-        from mlem_provider_docker.api.sdk import connect
-        from mlem_provider_docker.images import image
-        from mlem_provider_docker.images.recipe import Recipe
-
         if ctx.model is not None:
             image.expect_versions(Recipe.of(ctx.deployment, ctx.model), ctx.deployment, ctx.model)
             connect(self.engine_address(ctx).endpoint())
@@ -88,8 +87,6 @@ class PushedImageStep(Step[DeploymentT, EnvT, RecordT]):
             manifest in the registry, as the registry named it), and what it was made from; see
             `mlem_provider_docker.images.supplies`.
         """
-        from mlem_provider_docker.images.supplies import KEYS, supplies
-
         if ctx.model is None:
             earlier = ctx.put_back_of(self.record)
             return (
@@ -97,10 +94,6 @@ class PushedImageStep(Step[DeploymentT, EnvT, RecordT]):
                 if earlier is None
                 else wanted.changed(**earlier.limited_to(("image", "image_id", "digest", *KEYS)).to_data())
             )
-        from mlem_provider_docker.api.sdk import connect
-        from mlem_provider_docker.images import image
-        from mlem_provider_docker.images.build import ImageBuild, build
-
         engine = connect(self.engine_address(ctx).endpoint())
         name = f"{self.registry_host(ctx)}/{wanted.repository}:{wanted.tag}"
         found = engine.image(name)
@@ -128,16 +121,12 @@ class PushedImageStep(Step[DeploymentT, EnvT, RecordT]):
         self._remove_old(ctx, [record.image for record in keep if record.image])
 
     def _remove_old(self, ctx: Context[DeploymentT, EnvT], keep: Sequence[str]) -> None:
-        from mlem_provider_docker.images import image
-
         engine = self._engine_if_there(ctx)
         if engine is not None:
             image.remove_old(engine, ctx.lineage, keep)
 
     def _engine_if_there(self, ctx: Context[DeploymentT, EnvT]) -> Engine | None:
         """Return the Engine; None where it can't be reached: another machine may have built the images."""
-        from mlem_provider_docker.api.sdk import connect
-
         try:
             return connect(self.engine_address(ctx).endpoint())
         except PlatformError as error:

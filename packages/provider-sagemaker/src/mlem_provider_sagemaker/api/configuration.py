@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mlem_provider_sagemaker.api.defaults import Defaults
+from mlem_provider_sagemaker.api.sdk import organisation_defaults
 
 if TYPE_CHECKING:
     from mlem_provider_sagemaker.api.aws import Account
@@ -27,8 +28,6 @@ def defaults(account: Account) -> Defaults:
     """
     if not _configured():
         return Defaults()
-    from mlem_provider_sagemaker.api.sdk import organisation_defaults
-
     return organisation_defaults(account)
 
 

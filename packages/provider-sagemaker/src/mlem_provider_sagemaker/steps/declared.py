@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Protocol
 from mlem import Record
 from mlem.provider import differences
 from mlem_provider_docker import image_tag as content_tag
+from mlem_provider_sagemaker.api.aws import connect
+from mlem_provider_sagemaker.api.configuration import defaults
 from mlem_provider_sagemaker.names import endpoint_name, image_tag, name_of, repository_name
 from mlem_provider_sagemaker.records import (
     IN_PLACE,
@@ -33,15 +35,11 @@ class InRegion(Protocol):
 
 def account_of(ctx: SagemakerContext, record: InRegion | None = None) -> Account:
     """Return the account, in the region of a record or of the env."""
-    from mlem_provider_sagemaker.api.aws import connect
-
     return connect(ctx.env.profile, record.region if record else ctx.env.region)
 
 
 def defaults_of(account: Account) -> Defaults:
     """Return the organisation's defaults."""
-    from mlem_provider_sagemaker.api.configuration import defaults
-
     return defaults(account)
 
 

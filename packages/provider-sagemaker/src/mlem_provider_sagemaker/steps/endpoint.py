@@ -6,7 +6,9 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from mlem import Change, ConflictError, GateError, Phase, Step
+from mlem_provider_sagemaker.api import hosting, scaling
 from mlem_provider_sagemaker.api.errors import BUSY, EXISTS
+from mlem_provider_sagemaker.api.hosting import situation
 from mlem_provider_sagemaker.names import mark, tags_of
 from mlem_provider_sagemaker.records import IN_PLACE, AutoscalingRecord, EndpointRecord
 from mlem_provider_sagemaker.steps import declared
@@ -36,8 +38,6 @@ class EndpointStep(Step["SagemakerDeployment", "SagemakerEnv", EndpointRecord]):
 
     def observe(self, ctx: SagemakerContext, recorded: EndpointRecord) -> EndpointRecord | None:
         """Look whether the endpoint is there and serves what is on record."""
-        from mlem_provider_sagemaker.api.hosting import situation
-
         account = account_of(ctx, recorded)
         self._seen = account.endpoint(recorded.endpoint)
         if self._seen is None:
@@ -74,8 +74,6 @@ class EndpointStep(Step["SagemakerDeployment", "SagemakerEnv", EndpointRecord]):
 
     @staticmethod
     def _expect_ours(ctx: SagemakerContext, account: Account, name: str, found: Mapping[str, Any] | None) -> None:
-        from mlem_provider_sagemaker.api import hosting
-
         if found is not None and mark(ctx.lineage) not in found["EndpointConfigName"]:
             hosting.expect_ours(account, hosting.ENDPOINT, name, str(found["EndpointArn"]), ctx.lineage)
 
@@ -84,8 +82,6 @@ class EndpointStep(Step["SagemakerDeployment", "SagemakerEnv", EndpointRecord]):
 
         The gate waits until it serves.
         """
-        from mlem_provider_sagemaker.api.hosting import situation
-
         account = account_of(ctx, wanted)
         name = wanted.endpoint
         if recorded is None and not ctx.put_back:
@@ -113,8 +109,6 @@ class EndpointStep(Step["SagemakerDeployment", "SagemakerEnv", EndpointRecord]):
         found: Mapping[str, Any] | None,
     ) -> str:
         """Bring an endpoint, as it was described, to what is wanted; return its ARN."""
-        from mlem_provider_sagemaker.api import hosting
-
         name = wanted.endpoint
         for _ in range(_TRIES):
             if found is None:
@@ -162,8 +156,6 @@ class EndpointStep(Step["SagemakerDeployment", "SagemakerEnv", EndpointRecord]):
     def _update(
         self, ctx: SagemakerContext, account: Account, wanted: EndpointRecord, recorded: EndpointRecord | None
     ) -> None:
-        from mlem_provider_sagemaker.api import scaling
-
         deployment, name = ctx.deployment, wanted.endpoint
         scales = ctx.record_of(AutoscalingRecord) is not None
         if scales and recorded is not None and recorded.instance_type != wanted.instance_type:
@@ -183,8 +175,6 @@ class EndpointStep(Step["SagemakerDeployment", "SagemakerEnv", EndpointRecord]):
 
     def remove(self, ctx: SagemakerContext, recorded: EndpointRecord | None) -> None:
         """Remove the endpoint, and wait until it is gone."""
-        from mlem_provider_sagemaker.api import hosting
-
         account = account_of(ctx, recorded)
         for name in dict.fromkeys(
             [recorded.endpoint if recorded else declared.endpoint(ctx).endpoint, declared.endpoint(ctx).endpoint]
@@ -201,8 +191,6 @@ class EndpointStep(Step["SagemakerDeployment", "SagemakerEnv", EndpointRecord]):
 
     def prune(self, ctx: SagemakerContext, keep: Sequence[EndpointRecord]) -> None:
         """Remove the endpoint of an earlier name."""
-        from mlem_provider_sagemaker.api import hosting
-
         if not keep:
             return
         account = account_of(ctx, keep[0])
@@ -230,8 +218,6 @@ class AutoscalingStep(Step["SagemakerDeployment", "SagemakerEnv", AutoscalingRec
         self, ctx: SagemakerContext, wanted: AutoscalingRecord, recorded: AutoscalingRecord | None
     ) -> AutoscalingRecord:
         """Register the endpoint, which has to be in service for that."""
-        from mlem_provider_sagemaker.api import hosting, scaling
-
         account = account_of(ctx, wanted)
         found = hosting.settle(ctx, account, wanted.endpoint)
         status = hosting.status(found, wanted)
@@ -244,8 +230,6 @@ class AutoscalingStep(Step["SagemakerDeployment", "SagemakerEnv", AutoscalingRec
 
     def observe(self, ctx: SagemakerContext, recorded: AutoscalingRecord) -> AutoscalingRecord | None:
         """Look whether the endpoint scales as on record."""
-        from mlem_provider_sagemaker.api import scaling
-
         found = scaling.registered(account_of(ctx, recorded), recorded.endpoint)
         return (
             recorded.changed(min_instances=found["MinCapacity"], max_instances=found["MaxCapacity"]) if found else None
@@ -253,8 +237,6 @@ class AutoscalingStep(Step["SagemakerDeployment", "SagemakerEnv", AutoscalingRec
 
     def remove(self, ctx: SagemakerContext, recorded: AutoscalingRecord | None) -> None:
         """Let the endpoint not scale any more."""
-        from mlem_provider_sagemaker.api import scaling
-
         if recorded is not None:
             scaling.deregister(account_of(ctx, recorded), recorded.endpoint)
 

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 
 from mlem import Change, ConflictError, MlemError, NotFoundError, Step
 from mlem.provider import differences
-from mlem_provider_docker import EngineAddress, PushedImageRecord, PushedImageStep
+from mlem_provider_docker import EngineAddress, PushedImageRecord, PushedImageStep, made_for
+from mlem_provider_sagemaker.api import ecr
+from mlem_provider_sagemaker.api.ecr import login
 from mlem_provider_sagemaker.api.errors import denied
 from mlem_provider_sagemaker.names import tags_of
 from mlem_provider_sagemaker.records import RepositoryRecord
@@ -75,16 +77,12 @@ class RepositoryStep(Step["SagemakerDeployment", "SagemakerEnv", RepositoryRecor
         self, ctx: SagemakerContext, wanted: RepositoryRecord, recorded: RepositoryRecord | None
     ) -> RepositoryRecord:
         """Take the repository that is there, else make one."""
-        from mlem_provider_sagemaker.api import ecr
-
         tags = tags_of(ctx.lineage, ctx.name, ctx.env.tags)
         uri, made = ecr.provide(account_of(ctx, wanted), wanted.repository, ctx.lineage, tags)
         return wanted.changed(uri=uri, made=made)
 
     def remove(self, ctx: SagemakerContext, recorded: RepositoryRecord | None) -> None:
         """Remove the repository if this deployment made it and nobody else has images in it."""
-        from mlem_provider_sagemaker.api import ecr
-
         if recorded is not None and not recorded.made:
             return
         name = recorded.repository if recorded else declared.repository(ctx)
@@ -116,8 +114,6 @@ class ImageStep(PushedImageStep["SagemakerDeployment", "SagemakerEnv", PushedIma
 
     def credentials(self, ctx: SagemakerContext) -> Mapping[str, str]:
         """See `PushedImageStep.credentials`."""
-        from mlem_provider_sagemaker.api.ecr import login
-
         return login(account_of(ctx, repository_of(ctx)))
 
     def tag(self, ctx: SagemakerContext) -> str | None:
@@ -142,8 +138,6 @@ class ImageStep(PushedImageStep["SagemakerDeployment", "SagemakerEnv", PushedIma
 
     def remove(self, ctx: SagemakerContext, recorded: PushedImageRecord | None) -> None:
         """Remove the deployment's images, here and in ECR."""
-        from mlem_provider_sagemaker.api import ecr
-
         repository = recorded.repository if recorded else declared.repository(ctx)
         account = account_of(ctx, ctx.record_of(RepositoryRecord))
         ecr.delete_images(account, repository, ecr.images(account, repository, ctx.lineage))
@@ -151,8 +145,6 @@ class ImageStep(PushedImageStep["SagemakerDeployment", "SagemakerEnv", PushedIma
 
     def prune(self, ctx: SagemakerContext, keep: Sequence[PushedImageRecord]) -> None:
         """Remove the images that were built here and that no kept release needs, also those that no model was made of."""
-        from mlem_provider_docker import made_for
-
         engine = self._engine_if_there(ctx)
         if engine is None or not keep:
             return

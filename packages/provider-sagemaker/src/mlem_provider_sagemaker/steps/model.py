@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from mlem import Change, Step
+from mlem_provider_sagemaker.api import hosting
+from mlem_provider_sagemaker.api.hosting import CONFIG, MODEL
 from mlem_provider_sagemaker.names import IMAGE_TAG, tags_of
 from mlem_provider_sagemaker.records import CapturePart, EndpointConfigRecord, ModelRecord
 from mlem_provider_sagemaker.serving_options import VARIANT
@@ -37,8 +39,6 @@ class ModelStep(Step["SagemakerDeployment", "SagemakerEnv", ModelRecord]):
 
     def apply(self, ctx: SagemakerContext, wanted: ModelRecord, recorded: ModelRecord | None) -> ModelRecord:
         """Make the model, or adopt the one that a killed run made."""
-        from mlem_provider_sagemaker.api import hosting
-
         earlier = ctx.put_back_of(ModelRecord)
         if earlier is not None and earlier.adopted:
             return earlier  # it is there as long as its release is kept, and nothing here could make it
@@ -67,8 +67,6 @@ class ModelStep(Step["SagemakerDeployment", "SagemakerEnv", ModelRecord]):
 
     def remove(self, ctx: SagemakerContext, recorded: ModelRecord | None) -> None:
         """Remove every model of this deployment."""
-        from mlem_provider_sagemaker.api import hosting
-
         account = account_of(ctx, recorded)
         hosting.delete_all(ctx, account, hosting.MODEL)
         hosting.delete_adopted(ctx, account, hosting.MODEL, recorded)
@@ -78,8 +76,6 @@ class ModelStep(Step["SagemakerDeployment", "SagemakerEnv", ModelRecord]):
 
         A model that is there says that its image may be.
         """
-        from mlem_provider_sagemaker.api.hosting import MODEL
-
         if not keep:
             return
         found = self._snapshot.unused.of(ctx, keep[0], MODEL)
@@ -109,8 +105,6 @@ class EndpointConfigStep(Step["SagemakerDeployment", "SagemakerEnv", EndpointCon
         self, ctx: SagemakerContext, wanted: EndpointConfigRecord, recorded: EndpointConfigRecord | None
     ) -> EndpointConfigRecord:
         """Make the configuration, or adopt the one that a killed run made."""
-        from mlem_provider_sagemaker.api import hosting
-
         earlier = ctx.put_back_of(EndpointConfigRecord)
         if earlier is not None and earlier.adopted:
             return earlier  # it is there as long as its release is kept, and nothing here could make it
@@ -128,16 +122,12 @@ class EndpointConfigStep(Step["SagemakerDeployment", "SagemakerEnv", EndpointCon
 
     def remove(self, ctx: SagemakerContext, recorded: EndpointConfigRecord | None) -> None:
         """Remove every configuration of this deployment."""
-        from mlem_provider_sagemaker.api import hosting
-
         account = account_of(ctx, recorded)
         hosting.delete_all(ctx, account, hosting.CONFIG)
         hosting.delete_adopted(ctx, account, hosting.CONFIG, recorded)
 
     def prune(self, ctx: SagemakerContext, keep: Sequence[EndpointConfigRecord]) -> None:
         """Remove the configurations that no kept release needs."""
-        from mlem_provider_sagemaker.api.hosting import CONFIG
-
         if keep:
             self._snapshot.unused.prune(ctx, CONFIG, keep)
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
+from mlem_provider_sagemaker.api import ecr
+from mlem_provider_sagemaker.api.hosting import delete, tagged
 from mlem_provider_sagemaker.records import EndpointConfigRecord, ModelRecord
 from mlem_provider_sagemaker.steps.declared import InRegion, account_of
 
@@ -23,8 +25,6 @@ class UnusedResources:
 
     def of(self, ctx: SagemakerContext, record: InRegion, kind: Kind) -> dict[str, dict[str, str]]:
         """Return what there is of a kind: tags by name."""
-        from mlem_provider_sagemaker.api.hosting import tagged
-
         if self._found is None:
             self._found = tagged(account_of(ctx, record), ctx.lineage)
         return self._found[kind]
@@ -33,8 +33,6 @@ class UnusedResources:
         self, ctx: SagemakerContext, kind: Kind, keep: Sequence[ModelRecord] | Sequence[EndpointConfigRecord]
     ) -> None:
         """Delete what no kept release needs of a kind."""
-        from mlem_provider_sagemaker.api.hosting import delete
-
         kept = {record.name for record in keep}
         for name in [name for name in self.of(ctx, keep[0], kind) if name not in kept]:
             ctx.guard()
@@ -42,8 +40,6 @@ class UnusedResources:
 
     def prune_images(self, ctx: SagemakerContext, account: Account, repository: str, tags: Iterable[str]) -> None:
         """Delete images in ECR, each once."""
-        from mlem_provider_sagemaker.api import ecr
-
         wanted = set(tags) - self._images
         if wanted:
             ctx.guard()
