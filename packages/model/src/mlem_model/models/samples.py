@@ -13,7 +13,7 @@ from mlem_model.errors import DeclarationError
 from mlem_model.models.model import Model, Sample
 
 LARGEST_BYTES = 16_384
-"""A sample row with its answer that takes more, as JSON, is large: a batch of images would make megabytes of
+"""A sample row with its answer that is larger, as JSON, gets a file: a batch of images would make megabytes of
 metadata."""
 
 
