@@ -24,7 +24,8 @@ session = LocalSession(boto_session=boto3.Session(region_name="eu-west-1"))
 session.config = {"local": {"serving_port": int(port)}}
 client, runtime = session.sagemaker_client, session.sagemaker_runtime_client
 client.create_model("m", {"Image": image, "ModelDataUrl": "file://" + model_data, "Environment": {}})
-client.create_endpoint_config("c", [{"InstanceType": "local", "InitialInstanceCount": 1, "ModelName": "m", "VariantName": "AllTraffic"}])
+variant = {"InstanceType": "local", "InitialInstanceCount": 1, "ModelName": "m", "VariantName": "AllTraffic"}
+client.create_endpoint_config("c", [variant])
 client.create_endpoint("e", "c")
 try:
     def ask(body, attributes):

@@ -41,7 +41,7 @@ class ModelStep(Step["SagemakerDeployment", "SagemakerEnv", ModelRecord]):
 
         earlier = ctx.put_back_of(ModelRecord)
         if earlier is not None and earlier.adopted:
-            return earlier  # it is there as long as its release is kept, and nothing here could make it
+            return earlier  # it exists as long as its release is kept, and nothing here could make it again
         account = account_of(ctx, wanted)
         defaults = defaults_of(account)
         role = self._snapshot.role.arn(ctx)
@@ -76,7 +76,7 @@ class ModelStep(Step["SagemakerDeployment", "SagemakerEnv", ModelRecord]):
     def prune(self, ctx: SagemakerContext, keep: Sequence[ModelRecord]) -> None:
         """Remove the models that no kept release needs, after their images.
 
-        A model that is there says that its image may be.
+        As long as a model exists, its image may exist too.
         """
         from mlem_provider_sagemaker.api.hosting import MODEL
 
@@ -113,7 +113,7 @@ class EndpointConfigStep(Step["SagemakerDeployment", "SagemakerEnv", EndpointCon
 
         earlier = ctx.put_back_of(EndpointConfigRecord)
         if earlier is not None and earlier.adopted:
-            return earlier  # it is there as long as its release is kept, and nothing here could make it
+            return earlier  # it exists as long as its release is kept, and nothing here could make it again
         account = account_of(ctx, wanted)
         defaults = defaults_of(account)
         key = earlier.kms_key_used if earlier else wanted.kms_key or defaults.kms_key
