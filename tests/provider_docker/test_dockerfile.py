@@ -267,6 +267,7 @@ def test_the_stream_is_a_tar_that_depends_on_the_content_alone(tmp_path: Path) -
     assert first == second
     with tarfile.open(fileobj=io.BytesIO(first)) as archive:
         found = {
+            # a file can be extracted
             member.name: (oct(member.mode), archive.extractfile(member).read() if member.isfile() else None)  # type: ignore[union-attr]
             for member in archive
         }

@@ -60,7 +60,7 @@ def test_the_image_serves_in_sagemakers_local_mode(
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    project.environment["SAGEMAKER_USER_CONFIG_OVERRIDE"] = str(config)  # type: ignore[index]
+    project.environment["SAGEMAKER_USER_CONFIG_OVERRIDE"] = str(config)  # type: ignore[index]  # the fixture made a dict
     try:
         ran = project.python("-c", SCRIPT, image, str(port), str(tmp_path / "data"), timeout_s=180)
     finally:
