@@ -365,7 +365,7 @@ def test_a_word_of_two_strangers_is_neithers(site: Plants) -> None:
     doctor = site.project.mlem("doctor")
     assert (
         doctor.returncode,
-        'env type "thing" is of mlem-provider-one 1.0 and mlem-provider-two 1.0' in doctor.stdout,
+        'env type "thing" is provided by mlem-provider-one 1.0 and mlem-provider-two 1.0' in doctor.stdout,
     ) == (3, True)
     chosen = site.project.mlem("declare", "env", "mlem-provider-two:thing", "t")
     assert (chosen.returncode, yaml.safe_load((site.project.folder / "t.mlem").read_text())["made_by"]) == (

@@ -95,7 +95,7 @@ def test_a_class_of_the_script_or_of_a_file_beside_it_is_refused(folder: Path) -
         + "class Beside(BaseEstimator):\n    def predict(self, X):\n        return X\n"
     )
     done = subprocess.run([sys.executable, "script.py"], capture_output=True, text=True, check=False)
-    why = "which no installed package has: the format of skops names code and takes none along"
+    why = "which no installed package has: the skops format only names code, it does not contain any"
     assert done.stdout == f"the Own has __main__.Own, {why}\nthe Beside has beside.Beside, {why}\n", done.stderr
 
 

@@ -324,7 +324,7 @@ class Endpoint:
             return Response(200, to_json(encoded), headers=self._headers_of(call, own))
         try:
             if not is_on_record(returns, value):
-                raise DataError("the answer", "the type on record", "another one")
+                raise DataError("the answer", "the recorded type", "another one")
             with collecting(strict=True):
                 return self._binary_answer(call, returns, returns.accept(value))
         except DataError:
@@ -341,7 +341,9 @@ class Endpoint:
         if not unknown and named not in self._told and len(self._told) < TOLD:
             self._told.add(named)
             log.warning(
-                "%s gave an answer that is not of the type on record, as callers are told: %s", self.name, named[:500]
+                "%s gave an answer that is not of the recorded type; callers get its own type: %s",
+                self.name,
+                named[:500],
             )
         return {**_headers(call), TYPE_HEADER: named}
 
