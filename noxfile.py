@@ -126,7 +126,7 @@ def tests(session: nox.Session, package: str) -> None:
 
 @nox.session(python=next(reversed(PYTHONS.values()), None))
 def newest(session: nox.Session) -> None:
-    """Run the tests of what saves, loads and serves, or those given, with the newest other Python that this machine has."""
+    """Run tests of saving, loading and serving with the newest other Python on this machine; arguments replace them."""
     _with_python(session)
 
 
@@ -146,7 +146,7 @@ def _with_python(session: nox.Session) -> None:
 
 @nox.session
 def oldest(session: nox.Session) -> None:
-    """Run the tests of what saves, loads and serves, or those given, with the oldest pandas, NumPy and scikit-learn that we name."""
+    """Run tests of saving, loading and serving with the oldest libraries that we support; arguments replace them."""
     install(session, SERVER_AND_CLIENT, *group("test", "example", "values", "kserve", "processes"), *OLDEST)
     _pytest(session, *([] if session.posargs else ("tests/model", "tests/core", "tests/server")))
 

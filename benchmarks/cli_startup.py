@@ -34,7 +34,10 @@ SDKS = (
     "uvicorn",
     "rich",
 )
-MODEL = "import mlem.api\ndef double(x: float) -> float:\n    return x * 2\nmlem.api.save(double, 'double', sample_data=1.0)\n"
+MODEL = (
+    "import mlem.api\ndef double(x: float) -> float:\n    return x * 2\n"
+    "mlem.api.save(double, 'double', sample_data=1.0)\n"
+)
 LOADED = """
 import sys
 from mlem.cli.main import main

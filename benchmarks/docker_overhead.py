@@ -1,4 +1,6 @@
-"""`mlem deployment run docker` against `docker build && docker run` of the same Dockerfile and model by hand, in one run.
+"""`mlem deployment run docker` against `docker build && docker run` by hand, in one run.
+
+Both use the same Dockerfile and the same model.
 
     python benchmarks/docker_overhead.py [ROUNDS]
 
@@ -85,7 +87,8 @@ def main() -> int:
                 hand_s.append(by_hand(folder))
     first = sum(each["first"] for each in mlem_s)
     print(
-        f"rounds: {rounds}; mlem {[round(each['first'], 1) for each in mlem_s]} s, by hand {[round(each, 1) for each in hand_s]} s"
+        f"rounds: {rounds}; mlem {[round(each['first'], 1) for each in mlem_s]} s, "
+        f"by hand {[round(each, 1) for each in hand_s]} s"
     )
     failed = False
     for what, value, limit in (

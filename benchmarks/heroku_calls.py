@@ -64,7 +64,8 @@ def main() -> int:
             over += limit is not None and calls > limit
             bound = f"of at most {limit:2d}" if limit else " " * 13
             print(
-                f"{title:28s} {calls:3d} calls {bound}  {1 - calls * 60 / CALLS_PER_HOUR:5.0%} of the hour's calls left at one a minute"
+                f"{title:28s} {calls:3d} calls {bound}  {1 - calls * 60 / CALLS_PER_HOUR:5.0%} "
+                "of the hour's calls left at one a minute"
             )
     return 1 if over else 0
 

@@ -74,7 +74,10 @@ def main() -> int:
         failed |= total > LIMITS[name]
         waited = calls[LOOK] - (0 if name == "first run" else 1)  # one look is the plan's
         longer = [total - waited + looks_in(minutes * 60.0) if "CreateModel" in calls else total for minutes in (3, 5)]
-        row = f"{name:20} {total:5} {LIMITS[name]:5} {calls[LOOK]:5} {calls['InvokeEndpoint']:7} {longer[0]:8} {longer[1]:8}"
+        row = (
+            f"{name:20} {total:5} {LIMITS[name]:5} {calls[LOOK]:5} {calls['InvokeEndpoint']:7} "
+            f"{longer[0]:8} {longer[1]:8}"
+        )
         print(row)
         print("    " + ", ".join(f"{action} {number}" if number > 1 else action for action, number in calls.items()))
     return int(failed)

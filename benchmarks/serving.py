@@ -1,4 +1,4 @@
-"""Requests per second, start and memory of this server beside a bare application and other servers, in one interleaved run.
+"""Requests per second, start and memory of this server beside a bare application and other servers, interleaved.
 
     python benchmarks/serving.py [--rounds 3] [--seconds 3] [--peers fastapi,litserve,bentoml,mlflow,mlserver,mlem04]
     [--write]
@@ -301,7 +301,8 @@ def measure(names: list[str], model: str, rounds: int, seconds: int) -> Figures:
 def table(model: str, figures: Figures) -> str:
     """Lay the medians out as a table of Markdown, with the ratios to the bare application."""
     lines = [
-        f"| {model} | 1 connection, requests/s | x bare | 32 connections, requests/s | x bare | ready, s | x bare | memory, MiB | x bare |",
+        f"| {model} | 1 connection, requests/s | x bare | 32 connections, requests/s | x bare "
+        "| ready, s | x bare | memory, MiB | x bare |",
         "|---|---|---|---|---|---|---|---|---|",
     ]
     medians = {

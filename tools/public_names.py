@@ -1,4 +1,4 @@
-"""What the reference says of the public names: the first sentence of each, and its example, which is the body of a test.
+"""The reference of public names: for each its first sentence, and an example, which is the body of a test.
 
 An example is a test in `tests/core/public_names` that is named after a name: `test_Step_makes_one_resource`. It is
 shown with the imports and the classes of its module that it uses, so that it stands alone.

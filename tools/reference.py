@@ -65,12 +65,12 @@ def command_sections(command: click.Command, context: click.Context) -> Iterator
 PARAGRAPH = "\n\n"
 PLUGINS = """# Names for plugins
 
-What a plugin imports of ours: contracts from `mlem`, helpers from `mlem.provider`, and nothing else; its tests use `mlem.testing`, too.
-[Write a provider](../how-to/write-a-provider.md) shows how they go together.
+What a plugin imports of ours: contracts from `mlem`, helpers from `mlem.provider`, and nothing else; its tests also use
+`mlem.testing`. [Write a provider](../how-to/write-a-provider.md) shows how they go together.
 
-Every example is a test of this project. Some begin with something that is there already: `ctx` is the context of a run of a deployment
-`app`, whose model is a saved function `predict` that doubles numbers; `tmp_path` is an empty folder; `monkeypatch` sets variables of the
-environment.
+Every example is a test of this project. Some begin with something that already exists: `ctx` is the context of a run of
+a deployment `app`, whose model is a saved function `predict` that doubles numbers; `tmp_path` is an empty folder;
+`monkeypatch` sets environment variables.
 """
 
 

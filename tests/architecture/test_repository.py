@@ -115,7 +115,10 @@ def test_every_decision_is_in_the_index_under_its_title() -> None:
 
 
 def test_importing_the_core_is_cheap() -> None:
-    script = "import sys, mlem, mlem.cli.main; print(*sorted(set(sys.modules) & {'pydantic', 'yaml', 'fsspec', 'numpy', 'rich'}))"
+    script = (
+        "import sys, mlem, mlem.cli.main; "
+        "print(*sorted(set(sys.modules) & {'pydantic', 'yaml', 'fsspec', 'numpy', 'rich'}))"
+    )
     assert (
         subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout.strip() == ""
     )
@@ -125,7 +128,8 @@ def test_help_and_status_load_no_sdk(tmp_path: Path) -> None:
     script = (
         "import sys\nfrom mlem.cli.main import main\n"
         "try:\n    main(['deployment', 'status', 'nothing'])\nexcept SystemExit:\n    pass\n"
-        "slow = {'docker', 'heroku3', 'boto3', 'botocore', 'sagemaker', 'fsspec', 'httpcore2', 'urllib3', 'uvicorn', 'rich', 'numpy'}\n"
+        "slow = {'docker', 'heroku3', 'boto3', 'botocore', 'sagemaker', 'fsspec', 'httpcore2', 'urllib3', 'uvicorn', "
+        "'rich', 'numpy'}\n"
         "print(*sorted(set(sys.modules) & slow))"
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, cwd=tmp_path)

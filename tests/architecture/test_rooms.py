@@ -14,7 +14,10 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 TREES = {path.name: path for path in ROOT.glob("packages/*/src/*") if path.is_dir()}
-SCRIPT = "import sys; from importlinter.cli import lint_imports; sys.exit(lint_imports(config_filename=sys.argv[1], no_cache=True))"
+SCRIPT = (
+    "import sys; from importlinter.cli import lint_imports; "
+    "sys.exit(lint_imports(config_filename=sys.argv[1], no_cache=True))"
+)
 
 
 def broken(tree: Path, contracts: tuple[str, ...]) -> str:

@@ -58,12 +58,18 @@ class ThingStep(Step[ThingApp, ThingEnv, ThingRecord]):
 WRONG = {
     "def declared(ctx: ThingContext) -> int: return ctx.deployment.capacity": '"ThingApp" has no attribute "capacity"',
     "def where(ctx: ThingContext) -> str: return ctx.env.zone": '"ThingEnv" has no attribute "zone"',
-    "def read(ctx: ThingContext, recorded: ThingRecord) -> int: return recorded.prot": '"ThingRecord" has no attribute "prot"',
+    "def read(ctx: ThingContext, recorded: ThingRecord) -> int: return recorded.prot": (
+        '"ThingRecord" has no attribute "prot"'
+    ),
     "def make() -> ThingRecord: return ThingRecord(prot=1)": 'Unexpected keyword argument "prot" for "ThingRecord"',
-    "def other(state: State) -> int: return state.record_of(OtherRecord).port": '"OtherRecord | None" has no attribute "port"',
+    "def other(state: State) -> int: return state.record_of(OtherRecord).port": (
+        '"OtherRecord | None" has no attribute "port"'
+    ),
     "def typed(recorded: ThingRecord) -> str: return recorded.port": "Incompatible return value type",
     "class Mixed(ThingStep): record = OtherRecord": "Incompatible types in assignment",
-    "def wants(ctx: Context[Deployment, Env]) -> None: ThingStep().wanted(ctx)": 'Argument 1 to "wanted" of "ThingStep" has',
+    "def wants(ctx: Context[Deployment, Env]) -> None: ThingStep().wanted(ctx)": (
+        'Argument 1 to "wanted" of "ThingStep" has'
+    ),
 }
 """What nobody should get away with, and what a type checker says of it."""
 

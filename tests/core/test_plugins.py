@@ -93,7 +93,7 @@ def test_two_plugins_with_the_same_type_are_refused_where_it_is_meant_and_told()
     assert (caught.value.code, caught.value.known) == ("duplicate-type", ("one:fake", "two:fake"))
     assert (registry.all("env"), registry.words("env")) == ({}, ["one:fake", "two:fake"])
     assert [str(clash) for clash in registry.clashes()] == [
-        'env type "fake" is of one 1 and two 2: say which, one:fake or two:fake'
+        'env type "fake" is provided by one 1 and two 2: say which one you mean, one:fake or two:fake'
     ]
     assert [registry.get("env", "one:fake"), registry.get("env", "fake", "two 1.9")] == [FakeEnv, OtherEnv]
 

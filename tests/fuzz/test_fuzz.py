@@ -1,4 +1,4 @@
-"""Callers that know the formats and mean no good: whatever they send is answered, by 4xx where it is wrong, and leaves the server small.
+"""Hostile callers that know the formats: whatever they send is answered, by 4xx where it is wrong, in little memory.
 
 `MLEM_FUZZ_SECONDS` says for how long; each kind of body gets its share of it. What is found is made small by
 Hypothesis, and shown."""

@@ -36,7 +36,8 @@ def seen():
 
 def descriptors():
     gc.collect()
-    found = [os.readlink(f"/proc/self/fd/{fd}") for fd in os.listdir("/proc/self/fd") if os.path.exists(f"/proc/self/fd/{fd}")]
+    links = [f"/proc/self/fd/{fd}" for fd in os.listdir("/proc/self/fd")]
+    found = [os.readlink(link) for link in links if os.path.exists(link)]
     return sorted(found)
 
 before = seen()

@@ -131,7 +131,7 @@ def test_what_a_model_raises_is_an_error_without_a_traceback(applied: Project, c
         (["x.csv", "--threshold", "high"], "bad-data", None),
         ([], "bad-arguments", '--X ..., or \'{"X": "..."}\', or a file'),
         (["swapped.csv"], "bad-data", 'did you mean "value"?'),
-        (["latin.csv"], "bad-encoding", "say its encoding: --encoding latin-1, or charset=latin-1"),
+        (["latin.csv"], "bad-encoding", "name its encoding: --encoding latin-1, or charset=latin-1"),
     ],
 )
 def test_what_is_wrong_is_told(applied: Project, arguments: list[str], code: str, hint: str | None) -> None:

@@ -118,7 +118,9 @@ def test_a_server_that_died_is_not_started_without_its_tokens(project: Project) 
 
 def test_on_purpose_tokens_are_dropped_and_set_again(project: Project) -> None:
     deployed(with_tokens(project, "one"))
-    assert "tokens: none, whoever reaches it may call it" in deployed(project, "run", "--load", "app", "--drop-tokens")
+    assert "tokens: none, anybody who reaches it may call it" in deployed(
+        project, "run", "--load", "app", "--drop-tokens"
+    )
     assert status_of(project) == 200
     assert "tokens: none -> yes" in deployed(with_tokens(project, "two"), "plan", "app")
     deployed(with_tokens(project, "two"), "run", "--load", "app")

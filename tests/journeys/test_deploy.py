@@ -107,9 +107,9 @@ def test_hand_made_comments_survive_a_run_with_a_changed_option(project: Project
     path = project.folder / "app.mlem"
     path.write_text("# served to the shop\nmodel: iris\nobject_type: deployment\ntype: local_process # for now\n")
     assert project.run("local", "app", "iris", {"stop_timeout_s": 3}).returncode == 0
-    assert (
-        path.read_text()
-        == "# served to the shop\nmodel: iris\nobject_type: deployment\ntype: local_process # for now\nstop_timeout_s: 3.0\n"
+    assert path.read_text() == (
+        "# served to the shop\nmodel: iris\nobject_type: deployment\ntype: local_process # for now\n"
+        "stop_timeout_s: 3.0\n"
     )
 
 
@@ -140,7 +140,8 @@ def test_python_gets_a_client_with_real_signatures(project: Project) -> None:
         "from mlem.api import load\n"
         "client = load('app').get_client()\n"
         "X = pd.read_csv('new.csv')\n"
-        "print(client.predict(X).tolist(), client.predict(X=X).tolist(), list(inspect.signature(client.predict).parameters))\n"
+        "print(client.predict(X).tolist(), client.predict(X=X).tolist(), "
+        "list(inspect.signature(client.predict).parameters))\n"
         "print((client.predict_proba(X) == load('iris').predict_proba(X)).all())\n",
     )
     assert done.stdout == "[0, 1, 2] [0, 1, 2] ['X']\nTrue\n", done.stderr

@@ -22,7 +22,8 @@ import mlem_state_s3
 from mlem_model.errors import DataError, MlemError, UserError
 
 PACKAGES = (
-    mlem, mlem_server, mlem_provider_docker, mlem_provider_heroku, mlem_provider_local, mlem_provider_sagemaker, mlem_state_s3,
+    mlem, mlem_server, mlem_provider_docker, mlem_provider_heroku, mlem_provider_local, mlem_provider_sagemaker,
+    mlem_state_s3,
 )  # fmt: skip
 
 

@@ -169,7 +169,10 @@ def test_130_interrupted_releases_the_lock_and_keeps_the_journal(
 ) -> None:
     # The gate of this model waits for a sample that takes a minute: time to interrupt.
     slow = "import time, mlem.api, sys\nstart = time.time()\n"
-    slow += "def f(x: float) -> float:\n    import os, time\n    time.sleep(60 if os.environ.get('SLOW') else 0)\n    return x\n"
+    slow += (
+        "def f(x: float) -> float:\n    import os, time\n    time.sleep(60 if os.environ.get('SLOW') else 0)\n"
+        "    return x\n"
+    )
     slow += "mlem.api.save(f, 'slow', sample_data=1.0)\n"
     assert project.python("-c", slow).returncode == 0
     process = subprocess.Popen(

@@ -48,20 +48,31 @@ IN_HOOK = {
     "yield object": "mlem_envs returned an object of the type generator, expected a list of classes",
     "return dict": "mlem_envs returned an object of the type type, expected a list of classes",
     "return [42]": "mlem_envs: an object of the type int is not a class",
-    "from PACKAGE.things import ThingEnv\n    return [ThingEnv()]": "mlem_envs: an object of the type ThingEnv is not a class",
+    "from PACKAGE.things import ThingEnv\n    return [ThingEnv()]": (
+        "mlem_envs: an object of the type ThingEnv is not a class"
+    ),
     "return [dict]": "mlem_envs: dict is not a subclass of mlem.Env",
     "from PACKAGE.things import ThingApp\n    return [ThingApp]": "mlem_envs: ThingApp is not a subclass of mlem.Env",
-    f"{ENV}pass\n    return [E]": "mlem_envs: mlem_envs.<locals>.E has no type: expected a class attribute, type: ClassVar[str]",
+    f"{ENV}pass\n    return [E]": (
+        "mlem_envs: mlem_envs.<locals>.E has no type: expected a class attribute, type: ClassVar[str]"
+    ),
     f"{ENV}type: str = 'e'\n    return [E]": "mlem_envs: mlem_envs.<locals>.E has no type: expected a class attribute",
-    f"{ENV}type: ClassVar = 5\n    return [E]": "mlem_envs: mlem_envs.<locals>.E has no type: expected a class attribute",
-    f"{ENV}type: ClassVar = 'a b'\n    return [E]": 'mlem_envs: mlem_envs.<locals>.E has the type "a b": expected letters',
+    f"{ENV}type: ClassVar = 5\n    return [E]": (
+        "mlem_envs: mlem_envs.<locals>.E has no type: expected a class attribute"
+    ),
+    f"{ENV}type: ClassVar = 'a b'\n    return [E]": (
+        'mlem_envs: mlem_envs.<locals>.E has the type "a b": expected letters'
+    ),
     f"{ENV}type: ClassVar = 'e'\n        port: int = Field(default_factory=lambda: 1 // 0)\n    return [E]": (
-        "mlem_envs: mlem_envs.<locals>.E: a default can't be made: ZeroDivisionError: integer division or modulo by zero"
+        "mlem_envs: mlem_envs.<locals>.E: a default can't be made: "
+        "ZeroDivisionError: integer division or modulo by zero"
     ),
     f"{ENV}type: ClassVar = 'e'\n        port: int = Field(default_factory=exit)\n    return [E]": (
         "mlem_envs: mlem_envs.<locals>.E: a default can't be made: SystemExit"
     ),
-    f"{ENV}type: ClassVar = 'e'\n        object_type: str = 'x'\n    return [E]": "mlem_envs: mlem_envs.<locals>.E has a field object_type",
+    f"{ENV}type: ClassVar = 'e'\n        object_type: str = 'x'\n    return [E]": (
+        "mlem_envs: mlem_envs.<locals>.E has a field object_type"
+    ),
     f"{ENV}type: ClassVar = 'e'\n    class F(Env): type: ClassVar = 'e'\n    return [E, F]": (
         'mlem_envs: two of its classes have the type "e"'
     ),
@@ -221,7 +232,10 @@ def test_a_validator_that_raises_is_the_plugins_fault(site: Plants, how: str) ->
 
 def test_a_schema_that_can_not_be_made_is_the_plugins_fault(site: Plants) -> None:
     line = 'deployment_type: ClassVar[str] = "TYPE_app"'
-    odd = f"{line}\n    model_config = ConfigDict(arbitrary_types_allowed=True)\n    odd: HttpClient.__class__ | None = None"
+    odd = (
+        f"{line}\n    model_config = ConfigDict(arbitrary_types_allowed=True)\n"
+        "    odd: HttpClient.__class__ | None = None"
+    )
     things = "from pydantic import ConfigDict\n" + PROVIDER.replace(line, odd).replace("TYPE", "thing")
     site.install("mlem-provider-thing", PLUGIN, things=things)
     assert site.project.mlem("types", "env", "thing").returncode == 0
@@ -318,7 +332,7 @@ def test_a_word_of_ours_stays_ours_and_the_clash_is_told(site: Plants, name: str
     assert (types.returncode, plugins.returncode, doctor.returncode) == (0, 0, 0)
     assert [told in text for text in (types.stderr, plugins.stdout, doctor.stdout)] == [True, True, True]
     assert {"local_process", "mlem-provider-thief:local_process"} <= {*site.project.json("types")["deployment"]}
-    assert ('have one name, "' in plugins.stdout) is (name in ("local", "docker"))
+    assert ('have the same name, "' in plugins.stdout) is (name in ("local", "docker"))
 
 
 def test_a_word_of_ours_that_is_not_installed_is_nobody_elses(site: Plants) -> None:
@@ -351,7 +365,7 @@ def test_a_word_of_two_strangers_is_neithers(site: Plants) -> None:
     doctor = site.project.mlem("doctor")
     assert (
         doctor.returncode,
-        'env type "thing" is of mlem-provider-one 1.0 and mlem-provider-two 1.0' in doctor.stdout,
+        'env type "thing" is provided by mlem-provider-one 1.0 and mlem-provider-two 1.0' in doctor.stdout,
     ) == (3, True)
     chosen = site.project.mlem("declare", "env", "mlem-provider-two:thing", "t")
     assert (chosen.returncode, yaml.safe_load((site.project.folder / "t.mlem").read_text())["made_by"]) == (

@@ -19,7 +19,8 @@ add = lambda x, y=1.0: x + y
 for number in range(2):
     mlem.api.save(add, f"{url}/add", sample_data=2.0, params={"number": number})
 mlem.api.save(pd.DataFrame({"a": [1, 2]}), f"{url}/rows")
-print(mlem.api.load(f"{url}/add")(3), mlem.api.load_meta(f"{url}/add").params, mlem.api.load(f"{url}/rows")["a"].tolist())
+rows = mlem.api.load(f"{url}/rows")["a"].tolist()
+print(mlem.api.load(f"{url}/add")(3), mlem.api.load_meta(f"{url}/add").params, rows)
 try:
     mlem.api.save(add, f"{url}/rows", sample_data=2.0)
 except MlemError as error:

@@ -82,7 +82,10 @@ def test_the_dockerfile_chooses_packages_then_installs_them_by_their_hashes_and_
     )
     digest = recipe.requirements_digest
     lines = dockerfile.render(recipe, LABELS).splitlines()
-    install = "RUN pip --python /venv/bin/python install --no-cache-dir --disable-pip-version-check --no-input --prefer-binary"
+    install = (
+        "RUN pip --python /venv/bin/python install --no-cache-dir --disable-pip-version-check --no-input "
+        "--prefer-binary"
+    )
     check = next(line for line in lines if "python -m venv" in line)
     harden = next(line for line in lines if line.startswith("RUN ["))
     health = next(line for line in lines if line.startswith("HEALTHCHECK"))
@@ -112,7 +115,8 @@ def test_the_dockerfile_chooses_packages_then_installs_them_by_their_hashes_and_
         "COPY --from=builder /venv /venv",
         "USER 0",
         harden,
-        "ENV PATH=/venv/bin:$PATH PORT=8080 HOME=/tmp PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 MLEM_MODEL=/opt/mlem/model/model.mlem",
+        "ENV PATH=/venv/bin:$PATH PORT=8080 HOME=/tmp PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 "
+        "MLEM_MODEL=/opt/mlem/model/model.mlem",
         "EXPOSE 8080",
         health,
         "USER 10001:10001",
@@ -263,6 +267,7 @@ def test_the_stream_is_a_tar_that_depends_on_the_content_alone(tmp_path: Path) -
     assert first == second
     with tarfile.open(fileobj=io.BytesIO(first)) as archive:
         found = {
+            # a file can be extracted
             member.name: (oct(member.mode), archive.extractfile(member).read() if member.isfile() else None)  # type: ignore[union-attr]
             for member in archive
         }

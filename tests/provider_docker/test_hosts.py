@@ -91,7 +91,10 @@ def _answers(path: Path) -> bool:
 
 
 def _certificates(folder: Path) -> Path:
-    """Make a CA, a server's certificate and a client's, as https://docs.docker.com/engine/security/protect-access/ says."""
+    """Make a CA, a server's certificate and a client's.
+
+    See https://docs.docker.com/engine/security/protect-access/.
+    """
     client = folder / "client"
     client.mkdir(parents=True)
 

@@ -92,7 +92,8 @@ def test_a_fixed_port_is_kept_and_the_plan_says_what_it_costs(project: Project, 
     }
     start_s = record(project)["start_s"]
     assert changes["container"]["downtime"] == (
-        f"about {start_s:.1f} s as at the last start, twice that if the gate fails: port {port} can't be shared; a free port has no gap"
+        f"about {start_s:.1f} s as at the last start, twice that if the gate fails: "
+        f"port {port} can't be shared; a free port has no gap"
     )
     deploy(project, name, "triple")
     assert (record(project)["port"], answers(project)) == (port, [3.0, 6.0, 9.0])

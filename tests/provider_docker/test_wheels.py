@@ -73,7 +73,8 @@ def test_a_change_of_the_core_leaves_the_identity_of_images_as_it_is(
 def identity(first_on_the_path: Path) -> str:
     """Return the identity of a model's image, as a Python says it that finds packages in a folder first."""
     code = (
-        "import sys; sys.path.insert(0, sys.argv[1]); from mlem import Model; from mlem_provider_docker.images.options import ImageOptions;"
+        "import sys; sys.path.insert(0, sys.argv[1]); from mlem import Model; "
+        "from mlem_provider_docker.images.options import ImageOptions;"
         "from mlem_provider_docker.images.recipe import Recipe; import mlem, mlem_model, mlem_server;"
         "model = Model(model_type='callable', artifacts={}, methods={}, python='3.11.7');"
         "print(Recipe.of(ImageOptions(), model).digest)"

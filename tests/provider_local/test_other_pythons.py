@@ -32,7 +32,7 @@ def other(request: pytest.FixtureRequest, environment_of: Callable[..., Path]) -
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A project with a model of code by value, the same without its mark, as older versions saved it, and one without code."""
+    """A project with a model of code by value, one like it without the mark, as before, and one without code."""
     api.init(tmp_path)
     api.save(lambda x: x * 2, "code", sample_data=1.0, project=tmp_path)
     api.save(operator.neg, "plain", sample_data=1.0, project=tmp_path)

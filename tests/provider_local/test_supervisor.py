@@ -221,7 +221,10 @@ def test_every_line_is_in_the_log_once(tmp_path: Path) -> None:
 
 
 def test_a_log_that_is_no_file_of_ours_is_not_put_aside() -> None:
-    code = "import os; from mlem_provider_local.log_file import LogWriter; LogWriter(10).write(b'x' * 100); assert LogWriter().path is None"
+    code = (
+        "import os; from mlem_provider_local.log_file import LogWriter; LogWriter(10).write(b'x' * 100); "
+        "assert LogWriter().path is None"
+    )
     assert subprocess.run([sys.executable, "-c", code], stdout=subprocess.PIPE, check=True).stdout == b"x" * 100
 
 

@@ -1,4 +1,4 @@
-"""The organisation's defaults come from the SageMaker SDK's configuration, and the SDK is loaded only where there is one."""
+"""The organisation's defaults come from the SageMaker SDK's configuration; the SDK is loaded only if there is one."""
 
 from __future__ import annotations
 

@@ -30,7 +30,8 @@ DENIED = (
     "arn:aws:sagemaker:eu-west-1:1:model/x because no identity-based policy allows the sagemaker:CreateModel action"
 )
 QUOTA = (
-    "The account-level service limit 'ml.m5.large for endpoint usage' is 0 Instances, with current utilization of 0 Instances and a "
+    "The account-level service limit 'ml.m5.large for endpoint usage' is 0 Instances, "
+    "with current utilization of 0 Instances and a "
     "request delta of 1 Instances. Please use AWS Service Quotas to request an increase for this quota."
 )
 

@@ -24,7 +24,8 @@ session = LocalSession(boto_session=boto3.Session(region_name="eu-west-1"))
 session.config = {"local": {"serving_port": int(port)}}
 client, runtime = session.sagemaker_client, session.sagemaker_runtime_client
 client.create_model("m", {"Image": image, "ModelDataUrl": "file://" + model_data, "Environment": {}})
-client.create_endpoint_config("c", [{"InstanceType": "local", "InitialInstanceCount": 1, "ModelName": "m", "VariantName": "AllTraffic"}])
+variant = {"InstanceType": "local", "InitialInstanceCount": 1, "ModelName": "m", "VariantName": "AllTraffic"}
+client.create_endpoint_config("c", [variant])
 client.create_endpoint("e", "c")
 try:
     def ask(body, attributes):
@@ -59,7 +60,7 @@ def test_the_image_serves_in_sagemakers_local_mode(
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    project.environment["SAGEMAKER_USER_CONFIG_OVERRIDE"] = str(config)  # type: ignore[index]
+    project.environment["SAGEMAKER_USER_CONFIG_OVERRIDE"] = str(config)  # type: ignore[index]  # the fixture made a dict
     try:
         ran = project.python("-c", SCRIPT, image, str(port), str(tmp_path / "data"), timeout_s=180)
     finally:

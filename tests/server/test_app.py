@@ -220,7 +220,8 @@ def test_a_model_that_raises_is_answered_with_500_and_no_detail(file: Any) -> No
         500,
         {
             "code": "model-failed",
-            "message": "the model failed on this data; the server's log has the reason under the request's id failing-call",
+            "message": "the model failed on this data; "
+            "the server's log has the reason under the request's id failing-call",
             "request_id": "failing-call",
         },
     )

@@ -23,9 +23,11 @@ from mlem_model.models.saving import save
 
 SERVED = [
     "AdaBoostClassifier", "BayesianGaussianMixture", "CalibratedClassifierCV", "DecisionTreeRegressor", "FastICA",
-    "GaussianMixture", "GaussianNB", "GaussianProcessRegressor", "GradientBoostingClassifier", "HistGradientBoostingRegressor",
+    "GaussianMixture", "GaussianNB", "GaussianProcessRegressor", "GradientBoostingClassifier",
+    "HistGradientBoostingRegressor",
     "IsolationForest", "KBinsDiscretizer", "KMeans", "KNeighborsClassifier", "LinearDiscriminantAnalysis", "LinearSVC",
-    "LogisticRegression", "MLPClassifier", "NearestNeighbors", "OneClassSVM", "PCA", "PowerTransformer", "QuantileTransformer",
+    "LogisticRegression", "MLPClassifier", "NearestNeighbors", "OneClassSVM", "PCA", "PowerTransformer",
+    "QuantileTransformer",
     "RandomForestClassifier", "RandomTreesEmbedding", "Ridge", "SGDClassifier", "SplineTransformer", "StandardScaler",
     "TruncatedSVD",
 ]  # fmt: skip
@@ -33,7 +35,8 @@ SERVED = [
 process."""
 NOT_SAVED = {
     "DBSCAN": "clusters the rows that it is fitted on, and has no method for others",
-    "HDBSCAN": "as DBSCAN", "OPTICS": "as DBSCAN", "AgglomerativeClustering": "as DBSCAN", "SpectralClustering": "as DBSCAN",
+    "HDBSCAN": "as DBSCAN", "OPTICS": "as DBSCAN", "AgglomerativeClustering": "as DBSCAN",
+    "SpectralClustering": "as DBSCAN",
     "SpectralBiclustering": "as DBSCAN", "SpectralCoclustering": "as DBSCAN",
     "MDS": "maps the rows that it is fitted on, and has no method for others",
     "ClassicalMDS": "as MDS", "TSNE": "as MDS", "SpectralEmbedding": "as MDS",

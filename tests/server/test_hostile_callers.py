@@ -1,4 +1,4 @@
-"""What a caller sends takes memory and time of the server only so far: each limit is read from the server's own process.
+"""The memory and time that a caller can take are limited: each limit is read from the server's own process.
 
 Every body goes to a server with tokens and to one without. The servers have their default limits, and so have the
 bodies: the largest that is taken is 64 MiB.
@@ -190,10 +190,12 @@ CASES: dict[str, Case] = {
     "a tensor of huge lengths": ("array", INFER, JSON, lambda: tensor([2**62, 2**62]), {422}),
     "a list for a method": ("array", INFER, JSON, lambda: tensor([0, 10], parameters={"method": []}), {422}),
     "Arrow of nulls": ("frame", "/predict", ARROW, lambda: stream(of_each(pyarrow.nulls(10**9))), {413}),
-    "Arrow of zeros, compressed": ("frame", "/predict", ARROW, lambda: stream(of_each(numpy.zeros(10**7)), compression="zstd"), {413}),
+    "Arrow of zeros, compressed": (
+        "frame", "/predict", ARROW, lambda: stream(of_each(numpy.zeros(10**7)), compression="zstd"), {413}),
     "Arrow of runs": ("frame", "/predict", ARROW, lambda: stream(
         pyarrow.table({"c0": pyarrow.RunEndEncodedArray.from_arrays([2**31 - 1], [1.0])})), {413, 422}),
-    "Arrow of a text repeated": ("frame", "/predict", ARROW, lambda: stream(of_each(repeated("x" * 100_000, 100_000))), {413, 422}),
+    "Arrow of a text repeated": (
+        "frame", "/predict", ARROW, lambda: stream(of_each(repeated("x" * 100_000, 100_000))), {413, 422}),
     "Parquet of nulls": ("frame", "/invocations", PARQUET, lambda: parquet(
         pyarrow.table({"c0": pyarrow.nulls(10**8, pyarrow.float64())})), {413}),
     "Parquet of a text repeated": ("frame", "/invocations", PARQUET, lambda: parquet(
@@ -201,7 +203,9 @@ CASES: dict[str, Case] = {
     "Parquet of zeros, compressed": ("frame", "/invocations", PARQUET, lambda: parquet(
         pyarrow.table({"c0": ["x" * 400_000_000]}), compression="zstd", use_dictionary=False), {413, 422}),
     "CSV of small cells": ("frame", "/invocations", CSV, lambda: b"1," * 30_000_000, {413, 400}),
-    "CSV of 4 MiB": ("frame", "/invocations", CSV, lambda: b"0.12345," * 9 + (b"0.5\n" + b"0.12345," * 9) * 60_000 + b"1", {200}),
+    "CSV of 4 MiB": (
+        "frame", "/invocations", CSV,
+        lambda: b"0.12345," * 9 + (b"0.5\n" + b"0.12345," * 9) * 60_000 + b"1", {200}),
 }  # fmt: skip
 
 

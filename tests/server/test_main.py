@@ -33,7 +33,7 @@ def test_no_model_is_an_error_with_the_next_step() -> None:
 
 
 def test_several_models_are_an_error() -> None:
-    with pytest.raises(UserError, match="one model can be served, 2 were named: a b"):
+    with pytest.raises(UserError, match="one model can be served, but 2 were named: a b"):
         model_of(["a", "b"], {})
 
 

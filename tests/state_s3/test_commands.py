@@ -167,8 +167,8 @@ def test_an_address_that_is_no_s3_is_told(moto: Any, tmp_path: Path) -> None:
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Page) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         for endpoint, words, exit_code in (
-            (f"http://127.0.0.1:{server.server_port}", "what answered is no S3", 7),
-            ("minio:9000", "an address has a scheme", 2),
+            (f"http://127.0.0.1:{server.server_port}", "the server that answered is not S3", 7),
+            ("minio:9000", "write the address with its scheme", 2),
         ):
             assert project.mlem("config", "set", "core.state.endpoint_url", endpoint).returncode == 0
             done = project.mlem("config", "set", "core.state.uri", "s3://states/x")

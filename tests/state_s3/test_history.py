@@ -1,4 +1,4 @@
-"""Fights over one state on S3, through a proxy that lies: no update is lost, no lock is held twice, nobody waits for ever.
+"""Fights over one state on S3, through a proxy that lies: no update is lost, no lock is held twice, nobody is stuck.
 
 ``MLEM_TEST_FAULT_SECONDS`` sets the length of the long fight (``nox -s faults``: ten minutes).
 """

@@ -1,4 +1,4 @@
-"""Servers that speak S3, started on free ports of 127.0.0.1 for tests: one that is right, one that is nearly, two that are not.
+"""Servers that speak S3, started on free ports of 127.0.0.1 for tests: one good, one nearly good, and two bad ones.
 
     python tools/simulators/s3_servers.py seaweedfs
 

@@ -126,7 +126,8 @@ class Endpoints:
             if endpoint.status != "InService":
                 raise ApiError(
                     "ValidationException",
-                    f'Cannot update {"in-progress" if endpoint.status != "Failed" else "failed"} endpoint "{endpoint.arn}".',
+                    f"Cannot update {'in-progress' if endpoint.status != 'Failed' else 'failed'} "
+                    f'endpoint "{endpoint.arn}".',
                 )
             if endpoint.config == config:
                 raise ApiError(

@@ -55,7 +55,8 @@ class Repositories:
         if not body.get("force") and self.tags(body["repositoryName"]):
             raise ApiError(
                 "RepositoryNotEmptyException",
-                f"The repository with name '{body['repositoryName']}' cannot be deleted because it still contains images",
+                f"The repository with name '{body['repositoryName']}' cannot be deleted "
+                "because it still contains images",
             )
 
     def names(self) -> set[str]:

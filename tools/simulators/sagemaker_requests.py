@@ -1,4 +1,4 @@
-"""Requests to AWS as a test's server sees them: what they ask for, how they are answered, and moto, which answers most of them.
+"""Requests to AWS as a test's server sees them: what they ask for, how they are answered, and moto, which answers most.
 
 Source: AWS JSON protocols and Smithy RPC v2 CBOR, https://smithy.io/2.0/additional-specs/protocols/ (read 2026-11).
 """

@@ -173,8 +173,8 @@ class SageMaker:
                 who, resource = f"arn:aws:iam::{ACCOUNT}:user/ada", f"arn:aws:{call.service}:{REGION}:{ACCOUNT}:thing/x"
                 raise ApiError(
                     "AccessDeniedException",
-                    f"User: {who} is not authorized to perform: {call.permission} on resource: {resource} because no identity-based policy "
-                    f"allows the {call.permission} action",
+                    f"User: {who} is not authorized to perform: {call.permission} on resource: {resource} "
+                    f"because no identity-based policy allows the {call.permission} action",
                 )
             fault = self.refused.get(call.action, fault)
             if isinstance(fault, ApiError):
@@ -188,7 +188,10 @@ class SageMaker:
             answer = self._serve(call, method, path, headers, body)
         except ApiError as error:
             if call.service in ("iam", "sts"):
-                document = f"<ErrorResponse><Error><Code>{error.code}</Code><Message>{error.message}</Message></Error></ErrorResponse>"
+                document = (
+                    f"<ErrorResponse><Error><Code>{error.code}</Code><Message>{error.message}</Message></Error>"
+                    "</ErrorResponse>"
+                )
                 return error.status, [("Content-Type", "text/xml")], document.encode()
             content = json.dumps(
                 {"__type": error.code, "message": error.message, "Message": error.message, **error.fields}

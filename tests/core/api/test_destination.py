@@ -171,8 +171,8 @@ def test_a_file_of_the_users_is_never_replaced_unless_it_is_asked_for(folder: Pa
             api.save(obj, "have.pkl", sample_data=sample)
         assert (caught.value.code, caught.value.message, caught.value.hint) == (
             "exists",
-            "have.pkl is there, and was not saved by mlem: have.pkl.mlem is not there",
-            "choose another name; or replace it: overwrite=True",
+            "have.pkl already exists, and was not saved by mlem: have.pkl.mlem is not there",
+            "choose another name, or replace it with overwrite=True",
         )
     assert (names(folder), (folder / "have.pkl").read_text()) == (["have.pkl"], "mine")
     api.save(double, "have.pkl", sample_data=1, overwrite=True)
@@ -202,9 +202,9 @@ def test_a_file_that_the_metadata_beside_it_does_not_list_is_the_users(folder: P
         ("object_type: env\ntype: local\n", "is a env, not a model"),
         ("object_type: deployment\ntype: local_process\n", "is a deployment, not a model"),
         ("object_type: data\n", "is a data, not a model"),
-        ("a: b\n", "is no object of mlem"),
-        ("[", "is no object of mlem"),
-        ("", "is no object of mlem"),
+        ("a: b\n", "is not an object of mlem"),
+        ("[", "is not an object of mlem"),
+        ("", "is not an object of mlem"),
     ],
 )
 def test_an_object_of_another_kind_is_never_replaced_unless_it_is_asked_for(
@@ -213,7 +213,7 @@ def test_an_object_of_another_kind_is_never_replaced_unless_it_is_asked_for(
     (folder / "x.mlem").write_text(content)
     with pytest.raises(ConflictError) as caught:
         api.save(double, "x", sample_data=1)
-    assert (caught.value.code, caught.value.message) == ("exists", f"x.mlem is there, and {why}")
+    assert (caught.value.code, caught.value.message) == ("exists", f"x.mlem already exists, and {why}")
     assert (names(folder), (folder / "x.mlem").read_text()) == (["x.mlem"], content)
     api.save(double, "x", sample_data=1, overwrite=True)
     assert api.load("x")(2) == 4
@@ -232,7 +232,7 @@ def test_files_beside_the_artifact_are_placed_as_carefully(memory: MemoryFileSys
     large = ["x" * 100_000]
     fs, path = fsspec.core.url_to_fs(f"{base}m" if base else str(folder / "m"))
     fs.pipe_file(f"{path}.samples.json", b"mine")
-    with pytest.raises(ConflictError, match=r"m\.samples\.json is there, and was not saved by mlem"):
+    with pytest.raises(ConflictError, match=r"m\.samples\.json already exists, and was not saved by mlem"):
         api.save(len, f"{base}m", sample_data=large)
     assert (fs.cat_file(f"{path}.samples.json"), fs.exists(path), fs.exists(f"{path}.mlem")) == (b"mine", False, False)
     fs.rm_file(f"{path}.samples.json")

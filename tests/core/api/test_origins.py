@@ -193,7 +193,10 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Environmen
 def test_modules_of_a_folder_of_this_machine_travel_with_the_model(environment: Environment) -> None:
     names = ("from_folder", "in_development", "from_file")
     assert environment.save(*names) == {name: {"pip": [], "code": True, "said": []} for name in names}
-    load = "import sys; sys.path.insert(0, ''); import mlem.api; print(*(mlem.api.load(f'out/{name}')(5.0) for name in sys.argv[1:]))"
+    load = (
+        "import sys; sys.path.insert(0, ''); import mlem.api; "
+        "print(*(mlem.api.load(f'out/{name}')(5.0) for name in sys.argv[1:]))"
+    )
     done = subprocess.run(
         [sys.executable, "-c", load, *names], cwd=environment.folder, capture_output=True, text=True, check=False
     )
@@ -239,28 +242,31 @@ def test_a_label_of_a_build_is_left_out_and_told(environment: Environment) -> No
 
 def test_what_neither_travels_nor_is_in_an_index_is_told(environment: Environment) -> None:
     found = environment.save("plugged", "compiled", "mixed")
-    last = "put a wheel of it into an index"
+    last = "publish a wheel of it in a package index"
     assert found["plugged"] == {
         "pip": [],
         "code": False,
         "said": [
-            f"the model needs plugged of plugged, which was installed from this machine: a server without it can't load the model; {last}"
+            "the model needs plugged of plugged, which was installed from this machine: "
+            f"a server without it can't load the model; {last}"
         ],
     }
     assert found["compiled"] == {
         "pip": ["compiled==1.0"],
         "code": False,
         "said": [
-            f"compiled was installed from this machine, and has compiled parts: servers ask their index of packages for it; {last}"
+            "compiled was installed from this machine and has compiled parts, so it can't be saved with the model: "
+            f"servers look for it in their package index; {last}"
         ],
     }
     assert found["mixed"]["said"] == [
-        f"the model needs mixed of mixed, which was installed from this machine: a server without it can't load the model; {last}"
+        "the model needs mixed of mixed, which was installed from this machine: "
+        f"a server without it can't load the model; {last}"
     ]
 
 
 def test_a_folder_that_was_built_is_no_installed_distribution(tmp_path: Path) -> None:
-    """Setuptools leaves its metadata beside the sources, where importlib.metadata finds it when a script beside them runs."""
+    """Setuptools leaves its metadata beside the sources, where importlib.metadata finds it for a script beside them."""
     package(tmp_path, "shop")
     (tmp_path / "shop" / "shop.egg-info").mkdir()
     (tmp_path / "shop" / "shop.egg-info" / "PKG-INFO").write_text("Metadata-Version: 2.1\nName: shop\nVersion: 1.0\n")

@@ -80,7 +80,8 @@ def make(number):
 number, step, large = int(sys.argv[3]), int(sys.argv[4]), sys.argv[5] == "large"
 while True:
     number += step
-    mlem.api.save(make(number), Path(sys.argv[2]) / "m", sample_data=["x" * 40_000] if large else ["x"], params={"number": number})
+    sample = ["x" * 40_000] if large else ["x"]
+    mlem.api.save(make(number), Path(sys.argv[2]) / "m", sample_data=sample, params={"number": number})
     print(number, flush=True)
 """
 
@@ -355,7 +356,8 @@ os.umask(0o077)
 def answer(words: list[str]) -> int:
     return 1
 answer.__module__ = "__main__"
-threads = [threading.Thread(target=mlem.api.save, args=(answer, f"m{number}"), kwargs={"sample_data": ["x"]}) for number in range(8)]
+sample = {"sample_data": ["x"]}
+threads = [threading.Thread(target=mlem.api.save, args=(answer, f"m{number}"), kwargs=sample) for number in range(8)]
 for thread in threads:
     thread.start()
 for thread in threads:

@@ -61,8 +61,9 @@ def test_code_that_no_package_has_is_refused_with_what_to_do(folder: Path, funct
     name = f"{function.__module__}.{function.__name__}"
     assert (caught.value.code, caught.value.message, caught.value.hint) == (
         "no-skops",
-        f"the FunctionTransformer has {name}, which no installed package has: the format of skops names code and takes none along",
-        'save it as a pickle, which takes code along: without format="skops"',
+        f"the FunctionTransformer has {name}, which no installed package has: "
+        "the skops format only names code, it does not contain any",
+        'save it as a pickle, which includes code: without format="skops"',
     )
     assert {path.name for path in folder.iterdir()} == {".mlem.yaml", ".gitignore"}
     api.save(FunctionTransformer(function).fit(X), "m", sample_data=X)
@@ -94,7 +95,7 @@ def test_a_class_of_the_script_or_of_a_file_beside_it_is_refused(folder: Path) -
         + "class Beside(BaseEstimator):\n    def predict(self, X):\n        return X\n"
     )
     done = subprocess.run([sys.executable, "script.py"], capture_output=True, text=True, check=False)
-    why = "which no installed package has: the format of skops names code and takes none along"
+    why = "which no installed package has: the skops format only names code, it does not contain any"
     assert done.stdout == f"the Own has __main__.Own, {why}\nthe Beside has beside.Beside, {why}\n", done.stderr
 
 
@@ -123,7 +124,8 @@ forest.again = forest.estimators_
 forest.raw = b"bytes"
 print(mlem.api.save(forest, "m", sample_data=X, format="skops").digest)
 loaded = mlem.api.load("m")
-print(loaded.words == forest.words, loaded.again[0] is loaded.estimators_[0], loaded.raw, (loaded.predict(X) == forest.predict(X)).all())
+same = (loaded.predict(X) == forest.predict(X)).all()
+print(loaded.words == forest.words, loaded.again[0] is loaded.estimators_[0], loaded.raw, same)
 """
 
 

@@ -331,7 +331,7 @@ def test_the_probe_reads_readiness_and_its_reason(wire: Wire) -> None:
     assert [ready(wire.url, 5), ready(wire.url, 5), ready(f"{wire.url}/base/", 5)] == [
         (True, ""),
         (False, "the model is being loaded"),
-        (False, f"{place} answers with status 200, and is no mlem server"),
+        (False, f"{place} answers with status 200, and is not an mlem server"),
     ]
     assert [path for _, path, _, _ in wire.requests] == ["/readyz", "/readyz", "/base/readyz"]
 

@@ -54,12 +54,24 @@ def test_nothing_given_writes_nothing(project: Project, declared: Path) -> None:
 
 
 WRONG: dict[str, tuple[Callable[[Project], Any], type[Exception]]] = {
-    "a model that is not there": (lambda project: api.deploy("fake", "app", model="tripel", project=project.folder), NotFoundError),
-    "a type that is not installed": (lambda project: api.deploy("fak", "app", model="double", project=project.folder), PluginError),
-    "an unknown field": (lambda project: api.deploy("fake", "app", model="double", sise=4, project=project.folder), DeclarationError),
-    "a wrong value": (lambda project: api.deploy("fake", "app", model="double", size="big", project=project.folder), DeclarationError),
-    "an env that is not there": (lambda project: api.deploy("fake", "app", env="prd", model="double", project=project.folder), NotFoundError),  # noqa: E501
-    "a model that was not saved": (lambda project: api.deploy("fake", "app", model=3, project=project.folder), UserError),
+    "a model that is not there": (
+        lambda project: api.deploy("fake", "app", model="tripel", project=project.folder), NotFoundError
+    ),
+    "a type that is not installed": (
+        lambda project: api.deploy("fak", "app", model="double", project=project.folder), PluginError
+    ),
+    "an unknown field": (
+        lambda project: api.deploy("fake", "app", model="double", sise=4, project=project.folder), DeclarationError
+    ),
+    "a wrong value": (
+        lambda project: api.deploy("fake", "app", model="double", size="big", project=project.folder), DeclarationError
+    ),
+    "an env that is not there": (
+        lambda project: api.deploy("fake", "app", env="prd", model="double", project=project.folder), NotFoundError
+    ),
+    "a model that was not saved": (
+        lambda project: api.deploy("fake", "app", model=3, project=project.folder), UserError
+    ),
 }  # fmt: skip
 
 

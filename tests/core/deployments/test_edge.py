@@ -189,7 +189,8 @@ def test_a_provider_that_fails_again_while_it_puts_back_is_told_with_both(
     of = 'deployment type "their_app"'
     assert caught.value.message.splitlines()[:2] == [
         f"{of} failed in client: ValueError: first ({DISTRIBUTION})",
-        f"release 1 could not be put back either: step \"server\" of {of} failed in apply: KeyError: 'second' ({DISTRIBUTION})",
+        f'release 1 could not be put back either: step "server" of {of} failed in apply: '
+        f"KeyError: 'second' ({DISTRIBUTION})",
     ]
 
 

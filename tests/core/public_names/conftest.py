@@ -14,7 +14,7 @@ from mlem.testing.fake import FakeDeployment, FakeEnv
 
 @pytest.fixture
 def ctx(tmp_path: Path) -> Context:
-    """Return the context of a run of the deployment `app`, which deploys a saved function `predict` that doubles numbers."""
+    """Return the context of a run of the deployment `app`, whose model is a saved function `predict` that doubles."""
     project = Project.make(tmp_path / "project")
     project.save("double", 2.0)
     location = project.folder / "double.mlem"

@@ -165,12 +165,14 @@ def test_what_becomes_of_it_counts_what_is_on_record_and_else_what_the_platform_
         (
             "tokens",
             "file",
-            "declare or set MLEM_SERVER_TOKEN_FILE again, then repeat the command; or let everybody call it from now on: --drop-tokens",
+            "declare or set MLEM_SERVER_TOKEN_FILE again, then repeat the command; "
+            "or let everybody call it from now on: --drop-tokens",
         ),
         (
             "tls",
             "yes",
-            "declare or set MLEM_SERVER_TLS_CERT again, then repeat the command; or serve without TLS from now on: --drop-tls",
+            "declare or set MLEM_SERVER_TLS_CERT again, then repeat the command; "
+            "or serve without TLS from now on: --drop-tls",
         ),
     ],
 )

@@ -64,7 +64,10 @@ def test_a_module_of_the_users_is_local_also_where_a_distribution_installs_one_o
     (site / "careless-1.0.dist-info" / "RECORD").write_text("helpers/__init__.py,,\ntheirs/__init__.py,,\n")
     for path in (site / "helpers" / "__init__.py", site / "theirs" / "__init__.py", own / "helpers.py"):
         path.touch()
-    code = "import helpers, theirs, mlem_model.artifacts.requirements as r; print([r.is_local(name) for name in ('helpers', 'theirs')])"
+    code = (
+        "import helpers, theirs, mlem_model.artifacts.requirements as r; "
+        "print([r.is_local(name) for name in ('helpers', 'theirs')])"
+    )
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, (own, site)))}
     done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False)
     assert done.stdout.strip() == "[True, False]", done.stderr

@@ -42,7 +42,7 @@ def test_a_model_that_knows_positions_alone_gets_no_names() -> None:
     with pytest.raises(DataError) as caught:
         by_names(LinearRegression().fit(X.to_numpy(), Y), SWAPPED, "X")
     assert caught.value.message == (
-        "X: expected rows without names: the model does not know the names of its columns, got the columns b, a"
+        "X: expected rows without names, because the model does not know the names of its columns, got the columns b, a"
     )
 
 

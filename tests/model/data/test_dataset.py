@@ -131,7 +131,7 @@ def test_saved_data_is_read_by_its_name(tmp_path: Path) -> None:
     with pytest.raises(ConflictError):
         read_data(tmp_path / "people")
     (tmp_path / "m.mlem").write_text("object_type: model\n")
-    with pytest.raises(UserError, match="is no data: its object_type is model"):
+    with pytest.raises(UserError, match="is not saved data: its object_type is model"):
         read_data(tmp_path / "m")
 
 

@@ -14,7 +14,7 @@ from mlem_model.frameworks.callable import CallableModel
 from mlem_model.frameworks.sklearn import SklearnModel
 
 
-class ThirdParty(BaseEstimator):  # type: ignore[misc]
+class ThirdParty(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
     def predict(self, X: Any) -> Any:
         return X
 

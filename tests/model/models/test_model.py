@@ -104,9 +104,9 @@ def test_a_requirement_says_what_pip_installs() -> None:
         (
             "methods.predict.returns",
             {"type": "tensor"},
-            "m.mlem: methods.predict.returns: expected a data type, with one of number, structured, ndarray, dataframe, "
-            "series, sparse, polars, image, class, standard, primitive, list, tuple, dict, d_dict, set, optional, union, literal, "
-            "unspecified as its type",
+            "m.mlem: methods.predict.returns: expected a data type, with one of number, structured, ndarray, "
+            "dataframe, series, sparse, polars, image, class, standard, primitive, list, tuple, dict, d_dict, set, "
+            "optional, union, literal, unspecified as its type",
         ),
     ],
 )
@@ -292,7 +292,10 @@ def test_importing_models_imports_no_framework() -> None:
     import sys
 
     heavy = "'numpy', 'pandas', 'sklearn', 'cloudpickle', 'fsspec', 'click'"
-    code = f"import sys, mlem_model.models.saving, mlem_model.serving.interface; print(sorted({{{heavy}}} & set(sys.modules)))"
+    code = (
+        "import sys, mlem_model.models.saving, mlem_model.serving.interface; "
+        f"print(sorted({{{heavy}}} & set(sys.modules)))"
+    )
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=Path(sys.prefix)
     )

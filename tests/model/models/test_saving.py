@@ -123,7 +123,7 @@ def test_an_optional_method_that_fails_on_the_sample_is_left_out_and_logged(
 ) -> None:
     from sklearn.base import BaseEstimator
 
-    class Half(BaseEstimator):  # type: ignore[misc]
+    class Half(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
         def predict(self, X: Any) -> Any:
             return np.zeros(len(X))
 

@@ -59,7 +59,7 @@ def test_an_exception_of_the_model_is_named() -> None:
 def test_a_sample_that_does_not_fit_the_signature_is_refused() -> None:
     sample = Sample(args={"x": "text"}, returns=1.0)
     model = Model(model_type="callable", artifacts={}, methods={"predict": METHOD}, samples={"predict": sample})
-    with pytest.raises(GateError, match="predict: the sample row can't be asked: x: expected a number, got a string"):
+    with pytest.raises(GateError, match="predict: the sample row can't be used: x: expected a number, got a string"):
         check_samples(model, abs)
 
 

@@ -113,7 +113,10 @@ def test_a_signal_reads_the_files_at_once_and_ends_nothing(starter: Any, file_mo
 def test_a_closed_terminal_still_ends_a_server_that_was_started_there(file_model: Path, tmp_path: Path) -> None:
     main, side = pty.openpty()
     log = tmp_path / "log"
-    code = "import fcntl, os, sys, termios; os.setsid(); fcntl.ioctl(0, termios.TIOCSCTTY, 0); os.execv(sys.executable, sys.argv[1:])"
+    code = (
+        "import fcntl, os, sys, termios; os.setsid(); fcntl.ioctl(0, termios.TIOCSCTTY, 0); "
+        "os.execv(sys.executable, sys.argv[1:])"
+    )
     words = [sys.executable, "-m", "mlem_server", str(file_model), "--host", "127.0.0.1", "--port", "0"]
     with log.open("wb") as output:
         process = subprocess.Popen([sys.executable, "-c", code, *words], stdin=side, stdout=output, stderr=output)
@@ -222,7 +225,7 @@ def test_a_server_that_others_reach_says_once_that_it_asks_for_no_token(
     text = log.read_text()
     assert (
         process.returncode,
-        text.count("may call the model: to ask for a token, set MLEM_SERVER_TOKENS or --token-file"),
+        text.count("can call the model: to ask for a token, set MLEM_SERVER_TOKENS or --token-file"),
     ) == (
         0,
         warnings,

@@ -1,4 +1,4 @@
-"""As process 1, which a server is in a container, it clears away orphans, hands on signals, and takes no exit codes from the model."""
+"""As process 1 of a container, a server reaps orphans, passes signals on, and takes no exit codes from the model."""
 
 from __future__ import annotations
 

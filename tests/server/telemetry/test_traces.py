@@ -41,7 +41,7 @@ def collector() -> Iterator[Any]:
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
     thread.start()
-    server.spans = spans  # type: ignore[attr-defined]
+    server.spans = spans  # type: ignore[attr-defined]  # for the tests to read
     yield server
     server.shutdown()
     server.server_close()

@@ -1,8 +1,8 @@
 """Deploy a saved model to any platform with one command, and keep track of it there.
 
-The names below are the contracts that providers, state managers, builders and model types are written against: the
-first of two doors. The second, `mlem.provider`, has what helps to keep them, and `mlem.testing` tests whether they are
-kept. A plugin imports nothing else of ours. `mlem.api` is what programs use.
+The names below are the contracts for providers, state managers, builders and model types: the first of two doors for
+plugins. The second, `mlem.provider`, has tools for implementing them, and `mlem.testing` tests whether an
+implementation keeps them. A plugin imports nothing else of ours. `mlem.api` is what programs use.
 """
 
 from __future__ import annotations

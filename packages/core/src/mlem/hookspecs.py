@@ -1,6 +1,6 @@
 """The hooks for what deploys: envs, deployments, state managers, clients, builders.
 
-`mlem_model.hookspecs` has that for model types.
+The hook for model types is in `mlem_model.hookspecs`.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""What providers and state managers are built with, beside the contracts of `mlem`: the second of two doors for plugins.
+"""Tools for providers and state managers, beside the contracts in `mlem`: the second of two doors for plugins.
 
 Every name is a tool for one of the contracts: reach a server, protect it, describe a change, translate what MLEM 0.4
-wrote, keep states in a store. What a plugin needs and does not find here is a question for us, and no reason to import
-from another module.
+wrote, keep states in a store. If a plugin needs something that is not here, ask us instead of importing it from another
+module.
 """
 
 from __future__ import annotations

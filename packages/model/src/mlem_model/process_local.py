@@ -1,4 +1,4 @@
-"""`ProcessLocal`: what a process makes for itself, and shares neither with the processes that it forks nor with copies."""
+"""`ProcessLocal`: a value that a process makes for itself, and shares neither with forked processes nor with copies."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ if hasattr(os, "register_at_fork"):
 
 
 def this_process() -> tuple[int, object]:
-    """Return what tells this process from all that it was forked from, also where a number is used again.
+    """Return an identity of this process that differs from those it was forked from, even where a number is reused.
 
-    A number alone does not: it comes back when a process has ended, and in a new namespace. Nor does the mark alone,
-    which programs that fork without Python's knowledge keep.
+    The number alone is not enough: it is reused when a process has ended, and in a new namespace. The mark alone is not
+    enough either: programs that fork without Python's knowledge keep it.
     """
     return os.getpid(), _mark
 

@@ -1,4 +1,4 @@
-"""What somebody else's code raised, in a few words on one line."""
+"""What foreign code raised, in a few words on one line."""
 
 from __future__ import annotations
 
@@ -18,5 +18,5 @@ def in_words(error: BaseException, max_chars: int = 300) -> str:
 def _text(error: BaseException) -> str:
     try:
         return str(error)
-    except Exception:  # an error of somebody's own, whose text can't be made
+    except Exception:  # an error class of somebody else's, whose text can't be made
         return ""

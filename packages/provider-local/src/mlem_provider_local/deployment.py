@@ -24,7 +24,7 @@ _PROBE_TIMEOUT_S = 2.0
 class LocalProcess(Deployment):
     """A detached server process on this machine.
 
-    It survives the shell that started it, not a restart of the machine.
+    It survives the shell that started it, but not a restart of the machine.
     """
 
     type: ClassVar[str] = "local_process"
@@ -40,8 +40,8 @@ class LocalProcess(Deployment):
 
     restart: Literal["no", "on-failure", "always"] = Field(
         default="no",
-        description="when the server is started again: on-failure when it ended by itself with another code than 0, by a crash, or "
-        "because its model hangs; always in any case (not where another start would not help: exit codes 2, 3, 4, 8)",
+        description="when the server is started again: on-failure after a crash, a hang of its model, or any other "
+        "exit code than 0; always after every end (never where another start would not help: exit codes 2, 3, 4, 8)",
     )
 
     def steps(self, ctx: LocalContext) -> Sequence[Step[LocalProcess, LocalEnv, Any]]:
@@ -78,7 +78,7 @@ class LocalProcess(Deployment):
         is_ready, reason = ready(record.url, _PROBE_TIMEOUT_S)
         if is_ready:
             return Status(Phase.RUNNING)
-        before = f"ended {end.ends} times, at last with {end.how} at {end.at}; " if end and end.how else ""
+        before = f"ended {end.ends} times, last with {end.how} at {end.at}; " if end and end.how else ""
         return Status(Phase.STARTING, before + reason)
 
     def address(self, ctx: LocalContext, state: State) -> str | None:

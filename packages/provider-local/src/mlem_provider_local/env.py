@@ -11,14 +11,15 @@ from mlem import Env, UserError
 
 
 class LocalEnv(Env):
-    """This machine; the deployment runs with the Python and the packages of the command that deploys it."""
+    """This machine; deployments run with the Python and the packages of the command that deploys them."""
 
     type: ClassVar[str] = "local"
     deployment_type: ClassVar[str] = "local_process"
 
     folder: Path | None = Field(
         default=None,
-        description="folder for the deployed models and the logs (default: the user's state folder, for example ~/.local/state/mlem)",
+        description="folder for the deployed models and the logs "
+        "(default: the user's state folder, for example ~/.local/state/mlem)",
     )
 
     def home(self, lineage: str) -> Path:
@@ -38,7 +39,7 @@ def _state_folder() -> Path:
 
     try:
         folder = platformdirs.user_state_path("mlem", appauthor=False)
-    except RuntimeError:  # newer versions say so
+    except RuntimeError:  # newer versions of Python raise this
         folder = Path("~")
     if str(folder).startswith("~"):
         raise UserError(

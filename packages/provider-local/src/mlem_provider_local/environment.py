@@ -13,18 +13,18 @@ from mlem_provider_local.records import ProcessRecord
 
 
 def files_here() -> dict[str, str]:
-    """Return the variables of this command that name files of tokens and certificates, as paths that hold anywhere on this machine."""
+    """Return this command's variables that name files of tokens and certificates, with absolute paths."""
     return {name: os.path.abspath(os.environ[name]) for name in PROTECTION_FILES if os.environ.get(name)}
 
 
 def server_variables(wanted: ProcessRecord) -> dict[str, str]:
-    """Return the whole environment of a server: that of this command, but what protects the server is as the record says.
+    """Return the whole environment of a server: this command's, with the protection that the record says.
 
     Args:
-        wanted: What the process is to be. A record of before it said so lets the server have what this command has.
+        wanted: The record of the process. An older record without protection gives the server what this command has.
 
     Raises:
-        UserError: It is to have tokens, and none are set here.
+        UserError: It should have tokens, and none are set here.
     """
     variables = wanted.variables or {}
     if not wanted.knows(TOKENS):

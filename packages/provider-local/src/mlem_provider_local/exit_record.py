@@ -1,4 +1,4 @@
-"""What is on record of a server's ends, in a file beside its log: written by the supervisor, read by ``status``."""
+"""The record of a server's ends, in a file beside its log: written by the supervisor, read by ``status``."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 EXIT_FILE = "exit.json"
-_MEANINGS = {2: "a wrong option or model file", 3: "something is missing", 4: "an artifact has changed", 8: "a wrong sample answer",
-             9: "calls were cut off", 11: "the model hangs"}  # fmt: skip
+_MEANINGS = {2: "a wrong option or model file", 3: "something is missing", 4: "an artifact has changed",
+             8: "a wrong sample answer", 9: "calls were cut off", 11: "the model hangs"}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -20,10 +20,10 @@ class ExitRecord:
 
     Attributes:
         supervisor: The process id of its supervisor.
-        code: Its exit code, negative for a signal; None where none has ended yet.
+        code: Its exit code, negative for a signal; None if it has never ended.
         at: When, in UTC, ISO 8601.
         ends: How many ends there were.
-        pause_s: Seconds from then to the next start; None where there is none.
+        pause_s: Seconds from then to the next start; None where none follows.
     """
 
     supervisor: int
@@ -33,7 +33,7 @@ class ExitRecord:
     pause_s: float | None = None
 
     def write(self, folder: Path) -> None:
-        """Write it, whole or not at all; a folder that can't be written loses it."""
+        """Write it, whole or not at all; where the folder can't be written, the record is lost."""
         partial = folder / f".{EXIT_FILE}.{os.getpid()}"
         with contextlib.suppress(OSError):
             partial.write_text(json.dumps(asdict(self)))
@@ -55,12 +55,12 @@ class ExitRecord:
 
     @property
     def last(self) -> bool:
-        """Whether no other start follows: one whose supervisor was killed before that says nothing of its own end."""
+        """Whether no other start follows; unknown, so False, where the supervisor was killed before it could say so."""
         return self.code is not None and self.pause_s is None
 
     @property
     def how(self) -> str:
-        """How it ended, in words; empty where none has ended."""
+        """How it ended, in words; empty if it has never ended."""
         if self.code is None:
             return ""
         if self.code < 0:

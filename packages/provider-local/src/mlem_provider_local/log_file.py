@@ -1,4 +1,4 @@
-"""The log of a deployment: written by its supervisor alone, in files of a bounded size, and read from the oldest on."""
+"""The log of a deployment: written only by its supervisor, in files of limited size, and read from the oldest on."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from typing import BinaryIO
 LOG_FILE = "server.log"
 MAX_BYTES = 10 * 2**20
 FILES = 3
-"""So many files of so many bytes, as ``docker run --log-opt max-size=10m --log-opt max-file=3`` keeps them."""
+"""The number and the size of files, as with ``docker run --log-opt max-size=10m --log-opt max-file=3``."""
 _SPARE_BYTES = 65536
 _FOLLOW_POLL_S = 0.2
 
 
 class LogWriter:
-    """Writes the log, which is what this process has as its standard output.
+    """Writes the log to this process's standard output, which is a file.
 
     Args:
-        max_bytes: When the file is put aside, and another begun.
-        files: How many there are, with the one that is written.
+        max_bytes: The size at which the file is put aside and a new one is begun.
+        files: How many files there are, including the one that is being written.
     """
 
     def __init__(self, max_bytes: int = MAX_BYTES, files: int = FILES) -> None:
@@ -36,10 +36,10 @@ class LogWriter:
         self._size_bytes = os.fstat(1).st_size if self.path is not None else 0
 
     def write(self, data: bytes) -> None:
-        """Write what a server says; a full disk loses lines, not the server."""
+        """Write a server's output; a full disk loses lines, but does not stop the server."""
         room = self._max_bytes + (
             0 if self._between_lines else _SPARE_BYTES
-        )  # a line is not cut in two, unless it has no end
+        )  # a line is not split, unless it has no end
         if self._size_bytes and self._size_bytes + len(data) > room:
             self._put_aside()
         self._size_bytes += len(data)
@@ -49,10 +49,10 @@ class LogWriter:
                 data = data[os.write(1, data) :]
 
     def reopen(self) -> None:
-        """Open the file by its name again: somebody else has put it aside."""
+        """Open the file by its name again: another process has put it aside."""
         if self.path is None:
             return
-        with contextlib.suppress(OSError):  # the folder is gone: the old file is written on
+        with contextlib.suppress(OSError):  # the folder is gone: writing continues in the old file
             file = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
             os.dup2(file, 1)
             os.dup2(file, 2)
@@ -70,7 +70,7 @@ class LogWriter:
 
 
 def _path_of_output() -> Path | None:
-    """Return the path of the standard output; None where it is no file that can be put aside."""
+    """Return the path of the standard output; None where it is not a file that can be put aside."""
     if not stat.S_ISREG(os.fstat(1).st_mode):
         return None
     try:
@@ -94,8 +94,8 @@ def read(path: Path, *, tail: int | None, follow: Callable[[], bool] | None) -> 
     Args:
         path: The file that is written.
         tail: How many of the last lines; None for all.
-        follow: Says whether somebody still writes: until then the lines that come are yielded too, also when the file
-            is put aside meanwhile. None to end with what is there.
+        follow: Says whether somebody still writes: until then new lines are yielded too, even when the file is put
+            aside in the meantime. None to end with what is there.
     """
     with contextlib.ExitStack() as stack:
         opened = [stack.enter_context(file) for name in names_of(path) if (file := _open(name)) is not None]
@@ -105,12 +105,12 @@ def read(path: Path, *, tail: int | None, follow: Callable[[], bool] | None) -> 
         part = b""
         for line in deque(lines, maxlen=tail) if tail is not None else lines:
             if follow is not None and not line.endswith(b"\n"):
-                part = line  # its rest comes
+                part = line  # the rest follows
             else:
                 yield _text(line)
         current = opened[-1]
         while follow is not None:
-            goes_on = follow()  # asked first: what it wrote before it ended is read
+            goes_on = follow()  # asked before reading, so that what was written before the end is read
             for line in current:
                 part += line
                 if part.endswith(b"\n"):
@@ -128,9 +128,9 @@ def read(path: Path, *, tail: int | None, follow: Callable[[], bool] | None) -> 
 
 
 def _next(path: Path, current: BinaryIO) -> BinaryIO | None:
-    """Return the file after the one that is read, where that is put aside and read to its end.
+    """Return the file after the one that is read, if that was put aside and has been read to its end.
 
-    None where there is none yet.
+    None where there is no such file yet.
     """
     names = names_of(path)
     at = os.fstat(current.fileno())

@@ -1,4 +1,4 @@
-"""This machine as a place: processes of another one, or of another container on it, can't be seen from here."""
+"""This machine as a place: processes of another machine, or of another container here, can't be seen from it."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ def here() -> Place:
 
 
 def is_same(one: Place, other: Place) -> bool:
-    """Say whether two places are one machine, or one container.
+    """Say whether two places are the same machine, or the same container.
 
-    It may have got another name, or have been started again meanwhile.
+    It may have got another name, or have been restarted in the meantime.
     """
     name, boot, namespace, machine = _parts(one.id, 4)
     name_, boot_, namespace_, machine_ = _parts(other.id, 4)

@@ -44,7 +44,7 @@ class Label:
 
     @classmethod
     def parse(cls, text: str) -> Label | None:
-        """Read a label back from a process's arguments; None when it is none."""
+        """Read a label back from a process's arguments; None when there is none."""
         parts = text.split("/")
         if len(parts) != 4 or not parts[3].isdigit():
             return None
@@ -57,11 +57,11 @@ class Server:
 
     Attributes:
         pid: Its process id.
-        started: Its start, seconds since the epoch: together with the pid it names one process, also when pids are
+        started: Its start, seconds since the epoch: together with the pid it identifies one process, even when pids are
             reused.
         label: Its ownership mark.
         restart: When its supervisor starts it again.
-        orphan: Whether its supervisor was killed: it stops by itself, and nothing is to be made of it.
+        orphan: Whether its supervisor was killed: then it stops by itself, and must not be used.
     """
 
     pid: int
@@ -81,7 +81,7 @@ def find(lineage: str) -> list[Server]:
 
 
 def lookup(pid: int, started: float) -> Server | None:
-    """Return the server with a pid and a start time; None when it is gone, or the pid is another process's now."""
+    """Return the server with a pid and a start time; None when it is gone, or another process has the pid now."""
     try:
         server = _server(psutil.Process(pid))
     except psutil.NoSuchProcess:
@@ -93,12 +93,13 @@ def lookup_recorded(record: ProcessRecord) -> Server | None:
     """Return the server of a record; see `lookup`.
 
     Raises:
-        DeclarationError: The record was edited, and says of no process what it has to.
+        DeclarationError: The record was edited, and does not identify a process any more.
     """
     pid, started = record.pid, record.started
     if not 0 < pid < 2**31 or not record.knows("started") or not record.knows("url"):
         raise DeclarationError(
-            f"the state can't be read: process: pid {pid!r}, started {started!r} and url {record.url!r} name no process",
+            f"the state can't be read: process: pid {pid!r}, started {started!r} and url {record.url!r} "
+            "do not identify a process",
             code="bad-state",
             hint="restore the file from a backup or from version control",
         )
@@ -123,7 +124,7 @@ def _server(process: psutil.Process) -> Server | None:
 
 
 def _writes_log(pid: int, lineage: str) -> bool:
-    """Say whether a process writes the log of a deployment: what somebody starts with copied arguments does not."""
+    """Say whether a process writes the log of a deployment: a process that only has the same arguments does not."""
     try:
         output = os.readlink(f"/proc/{pid}/fd/1")
     except OSError:  # another user's, or a system without /proc: its arguments have to do
@@ -132,7 +133,7 @@ def _writes_log(pid: int, lineage: str) -> bool:
 
 
 def _has_folder(pid: int, lineage: str) -> bool:
-    """Say whether a process was started by a deployment's supervisor: it has the deployment's folder from it."""
+    """Say whether a process has a deployment's folder open, which it can only have from the deployment's supervisor."""
     try:
         return os.readlink(f"/proc/{pid}/fd/{FOLDER_FD}").removesuffix(" (deleted)").endswith(f"/{lineage}")
     except OSError:
@@ -207,7 +208,7 @@ def start(
     Raises:
         PlatformError: The process can't be started.
     """
-    # -P: a file random.py in the folder that the command runs in is no module of the server's
+    # -P: a file random.py in the folder that the command runs in must not be imported by the server
     server = [
         sys.executable,
         "-P",
@@ -242,7 +243,7 @@ def start(
 
 
 def stop(servers: Sequence[Server], timeout_s: float) -> None:
-    """Stop servers, with all that they have started: asked first, killed when they take too long.
+    """Stop servers with all that they have started: first ask, then kill those that take too long.
 
     Args:
         servers: What to stop.
@@ -254,7 +255,7 @@ def stop(servers: Sequence[Server], timeout_s: float) -> None:
         with contextlib.suppress(psutil.NoSuchProcess):
             process.terminate()
     _, alive = psutil.wait_procs(processes, timeout=timeout_s)
-    # a session is a deployment's: what is left of it is its server, or what the model has started
+    # a session belongs to one deployment: what is left in it is its server, or what the model has started
     left = [
         *alive,
         *(process for process in psutil.process_iter() if process not in alive and _session(process) in sessions),

@@ -39,7 +39,7 @@ def home_of(ctx: LocalContext, recorded: ModelRecord | ProcessRecord | None = No
 
 
 class ModelStep(Step["LocalProcess", "LocalEnv", ModelRecord]):
-    """A verified copy of the model under its digest: a deployment stays whole when the model is saved anew."""
+    """A verified copy of the model under its digest: saving the model again does not affect the deployment."""
 
     record = ModelRecord
 
@@ -81,7 +81,7 @@ class ModelStep(Step["LocalProcess", "LocalEnv", ModelRecord]):
         shutil.rmtree(home_of(ctx, recorded), ignore_errors=True)
 
     def prune(self, ctx: LocalContext, keep: Sequence[ModelRecord]) -> None:
-        """Remove the copies that no kept release needs, and what a killed run left unfinished."""
+        """Remove the copies that no kept release needs, and what a killed run has left."""
         needed = {_copy(record).parent for record in keep}
         for folder in {path.parent for path in needed}:
             for copy in folder.iterdir():
@@ -130,7 +130,7 @@ class ProcessStep(Step["LocalProcess", "LocalEnv", ProcessRecord]):
         )
 
     def apply(self, ctx: LocalContext, wanted: ProcessRecord, recorded: ProcessRecord | None) -> ProcessRecord:
-        """Adopt a fitting process that a killed run left; else stop ours and start one."""
+        """Adopt a matching process that a killed run left; else stop ours and start one."""
         return self._serve(ctx, wanted, recorded, process.find(ctx.lineage), adopt=True)
 
     def restart(self, ctx: LocalContext, recorded: ProcessRecord) -> ProcessRecord:
@@ -212,7 +212,8 @@ class ProcessStep(Step["LocalProcess", "LocalEnv", ProcessRecord]):
 
 def _record(wanted: ProcessRecord, server: process.Server, variables: Mapping[str, str]) -> ProcessRecord:
     host = server.label.host
-    reachable = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)  # noqa: S104  # compared, not bound
+    # S104: the address is compared, not bound
+    reachable = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)  # noqa: S104
     there = protection_in(variables)
     return wanted.changed(
         host=host,

@@ -2,8 +2,8 @@
 
 Usage: ``python -m mlem_provider_local.supervisor --restart WORD -- COMMAND...``, with the log as standard output and
 the listening socket as descriptor 3. The command gets the end of a pipe as descriptor 4, which closes when the
-supervisor is gone, and the deployment's folder as descriptor 5: that is how a server whose supervisor was killed is
-known to be the deployment's.
+supervisor is gone, and the deployment's folder as descriptor 5, so that a server whose supervisor was killed is still
+recognised as the deployment's.
 """
 
 from __future__ import annotations
@@ -42,8 +42,8 @@ class Supervisor:
 
     Args:
         command: What to start.
-        restart: ``no``, ``on-failure`` or ``always``, as Docker has them. What says by its exit code that another start
-            would not help is not started again.
+        restart: ``no``, ``on-failure`` or ``always``, as in Docker. After an exit code which says that another start
+            would not help, the server is not started again.
         writer: The log.
     """
 
@@ -57,13 +57,13 @@ class Supervisor:
         self._started = 0.0
         self._stopping = False
         self._ends = 0
-        # above the numbers that the server gets them under
+        # above the numbers under which the server gets them
         self._life, self._watched = (fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, _FREE_FD) for fd in os.pipe())
         self._output, self._input = (fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, _FREE_FD) for fd in os.pipe())
         os.set_blocking(self._output, False)
 
     def run(self) -> int:
-        """Keep the server until it has ended for good, or a signal says so; return the exit code."""
+        """Keep the server running until it has ended for good, or a signal says so; return the exit code."""
         self._note(ExitRecord(os.getpid()))
         code: int | None = None
         while code is None:
@@ -73,7 +73,7 @@ class Supervisor:
         return code
 
     def _turn(self, wait_s: float) -> int | None:
-        """Wait for what happens next, and act on it; return the exit code when that was the end."""
+        """Wait for the next event, and act on it; return the exit code when that was the end."""
         numbers = self._signals.wait(wait_s, self._output)
         self._pump()
         for number in numbers:
@@ -140,7 +140,7 @@ class Supervisor:
             os.kill(self._pid, number)
 
     def _pump(self) -> None:
-        """Move what the server has said into the log."""
+        """Move the server's output into the log."""
         try:
             while data := os.read(self._output, _READ_BYTES):
                 self._writer.write(data)

@@ -35,15 +35,16 @@ class SagemakerClient(Client):
 
     wire_format: Literal["json", "npy", "parquet"] = Field(
         default="json",
-        description="how the only argument of a method is sent, where its type has it: npy for arrays, parquet for frames",
+        description="how the only argument of a method is sent, if its type has the format: "
+        "npy for arrays, parquet for frames",
     )
 
     _expected: str | None = PrivateAttr(default=None)
 
     def expect(self, interface: Interface) -> None:
-        """Take an interface that is known already, and accept answers of its model only.
+        """Take an interface that is known already, and accept only answers of its model.
 
-        The gate must not hear another one.
+        The gate must not get the answer of another model.
         """
         self._interface = interface
         self._expected = interface.digest
@@ -76,7 +77,7 @@ class SagemakerClient(Client):
     def call(self, method: str, /, *args: Any, **kwargs: Any) -> Any:
         """Call a method; see `Client.call`.
 
-        An array or a frame goes as it is where ``wire_format`` says so and its type allows it.
+        An array or a frame is sent in binary form where ``wire_format`` says so and its type allows it.
         """
         if self.wire_format == "json" or method not in self.interface.methods:
             return super().call(method, *args, **kwargs)

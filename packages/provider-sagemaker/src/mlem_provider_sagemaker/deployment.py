@@ -26,7 +26,7 @@ _OF_SERVERS = (TOKENS_VARIABLE, *PROTECTION_FILES)
 
 
 class SagemakerDeployment(ImageOptions, Deployment):
-    """An endpoint of Amazon SageMaker, on instances or serverless, with an image that is built of the model."""
+    """An endpoint of Amazon SageMaker, on instances or serverless, with an image that is built from the model."""
 
     type: ClassVar[str] = "sagemaker"
     env_type: ClassVar[str] = "sagemaker"
@@ -42,7 +42,7 @@ class SagemakerDeployment(ImageOptions, Deployment):
         description=f"type of the instances (default: {_DEFAULT_INSTANCE_TYPE}, or none if serverless)",
     )
     instance_count: Annotated[int, Field(ge=1)] = Field(
-        default=1, description="number of instances; the first number where they scale"
+        default=1, description="number of instances; the initial number if they scale"
     )
     serverless: Serverless | None = Field(default=None, description="serve without instances")
     autoscaling: Autoscaling | None = Field(default=None, description="let the number of instances follow the calls")
@@ -52,7 +52,8 @@ class SagemakerDeployment(ImageOptions, Deployment):
     )
     environment: dict[str, str] = Field(
         default={},
-        description="variables of the container, which SageMaker shows to who may describe the model: no place for secrets",
+        description="variables of the container; SageMaker shows them to everybody who may describe the model, "
+        "so do not put secrets here",
     )
     volume_gib: Annotated[int, Field(ge=1, le=512), Unit("GiB")] | None = Field(
         default=None, description="size of the volume of each instance (default: SageMaker's)"
@@ -62,14 +63,15 @@ class SagemakerDeployment(ImageOptions, Deployment):
     )
     wire_format: Literal["json", "npy", "parquet"] = Field(
         default="json",
-        description="how clients send a method's only argument, where its type has it: npy for arrays, parquet for frames",
+        description="how clients send a method's only argument, if its type has the format: "
+        "npy for arrays, parquet for frames",
     )
     gate_timeout_s: Annotated[float, Field(gt=0, le=86400), Unit("s")] = Field(
-        default=1800.0, description="how long a new release may take until it answers the sample row rightly"
+        default=1800.0, description="how long a new release may take until it gives the right answer to the sample row"
     )
     poll_s: Annotated[float, Field(gt=0, le=60), Unit("s")] = Field(
         default=30.0,
-        description="first pause between looks at the endpoint while it is made; doubled each time, up to 90 s",
+        description="first pause between checks of the endpoint while it is made; doubled each time, up to 90 s",
     )
 
     @classmethod
@@ -100,8 +102,9 @@ class SagemakerDeployment(ImageOptions, Deployment):
         given = next((name for name in _OF_SERVERS if name in environment), None)
         if given is not None:
             raise VariableError(
-                f"{given}: callers of an endpoint sign with their AWS credentials, and can send a container neither a token nor TLS",
-                "take it out, and say by IAM who may call: sagemaker:InvokeEndpoint",
+                f"{given}: an endpoint's callers sign with their AWS credentials, "
+                "and can send neither a token nor TLS to a container",
+                "leave it out, and let IAM say who may call: sagemaker:InvokeEndpoint",
             )
         return environment
 
@@ -123,7 +126,7 @@ class SagemakerDeployment(ImageOptions, Deployment):
         return None if self.serverless else self.instance_type or _DEFAULT_INSTANCE_TYPE
 
     def pauses(self) -> Iterator[float]:
-        """Yield growing pauses: an endpoint takes minutes, and AWS limits how often one may ask."""
+        """Yield growing pauses: an endpoint takes minutes, and AWS limits the number of calls."""
         pause_s = self.poll_s
         while True:
             yield pause_s

@@ -15,7 +15,7 @@ from mlem_provider_docker import EngineAddress
 class Vpc(Value):
     """The network that the containers of an endpoint may reach.
 
-    Without subnets the organisation's default, else none of yours.
+    Without subnets it is the organisation's default, or else no network of yours.
     """
 
     subnets: list[str] = Field(default=[], description="ids of subnets: subnet-0abc")
@@ -37,18 +37,19 @@ class SagemakerEnv(Env):
     )
     role: str | None = Field(
         default=None,
-        description="role that the endpoint runs as, by name or ARN (default: the organisation's default of the SageMaker SDK's "
-        "configuration, else the role of this command where it runs as one)",
+        description="role that the endpoint runs as, by name or ARN (default: the organisation's default in the "
+        "SageMaker SDK's configuration, else the role of this command if it runs as one)",
     )
     ecr_repository: str | None = Field(
         default=None,
         pattern=r"^[a-z0-9]+([._/-][a-z0-9]+)*$",
-        description="ECR repository for the images, made where it is missing (default: mlem/<the deployment's name>)",
+        description="ECR repository for the images, made if it is missing (default: mlem/<the deployment's name>)",
     )
     vpc: Vpc = Field(default_factory=Vpc, description="network of the containers")
     kms_key: str | None = Field(
         default=None,
-        description="KMS key that encrypts the instances' volumes, by id, alias or ARN (default: the organisation's, else AWS's own)",
+        description="KMS key that encrypts the instances' volumes, by id, alias or ARN "
+        "(default: the organisation's, else AWS's own)",
     )
     tags: dict[str, str] = Field(default={}, description="further tags of everything that is made")
     engine: EngineAddress = Field(default_factory=EngineAddress, description="the Docker Engine that builds the image")

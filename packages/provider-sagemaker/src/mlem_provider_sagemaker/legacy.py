@@ -12,8 +12,8 @@ _ENV_LOST = {
     "bucket": ("the model is in the image, and nothing is kept on S3", "what MLEM 0.4 uploaded stays there"),
 }
 _DEPLOYMENT_LOST = {
-    "accelerator_type": ("Elastic Inference is no more", "choose an instance_type with an accelerator"),
-    "image_tag": ("every image has a tag of its content", ""),
+    "accelerator_type": ("Elastic Inference does not exist any more", "choose an instance_type with an accelerator"),
+    "image_tag": ("every image has a tag that depends on its content", ""),
     "model_arch_location": (
         "the model is in the image, and nothing is kept on S3",
         "what MLEM 0.4 uploaded stays there",
@@ -45,7 +45,7 @@ def translate_deployment(data: Mapping[str, Any], source: str, prefix: str = "")
     fields = dict(data)
     if fields.pop("use_prebuilt", False):
         raise FieldReader(source, prefix).fail(
-            "use_prebuilt", "an image that is there already can't be named: leave it out, and one is built of the model"
+            "use_prebuilt", "an existing image can't be named: leave it out, and one is built from the model"
         )
     method = fields.pop("method", "predict")
     lost = []
@@ -62,7 +62,7 @@ def translate_deployment(data: Mapping[str, Any], source: str, prefix: str = "")
     server = fields.pop("server", None)
     kind = word_of(server)
     if kind not in (None, "fastapi", "sagemaker", "_sagemaker"):
-        lost.append(Lost("server", f"{kind!r} has no counterpart: there is one server"))
+        lost.append(Lost("server", f"{kind!r} has no counterpart: there is only one server"))
     found = _without(fields, _DEPLOYMENT_LOST)
     return Translation(found.fields, (*lost, *found.lost))
 

@@ -1,4 +1,4 @@
-"""Names and tags: the same declaration and model always get the same names, so that a killed run's resources are found again.
+"""Names and tags: equal declarations and models get equal names, so that a killed run's resources are found again.
 
 Source: SageMaker API reference, CreateEndpoint, EndpointName: up to 63 characters,
 ``[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}``; Tag: a key has up to 128, a value up to 256 of letters, digits, spaces and ``_ . :
@@ -16,13 +16,13 @@ from typing import Any
 LINEAGE_TAG = "mlem:lineage"
 DEPLOYMENT_TAG = "mlem:deployment"
 IMAGE_TAG = "mlem:image"
-"""On a model: the tag of its image in ECR, which goes when the model goes."""
+"""On a model: the tag of its image in ECR, which is deleted with the model."""
 
 _LONGEST, _STEM, _MARK = 63, 23, 12
 
 
 def slug(name: str, longest: int = _LONGEST) -> str:
-    """Return a deployment's name as SageMaker takes it: ``apps/iris`` is ``apps-iris``."""
+    """Return a deployment's name in a form that SageMaker accepts: ``apps/iris`` is ``apps-iris``."""
     return re.sub(r"[^a-zA-Z0-9]+", "-", name).strip("-")[:longest].strip("-") or "model"
 
 
@@ -37,12 +37,12 @@ def repository_name(declared: str | None, deployment: str) -> str:
 
 
 def image_tag(lineage: str, tag: str) -> str:
-    """Return the tag of an image in ECR: it says whose it is, since images have no tags of AWS's kind."""
+    """Return the tag of an image in ECR; it names the owner, since images have no AWS tags of their own."""
     return f"{tag}-{mark(lineage)}"
 
 
 def mark(lineage: str) -> str:
-    """Return the part of a lineage that the names of its resources have."""
+    """Return the part of a lineage that is in the names of its resources."""
     return lineage[:_MARK]
 
 
@@ -56,7 +56,7 @@ def name_of(deployment: str, lineage: str, content: Mapping[str, Any]) -> str:
 
 
 def tags_of(lineage: str, deployment: str, *further: Mapping[str, str]) -> list[dict[str, str]]:
-    """Return the tags of a resource, as the API takes them; ours last, so that nobody's tag takes their place."""
+    """Return the tags of a resource, in the form of the API; ours come last, so that others can't replace them."""
     ours = {LINEAGE_TAG: lineage, DEPLOYMENT_TAG: re.sub(r"[^\w .:/=+@-]", "_", deployment)[:256]}
     merged = {key: value for each in further for key, value in each.items()}
     return [{"Key": key, "Value": value} for key, value in {**merged, **ours}.items()]

@@ -1,6 +1,6 @@
-"""What the steps want and leave: the repository, the model in SageMaker, the endpoint with its configuration, how it scales.
+"""The records of the steps: the repository, the model in SageMaker, the endpoint, its configuration and its scaling.
 
-The image has the record of `mlem_provider_docker.PushedImageStep`. A region of None is the default one of the
+The image has the record of `mlem_provider_docker.PushedImageStep`. A region of None is the default region of the
 credentials.
 """
 
@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict
 from mlem import Record
 
 IN_PLACE = "in place"
-"""The situation of an endpoint that serves what it should."""
+"""The situation of an endpoint that serves what it should serve."""
 
 
 class RepositoryRecord(Record):
@@ -22,7 +22,7 @@ class RepositoryRecord(Record):
     Attributes:
         repository: Its name.
         region: Where it is.
-        uri: What images in it are called.
+        uri: The start of its images' names.
         made: Whether this deployment made it.
     """
 
@@ -83,7 +83,7 @@ class ServerlessPart(BaseModel):
 
 
 class CapturePart(BaseModel):
-    """What of the calls is recorded; see `DataCapture`."""
+    """Which calls are recorded, and how; see `DataCapture`."""
 
     model_config = ConfigDict(extra="allow", frozen=True)
 
@@ -99,7 +99,7 @@ class EndpointConfigRecord(Record):
         instance_type: The type of the instances; None for serverless.
         instance_count: Their number; None for serverless.
         serverless: How it is serverless; None on instances.
-        data_capture: What of the calls is recorded; None for nothing.
+        data_capture: How calls are recorded; None for not at all.
         volume_gib: The size of each instance's volume; None for SageMaker's.
         startup_timeout_s: The time that a container has until it is healthy; None for SageMaker's.
         kms_key: The key that is declared.
@@ -138,7 +138,7 @@ class EndpointRecord(Record):
         instance_type: The type of the instances; None for serverless.
         tags: The tags that are declared.
         region: Where it is.
-        situation: In what it differs from how it should be; ``in place`` for in nothing.
+        situation: How it differs from what it should be; ``in place`` when it does not.
         arn: Its ARN.
         adopted: Who made it, where it was not us.
     """

@@ -42,7 +42,7 @@ log = logging.getLogger("mlem.server")
 
 
 class App(Application):
-    """The application.
+    """The server's application: all protocols, over one model.
 
     Args:
         model: The metadata of the model that is served.
@@ -107,8 +107,8 @@ class App(Application):
             MlemError: What ``load`` raised; the reason is in ``readiness``.
         """
         started = time.monotonic()
-        # the model and its packages stay until the end: looking through them again and again would delay the start, and
-        # pause calls
+        # the model and its packages stay until the end: having the garbage collector look through them again and again
+        # would delay the start and pause calls
         gc.disable()
         try:
             await self.dispatcher.load(load)
@@ -137,7 +137,7 @@ class App(Application):
         return None
 
     def reserve(self, request: Request, size_bytes: int) -> bool:
-        """Take room for what has come of a body; see `BodyBudget.reserve`."""
+        """Reserve memory for what has arrived of a body; see `BodyBudget.reserve`."""
         return self._budget.reserve(request, size_bytes)
 
     def handle(self, request: Request, reply: Reply) -> None:
@@ -168,8 +168,8 @@ class App(Application):
                 "status": response.status,
                 "ms": round(seconds * 1e3, 2),
             }
-            log.info("%s %s %d %.1f ms id=%s", request.method, ascii(request.path)[1:-1], response.status, seconds * 1e3, request.id,
-                     extra={"facts": {**facts, "request_id": request.id}})  # fmt: skip
+            log.info("%s %s %d %.1f ms id=%s", request.method, ascii(request.path)[1:-1], response.status,
+                     seconds * 1e3, request.id, extra={"facts": {**facts, "request_id": request.id}})  # fmt: skip
 
     def forget(self, request: Request) -> None:
         """Drop a request that nobody waits for any more."""
@@ -179,7 +179,7 @@ class App(Application):
             request.cancel = None
 
     def connected(self, count: int) -> None:
-        """Note how many connections there are: who has the only one need not wait for others."""
+        """Note how many connections there are: the only caller need not wait for others."""
         self.dispatcher.alone = count == 1
 
     def tick(self) -> None:
@@ -196,7 +196,7 @@ class App(Application):
         self._metrics.loop_was_late(seconds)
 
     def stop(self) -> Response:
-        """Say by ``/readyz`` that the server stops; return the answer to what takes longer than that may take."""
+        """Report by ``/readyz`` that the server stops; return the answer for requests that are not finished in time."""
         self.health.readiness = STOPPING if self.health.readiness.status != "hanging" else self.health.readiness
         return error_response(_unavailable("stopping", "the server stopped before the model answered"))
 

@@ -17,7 +17,7 @@ from mlem_server.process.exit_codes import HANG_EXIT_CODE
 from mlem_server.settings import DEFAULT_PORT, Settings
 
 SAGEMAKER_WORD = "serve"
-"""What SageMaker starts a container with: then only its agent calls, for callers whom IAM lets through."""
+"""How SageMaker starts a container: then only its agent calls, for callers that IAM has admitted."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -50,7 +50,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         report_faults()
         share_one_heap()
         if not has_terminal():
-            signal.signal(signal.SIGHUP, signal.SIG_IGN)  # "read again", for who does; it ends nothing
+            signal.signal(signal.SIGHUP, signal.SIG_IGN)  # it means "read files again" to a server; it must not end it
         if settings.slot is not None:
             from mlem_server.telemetry.metrics import keep_under
 
@@ -62,7 +62,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(render(error), file=sys.stderr, flush=True)
         if (
             error.exit_code == HANG_EXIT_CODE
-        ):  # the model's thread would be waited for, or what its libraries do at the end
+        ):  # exiting normally would wait for the model's thread, or for its libraries' exit handlers
             os._exit(HANG_EXIT_CODE)
         return error.exit_code
     return 0
@@ -84,7 +84,7 @@ def model_of(words: Sequence[str], environment: Mapping[str, str]) -> str:
     """
     names = list(words[:-1] if words and words[-1] == SAGEMAKER_WORD else words)
     if len(names) > 1:
-        raise UserError(f"one model can be served, {len(names)} were named: {' '.join(names)}")
+        raise UserError(f"one model can be served, but {len(names)} were named: {' '.join(names)}")
     if names:
         return names[0]
     if not environment.get(MODEL_VARIABLE):
@@ -150,7 +150,7 @@ def _hang_timeout_s(options: argparse.Namespace) -> float | None:
     if bound_s and bound_s < options.request_timeout_s:
         raise UserError(
             f"--hang-timeout-s: {bound_s:g} s is less than the {options.request_timeout_s:g} s that a call may take",
-            hint="give it at least what --request-timeout-s has, 0 for ever, or leave it out",
+            hint="set it to at least the value of --request-timeout-s, or to 0 for no limit, or leave it out",
         )
     return bound_s
 

@@ -28,8 +28,9 @@ def parser() -> argparse.ArgumentParser:
     result = argparse.ArgumentParser(
         prog="mlem-server",
         description="Serve a saved model over HTTP.",
-        epilog=f"environment: {MODEL_VARIABLE} (the model), {PORT_VARIABLE} (the port), {TOKENS_VARIABLE} (bearer tokens); options that "
-        f"tune the server also as {PREFIX}..., for example {PREFIX}WORKERS=2 and {PREFIX}ACCESS_LOG=1",
+        epilog=f"environment: {MODEL_VARIABLE} (the model), {PORT_VARIABLE} (the port), "
+        f"{TOKENS_VARIABLE} (bearer tokens); options that tune the server can also be set as {PREFIX}..., "
+        f"for example {PREFIX}WORKERS=2 and {PREFIX}ACCESS_LOG=1",
         allow_abbrev=False,
     )
     result.add_argument(
@@ -39,13 +40,13 @@ def parser() -> argparse.ArgumentParser:
     result.add_argument(
         "--port",
         type=port_number,
-        help=f"TCP port, 0 takes a free one (default: ${PORT_VARIABLE}, then {DEFAULT_PORT})",
+        help=f"TCP port, 0 for any free one (default: ${PORT_VARIABLE}, then {DEFAULT_PORT})",
     )
     result.add_argument("--fd", type=_natural, help="file descriptor of a bound socket, instead of --host and --port")
     result.add_argument(
         "--token-file",
         type=Path,
-        help=f"file of bearer tokens, one a line, read again when it changes (default: ${TOKENS_VARIABLE})",
+        help=f"file of bearer tokens, one per line; it is read again when it changes (default: ${TOKENS_VARIABLE})",
     )
     result.add_argument(
         "--max-body-mib",
@@ -67,7 +68,7 @@ def parser() -> argparse.ArgumentParser:
         "--max-connections",
         type=_count,
         default=defaults.max_connections,
-        help="connections at once, for each worker; one that asks nothing is closed for one more (default: %(default)s)",
+        help="open connections for each worker; for one more, an idle one is closed (default: %(default)s)",
     )
     result.add_argument(
         "--max-head-kib",
@@ -99,8 +100,8 @@ def parser() -> argparse.ArgumentParser:
     result.add_argument(
         "--hang-timeout-s",
         type=_positive_or_zero,
-        help="seconds that one call of the model may take before the process is replaced, 0 for ever (default: 60 more than "
-        "--request-timeout-s)",
+        help="seconds that one call of the model may take before the process is replaced, 0 for no limit "
+        "(default: 60 more than --request-timeout-s)",
     )
     result.add_argument(
         "--shutdown-timeout-s",
@@ -118,7 +119,7 @@ def parser() -> argparse.ArgumentParser:
         "--max-batch-rows",
         type=_natural,
         default=defaults.max_batch_rows,
-        help="the most rows that calls which wait are joined to, 1 joins none (default: %(default)s)",
+        help="the most rows that waiting calls are joined to, 1 joins none (default: %(default)s)",
     )
     result.add_argument(
         "--workers",
@@ -130,15 +131,16 @@ def parser() -> argparse.ArgumentParser:
         "--tls-cert",
         type=Path,
         metavar="FILE",
-        help="certificate and its chain, PEM: serve HTTPS; read again when it changes",
+        help="certificate and its chain, PEM: serve HTTPS; they are read again when they change",
     )
     result.add_argument(
-        "--tls-key", type=Path, metavar="FILE", help="key of the certificate, PEM, where it is in a file of its own"
+        "--tls-key", type=Path, metavar="FILE", help="key of the certificate, PEM, if it is in a file of its own"
     )
     result.add_argument(
         "--formats",
         metavar="WORD,...",
-        help=f"formats of artifacts that are trusted, for example skops,onnx (default: ${FORMATS_VARIABLE}, then all that are known)",
+        help=f"formats of artifacts that are trusted, for example skops,onnx (default: ${FORMATS_VARIABLE}, "
+        "then all known ones)",
     )
     result.add_argument(
         "--log-format", choices=("text", "json"), default=defaults.log_format, help="(default: %(default)s)"
@@ -147,15 +149,15 @@ def parser() -> argparse.ArgumentParser:
     result.add_argument(
         "--hide-model-errors",
         action="store_true",
-        help="keep what the model says of data that it refuses from callers; the log has it",
+        help="hide from callers what the model says about data that it refuses; the log has it",
     )
     result.add_argument(
         "--strict",
         action="store_true",
-        help="refuse columns and categories that the model was not saved with, instead of noting them",
+        help="refuse columns and categories that the model was not saved with, instead of just reporting them",
     )
-    result.add_argument("--late", action="store_true", help=argparse.SUPPRESS)  # of a worker that has company
-    result.add_argument("--life-fd", type=_natural, help=argparse.SUPPRESS)  # of the process that watches the workers
+    result.add_argument("--late", action="store_true", help=argparse.SUPPRESS)  # for a worker among several
+    result.add_argument("--life-fd", type=_natural, help=argparse.SUPPRESS)  # from the process that watches the workers
     result.add_argument("--beat-fd", type=_natural, help=argparse.SUPPRESS)  # the same
     result.add_argument("--slot", type=_natural, help=argparse.SUPPRESS)  # the same
     result.add_argument("--access-log", action="store_true", help="log each request")
@@ -196,7 +198,7 @@ def port_number(text: str) -> int:
     """Read a TCP port.
 
     Raises:
-        ArgumentTypeError: It is none.
+        ArgumentTypeError: It is not a port number.
     """
     number = _natural(text)
     if number > 65535:

@@ -30,7 +30,7 @@ from mlem_server.telemetry.logs import configure_logs
 log = logging.getLogger("mlem.server")
 
 _AFTER_HANG_S = 2.0
-"""Who waits has been answered by then: this is for who has not sent all of a request."""
+"""Waiting callers have been answered by then; this time is for those that have not sent all of a request."""
 
 
 def serve(model: str | Path, settings: Settings | None = None) -> None:
@@ -53,7 +53,7 @@ def serve(model: str | Path, settings: Settings | None = None) -> None:
     configure_logs(settings.log_format)
     name = path.name.removesuffix(".mlem")
     with contextlib.closing(listen(settings)) as listener:
-        # the port is open before the model is loaded: who asks meanwhile learns that the server is alive and not ready
+        # the port opens before the model is loaded, so that callers learn that the server is alive and not ready yet
         app = App(metadata, name, settings, importlib.metadata.version("mlem-server"))
         asyncio.run(_run(app, listener, settings, functools.partial(load, metadata, path.parent, settings.trust)))
 
@@ -74,14 +74,14 @@ def _hung_up(app: App, stop: Callable[[int], None], had_terminal: bool) -> None:
 
 
 def _tell_protection(listener: socket.socket, url: str, settings: Settings) -> None:
-    """Warn of a server that others may reach, and that asks nobody who they are.
+    """Warn if others can reach a server that asks nobody who they are.
 
-    One of several workers does it for all.
+    One of several workers does it for all of them.
     """
     if settings.tokens or settings.late or settings.platform_knows_callers or not is_open(listener):
         return
     log.warning(
-        "whoever reaches %s may call the model: to ask for a token, set %s or --token-file", url, TOKENS_VARIABLE
+        "anybody who reaches %s can call the model: to ask for a token, set %s or --token-file", url, TOKENS_VARIABLE
     )
 
 

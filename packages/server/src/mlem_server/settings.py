@@ -10,11 +10,11 @@ from mlem_model.artifacts.trust import Trust
 
 DEFAULT_PORT = 8080
 KEEP_ALIVE_S = 75.0
-"""Longer than load balancers keep a connection (60 s is usual): the side that reuses it should be the one that closes
+"""Longer than load balancers usually keep a connection (60 s): the side that reuses it should be the one that closes
 it."""
 
 _LONGER_S = 60.0
-"""A call that nobody waits for any more may still end: so much longer than a caller may wait."""
+"""A call that nobody waits for any more may still end within this time after the longest wait of a caller."""
 
 
 @dataclass(frozen=True)
@@ -23,29 +23,29 @@ class Settings:
 
     Attributes:
         host: The address to listen on; ``0.0.0.0`` is every IPv4 interface.
-        port: The TCP port; 0 takes a free one.
+        port: The TCP port; 0 for any free one.
         fd: File descriptor of a socket that is bound already, instead of ``host`` and ``port``.
         tokens: Bearer tokens that are accepted; none means that everybody may call.
         token_file: The file that the tokens are from; it is read again when it changes. None where they are not from a
             file.
-        platform_knows_callers: Whether a platform lets nobody through whom it does not know, so that no tokens are
-            missed.
+        platform_knows_callers: Whether the platform only lets callers through that it knows, so that tokens are not
+            needed.
         tls_certificate: PEM file of the certificate and its chain; None serves without TLS.
         tls_key: PEM file of its key; None where the certificate's file has it.
         max_body_bytes: The largest request body.
         max_bodies_bytes: The largest sum of all bodies that are in memory; bodies up to 64 KiB do not count.
-        max_decoded_bytes: The largest value that a body may become, as far as that can be told before it is one.
-        max_connections: Connections at once, those of a worker; at one more, one that asks nothing is closed.
+        max_decoded_bytes: The largest value that a body may become, as far as that can be estimated.
+        max_connections: Open connections of a worker; for one more, an idle one is closed.
         max_head_bytes: The largest head of a request; its trailers may be as large.
         max_headers: The most headers, repeated ones counted each.
         max_target_bytes: The longest path with its query.
         max_queue: Calls that may wait; one more is answered with 503.
-        max_batch_rows: The most rows that calls which wait are joined to; 1 joins none.
+        max_batch_rows: The most rows that waiting calls are joined to; 1 joins none.
         header_timeout_s: Seconds to send a request's head.
         request_timeout_s: Seconds to send a request's body, and again seconds to answer it.
         hang_timeout_s: Seconds that one call of the model may take before the process is replaced, at least
-            ``request_timeout_s``; 0 for ever, None for a minute more than ``request_timeout_s``. Of a stream it is the
-            time of each item.
+            ``request_timeout_s``; 0 for no limit, None for a minute more than ``request_timeout_s``. In a stream it is
+            the time of each item.
         keep_alive_s: Seconds that a connection may be idle.
         shutdown_timeout_s: Seconds that requests in flight have to finish after SIGTERM. Below the 30 s after which
             Heroku kills a dyno. Source: https://devcenter.heroku.com/articles/dynos#shutdown.
@@ -56,8 +56,8 @@ class Settings:
         trust: Which formats of artifacts may be loaded.
         traces: Whether spans are sent by OpenTelemetry.
         late: Whether connections are accepted only once the model is loaded: another worker answers meanwhile.
-        life_fd: File descriptor whose end says that the process which watches this one is gone: then it stops.
-        beat_fd: File descriptor to which a sign of life is written now and then, once the model is loaded.
+        life_fd: File descriptor that ends when the process that watches this one is gone: then this one stops.
+        beat_fd: File descriptor to which signs of life are written, once the model is loaded.
         slot: Which of several workers this is; its numbers for ``/metrics`` are kept under it.
     """
 

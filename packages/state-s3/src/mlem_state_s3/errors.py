@@ -85,7 +85,7 @@ def translate(error: Exception, where: str, action: str) -> MlemError:
     if status == 501 or code == "NotImplemented":
         return PlatformError(words, code="unsafe-store", hint="this server has no conditional writes: choose another")
     if name == "ValueError" and "endpoint" in str(error):
-        hint = "an address has a scheme: mlem config set core.state.endpoint_url https://HOST"
+        hint = "write the address with its scheme: mlem config set core.state.endpoint_url https://HOST"
         return UserError(words, code="bad-declaration", hint=hint)
     if name in USAGE_CLASSES:
         return UserError(words, code="bad-declaration", hint="mlem types state_manager s3")
@@ -94,8 +94,8 @@ def translate(error: Exception, where: str, action: str) -> MlemError:
 
 
 def no_s3(where: str, action: str) -> MlemError:
-    """Return the error for an answer that no S3 gives: a proxy's page, another service under the address."""
-    message = f"can't {action} {where}: what answered is no S3, since its answer has no ETag"
+    """Return the error for an answer that S3 never gives: a proxy's page, or another service under the address."""
+    message = f"can't {action} {where}: the server that answered is not S3, since its answer has no ETag"
     return StateUnknownError(
-        message, code="no-s3", hint="check core.state.endpoint_url, and what is between here and there: a proxy?"
+        message, code="no-s3", hint="check core.state.endpoint_url, and whether there is a proxy in between"
     )

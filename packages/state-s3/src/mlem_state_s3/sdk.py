@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def make_client(manager: S3StateManager) -> Any:
-    """Make a client that sends each request once: what is repeated, and when, is decided above.
+    """Make a client that sends each request once; whether and when to repeat it is decided by the caller.
 
     Raises:
         CredentialsError: The profile does not exist.
@@ -37,7 +37,7 @@ def make_client(manager: S3StateManager) -> Any:
     )
     try:
         session = boto3.session.Session(profile_name=manager.profile, region_name=manager.region)
-        # A server of one's own has no regions, but signatures need one.
+        # A private server has no regions, but signatures need one.
         region = session.region_name or "us-east-1"
         return session.client("s3", endpoint_url=manager.endpoint_url, region_name=region, config=config)
     except (
@@ -71,5 +71,5 @@ def call(client: Any, operation: str, where: str, action: str, arguments: Mappin
         botocore.exceptions.HTTPClientError,
     ) as error:
         raise translate(error, where, action) from error
-    except Exception as error:  # a connection that is cut while the body is read; an answer that botocore stumbles over
+    except Exception as error:  # the connection is cut while the body is read, or botocore can't parse the answer
         raise translate(error, where, action) from error

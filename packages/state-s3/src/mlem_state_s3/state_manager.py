@@ -30,9 +30,7 @@ class S3StateManager(LeasedStateManager):
         default=None, description="encryption at rest (default: the bucket's own)"
     )
     kms_key_id: str | None = Field(default=None, description="KMS key, with sse: aws:kms (default: the account's)")
-    connect_timeout_s: Annotated[float, Field(gt=0), Unit("s")] = Field(
-        default=5.0, description="time for a connection"
-    )
+    connect_timeout_s: Annotated[float, Field(gt=0), Unit("s")] = Field(default=5.0, description="time to connect")
     read_timeout_s: Annotated[float, Field(gt=0), Unit("s")] = Field(default=15.0, description="time for an answer")
     bare_etags: bool = Field(
         default=False, description="send ETags without quotes, as some servers want; config set finds out"

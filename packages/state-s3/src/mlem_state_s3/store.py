@@ -1,4 +1,4 @@
-"""A bucket as a register: one object a name, changed by conditional requests."""
+"""A bucket as a store: one object for each name, changed by conditional requests."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class S3Store(Store):
         arguments: dict[str, Any] = {
             "Body": data,
             "ContentType": "application/yaml",
-            # The one check of integrity in transit that every server knows.
+            # The only check of integrity in transit that every server knows.
             "ContentMD5": base64.b64encode(hashlib.md5(data, usedforsecurity=False).digest()).decode(),
         }
         if self._manager.sse is not None:

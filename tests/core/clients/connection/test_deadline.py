@@ -475,7 +475,7 @@ def test_a_proxy_that_can_not_be_used_is_told_without_its_password(
     monkeypatch.setenv("https_proxy", "socks5://ada:s3cret@127.0.0.1:1")
     with HttpClient(url="https://model.test", timeout_s=LONG_S) as client, pytest.raises(UserError) as caught:
         call(client)
-    assert (caught.value.code, caught.value.message) == ("bad-proxy", "https_proxy has no address of an HTTP proxy")
+    assert (caught.value.code, caught.value.message) == ("bad-proxy", "https_proxy is not the address of an HTTP proxy")
 
 
 @both
@@ -520,5 +520,8 @@ def test_the_probe_asks_by_a_proxy_as_calls_do(peer_of: Any, monkeypatch: pytest
 
 
 def test_a_program_that_only_looks_loads_no_http_library() -> None:
-    code = "import sys, mlem.clients.probe, mlem.clients.http; print({'httpcore2', 'h11', 'asyncio', 'anyio'} & set(sys.modules))"
+    code = (
+        "import sys, mlem.clients.probe, mlem.clients.http; "
+        "print({'httpcore2', 'h11', 'asyncio', 'anyio'} & set(sys.modules))"
+    )
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "set()\n"

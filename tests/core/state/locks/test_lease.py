@@ -140,12 +140,12 @@ def test_a_waiter_that_slept_through_other_holders_does_not_take_a_new_lock_of_t
     sleep = bench.clock.sleep
 
     def slept_through(seconds: float) -> None:
-        bench.clock.sleep = sleep  # type: ignore[method-assign]
+        bench.clock.sleep = sleep  # type: ignore[method-assign]  # of this one clock
         sleep(61)
         bench.acquire("c", timeout_s=600).release()
         bench.acquire("a")
 
-    bench.clock.sleep = slept_through  # type: ignore[method-assign]
+    bench.clock.sleep = slept_through  # type: ignore[method-assign]  # the same
     with pytest.raises(LockedError, match="a@far"):
         bench.acquire("b", timeout_s=180)
 
@@ -209,7 +209,8 @@ def test_a_stopped_process_is_not_dead() -> None:
         [
             sys.executable,
             "-c",
-            "from mlem.state.locks.owner import new_lock; print(new_lock('run').model_dump_json(), flush=True); input()",
+            "from mlem.state.locks.owner import new_lock; "
+            "print(new_lock('run').model_dump_json(), flush=True); input()",
         ],
         stdout=subprocess.PIPE,
         stdin=subprocess.PIPE,
@@ -362,7 +363,7 @@ def test_when_somebody_else_wrote_meanwhile_the_write_is_refused_for_good(bench:
             bench.store.write("app", b"others", "v1")
         return original(name)
 
-    bench.store.read = read  # type: ignore[method-assign]
+    bench.store.read = read  # type: ignore[method-assign]  # of this one store
     with pytest.raises(ConflictError, match="while the store did not answer"):
         retrying(bench.store, bench.clock).write("app", b"one", "v1")
     assert bench.store.values["app"].data == b"others"

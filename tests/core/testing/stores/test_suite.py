@@ -59,7 +59,7 @@ def test_a_careless_store_is_found_every_time(tmp_path: Path, kind: str, operati
             manager = suite.manager(folder)
 
             def attempt() -> None:
-                suite.test_whoever_comes_between_two_lines_is_noticed(manager, manager.store(folder), folder, operation)  # noqa: B023
+                suite.test_whoever_comes_between_two_lines_is_noticed(manager, manager.store(folder), folder, operation)  # noqa: B023  # called at once
 
             if operation in operations:
                 with pytest.raises(AssertionError, match="of"):

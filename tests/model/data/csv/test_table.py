@@ -97,7 +97,7 @@ def test_a_table_without_names_is_read_by_position_only_where_somebody_said_so()
     assert refused("Ann,Rome\n", PEOPLE) == (
         "bad-header",
         "x.csv: line 1: expected a first row with the names of the columns (name, city), got 'Ann', 'Rome'",
-        "where the columns are in this order: --no-header (media type: header=absent)",
+        "if the columns are in this order: --no-header (media type: header=absent)",
     )
     assert read("Ann,Rome\n", PEOPLE, header=False) == ROW
     assert read("Ann,Rome\n", PEOPLE, header_needed=False) == ROW
@@ -264,15 +264,17 @@ def test_the_index_that_pandas_writes_is_the_index(index: Any, rows: list[Any]) 
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("name,age\nAnn,1\nBo\n", "x.csv: not valid csv: row 3 has not 2 cells but 1 (line 3)"),
-        ('name,age\n"A\nB",1\nBo\n', "x.csv: not valid csv: row 3 has not 2 cells but 1 (line 4)"),
+        ("name,age\nAnn,1\nBo\n", "x.csv: not valid csv: row 3: expected 2 cells, got 1 (line 3)"),
+        ('name,age\n"A\nB",1\nBo\n', "x.csv: not valid csv: row 3: expected 2 cells, got 1 (line 4)"),
         (
             'name,age\nAnn 5" ,1\n',
-            "x.csv: not valid csv: line 2: a quote within 'Ann 5\" ': a cell with a quote has to be in quotes, and the quote doubled",
+            "x.csv: not valid csv: line 2: a quote within 'Ann 5\" ': "
+            "a cell with a quote has to be in quotes, and the quote doubled",
         ),
         (
             'name,age\n"Ann" x,1\n',
-            "x.csv: not valid csv: line 2: ' x,1' follows a closing quote: a cell with a quote has to be in quotes, and the quote doubled",
+            "x.csv: not valid csv: line 2: ' x,1' follows a closing quote: "
+            "a cell with a quote has to be in quotes, and the quote doubled",
         ),
         ('name,age\n"Ann,1\nBo,2\n', "x.csv: not valid csv: line 2: a quote is opened here and never closed"),
         ("name,age\nAn\0n,1\n", "x.csv: not valid csv: line 2: a NUL byte"),
@@ -294,7 +296,7 @@ def test_what_breaks_the_grammar_is_named_with_its_line(text: str, message: str)
         ("name,age\nÄnn,1\n".encode("latin-1"), "x.csv is not in UTF-8: byte 0xc4 at 9 (line 2)"),
         (b"name,age\n" + b"Ann,1\n" * 50_000 + b"\xe9,1\n", "x.csv is not in UTF-8: byte 0xe9 at 300009 (line 50002)"),
         ("name,age\n".encode("utf-16-le"), "x.csv: not valid csv: line 1: a NUL byte"),
-        (b"PK\x03\x04rest", "x.csv is a zip archive, as workbooks of Excel are, not text"),
+        (b"PK\x03\x04rest", "x.csv is a zip archive, such as an Excel workbook, not text"),
         (b"\x1f\x8b\x08\0", "x.csv is compressed by gzip, not text"),
     ],
 )
@@ -311,7 +313,8 @@ def test_an_encoding_is_read_when_it_is_said() -> None:
 def test_a_decimal_comma_is_read_when_it_is_said() -> None:
     assert read("name;age\nAnn;1,5\n", AGES, decimal=",") == [{"name": "Ann", "age": 1.5}]
     assert refused("name;age\nAnn;1,5\n", AGES) == (
-        "bad-data", "X[0].age: expected a number, got '1,5' in line 2", 'a decimal comma? --decimal , (media type: decimal=",")'
+        "bad-data", "X[0].age: expected a number, got '1,5' in line 2",
+        'a decimal comma? --decimal , (media type: decimal=",")',
     )  # fmt: skip
     assert refused("name;age\nAnn;1.000,5\n", AGES, decimal=",")[0] == "bad-data"
 

@@ -107,9 +107,9 @@ def test_text_of_another_encoding_is_read_when_it_is_said(tmp_path: Path) -> Non
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("x.xlsx", b"PK\x03\x04", "{path} is a workbook of Excel, which can't be read"),
+        ("x.xlsx", b"PK\x03\x04", "{path} is an Excel workbook, which can't be read"),
         ("x.csv.bz2", bz2.compress(b"a"), "{path} is compressed by bzip2, which can't be read"),
-        ("x.csv", b"PK\x03\x04rest", "{path} is a zip archive, as workbooks of Excel are, not text"),
+        ("x.csv", b"PK\x03\x04rest", "{path} is a zip archive, such as an Excel workbook, not text"),
         (
             "x.csv.gz",
             gzip.compress(b"name,age\n" * 1000, mtime=0)[:-9],
@@ -133,7 +133,8 @@ def test_a_file_that_can_not_be_read_is_named_with_what_it_is(
 def test_formats_by_name() -> None:
     names = ["x.csv", "x.CSV.GZ", "x.ndjson", "x.feather", "x.tar", "x", "a.b/x", "x.gz"]
     assert [format_of(name) for name in names] == [
-        ("csv", False), ("csv", True), ("jsonl", False), ("arrow", False), (None, False), (None, False), (None, False), (None, True),
+        ("csv", False), ("csv", True), ("jsonl", False), ("arrow", False),
+        (None, False), (None, False), (None, False), (None, True),
     ]  # fmt: skip
 
 

@@ -268,7 +268,7 @@ def test_a_series_comes_back_equal() -> None:
         (PEOPLE, "x", "data: expected a list of records, got a string", None),
         (PrimitiveType(ptype="float"), "1", "data: expected a number, got a string", None),
         (PrimitiveType(ptype="int"), True, "data: expected an integer, got a boolean", None),
-        (PrimitiveType(ptype="bytes"), "?", "data: expected bytes in base64, got a string that is no base64", None),
+        (PrimitiveType(ptype="bytes"), "?", "data: expected bytes in base64, got a string that is not base64", None),
         (ListType(dtype=PrimitiveType(ptype="int")), [1, 2, None], "data[2]: expected an integer, got null", None),
         (
             ListType(dtype=PrimitiveType(ptype="int"), size=2),
@@ -310,7 +310,7 @@ def test_what_does_not_fit_is_named_by_its_path(data_type: Any, payload: Any, me
         (
             pd.Series(pd.to_datetime(["2024-01-01"])),
             "yesterday",
-            "data[1]: expected a time in ISO 8601, got a string that is none",
+            "data[1]: expected a time in ISO 8601, got a string that is not one",
         ),
         (pd.Series(pd.to_datetime(["2024-01-01"])), 5, "data[1]: expected a time in ISO 8601, got an integer"),
         (pd.Series(pd.array([True], dtype="boolean")), "x", "data[1]: expected true or false, got a string"),

@@ -109,10 +109,14 @@ def test_data_is_the_value_of_the_only_argument_that_is_not_given(tmp_path: Path
         ('{"width": 1, "height": "x"}', [], "bad-data", "height: expected a number, got a string"),
         (
             '{"width": 1, "heigth": 2}', [], "bad-data",
-            "body.heigth: expected one of the arguments width, height, unit, double, sides, any, got an unknown argument",
+            "body.heigth: expected one of the arguments width, height, unit, double, sides, any, "
+            "got an unknown argument",
         ),
         ('{"width": 1}', [("width", "1")], "bad-arguments", "predict got several values for the argument width"),
-        ("{", [], "bad-format", "DATA is not valid JSON: Expecting property name enclosed in double quotes: line 1 column 2 (char 1)"),
+        (
+            "{", [], "bad-format",
+            "DATA is not valid JSON: Expecting property name enclosed in double quotes: line 1 column 2 (char 1)",
+        ),
     ],
 )  # fmt: skip
 def test_what_is_wrong_is_told(data: str | None, given: list[tuple[str, str | None]], code: str, message: str) -> None:
@@ -123,7 +127,7 @@ def test_what_is_wrong_is_told(data: str | None, given: list[tuple[str, str | No
 
 def test_a_table_alone_is_no_call_of_several_arguments(tmp_path: Path) -> None:
     (tmp_path / "v.csv").write_text("v\n1\n")
-    with pytest.raises(UserError, match="does not take a value alone: its arguments are width, height"):
+    with pytest.raises(UserError, match="does not take a bare value: its arguments are width, height"):
         CallReader(AREA).read(str(tmp_path / "v.csv"))
 
 
@@ -137,7 +141,7 @@ def test_a_name_that_is_near_is_suggested_among_the_commands_own_options() -> No
 def test_a_value_that_is_taken_for_a_file_is_told_how_to_be_given() -> None:
     with pytest.raises(NotFoundError) as caught:
         CallReader(method({"x": FLOAT})).read("5")
-    assert caught.value.hint == "DATA is a file; a value: --x 5"
+    assert caught.value.hint == "DATA was taken for the name of a file; to give a value: --x 5"
 
 
 def test_bytes_and_images_are_files_as_they_are(tmp_path: Path) -> None:
@@ -160,7 +164,7 @@ def test_bytes_and_images_are_files_as_they_are(tmp_path: Path) -> None:
         read = CallReader(method({"img": infer(image)})).read(str(tmp_path / f"x.{suffix}"))["img"]
         np.testing.assert_array_equal(np.asarray(read), np.asarray(image))
     (tmp_path / "x.png").write_text("no image")
-    with pytest.raises(UserError, match=r"x\.png is no image"):
+    with pytest.raises(UserError, match=r"x\.png is not an image"):
         CallReader(method({"img": infer(image)})).read(str(tmp_path / "x.png"))
 
 

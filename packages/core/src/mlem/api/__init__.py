@@ -1,7 +1,7 @@
 """The Python API: what a program does with models and deployments. Every name that a program needs is here.
 
-It prints nothing, and leaves signals, logging, warnings and threads to the program; what it has to tell goes to loggers
-below ``mlem``, to ``report=`` and into errors, which all are `MlemError`.
+It prints nothing, and leaves signals, logging, warnings and threads to the program; whatever it has to report goes to
+loggers below ``mlem``, to ``report=`` and into errors, which are all `MlemError`.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ _LATE = {
     "Model": "mlem_model.models.model",
     "UnknownMethodError": "mlem.clients.client",
 }
-"""What costs time to import, and is seldom named: by its module."""
+"""Names that take time to import and are seldom used: by their modules."""
 
 __all__ = [
     "Change",

@@ -28,7 +28,7 @@ def init(folder: Name = ".") -> Path:
 
 @plugin_edge()
 def declare_env(type_: str, name: Name, values: Mapping[str, Any], project: Name | None = None) -> Location:
-    """Write the declaration of an env; return where.
+    """Write the declaration of an env; return its file.
 
     Raises:
         PluginError: The type is not installed.
@@ -45,7 +45,7 @@ def declare_env(type_: str, name: Name, values: Mapping[str, Any], project: Name
 
 @plugin_edge()
 def declare_deployment(type_: str, name: Name, values: Mapping[str, Any], project: Name | None = None) -> Location:
-    """Write the declaration of a deployment, whole; return where. `deploy` lays options over the one that is there.
+    """Write the whole declaration of a deployment; return its file. `deploy` changes single fields of an existing one.
 
     Args:
         type_: A deployment type, or an env type that stands for its default deployment type.
@@ -77,7 +77,7 @@ def _expect_kind_or_nothing(place: Location, kind: str) -> None:
         expect_object(place.read(), kind, place)
     except DeclarationError as error:
         raise ConflictError(
-            f"{place} exists and is no {kind}", code="exists", hint="choose another name, or move that file away"
+            f"{place} exists and is not a {kind}", code="exists", hint="choose another name, or move that file away"
         ) from error
 
 
@@ -94,8 +94,8 @@ def deploy(
 ) -> DeploymentHandle:
     """Deploy a model: ``deploy("local", "iris-app", model="iris", port=8080)``, as ``mlem deployment run`` does.
 
-    What is given is laid over the declaration that is there, field by field; the declaration is written when everything
-    that can be known before is known to be right, and the lock is ours.
+    The given fields are laid over the declaration that exists, one by one; the declaration is written once everything
+    that can be checked before has been checked, and we have the lock.
 
     Args:
         type_: A deployment type, or an env type that stands for its default deployment type.
@@ -104,9 +104,9 @@ def deploy(
         project: Folder that relative names start from.
         report: Called with lines of progress.
         lock: How to lock.
-        drop: What protects the deployment and may fall away, ``tokens`` or ``tls``: without it a run that would let it
-            is refused.
-        **fields: Fields of the declaration; None takes one back to its default.
+        drop: Protection of the deployment that may be dropped, ``tokens`` or ``tls``: without it, a run that would drop
+            it is refused.
+        **fields: Fields of the declaration; None resets one to its default.
 
     Returns:
         A handle of what runs now.
@@ -115,8 +115,8 @@ def deploy(
         DeclarationError: A field does not fit.
         NotFoundError: There is no such model or env.
         ConflictError: The name is declared as another type, or as another kind of object.
-        LockedError: Another command is at work on it.
-        GateError: The new release does not answer rightly. The last good one serves again, where there was one.
+        LockedError: Another command is working on it.
+        GateError: The new release does not give the right answer. The last good one serves again, where there was one.
         MlemError: A step failed. The last good release serves again.
     """
     values = fields if model is None else {**fields, "model": model}
@@ -126,7 +126,7 @@ def deploy(
 def deployments(project: Name | None = None) -> Sequence[tuple[str, Path]]:
     """Return name and file of every deployment that is declared in a project, sorted.
 
-    A file that can't be read, or is no YAML although it has the words of a deployment, is among them: `load` says what
+    A file that can't be read, or is not YAML although it has the words of a deployment, is included: `load` says what
     is wrong with it.
     """
     return list(objects_of_kind(locate("x", project).root, "deployment"))

@@ -1,4 +1,4 @@
-"""What is installed: types of each kind, and their fields."""
+"""The installed types of each kind, and their fields."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Saved models, put to use in this process: called, served, built into something."""
+"""Saved models, used in this process: called, served, or built into something."""
 
 from __future__ import annotations
 
@@ -26,7 +26,9 @@ _log = logging.getLogger("mlem.api")
 
 
 def apply(model: Name | Any, data: Any, method: str = "predict", project: Name | None = None) -> Any:
-    """Call a method of a saved model in this process; an async function is awaited, and what a generator yields becomes a list.
+    """Call a method of a saved model in this process.
+
+    An async function is awaited, and what a generator yields becomes a list.
 
     Args:
         model: The model's name, or a loaded model.
@@ -82,7 +84,7 @@ def build(
 def serve(model: Name | Model, *, host: str = "127.0.0.1", port: int = 8080, project: Name | None = None) -> None:
     """Serve a saved model over HTTP in this process, until SIGTERM or SIGINT, as ``mlem serve`` does.
 
-    This is a program of its own: it handles these signals and sets up its log. Call it in the main thread.
+    It behaves like a program of its own: it handles these signals and sets up its log. Call it in the main thread.
 
     Args:
         model: The model's name, or what `save` returned.

@@ -31,7 +31,7 @@ def model_types() -> list[type[ModelType]]:
 _Plain = (
     None | bool | int | float | str | bytes | list[Any] | tuple[Any, ...] | dict[Any, Any] | set[Any] | frozenset[Any]
 )
-"""Data that no model type takes for a model."""
+"""Types of data that no model type takes for a model."""
 
 
 @overload
@@ -111,15 +111,14 @@ def save(
         format: How the artifact is written: ``skops`` and ``onnx`` are formats of scikit-learn's objects whose loading
             runs no code of the file; the default is pickle, which every object has.
         methods: The names of the methods that can be called; those that the object's kind has when None.
-        signature: What the sample does not say of the types: an annotation by the name of an argument, or under
-            ``return``: ``{"x": float, "mode": Literal["fast", "exact"]}``; the same by the name of each method where
-                they differ. It is checked
-            against the sample.
-        batch: True where each row of the answer depends on the same row of the argument alone, so that the server may
-            call the model once for several callers; False where it does not; None to find out.
-        public_sample: False where callers of a deployment must not see the sample row.
-        overwrite: Whether files that are there may be replaced, whatever they are. Those of an object of the same kind
-            always are.
+        signature: What the sample does not say about the types: an annotation by the name of an argument, or under
+            ``return``: ``{"x": float, "mode": Literal["fast", "exact"]}``; where methods differ, such a mapping by the
+            name of each method. It is checked against the sample.
+        batch: True if each row of the answer depends only on the same row of the argument, so that the server may call
+            the model once for several callers; False if it does not; None to find out.
+        public_sample: False if callers of a deployment must not see the sample row.
+        overwrite: Whether existing files may be replaced, whatever they are. Those of an object of the same kind always
+            are.
         project: Folder that a relative name starts from.
 
     Returns:
@@ -127,7 +126,7 @@ def save(
 
     Raises:
         UserError: No model type knows the object, or it fails on the sample.
-        ConflictError: Something else is there.
+        ConflictError: Something else has the name.
         MlemError: It can't be written.
     """
     from mlem_model.models.model import Model
@@ -222,8 +221,8 @@ def load(path: Name, project: Name | None = None, *, kind: Kind | None = None) -
     """Load an object: a model as the Python object that was saved, a data set as its data, a deployment as a handle.
 
     The SHA-256 of every artifact is verified before it is unpickled. Unpickling runs code: load only what you trust.
-    The project's setting ``core.trust.formats`` says which formats may be loaded. While others save under the name, one
-    object or the other is loaded.
+    The project's setting ``core.trust.formats`` says which formats may be loaded. While others save under the same
+    name, either the old object or the new one is loaded.
 
     Args:
         path: The object's name, path or URL.
@@ -239,7 +238,7 @@ def load(path: Name, project: Name | None = None, *, kind: Kind | None = None) -
 
 
 def with_object(path: Name, project: Name | None, kind: Kind | None = None) -> tuple[Any, Any]:
-    """Return the metadata of an object, and the object: of one time, also while it is saved again; see `load`."""
+    """Return the metadata of an object, and the object, both of one version, even while it is saved; see `load`."""
     from mlem_model.artifacts.transfer import use_current
 
     read: Callable[[], Any] = functools.partial(load_meta, path, project, kind=kind)

@@ -22,7 +22,7 @@ def get_config(key: str, project: Name | None = None) -> Any:
 
 
 def list_config(project: Name | None = None) -> Sequence[Setting]:
-    """Return every setting, with where its value is from."""
+    """Return every setting, with the origin of its value."""
     return settings(locate("x", project).root)
 
 
@@ -33,7 +33,7 @@ def set_config(key: str, value: Any, project: Name | None = None, *, unsafe: boo
         key: Its dotted name: ``core.state.uri``.
         value: Its value; text is read as ``mlem config set`` reads it.
         project: The project's folder, or one below it.
-        unsafe: Accept a store that can't exclude two writers; every run says so.
+        unsafe: Accept a store that can't exclude two writers; every run will warn about it.
 
     Raises:
         NotFoundError: The folder is in no project.
@@ -53,7 +53,7 @@ def set_config(key: str, value: Any, project: Name | None = None, *, unsafe: boo
 
 
 def unset_config(key: str, project: Name | None = None) -> bool:
-    """Take a setting out of the project's file, so that its default holds; return whether it was there.
+    """Remove a setting from the project's file, so that its default holds; return whether it was there.
 
     Raises:
         NotFoundError: The folder is in no project.

@@ -14,7 +14,7 @@ from mlem_model.errors import NotFoundError, UserError
 def config() -> None:
     """Read and write the project's settings (.mlem.yaml).
 
-    Environment variables like MLEM_CORE__STATE__URI go before it.
+    Environment variables like MLEM_CORE__STATE__URI take precedence over it.
     """
 
 
@@ -30,7 +30,9 @@ def _root(project: str | None) -> Path:
 @config.command("set")
 @click.argument("key")
 @click.argument("value")
-@click.option("--unsafe", is_flag=True, help="Accept a store that can't exclude two writers; every run says so.")
+@click.option(
+    "--unsafe", is_flag=True, help="Accept a store that can't exclude two writers; every run will warn of it."
+)
 @project_option
 @output_option
 def set_(key: str, value: str, unsafe: bool, project: str | None, output: str) -> None:
@@ -57,7 +59,7 @@ def set_(key: str, value: str, unsafe: bool, project: str | None, output: str) -
 
 @config.command()
 @click.argument("key")
-@click.option("--origin", is_flag=True, help="Say where the value is from.")
+@click.option("--origin", is_flag=True, help="Show where the value comes from.")
 @project_option
 @output_option
 def get(key: str, origin: bool, project: str | None, output: str) -> None:
@@ -75,7 +77,7 @@ def get(key: str, origin: bool, project: str | None, output: str) -> None:
 
 
 @config.command("list")
-@click.option("--origin", is_flag=True, help="Say where each value is from.")
+@click.option("--origin", is_flag=True, help="Show where each value comes from.")
 @project_option
 @output_option
 def list_(origin: bool, project: str | None, output: str) -> None:
@@ -105,7 +107,7 @@ def list_(origin: bool, project: str | None, output: str) -> None:
 @project_option
 @output_option
 def unset(key: str, project: str | None, output: str) -> None:
-    """Take a setting out of the project's file, so that its default holds."""
+    """Remove a setting from the project's file, so that its default holds."""
     from mlem.project.config import unset_setting
 
     root = _root(project)

@@ -45,7 +45,7 @@ class EnvTypes(click.Group):
 
 
 class DeploymentTypes(click.Group):
-    """A command for each installed deployment type; without a type, it follows from ``--env``."""
+    """A command for each installed deployment type; without a type, ``--env`` decides."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Return the installed deployment types."""
@@ -101,9 +101,9 @@ class DeploymentTypes(click.Group):
 
 
 def _is_likely_a_type(word: str) -> bool:
-    """Whether a word is a type of a plugin that is named for it.
+    """Whether a word is a type of a plugin that is named after it.
 
-    To find a deployment's name in no other, nobody else is asked.
+    Other plugins are not asked, because the word is most likely a deployment's name.
     """
     from mlem_model.plugins.registry import registry
 
@@ -155,4 +155,4 @@ def _first_line(cls: Any) -> str:
 
 
 declare.add_command(EnvTypes("env", help="Declare an env: where to deploy."))
-declare.add_command(DeploymentTypes("deployment", help="Declare a deployment: what to deploy how."))
+declare.add_command(DeploymentTypes("deployment", help="Declare a deployment: what to deploy, and how."))

@@ -13,7 +13,7 @@ from mlem.cli.terminal.output import output_option, print_result, project_option
 @project_option
 @output_option
 def doctor(project: str | None, output: str) -> int:
-    """Check the project, the plugins and the state store, by trying; the exit code is the first problem's."""
+    """Check the project, the plugins and the state store by using them; the exit code is the first problem's."""
     from mlem.deployments.shared_state import configured_store, try_store
     from mlem.project.config import load_config
     from mlem.project.predecessor import installed_version, remedy, version_beside
@@ -26,7 +26,7 @@ def doctor(project: str | None, output: str) -> int:
     def settings() -> str:
         config = load_config(place.root)
         if not place.in_project:
-            return f"{place.root} is not in a project: every default holds"
+            return f"{place.root} is not in a project: all settings have their defaults"
         return f"{place.root / '.mlem.yaml'}, project id {config.project.id or 'missing (mlem init makes one)'}"
 
     def installation() -> str:
@@ -71,7 +71,7 @@ def doctor(project: str | None, output: str) -> int:
     for name, check in checks:
         try:
             rows.append({"check": name, "ok": True, "message": check(), "hint": None})
-        except MlemError as error:  # every check has its say
+        except MlemError as error:  # the other checks still run
             rows.append({"check": name, "ok": False, "message": error.message, "hint": error.hint})
             code = code or error.exit_code
     text = table(

@@ -13,13 +13,13 @@ from mlem.cli.terminal.output import output_option, print_result
 @click.argument("folder", metavar="[DIR]", default=".")
 @output_option
 def init(folder: str, output: str) -> None:
-    """Make a folder (the current one when none is given) a project, by a file .mlem.yaml.
+    """Make a folder (by default the current one) a project, with a file .mlem.yaml.
 
-    Its .gitignore leaves states out.
+    Its .gitignore excludes states.
     """
     from mlem.project.project import init_project
     from mlem_model.objects.files import shown
 
     path, made = init_project(Path(folder).resolve())
-    words = "made" if made else "is a project already:"
+    words = "made" if made else "is already a project:"
     print_result(output, {"config": str(path), "created": made}, f"{words} {shown(path)}")

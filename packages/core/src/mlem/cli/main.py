@@ -32,7 +32,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "migrate": ("mlem.cli.migrate:migrate", "Turn what MLEM 0.4 wrote into this version's files."),
     "doctor": ("mlem.cli.doctor:doctor", "Check the project, the plugins and the state store."),
 }
-"""Every command: where it is, and its line in the help. A command's module is imported when the command is called."""
+"""Every command: its place, and its line in the help. A command's module is imported when the command is called."""
 
 CONTEXT_SETTINGS: dict[str, Any] = {
     "help_option_names": ["-h", "--help"],
@@ -100,7 +100,7 @@ def _print_version(ctx: click.Context, _param: click.Parameter, value: bool) -> 
 
 @click.group(cls=LazyGroup, lazy=COMMANDS, context_settings=CONTEXT_SETTINGS)
 @click.option(
-    "--traceback", is_flag=True, expose_value=False, help="With an error, print where it came up. Also after a command."
+    "--traceback", is_flag=True, expose_value=False, help="With an error, print its traceback. Also after a command."
 )
 @click.option(
     "--version",
@@ -123,13 +123,13 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     steady()
     for name in ("SIGTERM", "SIGHUP"):
         number = getattr(signal, name, None)
-        if number is not None and signal.getsignal(number) is not signal.SIG_IGN:  # else nohup was asked to let it live
+        if number is not None and signal.getsignal(number) is not signal.SIG_IGN:  # otherwise nohup keeps it alive
             signal.signal(number, _terminate)
     keep_stdout_for_results()
     _warn_of_predecessor()
     given = list(sys.argv[1:] if arguments is None else arguments)
     traces.wanted = "--traceback" in given or bool(os.environ.get("MLEM_TRACEBACK"))
-    if given[:1] != ["apply"]:  # it has an option of this name itself, for what a model raises
+    if given[:1] != ["apply"]:  # it has such an option itself, for errors of the model
         given = [argument for argument in given if argument != "--traceback"]
     sys.exit(_run(given))
 
@@ -147,7 +147,7 @@ def _run(arguments: list[str]) -> int:
     except click.ClickException as error:
         return _report(UserError(error.format_message()), arguments)
     except (click.Abort, KeyboardInterrupt):
-        say("interrupted: what was done is on record; the same command goes on from there", err=True)
+        say("interrupted: what was done is on record; repeat the command to continue from there", err=True)
         return 130
     except BaseException as error:
         from mlem.deployments.edge import failure_of
@@ -163,7 +163,7 @@ def _run(arguments: list[str]) -> int:
 
 def _report(error: MlemError, arguments: Sequence[str], cause: BaseException | None = None) -> int:
     if COMPLETION in os.environ:
-        return error.exit_code  # a shell that completes a word has no room for errors
+        return error.exit_code  # a shell that completes a word has no room for messages
     from mlem.cli.terminal.output import print_error, wants_json
 
     traces.show(cause or error)
@@ -172,7 +172,7 @@ def _report(error: MlemError, arguments: Sequence[str], cause: BaseException | N
 
 
 def _output_lost() -> int:
-    """Say that a result could not be written, and return the exit code for it.
+    """Report that a result could not be written, and return the exit code for it.
 
     A reader that has seen enough is fine.
     """
@@ -181,14 +181,14 @@ def _output_lost() -> int:
         return 0
     from mlem.cli.terminal.output import print_error
 
-    hint = "what the command did is done, and on record"
+    hint = "the command itself is done, and on record"
     refused = PlatformError(f"the result can't be written: {error.strerror}", code="output-lost", hint=hint)
     print_error(refused, as_json=False)
     return refused.exit_code
 
 
 def _warn_of_predecessor() -> None:
-    """Say that MLEM 0.4 is installed too, before somebody uninstalls it and takes half of this version with it."""
+    """Warn that MLEM 0.4 is installed too, before somebody uninstalls it together with half of this version."""
     from mlem.project.predecessor import version_beside, warning
 
     found = version_beside()

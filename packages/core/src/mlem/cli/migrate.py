@@ -9,7 +9,7 @@ from mlem.cli.terminal.output import output_option, print_result, progress
 
 @click.command()
 @click.argument("path", metavar="[PATH]", default=".")
-@click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing; no platform is asked.")
+@click.option("--dry-run", is_flag=True, help="Show what would be done, and do nothing; no platform is asked.")
 @output_option
 def migrate(path: str, dry_run: bool, output: str) -> int:
     """Turn what MLEM 0.4 wrote into this version's files: settings, envs, deployments, and what is deployed.

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 @click.command(cls=CallCommand, epilog=EPILOG)
 @click.argument("model", type=ObjectName("model"))
 @data_options
-@click.option("--traceback", is_flag=True, help="When the model fails, print where.")
+@click.option("--traceback", is_flag=True, help="When the model fails, print its traceback.")
 @click.pass_context
 def apply(
     ctx: click.Context,
@@ -55,8 +55,8 @@ def apply(
     expect_object(place.read("model"), "model", place)
     described = api.load_meta(model, project).method(method)
     form = form_of(header=header, separator=separator, encoding=encoding, decimal=decimal, empty=empty)
-    # Wrong data is told before a model is loaded that takes its time, but where it brings the classes that data is read
-    # into.
+    # Wrong data is reported before a model is loaded, which takes time, unless the model brings the classes of the
+    # data.
     loaded = api.load(model, project) if any(class_types(argument.data_type for argument in described.args)) else None
     with noted(strict=strict):
         values = reader_of(ctx, described, method, format_, form).read(data, given)
@@ -65,7 +65,7 @@ def apply(
 
 
 def _call(described: Method, called: str, obj: Any, values: Mapping[str, Any], *, show: bool) -> Any:
-    """Call the model; what it raises is its own, and no defect of ours."""
+    """Call the model; an exception is reported as the model's own, not as a defect of ours."""
     from mlem_model.data.column_names import by_names
     from mlem_model.data.types.any import UnspecifiedType
     from mlem_model.models.errors import model_failed

@@ -19,7 +19,10 @@ from mlem_model.errors import UserError
 @click.option("--schema", is_flag=True, help="Print the JSON Schema of a type's fields.")
 @output_option
 def types(kind: str | None, type_: str | None, as_json: bool, schema: bool, output: str) -> None:
-    """List the installed types of a kind (env, deployment, state_manager, client, builder, model_type), or the fields of one."""
+    """List the installed types of a kind, or the fields of a type.
+
+    Kinds are: env, deployment, state_manager, client, builder, model_type.
+    """
     from mlem_model.plugins.registry import KINDS, registry
 
     output = "json" if as_json else output
@@ -97,7 +100,7 @@ def _shown(default: Any) -> str:
 @click.option("--json", "as_json", is_flag=True, help="The same as --output json.")
 @output_option
 def plugins(as_json: bool, output: str) -> None:
-    """List the installed plugins: what each brings, how long its import takes, and what is wrong with a broken one."""
+    """List the installed plugins: their types, the time that their import takes, and what is wrong with broken ones."""
     from mlem_model.plugins.installed import DISABLE
     from mlem_model.plugins.registry import registry
 

@@ -1,1 +1,1 @@
-"""Clients: they call the methods of what runs."""
+"""Clients: they call the methods of running deployments."""

@@ -1,4 +1,4 @@
-"""Answers of a server, translated: the JSON of a good one, a typed error for every other.
+"""Translation of a server's answers: the JSON of a good one, a typed error for every other.
 
 =====================  ==================================================  ======================
 status                 error                                               code
@@ -30,9 +30,9 @@ class Answer:
     Attributes:
         status: The HTTP status.
         content_type: The header, empty when absent.
-        retry_after: The header, as it is.
+        retry_after: The header, unchanged.
         body: The whole body.
-        items: What the rest is read from, of an answer that comes item by item; see `mlem.clients.lines`.
+        items: What the rest is read from, if the answer comes item by item; see `mlem.clients.lines`.
     """
 
     status: int
@@ -48,7 +48,7 @@ class Answer:
         return float(value) if value.isascii() and value.isdigit() and len(value) < 6 else None
 
     def document(self) -> Any:
-        """Return the parsed body; None when it is no JSON."""
+        """Return the parsed body; None when it is not JSON."""
         if "json" not in self.content_type.lower():
             return None
         try:
@@ -83,7 +83,7 @@ def check_answer(answer: Answer, url: str) -> Any:
 
 def not_a_server(url: str, why: str) -> PlatformError:
     """Return the error for an address at which something else answers."""
-    return PlatformError(f"{url} is no mlem server: {why}", code="not-a-mlem-server", hint="check the address")
+    return PlatformError(f"{url} is not an mlem server: {why}", code="not-a-mlem-server", hint="check the address")
 
 
 def translate(answer: Answer, url: str) -> MlemError:

@@ -47,10 +47,10 @@ class UnknownMethodError(UserError, AttributeError):
 class Client(MlemObject, ABC):
     """Calls a deployed model: ``client.predict(X)``, or ``client.call("predict", X)``.
 
-    The model's methods are attributes, with a signature and a docstring. An attribute of the class goes before a method
-    of the same name; `call` reaches every method.
+    The model's methods are attributes, with a signature and a docstring. An attribute of the class hides a method of
+    the same name; `call` reaches every method.
 
-    A client that has been used may be copied, pickled and taken through a fork: a subclass keeps its connections in a
+    A client that has been used can be copied, pickled and used after a fork: a subclass keeps its connections in a
     private attribute of the type `mlem.provider.ProcessLocal`.
 
     Example::
@@ -80,7 +80,8 @@ class Client(MlemObject, ABC):
         except ValidationError as error:
             raise translated(type(self), error, name) from None  # the cause would repeat the value, which may be secret
 
-    __init__.__pydantic_base_init__ = True  # type: ignore[attr-defined]  # so that what reads a file names the file in its errors
+    # read by pydantic: code that reads a file names the file in its errors
+    __init__.__pydantic_base_init__ = True  # type: ignore[attr-defined]  # an attribute of pydantic's own
 
     def with_options(self, **options: Any) -> Self:
         """Return a client of the same deployment with other values for some fields, and connections of its own.
@@ -99,7 +100,7 @@ class Client(MlemObject, ABC):
         return self.model_copy(update={name: getattr(made, name) for name in options})
 
     def __repr__(self) -> str:
-        # also of one that could not be made, which has no fields: a debugger shows it
+        # even of a client that could not be made and has no fields: a debugger shows it
         fields = {name: self.__dict__.get(name) for name, field in type(self).model_fields.items() if not field.exclude}
         shown = {
             name: value for name, value in fields.items() if value is not None and not isinstance(value, SecretStr)
@@ -113,7 +114,7 @@ class Client(MlemObject, ABC):
         """Ask the deployment for its interface; `interface` does so once.
 
         Raises:
-            MlemError: The deployment does not answer, or not as a model's server.
+            MlemError: The deployment does not answer, or is not a model's server.
         """
 
     @abstractmethod
@@ -139,7 +140,7 @@ class Client(MlemObject, ABC):
             payload: Encoded values by argument name.
 
         Returns:
-            The encoded items, as they arrive; where a platform gives answers as a whole, all of them then.
+            The encoded items, as they arrive; on a platform that sends answers only as a whole, all of them at once.
 
         Raises:
             MlemError: The call failed.
@@ -148,7 +149,7 @@ class Client(MlemObject, ABC):
         return iter(answer if isinstance(answer, list) else [answer])
 
     def call_binary(self, method: str, body: bytes, media_type: str, accept: str) -> tuple[bytes, str]:
-        """Call a method with its only argument in a binary format; only asked of clients with `formats`.
+        """Call a method with its only argument in a binary format; used only for clients with `formats`.
 
         Args:
             method: The method's public name.
@@ -170,7 +171,7 @@ class Client(MlemObject, ABC):
         return ()
 
     def call_all(self, payloads: Mapping[str, Mapping[str, Any]]) -> Mapping[str, Any]:
-        """Call several methods with encoded arguments; where a call costs, a client does so by one request.
+        """Call several methods with encoded arguments; where calls cost, a client does so in one request.
 
         Args:
             payloads: Encoded values by argument name, by the method's public name.
@@ -208,13 +209,13 @@ class Client(MlemObject, ABC):
             **kwargs: Arguments by name.
 
         Returns:
-            The method's answer, of the type that the signature says; of a method that answers item by item an iterator,
-            which yields items as they arrive. To leave it earlier than at its end, close it.
+            The method's answer, of the type in the signature; for a method that answers item by item an iterator, which
+            yields items as they arrive. To leave it before its end, close it.
 
         Raises:
             UnknownMethodError: The model has no such method.
-            UserError: An argument is missing, unknown or too much.
-            DataError: A value does not fit the signature; when this client saw it, nothing was sent.
+            UserError: An argument is missing or unknown, or there are too many.
+            DataError: A value does not fit the signature; if this client noticed it, nothing was sent.
             PlatformError: The answer does not fit the signature.
             MlemError: The call failed.
         """
@@ -226,24 +227,24 @@ class Client(MlemObject, ABC):
     async def call_async(self, method: str, /, *args: Any, **kwargs: Any) -> Any:
         """Call a method without blocking the event loop; see `call`.
 
-        Here it is made in a thread of its own, which a call that is cancelled leaves to itself; a client that can do
+        By default it is made in a thread of its own, which goes on when the call is cancelled; a client that can do
         without a thread does.
 
         Returns:
-            The method's answer; of a method that answers item by item an iterator for ``async for``.
+            The method's answer; for a method that answers item by item an iterator for ``async for``.
         """
         answer = await _in_own_thread(functools.partial(self.call, method, *args, **kwargs))
         return _items_later(answer) if self.interface.methods[method].streams else answer
 
     def call_in_parts(self, method: str, parts: Iterable[Any]) -> Iterator[Any]:
-        """Call a method for parts of one table, and yield the answer of each: so much data as never fits into one request.
+        """Call a method for parts of one table, and yield each answer: the table may be too large for one request.
 
         Args:
             method: The public name of a method that answers row by row.
             parts: Values of its only argument.
 
         Raises:
-            UserError: The method's answer to a row depends on others.
+            UserError: The method's answer to a row depends on other rows.
         """
         self._check(method)
         if not self.interface.methods[method].rowwise:
@@ -252,7 +253,7 @@ class Client(MlemObject, ABC):
             yield self.call(method, part)
 
     def _course(self, method: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Course[tuple[Method, Any]]:
-        """Call a method, whoever sends the requests: each `Ask` names a method of this class.
+        """Call a method; whoever runs the course sends the requests: each `Ask` names a method of this class.
 
         Returns the encoded items of a stream.
         """
@@ -275,7 +276,7 @@ class Client(MlemObject, ABC):
             halves = halves_of(described, values) if error.code == "body-too-large" else None
             if halves is None:
                 raise
-        # more than the server takes at once: each row is answered by itself, so the answers are joined again
+        # more than the server accepts at once: each row is answered separately, so the answers can be joined
         answers = []
         for half in halves:
             _, answer = yield from self._course(method, (), half)
@@ -283,7 +284,7 @@ class Client(MlemObject, ABC):
         return described.returns.join(answers)
 
     def _call(self, method: str, described: Method, values: Mapping[str, Any]) -> Course[Any]:
-        # late: most of those who import clients call nothing
+        # late: most programs that import clients never call one
         from mlem_model.data.formats import binary as wire
         from mlem_model.data.types.any import UnspecifiedType
         from mlem_model.models.calls.answering import type_of_header
@@ -316,7 +317,7 @@ class Client(MlemObject, ABC):
         self.close()
 
     def __copy__(self) -> Self:
-        """Copy the client; what belongs to this one alone, as connections do, is not taken along."""
+        """Copy the client without what belongs to this one only, such as connections."""
         copied = super().__copy__()
         for name, value in (self.__pydantic_private__ or {}).items():
             if isinstance(value, ProcessLocal):
@@ -325,14 +326,14 @@ class Client(MlemObject, ABC):
 
     def __dir__(self) -> list[str]:
         names = set(super().__dir__())
-        with contextlib.suppress(MlemError):  # a completion in a shell must not fail because nobody answers
+        with contextlib.suppress(MlemError):  # completion in a shell must not fail when nobody answers
             names |= set(self.methods)
         return sorted(names)
 
     def __getattr__(self, name: str) -> Any:
-        # names with an underscore are asked for by copy, pickle, pydantic and notebooks: never worth a request
+        # copy, pickle, pydantic and notebooks ask for names with an underscore: they are never worth a request
         if name.startswith("_") or "_interface" not in (self.__pydantic_private__ or {}):
-            return super().__getattr__(name)  # type: ignore[misc]  # pydantic has it out of a checker's sight
+            return super().__getattr__(name)  # type: ignore[misc]  # pydantic hides it from type checkers
         self._check(name)
         return self._method(name)
 
@@ -361,7 +362,8 @@ class Client(MlemObject, ABC):
         ]
         function.__doc__ = "\n".join(lines)
         function.__name__ = name
-        function.__signature__ = inspect.Signature(parameters, return_annotation=returns)  # type: ignore[attr-defined]  # read by inspect
+        # read by inspect
+        function.__signature__ = inspect.Signature(parameters, return_annotation=returns)  # type: ignore[attr-defined]
         return function
 
 
@@ -387,5 +389,5 @@ def _checked(method: str, decode: Callable[[], Any]) -> Any:
         return decode()
     except UserError as error:
         raise PlatformError(
-            f"{method} answered what its signature does not have: {error.message}", code="bad-answer"
+            f"{method} gave an answer that does not fit its signature: {error.message}", code="bad-answer"
         ) from error

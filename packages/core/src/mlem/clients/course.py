@@ -1,6 +1,6 @@
-"""A course of action that a thread and an event loop follow alike.
+"""A course of action that works in a thread and on an event loop.
 
-It says what it needs, and whoever follows it gets that its way.
+It says what it needs, and whoever runs it provides that in its own way.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ class Ask:
     """What a course needs.
 
     Attributes:
-        name: What is to be done.
-        args: With what.
+        name: What to do.
+        args: With which arguments.
     """
 
     name: str
@@ -27,11 +27,11 @@ class Ask:
 
 
 def follow(course: Course[ResultT], get: Callable[[Any], Any]) -> ResultT:
-    """Follow a course to its end.
+    """Run a course to its end.
 
     Args:
-        course: It yields what it needs, gets it back, and hears of what failed.
-        get: Gets what the course needs.
+        course: It yields what it needs, and gets that back, or an exception.
+        get: Provides what the course needs.
 
     Returns:
         What the course returns.
@@ -51,7 +51,7 @@ def follow(course: Course[ResultT], get: Callable[[Any], Any]) -> ResultT:
 
 
 async def follow_async(course: Course[ResultT], get: Callable[[Any], Awaitable[Any]]) -> ResultT:
-    """Follow a course on an event loop; see `follow`."""
+    """Run a course on an event loop; see `follow`."""
     try:
         need = next(course)
         while True:

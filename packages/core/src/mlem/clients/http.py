@@ -34,7 +34,7 @@ JSON = "application/json"
 ATTEMPTS = 3
 PAUSE_S = 0.2
 _SEEN = ("timed-out", "stopping")
-"""Refusals of calls that the model may be at: the same again would only keep it longer."""
+"""Refusals of calls that the model may be running: repeating them would only keep it busy longer."""
 _NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _OURS = frozenset(
     {"accept", "accept-encoding", "connection", "content-length", "content-type", "host", "transfer-encoding"}
@@ -46,13 +46,13 @@ class HttpClient(Client):
     """Calls a model over HTTP; certificates are verified where the URL is https.
 
     Without a token of its own, it reads the bearer token from the environment variable ``MLEM_TOKEN`` at each call.
-    Neither that nor what is given as ``token`` and ``headers`` reaches a file or a message. ``http_proxy``,
-    ``https_proxy`` and ``no_proxy`` count, but for this machine's own addresses, and where ``direct`` is set. A call is
-    repeated only where the model can't have seen it: the connection was not established, or the server answered 503
-    with ``Retry-After`` before the model was asked.
+    Neither that nor what is given as ``token`` and ``headers`` gets into a file or a message. ``http_proxy``,
+    ``https_proxy`` and ``no_proxy`` are used, except for this machine's own addresses, and with ``direct``. A call is
+    repeated only if the model can't have seen it: the connection was not established, or the server answered 503 with
+    ``Retry-After`` before the model was called.
 
-    Threads share its connections, and so do the tasks of an event loop. A process that was forked opens its own, and so
-    does a copy, or what a pickle brings back.
+    Threads share its connections, and so do the tasks of an event loop. A forked process opens its own, and so does a
+    copy or an unpickled client.
     """
 
     type: ClassVar[str] = "http"
@@ -60,14 +60,15 @@ class HttpClient(Client):
     url: str = Field(description="where the server is: http://host:8080")
     timeout_s: Annotated[float, Field(gt=0, le=86400), Unit("s")] = Field(
         default=30.0,
-        description="how long a whole call may take: connecting, sending, waiting, reading and repeats; of a stream, until each next item",
+        description="how long a whole call may take: connecting, sending, waiting, reading and repeats; "
+        "for a stream, until the next item",
     )
     token: SecretStr | None = Field(default=None, description="bearer token (default: MLEM_TOKEN at each call)")
     ca_file: str | None = Field(
         default=None, description="PEM file with the certificates to trust instead of the system's"
     )
-    direct: bool = Field(default=False, description="ask no proxy, whatever the environment says")
-    headers: dict[str, SecretStr] = Field(default={}, exclude=True, description="headers that every request has")
+    direct: bool = Field(default=False, description="use no proxy, whatever the environment says")
+    headers: dict[str, SecretStr] = Field(default={}, exclude=True, description="headers for every request")
 
     _pools: ProcessLocal[Pools] = PrivateAttr(default_factory=lambda: ProcessLocal(_pools))
 
@@ -78,7 +79,7 @@ class HttpClient(Client):
         if not isinstance(data, Mapping) or "url" in data or not {"host", "port"} & data.keys():
             return data
         fields = dict(data)
-        host, port = str(fields.pop("host", "0.0.0.0")), fields.pop("port", 8080)  # noqa: S104  # the defaults of MLEM 0.4
+        host, port = str(fields.pop("host", "0.0.0.0")), fields.pop("port", 8080)  # noqa: S104  # MLEM 0.4's defaults
         base = host if "://" in host else f"http://{host}"
         return {**fields, "url": base if port is None else f"{base}:{port}"}
 
@@ -90,7 +91,7 @@ class HttpClient(Client):
             usable = (
                 parts.scheme in ("http", "https") and bool(parts.hostname) and not parts.query and not parts.fragment
             )
-            _ = parts.port, (parts.hostname or "").encode("idna")  # raise where it is no number, or no host's name
+            _ = parts.port, (parts.hostname or "").encode("idna")  # raise if it is not a number, or not a host name
         except ValueError:
             usable = False
         if not usable:
@@ -143,7 +144,7 @@ class HttpClient(Client):
     def call_stream(self, method: str, payload: Mapping[str, Any]) -> Iterator[Any]:
         """Call a method that answers item by item; see `Client.call_stream`.
 
-        ``timeout_s`` is for the first item, and again for each next.
+        ``timeout_s`` is for the first item, and again for each of the others.
 
         Raises:
             MlemError: See `mlem.clients.answers.check_answer`.
@@ -165,19 +166,19 @@ class HttpClient(Client):
     async def call_async(self, method: str, /, *args: Any, **kwargs: Any) -> Any:
         """Call a method without blocking the event loop and without a thread; see `Client.call`.
 
-        Calls of one event loop share connections. A call that is cancelled closes its connection: the server does not
-        begin with it then.
+        Calls of one event loop share connections. A cancelled call closes its connection, so that the server does not
+        begin with it.
 
         Returns:
-            The method's answer; of a method that answers item by item an iterator for ``async for``, to be closed by
-            ``aclose``.
+            The method's answer; for a method that answers item by item an iterator for ``async for``, which is closed
+            with ``aclose``.
         """
         described, answer = await follow_async(self._course(method, args, kwargs), self._get_async)
         return items_async(method, described, answer) if described.streams else answer
 
     @property
     def formats(self) -> tuple[str, ...]:
-        """What the server says that it reads; see `Client.formats`."""
+        """The formats that the server accepts; see `Client.formats`."""
         return self.interface.formats
 
     def close(self) -> None:
@@ -219,7 +220,7 @@ class HttpClient(Client):
         *,
         whole: bool = True,
     ) -> Course[Answer]:
-        """Send a request, again where the model can't have seen it."""
+        """Send a request, and repeat it if the model can't have seen it."""
         from mlem.clients.wire import Request
 
         deadline = Deadline(self.timeout_s)
@@ -302,7 +303,7 @@ def _fits_header(text: str) -> bool:
 
 
 def _listed(found: Any) -> list[Any]:
-    """Return the items of an answer of a server or a proxy that gives everything at once."""
+    """Return the items of an answer from a server or a proxy that sends everything at once."""
     return found if isinstance(found, list) else [found]
 
 

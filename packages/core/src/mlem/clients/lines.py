@@ -17,36 +17,36 @@ _READ = "read"
 
 
 class Body(Protocol):
-    """What comes after the head of an answer, for a thread."""
+    """What follows the head of an answer, for a thread."""
 
     def begin_item(self) -> None:
         """Give the next item its time."""
 
     def read(self) -> bytes:
-        """Return what has come; nothing at the end. Our errors are raised."""
+        """Return what has arrived; empty at the end. Our errors are raised."""
 
     def close(self) -> None:
-        """Read no more."""
+        """Stop reading."""
 
 
 class AsyncBody(Protocol):
-    """What comes after the head of an answer, for an event loop."""
+    """What follows the head of an answer, for an event loop."""
 
     def begin_item(self) -> None:
         """Give the next item its time."""
 
     async def read(self) -> bytes:
-        """Return what has come; nothing at the end. Our errors are raised."""
+        """Return what has arrived; empty at the end. Our errors are raised."""
 
     async def aclose(self) -> None:
-        """Read no more."""
+        """Stop reading."""
 
 
 class _Parser:
-    """Tells items from bytes.
+    """Splits bytes into items.
 
-    A server that fails on the way says so in a last line, and closes the connection without the mark of an end. So a
-    line that looks like an error is one only where that follows.
+    A server that fails on the way says so in the last line, and closes the connection without an end mark. So a line
+    that looks like an error is one only if that follows.
     """
 
     def __init__(self, url: str) -> None:
@@ -56,7 +56,7 @@ class _Parser:
         self.ended = False
 
     def next(self) -> Course[Any]:
-        """Return the next item, or `_END`; a course that needs to read."""
+        """Return the next item, or `_END`; this is a course, because it may need to read."""
         while not self._lines and (yield from self._more()):
             pass
         if not self._lines:
@@ -101,7 +101,7 @@ class _Parser:
 class Lines(Iterator[Any]):
     """The items of an answer, as they arrive.
 
-    To leave earlier than at the end, close it: the server then asks the model for no more.
+    To leave before the end, close it: the server then asks the model for no more items.
 
     Args:
         body: What the server sends, its head read.
@@ -128,7 +128,7 @@ class Lines(Iterator[Any]):
         return item
 
     def close(self) -> None:
-        """Read no more."""
+        """Stop reading."""
         self._parser.ended = True
         self._body.close()
 
@@ -164,6 +164,6 @@ class AsyncLines(AsyncIterator[Any]):
         return item
 
     async def aclose(self) -> None:
-        """Read no more."""
+        """Stop reading."""
         self._parser.ended = True
         await self._body.aclose()

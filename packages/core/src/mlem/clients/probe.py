@@ -1,4 +1,4 @@
-"""One look at a server's readiness, with the standard library only: ``mlem deployment status`` must be quick."""
+"""A quick check of a server's readiness, with the standard library only: ``mlem deployment status`` must be fast."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def ready(url: str, timeout_s: float, *, direct: bool = False) -> tuple[bool, st
     Args:
         url: The server's address, ``http://host:8080``.
         timeout_s: Seconds for everything together.
-        direct: Whether no proxy is asked, whatever the environment says.
+        direct: Whether to use no proxy, whatever the environment says.
 
     Returns:
         Whether it is ready, and why not; the reason is empty when it is.
@@ -35,13 +35,13 @@ def ready(url: str, timeout_s: float, *, direct: bool = False) -> tuple[bool, st
 
 
 def answers(url: str, path: str, timeout_s: float, *, direct: bool = False) -> tuple[bool, str]:
-    """Ask a server that is not ours whether it answers a request with the status 200.
+    """Check whether a server that is not ours answers a request with the status 200.
 
     Args:
         url: The server's address, ``http://host:8080``.
-        path: What is asked for: ``/interface.json``.
+        path: The path to request: ``/interface.json``.
         timeout_s: Seconds for everything together.
-        direct: Whether no proxy is asked, whatever the environment says.
+        direct: Whether to use no proxy, whatever the environment says.
 
     Returns:
         Whether it does, and why not; the reason is empty when it does.
@@ -116,7 +116,7 @@ def _get(
     connection = http.client.HTTPConnection(parts.hostname or "", _port(parts))
     connection.default_port = (
         443 if parts.scheme == "https" else 80
-    )  # so that the header Host has the port where it needs it
+    )  # so that the Host header has the port where it is needed
     connection.sock = _Timed(made, deadline)
     try:
         connection.request("GET", path, headers=headers)
@@ -145,7 +145,7 @@ class _Timed:
         return io.BufferedReader(_Reader(self._sock, self._deadline))
 
     def close(self) -> None:
-        """Leave the socket to who made it: after CONNECT it goes on."""
+        """Leave the socket to its owner: after CONNECT it is still used."""
 
 
 class _Reader(io.RawIOBase):
@@ -167,7 +167,7 @@ def _judge(status: int, body: bytes, place: str) -> tuple[bool, str]:
     except (ValueError, RecursionError):
         document = None
     if not isinstance(document, dict) or "status" not in document:
-        return False, f"{place} answers with status {status}, and is no mlem server"
+        return False, f"{place} answers with status {status}, and is not an mlem server"
     if status == 200 and document["status"] == "ready":
         return True, ""
     return False, str(document.get("reason") or document["status"])

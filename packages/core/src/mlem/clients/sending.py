@@ -11,11 +11,11 @@ if TYPE_CHECKING:
     from mlem_model.models.model import Method
 
 BINARY_FROM_BYTES = 4096
-"""Arrays and frames that take so much memory are sent in a binary format, where the server has one."""
+"""Arrays and frames of at least this size are sent in a binary format, if the server supports one."""
 
 
 def binary_format(method: Method, values: Mapping[str, Any], formats: Sequence[str]) -> str | None:
-    """Return the media type to send the only argument in; None where JSON does as well, or nothing else is spoken.
+    """Return the media type to send the only argument in; None if JSON does as well, or the server supports no other.
 
     Args:
         method: The method.
@@ -34,7 +34,7 @@ def binary_format(method: Method, values: Mapping[str, Any], formats: Sequence[s
 
 
 def _size_bytes(value: Any) -> int:
-    """Return what an array, a frame or a series takes in memory; 0 for anything else."""
+    """Return the size of an array, a frame or a series in memory; 0 for anything else."""
     if module_of(value) == "numpy":
         return int(getattr(value, "nbytes", 0))
     if module_of(value) == "pandas" and hasattr(value, "memory_usage"):

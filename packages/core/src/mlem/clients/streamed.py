@@ -46,7 +46,7 @@ async def items_async(method: str, described: Method, encoded: AsyncIterator[Any
 
 
 def _item(method: str, described: Method, item: Any) -> Any:
-    """Decode an item; one that is not of the type on record is what JSON has."""
+    """Decode an item; one that is not of the recorded type is left as JSON has it."""
     from mlem_model.data.types.any import ListType
 
     item_type = described.returns.dtype if isinstance(described.returns, ListType) else None

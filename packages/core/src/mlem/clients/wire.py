@@ -1,4 +1,4 @@
-"""One request and its answer over HTTP: by a thread, or on an event loop; within one deadline, and with our errors."""
+"""One request and its answer over HTTP, from a thread or an event loop, within one deadline and with our errors."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ class Request:
     Attributes:
         verb: ``GET`` or ``POST``.
         base: The server's address, for messages.
-        path: What is asked of it.
+        path: The path of the request.
         headers: Headers beside those that belong to the transport.
         body: The body.
-        deadline: Until when all of it may take; of a stream, the first item, and again each next.
-        whole: Whether the whole answer is read, also one that comes item by item.
+        deadline: When all of it must be done; for a stream, the first item, and again each of the others.
+        whole: Whether the whole answer is read, even if it comes item by item.
     """
 
     verb: str
@@ -47,7 +47,7 @@ class Request:
     whole: bool = True
 
     def encoded(self) -> httpcore2.Request:
-        """Return it as the transport takes it."""
+        """Return it in the form of the transport."""
         headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in self.headers.items()]
         base = _ascii(self.base)
         headers = [(b"Host", urlsplit(base).netloc.encode()), (b"accept-encoding", b"identity"), *headers]
@@ -107,12 +107,12 @@ class ThreadBody:
         self._request.deadline.renew()
 
     def read(self) -> bytes:
-        """Return what has come; nothing at the end."""
+        """Return what has arrived; empty at the end."""
         with _translated(self._request):
             return next(self._chunks, b"")
 
     def close(self) -> None:
-        """Read no more."""
+        """Stop reading."""
         self._response.close()
 
 
@@ -129,12 +129,12 @@ class LoopBody:
         self._request.deadline.renew()
 
     async def read(self) -> bytes:
-        """Return what has come; nothing at the end."""
+        """Return what has arrived; empty at the end."""
         with _translated(self._request):
             return await anext(self._chunks, b"")
 
     async def aclose(self) -> None:
-        """Read no more."""
+        """Stop reading."""
         await self._response.aclose()
 
 
@@ -147,7 +147,7 @@ def _answer(response: httpcore2.Response, body: bytes, items: Any = None) -> Ans
     headers = _headers(response)
     hear(headers)
     if headers.get("content-encoding", "").strip().lower() in ("gzip", "deflate") and body:
-        with contextlib.suppress(zlib.error):  # of a proxy that was asked not to
+        with contextlib.suppress(zlib.error):  # from a proxy that was asked not to compress
             body = zlib.decompress(body, zlib.MAX_WBITS | 32)
     return Answer(response.status, headers.get("content-type", ""), headers.get("retry-after"), body, items)
 
@@ -196,5 +196,5 @@ def _reason(error: BaseException) -> str:
     """Return what the operating system or the TLS library said."""
     cause = error.__context__  # the pool drops `__cause__`
     if isinstance(cause, OSError) and cause.errno and not isinstance(cause, ssl.SSLError | socket.gaierror):
-        return os.strerror(cause.errno)  # event loops have words of their own
+        return os.strerror(cause.errno)  # event loops use other words
     return getattr(cause, "strerror", None) or str(cause or error) or type(error).__name__

@@ -1,1 +1,1 @@
-"""``mlem migrate``: what MLEM 0.4 wrote in a project becomes what this version writes, file by file."""
+"""``mlem migrate``: turns what MLEM 0.4 wrote in a project into this version's files, one by one."""

@@ -1,6 +1,6 @@
 """Declarations of MLEM 0.4.
 
-The fields of an env and a deployment, and of what is inside them, in this version's words.
+The fields of an env and a deployment, and of what they contain, in this version's words.
 """
 
 from __future__ import annotations
@@ -24,15 +24,15 @@ _INSTEAD = (
 )
 WITHOUT_COUNTERPART = {
     "flyio": f"no provider of this project deploys to Fly.io: {_INSTEAD}",
-    "kubernetes": f"no provider of this project deploys to Kubernetes: build the image (mlem build docker MODEL) for manifests of your own,"
-    f" {_INSTEAD}",
+    "kubernetes": "no provider of this project deploys to Kubernetes: build the image (mlem build docker MODEL) "
+    f"for manifests of your own, {_INSTEAD}",
 }
-"""The types of envs and deployments that MLEM 0.4 had and nothing here stands for, with what to do."""
+"""The types of envs and deployments that MLEM 0.4 had and that have no counterpart here, with what to do."""
 OTHER_KINDS = {
     "builder": "builders are not kept in files: mlem build BUILDER MODEL with its options, see mlem types builder",
     "link": "there are no links: use the name of what it links to",
 }
-"""The kinds of objects that MLEM 0.4 had and nothing here stands for, with what to do."""
+"""The kinds of objects that MLEM 0.4 had and that have no counterpart here, with what to do."""
 
 
 def object_class(data: Mapping[str, Any], source: str) -> type[Env] | type[Deployment]:
@@ -40,7 +40,7 @@ def object_class(data: Mapping[str, Any], source: str) -> type[Env] | type[Deplo
 
     Raises:
         DeclarationError: It names no type.
-        PluginError: Nothing that is installed has its type; the hint says what to do.
+        PluginError: Nothing installed has its type; the hint says what to do.
     """
     type_, kind = data.get("type"), data.get("object_type")
     if not isinstance(type_, str):
@@ -111,15 +111,13 @@ def without_secrets(manager: Translation) -> Translation:
         key: value for key, value in options.items() if not any(path.partition(".")[0] == str(key) for path in secret)
     }
     fields = {key: value for key, value in manager.fields.items() if key != "storage_options" or kept}
-    todo = (
-        "give them as the library of the store reads them from the environment, for S3 AWS_PROFILE or AWS_ACCESS_KEY_ID"
-    )
+    todo = "put them where the store's library reads them, for S3 in AWS_PROFILE or AWS_ACCESS_KEY_ID"
     lost = [Lost(f"storage_options.{path}", "credentials are not kept in files", todo) for path in secret]
     return Translation({**fields, **({"storage_options": kept} if kept else {})}, (*manager.lost, *lost))
 
 
 def named_model(old: Mapping[str, Any], root: Path, folder: Path) -> str | None:
-    """Return the model that a state of MLEM 0.4 was deployed of, as a declaration names it.
+    """Return the name of the model that a state of MLEM 0.4 was made from, as a declaration names it.
 
     None when it is not in the project.
     """

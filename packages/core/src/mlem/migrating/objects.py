@@ -25,7 +25,7 @@ Report = Callable[[str], None]
 
 
 def migrate_object(location: Location, *, dry_run: bool, report: Report) -> Iterator[Result]:
-    """Migrate the file of an object, and the state of a deployment; yield what was done, nothing where nothing was to do.
+    """Migrate an object's file, and the state of a deployment; yield what was done, nothing if there was nothing to do.
 
     Raises:
         MlemError: The file can't be read.
@@ -64,7 +64,7 @@ def _deployment(
 ) -> Iterator[Result]:
     """Migrate a declaration with its state.
 
-    What the state knows goes into the declaration before the state is written.
+    What the state knows is written to the declaration before the state is written.
     """
     deployment = cls.from_data(found.fields, str(location))
     failed: MlemError | None = None
@@ -116,7 +116,7 @@ def _rewritten(old: OldFile, found: Translation, *, dry_run: bool) -> Result:
 
 
 def _saved(location: Location, data: Mapping[str, Any]) -> Iterator[Result]:
-    """Look whether a model's or a data set's metadata can be read; those of MLEM 0.4 stay as they are."""
+    """Check whether the metadata of a model or a data set can be read; files of MLEM 0.4 stay as they are."""
     kind = str(data["object_type"])
     if ("processors" if kind == "model" else "reader") not in data:
         return
@@ -132,7 +132,7 @@ def _saved(location: Location, data: Mapping[str, Any]) -> Iterator[Result]:
 
 
 def _head(path: Path) -> Mapping[str, Any]:
-    """Read a file as every command does: metadata may be longer than anything else that MLEM 0.4 wrote."""
+    """Read a file like every command does: metadata may be longer than anything else that MLEM 0.4 wrote."""
     return parse_mapping(path.read_bytes(), shown(path))
 
 
@@ -140,7 +140,7 @@ def _declared_in(state: states.OldState) -> Mapping[str, Any]:
     declaration = state.data.get("declaration")
     if not isinstance(declaration, Mapping) or declaration.get("object_type") != "deployment":
         raise DeclarationError(
-            f"{state.where} has no declaration, and neither is there a file of one",
+            f"{state.where} has no declaration, nor a file for one",
             hint=f"write {state.where.removesuffix(STATE_EXTENSION)}.mlem, then mlem migrate again",
         )
     return declaration

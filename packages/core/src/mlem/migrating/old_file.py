@@ -1,6 +1,6 @@
 """`OldFile`: a file that MLEM 0.4 may have written.
 
-Read within bounds, and kept under another name before it is replaced.
+It is read within limits, and kept under another name before it is replaced.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from mlem_model.objects.files import shown, sync_folder, unusable
 from mlem_model.objects.yaml_file import parse_mapping
 
 LARGEST_BYTES = 2**22
-"""A state of MLEM 0.4 has the whole answer of a platform in it, and stays far below."""
+"""A state of MLEM 0.4 contains the whole answer of a platform, and is still far smaller."""
 MOST_VALUES = 100_000
 DEEPEST = 100
 _SECRETS = frozenset(
@@ -57,13 +57,13 @@ class OldFile:
         Raises:
             UserError: It can't be read.
             ConflictError: It is a link to another file.
-            DeclarationError: It is no YAML mapping, or larger than anything that MLEM 0.4 wrote.
+            DeclarationError: It is not a YAML mapping, or larger than anything that MLEM 0.4 wrote.
         """
         if path.is_symlink():
             raise ConflictError(
                 f"{shown(path)} is a link to {path.resolve()}",
                 code="linked",
-                hint="migrate that file, where it is: mlem migrate PATH",
+                hint="migrate the file that it points to: mlem migrate PATH",
             )
         try:
             with path.open("rb") as file:
@@ -78,9 +78,11 @@ class OldFile:
         return [*secrets_in(self.data)]
 
     def keep(self) -> Path:
-        """Keep the content under another name beside the file, readable for the owner alone where it has secrets; return where.
+        """Keep the content under another name beside the file; return that name.
 
-        What was kept there before stays; where that is the same content, it will do.
+        If the file has secrets, only its owner can read the copy.
+
+        An earlier copy there stays; if it has the same content, it is used.
 
         Raises:
             UserError: The folder can't be written.
@@ -113,14 +115,14 @@ class OldFile:
 
 
 def parsed(content: bytes, source: str) -> dict[str, Any]:
-    """Parse what may be anybody's: no file makes more work than its size says.
+    """Parse a file that anybody may have written: no file takes more work than its size suggests.
 
     Args:
         content: The bytes.
         source: Where they are from, for messages.
 
     Raises:
-        DeclarationError: It is no YAML mapping, or too large.
+        DeclarationError: It is not a YAML mapping, or too large.
     """
     too_large = DeclarationError(f"{source}: too large, or too deeply nested, for a file of MLEM 0.4", code="too-large")
     if len(content) > LARGEST_BYTES:
@@ -129,7 +131,7 @@ def parsed(content: bytes, source: str) -> dict[str, Any]:
     left = MOST_VALUES
     level: list[Any] = [data]
     for _ in range(DEEPEST):
-        # An alias is one value for Python, and a copy each time for whoever writes it.
+        # In Python an alias is one value, but whoever writes it makes a copy each time.
         level = [inner for value in level for inner in _inside(value)][: left + 1]
         left -= len(level)
         if left < 0 or not level:
@@ -147,7 +149,7 @@ def _inside(value: Any) -> Iterator[Any]:
 
 
 def secrets_in(data: Any, path: str = "") -> Iterator[str]:
-    """Yield where plain data has something that is called as secrets are, and is not empty."""
+    """Yield the paths of values in plain data that are named like secrets and are not empty."""
     items = data.items() if isinstance(data, Mapping) else enumerate(data) if isinstance(data, list) else ()
     for key, value in items:
         here = f"{path}.{key}".lstrip(".")

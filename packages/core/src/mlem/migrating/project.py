@@ -1,4 +1,4 @@
-"""A project of MLEM 0.4: its settings, then every object; what fails in one file hinders no other."""
+"""A project of MLEM 0.4: its settings, then every object; a failure in one file does not affect the others."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ def migrate(
 
     Args:
         path: A project's folder, a folder in it, or one object.
-        dry_run: Say what would be done, and do nothing: no platform is asked.
+        dry_run: Show what would be done, and do nothing: no platform is asked.
         report: Called with lines of progress.
 
     Returns:
-        What was done, or failed, file by file; files of this version are not among it.
+        What was done, or failed, file by file; files of this version are left out.
 
     Raises:
         NotFoundError: There is no such file or folder.

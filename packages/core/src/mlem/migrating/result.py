@@ -12,7 +12,7 @@ Action = Literal["rewritten", "taken over", "set aside", "read as it is", "faile
 
 @dataclass(frozen=True)
 class Result:
-    """What became of one file of MLEM 0.4, or would.
+    """What became of one file of MLEM 0.4, or what would become of it.
 
     Attributes:
         path: The file or URL.

@@ -1,4 +1,4 @@
-"""The settings of MLEM 0.4: what ``.mlem.yaml`` says of states is kept, the rest has no meaning here."""
+"""The settings of MLEM 0.4: what ``.mlem.yaml`` says about states is kept, the rest is not used any more."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def migrate_settings(root: Path, *, dry_run: bool) -> Result | None:
 
 
 def config_of(root: Path) -> Config:
-    """Return the settings of a project as they are when they are migrated, which they are not in a dry run.
+    """Return the settings of a project as they will be once they are migrated, which a dry run does not do.
 
     Raises:
         DeclarationError: A setting does not fit.
@@ -108,7 +108,7 @@ def _number(value: Any) -> Any:
 
 
 def secret_notes(data: Mapping[str, Any], backup: str | None) -> tuple[str, ...]:
-    """Say what to do about the secrets that a file of MLEM 0.4 has; not what they are.
+    """Say what to do about the secrets in a file of MLEM 0.4, without showing them.
 
     Args:
         data: The file's content.
@@ -118,5 +118,6 @@ def secret_notes(data: Mapping[str, Any], backup: str | None) -> tuple[str, ...]
     if not where:
         return ()
     return (
-        f"the old file has a secret ({where}): it stays in {backup or 'the copy'}, which is for you to delete once you have set it",
+        f"the old file has a secret ({where}): it stays in {backup or 'the copy'}, "
+        "which you should delete once you have set it",
     )

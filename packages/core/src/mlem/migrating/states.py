@@ -1,4 +1,4 @@
-"""States of MLEM 0.4: what they have on record is taken over by the provider, and put on record as this version does."""
+"""States of MLEM 0.4: the provider takes over what they have on record, and it is recorded in this version's form."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class OldState:
 
     @property
     def lineage(self) -> str:
-        """The lineage of what is taken over: the same at every try, so that a try that was cut off is repeated."""
+        """The lineage of what is taken over: the same at every attempt, so that an interrupted one can be repeated."""
         return hashlib.sha256(b"mlem 0.4\n" + self.content).hexdigest()[:32]
 
 
@@ -67,7 +67,7 @@ def find_shared(location: Location, manager: StateManager) -> OldState | None:
 
 
 def words_of(old: OldState, deployment: Deployment) -> str:
-    """Say what a state has on record; empty where nothing is deployed.
+    """Say what a state has on record; empty if nothing is deployed.
 
     Raises:
         ConflictError: It is of another type than the declaration.
@@ -83,11 +83,11 @@ def words_of(old: OldState, deployment: Deployment) -> str:
 
 
 def two_states(one: str, other: str) -> ConflictError:
-    """Return the error for a deployment that has two states, of which nobody but its owner knows which one is true."""
+    """Return the error for a deployment that has two states, of which only its owner knows which one is right."""
     return ConflictError(
         f"there are two states: {one}; and {other}, of MLEM 0.4",
         code="two-states",
-        hint="compare the two, and move away what counts no more",
+        hint="compare them, and move the wrong one away",
     )
 
 
@@ -114,10 +114,10 @@ def adopt(old: OldState, target: Target, report: Callable[[str], None]) -> Adopt
 
 
 def write(old: OldState, adopted: Adopted, target: Target) -> str:
-    """Put what was taken over on record, and set the old state aside; return where it is.
+    """Record what was taken over, and set the old state aside; return where it is.
 
     Raises:
-        ConflictError: Somebody else changed the state meanwhile.
+        ConflictError: Somebody else changed the state in the meantime.
     """
     state = _state(old, adopted, target)
     store, name, root = target.store, target.name, target.location.root
@@ -136,7 +136,7 @@ def write(old: OldState, adopted: Adopted, target: Target) -> str:
 
 
 def set_aside(old: OldState, target: Target) -> str:
-    """Rename an old state, so that it counts no more; return where it is."""
+    """Rename an old state, so that it is not used any more; return where it is."""
     if old.file is None:
         return target.manager.set_aside_04(target.location.root, target.name)
     backup = old.file.keep()
@@ -145,7 +145,7 @@ def set_aside(old: OldState, target: Target) -> str:
 
 
 def result_of(old: OldState, about: str, notes: tuple[str, ...], backup: str | None, *, empty: bool = False) -> Result:
-    """Return what is told of a state."""
+    """Return the report on a state."""
     secrets = secret_notes(old.data, backup)
     action: Any = "set aside" if empty else "taken over"
     return Result(old.where, "state", str(old.data.get("type")), action, about, (*notes, *secrets), backup)

@@ -1,4 +1,4 @@
-"""The configuration: ``.mlem.yaml`` of a project, under environment variables, over defaults. Read when used."""
+"""The configuration: a project's ``.mlem.yaml``, overridden by environment variables, with defaults. Read when used."""
 
 from __future__ import annotations
 
@@ -30,10 +30,8 @@ class StateSection(Value):
 
     model_config = ConfigDict(extra="allow", frozen=True)
 
-    type: str | None = Field(default=None, description="state manager type; follows from the URI when not given")
-    uri: str | None = Field(
-        default=None, description="folder or bucket for states; beside the declarations when not given"
-    )
+    type: str | None = Field(default=None, description="state manager type (default: follows from the URI)")
+    uri: str | None = Field(default=None, description="folder or bucket for states (default: beside the declarations)")
     lock_timeout_s: Annotated[float, Field(ge=0), Unit("s")] = Field(
         default=600.0, description="how long a run waits for another one's lock"
     )
@@ -66,7 +64,7 @@ class Setting:
     Attributes:
         key: Dotted name: ``core.state.uri``.
         value: Its value.
-        origin: Where the value is from.
+        origin: Where the value comes from.
         source: The file or the variable.
     """
 
@@ -80,7 +78,7 @@ def load_config(root: Path) -> Config:
     """Read the settings of a project.
 
     Args:
-        root: The project's folder; one without ``.mlem.yaml`` has defaults and the environment.
+        root: The project's folder; without ``.mlem.yaml``, defaults and the environment hold.
 
     Raises:
         DeclarationError: The file or a variable has a setting that does not exist or does not fit.
@@ -91,7 +89,7 @@ def load_config(root: Path) -> Config:
     except DeclarationError as error:
         if not is_settings_04(content):
             raise
-        hint = "mlem migrate takes along what MLEM 0.4 had there and still has a meaning"
+        hint = "mlem migrate keeps the settings of MLEM 0.4 that still exist"
         raise DeclarationError(error.message, code=OF_04, known=error.known, hint=hint) from error
     data = config.model_dump(exclude_unset=True)
     overrides = dict(_from_environment())
@@ -107,7 +105,7 @@ def load_config(root: Path) -> Config:
 
 
 def settings(root: Path) -> list[Setting]:
-    """Return every setting with its origin: the declared ones, and those that a state manager's own fields add."""
+    """Return every setting with its origin: the declared ones, and those that the state manager's own fields add."""
     config = load_config(root)
     from_file = dict(_flatten(read_config_file(root)))
     from_environment = dict(_from_environment())
@@ -180,7 +178,7 @@ def _proposed(root: Path, key: str, text: str) -> tuple[dict[str, Any], Config]:
 
 
 def unset_setting(root: Path, key: str) -> bool:
-    """Take one setting out of the project's file; return whether it was there."""
+    """Remove one setting from the project's file; return whether it was there."""
     data = read_config_file(root)
     *path, last = key.split(".")
     sections = [data]
@@ -202,7 +200,7 @@ def unset_setting(root: Path, key: str) -> bool:
 def _from_environment() -> Iterator[tuple[str, tuple[str, str]]]:
     """Yield dotted key, variable and text of the settings in the environment: ``MLEM_CORE__STATE__URI``.
 
-    An empty one is none.
+    An empty variable is ignored.
     """
     sections = {f"{ENVIRONMENT_PREFIX}{name.upper()}__" for name in Config.model_fields}
     for variable, text in sorted(os.environ.items()):

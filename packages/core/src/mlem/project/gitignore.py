@@ -19,7 +19,7 @@ LINES = (
 
 
 def ignore_states(folder: Path) -> None:
-    """Add what git is not to keep to a folder's ``.gitignore``; one that says something about states already is left alone.
+    """Add states and locks to a folder's ``.gitignore``; one that already mentions states is left alone.
 
     Raises:
         UserError: The file can't be read or written.

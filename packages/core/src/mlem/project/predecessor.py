@@ -1,7 +1,9 @@
-"""The distribution ``mlem`` of MLEM 0.4, where it is installed into the same folder: the two share files and the command.
+"""The distribution ``mlem`` of MLEM 0.4, if it is installed in the same folder.
 
-Whoever comes second overwrites the first, and ``pip uninstall mlem`` takes what both have: the command and half of this
-package.
+The two share files and the command.
+
+The one that is installed last overwrites the other, and ``pip uninstall mlem`` removes what both have: the command and
+half of this package.
 """
 
 from __future__ import annotations
@@ -14,9 +16,9 @@ _METADATA = re.compile(r"mlem-(0\.[0-4](?:\.\w+)*)\.dist-info")
 
 
 def version_beside(package: Path | None = None) -> str | None:
-    """Return the version of MLEM 0.4 whose metadata is beside a package; None where there is none.
+    """Return the version of MLEM 0.4 whose metadata lies beside a package; None where there is none.
 
-    One listing of one folder: it is done at every start.
+    It lists a single folder, because it runs at every start.
 
     Args:
         package: The folder of the package; this one when None.
@@ -31,7 +33,7 @@ def version_beside(package: Path | None = None) -> str | None:
 def installed_version() -> str | None:
     """Return the version of MLEM 0.4 that is installed anywhere on the path; None where there is none.
 
-    It asks every folder.
+    It looks into every folder.
     """
     from importlib.metadata import PackageNotFoundError, version
 
@@ -43,13 +45,13 @@ def installed_version() -> str | None:
 
 
 def remedy(core_version: str) -> str:
-    """Return the two commands after which this version alone is installed, and whole."""
+    """Return the two commands after which only this version is installed, and complete."""
     return f"pip uninstall -y mlem; pip install --force-reinstall --no-deps mlem-core=={core_version}"
 
 
 def warning(version: str, core_version: str) -> str:
     """Say what is wrong, in one line."""
     return (
-        f"warning: mlem {version}, the predecessor, is installed too and shares files with mlem-core; to keep this one, whole, run both:"
-        f" {remedy(core_version)}"
+        f"warning: mlem {version}, the predecessor, is installed too and shares files with mlem-core; "
+        f"to keep this one, complete, run both: {remedy(core_version)}"
     )

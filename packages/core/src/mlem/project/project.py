@@ -22,12 +22,12 @@ from mlem_model.objects.validation import did_you_mean
 from mlem_model.objects.yaml_file import dump, parse_mapping, read_document, read_mapping
 
 Name = str | os.PathLike[str]
-"""What a program names an object or a folder by."""
+"""How a program names an object or a folder."""
 LONGEST_NAME = 200
-"""Bytes of a file's name without its extension: most file systems take 255, of which the longest that is made of a name
-needs its part."""
+"""The most bytes of a file's name without its extension: most file systems allow 255, and the longest name that is made
+from it needs some of them."""
 _TURNS = ("LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI")
-"""Signs that change the direction of what follows: a name with them looks like another."""
+"""Characters that change the direction of the text after them: a name with them may look like another one."""
 _BROKEN_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/(?!/)")
 
 
@@ -66,11 +66,11 @@ class Location:
         """Read the object's file.
 
         Args:
-            kind: The kind of object that is looked for: where there is none, others of this kind are named.
+            kind: The kind of object to look for: where it does not exist, others of this kind are suggested.
 
         Raises:
-            NotFoundError: There is none; the hint has the nearest name.
-            DeclarationError: It is no YAML mapping.
+            NotFoundError: There is no such object; the hint has the nearest name.
+            DeclarationError: It is not a YAML mapping.
         """
         if self.url is not None:
             return parse_mapping(read_url(self.url), self.url)
@@ -95,11 +95,11 @@ def spelt(name: Name) -> str:
     """Return a name as a user types it.
 
     Raises:
-        UserError: It is a path that was made from a URL: a path has one slash where a URL has two.
+        UserError: It is a path made from a URL: a path has one slash where a URL has two.
     """
     text = str(name)
     if not isinstance(name, str) and _BROKEN_URL.match(text):
-        raise UserError(f"{text} is a path, which has no room for a URL", hint="give the URL as a string")
+        raise UserError(f"{text} is a path made from a URL, which loses a slash", hint="give the URL as a string")
     return text
 
 
@@ -112,7 +112,7 @@ def locate(name: Name, project: Name | None = None) -> Location:
 
     Raises:
         NotFoundError: The project folder does not exist.
-        UserError: The name is empty, leaves the project, or makes no names of files.
+        UserError: The name is empty, leaves the project, or can't be used for files.
     """
     name = spelt(name)
     if project is not None and not Path(project).is_dir():
@@ -126,7 +126,7 @@ def locate(name: Name, project: Name | None = None) -> Location:
         )
     if name.endswith("/") or PurePosixPath(name).name in ("", ".."):
         raise UserError(
-            f"{name!r} is not a name of an object",
+            f"{name!r} is not the name of an object",
             hint="a name is a path without extension, for example iris or apps/iris",
         )
     typed = base / name
@@ -140,20 +140,20 @@ def locate(name: Name, project: Name | None = None) -> Location:
 
 
 def _expect_usable(stem: str, name: str) -> None:
-    """Refuse a name that is hidden from lists, breaks lines, or leaves no room for the names that are made of it.
+    """Refuse a name that is hidden in lists, breaks lines, or is too long for the names that are made from it.
 
-    A state's, its lock's.
+    Those are the names of its state and its lock.
     """
     why = None
     if not stem or stem.startswith("."):
-        why = "is hidden: lists pass over it"
+        why = "is hidden, so lists would not show it"
     elif any(
         unicodedata.category(sign) in ("Cc", "Cs", "Zl", "Zp") or unicodedata.bidirectional(sign) in _TURNS
         for sign in name
     ):
-        why = "has a sign that is none to read"
+        why = "has a character that can't be shown"
     elif len(os.fsencode(stem)) > LONGEST_NAME:
-        why = f"has {len(os.fsencode(stem))} bytes, and {LONGEST_NAME} are the most"
+        why = f"has {len(os.fsencode(stem))} bytes, expected at most {LONGEST_NAME}"
     if why is not None:
         shown_name = name if len(name) <= 60 else f"{name[:60]}..."
         raise UserError(
@@ -183,7 +183,7 @@ def read_url(url: str) -> bytes:
 
 
 def objects_below(root: Path) -> Iterator[tuple[str, Path]]:
-    """Yield name and file of the objects below a folder, sorted; hidden folders are passed over."""
+    """Yield name and file of the objects below a folder, sorted; hidden folders are skipped."""
     for path in sorted(root.rglob(f"*{EXTENSION}")):
         inside = path.relative_to(root)
         if path.is_file() and not any(part.startswith(".") for part in inside.parts):
@@ -193,7 +193,7 @@ def objects_below(root: Path) -> Iterator[tuple[str, Path]]:
 def objects_of_kind(root: Path, kind: str) -> Iterator[tuple[str, Path]]:
     """Yield name and file of the objects of a kind below a folder, sorted.
 
-    What can't be read, or is no YAML although it has the words, is among them: who opens it hears why.
+    Files that can't be read, or are not YAML although they have the words, are included: opening them shows the error.
 
     Args:
         root: The folder.

@@ -1,4 +1,4 @@
-"""YAML files that were edited by hand, written anew: their comments and the order of their keys stay."""
+"""YAML files that were edited by hand, rewritten: their comments and the order of their keys stay."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def update_file(path: Path, data: Mapping[str, Any]) -> None:
 
 
 def _says(text: bytes, data: Mapping[str, Any]) -> bool:
-    """Check a rewritten document: the content goes before the comments where the rewriter can't keep both."""
+    """Check a rewritten document: where the rewriter can't keep both, the content is more important than comments."""
     try:
         return parse_mapping(text, "rewritten") == dict(data)
     except DeclarationError:

@@ -1,4 +1,4 @@
-"""`CrashSafetySuite`: a command killed at any boundary leaves nothing that the next one does not put right."""
+"""`CrashSafetySuite`: whatever a command leaves when it is killed, the next command repairs."""
 
 from __future__ import annotations
 

@@ -30,7 +30,7 @@ class FakePlatform:
         calls: What was asked of the platform, in order: ``apply disk``, ``remove server``.
         faults: What is raised at the next call of a name, once: ``{"apply server": PlatformError("no")}``; a name that
             ends in `` after`` is raised when the platform has done what was asked.
-        wrong: Digests of models that answer wrongly here.
+        wrong: Digests of models that give wrong answers here.
     """
 
     resources: dict[tuple[str, str], dict[str, Any]] = field(default_factory=dict)

@@ -41,7 +41,7 @@ class DeploymentFixtures(ABC):
 
     @abstractmethod
     def leftovers(self, lineage: str) -> list[str]:
-        """List what is on the platform with the deployment's ownership label, containers and processes running or not."""
+        """List what is on the platform with the deployment's ownership label, running or not."""
 
     @abstractmethod
     def running(self, lineage: str) -> list[str]:
@@ -73,10 +73,10 @@ class DeploymentFixtures(ABC):
 
     @contextmanager
     def copies(self, handle: DeploymentHandle) -> Iterator[Callable[[], Sequence[str]] | None]:
-        """Make by hand what inherits the marks of the deployment's resources: a container from its image, a copy of a process.
+        """Make things by hand that inherit the marks of the deployment's resources, such as a copy of a process.
 
         Yields:
-            A function that lists what is there of it; None where nothing inherits.
+            A function that lists which of them exist; None where nothing inherits marks.
         """
         yield None
 
@@ -89,7 +89,7 @@ class DeploymentFixtures(ABC):
 
     @pytest.fixture
     def project(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Project]:
-        """A project with the models ``double``, ``triple`` and ``wrong``; what it deployed is removed in the end."""
+        """A project with the models ``double``, ``triple`` and ``wrong``; what it deployed is removed at the end."""
         environment = self.environment(tmp_path)
         for key, value in environment.items():
             monkeypatch.setenv(key, value)

@@ -1,4 +1,4 @@
-"""`OperationSuite`: what happens around a run: readers that go away, stores that stop answering, secrets that change or could leak."""
+"""`OperationSuite`: what happens around a run: readers go away, stores stop responding, secrets change or leak."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ OUTAGES = (3, 4)
 
 
 class OperationSuite(DeploymentFixtures):
-    """Nothing around a run decides about it, and nothing living is lost sight of.
+    """Nothing around a run changes its outcome, and nothing that runs is lost sight of.
 
     Example::
 

@@ -44,7 +44,7 @@ class Project:
         api.save(_multiplier(factor), name, sample_data=SAMPLE, project=str(self.folder))
 
     def save_wrong(self, name: str) -> None:
-        """Save a model that will not answer its sample row as it is on record: no gate may let it through."""
+        """Save a model whose answer to its sample row differs from the recorded one: every gate must refuse it."""
         self.save(name, 1.0)
         path = self.folder / f"{name}.mlem"
         text = path.read_text()
@@ -57,7 +57,7 @@ class Project:
         """Return the handle of a deployment of the project."""
         loaded = api.load(name, project=str(self.folder))
         if not isinstance(loaded, DeploymentHandle):
-            raise TypeError(f"{name} is no deployment")
+            raise TypeError(f"{name} is not a deployment")
         return loaded
 
     @property

@@ -19,8 +19,8 @@ class Artifact(Grown):
         sha256: Hex digest of its content; None in files of MLEM 0.4.
         md5: The digest that MLEM 0.4 has instead.
         format: How to read it: ``pickle``, ``csv``, ``parquet``, ``npy``, ``json``.
-        code: The Python whose compiled code it has, which no other version can run: ``3.11``; None for none, or where
-            nobody looked.
+        code: The version of Python that its compiled code was made by, and that alone can run it: ``3.11``; None where
+            it has no such code, or nobody looked.
     """
 
     _LATER: ClassVar[frozenset[str]] = frozenset({"code"})

@@ -1,4 +1,4 @@
-"""On what kind of file system a folder is: kernel locks on a network exclude nobody on other machines."""
+"""Which kind of file system a folder is on: kernel locks on a network exclude nobody on other machines."""
 
 from __future__ import annotations
 

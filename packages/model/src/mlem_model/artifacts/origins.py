@@ -1,4 +1,6 @@
-"""Where installed distributions came from: an index, an address, or a folder of this machine, which no index has.
+"""Where installed distributions came from: an index, an address, or a folder of this machine.
+
+What came from a folder is in no index, so that no server can install it.
 
 Source: https://packaging.python.org/en/latest/specifications/direct-url/ and .../direct-url-data-structure/ (PEP 610,
 read 2026-11).
@@ -30,7 +32,7 @@ class Origin:
         kind: ``index`` for what any index of packages may have; ``address`` for what pip gets from ``url``; ``folder``
             for what was installed from a folder or a file of this machine.
         url: The address, as pip takes it; None for the others.
-        source: The folder that its modules are imported from, where that is none of installed packages.
+        source: The folder that its modules are imported from, where that is not a folder of installed packages.
         compiled: Whether it installed compiled modules.
     """
 
@@ -41,7 +43,7 @@ class Origin:
 
     @property
     def travels(self) -> bool:
-        """Whether its modules are to be saved with what uses them: no index has them, and they are Python alone."""
+        """Whether its modules are saved with what uses them: no index has them, and they are pure Python."""
         return self.kind == "folder" and not self.compiled
 
 
@@ -74,7 +76,7 @@ def sources() -> Mapping[str, str]:
 
 
 def is_compiled(file: str | None) -> bool:
-    """Whether a module's file is compiled: no text of Python that could be saved."""
+    """Whether a module's file is compiled, so that there is no Python source that could be saved."""
     return file is not None and file.endswith(tuple(EXTENSION_SUFFIXES))
 
 

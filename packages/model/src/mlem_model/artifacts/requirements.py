@@ -1,6 +1,6 @@
-"""Which packages a set of modules comes from, and which modules come from none.
+"""Which packages a set of modules comes from, and which modules come from no package.
 
-Those have to travel with the object.
+The latter have to be saved with the object.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from mlem_model.objects.validation import validate
 
 _OWN = ("mlem_model", "mlem_server", "mlem_provider_", "mlem_state_")
 _CORE = ("mlem", "mlem-core")
-"""What a model may import and a server does without: its module and its distribution."""
+"""What a model may import although servers do without it: module and distribution."""
 
 
 def top_level(module: str) -> str:
@@ -41,9 +41,9 @@ def is_required(module: str) -> bool:
 
 @functools.cache
 def _distributions() -> Mapping[str, tuple[str, ...]]:
-    """Map top-level modules to the distributions that have them, but for those whose modules travel.
+    """Map top-level modules to the distributions that have them.
 
-    No index has those.
+    Distributions whose modules are saved with the object are left out: no index has them.
     """
     from importlib.metadata import packages_distributions
 
@@ -57,9 +57,9 @@ def _distributions() -> Mapping[str, tuple[str, ...]]:
 
 @functools.cache
 def _travelling_files() -> Mapping[str, str]:
-    """Map the files of installed distributions whose modules travel to their names.
+    """Map the files of installed distributions whose modules are saved with the object to the distributions' names.
 
-    A namespace has modules of others beside them.
+    Files, because in a namespace package modules of other distributions lie beside them.
     """
     from importlib.metadata import distributions
 
@@ -68,11 +68,11 @@ def _travelling_files() -> Mapping[str, str]:
 
 
 def is_local(module: str) -> bool:
-    """Whether a module is the user's own: importable Python that neither Python has nor an index of packages.
+    """Whether a module is the user's own: Python code that is part neither of Python nor of a package from an index.
 
     That is what lies beside the script, and what was installed from a folder of this machine. A name may be both: some
-    distributions install a ``tests`` or ``utils`` of their own. Then the file decides. Of compiled modules nothing can
-    be saved.
+    distributions install a ``tests`` or ``utils`` of their own; then the file decides. Compiled modules can't be saved,
+    so they are never local.
     """
     top = top_level(module)
     if is_standard(top):
@@ -102,7 +102,7 @@ def _file(module: ModuleType | None) -> str | None:
 
 
 def owner_here(module: str) -> str | None:
-    """Return the distribution that has a module, and that was installed from this machine; None where none has it."""
+    """Return the distribution, installed from this machine, that has a module; None where there is none."""
     return _owner_of(_file(sys.modules.get(module) or sys.modules.get(top_level(module))))
 
 
@@ -116,7 +116,7 @@ def _in_development(path: str) -> str | None:
 
 
 def _has_compiled(top: str) -> bool:
-    """Whether a package has compiled modules among those that are loaded."""
+    """Whether any loaded module of a package is compiled."""
     return any(
         is_compiled(_file(module))
         for name, module in list(sys.modules.items())
@@ -168,7 +168,7 @@ def _recorded(module: str, name: str) -> Requirement:
     """Return the requirement of an installed package.
 
     Raises:
-        DeclarationError: It has a name, a version or an address that pip takes from nobody.
+        DeclarationError: Its name, version or address is not one that pip accepts.
     """
     from importlib.metadata import version
 
@@ -177,7 +177,7 @@ def _recorded(module: str, name: str) -> Requirement:
 
 
 def complaints(modules: Iterable[str]) -> tuple[str, ...]:
-    """Say which modules a server will not get, because no index is known to have them, and they can't be saved with the object.
+    """Say which modules a server will lack, because no known index has them and they can't be saved with the object.
 
     Args:
         modules: Dotted names, of what loading the object imports.
@@ -191,7 +191,8 @@ def complaints(modules: Iterable[str]) -> tuple[str, ...]:
         for name in owners:
             if origin_of(name).kind == "folder":
                 found[name] = (
-                    f"{name} was installed from this machine, and has compiled parts: servers ask their index of packages for it"
+                    f"{name} was installed from this machine and has compiled parts, so it can't be saved with the "
+                    "model: servers look for it in their package index"
                 )
         loaded = sys.modules.get(module) or sys.modules.get(top)
         if (

@@ -23,7 +23,7 @@ from mlem_model.objects.project_root import find_root
 
 CHUNK_BYTES = 1 << 20
 _ROOT = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):/{1,2}")
-"""What is left of the URL of a file without a folder: ``memory://iris``."""
+"""What is left of the URL of a file that lies in no folder: ``memory://iris``."""
 Opener = Callable[[str], IO[bytes]]
 ObjectT = TypeVar("ObjectT")
 ResultT = TypeVar("ResultT")
@@ -118,7 +118,9 @@ def open_artifact(address: str) -> IO[bytes]:
 
 
 def open_content(artifact: Artifact, folder: Path | str, opener: Opener = open_artifact) -> tuple[IO[bytes], str]:
-    """Open an artifact's file, under its plain name where that of its content is gone: saving gives it that name at last.
+    """Open an artifact's file, under its plain name where the name of its content is gone.
+
+    Saving gives the content its plain name as the last step.
 
     Args:
         artifact: The record.
@@ -149,10 +151,10 @@ def open_content(artifact: Artifact, folder: Path | str, opener: Opener = open_a
 
 
 def _expect_inside(address: str, folder: Path | str) -> None:
-    """Refuse a link that leads out of the project, or out of the metadata's own folder where there is none.
+    """Refuse a link that leads out of the project, or, outside of projects, out of the metadata's own folder.
 
     Raises:
-        UserError: It does: whoever made the link knows nothing of what is there, or should not get it.
+        UserError: It does; its maker may know nothing of what it leads to, or should not get to see it.
     """
     if "://" in address:
         return
@@ -222,7 +224,9 @@ def _expect_size(artifact: Artifact, address: str, size_bytes: int, head: bytes)
 
 
 def _changed(message: str, head: bytes) -> ConflictError:
-    again = "was it saved again just now? then repeat; else copy it again, with its .mlem file, from where it was saved"
+    again = (
+        "if it was saved again just now, repeat; otherwise copy it again, with its .mlem file, from where it was saved"
+    )
     return ConflictError(message, code="artifact-changed", hint=pull_hint(head) or again)
 
 
@@ -274,7 +278,9 @@ def copy(artifact: Artifact, folder: Path | str, target: Path, opener: Opener = 
 
 
 def use_current(read: Callable[[], ObjectT], use: Callable[[ObjectT], ResultT]) -> tuple[ObjectT, ResultT]:
-    """Use an object with its files, also while it is saved again: whoever finds a file gone or replaced reads the metadata again.
+    """Use an object with its files, even while it is being saved again.
+
+    When a file is gone or was replaced, the metadata is read again.
 
     Args:
         read: Reads the metadata.

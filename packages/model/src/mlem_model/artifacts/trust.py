@@ -1,4 +1,4 @@
-"""`Trust`: what the one who deploys or loads a model accepts. What a model says of itself does not count."""
+"""`Trust`: what the person who deploys or loads a model accepts. What a model says of itself does not count."""
 
 from __future__ import annotations
 
@@ -30,12 +30,13 @@ class Trust(Value):
     )
     types: tuple[str, ...] = Field(
         default=(),
-        description="classes that a skops artifact may have beside those that skops trusts, for example sklearn.tree._tree.Tree",
+        description="classes that a skops artifact may have beside those that skops itself trusts, "
+        "for example sklearn.tree._tree.Tree",
     )
 
     unverified: bool = Field(
         default=False,
-        description="accept artifacts without a digest: nothing tells whether they are what was saved",
+        description="accept artifacts without a digest: nothing shows whether they are what was saved",
     )
 
     @field_validator("formats", "types", mode="before")
@@ -61,21 +62,23 @@ class Trust(Value):
         return found if self.formats is None else {FORMATS_VARIABLE: ",".join(self.formats), **found}
 
     def check(self, model: Model, source: str) -> None:
-        """Refuse a model with an artifact of a format that is not accepted, or without a digest, before anything of it is read.
+        """Refuse a model with an artifact whose format is not accepted, or that has no digest.
+
+        This happens before any of its files is read.
 
         Args:
             model: The metadata.
             source: Its file, for messages.
 
         Raises:
-            UserError: It has one.
+            UserError: It has such an artifact.
         """
         bare = next((name for name, artifact in model.artifacts.items() if not artifact.checksum[0]), None)
         if bare is not None and not self.unverified:
             raise UserError(
-                f"{source}: artifacts.{bare} has no digest: nothing tells whether the file is what was saved",
+                f"{source}: artifacts.{bare} has no digest: nothing shows whether the file is what was saved",
                 code="no-digest",
-                hint="save the model again; or accept what is there: mlem config set core.trust.unverified true",
+                hint="save the model again, or accept it as it is: mlem config set core.trust.unverified true",
             )
         if self.formats is None:
             return
@@ -88,7 +91,7 @@ class Trust(Value):
                     f"{source}: the model is saved as {artifact.format}, which is not trusted here.{code}",
                     code="untrusted-format",
                     known=self.formats,
-                    hint='save it in a trusted format: mlem.api.save(..., format="skops"); or trust it: '
+                    hint='save it in a trusted format, mlem.api.save(..., format="skops"), or trust it: '
                     f"mlem config set core.trust.formats {','.join((*self.formats, artifact.format))}",
                 )
 

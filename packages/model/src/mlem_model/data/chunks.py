@@ -39,8 +39,8 @@ def read_parts(
 ) -> Iterator[Any]:
     """Yield the value of a method's argument in parts.
 
-    CSV, JSON lines and Parquet are read as they are asked for; every other file as a whole. All mean the same as the
-    whole file does.
+    CSV, JSON lines and Parquet are read part by part, as the parts are asked for; every other file is read as a whole.
+    The parts together mean the same as the whole file.
 
     Args:
         path: A file, the name of saved data, or ``-`` for standard input.
@@ -63,13 +63,13 @@ def read_parts(
     value = read_data(path, data_type, format=format, form=form, argument=argument)
     count = data_type.rows(value)
     if count is None:
-        raise UserError("this data has no rows to divide it by", code="not-rowwise")
+        raise UserError("this data has no rows, so it can't be divided", code="not-rowwise")
     for start in range(0, count, rows):
         yield data_type.part(value, start, min(start + rows, count))
 
 
 def _streamed(path: str, data_type: DataType, format: str | None) -> str | None:
-    """Return the format of a file that can be read as it is asked for; None of one that has to be looked at first."""
+    """Return the format of a file that can be read part by part; None where the file has to be read as a whole."""
     if format is not None:
         kind = checked_format(format)
     elif path == STDIN or Path(f"{path}{EXTENSION}").is_file() or path.endswith(EXTENSION) or is_raw(data_type):
@@ -128,7 +128,7 @@ class PartsWriter:
     """Writes answers part by part, to a file that is there as a whole or not at all.
 
     Args:
-        path: The file. Parquet, CSV and JSON lines are written as the parts come; every other format in the end.
+        path: The file. Parquet, CSV and JSON lines are written as the parts come; every other format at the end.
         data_type: What the parts are.
     """
 

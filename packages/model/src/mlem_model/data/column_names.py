@@ -1,4 +1,7 @@
-"""Columns by their names for models that were saved without a sample, so that nobody but the model knows their order."""
+"""Columns matched by name for models that were saved without a sample.
+
+Of such a model only the object itself knows the order of its columns.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +25,7 @@ def by_names(obj: Any, value: Json, path: str) -> Any:
         otherwise the value.
 
     Raises:
-        DataError: A column is missing; or the value has names, and the model knows columns by their position alone.
+        DataError: A column is missing, or the value has names although the model knows its columns by position only.
     """
     if not isinstance(value, list) or not value or not all(isinstance(row, dict) for row in value):
         return value
@@ -35,7 +38,7 @@ def by_names(obj: Any, value: Json, path: str) -> Any:
         hint = "save it with sample_data=, or send rows of values in the model's order: a table read with --no-header"
         raise DataError(
             path,
-            "rows without names: the model does not know the names of its columns",
+            "rows without names, because the model does not know the names of its columns",
             f"the columns {', '.join(found)}",
             hint=hint,
         )

@@ -1,4 +1,4 @@
-"""Data in files: read for a method's argument, written from its answer, and saved as objects with their type."""
+"""Data in files: read for a method's argument, written from its answer, or saved as an object with its type."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def save_data(value: Any, path: Path | str) -> Dataset:
 
     Raises:
         DataError: No data type describes it.
-        UserError: In the format of its name it would come back as something else.
+        UserError: It would come back changed from the format that its name asks for.
     """
     target = Path(str(path).removesuffix(EXTENSION))
     data_type = infer(value)
@@ -95,7 +95,7 @@ def save_data(value: Any, path: Path | str) -> Dataset:
 
 
 def _content_of(value: Any, data_type: DataType, kinds: Sequence[str]) -> tuple[bytes, str]:
-    """Write a value in the first format that it comes back from as it was."""
+    """Write a value in the first format that gives it back unchanged."""
     wrong: UserError | None = None
     for kind in kinds:
         try:
@@ -109,7 +109,7 @@ def _content_of(value: Any, data_type: DataType, kinds: Sequence[str]) -> tuple[
             return content, kind
         hint = "save it under a name without a suffix" if kind != "json" else None
         wrong = wrong or UserError(
-            f"as {kind} it would come back as something else: {found}", code="lossy-format", hint=hint
+            f"written as {kind} it would come back changed: {found}", code="lossy-format", hint=hint
         )
     raise wrong or AssertionError("there is a format for every type")
 
@@ -156,13 +156,13 @@ def read_data(
     """Read the value of a method's argument.
 
     Args:
-        path: A file, the name of saved data (with or without ``.mlem``), or ``-`` for standard input. What gzip
-            compressed is read without.
-        data_type: What the argument takes; None for the kind of value that the format suggests. Bytes are the file's
-            content as it is, an image is an image's file.
-        format: One of `FORMATS`; found from the suffix, or from the content, when None.
+        path: A file, the name of saved data (with or without ``.mlem``), or ``-`` for standard input. A gzip file is
+            decompressed.
+        data_type: What the argument takes; None for the kind of value that the format suggests. For bytes and images,
+            the content of the file is the value.
+        format: One of `FORMATS`; None to find it from the suffix, or from the content.
         stdin: Where ``-`` reads from.
-        form: What is said of a table in CSV; its encoding counts for every text.
+        form: What the caller says about a table in CSV; its encoding holds for all text.
         argument: The name of the argument, for messages.
 
     Raises:
@@ -208,7 +208,7 @@ def _content(path: Path) -> bytes:
 def _data_object(path: Path) -> Mapping[str, Any]:
     data = read_mapping(path)
     if data.get("object_type") != Dataset.object_type:
-        raise UserError(f"{path} is no data: its object_type is {data.get('object_type')}", code="wrong-object")
+        raise UserError(f"{path} is not saved data: its object_type is {data.get('object_type')}", code="wrong-object")
     return data
 
 

@@ -14,7 +14,7 @@ _HINT = "pip install 'mlem-core[onnx]'"
 
 
 class OnnxModel(SklearnModel):
-    """An object with a class of scikit-learn among its bases, saved with ``format="onnx"``: its input is numbers alone.
+    """An object with a scikit-learn class among its bases, saved with ``format="onnx"``; it takes only numbers.
 
     Source: https://onnx.ai/sklearn-onnx/api_summary.html (read 2026-11).
     """
@@ -42,7 +42,7 @@ class OnnxModel(SklearnModel):
             graph = to_onnx(
                 obj, initial_types=[(_INPUT, DoubleTensorType([None, obj.n_features_in_]))], options=options
             )
-        except Exception as error:  # the converters raise what they like
+        except Exception as error:  # the converters may raise anything
             raise UserError(
                 f"a {type(obj).__qualname__} can't be converted to ONNX: {error}",
                 code="no-onnx",
@@ -53,7 +53,7 @@ class OnnxModel(SklearnModel):
 
     @classmethod
     def methods(cls, obj: Any) -> dict[str, str]:
-        """See `ModelType.methods`; a graph has the answers of `OnnxEstimator`'s methods alone."""
+        """See `ModelType.methods`; a graph has only the methods of `OnnxEstimator`."""
         names = ("predict", "predict_proba") if hasattr(obj, "predict") else ("transform",)
         return {name: name for name in names if callable(getattr(obj, name, None))}
 
@@ -67,7 +67,7 @@ class OnnxModel(SklearnModel):
         try:
             return OnnxEstimator(onnxruntime.InferenceSession(file.read(), providers=["CPUExecutionProvider"]))
         except Exception as error:  # a class of the extension module, without a base of its own
-            raise UserError(f"this is no ONNX graph: {error}", code="no-onnx") from error
+            raise UserError(f"this is not an ONNX graph: {error}", code="no-onnx") from error
 
 
 class OnnxEstimator:

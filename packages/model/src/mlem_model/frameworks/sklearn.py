@@ -32,13 +32,12 @@ _NO_ANSWERS = (
     "densify",
     "sparsify",
 )
-"""Methods that change the estimator, read or set its parameters, draw at random, or answer bit by bit.
+"""Methods that change the estimator, read or set its parameters, draw at random, or stop in between.
 
 Source: scikit-learn 1.9, ``LatentDirichletAllocation.perplexity`` sets ``n_features_in_`` anew
 (``sklearn/decomposition/_lda.py``)."""
 _TOGETHER = frozenset({"FunctionTransformer", "NMF", "MiniBatchNMF", "LatentDirichletAllocation", "IterativeImputer"})
-"""Classes of scikit-learn whose answer to a row depends on others: by what the user wrote, or by when an iteration
-ends.
+"""Classes of scikit-learn whose answer to a row may depend on other rows, by user code or by when an iteration stops.
 
 Source: scikit-learn 1.9, ``NMF.transform`` stops by the error of all rows together (``sklearn/decomposition/_nmf.py``);
 the topics of ``LatentDirichletAllocation`` and the draws of ``IterativeImputer`` follow one state of the random

@@ -14,7 +14,7 @@ from mlem_model.errors import PluginError, UserError
 from mlem_model.frameworks import skops_archive
 from mlem_model.frameworks.sklearn import SklearnModel
 
-_HINT = 'save it as a pickle, which takes code along: without format="skops"'
+_HINT = 'save it as a pickle, which includes code: without format="skops"'
 
 
 class SkopsModel(SklearnModel):
@@ -43,11 +43,12 @@ class SkopsModel(SklearnModel):
         if homeless:
             raise _unfit(
                 obj,
-                f"has {', '.join(homeless)}, which no installed package has: the format of skops names code and takes none along",
+                f"has {', '.join(homeless)}, which no installed package has: "
+                "the skops format only names code, it does not contain any",
             )
         try:
             sio.loads(data, trusted=sio.get_untrusted_types(data=data))
-        except Exception as error:  # see above
+        except Exception as error:  # of any kind, as above
             raise _unfit(obj, f"can't be loaded again from the format of skops: {error}") from error
         file.write(skops_archive.stable(data))
         return frozenset({"skops", *(module for module, _ in named)})
@@ -73,7 +74,7 @@ class SkopsModel(SklearnModel):
 
 
 def _is_homeless(module: str, name: str) -> bool:
-    """Whether something is of the script, of a function, or of a file beside the script."""
+    """Whether something was defined in the script, inside a function, or in a file beside the script."""
     return module in ("__main__", "__mp_main__") or "<" in name or (is_local(module) and owner_here(module) is None)
 
 

@@ -1,4 +1,4 @@
-"""A file of skops: an archive with a schema, which names modules and classes, and with arrays beside it."""
+"""A skops file: an archive with a schema, which names modules and classes, and with arrays beside it."""
 
 from __future__ import annotations
 
@@ -26,7 +26,9 @@ def named(data: bytes) -> frozenset[tuple[str, str]]:
 
 
 def stable(data: bytes) -> bytes:
-    """Return a file without what differs from run to run: addresses in memory, random names, the order of sets, and the time.
+    """Return a file without what differs from run to run.
+
+    That is: addresses in memory, random names, the order of sets, and the time.
 
     Args:
         data: Its content, as skops wrote it.

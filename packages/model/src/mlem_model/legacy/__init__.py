@@ -1,1 +1,1 @@
-"""What MLEM 0.4 wrote, translated; to go with 1.0."""
+"""Translation of what MLEM 0.4 wrote; it will be removed with version 1.0."""

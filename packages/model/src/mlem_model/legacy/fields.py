@@ -10,9 +10,9 @@ from typing import Any
 from mlem_model.errors import ConflictError, DeclarationError
 
 OF_04 = "of-mlem-0-4"
-"""The code of errors about what MLEM 0.4 wrote and ``mlem migrate`` takes along."""
+"""The code of errors about what MLEM 0.4 wrote and ``mlem migrate`` can take over."""
 BY_04 = "MLEM 0.4"
-"""What a record says in its field ``adopted``: who made what it is of, where it was not us."""
+"""What a record says in its field ``adopted``: who made the resource, where it was not us."""
 TYPES_04 = frozenset({"flyio", "kubernetes"})
 """The types of envs and deployments that MLEM 0.4 had and no provider of this project has."""
 _SECTIONS_04 = frozenset({"aws", "bitbucket", "docker", "flyio", "heroku", "pandas", "sagemaker", "torch"})
@@ -32,7 +32,7 @@ _CORE_04 = frozenset(
 
 
 def is_settings_04(content: Mapping[str, Any]) -> bool:
-    """Say whether settings have a section or a name that MLEM 0.4 had and this version has not."""
+    """Say whether settings have a section or a name that MLEM 0.4 had and this version does not have."""
     core = content.get("core")
     state = core.get("state") if isinstance(core, Mapping) else None
     inside = {*core} if isinstance(core, Mapping) else set()
@@ -41,7 +41,7 @@ def is_settings_04(content: Mapping[str, Any]) -> bool:
 
 
 NONE = "MLEM 0.4's field has no counterpart in this version"
-"""Why most fields are left out that are."""
+"""The usual reason why a field is left out."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class Lost:
 
     Attributes:
         path: Where it is: ``api_key``.
-        reason: Why it is left out, without its value; by default that nothing stands for it here.
+        reason: Why it is left out, without its value; by default that nothing here corresponds to it.
         todo: What its owner should do, where there is anything to do.
     """
 
@@ -68,8 +68,8 @@ class Translation:
 
     Attributes:
         fields: Those of this version, not validated yet.
-        lost: What could not be taken along. A file with such a field is not read as it is: its owner is to see what
-            goes.
+        lost: What could not be taken over. A file with such a field is not read as it is: its owner should see what
+            gets lost.
     """
 
     fields: Mapping[str, Any]
@@ -77,7 +77,7 @@ class Translation:
 
 
 def served_by_04(name: str) -> ConflictError:
-    """Return the error for a deployment that is to be called, and still is what MLEM 0.4 made.
+    """Return the error for calling a deployment that is still what MLEM 0.4 made.
 
     Args:
         name: The deployment's name.
@@ -104,7 +104,7 @@ def suffixes_04() -> Iterator[str]:
 
 
 class FieldReader:
-    """Takes fields out of mappings, and knows file and path of what it can't translate.
+    """Takes fields out of mappings, and knows the file and the path of a field that it can't translate.
 
     Args:
         source: The file, for messages.
@@ -123,7 +123,7 @@ class FieldReader:
         """Return a mapping.
 
         Raises:
-            DeclarationError: It is none.
+            DeclarationError: It is not a mapping.
         """
         if not isinstance(value, Mapping):
             raise self.fail(path, f"expected a mapping, got {type(value).__name__}")
@@ -133,7 +133,7 @@ class FieldReader:
         """Return a list.
 
         Raises:
-            DeclarationError: It is none.
+            DeclarationError: It is not a list.
         """
         if not isinstance(value, list):
             raise self.fail(path, f"expected a list, got {type(value).__name__}")
@@ -151,7 +151,7 @@ class FieldReader:
         return name, value
 
     def only(self, value: Mapping[str, Any], known: Iterable[str], path: str) -> None:
-        """Refuse fields that nothing stands for here.
+        """Refuse fields that have no counterpart here.
 
         Raises:
             DeclarationError: There is one.

@@ -1,4 +1,4 @@
-"""Answers that are not there yet: a coroutine has to be run, and what a generator yields comes one by one."""
+"""Answers that are not complete yet: a coroutine has to be run, and a generator yields its items one by one."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from mlem_model.errors import UserError
 from mlem_model.process_local import this_process
 
 MOST_ITEMS = 1_000_000
-"""Items of a stream that are kept together; what yields more may never end."""
+"""At most this many items of a stream are kept together: a stream may never end."""
 
 
 _complete: dict[type, bool] = {}
@@ -26,9 +26,9 @@ _MOST_KINDS = 1000
 
 
 def is_complete(answer: Any) -> bool:
-    """Whether an answer is there: neither to be awaited, nor a stream.
+    """Whether an answer is complete: it is neither awaited nor a stream.
 
-    It is told by its class, and remembered: each call asks this.
+    The class of the answer tells, and is remembered, because every call asks this.
     """
     kind = type(answer)
     known = _complete.get(kind)
@@ -48,7 +48,7 @@ def is_stream(answer: Any) -> bool:
 
 
 def is_awaited(answer: Any) -> bool:
-    """Whether an answer has to be awaited, as that of an async function."""
+    """Whether an answer has to be awaited, such as the answer of an async function."""
     return inspect.isawaitable(answer)
 
 
@@ -81,8 +81,8 @@ def run(coroutine: Coroutine[Any, Any, Any]) -> Any:
     """Run a coroutine to its end.
 
     It runs on an event loop that this thread keeps: what an async function makes once, a session of HTTP for example,
-    belongs to the loop that it was made on. Where a loop is at work in this thread already, as in a notebook, another
-    thread is asked.
+    belongs to the loop that it was made on. Where this thread is already running a loop, as in a notebook, another
+    thread runs the coroutine.
 
     Args:
         coroutine: What to run.

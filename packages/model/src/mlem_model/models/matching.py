@@ -1,4 +1,4 @@
-"""Which kinds of models an object is of: every installed one is asked, and one that fails is passed over."""
+"""Which model types an object belongs to: every installed one is asked; one that fails is passed over."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def _matches(kind: type[ModelType], obj: Any) -> bool:
         return bool(kind.matches(obj))
     except INTERRUPTS:
         raise
-    except BaseException as error:  # a stranger's code, which must not end the saving of what is none of its business
+    except BaseException as error:  # foreign code must not end the saving of a model that is not its own
         owner = kind.made_by or kind.__module__
         _log.warning('model type "%s" of %s is passed over: matches raised %s', kind.type, owner, in_words(error))
         return False

@@ -1,4 +1,7 @@
-"""`Model`: what is known of a saved object without loading it: methods, signatures, a sample, requirements, artifacts."""
+"""`Model`: what is known of a saved object without loading it.
+
+Its methods, signatures, sample, requirements and artifacts.
+"""
 
 from __future__ import annotations
 
@@ -52,12 +55,12 @@ class Method(Grown):
         name: The attribute of the object that is called; ``__call__`` for the object itself.
         args: Its arguments, in order.
         returns: What it answers.
-        rowwise: Whether each row of the answer depends on the same row of the only argument alone, as a call of several
-            rows and calls of single ones showed when the model was saved: calls of several callers may then be joined
-            into one.
+        rowwise: Whether each row of the answer depends only on the same row of the only argument, as trial calls with
+            several rows and with single ones showed when the model was saved. Calls of several callers may then be
+            joined into one.
         streams: Whether it answers item by item, as a generator does; ``returns`` describes all items together.
-        keeps_index: Whether it answers a frame or a series with its index, which it does not look at: then the index
-            does not travel, and who calls gives it to the answer.
+        keeps_index: Whether it copies the index of a frame or a series to its answer, and does not use it otherwise:
+            then the index is not sent, and the caller adds it to the answer.
     """
 
     _LATER: ClassVar[frozenset[str]] = frozenset({"streams", "keeps_index"})
@@ -139,7 +142,7 @@ class Method(Grown):
             Values by the names of the arguments; the ones that were not given are left to the method.
 
         Raises:
-            DataError: It is no such object, or a value does not fit; the path starts with the argument's name.
+            DataError: It is not such an object, or a value does not fit; the path starts with the argument's name.
         """
         payload = self._arguments_in(payload)
         missing = [argument.name for argument in self.args if argument.required and argument.name not in payload]
@@ -177,7 +180,7 @@ class Method(Grown):
         """
         function = obj if self.name == "__call__" else getattr(obj, self.name)
         given = [argument for argument in self.args if argument.name in values]
-        # by position where that is sure: what is wrapped may call its arguments otherwise than its signature says
+        # by position where that is certain: a wrapped function may name its arguments otherwise than the signature does
         first = [argument for argument in given if _is_by_position(argument)]
         named = {argument.name: values[argument.name] for argument in given if not _is_by_position(argument)}
         return function(*(values[argument.name] for argument in first), **named)
@@ -246,7 +249,7 @@ class Sample(Value):
 
 
 class _SavedAt:
-    """Where metadata was written to or read from: no part of its content, so models are equal wherever they are."""
+    """Where metadata was written to or read from; not part of its content, so models are equal wherever they are."""
 
     def __init__(self, source: str | None = None) -> None:
         self.source = source
@@ -364,7 +367,7 @@ class Model(MlemObject):
         """Return the method of a public name.
 
         Raises:
-            UserError: There is none.
+            UserError: There is no such method.
         """
         return find_method(self.methods, name)
 
@@ -373,7 +376,7 @@ def find_method(methods: Mapping[str, Method], name: str) -> Method:
     """Return the method of a public name.
 
     Raises:
-        UserError: There is none; the error knows those that exist.
+        UserError: There is no such method; the error lists those that exist.
     """
     if name not in methods:
         known = sorted(methods)

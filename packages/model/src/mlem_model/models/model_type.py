@@ -32,7 +32,7 @@ class ModelType(ABC):
     @classmethod
     @abstractmethod
     def matches(cls, obj: Any) -> bool:
-        """Say whether an object is of this kind, by the names of its classes: no framework is imported to find out."""
+        """Say whether an object is of this kind, judging by the names of its classes: nothing is imported for it."""
 
     @classmethod
     @abstractmethod
@@ -48,7 +48,7 @@ class ModelType(ABC):
 
     @classmethod
     def rowwise(cls, obj: Any, method: str) -> bool:
-        """Say whether the framework promises that a method answers row by row; where it does not, saving finds out.
+        """Say whether the framework promises that a method answers row by row; otherwise saving finds out.
 
         Args:
             obj: An object that matches.
@@ -87,6 +87,6 @@ class ModelType(ABC):
         Args:
             file: The artifact.
             requirements: The packages that it was saved with, for messages.
-            trusted: Classes that who loads it trusts, for formats that ask.
+            trusted: Classes that the loading user trusts, for formats that need it.
         """
         return pickles.load(file, requirements)

@@ -40,7 +40,7 @@ _OBJECTS = (DataFrameType, DictType, MappingType, ClassType, PolarsType, Structu
 
 
 def value_of_body(payload: Json, data_type: DataType) -> Json:
-    """Return the value of the only argument that a body is for; `NOTHING` where the body does not have it.
+    """Return the value that a body has for the only argument; `NOTHING` where it has none.
 
     Args:
         payload: The parsed body; its keys are not the names of arguments.

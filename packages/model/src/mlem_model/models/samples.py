@@ -18,7 +18,7 @@ LONGEST_SHOWN = 200
 """So many characters of an answer are shown in a message."""
 
 LARGEST_BYTES = 16_384
-"""A sample row with its answer that takes more, as JSON, is large: a batch of images would make megabytes of
+"""A sample row with its answer that is larger, as JSON, gets a file: a batch of images would make megabytes of
 metadata."""
 
 

@@ -38,7 +38,7 @@ __all__ = ["DATA", "Dataset", "copy_model", "load_data", "load_model", "save", "
 _log = logging.getLogger(__name__)
 
 CSV_ROWS = 100
-"""So many rows of the sample are tried as CSV."""
+"""At most this many rows of the sample are tried as CSV."""
 DATA = "data"
 """The key of a model's only artifact."""
 
@@ -67,7 +67,8 @@ def save(
         params: What to record beside it.
         format: The format of the artifact, of those that the kinds have; that of the first kind that matches when None.
         methods: The methods that can be called, by name; those that the kind lists when None.
-        signature: What is known of the types of arguments and answers; see `mlem_model.models.calls.arguments.types_of`.
+        signature: What the user says about the types of arguments and answers; see
+            `mlem_model.models.calls.arguments.types_of`.
         batch: Whether calls of several callers may be joined; None to find out.
         public_sample: Whether a deployment shows the sample row to its callers.
         overwrite: Whether files that are there may be replaced, whatever they are. Those of an object of the same kind
@@ -75,7 +76,7 @@ def save(
         model_types: The kinds of objects that can be saved, the first that matches is chosen.
 
     Returns:
-        The metadata: of a data set where the object is data and no model.
+        The metadata; of a data set where the object is data and not a model.
 
     Raises:
         UserError: No kind matches, the object can't be pickled, or its first method fails on the sample.
@@ -94,7 +95,8 @@ def save(
     target.expect_ours(Model.object_type, overwrite=overwrite)
     if sample_data is None:
         warnings.warn(
-            f"{target.name} is saved without sample_data: its methods have no checked signature, and deployments no sample row",
+            f"{target.name} is saved without sample_data, so its methods have no checked signature, "
+            "and deployments have no sample row to compare answers with",
             stacklevel=3,
         )
     described, samples = describe(obj, _how(obj, kind, methods, signature or {}, batch), sample_data)
@@ -146,7 +148,7 @@ def _write(
 
 
 def _tell_of_csv(methods: Mapping[str, Method], sample_data: Any) -> None:
-    """Say what CSV would make of the sample where that is another value: it has less to say than JSON and Arrow."""
+    """Warn where CSV changes the sample: it can express less than JSON and Arrow."""
     first = next(iter(methods.values()))
     if len(first.args) != 1 or not is_table(first.args[0].data_type):
         return
@@ -156,7 +158,7 @@ def _tell_of_csv(methods: Mapping[str, Method], sample_data: Any) -> None:
         value = data_type.accept(sample_data if count is None else data_type.part(sample_data, 0, min(count, CSV_ROWS)))
         back = parse_data(serialize_data(value, data_type, "csv"), "csv", "the sample", data_type)
     except (UserError, DataError, ImportError, TypeError):
-        return  # CSV can't hold it, and says so
+        return  # CSV can't hold it, and will say so
     found = difference(value, back, first.args[0].name)
     if found:
         _log.warning("sent as CSV, %s: send such values as JSON or Arrow", found)
@@ -171,7 +173,7 @@ def _classes_of(methods: Mapping[str, Method], kind: type[ModelType]) -> dict[st
     taken = class_types(argument.data_type for method in methods.values() for argument in method.args)
     found = {data_type.name: cls for data_type in taken if (cls := data_type.find()) is not None}
     if found and kind.format != "pickle":
-        message = f"a model saved as {kind.format} can't take the class {next(iter(found))} along"
+        message = f"a model saved as {kind.format} can't include the class {next(iter(found))}"
         raise UserError(message, code="no-classes", hint="let the method take a dict instead, or save it as a pickle")
     return found
 
@@ -207,7 +209,7 @@ def _how(
 
 def _tell_of_requirements(modules: Set[str]) -> None:
     for complaint in complaints(modules):
-        warnings.warn(f"{complaint}; put a wheel of it into an index", stacklevel=5)
+        warnings.warn(f"{complaint}; publish a wheel of it in a package index", stacklevel=5)
     for requirement in resolve(modules):
         if requirement.url is None and requirement.version != requirement.public_version:
             _log.warning(
@@ -216,9 +218,9 @@ def _tell_of_requirements(modules: Set[str]) -> None:
 
 
 def _expect_same_answers(model: Model, folder: Path, kind: type[ModelType]) -> None:
-    """Load what the object was converted to, and ask it the sample rows.
+    """Load the converted object, and compare its answers to the sample rows with the recorded ones.
 
-    A conversion may round, and may not know all.
+    A conversion may round, and may not support everything.
     """
     with artifacts.verified(model.artifacts[DATA], folder, open_artifact) as file:
         loaded = kind.load(file, model.requirements)
@@ -229,7 +231,7 @@ def _expect_same_answers(model: Model, folder: Path, kind: type[ModelType]) -> N
 
     for wrong in wrong_answers(all_samples(model, folder), ask):
         raise UserError(
-            f"as {kind.format}, {wrong.method} of the sample row answers otherwise than the object itself",
+            f"saved as {kind.format}, {wrong.method} gives another answer to the sample row than the object itself",
             code="lossy-format",
         )
 
@@ -242,7 +244,7 @@ def _save_data(obj: Any, target: Destination, model_types: Sequence[type[ModelTy
             type(obj).__module__.partition(".")[0] in ("pandas", "numpy", "polars", "scipy", "PIL", "builtins")
             and type(obj) is not object
         ):
-            raise  # it is data, and the error says what of it can't be saved
+            raise  # it is data, and the error says which part of it can't be saved
         known = [kind.type for kind in model_types]
         raise UserError(
             f"a {type(obj).__module__}.{type(obj).__qualname__} is neither a model nor data",

@@ -26,8 +26,8 @@ from mlem_model.objects.validation import did_you_mean
 
 _log = logging.getLogger(__name__)
 ROWS_TRIED = 100
-"""The sample as a whole is sent to and fro up to so many rows; more are represented by the first, a middle and the
-last."""
+"""A sample of at most this many rows is sent there and back as a whole; of a longer one the first, a middle and the
+last row."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class Described:
     Attributes:
         attributes: The attribute to call by public name.
         required: The methods that have to answer the sample; others that can't are left out.
-        first_only: Whether a method's arguments but the first are no data; see
+        first_only: Whether a method's arguments but the first are not data; see
             `mlem_model.models.calls.arguments.arguments_of`.
         signature: What the user says of the types.
         batch: Whether calls may be joined; None to find out.
@@ -78,7 +78,7 @@ def describe(obj: Any, how: Described, sample_data: Any) -> tuple[dict[str, Meth
             continue
         try:
             methods[name], sample = _describe_method(obj, name, attribute, how, how.sample_of(name, sample_data))
-        except Exception as error:  # the user's code raises what it likes
+        except Exception as error:  # the user's code may raise anything
             if name in how.required:
                 if isinstance(error, UserError | DataError):
                     raise
@@ -146,9 +146,9 @@ class _Trial:
         self._streams = False
 
     def ask(self, values: Mapping[str, Any]) -> Any:
-        """Call the method on values of its own: what it writes into them is nobody else's.
+        """Call the method on copies of values, which it may change.
 
-        Nobody asked for these calls' warnings.
+        Warnings are suppressed: these calls are not the user's own.
         """
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -181,7 +181,7 @@ class _Trial:
             types[only] = free_dimensions(
                 types[only], values[only], returns, whole, lambda value: self.ask({only: value})
             )
-            if not any(argument.data_type == types[only] for argument in self._arguments):  # no annotation says it
+            if not any(argument.data_type == types[only] for argument in self._arguments):  # not from an annotation
                 types[only] = free_keys(types[only], values[only], lambda value: self.ask({only: value}))
         method = self._method.model_copy(update={"args": self._taken(types), "returns": returns})
         if only is not None and isinstance(types[only], DataFrameType | SeriesType) and is_default(values[only].index):
@@ -231,7 +231,7 @@ class _Trial:
     def _record(
         self, types: Mapping[str, DataType], values: Mapping[str, Any], returns: DataType
     ) -> tuple[DataType, Sample | None]:
-        """Ask the model rows as they are and as they travel.
+        """Call the model with rows as they are and as they arrive after being sent.
 
         Return the answer's type and the first row with its answer.
         """
@@ -239,10 +239,8 @@ class _Trial:
         for rows in self._single_rows(types, values):
             try:
                 local = self.ask(rows)
-            except (
-                Exception
-            ) as error:  # the user's code raises what it likes; a row that can't be asked alone shows nothing
-                _log.debug("%s can't be asked for one row: %s", self._name, error)
+            except Exception as error:  # the user's code may raise anything; a row that fails alone shows nothing
+                _log.debug("%s can't be called with one row: %s", self._name, error)
                 continue
             encoded = {name: types[name].encode(value, name) for name, value in rows.items()}
             answer = self.ask({name: types[name].decode(item, name) for name, item in encoded.items()})
@@ -251,27 +249,27 @@ class _Trial:
             if not _same(here, there):
                 if not _same(here, encode_answer(returns, self.ask(rows))):
                     _log.warning(
-                        "%s answers the same row otherwise each time: deployments do not compare its answers",
+                        "%s gives another answer to the same row each time: deployments do not compare its answers",
                         self._name,
                     )
                     return returns, None
                 raise DataError(
                     self._name,
-                    "the same answer to the sample as it is and as it travels",
+                    "the same answer to the sample before and after it is sent",
                     f"{_short(here[0])} and {_short(there[0])}",
-                    hint="the method looks at something that does not travel; convert the sample, or what the method looks at",
+                    hint="the method uses something that is not sent; convert the sample, or what the method uses",
                 )
             found = found or (encoded, answer)
             if len(values) > 1:
                 break
         if found is None:
             raise UserError(
-                f"{self._name} answers the sample data as a whole, and no row of it alone", code="sample-failed"
+                f"{self._name} answers the sample data as a whole, but none of its rows alone", code="sample-failed"
             )
         return returns, Sample(args=found[0], returns=encode_answer(returns, found[1])[0])
 
     def _widened(self, returns: DataType, answer: Any) -> DataType:
-        """Return a type that an answer is of too: one row may be answered in another shape than many."""
+        """Return a type that an answer fits as well: one row may get an answer of another shape than many rows."""
         try:
             with collecting(strict=True, exact=True):
                 returns.encode(answer, "the answer")
@@ -285,9 +283,9 @@ class _Trial:
         return returns
 
     def _single_rows(self, types: Mapping[str, DataType], values: Mapping[str, Any]) -> list[dict[str, Any]]:
-        """Return what to record, the likely best first.
+        """Return single rows to record, the likely best first.
 
-        The first row of everything, then other rows of an only argument.
+        The first row of everything, then, where there is only one argument, other rows of it.
         """
         if len(values) > 1:
             return [{name: first_row(value) for name, value in values.items()}, dict(values)]
@@ -326,13 +324,13 @@ def _said_of(signature: Signature, name: str, arguments: list[Argument]) -> dict
 def _own(value: Any) -> Any:
     try:
         return copy.deepcopy(value)
-    except Exception as error:  # the user's class can't be copied: the value is used as it is
+    except Exception as error:  # an object of the user's class can't be copied: it is used as it is
         _log.debug("a %s can't be copied: %s", type(value).__name__, error)
         return value
 
 
 def _first(value: Any) -> Any:
-    """Return the first item of a list alone, and the first row of everything else."""
+    """Return the first item of a list, or the first row of anything else."""
     return value[:1] if isinstance(value, list) else first_row(value)
 
 
@@ -342,7 +340,7 @@ def _rows_tried(data_type: DataType, value: Any) -> list[Any]:
     The first, a middle and the last one, some with missing values, and all of a short one.
     """
     count = data_type.rows(value)
-    indexed = count is None and hasattr(value, "iloc")  # its index travels too
+    indexed = count is None and hasattr(value, "iloc")  # its index is sent too
     count = len(value) if indexed else count
     if not count:
         return [value]

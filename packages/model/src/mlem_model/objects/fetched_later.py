@@ -1,4 +1,4 @@
-"""Files whose content git does not have: pointers of Git LFS in their place, or DVC's notes beside it."""
+"""Files whose content is not in git: pointers of Git LFS in their place, or DVC's notes beside it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ LONGEST_POINTER_BYTES = 1024
 
 
 def pull_hint(head: bytes) -> str | None:
-    """Return what to do about a file that is a pointer of Git LFS; None when it is none.
+    """Return how to get the content of a file that is a pointer of Git LFS; None when it is not one.
 
     Args:
         head: The file's first bytes.
@@ -28,7 +28,7 @@ def expect_fetched(head: bytes, source: str) -> None:
         source: The file, for messages.
 
     Raises:
-        UserError: It is one.
+        UserError: It is a pointer.
     """
     hint = pull_hint(head)
     if hint is not None:
@@ -38,7 +38,7 @@ def expect_fetched(head: bytes, source: str) -> None:
 
 
 def fetch_hint(path: str | Path) -> str | None:
-    """Return what to do about a local file that is not there; None when nothing says where it may be.
+    """Return how to get a local file that is not there; None when nothing tells where it may be.
 
     Args:
         path: The file.

@@ -1,4 +1,4 @@
-"""File systems behind URLs, by fsspec: found, and what they raise in our words."""
+"""File systems behind URLs: fsspec finds them, and their errors are translated into ours."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def file_system(url: str) -> tuple[AbstractFileSystem, str]:
 
 
 def lacks_credentials(error: Exception) -> bool:
-    """Whether a file system says that it has no credentials, or that they are not enough."""
+    """Whether a file system complains of missing or insufficient credentials."""
     return isinstance(error, PermissionError) or type(error).__name__ in _CREDENTIALS
 
 
@@ -70,7 +70,7 @@ def translated(address: str, action: str) -> Iterator[None]:
         yield
     except MlemError:
         raise
-    except Exception as error:  # a stranger's file system may raise anything; nothing is hidden, all is told
+    except Exception as error:  # a foreign file system may raise anything; nothing is hidden
         raise _translate(address, action, error) from error
 
 

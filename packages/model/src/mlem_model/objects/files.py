@@ -72,7 +72,7 @@ def replacing(path: Path) -> Iterator[IO[bytes]]:
 def _temporary(path: Path, mode: int) -> tuple[int, str]:
     """Open a new file beside another.
 
-    The kernel takes the umask off its mode: to ask for the umask is to change it, for all threads.
+    The kernel applies the umask to its mode: reading the umask would change it for all threads.
     """
     temporary = str(path.with_name(f".{path.name}.{os.urandom(4).hex()}.tmp"))
     return os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode), temporary

@@ -40,7 +40,7 @@ class Value(BaseModel):
     _folder: Path | None = PrivateAttr(default=None)
 
     def __eq__(self, other: object) -> bool:
-        """Compare the fields: where a value was declared is no part of it."""
+        """Compare the fields; where a value was declared is not part of it."""
         return type(self) is type(other) and all(
             getattr(self, name) == getattr(other, name) for name in type(self).model_fields
         )
@@ -57,7 +57,7 @@ class Value(BaseModel):
 
     @classmethod
     def with_paths(cls, values: Mapping[str, Any], moved: Callable[[str], str]) -> dict[str, Any]:
-        """Return the values of fields with their paths as seen from another folder.
+        """Return the values of fields with their paths rewritten as seen from another folder.
 
         Args:
             values: Fields and their values, as typed.
@@ -96,7 +96,7 @@ class MlemObject(Value):
 
     @classmethod
     def from_data(cls, data: Mapping[str, Any], source: str, *, prefix: str = "") -> Self:
-        """Build the object from the content of its file; one that MLEM 0.4 wrote is read where nothing of it gets lost.
+        """Build the object from the content of its file; a file of MLEM 0.4 is read if nothing in it gets lost.
 
         Args:
             data: The file's mapping; ``object_type``, ``type`` and ``made_by`` may be among it.
@@ -115,10 +115,10 @@ class MlemObject(Value):
 
     @classmethod
     def translate_04(cls, fields: Mapping[str, Any], source: str, prefix: str = "") -> Translation:
-        """Turn the fields that MLEM 0.4 wrote for this type into this version's; those of this version stay as they are.
+        """Turn the fields that MLEM 0.4 wrote for this type into this version's; newer fields stay as they are.
 
-        A provider overrides it whose type MLEM 0.4 had under the same name. It is called whenever a file is read, and
-        asks no platform.
+        A provider overrides it when MLEM 0.4 had its type under the same name. It is called whenever a file is read, so
+        it must not ask the platform.
 
         Args:
             fields: The fields, without the words that say which class they are of.
@@ -126,13 +126,13 @@ class MlemObject(Value):
             prefix: The path of ``fields`` inside the file, with its dot.
 
         Raises:
-            DeclarationError: A field can't be translated, and a deployment without it would be another one; the message
-                names it.
+            DeclarationError: A field can't be translated, and a deployment without it would be a different one; the
+                message names it.
         """
         return Translation(fields)
 
     def to_data(self) -> dict[str, Any]:
-        """Return the content of the object's file: the fields that differ from their defaults, then the words that say what it is.
+        """Return the content of the object's file: the fields that differ from their defaults, and the object's types.
 
         Secrets are left out: they come from the environment, and never reach a file.
         """

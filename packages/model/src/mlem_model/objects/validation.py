@@ -70,7 +70,7 @@ def translated(cls: type[BaseModel], error: ValidationError, source: str, prefix
 
 
 def _without_tags(cls: type[BaseModel], location: tuple[int | str, ...]) -> Iterator[int | str]:
-    """Leave out what pydantic adds to a path: the tag of the union's member that it tried."""
+    """Remove what pydantic adds to a path: the tag of the union's member that it tried."""
     for index, part in enumerate(location):
         above = field_at(cls, location[:index])
         if above is None or tagged_member(inner_type(above[0]), part) is None:

@@ -1,4 +1,4 @@
-"""What aliases of a YAML document stand for, counted before it is made.
+"""Counting what the aliases of a YAML document stand for, before the document is built.
 
 A few lines of them can mean billions of values.
 """

@@ -52,7 +52,7 @@ def parse_mapping(text: str | bytes, source: str, *, may_be_empty: bool = False)
         may_be_empty: Whether a document with nothing in it is an empty mapping.
 
     Raises:
-        DeclarationError: It is empty, no valid YAML (the message has line and column), or not a mapping.
+        DeclarationError: It is empty, invalid YAML (the message has line and column), or not a mapping.
     """
     try:
         data = _load(text)
@@ -66,7 +66,7 @@ def parse_mapping(text: str | bytes, source: str, *, may_be_empty: bool = False)
         raise DeclarationError(f"{source}: not valid YAML: {' '.join(str(error).split())}") from error
     except RecursionError as error:
         raise DeclarationError(f"{source}: not valid YAML: nested too deeply") from error
-    except ValueError as error:  # a date that is none, a number with too many digits
+    except ValueError as error:  # a date that does not exist, a number with too many digits
         raise DeclarationError(f"{source}: not valid YAML: {error}") from error
     if data is None and may_be_empty:
         return {}
@@ -109,7 +109,7 @@ def read_document(path: Path) -> bytes:
         content = file.read(MOST_BYTES + 1)
     if len(content) > MOST_BYTES:
         raise DeclarationError(
-            f"{path}: more than {MOST_BYTES >> 20} MiB: no declaration, and no metadata of a model, is as long",
+            f"{path}: more than {MOST_BYTES >> 20} MiB: declarations and the metadata of models are never that long",
             code="too-large",
         )
     return content

@@ -1,4 +1,4 @@
-"""What a class of a plugin has to be before anything uses it."""
+"""What is checked of a plugin's class before anything uses it."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def _problem(kind: Kind, cls: Any) -> str | None:
 def _problem_of_fields(cls: Any) -> str | None:
     taken = [name for name in HEAD if name in cls.model_fields]
     if taken:
-        return f"{_name(cls)} has a field {taken[0]}, which is a word of the file's own"
+        return f"{_name(cls)} has a field {taken[0]}, which is a reserved word in files"
     try:
         for field in describe_fields(cls):
             str(field.default)
@@ -73,14 +73,14 @@ def _problem_of_matches(cls: Any) -> str | None:
 
 
 def _base(kind: Kind) -> type[Any]:
-    """Return the contract of a kind; imported late, as a command needs one or two of them."""
+    """Return the contract of a kind; it is imported late, because a command needs only one or two of them."""
     module, _, name = CONTRACTS[kind].partition(":")
     base: type[Any] = getattr(importlib.import_module(module), name)
     return base
 
 
 def _name(cls: Any) -> str:
-    """Name a class, or what was given for one, without calling its code."""
+    """Name a class, or whatever was given in its place, without running its code."""
     if isinstance(cls, type):
         return str(type.__getattribute__(cls, "__qualname__"))
     return f"an object of the type {type(cls).__qualname__}"

@@ -26,10 +26,10 @@ class Bearer:
 
 @dataclass(frozen=True)
 class Clash:
-    """A word that is claimed and not given, or claimed more than once.
+    """A word that a plugin claims and does not get, or that several plugins claim.
 
     Attributes:
-        kinds: The kind of type; none for the name of a plugin, which clashes without harm.
+        kinds: The kinds of type; empty for the name of a plugin, where a clash does no harm.
         word: The word.
         bearers: Who has it.
         winner: Who the word means; None when it means nobody.
@@ -42,20 +42,23 @@ class Clash:
 
     @property
     def harmful(self) -> bool:
-        """Whether the word means nobody, though two have it."""
+        """Whether the word means nobody's class, though two plugins have it."""
         return bool(self.kinds) and self.winner is None and owner_of(self.kinds, self.word) is None
 
     def __str__(self) -> str:
         names = " and ".join(bearer.plugin.distribution for bearer in self.bearers)
         if not self.kinds:
-            return f'the plugins of {names} have one name, "{self.word}": each is told apart by its distribution'
+            return f'the plugins of {names} have the same name, "{self.word}": each is told apart by its distribution'
         what = f'{label(self.kinds[0])} type "{self.word}"'
         losers = [bearer.plugin for bearer in self.bearers if bearer is not self.winner]
         qualified = " or ".join(f"{plugin.distribution_name}:{self.word}" for plugin in losers)
         owner = self.winner.plugin.distribution if self.winner else owner_of(self.kinds, self.word)
         if owner is None:
-            return f"{what} is of {names}: say which, {qualified}"
-        return f"{what} of {' and '.join(plugin.distribution for plugin in losers)}: the word means {owner}'s, theirs is {qualified}"
+            return f"{what} is provided by {names}: say which one you mean, {qualified}"
+        return (
+            f"{what} of {' and '.join(plugin.distribution for plugin in losers)}: "
+            f"the word means {owner}'s, theirs is {qualified}"
+        )
 
 
 def winner_of(kinds: Sequence[Kind], word: str, bearers: Sequence[Bearer]) -> Bearer | None:

@@ -55,7 +55,7 @@ def _identity(distribution: Distribution) -> tuple[str, str]:
     try:
         metadata = distribution.metadata or {}
         name, version = metadata["Name"], metadata["Version"]
-    except Exception:  # metadata that is missing or broken is told in as many ways as there are Pythons
+    except Exception:  # every version of Python reports missing or broken metadata in another way
         name = version = None
     folder = str(getattr(distribution, "_path", "unknown")).replace("\\", "/").rpartition("/")[2]
     stem = folder.removesuffix(".dist-info").removesuffix(".egg-info")

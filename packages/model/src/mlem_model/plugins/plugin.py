@@ -1,6 +1,6 @@
 """`Plugin`: what one entry point brings.
 
-Whatever goes wrong in it is its own problem, and told with its distribution.
+What goes wrong in a plugin is reported with the name of its distribution, and does not affect other plugins.
 """
 
 from __future__ import annotations
@@ -149,7 +149,8 @@ class Plugin:
         for answer in answers:
             if not isinstance(answer, list | tuple):
                 problems.append(
-                    f"mlem_{kind}s returned an object of the type {type(answer).__qualname__}, expected a list of classes"
+                    f"mlem_{kind}s returned an object of the type {type(answer).__qualname__}, "
+                    "expected a list of classes"
                 )
                 continue
             for cls in answer:

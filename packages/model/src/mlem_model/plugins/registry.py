@@ -60,8 +60,8 @@ class Registry:
         """Return the class of a type, None when there is none; see `get`.
 
         Args:
-            kinds: The kinds that it may be of, the best first: plugins that are no likely place are asked only after
-                all of them.
+            kinds: The kinds that it may be of, the best first: unlikely plugins are asked only after all of the kinds
+                were looked for in the likely ones.
             type_: The word.
             made_by: The distribution that wrote it.
             guess: Whether plugins are asked that nothing makes a likely place.
@@ -99,9 +99,9 @@ class Registry:
         return found
 
     def words(self, kind: Kind) -> list[str]:
-        """Return what can be typed for a kind, sorted.
+        """Return the words that can be typed for a kind, sorted.
 
-        A class that its word alone does not mean comes with its distribution.
+        A class that another one's word hides is listed with its distribution.
         """
         plain = self.all(kind)
         others = [
@@ -184,9 +184,9 @@ class Registry:
 
 
 def _split(type_: str, made_by: str) -> tuple[str, str]:
-    """Return the word and the distribution that it is of, empty for any.
+    """Return the word and the distribution that it belongs to, which is empty for any.
 
-    What is no distribution's name says nothing.
+    A prefix that is not the name of a distribution is ignored.
     """
     of, _, word = type_.rpartition(":")
     name = normal_name(of or (made_by.split() or [""])[0])

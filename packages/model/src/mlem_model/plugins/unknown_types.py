@@ -1,4 +1,4 @@
-"""The error for a word that no installed class has: who had it, who could have it, what is near."""
+"""The error for a word that no installed class has: who may have it, and which words are similar."""
 
 from __future__ import annotations
 
@@ -41,7 +41,8 @@ def unknown_type(
             )
         if plugin.problems:
             return PluginError(
-                f'the {what} can\'t be used: plugin "{plugin.name}" of {plugin.distribution} is broken: {plugin.problem}',
+                f'the {what} can\'t be used: plugin "{plugin.name}" of {plugin.distribution} is broken: '
+                f"{plugin.problem}",
                 code="broken-plugin",
                 hint=f"pip install --upgrade --force-reinstall {plugin.distribution_name}",
             )

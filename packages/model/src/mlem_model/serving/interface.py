@@ -1,4 +1,7 @@
-"""`Interface`: what a running deployment says of itself at ``GET /interface.json``, enough to call it without the model's packages."""
+"""`Interface`: how a running deployment describes itself at ``GET /interface.json``.
+
+It is enough to call the deployment without the model's packages.
+"""
 
 from __future__ import annotations
 
@@ -64,7 +67,7 @@ class Interface(Value):
             source: The address it is from, for messages.
 
         Raises:
-            PlatformError: It is no interface; the address belongs to another kind of server.
+            PlatformError: It is not an interface; the address belongs to another kind of server.
         """
         try:
             methods = {name: _method(name, item) for name, item in data["methods"].items()}

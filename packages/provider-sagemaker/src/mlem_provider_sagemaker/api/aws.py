@@ -1,4 +1,4 @@
-"""AWS through boto3: plain data in and out, errors in our words. The only module of this package that imports it, late.
+"""AWS through boto3: plain data in and out, errors in our words. Only this module imports boto3, and it does so late.
 
 Throttling and failures of AWS are repeated by botocore, with growing pauses. Source: boto3 guide, "Retries", standard
 mode (read 2026-11).
@@ -30,7 +30,7 @@ _FRESH_S = 2.0
 
 
 def connect(profile: str | None, region: str | None) -> Account:
-    """Return an account in a region; the same one in this process, as long as AWS's environment variables stay the same.
+    """Return an account in a region; the same object for as long as AWS's environment variables stay the same.
 
     Raises:
         CredentialsError: The profile does not exist.
@@ -120,7 +120,7 @@ class Account:
         return found
 
     def remember(self, name: str, description: Mapping[str, Any]) -> None:
-        """Keep what is known of an endpoint for the next `just_seen`: the plan and the gate need not ask twice."""
+        """Keep what is known of an endpoint for the next `just_seen`, so that plan and gate need not ask twice."""
         self._seen[name] = (time.monotonic(), description)
 
     def just_seen(self, name: str) -> Mapping[str, Any] | None:
@@ -129,7 +129,7 @@ class Account:
         return description if description is not None and time.monotonic() - moment < _FRESH_S else self.endpoint(name)
 
     def tags(self, arn: str) -> list[dict[str, str]]:
-        """Return the tags of something of SageMaker; none when it is gone."""
+        """Return the tags of a SageMaker resource; none when it is gone."""
         found = self.find(f"list the tags of {arn}", "sagemaker", "list_tags", ResourceArn=arn)
         return [] if found is None else list(found["Tags"])
 
@@ -206,7 +206,7 @@ def translated(what: str) -> Iterator[None]:
         raise translate(what, code.rpartition("#")[2], text) from error
     except BotoCoreError as error:
         raise translate(what, type(error).__name__, str(error)) from error
-    except ValueError as error:  # botocore's for an AWS_ENDPOINT_URL that is none
+    except ValueError as error:  # botocore's error for an AWS_ENDPOINT_URL that is not a URL
         if "endpoint" not in str(error):
             raise
         raise translate(what, "ValueError", str(error)) from error

@@ -1,4 +1,4 @@
-"""The configuration files of the SageMaker SDK: they are read where there are any.
+"""The configuration files of the SageMaker SDK, where there are any.
 
 Source: SageMaker Python SDK, "Configuring and using defaults with the SageMaker Python SDK" (read 2026-11):
 ``config.yaml`` in the administrator's and the user's folder, other places by ``SAGEMAKER_ADMIN_CONFIG_OVERRIDE`` and
@@ -21,7 +21,7 @@ _VARIABLES = ("SAGEMAKER_ADMIN_CONFIG_OVERRIDE", "SAGEMAKER_USER_CONFIG_OVERRIDE
 
 
 def defaults(account: Account) -> Defaults:
-    """Return the organisation's defaults; the SDK, which takes seconds to import, is asked only where there is a file.
+    """Return the organisation's defaults; the SDK takes seconds to import, and is used only where there is a file.
 
     Raises:
         DeclarationError: A file is wrong.

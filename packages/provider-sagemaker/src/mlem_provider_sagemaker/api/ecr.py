@@ -19,7 +19,7 @@ def provide(account: Account, name: str, lineage: str, tags: list[dict[str, str]
     """Find or make a repository.
 
     Returns:
-        Its URI, and whether it is of this lineage's making.
+        Its URI, and whether this lineage made it.
     """
     found = _repository(account, name)
     if found is None:
@@ -33,7 +33,7 @@ def provide(account: Account, name: str, lineage: str, tags: list[dict[str, str]
                 raise
             found = _repository(
                 account, name
-            )  # made by a request that got no answer and was repeated, or by somebody else just now
+            )  # a request that got no answer and was repeated has made it, or somebody else has just now
             if found is None:
                 raise
     return found["repositoryUri"], _made(account, found["repositoryArn"], lineage)
@@ -70,7 +70,7 @@ def remove(account: Account, name: str, lineage: str) -> str | None:
 
 
 def login(account: Account) -> Mapping[str, str]:
-    """Return credentials for the registry: they hold for 12 hours.
+    """Return credentials for the registry, which are valid for 12 hours.
 
     Source: ECR API reference, GetAuthorizationToken (read 2026-11).
     """
@@ -102,7 +102,7 @@ def images(account: Account, name: str, lineage: str) -> list[str]:
 
 
 def delete_images(account: Account, name: str, tags: Iterable[str]) -> None:
-    """Delete images by their tags; fine when they are gone."""
+    """Delete images by their tags; images that are gone are fine."""
     wanted = sorted(set(tags))
     for start in range(0, len(wanted), _AT_ONCE):
         ids = [{"imageTag": tag} for tag in wanted[start : start + _AT_ONCE]]

@@ -19,12 +19,12 @@ GONE, EXISTS, BUSY, DENIED = "aws-not-found", "already-exists", "in-progress", "
 
 @dataclass(frozen=True)
 class Rule:
-    """One row.
+    """One row of the table.
 
     Attributes:
-        code: What AWS's error code is, or the name of botocore's exception; a regular expression.
-        text: What its message has; a regular expression.
-        error: Ours.
+        code: Matches AWS's error code, or the name of botocore's exception; a regular expression.
+        text: Matches part of the message; a regular expression.
+        error: Our class of error.
         ours: Our code.
         hint: The next step.
     """
@@ -36,23 +36,24 @@ class Rule:
     hint: str | None
 
 
-_LOGIN = "log in (aws sso login), or set AWS_PROFILE or AWS_ACCESS_KEY_ID; look: aws sts get-caller-identity"
+_LOGIN = "log in (aws sso login), or set AWS_PROFILE or AWS_ACCESS_KEY_ID; check with: aws sts get-caller-identity"
 _QUOTA = (
-    "raise the quota (console: Service Quotas, Amazon SageMaker), or take another --instance_type or fewer instances"
+    "raise the quota (console: Service Quotas, Amazon SageMaker), or choose another --instance_type or fewer instances"
 )
 
 TABLE = (
     Rule(
-        r"ExpiredToken(Exception)?|RequestExpired|(Unauthorized)?SSOToken(Load|Provider)?Error|TokenRetrievalError|LoginRefreshRequired",
+        r"ExpiredToken(Exception)?|RequestExpired|(Unauthorized)?SSOToken(Load|Provider)?Error|TokenRetrievalError"
+        r"|LoginRefreshRequired",
         "",
         CredentialsError,
         "credentials-expired",
         _LOGIN,
     ),
     Rule(
-        r"NoCredentialsError|PartialCredentialsError|CredentialRetrievalError|NoAuthTokenError|SSOError|InvalidClientTokenId"
-        r"|UnrecognizedClient(Exception)?|InvalidSignatureException|SignatureDoesNotMatch|InvalidAccessKeyId|MissingAuthenticationToken"
-        r"|IncompleteSignature|InvalidToken|OptInRequired",
+        r"NoCredentialsError|PartialCredentialsError|CredentialRetrievalError|NoAuthTokenError|SSOError"
+        r"|InvalidClientTokenId|UnrecognizedClient(Exception)?|InvalidSignatureException|SignatureDoesNotMatch"
+        r"|InvalidAccessKeyId|MissingAuthenticationToken|IncompleteSignature|InvalidToken|OptInRequired",
         "",
         CredentialsError,
         "credentials",
@@ -65,10 +66,11 @@ TABLE = (
         "no-profile",
         "aws configure list-profiles shows them; name one: --env.profile",
     ),
-    Rule("NoRegionError", "", UserError, "no-region", "name it: --env.region eu-west-1, or set AWS_REGION"),
+    Rule("NoRegionError", "", UserError, "no-region", "name one: --env.region eu-west-1, or set AWS_REGION"),
     Rule("InvalidRegionError", "", UserError, "bad-region", "a region is written like this: eu-west-1"),
     Rule(
-        "ThrottlingException|Throttling|TooManyRequests(Exception)?|RequestLimitExceeded|SlowDown|LimitExceededException",
+        "ThrottlingException|Throttling|TooManyRequests(Exception)?|RequestLimitExceeded|SlowDown"
+        "|LimitExceededException",
         r"Rate exceeded|rate|throttl|too many|slow down",
         PlatformError,
         "throttled",
@@ -108,11 +110,11 @@ TABLE = (
         r"Could not find|does not exist|not found",
         NotFoundError,
         GONE,
-        "put it right: mlem deployment run --load NAME",
+        "repair it: mlem deployment run --load NAME",
     ),
     Rule(
-        r"ResourceNotFound(Exception)?|RepositoryNotFoundException|NoSuchEntity(Exception)?|ObjectNotFoundException|ImageNotFoundException"
-        r"|NoSuchBucket|NoSuchKey|404",
+        r"ResourceNotFound(Exception)?|RepositoryNotFoundException|NoSuchEntity(Exception)?|ObjectNotFoundException"
+        r"|ImageNotFoundException|NoSuchBucket|NoSuchKey|404",
         "",
         NotFoundError,
         GONE,
@@ -132,8 +134,8 @@ TABLE = (
         r"does not have permission|[Aa]ccess denied|ecr:(BatchGetImage|GetDownloadUrlForLayer)|not authorized",
         UserError,
         "role-lacks-permission",
-        "the endpoint's role must be allowed ecr:GetAuthorizationToken, ecr:BatchGetImage, ecr:GetDownloadUrlForLayer and "
-        "ecr:BatchCheckLayerAvailability",
+        "the endpoint's role must be allowed ecr:GetAuthorizationToken, ecr:BatchGetImage, "
+        "ecr:GetDownloadUrlForLayer and ecr:BatchCheckLayerAvailability",
     ),
     Rule(
         "ValidationException|ValidationError",
@@ -154,35 +156,36 @@ TABLE = (
         "",
         UserError,
         "bad-endpoint",
-        "look at AWS_ENDPOINT_URL",
+        "check AWS_ENDPOINT_URL",
     ),
     Rule(
         "ConnectTimeoutError|ReadTimeoutError",
         "",
         WaitTimeoutError,
         "aws-timeout",
-        "look whether this machine reaches AWS; repeat the command",
+        "check whether this machine reaches AWS, and repeat the command",
     ),
     Rule(
         "EndpointConnectionError",
         r"Could not connect",
         PlatformError,
         "aws-unreachable",
-        "look whether this machine reaches AWS, and whether SageMaker is in that region; a proxy? HTTPS_PROXY",
+        "check whether this machine reaches AWS, whether SageMaker is in that region, and the proxy: HTTPS_PROXY",
     ),
     Rule(
-        "ConnectionClosedError|EndpointConnectionError|HTTPClientError|ProxyConnectionError|SSLError|ConnectionError|ResponseStreamingError",
+        "ConnectionClosedError|EndpointConnectionError|HTTPClientError|ProxyConnectionError|SSLError|ConnectionError"
+        "|ResponseStreamingError",
         "",
         PlatformError,
         "aws-unreachable",
-        "look whether this machine reaches AWS; a proxy? HTTPS_PROXY, AWS_CA_BUNDLE",
+        "check whether this machine reaches AWS, and the proxy: HTTPS_PROXY, AWS_CA_BUNDLE",
     ),
     Rule(
         r"Internal(Server|Service)?(Error|Failure|Exception)?|ServiceUnavailable(Exception)?|ServerException|5\d\d",
         "",
         PlatformError,
         "aws-failed",
-        "AWS failed, also when asked again: repeat the command",
+        "AWS failed, even when asked again: repeat the command later",
     ),
 )
 
@@ -209,7 +212,7 @@ def translate(what: str, code: str, text: str) -> MlemError:
 
 
 def denied(what: str, text: str) -> CredentialsError:
-    """Return the error for a missing permission: which one, and the statement that gives it."""
+    """Return the error for a missing permission, with the policy statement that grants it."""
     action, resource, who = _ACTION.search(text), _RESOURCE.search(text), _WHO.search(text)
     if action is None:
         return CredentialsError(

@@ -1,4 +1,4 @@
-"""Models, endpoint configurations and endpoints: made, adopted, listed, deleted; only what has this lineage's tag.
+"""Models, endpoint configurations and endpoints: made, adopted, listed, deleted; only those with this lineage's tag.
 
 Source: SageMaker API reference, CreateModel, CreateEndpointConfig, CreateEndpoint, UpdateEndpoint, DescribeEndpoint,
 DeleteEndpoint (read 2026-11).
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from mlem_provider_sagemaker.deployment import SagemakerContext
 
 WORKING = frozenset({"Creating", "Updating", "SystemUpdating", "RollingBack", "Deleting"})
-"""While an endpoint is so, nothing can be done to it."""
+"""While an endpoint has one of these states, nothing can be done to it."""
 _SERVING = frozenset({"InService", "SystemUpdating"})
 
 
@@ -59,7 +59,7 @@ def create(account: Account, kind: Kind, lineage: str, request: Mapping[str, Any
     """Create a resource, or adopt the one that a killed run made; return its ARN.
 
     Raises:
-        ConflictError: One of the name is there, and is somebody else's.
+        ConflictError: There is one of this name that belongs to somebody else.
     """
     name = str(request[kind.name])
     try:
@@ -77,7 +77,7 @@ def create(account: Account, kind: Kind, lineage: str, request: Mapping[str, Any
 
 
 def expect_ours(account: Account, kind: Kind, name: str, arn: str, lineage: str) -> None:
-    """Refuse to touch what is somebody else's.
+    """Refuse to touch what belongs to somebody else.
 
     Raises:
         ConflictError: It does not have this lineage's tag.
@@ -87,18 +87,18 @@ def expect_ours(account: Account, kind: Kind, name: str, arn: str, lineage: str)
         hint = (
             "choose another name: --endpoint_name NAME"
             if kind is ENDPOINT
-            else f"look: aws sagemaker list-tags --resource-arn {arn}"
+            else f"check with: aws sagemaker list-tags --resource-arn {arn}"
         )
-        raise ConflictError(f"the {kind.noun} {name} is there already, and {owner(tags)}", code="not-ours", hint=hint)
+        raise ConflictError(f"the {kind.noun} {name} already exists, and {owner(tags)}", code="not-ours", hint=hint)
 
 
 def delete(account: Account, kind: Kind, name: str) -> None:
-    """Delete a resource; fine when it is gone."""
+    """Delete a resource; one that is gone is fine."""
     account.find(f"delete the {kind.noun} {name}", "sagemaker", f"delete_{kind.operation}", **{kind.name: name})
 
 
 def delete_all(ctx: SagemakerContext, account: Account, kind: Kind) -> None:
-    """Delete a lineage's models or endpoint configurations, also those that no state knows."""
+    """Delete a lineage's models or endpoint configurations, even those that no state knows."""
     found = account.pages(
         f"list {kind.noun}s", "sagemaker", f"list_{kind.operation}s", kind.listed, NameContains=mark(ctx.lineage)
     )
@@ -121,7 +121,7 @@ def delete_adopted(
 
 
 def tagged(account: Account, lineage: str) -> dict[Kind, dict[str, dict[str, str]]]:
-    """List what has a lineage's tag, with one call: names and tags by kind.
+    """List what has a lineage's tag, with one call: tags by name, by kind.
 
     The list is what AWS knew a moment ago: what is missing is found next time, and what is gone can be deleted again.
     Source: Resource Groups Tagging API reference, GetResources (read 2026-11).
@@ -143,7 +143,7 @@ def tagged(account: Account, lineage: str) -> dict[Kind, dict[str, dict[str, str
 
 
 def situation(found: Mapping[str, Any], config: str | None) -> str:
-    """Say in what an endpoint differs from its record; `IN_PLACE` when in nothing."""
+    """Say how an endpoint differs from its record; `IN_PLACE` when it does not."""
     status = found["EndpointStatus"]
     if status not in _SERVING:
         return str(status)
@@ -162,7 +162,7 @@ def status(found: Mapping[str, Any] | None, record: EndpointRecord | Autoscaling
         if reason:
             return Status(Phase.CRASHED, f"SageMaker put {found['EndpointConfigName']} back: {reason}")
         return Status(
-            Phase.UNKNOWN, f"the endpoint {name} serves {found['EndpointConfigName']}: run again to put it right"
+            Phase.UNKNOWN, f"the endpoint {name} serves {found['EndpointConfigName']}: run again to repair it"
         )
     if status in ("Creating", "Updating", "RollingBack"):
         return Status(Phase.STARTING, f"the endpoint {name} is {status}")
@@ -174,7 +174,7 @@ def status(found: Mapping[str, Any] | None, record: EndpointRecord | Autoscaling
 def settle(
     ctx: SagemakerContext, account: Account, name: str, done: Callable[[Mapping[str, Any] | None], bool] | None = None
 ) -> Mapping[str, Any] | None:
-    """Wait until an endpoint is not being changed any more: nothing can be done to it before.
+    """Wait until an endpoint is not being changed any more; nothing can be done to it before.
 
     Args:
         ctx: The run's context.
@@ -206,7 +206,7 @@ def settle(
 
 
 def delete_endpoint(ctx: SagemakerContext, account: Account, name: str) -> None:
-    """Delete an endpoint of this lineage and wait until it is gone; fine when it is."""
+    """Delete an endpoint of this lineage and wait until it is gone; fine when it already has."""
     found: Mapping[str, Any] | None = account.endpoint(name)
     if found is None:
         return

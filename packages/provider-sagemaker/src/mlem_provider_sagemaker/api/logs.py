@@ -15,7 +15,7 @@ from mlem_provider_sagemaker.api.aws import Account
 _STREAMS = 10
 _FOLLOW_POLL_S = 2.0
 _LATE_MS = 30_000
-"""Events of several instances arrive out of order by some seconds."""
+"""Events of several instances may arrive out of order by some seconds."""
 
 
 def group_of(endpoint: str) -> str:

@@ -1,4 +1,4 @@
-"""The number of instances follows the calls: a target and a policy of Application Auto Scaling.
+"""Scaling: the number of instances follows the calls, by a target and a policy of Application Auto Scaling.
 
 Source: SageMaker developer guide, "Automatic scaling", "Define a scaling policy", "Update endpoints that use automatic
 scaling" (read 2026-11).
@@ -25,7 +25,7 @@ def _target(endpoint: str) -> dict[str, Any]:
 
 
 def register(account: Account, endpoint: str, fewest: int, most: int, invocations: float) -> None:
-    """Let an endpoint scale; one that does gets the new numbers."""
+    """Let an endpoint scale; one that already does gets the new numbers."""
     target = _target(endpoint)
     account.call(
         f"scale the endpoint {endpoint}",
@@ -50,7 +50,7 @@ def register(account: Account, endpoint: str, fewest: int, most: int, invocation
 
 
 def deregister(account: Account, endpoint: str) -> None:
-    """Let an endpoint not scale any more, which deletes its policies; fine when it does not."""
+    """Stop scaling an endpoint, which deletes its policies; fine when it does not scale."""
     account.find(f"stop scaling the endpoint {endpoint}", _SERVICE, "deregister_scalable_target", **_target(endpoint))
 
 

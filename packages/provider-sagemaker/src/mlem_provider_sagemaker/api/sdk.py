@@ -1,7 +1,7 @@
-"""The SageMaker SDK's core: the only module of this package that imports it, late: it takes seconds.
+"""The SageMaker SDK's core. Only this module imports it, and late, because that takes seconds.
 
-Only `run` and `rollback` need it, and only where an organisation has defaults. It logs to ``sagemaker``, which discards
-what nobody asked for.
+Only `run` and `rollback` need it, and only where an organisation has defaults. Its log goes to ``sagemaker``, where
+nobody reads it.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ def organisation_defaults(account: Account) -> Defaults:
     Raises:
         DeclarationError: A file is not there, can't be read, or does not fit the SDK's schema.
     """
-    with contextlib.redirect_stdout(io.StringIO()):  # stdout is for results, whatever the SDK has to say
+    with contextlib.redirect_stdout(io.StringIO()):  # stdout is for results, whatever the SDK prints
         from sagemaker.core.common_utils import get_config_value
         from sagemaker.core.config import config_schema as paths
         from sagemaker.core.config import load_sagemaker_config
@@ -59,7 +59,7 @@ def _load(load: Any, account: Account) -> Any:
         raise DeclarationError(
             f"the SageMaker SDK's configuration can't be used: {text}",
             code="bad-sagemaker-config",
-            hint="look at SAGEMAKER_ADMIN_CONFIG_OVERRIDE, SAGEMAKER_USER_CONFIG_OVERRIDE and sagemaker/config.yaml",
+            hint="check SAGEMAKER_ADMIN_CONFIG_OVERRIDE, SAGEMAKER_USER_CONFIG_OVERRIDE and sagemaker/config.yaml",
         ) from error
 
 

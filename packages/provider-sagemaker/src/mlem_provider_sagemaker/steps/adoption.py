@@ -1,6 +1,6 @@
 """Endpoints that MLEM 0.4 made, taken over.
 
-They, their configuration and its models get the tag that says whose they are.
+They, their configurations and their models get the tag of their new owner.
 """
 
 from __future__ import annotations
@@ -24,26 +24,26 @@ _NAME = re.compile(r"[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}")
 
 
 def words(old: Mapping[str, Any]) -> str:
-    """Say which endpoint a state of MLEM 0.4 has on record; empty when none."""
+    """Say which endpoint a state of MLEM 0.4 has on record; empty when it has none."""
     name = old.get("endpoint_name")
     return f"the endpoint {str(name)[:63]}" if name else ""
 
 
 def adopt(ctx: SagemakerContext, old: Mapping[str, Any]) -> Adopted:
-    """Take over the endpoint that a state of MLEM 0.4 has on record, by our tags.
+    """Take over the endpoint that a state of MLEM 0.4 has on record, by adding our tags.
 
     Args:
         ctx: The context, with the lineage.
         old: The content of the state's file.
 
     Raises:
-        DeclarationError: What is on record is no endpoint.
+        DeclarationError: What is on record is not the name of an endpoint.
         NotFoundError: There is no such endpoint in this account and region.
         ConflictError: It belongs to another deployment, or the env is of another region.
     """
     name = str(old["endpoint_name"])
     if not _NAME.fullmatch(name):
-        raise FieldReader("the state").fail("endpoint_name", "this is no name of an endpoint")
+        raise FieldReader("the state").fail("endpoint_name", "this is not the name of an endpoint")
     account = account_of(ctx)
     region = old.get("region")
     if region and region != account.region:
@@ -57,7 +57,8 @@ def adopt(ctx: SagemakerContext, old: Mapping[str, Any]) -> Adopted:
         raise NotFoundError(
             f"there is no {words(old)[4:]} in the account {account.identity['Account']} in {account.region}",
             code="endpoint-not-found",
-            hint="with the credentials of the right account: mlem migrate; if it is gone for good, move the state's file away",
+            hint="repeat mlem migrate with the credentials of the right account; "
+            "if the endpoint is gone for good, move the state's file away",
         )
     config_name = str(found["EndpointConfigName"])
     config = account.call(
@@ -69,7 +70,7 @@ def adopt(ctx: SagemakerContext, old: Mapping[str, Any]) -> Adopted:
     variants = config["ProductionVariants"]
     if len(variants) != 1:
         raise ConflictError(
-            f"{words(old)} has {len(variants)} variants, and a deployment has one here", code="not-ours"
+            f"{words(old)} has {len(variants)} variants, but a deployment has only one", code="not-ours"
         )
     return _adopted(ctx, account, old, found, config, variants[0])
 
@@ -90,7 +91,7 @@ def _adopted(
         "configuration": str(config["EndpointConfigArn"]),
         "model": str(model["ModelArn"]),
     }
-    for what, arn in arns.items():  # all are looked at before one is changed
+    for what, arn in arns.items():  # all are checked before one is changed
         tags = account.tags(arn)
         if any(tag["Key"] == LINEAGE_TAG for tag in tags) and not is_ours(tags, ctx.lineage):
             raise ConflictError(f"the {what} {arn.rpartition('/')[2]} {owner(tags)}", code="not-ours")

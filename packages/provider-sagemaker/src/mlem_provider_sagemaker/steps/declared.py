@@ -63,7 +63,7 @@ def model(ctx: SagemakerContext) -> ModelRecord:
         subnets=list(ctx.env.vpc.subnets),
         security_groups=list(ctx.env.vpc.security_groups),
         environment={**ctx.variables, **ctx.deployment.environment},
-        serverless=ctx.deployment.serverless is not None,  # which has no network of one's own
+        serverless=ctx.deployment.serverless is not None,  # it can't have its own network
         tags=dict(ctx.env.tags),
         region=ctx.env.region,
     )
@@ -101,5 +101,5 @@ def endpoint(ctx: SagemakerContext) -> EndpointRecord:
 
 
 def reason_of(recorded: Record, wanted: Record, *names: str) -> str:
-    """Say what differs, without the fields with names that follow from the others."""
+    """Say what differs, apart from the names, which follow from the other fields."""
     return differences(recorded, wanted, without=names) or "another model"

@@ -54,7 +54,7 @@ class EndpointStep(Step["SagemakerDeployment", "SagemakerEnv", EndpointRecord]):
                 self.name,
                 "replace",
                 reason,
-                f"callers have to call {wanted.endpoint}; {recorded.endpoint} goes when it serves",
+                f"callers have to call {wanted.endpoint}; {recorded.endpoint} is deleted when it serves",
             )
         if recorded.situation == "Failed" or _becomes_serverless(recorded, wanted):
             why = (
@@ -108,7 +108,7 @@ class EndpointStep(Step["SagemakerDeployment", "SagemakerEnv", EndpointRecord]):
         recorded: EndpointRecord | None,
         found: Mapping[str, Any] | None,
     ) -> str:
-        """Bring an endpoint, as it was described, to what is wanted; return its ARN."""
+        """Change an endpoint from its description to what is wanted; return its ARN."""
         name = wanted.endpoint
         for _ in range(_TRIES):
             if found is None:
@@ -139,7 +139,7 @@ class EndpointStep(Step["SagemakerDeployment", "SagemakerEnv", EndpointRecord]):
         raise ConflictError(
             f"the endpoint {name} is changed by somebody else again and again",
             code=BUSY,
-            hint="look who does, then run again",
+            hint="find out who does it, then run again",
         )
 
     def _create(self, ctx: SagemakerContext, account: Account, wanted: EndpointRecord) -> str:
@@ -159,7 +159,7 @@ class EndpointStep(Step["SagemakerDeployment", "SagemakerEnv", EndpointRecord]):
         deployment, name = ctx.deployment, wanted.endpoint
         scales = ctx.record_of(AutoscalingRecord) is not None
         if scales and recorded is not None and recorded.instance_type != wanted.instance_type:
-            scaling.deregister(account, name)  # an update to other instances is refused as long as they scale
+            scaling.deregister(account, name)  # while they scale, an update to other instances is refused
         policy = deployment.update_policy
         account.call(
             f"update the endpoint {name}",
@@ -167,7 +167,7 @@ class EndpointStep(Step["SagemakerDeployment", "SagemakerEnv", EndpointRecord]):
             "update_endpoint",
             EndpointName=name,
             EndpointConfigName=wanted.config,
-            # as many instances as the load has made of them
+            # as many instances as the load requires now
             RetainAllVariantProperties=True if scales and deployment.autoscaling else None,
             DeploymentConfig=policy.request() if policy and wanted.instance_type else None,
         )
@@ -205,7 +205,7 @@ class AutoscalingStep(Step["SagemakerDeployment", "SagemakerEnv", AutoscalingRec
     record = AutoscalingRecord
 
     def wanted(self, ctx: SagemakerContext) -> AutoscalingRecord | None:
-        """Want these numbers; registered anew with each configuration, since an update may end it."""
+        """Want these numbers; they are registered again with each configuration, since an update may drop them."""
         autoscaling = ctx.deployment.autoscaling
         if autoscaling is None:
             return None
@@ -229,14 +229,14 @@ class AutoscalingStep(Step["SagemakerDeployment", "SagemakerEnv", AutoscalingRec
         return wanted
 
     def observe(self, ctx: SagemakerContext, recorded: AutoscalingRecord) -> AutoscalingRecord | None:
-        """Look whether the endpoint scales as on record."""
+        """Look whether the endpoint scales as recorded."""
         found = scaling.registered(account_of(ctx, recorded), recorded.endpoint)
         return (
             recorded.changed(min_instances=found["MinCapacity"], max_instances=found["MaxCapacity"]) if found else None
         )
 
     def remove(self, ctx: SagemakerContext, recorded: AutoscalingRecord | None) -> None:
-        """Let the endpoint not scale any more."""
+        """Stop scaling the endpoint."""
         if recorded is not None:
             scaling.deregister(account_of(ctx, recorded), recorded.endpoint)
 

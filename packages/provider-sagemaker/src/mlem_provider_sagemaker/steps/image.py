@@ -37,7 +37,7 @@ def repository_of(ctx: SagemakerContext) -> RepositoryRecord:
 
 
 def image_of(ctx: SagemakerContext) -> str:
-    """Return the name of the image on record: by its digest, so that SageMaker runs this very image whenever it starts an instance.
+    """Return the name of the image on record: by its digest, so that every new instance runs this very image.
 
     Raises:
         NotFoundError: There is none.
@@ -60,15 +60,15 @@ class RepositoryStep(Step["SagemakerDeployment", "SagemakerEnv", RepositoryRecor
         return RepositoryRecord(repository=declared.repository(ctx), region=ctx.env.region)
 
     def change(self, recorded: RepositoryRecord, wanted: RepositoryRecord) -> Change:
-        """Another repository is made beside the one that has the older images."""
+        """Another repository is made beside the one with the older images."""
         return Change(self.name, "update", differences(recorded, wanted))
 
     def check(self, ctx: SagemakerContext, wanted: RepositoryRecord, recorded: RepositoryRecord | None) -> None:
-        """Refuse another region: what is in the first one would be forgotten."""
+        """Refuse another region: the resources in the first one would be forgotten."""
         if recorded is not None and recorded.region != wanted.region:
             before, now = (record.region or "the default region" for record in (recorded, wanted))
             raise ConflictError(
-                f'"{ctx.name}" is in {before}, and its env is in {now} now',
+                f'"{ctx.name}" is in {before}, but its env is now in {now}',
                 code="other-region",
                 hint=f"remove it there first: mlem deployment remove {ctx.name}; then run it again",
             )
@@ -134,7 +134,7 @@ class ImageStep(PushedImageStep["SagemakerDeployment", "SagemakerEnv", PushedIma
         except MlemError as error:
             if "not authorized to perform" not in error.message:
                 raise
-            raise denied("push the image", error.message) from error  # ECR's own words, through the Engine
+            raise denied("push the image", error.message) from error  # ECR's own words, passed on by the Engine
 
     def remove(self, ctx: SagemakerContext, recorded: PushedImageRecord | None) -> None:
         """Remove the deployment's images, here and in ECR."""
@@ -144,7 +144,7 @@ class ImageStep(PushedImageStep["SagemakerDeployment", "SagemakerEnv", PushedIma
         super().remove(ctx, recorded)
 
     def prune(self, ctx: SagemakerContext, keep: Sequence[PushedImageRecord]) -> None:
-        """Remove the images that were built here and that no kept release needs, also those that no model was made of."""
+        """Remove the images that were built here and that no kept release needs, with or without a model."""
         engine = self._engine_if_there(ctx)
         if engine is None or not keep:
             return

@@ -41,7 +41,7 @@ class ModelStep(Step["SagemakerDeployment", "SagemakerEnv", ModelRecord]):
         """Make the model, or adopt the one that a killed run made."""
         earlier = ctx.put_back_of(ModelRecord)
         if earlier is not None and earlier.adopted:
-            return earlier  # it is there as long as its release is kept, and nothing here could make it
+            return earlier  # it exists as long as its release is kept, and nothing here could make it again
         account = account_of(ctx, wanted)
         defaults = defaults_of(account)
         role = self._snapshot.role.arn(ctx)
@@ -74,7 +74,7 @@ class ModelStep(Step["SagemakerDeployment", "SagemakerEnv", ModelRecord]):
     def prune(self, ctx: SagemakerContext, keep: Sequence[ModelRecord]) -> None:
         """Remove the models that no kept release needs, after their images.
 
-        A model that is there says that its image may be.
+        As long as a model exists, its image may exist too.
         """
         if not keep:
             return
@@ -107,7 +107,7 @@ class EndpointConfigStep(Step["SagemakerDeployment", "SagemakerEnv", EndpointCon
         """Make the configuration, or adopt the one that a killed run made."""
         earlier = ctx.put_back_of(EndpointConfigRecord)
         if earlier is not None and earlier.adopted:
-            return earlier  # it is there as long as its release is kept, and nothing here could make it
+            return earlier  # it exists as long as its release is kept, and nothing here could make it again
         account = account_of(ctx, wanted)
         defaults = defaults_of(account)
         key = earlier.kms_key_used if earlier else wanted.kms_key or defaults.kms_key

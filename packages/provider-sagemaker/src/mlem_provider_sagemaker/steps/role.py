@@ -21,7 +21,7 @@ class EndpointRole:
         self._found: str | None = None
 
     def arn(self, ctx: SagemakerContext) -> str:
-        """Return the role's ARN: the one of the release that is put back or of the same declaration, else AWS's answer.
+        """Return the role's ARN: that of the release that is put back, or of the same declaration, else AWS's answer.
 
         Raises:
             NotFoundError: No role has the name.
@@ -57,7 +57,7 @@ def role_arn(account: Account, declared: str | None, defaults: Defaults) -> str:
     # a role may have a path, which only IAM knows
     found = account.find(f"find the role {role}", "iam", "get_role", RoleName=role.rpartition("/")[2])
     if found is None:
-        hint = "name one that trusts sagemaker.amazonaws.com: --env.role NAME; look: aws iam list-roles"
+        hint = "name one that trusts sagemaker.amazonaws.com: --env.role NAME; list them with: aws iam list-roles"
         raise NotFoundError(f"there is no role {role} in this account", code="no-such-role", hint=hint)
     return str(found["Role"]["Arn"])
 
@@ -73,7 +73,7 @@ def _own(account: Account) -> str:
     name = rest.partition("/")[0]
     if kind != "assumed-role" or name.startswith("AWSReservedSSO_"):  # SageMaker can't assume what SSO gives to people
         raise UserError(
-            f"no role is declared for the endpoint, and {identity} is none that it could have",
+            f"no role is declared for the endpoint, and {identity} is not a role that it could have",
             code="no-role",
             hint="name one: --env.role NAME; or SageMaker.Model.ExecutionRoleArn in the SageMaker SDK's configuration",
         )

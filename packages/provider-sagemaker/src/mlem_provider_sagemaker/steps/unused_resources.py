@@ -1,4 +1,4 @@
-"""`UnusedResources`: what has the deployment's tag, and is not needed any more."""
+"""`UnusedResources`: resources with the deployment's tag that are not needed any more."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ if TYPE_CHECKING:
 
 
 class UnusedResources:
-    """What has the deployment's tag, listed once for all steps that prune."""
+    """The resources with the deployment's tag, listed once for all steps that prune."""
 
     def __init__(self) -> None:
         self._found: dict[Kind, dict[str, dict[str, str]]] | None = None
         self._images: set[str] = set()
 
     def of(self, ctx: SagemakerContext, record: InRegion, kind: Kind) -> dict[str, dict[str, str]]:
-        """Return what there is of a kind: tags by name."""
+        """Return the resources of a kind: tags by name."""
         if self._found is None:
             self._found = tagged(account_of(ctx, record), ctx.lineage)
         return self._found[kind]

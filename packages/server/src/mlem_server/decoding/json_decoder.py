@@ -1,6 +1,6 @@
 """JSON: parsed with the signature in mind, so that what fits is checked while it is parsed, by compiled code.
 
-What the compiled decoder does not take is decoded once more by the data types, which accept every spelling (``"NaN"``,
+What the compiled decoder can't handle is decoded again by the data types, which accept every spelling (``"NaN"``,
 ``5.0`` for an integer, the alias ``data``) and say where something is wrong. Both give the same values for what both
 accept.
 """
@@ -27,21 +27,21 @@ _LONG_BYTES = 2**20
 _BYTE = re.compile(r" \(byte (\d+)\)$")
 _decode_any = msgspec.json.Decoder().decode
 scan = msgspec.json.Decoder(msgspec.Raw).decode
-"""Raises ValueError or RecursionError for what is no JSON, without making values of it."""
+"""Raises ValueError or RecursionError for what is not JSON, without making values of it."""
 
 
 class _UnfitError(Exception):
-    """The compiled decoder's types hold, and something else does not."""
+    """The data fits the compiled decoder's types, but not another rule."""
 
 
 def parse_json(body: bytes | bytearray) -> Any:
     """Parse a body.
 
-    The literals ``NaN``, ``Infinity`` and ``-Infinity`` are accepted, because ``json.dumps`` writes them; RFC 8259 has
-    none.
+    The literals ``NaN``, ``Infinity`` and ``-Infinity`` are accepted, because ``json.dumps`` writes them, although they
+    are not part of RFC 8259.
 
     Raises:
-        HttpError: 400 when it is no UTF-8, no JSON, or nested deeper than the interpreter allows.
+        HttpError: 400 when it is not UTF-8, not JSON, or nested deeper than the interpreter allows.
     """
     expect_json(body)
     try:
@@ -54,7 +54,7 @@ def parse_json(body: bytes | bytearray) -> Any:
         raise HttpError(400, "bad-json", f"the body is not UTF-8: {error.reason} at byte {error.start}") from error
     except RecursionError as error:
         raise HttpError(400, "bad-json", "the JSON is nested too deeply") from error
-    except ValueError as error:  # an integer of more digits than the interpreter converts
+    except ValueError as error:  # an integer with more digits than the interpreter converts
         raise HttpError(400, "bad-json", "the JSON has a number with too many digits") from error
 
 
@@ -62,7 +62,7 @@ def loads(text: bytes | bytearray) -> Any:
     """Parse JSON.
 
     Raises:
-        ValueError: It is none.
+        ValueError: It is not JSON.
         RecursionError: It is nested deeper than the interpreter allows.
     """
     try:
@@ -72,12 +72,14 @@ def loads(text: bytes | bytearray) -> Any:
 
 
 def has_words(body: bytes | bytearray) -> bool:
-    """Whether a body may have the words for numbers that JSON lacks, which only the standard library reads."""
+    """Whether a body may have the words for numbers that JSON lacks, which only the standard library accepts."""
     return b"NaN" in body or b"Infinity" in body
 
 
 def expect_json(body: bytes | bytearray) -> None:
-    """Refuse a long body that is no JSON before values are made of it; a short one is parsed in less time than it is looked at.
+    """Refuse a long body that is not JSON before values are made of it.
+
+    A short body is parsed in less time than this check takes.
 
     Raises:
         HttpError: 400.
@@ -103,7 +105,7 @@ def compiled(method: Method) -> Callable[[bytes | bytearray], Values | None]:
     """Compile a decoder of a method's JSON bodies.
 
     Returns:
-        A function from a body to the arguments' values; it returns None for a body that has to go the long way.
+        A function from a body to the arguments' values; it returns None for a body that it can't handle.
     """
     parts = [_compile(argument.data_type) for argument in method.args]
     if not parts or None in parts:
@@ -139,10 +141,10 @@ def compiled(method: Method) -> Callable[[bytes | bytearray], Values | None]:
 
 
 def compiled_value(data_type: DataType) -> Callable[[bytes], Any] | None:
-    """Compile a decoder of the JSON of one value; None where there is none.
+    """Compile a decoder for the JSON of one value; None where there is none.
 
     Returns:
-        A function from JSON to the value; it returns None for what has to go the long way.
+        A function from JSON to the value; it returns None for what it can't handle.
     """
     found = _compile(data_type)
     if found is None:
@@ -159,7 +161,7 @@ def compiled_value(data_type: DataType) -> Callable[[bytes], Any] | None:
 
 
 def _compile(data_type: DataType) -> tuple[Any, Convert] | None:
-    """Return the type that msgspec checks, and what makes our value of it; None where there is no such type."""
+    """Return a type for msgspec to check, and a function that makes our value from it; None where there is none."""
     if isinstance(data_type, PrimitiveType):
         return (_PLAIN[data_type.ptype], _same) if data_type.ptype in _PLAIN else None
     if isinstance(data_type, ListType):
@@ -187,7 +189,7 @@ def _compile_array(data_type: NdarrayType) -> tuple[Any, Convert] | None:
         import numpy as np
 
         array = np.array(payload, dtype=dtype)
-        if array.ndim != dimensions:  # no rows: how long they are is not in the payload
+        if array.ndim != dimensions:  # no rows: the payload does not say how long they are
             raise _UnfitError
         return array
 
@@ -215,7 +217,7 @@ def _compile_frame(data_type: DataFrameType) -> tuple[Any, Convert] | None:
 
 
 def _is_simple(label: Any) -> bool:
-    """Whether a column's name needs no escape in JSON, which msgspec's names of fields do not have, and is no tuple."""
+    """Whether a column's name is not a tuple, and needs no escape in JSON: msgspec's field names have none."""
     return not isinstance(label, tuple) and not any(character < " " or character in '"\\' for character in str(label))
 
 
@@ -223,10 +225,10 @@ def _item(dtype: str) -> Any:
     kind = kind_of(dtype)
     if kind == "int":
         low, high = limits(dtype)
-        # bounds of msgspec are 64-bit integers with a sign
+        # msgspec's bounds are signed 64-bit integers
         return Annotated[int, msgspec.Meta(ge=low, le=high)] if high < 2**63 else None
     if kind == "float":
-        return float if dtype == "float64" else None  # a narrower one has to be looked at after it is converted
+        return float if dtype == "float64" else None  # a narrower type has to be checked after the conversion
     return {"bool": bool, "str": str}.get(kind or "")
 
 

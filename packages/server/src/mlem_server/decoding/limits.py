@@ -1,4 +1,4 @@
-"""`Limits`: what a body may become when it is decoded, told before it is."""
+"""`Limits`: how large a body may become when it is decoded, estimated before it is."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ if TYPE_CHECKING:
     Read = Callable[["bytes | bytearray"], pyarrow.Table]
 
 VALUE_BYTES = 24
-"""What a value of JSON is in memory, about: a number, or a short text, and its place in a list."""
+"""The approximate size in memory of a JSON value: a number or a short text, and its place in a list."""
 _CONTAINER_BYTES = 48
-"""What a list or an object takes beside that."""
+"""What a list or an object needs in addition."""
 
 
 @dataclass(frozen=True)
 class Limits:
-    """What a body may become.
+    """How large a body may become.
 
     Attributes:
         most_bytes: Its size in memory, as far as that can be told.
@@ -39,8 +39,8 @@ class Limits:
 
         Args:
             body: The whole body.
-            separators: What is between two values, a byte each.
-            brackets: What a list or an object begins with, a byte each.
+            separators: The separators between values, a byte each.
+            brackets: The opening brackets of lists and objects, a byte each.
 
         Raises:
             HttpError: 413.
@@ -55,7 +55,7 @@ class Limits:
             HttpError: 413.
         """
         if values * VALUE_BYTES + containers * _CONTAINER_BYTES > self.most_bytes:
-            message = f"the body has {values} values, which is more than fits into {self.most_bytes / 2**20:g} MiB"
+            message = f"the body has {values} values, more than fit into {self.most_bytes / 2**20:g} MiB"
             raise HttpError(413, "too-many-values", message, hint="send fewer rows at once, or a binary format")
 
 

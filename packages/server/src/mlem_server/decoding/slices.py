@@ -1,8 +1,10 @@
-"""Large bodies of rows, decoded a slice at a time: others get their turn in between, little memory is taken, and the first error ends it.
+"""Large bodies of rows, decoded a slice at a time.
 
-A slice begins where a row does, and ends behind a bracket with a comma after it. Whether that bracket ends a row is not
-known before the slice is parsed as a list: where it does not, as within a text or within a row, that is no JSON, and
-the slice is made longer.
+Other calls get their turn in between, little memory is needed, and the first error ends the work.
+
+A slice begins where a row does, and ends after a bracket that is followed by a comma. Whether that bracket ends a row
+is known only when the slice is parsed as a list: where it does not, as within a text or a row, the slice is not valid
+JSON, and is made longer.
 """
 
 from __future__ import annotations
@@ -22,7 +24,7 @@ from mlem_server.decoding.json_decoder import has_words, loads, scan
 
 SLICE_BYTES = 128 * 1024
 _WRAPPERS = ("inputs", "instances", "dataframe_records")
-"""What else the only argument is called; see `mlem_model.models.request_bodies`."""
+"""Another name of the only argument; see `mlem_model.models.request_bodies`."""
 _HEAD = re.compile(rb'\s*(?:\{\s*("(?:[^"\\]|\\.)*")\s*:\s*)?\[\s*')
 _BLANKS = b" \t\r\n"
 _ENDS = {b"[": re.compile(rb"\]\s*,"), b"{": re.compile(rb"\}\s*,")}
@@ -30,8 +32,8 @@ _BLANK = re.compile(rb"\s*")
 _COMMA = re.compile(rb",")
 
 Parse = Callable[[bytes], Any]
-"""Makes a value of the JSON of some rows; returns None for JSON that it does not take; raises ValueError for what is
-none."""
+"""Makes a value from the JSON of some rows; returns None for JSON that it can't handle; raises ValueError for what is
+not JSON."""
 
 
 class Slices:
@@ -58,7 +60,7 @@ class Slices:
             bare: Whether the value may come without the argument's name.
 
         Returns:
-            The value; None for a body that is not these rows alone, or that has to be looked at as a whole for another
+            The value; None for a body that is not just these rows, or that has to be decoded as a whole for another
             reason.
 
         Raises:
@@ -71,11 +73,11 @@ class Slices:
         try:
             parts = converted(self._type, self._cut(body, *found), self._name, self._value)
             return self._type.join(parts) if len(parts) > 1 else parts[0]
-        except (ValueError, RecursionError):  # no JSON after all, or parts that can't be joined
+        except (ValueError, RecursionError):  # not JSON after all, or parts that can't be joined
             return None
 
     def _rows_in(self, body: bytes | bytearray, *, bare: bool) -> tuple[int, int] | None:
-        """Return where the rows begin and end, if a body seems to be a list of rows, under the argument's name or alone."""
+        """Return where the rows begin and end, if a body looks like a list of rows, with or without a name."""
         head = _HEAD.match(body)
         if head is None or (head[1] is None and not bare):
             return None
@@ -98,7 +100,7 @@ class Slices:
         """Yield lists of rows.
 
         Raises:
-            ValueError: It is no JSON.
+            ValueError: It is not JSON.
         """
         ends = _ENDS.get(bytes(body[start : start + 1]), _COMMA)
         view = memoryview(body)
@@ -115,7 +117,7 @@ class Slices:
             yield _Part(text, value)
             start = stop + 1
             if found is not None and _BLANK.fullmatch(body, start, end):
-                raise ValueError("a comma with nothing behind it")
+                raise ValueError("a comma with nothing after it")
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +126,7 @@ class _Part:
 
     Attributes:
         text: The JSON of a list.
-        value: What it was decoded to by the compiled decoder; None where there is none, or where it does not take it.
+        value: What the compiled decoder made of it; None where there is no such decoder, or where it can't handle it.
     """
 
     text: bytes

@@ -1,4 +1,4 @@
-"""`DecodingThreads`: what large bodies and answers go through beside the event loop, so that it has time for everybody else."""
+"""`DecodingThreads`: large bodies and answers are processed here, so that the event loop has time for other callers."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from mlem_model.data.formats.binary import JSON, NPY, OCTETS
 from mlem_model.data.types.stopping import stoppable
 
 LARGE_BYTES = 64 * 1024
-"""What is larger is decoded and written by a thread: less takes the loop some milliseconds at most."""
+"""Larger bodies and answers are left to a thread; smaller ones take the loop some milliseconds at most."""
 QUICK = frozenset({JSON, NPY, OCTETS})
-"""Media types whose small bodies are decoded at once; of others nobody knows what they unfold to."""
+"""Media types whose small bodies are decoded at once; those of others may become large."""
 _THREADS = 2
-"""The second is there for who comes behind something very large; they share the interpreter's lock, so more would bring
-nothing."""
+"""The second one serves callers that come behind something very large; more would bring nothing, because they share the
+interpreter's lock."""
 
 
 class Task:
-    """Something to be done.
+    """Some work to be done.
 
     Args:
         work: What to do, on a thread; it may ask `mlem_model.data.types.stopping.go_on`.
@@ -37,7 +37,7 @@ class Task:
         self._done = done
 
     def cancel(self) -> None:
-        """Say that nobody waits for it any more."""
+        """Note that nobody waits for it any more."""
         self.cancelled = True
 
     def run(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -59,7 +59,7 @@ class Task:
 
 
 class DecodingThreads:
-    """Does what it is given on threads of its own, which are started with the first of it."""
+    """Runs work on threads of its own, which are started with the first task."""
 
     def __init__(self) -> None:
         self._jobs: queue.SimpleQueue[tuple[Task, asyncio.AbstractEventLoop]] = queue.SimpleQueue()
@@ -70,7 +70,7 @@ class DecodingThreads:
         if not self._started:
             self._started = True
             for number in range(_THREADS):
-                # daemon: what takes long must not keep a stopped server alive
+                # daemon: long work must not keep a stopped server alive
                 threading.Thread(target=self._run, name=f"mlem-decoding-{number}", daemon=True).start()
         job = Task(work, done)
         self._jobs.put((job, asyncio.get_running_loop()))

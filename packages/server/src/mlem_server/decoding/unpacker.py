@@ -34,8 +34,8 @@ class Unpacker:
     """Reads tables. One is unpacked at a time.
 
     Args:
-        most_bytes: What a table may come to.
-        timeout_s: Seconds that one may take.
+        most_bytes: How large a table may become.
+        timeout_s: How many seconds unpacking may take.
     """
 
     def __init__(self, most_bytes: int, timeout_s: float) -> None:
@@ -48,11 +48,11 @@ class Unpacker:
         """Read a stream of Arrow.
 
         Raises:
-            UserError: It would unfold to too much.
+            UserError: It would become too large.
             Exception: What pyarrow raises on damaged streams.
         """
         if check_stream(body, self._most_bytes):
-            return _table(self._unpacked(ARROW, body))  # the process has looked at it
+            return _table(self._unpacked(ARROW, body))  # the process has checked it
         table = _table(body)
         check_table(table, self._most_bytes)
         return table
@@ -61,12 +61,12 @@ class Unpacker:
         """Read a file of Parquet.
 
         Raises:
-            UserError: It is none, or would unfold to too much.
+            UserError: It is not Parquet, or would become too large.
         """
         return _table(self._unpacked(PARQUET, body))
 
     def close(self) -> None:
-        """End the process; what it is at is of no more use."""
+        """End the process; its current work is of no use any more."""
         process, self._process = self._process, None
         if process is not None:
             process.kill()
@@ -79,7 +79,7 @@ class Unpacker:
         with self._lock:
             try:
                 word, content = self._ask(kind, body)
-            except OSError:  # it was killed, by the system for its memory, or by itself for a fault of a library
+            except OSError:  # it was killed, by the system for its memory, or by a fault in a library
                 word, content = TOO_LARGE, bytearray()
             if word != UNPACKED:
                 self.close()
@@ -113,9 +113,9 @@ class Unpacker:
 
     def _started(self) -> subprocess.Popen[bytes]:
         command = [sys.executable, "-m", "mlem_server.decoding.unpacker_process"]
-        # this pool asks the system for memory, and so hears when there is no more
+        # this allocator returns memory to the system, and fails when there is no more
         environment = {**os.environ, "ARROW_DEFAULT_MEMORY_POOL": "system", "MALLOC_ARENA_MAX": "1"}
-        return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment)  # noqa: S603  # our own words
+        return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment)  # noqa: S603  # fixed
 
 
 def _table(stream: bytes | bytearray) -> pyarrow.Table:

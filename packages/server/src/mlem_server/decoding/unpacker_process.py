@@ -1,7 +1,7 @@
-"""Unpacks files of Parquet and compressed streams of Arrow, in a process that the system stops before it takes too much memory.
+"""Unpacks Parquet files and compressed Arrow streams in a process that the system stops when it takes too much memory.
 
-What such a file unfolds to is told by nothing but unfolding it: sizes within it can lie, and a few bytes may stand for
-a billion rows. Questions come over standard input, and answers go to standard output, each behind its head; see
+Only unpacking shows how large such a file becomes: sizes inside it may be false, and a few bytes may stand for a
+billion rows. Questions come on standard input, and answers go to standard output, each after its header; see
 `Question` and `answer`. The process ends with its input.
 """
 
@@ -20,20 +20,20 @@ if TYPE_CHECKING:
     import pyarrow
 
 QUESTION = struct.Struct("<BQQ")
-"""A question's head: the kind, what it may unfold to, the size of the file; in bytes."""
+"""A question's header: the kind, how large the result may become, and the size of the file; both in bytes."""
 ANSWER = struct.Struct("<BQ")
-"""An answer's head: a word of `UNPACKED`..., the size of the stream of Arrow behind it."""
+"""An answer's header: a word of `UNPACKED`..., and the size of the Arrow stream after it."""
 PARQUET, ARROW = 0, 1
 UNPACKED, TOO_LARGE, DAMAGED, MISSING, UNUSABLE = range(5)
 _SLACK_BYTES = 192 * 2**20
-"""What reading takes beside the table and the file: decompressors, one row group's buffers."""
+"""What reading takes in addition to the table and the file: decompressors, one row group's buffers."""
 
 
 def main() -> None:
     """Answer questions until there are none."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the server, and this ends with it
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the server, and this process ends with it
     questions, answers = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)  # what a library prints is no answer
+    os.dup2(2, 1)  # what a library prints must not get into the answers
     while len(head := questions.read(QUESTION.size)) == QUESTION.size:
         kind, most_bytes, size = QUESTION.unpack(head)
         word, content = _answer(kind, most_bytes, questions, size, answers)
@@ -41,12 +41,12 @@ def main() -> None:
             answers.write(ANSWER.pack(word, len(content)))
             answers.write(content)
             answers.flush()
-            return  # the next file finds a process whose memory is whole
+            return  # the next file gets a new process with fresh memory
         answers.flush()
 
 
 def _answer(kind: int, most_bytes: int, questions: BinaryIO, size: int, answers: BinaryIO) -> tuple[int, bytes]:
-    """Answer a question: a table is written, and what else is to be said is returned."""
+    """Answer a question: a table is written to the answers, and whatever else is to be said is returned."""
     try:
         import pyarrow as pa
     except ImportError:
@@ -94,7 +94,7 @@ def _parquet(content: bytes, most_bytes: int) -> pyarrow.Table:
     rows = sum(file.metadata.row_group(number).num_rows for number in range(file.metadata.num_row_groups))
     if rows * max(1, file.metadata.num_columns) * 8 > most_bytes:
         raise MemoryError
-    # texts that repeat stay in their dictionary until it is known what they come to
+    # repeated texts stay in their dictionary until their total size is known
     return pq.ParquetFile(pa.BufferReader(content), read_dictionary=texts).read(use_threads=False)
 
 
@@ -107,7 +107,7 @@ def _arrow(content: bytes) -> pyarrow.Table:
 
 @contextlib.contextmanager
 def _bounded(more_bytes: int) -> Iterator[None]:
-    """Let the process have so much memory more than it has; where the system can't tell, as much as it likes."""
+    """Limit the memory that the process may take in addition; no limit where the system can't say how much it has."""
     try:
         import resource
 

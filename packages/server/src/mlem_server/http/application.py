@@ -10,7 +10,7 @@ from mlem_server.http.response import Response
 
 
 class Application(ABC):
-    """Answers requests. Everything of it is called on the event loop."""
+    """Answers requests. All of its methods are called on the event loop."""
 
     @abstractmethod
     def admit(self, request: Request) -> Response | None:
@@ -18,14 +18,14 @@ class Application(ABC):
 
     @abstractmethod
     def reserve(self, request: Request, size_bytes: int) -> bool:
-        """Take room for what has come of a body.
+        """Reserve memory for what has arrived of a body.
 
         Args:
             request: Whose body it is.
-            size_bytes: All that has come of it.
+            size_bytes: The size of what has arrived.
 
         Returns:
-            Whether there was room; a body alone always has it.
+            Whether there was room; a single body always has it.
         """
 
     @abstractmethod
@@ -55,7 +55,7 @@ class Application(ABC):
 
     @abstractmethod
     def tick(self) -> None:
-        """Do what is to be done several times a second."""
+        """Do periodic work; called several times a second."""
 
     @abstractmethod
     def loop_was_late(self, seconds: float) -> None:

@@ -52,7 +52,7 @@ def read_tokens(file: Path | None, environment: Mapping[str, str]) -> tuple[str,
 
 
 def protected(settings: Settings, environment: Mapping[str, str] = os.environ) -> Settings:
-    """Return settings with the tokens and the certificate that the environment names, as the command ``mlem-server`` takes them.
+    """Return settings with the tokens and the certificate that the environment names, as the command line does.
 
     Args:
         settings: The other settings.
@@ -85,7 +85,7 @@ class Tokens:
         return bool(self._accepted)
 
     def watch(self) -> FileWatch | None:
-        """Return what reads the file again; None where there is none."""
+        """Return what reads the file again; None where there is no file."""
         return FileWatch("tokens", [self._file], self._read) if self._file is not None else None
 
     def _read(self) -> bool:
@@ -93,12 +93,12 @@ class Tokens:
         return set(before) != set(self._accepted)
 
     def check(self, header: bytes | None) -> None:
-        """Refuse a request that has none of them; see `check_token`."""
+        """Refuse a request without any of them; see `check_token`."""
         check_token(header, self._accepted)
 
 
 def check_token(header: bytes | None, tokens: Sequence[str]) -> None:
-    """Refuse a request that has none of the tokens.
+    """Refuse a request without any of the tokens.
 
     Args:
         header: The request's ``Authorization`` header.
@@ -119,8 +119,8 @@ def check_token(header: bytes | None, tokens: Sequence[str]) -> None:
             headers={"www-authenticate": 'Bearer realm="mlem"'},
         )
     given = given.strip()
-    # every token is compared, so that the time does not tell which one was near
-    if not any([hmac.compare_digest(given, token.encode()) for token in tokens]):  # noqa: C419  # every token is compared: the time says nothing
+    # every token is compared, so that the time does not show which one was similar
+    if not any([hmac.compare_digest(given, token.encode()) for token in tokens]):  # noqa: C419  # a list: see above
         raise HttpError(
             401,
             "unauthorized",

@@ -18,7 +18,7 @@ class BodyBudget:
         self._reserved_bytes = 0
 
     def check(self, size_bytes: int) -> None:
-        """Refuse a body that is announced, where there is no room for it: who is told now need not send it.
+        """Refuse an announced body for which there is no room, so that its caller need not send it.
 
         Args:
             size_bytes: Its size.
@@ -30,14 +30,14 @@ class BodyBudget:
             raise overloaded()
 
     def reserve(self, request: Request, size_bytes: int) -> bool:
-        """Take room for a body.
+        """Reserve memory for a body.
 
         Args:
-            request: Whose it is.
-            size_bytes: All that there is of it by now.
+            request: The request that it belongs to.
+            size_bytes: The size of what has arrived.
 
         Returns:
-            Whether there was room; a body alone always has it.
+            Whether there was room; a single body always has it.
         """
         more = size_bytes - request.reserved_bytes
         if self._reserved_bytes + more > self._max_bytes and self._reserved_bytes > request.reserved_bytes:

@@ -35,16 +35,16 @@ class Owner(Protocol):
     date: bytes
 
     def add(self, connection: Connection) -> None:
-        """Count a connection that was made."""
+        """Register a connection that was made."""
 
     def remove(self, connection: Connection) -> None:
-        """Count out a connection that was lost."""
+        """Remove a connection that was lost."""
 
 
 class Connection(RequestReader):
     """A connection.
 
-    Nothing on it costs a task or a timer of its own: `Connections` looks at the deadlines of all, a few times a second.
+    It needs no task or timer of its own: `Connections` looks at the deadlines of all of them a few times a second.
 
     Args:
         app: Answers requests.
@@ -52,7 +52,7 @@ class Connection(RequestReader):
         owner: All connections.
 
     Attributes:
-        deadline: When the caller has to have got further, in seconds of the loop's clock.
+        deadline: When the caller must have made progress, in seconds of the loop's clock.
     """
 
     def __init__(self, app: Application, settings: Settings, owner: Owner) -> None:
@@ -83,9 +83,9 @@ class Connection(RequestReader):
         self._parts.clear()
 
     def eof_received(self) -> bool:
-        """See `asyncio.Protocol`; a caller that has sent all may still read its answer, where there is no TLS.
+        """See `asyncio.Protocol`; a caller that has sent everything may still read its answer, where there is no TLS.
 
-        One that says so when a stream or an awaited call has begun is most likely gone: that work can be spared.
+        One that ends its side while a stream or an awaited call is running has most likely gone, so that work is ended.
         """
         self._closing = True
         if self._current is not None and self._current.ends_early():
@@ -109,9 +109,9 @@ class Connection(RequestReader):
     # Answers
 
     def _refuse(self, request: Request, refusal: Response) -> None:
-        """Answer before the body is there, in the request's turn."""
+        """Answer before the body has arrived, in the request's turn."""
         length = request.content_length
-        # the rest of a small body is skipped, and the connection lives on
+        # the rest of a small body is skipped, and the connection stays open
         small = length is not None and length <= self._settings.max_body_bytes and b"expect" not in request.headers
         if request.has_body and not small:
             request.keep_alive = False
@@ -125,7 +125,7 @@ class Connection(RequestReader):
             self._phase = Phase.ENDED
 
     def _fail(self, error: HttpError) -> None:
-        """Answer what is no request; the connection ends with it."""
+        """Answer input that is not a valid request, and end the connection."""
         request = self._request or Request("GET", self._target, self._headers, False, monotonic())
         self._request = None
         request.keep_alive = False
@@ -184,7 +184,7 @@ class Connection(RequestReader):
         self._app.answered(request, response)
 
     def _begin(self, request: Request, response: Response, stream: Stream) -> None:
-        """Answer with a stream: what is there of it, and then piece by piece, as the caller reads."""
+        """Answer with a stream: first what there is of it, then piece by piece, as the caller reads."""
         request.sent = True
         close = not request.keep_alive or not request.chunks or self._closing or self._owner.stopping
         self._transport.write(response.head(request.id, self._owner.date, close=close, chunked=request.chunks))
@@ -209,7 +209,7 @@ class Connection(RequestReader):
         self._end_stream(request, whole=piece.kind is Kind.END)
 
     def _end_stream(self, request: Request, *, whole: bool) -> None:
-        """End a stream; one that is not whole lacks the mark of its end, so that the caller sees that."""
+        """End a stream; an incomplete one lacks its end mark, so that the caller notices."""
         self._current, self._streamed = None, None
         if whole and request.chunks:
             self._transport.write(b"0\r\n\r\n")
@@ -223,7 +223,7 @@ class Connection(RequestReader):
             self._transport.write(b"%x\r\n%s\r\n" % (len(data), data) if request.chunks else data)
 
     def _break_off(self, request: Request, refusal: Response) -> None:
-        """Answer a request that takes too long: with the refusal, which of a stream is its last piece."""
+        """Answer a request that takes too long with a refusal; in a stream that is the last piece."""
         stream = request.response.stream if request.response is not None else None
         self._app.forget(request)
         if stream is None:
@@ -260,7 +260,7 @@ class Connection(RequestReader):
 
     @property
     def idle(self) -> bool:
-        """Whether nothing is asked and nothing is being answered."""
+        """Whether no request has been received and none is being answered."""
         return self._phase is Phase.IDLE and self._current is None and not self._pipeline
 
     @property
@@ -270,16 +270,16 @@ class Connection(RequestReader):
 
     @property
     def spare(self) -> bool:
-        """Whether it can be closed and nobody misses it: nothing is asked, or the last answer is given."""
+        """Whether it can be closed without loss: no request has been received, or the last one is answered."""
         return self.idle or (self._phase is Phase.ENDED and self._current is None)
 
     @property
     def sending(self) -> bool:
-        """Whether the caller is still at its request, and waits for nothing."""
+        """Whether the caller is still sending its request, and not waiting for an answer."""
         return self._phase in (Phase.HEAD, Phase.BODY) and not self.busy
 
     def make_room(self, refusal: Response | None) -> None:
-        """Close, for somebody else; a caller that was sending hears why, if it can be told at once."""
+        """Close, to make room for another connection; a caller that was sending is told why, if that works at once."""
         if refusal is not None:
             self._transport.write(refusal.head("-", self._owner.date, close=True) + refusal.body)
             if self._request is not None:
@@ -290,7 +290,7 @@ class Connection(RequestReader):
         self._transport.close()
 
     def expire(self) -> None:
-        """Act on a deadline that is over."""
+        """Act on a deadline that has passed."""
         limit_s = self._settings.request_timeout_s
         if not self._drained or (self._phase is Phase.ENDED and self._current is None):
             self._transport.abort()

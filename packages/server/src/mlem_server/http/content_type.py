@@ -34,7 +34,7 @@ class Content:
     Attributes:
         media_type: Its type and subtype.
         parameters: What else the header says, by names in lower case.
-        rest: What it says behind that, which has not the form of a parameter.
+        rest: What follows and does not have the form of a parameter.
     """
 
     media_type: str
@@ -43,7 +43,7 @@ class Content:
 
 
 def read_content_type(headers: Mapping[bytes, bytes]) -> Content:
-    """Read the header; nothing announced is JSON.
+    """Read the header; without it the body is taken for JSON.
 
     Source: https://www.rfc-editor.org/rfc/rfc9110.html, section 5.6.6 "Parameters" (read 2026-11).
     """
@@ -57,14 +57,14 @@ def read_content_type(headers: Mapping[bytes, bytes]) -> Content:
 
 
 def content_type(headers: Mapping[bytes, bytes], more: Collection[str] = ()) -> str:
-    """Return the media type of a body: ``JSON``, ``NPY``, ``ARROW``, or one more; nothing announced is JSON.
+    """Return the media type of a body: ``JSON``, ``NPY``, ``ARROW``, or one of ``more``; without a header it is JSON.
 
     Args:
         headers: The request's.
-        more: What is accepted beside them.
+        more: Further media types that are accepted.
 
     Raises:
-        HttpError: 415 for another one, another charset than UTF-8 of what is not a table in CSV, or a compressed body.
+        HttpError: 415 for another one, a charset other than UTF-8 where the body is not CSV, or a compressed body.
     """
     value = headers.get(b"content-type")
     encoding = headers.get(b"content-encoding")
@@ -86,15 +86,15 @@ def content_type(headers: Mapping[bytes, bytes], more: Collection[str] = ()) -> 
 
 
 def csv_form(headers: Mapping[bytes, bytes]) -> CsvForm:
-    """Return what the header says of a table in CSV: ``text/csv; header=absent; charset=latin-1``.
+    """Return what the header says about a CSV table: ``text/csv; header=absent; charset=latin-1``.
 
     Raises:
-        HttpError: 415 for a parameter that is unknown, or has a value that it can't have.
+        HttpError: 415 for an unknown parameter, or a value that it can't have.
     """
     from mlem_model.data.csv.text import CsvForm  # late: most servers read no tables
 
     content = read_content_type(headers)
-    # SageMaker's callers say by label_size=0 that no column is a label
+    # SageMaker's callers write label_size=0 to say that no column is a label
     said = {name: value for name, value in content.parameters.items() if (name, value) != ("label_size", "0")}
     try:
         form = CsvForm.of(said)

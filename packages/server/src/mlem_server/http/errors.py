@@ -1,4 +1,4 @@
-"""What the server answers when a request can't be served: a status, and a JSON body that says what, where and what to do.
+"""Errors that the server answers with: a status, and a JSON body that says what, where and what to do.
 
 ===================================  ======  ======================================================================
 code                                 status  the caller's next step
@@ -23,14 +23,14 @@ model-refused                        422     correct the data as the model says
 head-too-large, too-many-headers     431     send fewer and shorter headers, and no trailers
 model-failed, defect                 500     look at the server's log, under the request's id
 unknown-transfer-coding              501     send the body as it is, or in chunks
-not-implemented                      501     send no CONNECT: this is no proxy
+not-implemented                      501     do not send CONNECT: this is not a proxy
 overloaded, not-ready, model-busy    503     repeat after ``Retry-After`` seconds
 too-many-connections                 503     the same, on another connection
 timed-out, model-hangs, stopping     503     the same; the model may have seen the call
 bad-http-version                     505     speak HTTP/1.1
 ===================================  ======  ======================================================================
 
-``not-accepted`` is a reason in the metrics alone: the system had no room for a connection, and nobody to answer.
+``not-accepted`` appears only in the metrics: the system had no room for a connection, so nobody could be answered.
 """
 
 from __future__ import annotations
@@ -111,16 +111,16 @@ def too_large(max_bytes: int) -> HttpError:
 
 
 def overloaded() -> HttpError:
-    """Return the refusal of a call that there is no room for."""
+    """Return the refusal of a call for which there is no room."""
     return HttpError(
         503,
         "overloaded",
-        "too many calls wait for the model",
+        "too many calls are waiting for the model",
         hint="repeat the call later",
         headers={"retry-after": "1"},
     )
 
 
 def too_many() -> HttpError:
-    """Return the refusal of a connection that there is no room for."""
+    """Return the refusal of a connection for which there is no room."""
     return HttpError(503, "too-many-connections", "too many callers are connected", headers={"retry-after": "1"})

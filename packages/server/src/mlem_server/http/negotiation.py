@@ -13,7 +13,7 @@ def preferred(accept: bytes, offered: Sequence[str], default: str) -> str:
     Args:
         accept: The header; empty where there is none.
         offered: The media types that the answer can have, a tuple.
-        default: That of those which a caller gets who says nothing, takes anything, or takes none of them.
+        default: The one of these for callers who say nothing, accept anything, or accept none of them.
     """
     wanted = _wanted(accept.decode("latin-1").lower())
     refused = {name for quality, _, name in wanted if not quality}
@@ -40,6 +40,6 @@ def _wanted(accept: str) -> list[tuple[float, int, str]]:
         )
         try:
             found.append((min(max(float(quality), 0.0), 1.0), 2 - name.count("*"), name))
-        except ValueError:  # no number: as if the item were not there
+        except ValueError:  # not a number: the item is ignored
             continue
     return sorted(found, key=lambda one: (-one[0], -one[1]))

@@ -17,7 +17,7 @@ Reply = Callable[[Response], None]
 Handler = Callable[["Request", Reply], None]
 
 ALWAYS_BYTES = 64 * 1024
-"""So much of each body has room in any case; for what comes after it, room has to be there."""
+"""This much of each body always has room; for more, memory has to be free."""
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._:/=+@-]{1,128}")
 _PREFIX = os.urandom(8).hex()
 _numbers = itertools.count(int.from_bytes(os.urandom(6)))
@@ -34,17 +34,17 @@ class Request:
         keep_alive: Whether the connection may live on after the answer.
         id: The caller's ``X-Request-Id`` when it has a form that is safe in a log, otherwise a new one.
         started: When its head was complete, in seconds of the monotonic clock.
-        chunks: Whether the caller takes an answer in chunks, as HTTP/1.0 does not.
+        chunks: Whether the caller accepts an answer in chunks, which HTTP/1.0 does not have.
         body: The body, once it is there.
         route: A name for what answers it, for metrics.
         handler: What answers it, once it is admitted.
         media_type: What its body is, once it is admitted as a call.
         response: Set as soon as the answer is known.
         sent: Whether it was sent.
-        takes_body: Whether its body is for somebody; else it is skipped.
+        takes_body: Whether anything reads its body; otherwise it is skipped.
         reserved_bytes: What its body counts for among all bodies in memory.
-        cancel: Tells whoever works on it that nobody waits any more.
-        ends_early: Whether work on it ends when its caller is gone, as that of an awaited call or a stream does.
+        cancel: Tells whatever works on it that nobody waits any more.
+        ends_early: Whether work on it ends when its caller is gone, as for an awaited call or a stream.
     """
 
     method: str
@@ -91,7 +91,7 @@ class Request:
 
     @property
     def content_length(self) -> int | None:
-        """Size of the body in bytes as announced; None for a chunked body, or none at all."""
+        """Size of the body in bytes as announced; None for a chunked body, or for no body."""
         value = self.headers.get(b"content-length", b"")
         return int(value) if value.isdigit() and len(value) < 20 else None
 

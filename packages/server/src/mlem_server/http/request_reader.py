@@ -1,4 +1,4 @@
-"""`RequestReader`: requests of one connection, read by httptools (Node's llhttp), and never more of them than there is room for.
+"""`RequestReader`: reads the requests of one connection with httptools (Node's llhttp), and bounds their memory.
 
 Source of the rules: RFC 9112, https://www.rfc-editor.org/rfc/rfc9112 (HTTP/1.1), and RFC 9110, section 10.1.1 (Expect).
 """
@@ -23,11 +23,11 @@ from mlem_server.settings import Settings
 
 MAX_PIPELINED = 8
 _CHUNK_BYTES = 24
-"""What a chunk may have around its data: its size, two line ends, a little more."""
+"""The most that a chunk needs around its data: its size, two line ends, a little more."""
 _SMALL_BYTES = 4096
-"""What is smaller is put together with its neighbours."""
+"""Smaller parts are joined with their neighbours."""
 _VERSION_FAULTS = ("Invalid HTTP version", "Pause on PRI/Upgrade")
-"""What llhttp says of a version that it does not know, and of HTTP/2."""
+"""What llhttp says about an unknown version, and about HTTP/2."""
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
@@ -38,7 +38,7 @@ class Phase(Enum):
     HEAD = auto()
     BODY = auto()
     ENDED = auto()
-    """The last answer is given; what still comes is read and forgotten, so that the caller gets to read the answer."""
+    """The last answer was given; what still arrives is dropped, so that the caller can read the answer."""
 
 
 class RequestReader(asyncio.Protocol):
@@ -49,7 +49,7 @@ class RequestReader(asyncio.Protocol):
         settings: Limits.
 
     Attributes:
-        deadline: When the caller has to have got further, in seconds of the loop's clock.
+        deadline: When the caller must have made progress, in seconds of the loop's clock.
     """
 
     def __init__(self, app: Application, settings: Settings) -> None:
@@ -62,21 +62,21 @@ class RequestReader(asyncio.Protocol):
         self._target = b""
         self._headers: dict[bytes, bytes] = {}
         self._repeats = 0  # headers that were there already
-        self._other_bytes = 0  # of this request, what is not body: its head, the frames of its chunks, its trailers
+        self._other_bytes = 0  # what is not body in this request: its head, the frames of its chunks, its trailers
         self._parts: list[bytes | bytearray] = []
         self._body_bytes = 0
-        self._request: Request | None = None  # that is being read
-        self._current: Request | None = None  # that is being answered
+        self._request: Request | None = None  # the one that is being read
+        self._current: Request | None = None  # the one that is being answered
         self._pipeline: deque[Request] = deque()
         self.deadline = 0.0
 
     @abstractmethod
     def _refuse(self, request: Request, refusal: Response) -> None:
-        """Answer before the body is there, in the request's turn."""
+        """Answer before the body has arrived, in the request's turn."""
 
     @abstractmethod
     def _fail(self, error: HttpError) -> None:
-        """Answer what is no request; the connection ends with it."""
+        """Answer input that is not a valid request, and end the connection."""
 
     @abstractmethod
     def _next(self) -> None:
@@ -97,7 +97,7 @@ class RequestReader(asyncio.Protocol):
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade:
-            self._phase = Phase.ENDED  # the request is answered as if it had not asked, and what follows is of no use
+            self._phase = Phase.ENDED  # the request is answered as if it had not asked, and what follows is dropped
         except httptools.HttpParserError as error:
             if not self._ended:
                 self._fail(_no_http(error))
@@ -115,7 +115,7 @@ class RequestReader(asyncio.Protocol):
             self.deadline = monotonic() + self._settings.header_timeout_s
 
     def on_url(self, url: bytes) -> None:
-        """A part of the target is there."""
+        """A part of the target has arrived."""
         self._target += url
         if len(self._target) > self._settings.max_target_bytes and self._phase is Phase.HEAD:
             longest = self._settings.max_target_bytes
@@ -123,7 +123,7 @@ class RequestReader(asyncio.Protocol):
             self._fail(HttpError(414, "target-too-long", f"the request's path is longer than {longest} bytes"))
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """A header is there, or a trailer behind a body in chunks, which nobody reads."""
+        """A header has arrived, or a trailer after a chunked body, which nobody reads."""
         if self._phase is not Phase.HEAD:
             return
         name = name.lower()
@@ -162,22 +162,20 @@ class RequestReader(asyncio.Protocol):
             return
         if parser.should_upgrade():
             request.keep_alive = False
-            if request.has_body:  # the parser takes it for something else than HTTP
+            if request.has_body:  # the parser takes it for something other than HTTP
                 self._fail(
-                    HttpError(
-                        400, "bad-http", "this server upgrades to nothing", hint="send the request without Upgrade"
-                    )
+                    HttpError(400, "bad-http", "this server does not upgrade", hint="send the request without Upgrade")
                 )
                 return
         self.deadline = now + self._settings.request_timeout_s
         refusal = self._app.admit(request)
         if refusal is not None:
             self._refuse(request, refusal)
-        elif since_1_1 and b"expect" in headers and self._current is None:  # 100-continue: any other was refused
+        elif since_1_1 and b"expect" in headers and self._current is None:  # 100-continue; others were refused
             self._transport.write(_CONTINUE)
 
     def on_body(self, part: bytes) -> None:
-        """A part of the body is there."""
+        """A part of the body has arrived."""
         request = self._request
         if request is None or request.response is not None or self._phase is Phase.ENDED:
             return
@@ -190,7 +188,7 @@ class RequestReader(asyncio.Protocol):
         elif self._body_bytes > ALWAYS_BYTES and not self._app.reserve(request, self._body_bytes):
             self._drop_body(request, overloaded())
         elif len(part) < _SMALL_BYTES and self._parts:
-            # many small parts would take more memory for themselves than for what is in them
+            # many small parts would take more memory for themselves than for their content
             if not isinstance(self._parts[-1], bytearray) or len(self._parts[-1]) > ALWAYS_BYTES:
                 self._parts.append(bytearray())
             self._parts[-1] += part
@@ -198,7 +196,7 @@ class RequestReader(asyncio.Protocol):
             self._parts.append(part)
 
     def on_chunk_complete(self) -> None:
-        """A chunk is there: what is around it is no part of the head that the caller has in a body's place."""
+        """A chunk has arrived: its frame does not count as part of the head, although it is where the body is."""
         self._other_bytes = max(0, self._other_bytes - _CHUNK_BYTES)
 
     def _drop_body(self, request: Request, error: HttpError) -> None:
@@ -213,7 +211,7 @@ class RequestReader(asyncio.Protocol):
         self._phase, self._other_bytes = Phase.IDLE, 0
         request.body = self._parts[0] if len(self._parts) == 1 else bytearray().join(self._parts)
         self._parts.clear()
-        if request.sent:  # refused at once, and its body is skipped by now
+        if request.sent:  # it was refused at once, and its body has now been skipped
             self._rest()
             return
         self._pipeline.append(request)

@@ -30,7 +30,7 @@ class Kind(Enum):
     ITEM = auto()
     END = auto()
     BROKEN = auto()
-    """The stream ends before its end: the connection is closed without the mark of an end."""
+    """The stream ends early: the connection is closed without an end mark."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ class Piece:
 
     Attributes:
         kind: What it is.
-        data: What is written; empty for an end without words.
+        data: What is written; empty for an end that needs no text.
     """
 
     kind: Kind
@@ -50,7 +50,7 @@ class Stream(Protocol):
     """What follows the beginning of an answer, piece by piece."""
 
     def pull(self, take: Callable[[Piece], None]) -> None:
-        """Ask for the next piece, which ``take`` is called with on the event loop."""
+        """Ask for the next piece; ``take`` is called with it on the event loop."""
 
     def broken(self, response: Response) -> Piece:
         """Return the last piece of a stream that ends with an error."""
@@ -78,7 +78,7 @@ class Response:
         """Write status line and headers, with the empty line that ends them.
 
         Args:
-            request_id: What the answer is found by in the log.
+            request_id: The id under which the log has the request.
             date: The header ``date``, whole.
             close: Whether the connection ends with this answer.
             chunked: Whether a stream is written in chunks; else it ends with the connection.

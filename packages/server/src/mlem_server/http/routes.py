@@ -20,10 +20,10 @@ class Route:
         method: The HTTP method; what answers GET answers HEAD too.
         path: The path, percent-decoded.
         handler: Answers the request.
-        name: What metrics call it; those without a name are counted as others.
+        name: Its name in metrics; routes without a name are counted together as others.
         public: Whether it answers without a token.
-        calls: Whether it calls the model, and so takes a body.
-        media_types: What its bodies may be, beside what all bodies may be.
+        calls: Whether it calls the model, and so has a body.
+        media_types: Media types of its body besides those that every body may have.
     """
 
     method: str
@@ -36,14 +36,14 @@ class Route:
 
 
 class RoutingTable:
-    """All routes of an application. A path is found by one look into a dictionary.
+    """All routes of an application. A path is found by one dictionary lookup.
 
     Args:
-        routes: The rows; of two for one method and path the later one counts.
+        routes: The rows; of two for the same method and path the later one counts.
 
     Attributes:
         by_path: For each path its routes, by HTTP method.
-        by_target: The same by what callers send most: the path as it is, without a query and with nothing to decode.
+        by_target: The same by what callers mostly send: the path as it is, without a query and nothing to decode.
     """
 
     def __init__(self, routes: Iterable[Route]) -> None:

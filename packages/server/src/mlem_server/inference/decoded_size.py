@@ -12,7 +12,7 @@ _LOOKED_AT = 1000
 
 
 class HasCall(Protocol):
-    """What a protocol decodes a body to: a call, and what the protocol needs to write its answer."""
+    """What a protocol decodes a body to: a call, and what it needs to write the answer."""
 
     @property
     def call(self) -> Call:
@@ -22,7 +22,7 @@ class HasCall(Protocol):
 def size_of(decoded: Call | HasCall | Sequence[Call]) -> int:
     """Return the size of what a body was decoded to, in bytes.
 
-    Of arrays and tables as they say themselves, of lists about.
+    Arrays and tables say it themselves; for lists it is an estimate.
     """
     if isinstance(decoded, Call):
         return sum(map(_size, decoded.values.values()))
@@ -31,7 +31,7 @@ def size_of(decoded: Call | HasCall | Sequence[Call]) -> int:
 
 def _size(value: Any) -> int:
     usage = getattr(value, "memory_usage", None)
-    if callable(usage):  # of pandas: for each column, or of the whole
+    if callable(usage):  # pandas: for each column, or of the whole
         used = usage(index=False)
         return int(used.sum() if hasattr(used, "sum") else used)
     size = getattr(value, "nbytes", None)

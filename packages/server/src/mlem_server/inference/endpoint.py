@@ -32,7 +32,7 @@ from mlem_server.inference.streaming import Form, Items, gathered, gathered_late
 log = logging.getLogger("mlem.server")
 
 TOLD = 20
-"""So many types of answers that are not on record are logged, each once."""
+"""At most this many types of answers that are not on record are logged, each once."""
 _NONE: Mapping[str, str] = {}
 
 
@@ -44,9 +44,9 @@ class Call:
         endpoint: Whose.
         values: Values by argument name.
         answer_as: Media type of the answer.
-        rows: How many rows its only argument has, where it may be joined with other calls; None where not.
-        notes: What was made of the caller's data; see `mlem_model.data.types.notes`.
-        form: How an answer that comes item by item is written; None as a whole.
+        rows: How many rows its only argument has, where it may be joined with other calls; otherwise None.
+        notes: Notes about the caller's data; see `mlem_model.data.types.notes`.
+        form: How an answer that comes item by item is written; None where it is sent as a whole.
     """
 
     endpoint: Endpoint
@@ -68,7 +68,7 @@ class Endpoint:
         name: The method's public name.
         method: Its signature.
         limits: What a body may become.
-        strict: Whether data that fits only when something of it is left out is refused: a column too many, a category
+        strict: Whether data is refused that fits only when part of it is left out: an unknown column, a category
             never seen.
 
     Attributes:
@@ -110,7 +110,7 @@ class Endpoint:
 
         Raises:
             StoppedError: Nobody waits for it any more; see `mlem_model.data.types.stopping`.
-            HttpError: 400 no JSON; 422 with the path, what was expected and what was there.
+            HttpError: 400 not JSON; 422 with the path, what was expected and what was there.
         """
         if media_type == JSON:
             sliced = self.call_sliced(body, accept)
@@ -128,10 +128,10 @@ class Endpoint:
         return self._guarded(lambda: self._binary(body, media_type), accept)
 
     def parse(self, body: bytes | bytearray) -> Any:
-        """Parse a body of JSON that is not decoded while it is parsed.
+        """Parse a body of JSON without decoding it at the same time.
 
         Raises:
-            HttpError: 400 no JSON; 413 too many values.
+            HttpError: 400 not JSON; 413 too many values.
         """
         if len(body) > LARGE_BYTES:
             self.limits.check_text(body, b",", b"[{")
@@ -153,17 +153,17 @@ class Endpoint:
         return self._guarded(lambda: self.method.decode_args(payload), accept)
 
     def call_by(self, decode: Callable[[], Values], accept: bytes = b"") -> Call:
-        """Return the call of what a function decodes, whose errors are refusals; see `call`."""
+        """Return the call that a function decodes; its errors become refusals; see `call`."""
         return self._guarded(decode, accept)
 
     def call_of(self, values: Values, accept: bytes = b"") -> Call:
-        """Return the call of values that are decoded and checked."""
+        """Return the call for values that are decoded and checked."""
         return self._call(values, accept)
 
     def _binary(self, body: bytes | bytearray, media_type: str) -> Values:
         if self.argument is None:
             raise AssertionError("the caller has looked")
-        writable = body if isinstance(body, bytearray) else bytearray(body)  # models may write into what they are given
+        writable = body if isinstance(body, bytearray) else bytearray(body)  # models may write into their input
         return {
             self.argument.name: load(
                 self.argument.data_type, writable, media_type, self.argument.name, read=self.limits.read_arrow
@@ -183,7 +183,7 @@ class Endpoint:
         except RecursionError as error:
             raise HttpError(400, "bad-json", "the JSON is nested too deeply") from error
         except Exception as error:
-            # a value that a data type does not foresee is still the caller's fault; the log has what to repair
+            # values that a data type did not foresee are still the caller's fault; the log has the details
             log.warning("the data of a call of %s could not be decoded", self.name, exc_info=True)
             raise HttpError(
                 422, "bad-data", f"the data does not fit the signature of {self.name}", hint="see /interface.json"
@@ -208,12 +208,12 @@ class Endpoint:
             call: What `call` returned.
 
         Returns:
-            The answer; what has to be awaited for it; or its items, where it comes one by one and the caller takes it
-            so.
+            The answer; a coroutine that returns it; or its items, where it comes one by one and the
+            caller accepts that.
 
         Raises:
-            ModelRefusedError: The model raised what is about the data.
-            ModelFailedError: It raised something else, or returned what its signature does not have.
+            ModelRefusedError: The model raised an error about the data.
+            ModelFailedError: It raised another error, or returned something that its signature does not have.
         """
         try:
             return self._now_or_later(call, self._asked(model, call))
@@ -289,15 +289,15 @@ class Endpoint:
             calls: Calls that may be joined.
 
         Raises:
-            Exception: Whatever the model raised, or an answer of another number of rows: each caller has to be asked
-                for alone.
+            Exception: Whatever the model raised, or that the answer has another number of rows: then each caller has to
+                be answered alone.
         """
         if self.argument is None:
             raise AssertionError("only calls that may be joined get here")
         name, takes, returns = self.argument.name, self.argument.data_type, self.method.returns
         value = self.method.begin(model, {name: takes.join([call.values[name] for call in calls])})
         if not is_complete(value):
-            self._joins = False  # callers that are awaited are so together anyway
+            self._joins = False  # callers whose calls are awaited run together anyway
             getattr(value, "close", lambda: None)()
             raise ModelFailedError(self.name)
         counts = [call.rows or 0 for call in calls]
@@ -305,7 +305,7 @@ class Endpoint:
             raise ModelFailedError(self.name)
         encoded, own = encode_answer(returns, value) if any(call.answer_as == JSON for call in calls) else ([], returns)
         if own is not returns or not is_on_record(returns, value):
-            raise ModelFailedError(self.name)  # asked for alone, each gets an answer of its own type
+            raise ModelFailedError(self.name)  # answered alone, each gets an answer of its own type
         responses, start = [], 0
         for call, count in zip(calls, counts, strict=True):
             stop = start + count
@@ -317,14 +317,14 @@ class Endpoint:
         return responses
 
     def _response(self, call: Call, value: Any) -> Response:
-        """Write an answer as the type on record has it, or as what it is."""
+        """Write an answer as its recorded type, or as its own type."""
         returns = self.method.returns
         if call.answer_as == JSON:
             encoded, own = encode_answer(returns, value)
             return Response(200, to_json(encoded), headers=self._headers_of(call, own))
         try:
             if not is_on_record(returns, value):
-                raise DataError("the answer", "the type on record", "another one")
+                raise DataError("the answer", "the recorded type", "another one")
             with collecting(strict=True):
                 return self._binary_answer(call, returns, returns.accept(value))
         except DataError:
@@ -337,11 +337,13 @@ class Endpoint:
         if own is self.method.returns:
             return _headers(call)
         named = type_header(own)
-        unknown = isinstance(self.method.returns, UnspecifiedType)  # there is none on record
+        unknown = isinstance(self.method.returns, UnspecifiedType)  # no type is recorded
         if not unknown and named not in self._told and len(self._told) < TOLD:
             self._told.add(named)
             log.warning(
-                "%s gave an answer that is not of the type on record, as callers are told: %s", self.name, named[:500]
+                "%s gave an answer that is not of the recorded type; callers get its own type: %s",
+                self.name,
+                named[:500],
             )
         return {**_headers(call), TYPE_HEADER: named}
 
@@ -351,7 +353,7 @@ class Endpoint:
 
 
 def type_of_answer(endpoint: Endpoint, response: Response) -> DataType:
-    """Return the type that the JSON of an answer is of: the one on record, or the one that its header names."""
+    """Return the type of the JSON of an answer: the recorded one, or the one that its header names."""
     return type_of_header(response.headers.get(TYPE_HEADER)) or (
         UnspecifiedType() if TYPE_HEADER in response.headers else endpoint.method.returns
     )

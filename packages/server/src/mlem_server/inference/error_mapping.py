@@ -1,4 +1,4 @@
-"""`ErrorMapping`: the answer to each error, and what is counted and logged of it."""
+"""`ErrorMapping`: the answer to each error, and what is counted and logged."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class ErrorMapping:
 
     Args:
         metrics: Where refusals are counted.
-        hide_model_errors: Whether the model's own words are kept from callers.
+        hide_model_errors: Whether the model's own words are hidden from callers.
     """
 
     def __init__(self, metrics: Metrics, *, hide_model_errors: bool) -> None:
@@ -33,7 +33,7 @@ class ErrorMapping:
         return error_response(error)
 
     def response_to(self, request: Request, error: BaseException) -> Response:
-        """Turn what was raised into an answer; the log gets what a caller must not see."""
+        """Turn an exception into an answer; the log gets what a caller must not see."""
         if isinstance(error, MlemError):
             return self.refused(refusal(error))
         if isinstance(error, ModelRefusedError):

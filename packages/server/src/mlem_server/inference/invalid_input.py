@@ -1,4 +1,4 @@
-"""Invalid input: what fits a signature and many models refuse all the same."""
+"""Invalid input: values that fit a signature, although many models refuse them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ FLOAT32_MAX = 3.4028234663852886e38
 
 
 def invalid_input(values: Mapping[str, Any]) -> DataError | None:
-    """Return what an argument has that fits the signature and that many models refuse; None when there is nothing such.
+    """Return a value that fits its argument's signature, although many models refuse it; None when there is none.
 
     Args:
         values: Values by argument name.
@@ -44,7 +44,7 @@ def _extreme(value: Any) -> str | None:
         return next(filter(None, (_extreme(value[column]) for column in value.columns)), None)
     try:
         array = numpy.asarray(value, dtype="float64")
-    except (TypeError, ValueError):  # text, dates: nothing to look at
+    except (TypeError, ValueError):  # text, dates: nothing to check
         return None
     return _describe(bool(numpy.isnan(array).any()), bool((numpy.abs(array) > FLOAT32_MAX).any()))
 

@@ -1,4 +1,4 @@
-"""Loading: the artifacts are verified, the model is loaded once, and it must answer its sample rows as when it was saved."""
+"""Loading: artifacts are verified, the model is loaded once, and has to answer its sample rows as it did when saved."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def read_model(path: Path) -> Model:
     """Read a model's metadata.
 
     Raises:
-        MlemError: The file is not there, or is no model's.
+        MlemError: The file is not there, or does not belong to a model.
     """
     return Model.from_data(read_mapping(path), str(path))
 
@@ -53,7 +53,7 @@ def load(model: Model, folder: Path, trust: Trust) -> Any:
 
     Raises:
         ConflictError: An artifact is not the one that was saved.
-        GateError: A sample row is not answered as when the model was saved.
+        GateError: The answer to a sample row is not what it was when the model was saved.
         MlemError: It can't be loaded.
     """
     warn_of_versions(model)
@@ -63,7 +63,7 @@ def load(model: Model, folder: Path, trust: Trust) -> Any:
 
 
 def check_samples(model: Model, obj: Any, samples: Mapping[str, Sample] | None = None) -> None:
-    """Ask the model its sample rows.
+    """Compare the model's answers to its sample rows with the recorded ones.
 
     Args:
         model: The metadata.
@@ -81,12 +81,13 @@ def check_samples(model: Model, obj: Any, samples: Mapping[str, Sample] | None =
         except ModelFailedError as error:
             cause = error.__cause__
             raise GateError(
-                f"{name}: the model raises {type(cause).__name__} on the sample row that it answered when it was saved: {cause}",
+                f"{name}: the model raises {type(cause).__name__} on the sample row "
+                f"that it answered when it was saved: {cause}",
                 hint="install the versions of the packages that the model was saved with",
             ) from cause
         except MlemError as error:
             raise GateError(
-                f"{name}: the sample row can't be asked: {error.message}", hint="save the model again"
+                f"{name}: the sample row can't be used: {error.message}", hint="save the model again"
             ) from error
         return answer
 
@@ -106,7 +107,7 @@ def warn_of_versions(model: Model) -> None:
 
 
 def _model_types(model: Model) -> Sequence[type[ModelType]]:
-    """Look for the plugin of a model only when it has a format of its own: a pickle needs none, and starts sooner."""
+    """Look for the plugin of a model only when it has its own format: a pickle needs none, and starts sooner."""
     if all(artifact.format == "pickle" for name, artifact in model.artifacts.items() if name != SAMPLES):
         return ()
     return [registry().get("model_type", model.model_type)]

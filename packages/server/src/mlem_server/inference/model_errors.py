@@ -1,6 +1,6 @@
-"""What a model raised, and whose concern it is.
+"""What a model raised, and who can do something about it.
 
-The caller's who can mend the data, or that of whoever has the model.
+The caller, who can correct the data, or the owner of the model.
 """
 
 from __future__ import annotations
@@ -37,12 +37,12 @@ _PLACE = re.compile(
 
 
 class ModelRefusedError(ModelFailedError):
-    """The model raised an exception that is about the data: the caller can mend it.
+    """The model raised an error about the data: the caller can correct it.
 
     Args:
         method: The method's public name.
         text: What the model says, as a caller may see it.
-        unusual: What the data has that many models refuse; None when it has nothing such.
+        unusual: What the data has that many models refuse; None when there is nothing like it.
     """
 
     def __init__(self, method: str, text: str, unusual: DataError | None) -> None:
@@ -55,8 +55,8 @@ class ModelRefusedError(ModelFailedError):
         """Return the answer.
 
         Args:
-            request_id: What the log has it under.
-            hidden: Whether the model's words are kept from callers.
+            request_id: The id under which the log has it.
+            hidden: Whether the model's words are hidden from callers.
         """
         found = self._unusual
         if found is not None:
@@ -71,11 +71,11 @@ class ModelRefusedError(ModelFailedError):
 
 
 def failure(method: str, error: Exception, values: Mapping[str, Any]) -> ModelFailedError:
-    """Say whose concern it is that a model raised an exception.
+    """Decide who can do something about an exception that a model raised.
 
-    A ValueError or a TypeError is how Python's libraries refuse data. A KeyError is about the data when the key is a
-    part of it: a category that the model has no entry for. Everything else, and what says besides that an attribute or
-    a file is missing, is about the model.
+    A ValueError or a TypeError is how Python's libraries refuse data. A KeyError is about the data when the key is part
+    of it: a category that the model does not know. Everything else, including a missing attribute or a missing file, is
+    about the model.
 
     Args:
         method: The method's public name.
@@ -90,7 +90,7 @@ def failure(method: str, error: Exception, values: Mapping[str, Any]) -> ModelFa
 
 
 def shown(text: str) -> str:
-    """Return a model's words as a caller may see them: bounded, without control characters, paths, addresses and tracebacks.
+    """Return a model's words as callers may see them: short, without control characters, paths, addresses, tracebacks.
 
     Args:
         text: Any text.
@@ -108,7 +108,7 @@ def _instead(found: re.Match[str]) -> str:
 def _said(error: Exception) -> str:
     try:
         text = shown(str(error))
-    except Exception:  # the model's own class may fail at that as well
+    except Exception:  # the model's own class may fail even there
         text = ""
     return text or type(error).__name__
 

@@ -1,4 +1,4 @@
-"""Readiness: whether the model may be asked, and why not."""
+"""Readiness: whether the model can be called, and why not."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ class Readiness:
     """Where a server is in its life.
 
     Attributes:
-        status: ``ready`` is the only one in which the model may be asked; ``busy`` is one call that takes longer than a
-            caller may wait.
-        reason: Why it may not; empty when it may.
+        status: The model can be called only when it is ``ready``; ``busy`` means that a call takes longer than a caller
+            may wait.
+        reason: Why it can't be called; empty when it can.
     """
 
     status: Literal["loading", "ready", "busy", "hanging", "failed", "stopping"]
@@ -29,7 +29,7 @@ STOPPING = Readiness("stopping", "the server is stopping")
 
 
 class Health:
-    """Whether the model may be asked, for load balancers and platforms.
+    """Whether the model can be called, for load balancers and platforms.
 
     Args:
         digest: The model's digest.
@@ -43,7 +43,7 @@ class Health:
         self._digest = digest
 
     def ready(self, request: Request, reply: Reply) -> None:
-        """Answer with 200 when the model may be asked, otherwise with 503 and the reason."""
+        """Answer with 200 when the model can be called, otherwise with 503 and the reason."""
         body = {"status": self.readiness.status, "model": self._digest}
         if self.readiness is READY:
             reply(json_response(body))

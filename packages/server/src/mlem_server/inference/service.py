@@ -1,4 +1,4 @@
-"""`CallService`: what all protocols do with a call: decode its body, have the model answer it, give the answer the protocol's shape."""
+"""`CallService`: what all protocols do with a call: decode its body, call the model, and shape the answer."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ from mlem_server.inference.streaming import Items, Stream
 from mlem_server.telemetry.metrics import Metrics
 
 DEFAULT_METHOD = "predict"
-"""What is called where a protocol names no method."""
+"""The method that is called where a protocol names none."""
 Shape = Callable[[Response], Response]
 
 
 class CallService:
-    """Has the model answer calls.
+    """Gets calls answered by the model.
 
     Args:
         endpoints: The methods of the model, by name.
         dispatcher: Where calls meet the model.
         metrics: Where they are counted.
-        errors: What is answered where something fails.
+        errors: Gives the answer where something fails.
         budget: The memory for bodies.
 
     Attributes:
@@ -67,12 +67,12 @@ class CallService:
         return self.endpoints[name]
 
     def decode(self, decode: Callable[[], Any], request: Request, reply: Reply, then: Callable[[Any], None]) -> None:
-        """Decode a body, a large one beside the loop; then go on with what came of it.
+        """Decode a body, a large one outside of the event loop; then continue with the result.
 
         Args:
             decode: Decodes it: to a call, to several, or to what has a call.
             request: Whose body it is.
-            reply: Called with the answer where it can't be decoded beside the loop; else that is raised.
+            reply: Called with the error where a body outside of the loop can't be decoded; otherwise it is raised.
             then: Called with what ``decode`` returned.
         """
         if not takes_long(request):
@@ -81,11 +81,11 @@ class CallService:
 
         def decoded(outcome: Any) -> None:
             request.cancel = None
-            request.body = b""  # its memory is of no more use
+            request.body = b""  # its memory is not needed any more
             try:
                 if isinstance(outcome, Exception):
                     raise outcome
-                # what it was decoded to waits for the model as its body did, and may be larger
+                # the decoded data waits for the model as its body did, and may be larger
                 if not self._budget.reserve(request, max(request.reserved_bytes, size_of(outcome))):
                     raise overloaded()
                 then(outcome)
@@ -101,10 +101,10 @@ class CallService:
             call: The call.
             request: Where it is from.
             reply: Called with the answer.
-            shape: Gives the answer another shape, where a protocol has one.
+            shape: Gives the answer another shape, where a protocol needs one.
 
         Raises:
-            HttpError: 503 there is no room for it.
+            HttpError: 503 when there is no room for it.
         """
 
         def ended() -> None:
@@ -128,7 +128,7 @@ class CallService:
             if shape is not None:
                 try:
                     response = shape(response)
-                except Exception as error:  # a defect of ours: the callers of the same batch must not notice
+                except Exception as error:  # a defect of ours: the other callers of the batch must not notice
                     response = self.errors.response_to(request, error)
             reply(response)
 
@@ -155,7 +155,7 @@ def takes_long(request: Request) -> bool:
 
 
 def unknown_method(name: str, methods: Collection[str]) -> HttpError:
-    """Return the refusal of a call of a method that the model has not."""
+    """Return the refusal of a call of a method that the model does not have."""
     known = sorted(methods)
     return HttpError(
         404,

@@ -30,13 +30,13 @@ log = logging.getLogger("mlem.server")
 LINES = "application/x-ndjson"
 EVENTS = "text/event-stream"
 _HEADERS = {"cache-control": "no-cache", "x-accel-buffering": "no"}
-"""No proxy may keep what has to be there at once. Source:
+"""Proxies must not hold back items that should arrive at once. Source:
 https://nginx.org/en/docs/http/ngx_http_proxy_module.html#proxy_buffering."""
 
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """How a stream is written.
+    """How a stream is formatted.
 
     Attributes:
         media_type: Its name.
@@ -66,7 +66,9 @@ AS_EVENTS = Form(EVENTS, b"data: ", b"\n\n", b"event: end\ndata: {}\n\n", b"even
 
 
 def form_of(accept: bytes) -> Form | None:
-    """Return how a caller wants a stream: events where they are asked for, JSON lines else; None for JSON, as a whole.
+    """Return the form in which a caller wants a stream: events where it asks for them, JSON lines by default.
+
+    None where it accepts only JSON, as a whole.
 
     Args:
         accept: The request's header of this name.
@@ -75,19 +77,19 @@ def form_of(accept: bytes) -> Form | None:
 
 
 class Items:
-    """What a method yields to one caller. Everything of it is for the model's thread.
+    """What a method yields to one caller. All of its methods are for the model's thread.
 
     Args:
         name: The method's name.
         iterator: What the method returned.
         form: How items are written.
         returns: The type of the whole answer.
-        values: The call's arguments, which tell whether they are to blame for an error.
-        notes: What was made of the caller's data.
+        values: The call's arguments, which show whether they are to blame for an error.
+        notes: Notes about the caller's data.
 
     Attributes:
         form: The same.
-        headers: What is told before them.
+        headers: The headers sent before them.
     """
 
     def __init__(
@@ -105,8 +107,8 @@ class Items:
         """Ask for the next item.
 
         Raises:
-            ModelRefusedError: The model raised what is about the data.
-            ModelFailedError: It raised something else, or yielded what no type describes.
+            ModelRefusedError: The model raised an error about the data.
+            ModelFailedError: It raised another error, or yielded something that no type describes.
         """
         if self._awaits:
             return self._take_later()
@@ -183,20 +185,20 @@ def _bounded(items: list[Any], name: str) -> list[Any]:
 
 
 class Steps(Protocol):
-    """What does something on the model's thread: the dispatcher."""
+    """What runs work on the model's thread: the dispatcher."""
 
     def step(self, take: Callable[[], Any], done: Callable[[Any], None]) -> Callable[[], None]:
         """Do something there; return what cancels it."""
 
 
 class Stream:
-    """A stream on its way to its caller. Everything of it is for the event loop.
+    """A stream on its way to its caller. All of its methods are for the event loop.
 
     Args:
-        steps: Where items are asked for.
+        steps: Where items are requested.
         items: What the method yields.
         told: Turns what was raised into an answer.
-        ended: Called once, when nobody asks for more.
+        ended: Called once, when no more items are requested.
     """
 
     def __init__(
@@ -210,7 +212,7 @@ class Stream:
         self._over = False
 
     def begin(self, reply: Callable[[Response], None]) -> None:
-        """Ask for the first item, and answer: with the stream, or with the error that there is instead of one."""
+        """Ask for the first item, and answer: with the stream, or with an error instead."""
 
         def begun(outcome: Piece | BaseException) -> None:
             if isinstance(outcome, BaseException):
@@ -243,7 +245,7 @@ class Stream:
     def broken(self, response: Response) -> Piece:
         """Return the last piece of a stream that ends with an error.
 
-        Its status, which can't be the answer's any more, is in it.
+        It contains the status, which can't be the answer's any more.
         """
         error = {**json.loads(response.body)["error"], "status": response.status}
         return Piece(Kind.BROKEN, self._items.form.failure(to_json({"error": error})))

@@ -1,4 +1,4 @@
-"""The page under ``/docs``: methods, schemas, sample rows and a line for curl; complete in itself, without scripts."""
+"""The page under ``/docs``: methods, schemas, sample rows and a curl command; self-contained, without scripts."""
 
 from __future__ import annotations
 
@@ -43,8 +43,9 @@ def docs_page(document: Mapping[str, Any], interface: Mapping[str, Any], *, secu
 
 def _section(name: str, method: Mapping[str, Any], sample: Mapping[str, Any] | None, *, secured: bool) -> str:
     rows = "".join(
-        f"<tr><td><code>{html.escape(argument['name'])}</code></td><td>{html.escape(argument['data_type']['type'])}</td>"
-        f"<td>{'required' if argument['required'] else 'default ' + html.escape(json.dumps(argument['default']))}</td></tr>"
+        f"<tr><td><code>{html.escape(argument['name'])}</code></td>"
+        f"<td>{html.escape(argument['data_type']['type'])}</td><td>"
+        f"{'required' if argument['required'] else 'default ' + html.escape(json.dumps(argument['default']))}</td></tr>"
         for argument in method["args"]
     )
     parts = [
@@ -59,7 +60,8 @@ def _section(name: str, method: Mapping[str, Any], sample: Mapping[str, Any] | N
         ]
     parts += [
         f"<details><summary>schema of the body</summary>{_pre(json.dumps(body_schema(method), indent=2))}</details>",
-        f"<details><summary>schema of the answer</summary>{_pre(json.dumps(method['returns']['schema'], indent=2))}</details>",
+        "<details><summary>schema of the answer</summary>"
+        f"{_pre(json.dumps(method['returns']['schema'], indent=2))}</details>",
         "</section>",
     ]
     return "".join(parts)

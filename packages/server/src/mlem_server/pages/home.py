@@ -1,8 +1,8 @@
-"""The page under ``/``: what the model is, a form to ask it, the answer, and the same by curl.
+"""The page under ``/``: a description of the model, a form to call it, the answer, and the same call with curl.
 
-No file of it is from elsewhere.
+All its files come from this server.
 
-The page itself knows nothing of the model: its script asks ``/interface.json``, with the token where one is needed.
+The page itself knows nothing about the model: its script asks ``/interface.json``, with the token where one is needed.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from mlem_server.http.response import HTML, Response
 
 _TYPES = {"html": HTML, "css": b"text/css; charset=utf-8", "js": b"text/javascript; charset=utf-8"}
 _HEADERS = {
-    "content-security-policy": "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src data:; "
-    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    "content-security-policy": "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
+    "img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
     "referrer-policy": "no-referrer",
     "cache-control": "no-cache",
 }

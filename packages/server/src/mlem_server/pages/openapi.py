@@ -11,7 +11,7 @@ from typing import Any
 from mlem_server.inference.streaming import EVENTS, LINES
 
 Formats = tuple[Sequence[str], Sequence[str]]
-"""Media types besides JSON that a method takes, and that it answers in."""
+"""Media types besides JSON that a method accepts, and that it can answer in."""
 
 _ERROR = {
     "type": "object",
@@ -37,7 +37,7 @@ _ERROR = {
 _FAILURES = {
     "400": "the body is not JSON",
     "413": "the body is too large",
-    "415": "the body is announced as something that the method does not take",
+    "415": "the content type is not one that the method accepts",
     "422": "the data does not fit the signature, or the model refuses it",
     "500": "the model failed on valid data",
     "503": "not ready, overloaded, or out of time: repeat after Retry-After seconds",

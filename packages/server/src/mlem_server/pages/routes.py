@@ -1,4 +1,4 @@
-"""The table of routes of what people read."""
+"""The table of routes of the pages for people."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What one process is to the system and to who watches it.
+"""What connects one process with the system and with the process that watches it.
 
 Exit codes, signals, signs of life, memory, files that change.
 """

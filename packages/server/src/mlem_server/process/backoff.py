@@ -1,4 +1,4 @@
-"""Back-off: how long to wait before something that has ended is started again."""
+"""Back-off: how long to wait before a process that has ended is started again."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ _LONGEST_S = 30.0
 
 
 class Backoff:
-    """Pauses before starts: none at first, then 1 s, 2 s, 4 s ... up to half a minute; none again after a good minute.
+    """Pauses before starts: none at first, then 1 s, 2 s, 4 s ... up to 30 s; none again after a good minute.
 
     Attributes:
-        pause_s: The pause before the next start, from the last end on.
+        pause_s: The pause between the last end and the next start.
     """
 
     def __init__(self) -> None:

@@ -5,13 +5,12 @@ from __future__ import annotations
 import signal
 
 HANG_EXIT_CODE = 11
-"""The model did not come back from a call. What `mlem_model.errors` says ends with 10."""
+"""The exit code when the model did not come back from a call; the codes of `mlem_model.errors` end with 10."""
 HANG_SIGNAL = signal.SIGALRM
-"""What ends a process whose event loop does not work any more: its handler writes where each thread is, without
+"""The signal that ends a process whose event loop has stopped: its handler writes where each thread is, without
 Python's lock."""
 PERMANENT_FAILURES = frozenset({2, 3, 4, 8})
-"""A wrong option or file, something that is missing, a changed artifact, a wrong sample answer: starting again would
-not help."""
+"""A wrong option or file, a missing part, a changed artifact, a wrong sample answer: starting again would not help."""
 
 
 def describe_exit(code: int) -> str:
@@ -28,7 +27,7 @@ def describe_exit(code: int) -> str:
 
 
 def exit_label(code: int) -> str:
-    """Return an end in one word, as metrics have it: ``9``, ``SIGSEGV``."""
+    """Return an end in one word, for metrics: ``9``, ``SIGSEGV``."""
     if code >= 0:
         return str(code)
     try:
@@ -38,7 +37,7 @@ def exit_label(code: int) -> str:
 
 
 def exit_code(code: int) -> int:
-    """Return the exit code to pass on: that of a shell for a signal, and one code for all that hangs."""
+    """Return the exit code to pass on: for a signal the same as a shell's, and one code for every hang."""
     if code == -HANG_SIGNAL:
         return HANG_EXIT_CODE
     return code if code >= 0 else 128 - code

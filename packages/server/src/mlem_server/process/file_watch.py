@@ -1,4 +1,4 @@
-"""Files that are read again when they change: tokens, certificates. A file that can't be used leaves what there was."""
+"""Files that are read again when they change: tokens, certificates. An unusable file leaves the old content in use."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from mlem_model.errors import MlemError
 log = logging.getLogger("mlem.server")
 
 _LOOK_S = 1.0
-"""The seconds between two looks at the files: one ``stat`` of each."""
+"""Seconds between two checks of the files: one ``stat`` each."""
 
 Signature = tuple[tuple[int, ...] | None, ...]
 
@@ -24,15 +24,15 @@ class FileWatch:
     Args:
         what: What the files have, for the log: ``tokens``.
         files: The files. A link is followed: Kubernetes swaps one to change a mounted secret.
-        read: Reads the files, puts what they have in use, and says whether that is anything new. It raises `MlemError`
-            where they can't be used, and then leaves what is in use.
+        read: Reads the files, puts their content in use, and says whether it is new. It raises `MlemError` where they
+            can't be used, and then leaves what is in use.
     """
 
     def __init__(self, what: str, files: Sequence[Path], read: Callable[[], bool]) -> None:
         self._what = what
         self._files = tuple(files)
         self._read = read
-        # not looked at yet: what changes between the first reading and the first look is read too
+        # no signature yet: a change between the first reading and the first look is noticed too
         self._seen: Signature = ()
 
     def look(self) -> None:
@@ -41,8 +41,8 @@ class FileWatch:
             self.reload()
 
     def reload(self) -> None:
-        """Read the files; one that can't be used is told once for each change."""
-        self._seen = self._signature()  # before they are read: what is written meanwhile is a change
+        """Read the files; an unusable one is logged once for each change."""
+        self._seen = self._signature()  # before reading them, so that a write in the meantime counts as a change
         try:
             if self._read():
                 log.info("%s were read again from %s", self._what, self._names())
@@ -64,7 +64,7 @@ class FileWatches:
         self._next_look = 0.0
 
     def add(self, watch: FileWatch | None) -> None:
-        """Look at more files, where there are some."""
+        """Watch more files, where there are any."""
         if watch is not None:
             self._all.append(watch)
 
@@ -82,7 +82,7 @@ class FileWatches:
 
 
 def _signature(file: Path) -> tuple[int, ...] | None:
-    """Return what tells one content of a file from another; None where it is not there."""
+    """Return what differs between two contents of a file; None where it is not there."""
     try:
         found = os.stat(file)
     except OSError:

@@ -1,7 +1,7 @@
-"""Heartbeat: a process that serves writes to a pipe now and then; one that watches it notices when that stops.
+"""Heartbeat: a serving process writes to a pipe now and then; the process that watches it notices when that stops.
 
-A model that holds Python's lock in C code stops everything of its process, the event loop too: only another process can
-tell. Before the model is loaded nothing is written, and nothing expected: loading may take as long as it takes.
+A model that holds Python's lock in C code stops everything in its process, even the event loop, so only another process
+can notice. Before the model is loaded nothing is written or expected: loading may take any time.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ _LONGEST_STEP_S = 1.0
 
 
 class CappedClock:
-    """A clock that counts only the time in which somebody looks at it now and then.
+    """A clock that counts only while somebody looks at it now and then.
 
-    A container that is paused, a process that is stopped by Ctrl-Z, a machine that gives it no processor: the time goes
-    on, and nobody could have done anything in it.
+    A container may be paused, a process stopped by Ctrl-Z, a machine may be out of processor time: real time goes on,
+    although the process could not have done anything.
     """
 
     def __init__(self) -> None:
@@ -37,10 +37,10 @@ class CappedClock:
 
 
 def heartbeat_writer(fd: int) -> Callable[[], None]:
-    """Return what writes a sign of life.
+    """Return a function that writes a sign of life.
 
     Args:
-        fd: The pipe's end to write to.
+        fd: The writing end of the pipe.
     """
     os.set_blocking(fd, False)
 
@@ -55,14 +55,14 @@ class HeartbeatMonitor:
     """The signs of life of one process.
 
     Args:
-        bound_s: How long they may be missing, in seconds; 0 for ever.
+        bound_s: How long they may be missing, in seconds; 0 for no limit.
 
     Attributes:
-        fd: The pipe's end to read from.
+        fd: The reading end of the pipe.
         beat_fd: The end for the process, until it has it.
-        seen: Whether there ever was one: the model is loaded.
+        seen: Whether there has been any: then the model is loaded.
         ended: Whether the process is gone, or has closed its end.
-        given_up: Whether the process was told to end, because there are none.
+        given_up: Whether the process was told to end because there are none.
     """
 
     def __init__(self, bound_s: float) -> None:
@@ -75,7 +75,7 @@ class HeartbeatMonitor:
         self.ended = False
 
     def look(self, step_s: float) -> signal.Signals | None:
-        """Return what to send to the process, if anything: first what makes it say where it is, then what ends it for certain.
+        """Return the signal to send to the process, if any: first one that makes it say where it is, then a sure end.
 
         Args:
             step_s: The seconds since the last look in which the process could have beaten.

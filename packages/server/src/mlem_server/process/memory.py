@@ -1,4 +1,4 @@
-"""Memory of the process: one heap for all threads, so that what one has freed is there for the next.
+"""The memory of the process: one heap for all threads, so that memory freed by one can be used by the next.
 
 With a heap of its own, a thread that decodes gives the pages of each body back to the system and takes them again for
 the next: half of the time of a body of 8 MB went there, and what the threads kept added up. Sources:
@@ -17,7 +17,7 @@ _VARIABLE = "MALLOC_ARENA_MAX"
 
 
 def share_one_heap() -> None:
-    """Have all threads that come share one heap, unless the environment says how many there are, or the C library is not glibc."""
+    """Make all new threads share one heap, unless the environment sets their number or the C library is not glibc."""
     if _VARIABLE in os.environ:
         return
     with contextlib.suppress(OSError, AttributeError):  # another system, another C library
@@ -25,7 +25,7 @@ def share_one_heap() -> None:
 
 
 def share_it_with_arrow() -> None:
-    """Have Arrow take its memory from there, too; pyarrow has to be installed."""
+    """Make Arrow use this heap too; pyarrow has to be installed."""
     import pyarrow as pa  # late: few servers need it
 
     pa.set_memory_pool(pa.system_memory_pool())

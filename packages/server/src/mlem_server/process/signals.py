@@ -1,4 +1,4 @@
-"""Signals of a process that watches others: they are noted when they come, and acted on where it waits."""
+"""Signals of a process that watches others: they are noted when they come, and handled where it waits."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from collections.abc import Sequence
 from types import FrameType
 
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
-"""What stops a server: what is in flight is finished."""
+"""The signals that stop a server, which finishes its requests in flight."""
 
 
 def has_terminal() -> bool:
-    """Say whether this process belongs to a terminal, and so has to end with it."""
+    """Say whether this process belongs to a terminal, so that it has to end with it."""
     try:
         os.close(os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY))
     except OSError:
@@ -26,7 +26,7 @@ class Signals:
     """Notes signals, and wakes up who waits for them.
 
     Args:
-        numbers: Which ones; the end of a child is always one.
+        numbers: The signals; the end of a child is always among them.
     """
 
     def __init__(self, numbers: Sequence[int]) -> None:
@@ -43,7 +43,7 @@ class Signals:
 
         Args:
             timeout_s: How long at most.
-            others: File descriptors: that one of them can be read ends the waiting too.
+            others: File descriptors; waiting also ends when one of them can be read.
 
         Returns:
             What came since the last wait, the ends of children left out.

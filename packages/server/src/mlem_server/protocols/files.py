@@ -1,4 +1,4 @@
-"""Calls whose body is a file's content, and answers as one: CSV, JSON lines, Parquet."""
+"""Calls whose body is the content of a file (CSV, JSON lines or Parquet), and answers of that kind."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def call_of_file(endpoint: Endpoint, request: Request) -> Call:
 
     Args:
         endpoint: The method that it is for.
-        request: Its media type is one of `FILES`; a table in CSV has a row of names or not.
+        request: Its media type is one of `FILES`; a CSV table may have a row of names.
 
     Raises:
         HttpError: 400 when it can't be read, 415 when the server lacks a package that reads it, 422 when it does not
@@ -44,7 +44,7 @@ def call_of_file(endpoint: Endpoint, request: Request) -> Call:
     argument = endpoint.argument
     if argument is None:
         raise HttpError(
-            415, "bad-content-type", f"{endpoint.name} has several arguments: {media_type} is for one", known=[JSON]
+            415, "bad-content-type", f"{endpoint.name} has several arguments, {media_type} is for one", known=[JSON]
         )
     form = csv_form(request.headers) if media_type == CSV else CsvForm()
 
@@ -88,7 +88,7 @@ def _table(reader: CsvReader, argument: Argument, body: bytes | bytearray) -> An
 
 
 def answer_as_file(endpoint: Endpoint, request: Request, response: Response) -> Response:
-    """Return an answer as the first format of files that the caller accepts and that can hold it; as it is for JSON."""
+    """Return an answer in the first file format that the caller accepts and that can hold it; unchanged for JSON."""
     if response.status != 200:
         return response
     for accepted in request.headers.get(b"accept", b"").decode("latin-1").lower().split(","):
@@ -101,6 +101,6 @@ def answer_as_file(endpoint: Endpoint, request: Request, response: Response) -> 
         try:
             content = serialize_data(returns.decode(json.loads(response.body)), returns, FILES[media_type])
         except (UserError, ImportError):
-            continue  # it can't hold it, or a package is lacking
+            continue  # it can't hold the answer, or a package is missing
         return Response(200, content, media_type.encode())
     return response

@@ -113,8 +113,8 @@ class KServe:
             header: How many bytes of it are JSON; binary tensors follow.
 
         Raises:
-            HttpError: 400 no JSON, or sizes that do not fit the body; 404 an unknown method; 422 tensors that are not
-                those of the method, or of wrong sizes.
+            HttpError: 400 not JSON, or sizes that do not fit the body; 404 an unknown method; 422 tensors that the
+                method does not have, or of wrong sizes.
         """
         limits = next(iter(self._endpoints.values())).limits
         document = split(body, header, limits)
@@ -134,7 +134,7 @@ class KServe:
         return Inference(call, id_ if isinstance(id_, str) else None, wanted(document))
 
     def answer(self, inference: Inference, response: Response) -> Response:
-        """Write the model's answer as tensors; an error as the protocol has it, beside our own form."""
+        """Write the model's answer as tensors; an error in the form of the protocol, beside our own form."""
         if response.status != 200:
             return self.refusal(response)
         endpoint = inference.call.endpoint
@@ -147,7 +147,7 @@ class KServe:
         return Response(200, head + content, OCTETS.encode(), {HEADER: str(len(head))})
 
     def refusal(self, response: Response) -> Response:
-        """Write an error as the protocol has it: the message alone."""
+        """Write an error in the form of the protocol: just the message."""
         error = json.loads(response.body)["error"]
         return Response(response.status, to_json({"error": error["message"]}), headers=response.headers)
 

@@ -1,4 +1,4 @@
-"""KServe's binary tensors: numbers as bytes behind the JSON of a request or an answer, as ``tritonclient`` sends them by default.
+"""KServe's binary tensors: numbers as bytes after the JSON of a request or an answer, the default of ``tritonclient``.
 
 Source: "Binary Tensor Data Extension",
 https://kserve.github.io/website/docs/concepts/architecture/data-plane/v2-protocol/binary-tensor-data-extension (read
@@ -19,7 +19,8 @@ EXTENSION = "binary_tensor_data"
 OCTETS = "application/octet-stream"
 HEADER = "inference-header-content-length"
 _CODES = {
-    "BOOL": "?", "UINT8": "B", "UINT16": "H", "UINT32": "I", "UINT64": "Q", "INT8": "b", "INT16": "h", "INT32": "i", "INT64": "q",
+    "BOOL": "?", "UINT8": "B", "UINT16": "H", "UINT32": "I", "UINT64": "Q",
+    "INT8": "b", "INT16": "h", "INT32": "i", "INT64": "q",
     "FP16": "e", "FP32": "f", "FP64": "d",
 }  # fmt: skip
 _SIZES = {datatype: struct.calcsize(f"<{code}") for datatype, code in _CODES.items()}
@@ -36,7 +37,7 @@ def split(body: bytes | bytearray, header: bytes | None, limits: Limits = NO_LIM
 
     Raises:
         HttpError: 413 there are too many values.
-        HttpError: 400 the header or the sizes do not fit the body; 422 a tensor's bytes are no values of its datatype.
+        HttpError: 400 the header or the sizes do not fit the body; 422 a tensor's bytes are not of its datatype.
     """
     if header is None:
         limits.check_text(body, b",", b"[{")
@@ -61,7 +62,7 @@ def split(body: bytes | bytearray, header: bytes | None, limits: Limits = NO_LIM
 
 
 def wanted(document: Mapping[str, Any]) -> tuple[bool, frozenset[str]]:
-    """Return whether outputs are to be binary, and the names of those that are asked for otherwise."""
+    """Return whether outputs should be binary by default, and the names of those that are exceptions."""
     every = bool(_parameter(document, "binary_data_output"))
     asked = document.get("outputs")
     named = [item for item in asked if _is_named(item)] if isinstance(asked, list) else []
@@ -71,7 +72,7 @@ def wanted(document: Mapping[str, Any]) -> tuple[bool, frozenset[str]]:
 def join(
     outputs: Sequence[Mapping[str, Any]], binary: tuple[bool, frozenset[str]]
 ) -> tuple[list[dict[str, Any]], bytes | None]:
-    """Return the outputs of an answer, and the bytes behind its JSON; None when no output is to be binary.
+    """Return the outputs of an answer, and the bytes after its JSON; None when no output is binary.
 
     Args:
         outputs: The tensors, with their data.
@@ -117,7 +118,7 @@ def _values(content: memoryview, item: Mapping[str, Any]) -> list[Any]:
         code = _CODES[str(datatype)]
         return list(struct.unpack(f"<{len(content) // struct.calcsize(f'<{code}')}{code}", content))
     except (KeyError, struct.error, UnicodeDecodeError) as error:
-        message = f"the bytes of {_named(item)} are no values of the datatype {str(datatype)[:20]!r}"
+        message = f"the bytes of {_named(item)} are not values of the datatype {str(datatype)[:20]!r}"
         raise HttpError(422, "bad-data", message, known=[*_CODES, "BYTES"]) from error
 
 

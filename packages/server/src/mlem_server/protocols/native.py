@@ -1,4 +1,4 @@
-"""Our own protocol: ``POST /METHOD`` with the arguments as the body; what the model is; how the server is."""
+"""Our own protocol: ``POST /METHOD`` with the arguments as the body, and descriptions of the model and the server."""
 
 from __future__ import annotations
 

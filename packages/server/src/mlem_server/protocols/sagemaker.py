@@ -1,7 +1,7 @@
-"""SageMaker's protocol: ``POST /invocations`` with the arguments, or with the only argument's bare value.
+"""SageMaker's protocol: ``POST /invocations`` with the arguments, or with the bare value of the only argument.
 
 SageMaker lets nothing else through, so the custom attributes ``mlem=interface`` ask for what `/interface.json` has,
-``mlem=calls`` calls several methods by one request, and each answer says by its own custom attributes which model gave
+``mlem=calls`` calls several methods in one request, and each answer names in its custom attributes the model that gave
 it.
 
 Source: https://docs.aws.amazon.com/sagemaker/latest/dg/your-algorithms-inference-code.html, "How Your Container Should
@@ -110,7 +110,7 @@ class SageMaker:
                 return
             try:
                 self._service.submit(calls[len(answers)], request, next_one)
-            except HttpError as error:  # the queue is full by now
+            except HttpError as error:  # the queue has filled up in the meantime
                 reply(self._service.errors.refused(error))
 
         next_one()

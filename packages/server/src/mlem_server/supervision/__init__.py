@@ -1,1 +1,1 @@
-"""Processes that watch those that serve: they notice that one ends or hangs, and start another."""
+"""Processes that watch serving ones: they notice when one ends or hangs, and start another."""

@@ -1,8 +1,8 @@
-"""The guard: a small process beside one that serves alone, which notices when nothing of it works any more.
+"""The guard: a small process beside a single server, which notices when nothing in it works any more.
 
-As process 1 of a container the guard comes first, and the server is its child. It hands on signals, and clears away
-what processes that the model started leave behind, which the server could not do without taking exit codes from the
-model's own use of `subprocess`. Elsewhere the server stays the process that was started, and the guard is its child.
+As process 1 of a container the guard comes first, and the server is its child. It passes on signals, and reaps orphans
+of processes that the model started, which the server could not do without taking exit codes from the model's own use of
+`subprocess`. Elsewhere the server stays the process that was started, and the guard is its child.
 """
 
 from __future__ import annotations
@@ -27,16 +27,16 @@ _LOOK_S = 0.5
 
 
 def guarded(bound_s: float, log_format: str) -> int | None:
-    """Have this process guarded; it must not have threads yet.
+    """Start a guard for this process, which must not have threads yet.
 
-    As process 1 it becomes the guard, and goes on as the guard's child.
+    Process 1 becomes the guard itself, and the server continues as its child.
 
     Args:
-        bound_s: How long signs of life may be missing, in seconds; 0 for ever.
+        bound_s: How long signs of life may be missing, in seconds; 0 for no limit.
         log_format: How the guard logs.
 
     Returns:
-        The file descriptor for signs of life; None where nobody waits for any.
+        The file descriptor for signs of life; None where nobody waits for them.
 
     Raises:
         SystemExit: In the guard of process 1, with the server's exit code.
@@ -47,7 +47,7 @@ def guarded(bound_s: float, log_format: str) -> int | None:
     heartbeat, server = HeartbeatMonitor(bound_s), os.getpid()
     try:
         pid = os.fork()
-    except OSError:  # no room for another process: it works without
+    except OSError:  # no room for another process: the server works without a guard
         os.close(heartbeat.beat_fd)
         heartbeat.close()
         return None
@@ -55,7 +55,7 @@ def guarded(bound_s: float, log_format: str) -> int | None:
     if not guards:
         heartbeat.close()
         if first:
-            os.setpgid(0, 0)  # Ctrl-C in the container's terminal is for the guard, which hands it on
+            os.setpgid(0, 0)  # Ctrl-C in the container's terminal is for the guard, which passes it on
         return heartbeat.beat_fd
     signals = Signals(_FORWARDED) if first else None
     os.close(heartbeat.beat_fd)
@@ -67,7 +67,7 @@ def guarded(bound_s: float, log_format: str) -> int | None:
 
 
 def _serve_as_first(pid: int, heartbeat: HeartbeatMonitor, signals: Signals) -> int:
-    """Do what process 1 has to, until the server ends; return the exit code."""
+    """Do the work of process 1 until the server ends; return the exit code."""
     clock = CappedClock()
     while True:
         for number in signals.wait(_LOOK_S):
@@ -81,7 +81,7 @@ def _serve_as_first(pid: int, heartbeat: HeartbeatMonitor, signals: Signals) -> 
 
 
 def _watch_parent(parent: int, heartbeat: HeartbeatMonitor) -> None:
-    """Watch the process that this one is the child of, until it has ended."""
+    """Watch the parent of this process until it has ended."""
     for number in _NOT_FOR_THE_GUARD:
         signal.signal(number, signal.SIG_IGN)
     _leave_descriptors(heartbeat.fd)
@@ -95,7 +95,7 @@ def _watch_parent(parent: int, heartbeat: HeartbeatMonitor) -> None:
 
 
 def _leave_descriptors(kept: int) -> None:
-    """Leave the server's descriptors to it, all but the log.
+    """Close the server's descriptors here, all but the log.
 
     A port that the guard kept would stay open after the server's end.
     """
@@ -107,7 +107,7 @@ def _leave_descriptors(kept: int) -> None:
 
 
 def _take_name(name: bytes) -> None:
-    """Take another name in the list of processes: who looks for servers by their arguments has to find one, not two.
+    """Take another name in the list of processes, so that a search for servers by their arguments finds one, not two.
 
     Source: proc_pid_stat(5), fields 48 and 49: where the arguments are in memory, which is what the list shows (read
     2026-11).

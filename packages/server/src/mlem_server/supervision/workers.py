@@ -36,7 +36,7 @@ class Worker:
 
     Attributes:
         process: The process.
-        slot: Its number among them; whoever takes its place has it too.
+        slot: Its number among them; its successor gets the same one.
         heartbeat: Its signs of life, the first of which says that its model is loaded.
         started: When it was started, in seconds of the monotonic clock.
         told: Whether it was told to stop.
@@ -52,10 +52,10 @@ class Worker:
 class Workers:
     """The processes of one server.
 
-    A worker that ends is started anew, at once or after a pause that grows while it goes on. One that never got its
-    model loaded, while no other has, ends the server where it says that starting again would not help, and at the third
-    time in any case. While it loads the model, the others answer. When the watching process is killed, its workers
-    notice and stop.
+    A worker that ends is started again, at once or after a pause that grows with each failure. If one ends before its
+    model was loaded, and no other has loaded it either, the server ends: at once where the exit code says that starting
+    again would not help, otherwise the third time. While one loads the model, the others answer. When the watching
+    process is killed, its workers notice and stop.
 
     Args:
         words: The arguments of the command, as the workers get them.
@@ -92,7 +92,7 @@ class Workers:
                 address_of(listener, tls=self._settings.tls_certificate is not None),
                 count,
             )
-            life, _watched = os.pipe()  # workers see its end when this process is gone, however it went
+            life, _watched = os.pipe()  # workers see it close when this process is gone, however it ended
             while self._running or not self._stopping:
                 if not self._stopping:
                     self._start_due(listener, life)
@@ -105,7 +105,7 @@ class Workers:
                     self._stop(listener)
                 self._check_heartbeats(clock.step_s())
             if self._settings.fd is not None:
-                admit_new_connections(listener)  # who gave us the socket may have it still
+                admit_new_connections(listener)  # whoever gave us the socket may still use it
         log.info("stopped")
         return self._code
 
@@ -133,9 +133,10 @@ class Workers:
         environment = {**os.environ, **({MULTIPROCESS_VARIABLE: str(self._folder)} if self._folder is not None else {})}
         try:
             # a group of its own: Ctrl-C is for this process alone, and a second signal would end a worker at once
-            process = subprocess.Popen(command, pass_fds=list(fds.values()), env=environment, process_group=0)  # noqa: S603  # our arguments
+            # S603: the command is our own
+            process = subprocess.Popen(command, pass_fds=list(fds.values()), env=environment, process_group=0)  # noqa: S603
         except OSError as error:  # no memory, too many processes
-            log.error("can't start a worker: %s", error)  # the reason says all
+            log.error("can't start a worker: %s", error)  # the error says enough
             heartbeat.close()
             self._due[slot].ended(0.0)
             return
@@ -147,7 +148,7 @@ class Workers:
 
     def _ended(self, pid: int, code: int, listener: socket.socket) -> None:
         worker = self._running.pop(pid, None)
-        if worker is None:  # an orphan of the model's, of which process 1 takes care
+        if worker is None:  # an orphan of the model's, which process 1 takes care of
             return
         worker.process.returncode = code
         worker.heartbeat.look(0.0)  # a sign that was not read yet
@@ -155,7 +156,7 @@ class Workers:
         if self._folder is not None:
             forget_live(worker.slot, self._folder)
         if self._stopping:
-            if code != -signal.SIGTERM:  # that is of one which was told before it could listen to it
+            if code != -signal.SIGTERM:  # that one was told to stop before it could listen
                 self._code = max(self._code, exit_code(code))
             return
         if self._ends is not None:
@@ -194,7 +195,7 @@ class Workers:
 
     def _stop(self, listener: socket.socket) -> None:
         self._stopping = True
-        drop_new_connections(listener)  # the workers take those who are connected
+        drop_new_connections(listener)  # the workers take those that have connected
         for worker in self._running.values():
             if not worker.told:
                 worker.told = True
@@ -212,7 +213,7 @@ class Workers:
                 worker.process.send_signal(number)
 
     def _life(self) -> tuple[int, ...]:
-        """Return what says that the process which watches this one is gone, until this one stops."""
+        """Return what shows the watching process is gone, until this one stops."""
         return () if self._settings.life_fd is None or self._stopping else (self._settings.life_fd,)
 
     def _pause_s(self) -> float:

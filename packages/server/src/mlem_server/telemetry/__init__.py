@@ -1,1 +1,1 @@
-"""What is told of a server: its log, its metrics, its traces."""
+"""What a server reports: its log, its metrics, its traces."""

@@ -1,6 +1,6 @@
 """The log: on stderr, one event a line.
 
-The lines of a traceback are set in, so that each event begins with its time.
+The lines of a traceback are indented, so that each event begins with its time.
 """
 
 from __future__ import annotations
@@ -44,9 +44,9 @@ class JsonFormatter(EventFormatter):
 
 
 def report_faults() -> None:
-    """Have what ends this process all at once, a segmentation fault or a watching process that misses its signs of life, say where it is.
+    """Make a sudden end, such as a segmentation fault or a missed heartbeat, print where each thread is.
 
-    That goes to stderr as plain text, whatever the form of the log.
+    It is printed on stderr as plain text, whatever the form of the log.
     """
     faulthandler.enable(2)
     faulthandler.register(

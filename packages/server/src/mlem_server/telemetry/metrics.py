@@ -1,7 +1,7 @@
-"""`Metrics`: what ``GET /metrics`` tells, in Prometheus' text format.
+"""`Metrics`: what ``GET /metrics`` reports, in Prometheus' text format.
 
-With several workers each keeps its numbers in files of a folder, and any of them tells the sum. The files are named
-after the worker's slot, not after its process: who takes its place goes on counting in them, and there are never more.
+With several workers each keeps its numbers in files in a folder, and any of them reports the sum. The files are named
+after the worker's slot, not after its process: its successor goes on counting in them, and there are never more files.
 Source: https://prometheus.github.io/client_python/multiprocess/ (read 2026-11).
 """
 
@@ -28,7 +28,7 @@ CONTENT_TYPE = b"text/plain; version=0.0.4; charset=utf-8"
 _SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
 _LATE = (0.001, 0.01, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 _CALLS = (1, 2, 4, 8, 16, 32, 64, 128, 256)
-_FOLDERS = (None, "/dev/shm")  # noqa: S108  # the usual ones, then memory: a container with a read-only root has that alone
+_FOLDERS = (None, "/dev/shm")  # noqa: S108  # the usual ones, then memory, the only one if the root is read-only
 _WATCHING = "watching"
 
 
@@ -36,10 +36,11 @@ def keep_under(slot: int | str) -> None:
     """Keep this process's numbers in files with a name of its own; to be called before there are any.
 
     Args:
-        slot: What no other process has at the same time.
+        slot: A name that no other process has at the same time.
     """
     if MULTIPROCESS_VARIABLE in os.environ:
-        values.ValueClass = values.MultiProcessValue(lambda: slot)  # type: ignore[no-untyped-call]  # the library leaves it without types
+        # the library has no types
+        values.ValueClass = values.MultiProcessValue(lambda: slot)  # type: ignore[no-untyped-call]
 
 
 @contextlib.contextmanager
@@ -57,13 +58,14 @@ def shared_folder() -> Iterator[Path | None]:
             yield Path(name)
         return
     log.warning(
-        "no folder can be written, not even /dev/shm: /metrics tells the numbers of one worker; mount a tmpfs on /tmp for the sum"
+        "no folder can be written to, not even /dev/shm: /metrics reports the numbers of one worker; "
+        "mount a tmpfs on /tmp to get the sum"
     )
     yield None
 
 
 def forget_live(slot: int, folder: Path) -> None:
-    """Forget what a worker has at the moment, such as calls in flight: it has ended.
+    """Forget the current values of a worker that has ended, such as calls in flight.
 
     Args:
         slot: The worker's.
@@ -100,7 +102,7 @@ class WorkerExits:
 
 
 class Waiting(Protocol):
-    """What waited for the model."""
+    """A call that waited for the model."""
 
     @property
     def submitted(self) -> float:
@@ -113,7 +115,7 @@ class Metrics:
     Args:
         name: The model's name.
         digest: The model's digest.
-        routes: Names of what answers requests: only those become labels, so that callers can't make up more.
+        routes: Names of routes: only these become labels, so that callers can't invent more.
     """
 
     def __init__(self, name: str, digest: str, routes: Sequence[str]) -> None:
@@ -199,7 +201,7 @@ class Metrics:
             self._queue.observe(now - job.submitted)
 
     def loop_was_late(self, seconds: float) -> None:
-        """Note by how much the event loop was late: what takes it for long keeps everybody waiting."""
+        """Note by how much the event loop was late: a long delay keeps everybody waiting."""
         self._loop_late.observe(max(0.0, seconds))
 
     def answered(self, route: str, status: int, seconds: float) -> None:

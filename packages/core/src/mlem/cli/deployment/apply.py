@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     type=click.IntRange(min=1),
     default=10_000,
     show_default=True,
-    help="Rows of a request, where the answer is written to a file and the method answers row by row.",
+    help="Rows per request, when the answer is written to a file and the method answers row by row.",
 )
 @data_options
 @click.pass_context
@@ -66,7 +66,7 @@ def apply(
 
 
 def _apply_in_parts(client: Client, reader: CallReader, data: str, target: Path, batch_rows: int) -> None:
-    """Ask and write part by part: the table may be longer than the memory."""
+    """Call the method and write the answer part by part: the table may be larger than the memory."""
     from mlem_model.data.chunks import PartsWriter, read_parts
 
     argument, returns = reader.method.args[0], reader.method.returns

@@ -25,7 +25,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "apply": ("mlem.cli.deployment.apply:apply", "Call a method of a deployed model with data from a file."),
     "releases": ("mlem.cli.deployment.group:releases", "List the releases that can be put back."),
     "rollback": ("mlem.cli.deployment.run:rollback", "Put an earlier release back."),
-    "restart": ("mlem.cli.deployment.restart:restart", "Start again what serves."),
+    "restart": ("mlem.cli.deployment.restart:restart", "Restart what serves."),
     "remove": ("mlem.cli.deployment.run:remove", "Remove what is deployed; the declaration stays."),
     "list": ("mlem.cli.deployment.group:list_", "List the project's deployments."),
     "state": ("mlem.cli.deployment.state:state", "Move the state of a deployment, or push one that was kept."),
@@ -86,7 +86,7 @@ def status(name: str, check: bool, project: str | None, output: str) -> int:
 @click.option(
     "--status", "-s", "statuses", multiple=True, default=("running",), help="A status to wait for; may be repeated."
 )
-@click.option("--timeout", "timeout_s", type=click.FloatRange(min=0), default=300.0, help="Seconds to wait at most.")
+@click.option("--timeout", "timeout_s", type=click.FloatRange(min=0), default=300.0, help="How many seconds to wait.")
 @project_option
 @output_option
 def wait(name: str, statuses: tuple[str, ...], timeout_s: float, project: str | None, output: str) -> None:
@@ -106,9 +106,9 @@ def wait(name: str, statuses: tuple[str, ...], timeout_s: float, project: str | 
 
 @click.command()
 @click.argument("name", type=ObjectName("deployment"))
-@click.option("--follow", "-f", is_flag=True, help="Go on with new lines until Ctrl-C.")
+@click.option("--follow", "-f", is_flag=True, help="Wait for new lines until Ctrl-C.")
 @click.option(
-    "--tail", type=click.IntRange(min=0), default=None, help="Begin with this many last lines.  [default: all]"
+    "--tail", type=click.IntRange(min=0), default=None, help="Show only this many last lines.  [default: all]"
 )
 @project_option
 def logs(name: str, follow: bool, tail: int | None, project: str | None) -> None:
@@ -124,7 +124,7 @@ def logs(name: str, follow: bool, tail: int | None, project: str | None) -> None
 @project_option
 @output_option
 def releases(name: str, project: str | None, output: str) -> None:
-    """List the releases that can be put back, newest first; the first one serves."""
+    """List the releases that can be put back, newest first; the first one is serving."""
     found = handle(name, project).releases()
     rows = [
         [str(one.number), one.created, one.model_hash, f"rollback to {one.rollback_of}" if one.rollback_of else ""]

@@ -20,7 +20,7 @@ def lock() -> None:
 @project_option
 @output_option
 def show(name: str, project: str | None, output: str) -> None:
-    """Show who holds the lock, what for, since when, and when it counts as dead."""
+    """Show who holds the lock, what for, since when, and until when."""
     from mlem.state.locks.owner import is_dead
 
     one = handle(name, project)
@@ -42,14 +42,14 @@ def show(name: str, project: str | None, output: str) -> None:
 
 @lock.command()
 @click.argument("name", type=ObjectName("deployment"))
-@click.option("--message", default="", help="Why, for the others.")
+@click.option("--message", default="", help="The reason, for other people.")
 @project_option
 @lock_options
 @output_option
 def hold(
     name: str, message: str, project: str | None, lock_timeout: float | None, lock_id: str | None, output: str
 ) -> None:
-    """Take the lock by hand: no run gets it until it is released."""
+    """Take the lock by hand: no run can get it until it is released."""
     holder = handle(name, project, lock=_lock(lock_timeout, lock_id)).hold(message)
     print_result(
         output, holder.model_dump(), f"locked; release it with: mlem deployment lock release {name} --id {holder.id}"
@@ -62,7 +62,7 @@ def hold(
 @project_option
 @output_option
 def release(name: str, id_: str | None, project: str | None, output: str) -> None:
-    """Release a lock that was taken by hand; with its id, also that of a command which is known to be dead."""
+    """Release a lock that was taken by hand; with its id, even the lock of a command that is known to be dead."""
     released = handle(name, project).release_lock(id_)
     print_result(
         output,

@@ -16,7 +16,7 @@ from mlem.cli.terminal.output import output_option, print_result, progress, proj
 @lock_options
 @output_option
 def restart(name: str, project: str | None, lock_timeout: float | None, lock_id: str | None, output: str) -> None:
-    """Start again what serves, with the present values of variables that are passed on, and wait until it answers rightly."""
+    """Restart what serves, with the current values of passed variables, and wait until it gives the right answer."""
     with progress() as report:
         release = handle(name, project, report=report, lock=_lock(lock_timeout, lock_id)).restart()
     data = {"name": name, "release": release.number, "model_hash": release.model_hash}

@@ -40,9 +40,9 @@ def lock_options(command: CommandT) -> CommandT:
 
 
 def drop_options(command: CommandT) -> CommandT:
-    """Add ``--drop-tokens`` and ``--drop-tls`` to a command that could take from a server what protects it."""
-    command = click.option("--drop-tls", is_flag=True, help="Let TLS, which the deployment speaks, fall away.")(command)
-    return click.option("--drop-tokens", is_flag=True, help="Let everybody call what asks for a token so far.")(command)
+    """Add ``--drop-tokens`` and ``--drop-tls`` to a command that could remove the protection of a server."""
+    command = click.option("--drop-tls", is_flag=True, help="Stop using TLS, if the deployment uses it.")(command)
+    return click.option("--drop-tokens", is_flag=True, help="Let everybody call what needs a token so far.")(command)
 
 
 def _dropped(drop_tokens: bool, drop_tls: bool) -> list[str]:
@@ -99,7 +99,7 @@ class RunTypes(click.Group):
     "--model",
     metavar="MODEL",
     type=ObjectName("model"),
-    help="With --load: another model than the declared one; the declaration is updated.",
+    help="With --load: a model other than the declared one; the declaration is updated.",
 )
 @project_option
 @lock_options
@@ -117,7 +117,7 @@ def run(
     drop_tokens: bool,
     drop_tls: bool,
 ) -> None:
-    """Deploy a model, and wait until it answers rightly. Running again with nothing changed changes nothing."""
+    """Deploy a model, and wait until it gives the right answer. Running it again without changes changes nothing."""
     if ctx.invoked_subcommand is not None:
         early = [
             f"--{name.replace('_', '-')}"
@@ -126,14 +126,15 @@ def run(
         ]
         if early:
             raise UserError(
-                f"{', '.join(early)} before the type",
-                hint=f"options follow the name: mlem deployment run {ctx.invoked_subcommand} NAME ...",
+                f"{', '.join(early)} comes before the type",
+                hint=f"options go after the name: mlem deployment run {ctx.invoked_subcommand} NAME ...",
             )
         return
     if load is None:
         raise UserError(
             "what should be deployed?",
-            hint="mlem deployment run TYPE NAME --model MODEL, or mlem deployment run --load NAME; types: mlem types deployment",
+            hint="mlem deployment run TYPE NAME --model MODEL, or mlem deployment run --load NAME; "
+            "list the types with: mlem types deployment",
         )
     values = {"model": model} if model is not None else {}
     _run_declared(None, load, values, project, output, _lock(lock_timeout, lock_id), _dropped(drop_tokens, drop_tls))
@@ -178,7 +179,8 @@ def _print_outcome(one: DeploymentHandle, outcome: Outcome, output: str) -> None
         say(f"url: {address}")
     if protection is not None:
         say(
-            f"tokens: {protection['tokens'] or 'none, whoever reaches it may call it: set MLEM_SERVER_TOKENS and run again'}"
+            "tokens: "
+            f"{protection['tokens'] or 'none, anybody who reaches it may call it: set MLEM_SERVER_TOKENS, run again'}"
         )
     if address:
         example = _example(one, address, asks=bool(protection and protection["tokens"]))
@@ -187,7 +189,7 @@ def _print_outcome(one: DeploymentHandle, outcome: Outcome, output: str) -> None
 
 
 def _example(one: DeploymentHandle, address: str, *, asks: bool) -> str | None:
-    """Return a curl line with the model's own sample row, and with the caller's token where the server asks for one."""
+    """Return a curl command with the model's own sample row, and with the caller's token if the server needs one."""
     import shlex
 
     model = one.model()
@@ -203,12 +205,12 @@ def _example(one: DeploymentHandle, address: str, *, asks: bool) -> str | None:
 
 @click.command()
 @click.argument("name", type=ObjectName("deployment"))
-@click.option("--model", metavar="MODEL", type=ObjectName("model"), help="Another model than the declared one.")
+@click.option("--model", metavar="MODEL", type=ObjectName("model"), help="A model other than the declared one.")
 @click.option("--detailed-exitcode", is_flag=True, help="Exit with 10 when a run would change something.")
 @project_option
 @output_option
 def plan(name: str, model: str | None, detailed_exitcode: bool, project: str | None, output: str) -> int:
-    """Show what a run would create, update, replace or remove, why, and what callers would notice."""
+    """Show what a run would create, update, replace or remove, why, and the downtime for callers."""
     from mlem.deployments.execution.kept_protection import planned_protection
     from mlem.deployments.references import object_reference
 
@@ -237,7 +239,7 @@ def plan(name: str, model: str | None, detailed_exitcode: bool, project: str | N
 
 
 def _become(one: Difference) -> str:
-    """Say what becomes of a protection: ``yes``, or ``yes -> none``."""
+    """Say how a protection changes: ``yes``, or ``yes -> none``."""
     old, new = one.old or "none", one.new or "none"
     return old if old == new else f"{old} -> {new}"
 
@@ -261,7 +263,7 @@ def rollback(
     drop_tls: bool,
     output: str,
 ) -> None:
-    """Put an earlier release back, and wait until it answers rightly."""
+    """Put an earlier release back, and wait until it gives the right answer."""
     with progress() as report:
         one = handle(name, project, report=report, lock=_lock(lock_timeout, lock_id))
         release = one.rollback(number, _dropped(drop_tokens, drop_tls))
@@ -283,7 +285,7 @@ def rollback(
 @click.option(
     "--forget",
     is_flag=True,
-    help="Of a machine or an account that is gone for good: erase the record, and touch nothing.",
+    help="If its machine or account is gone for good: erase the record, and touch nothing else.",
 )
 @project_option
 @lock_options

@@ -25,7 +25,7 @@ def state() -> None:
 def move(
     name: str, uri: str, project: str | None, lock_timeout: float | None, lock_id: str | None, output: str
 ) -> None:
-    """Take the state to another store: a URI, or "local" for files beside the declarations."""
+    """Move the state to another store: a URI, or "local" for files beside the declarations."""
     from mlem.deployments.execution.moving import move as move_state
     from mlem.deployments.resolve import configured_manager
 
@@ -49,9 +49,9 @@ def move(
 @lock_options
 @output_option
 def push(name: str, project: str | None, lock_timeout: float | None, lock_id: str | None, output: str) -> None:
-    """Write the state that was kept when the store did not answer."""
+    """Write the state that was kept when the store did not respond."""
     from mlem.deployments.execution.moving import push as push_state
 
     kept, written = push_state(handle(name, project).target, _lock(lock_timeout, lock_id))
-    words = f"pushed serial {kept.serial}" if written else f"serial {kept.serial} had landed: nothing to push"
+    words = f"pushed serial {kept.serial}" if written else f"serial {kept.serial} is already there: nothing to push"
     print_result(output, {"name": name, "serial": kept.serial, "written": written}, words)

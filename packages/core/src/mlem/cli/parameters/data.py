@@ -17,7 +17,10 @@ if TYPE_CHECKING:
     from mlem_model.models.model import Method
 
 CommandT = TypeVar("CommandT", bound=Callable[..., Any])
-EPILOG = "The method's arguments are options too: --threshold 0.9. Text is text, numbers are numbers, anything else JSON or @FILE."
+EPILOG = (
+    "The method's arguments are options too: --threshold 0.9. "
+    "Text is text, numbers are numbers, anything else is JSON or @FILE."
+)
 
 
 class CallCommand(click.Command):
@@ -79,15 +82,28 @@ def data_options(command: CommandT) -> CommandT:
             "--format", "format_", metavar="FORMAT", default=None,
             help="Format of DATA: csv, tsv, txt, json, jsonl, npy, npz, parquet, arrow.  [default: from its name]",
         ),
-        click.option("--header/--no-header", default=None, help="CSV: whether the first row has names.  [default: see the docs on CSV]"),
-        click.option("--separator", metavar="SIGN", default=None, help="CSV: what is between two cells.  [default: found by the names]"),
         click.option(
-            "--encoding", metavar="NAME", default=None, help="The encoding of text.  [default: utf-8, or what its byte order mark says]"
+            "--header/--no-header", default=None,
+            help="CSV: whether the first row has names.  [default: see the docs on CSV]",
         ),
-        click.option("--decimal", metavar="SIGN", default=None, help="CSV: what is before the decimals of a number.  [default: .]"),
-        click.option("--empty", type=click.Choice(["text", "missing"]), default=None, help='CSV: what "" is in a column of texts.'),
-        click.option("--strict", is_flag=True, help="Refuse data with columns or categories that the model does not know."),
-        click.option("--save", "-o", "target", metavar="FILE", default=None, help="Write the answer to a file, in the format of its name."),
+        click.option(
+            "--separator", metavar="SIGN", default=None,
+            help="CSV: the character between two cells.  [default: found by the names]",
+        ),
+        click.option(
+            "--encoding", metavar="NAME", default=None,
+            help="The encoding of text.  [default: utf-8, or what its byte order mark says]",
+        ),
+        click.option("--decimal", metavar="SIGN", default=None, help="CSV: the decimal separator.  [default: .]"),
+        click.option(
+            "--empty", type=click.Choice(["text", "missing"]), default=None,
+            help='CSV: what "" means in a column of texts.',
+        ),
+        click.option("--strict", is_flag=True, help="Refuse data with columns or categories unknown to the model."),
+        click.option(
+            "--save", "-o", "target", metavar="FILE", default=None,
+            help="Write the answer to a file, in the format of its name.",
+        ),
         project_option,
         output_option,
     ]  # fmt: skip
@@ -97,10 +113,10 @@ def data_options(command: CommandT) -> CommandT:
 
 
 def form_of(**values: str | bool | None) -> CsvForm:
-    """Return what the options say of a table in CSV.
+    """Return what the options say about a CSV table.
 
     Raises:
-        UserError: One of them is wrong.
+        UserError: One of the options is wrong.
     """
     from mlem_model.data.csv.text import CsvForm
 
@@ -117,7 +133,7 @@ def reader_of(ctx: click.Context, method: Method, called: str, format_: str | No
 
 @contextmanager
 def noted(*, strict: bool) -> Iterator[None]:
-    """Tell what was made of data that does not fit to the letter; refuse it where that is asked for."""
+    """Report how data was changed to fit; with ``strict``, refuse it instead."""
     from mlem_model.data.types.notes import collecting
 
     with collecting(strict=strict) as notes:
@@ -129,7 +145,7 @@ def noted(*, strict: bool) -> Iterator[None]:
 def print_answer(method: Method, answer: Any, target: str | None) -> None:
     """Print an answer as JSON on one line, or write it to a file.
 
-    Of a deployed stream, print each item when it is there.
+    The items of a deployed stream are printed as they arrive.
     """
     from mlem_model.models.calls.answering import encode_answer
 

@@ -9,7 +9,7 @@ import click
 from click.shell_completion import CompletionItem
 
 MOST = 500
-"""Names that are offered at once."""
+"""At most this many names are offered."""
 
 
 class ObjectName(click.types.StringParamType):
@@ -40,7 +40,7 @@ class ObjectName(click.types.StringParamType):
 
 
 def complete_objects(command: click.Command, kinds: dict[str, str]) -> None:
-    """Have a shell complete options that name objects.
+    """Let a shell complete options that name objects.
 
     Args:
         command: The command.

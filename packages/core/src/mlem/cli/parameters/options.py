@@ -40,11 +40,11 @@ class FieldsCommand(click.Command):
                 self.params.append(option)
 
     def get_params(self, ctx: click.Context) -> list[click.Parameter]:
-        """Return the options, those for keys and indexes on this very command line included."""
+        """Return the options, including those for keys and indexes on this command line."""
         return [*super().get_params(ctx), *ctx.meta.get("mlem.open_options", ())]
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Parse; a dotted option below a mapping or a list exists when it is used."""
+        """Parse; a dotted option below a mapping or a list is created when it is used."""
         known = {option.lstrip("-").replace("-", "_") for param in self.params for option in param.opts}
         paths = dict.fromkeys(
             token[2:].partition("=")[0] for token in args if token.startswith("--") and "." in token.partition("=")[0]
@@ -62,7 +62,7 @@ class FieldsCommand(click.Command):
     def invoke(self, ctx: click.Context) -> Any:
         """Call the command with the given fields as ``values``.
 
-        A nested mapping with only what was on the command line.
+        A nested mapping has only what was on the command line.
         """
         values: dict[str, Any] = {}
         for param in self.get_params(ctx):
@@ -133,7 +133,7 @@ def _metavar(annotation: Any) -> str:
 
 
 def _open_path(cls: type[BaseModel], nested: Mapping[str, type[BaseModel]], path: str) -> tuple[str, ...] | None:
-    """Return a path below a field that takes keys or indexes, with the fields' own names; None when it leads to no such field.
+    """Return a path below a field with free keys or indexes, in the fields' own names; None for any other path.
 
     Below a field whose keys have plain values, all that follows is one key: ``--labels.com.example.team``.
     """
@@ -171,10 +171,10 @@ def _put(values: dict[str, Any], path: tuple[str, ...], value: Any) -> None:
     for parent in parents:
         inner = values.setdefault(parent, {})
         if not isinstance(inner, dict):
-            raise UserError(f"--{'.'.join(path)}: --{parent} was given as a whole already")
+            raise UserError(f"--{'.'.join(path)}: --{parent} was already given as a whole")
         values = inner
     if isinstance(values.get(last), dict):
-        raise UserError(f"--{last}: a part of it was given already, as --{last}.{next(iter(values[last]))}")
+        raise UserError(f"--{last}: part of it was already given, as --{last}.{next(iter(values[last]))}")
     values[last] = value
 
 

@@ -1,4 +1,4 @@
-"""What reaches a terminal: text alone. A log, a file, a model's error may have signs in it that a terminal obeys."""
+"""What reaches a terminal is only text: a log, a file or a model's error may contain control sequences."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Source: ECMA-48, 5th edition, 5.2 (C0) and 5.3 (C1); Unicode Standard Annex 9, 2
 
 
 def plain(text: str) -> str:
-    """Return a text without what a terminal obeys: colours are left out, other signs are shown as escapes."""
+    """Return a text without control sequences: colours are removed, other control characters are shown as escapes."""
     return OBEYED.sub(_shown, _COLOURS.sub("", text.replace("\r\n", "\n")))
 
 
@@ -27,7 +27,7 @@ def say(text: Any = "", *, err: bool = False, nl: bool = True, label: str = "") 
         text: What to print; whatever is in it is shown, not obeyed.
         err: Whether on stderr.
         nl: Whether a newline follows.
-        label: What comes before the text, as it is: our own words in a colour.
+        label: What comes before the text, unchanged: our own words in a colour.
     """
     click.echo(label + plain(str(text)), err=err, nl=nl)
 

@@ -32,7 +32,7 @@ def project_option(command: CommandT) -> CommandT:
 
 
 def to_json(data: Any) -> str:
-    """Write plain data as JSON, with escapes where the terminal's encoding does not have all signs."""
+    """Write plain data as JSON, with escapes where the terminal's encoding lacks characters."""
     encoding = (sys.stdout.encoding or "").lower().replace("-", "") if sys.stdout else ""
     text = json.dumps(data, ensure_ascii=not encoding.startswith("utf"), default=str)
     return OBEYED.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
@@ -90,7 +90,7 @@ def print_error(error: MlemError, *, as_json: bool) -> None:
 
 @contextmanager
 def progress() -> Iterator[Callable[[str], None]]:
-    """Show lines of progress on stderr: the newest with a spinner on a terminal, one a line elsewhere."""
+    """Show lines of progress on stderr: on a terminal the newest one with a spinner, elsewhere one per line."""
     if not sys.stderr.isatty():
         yield lambda line: say(line, err=True)
         return

@@ -1,7 +1,7 @@
-"""Standard streams whose end decides about nothing: a reader that is gone, a full disk, a closed terminal.
+"""Standard streams whose failure does not matter: a reader that is gone, a full disk, a closed terminal.
 
-A line that can't be written is dropped, and the work goes on; its exit code is its own. What was lost of a result can
-be asked for.
+A line that can't be written is dropped, and the work continues with its own exit code. Whether part of a result was
+lost can be asked.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ from typing import Any, TextIO
 
 
 class _Output(io.FileIO):
-    """A file descriptor that takes everything; what could not be written is noted."""
+    """A file descriptor that accepts everything, and remembers what could not be written."""
 
     lost: OSError | None = None
 
     def write(self, data: Any) -> int:
-        """Write what can be written; say that all was."""
+        """Write what can be written, and report that all was."""
         if self.lost is None:
             try:
                 return super().write(data) or 0
@@ -29,9 +29,9 @@ class _Output(io.FileIO):
 
 
 def steady() -> None:
-    """Put streams that never raise in the place of stdout and stderr, and open those that are closed.
+    """Replace stdout and stderr by streams that never raise, and open those that are closed.
 
-    A closed descriptor would be the next file's: a state's, for instance, which then gets our error messages.
+    A closed descriptor would be reused for the next file, such as a state, which would get our error messages.
     """
     for descriptor in range(3):
         try:
@@ -44,7 +44,7 @@ def steady() -> None:
 
 def _steady(stream: TextIO | None, descriptor: int) -> TextIO:
     if stream is not None and _descriptor(stream) != descriptor:
-        return stream  # somebody's own, as in a test or a notebook
+        return stream  # replaced by a program, as in a test or a notebook
     encoding, errors = (stream.encoding, stream.errors) if stream is not None else ("utf-8", "backslashreplace")
     if stream is not None:
         stream.flush()
@@ -62,7 +62,7 @@ def _descriptor(stream: TextIO) -> int | None:
 
 
 def lost(stream: TextIO) -> OSError | None:
-    """Return why something of a stream was lost; None when nothing was, as far as it is known."""
+    """Return why part of a stream was lost; None when nothing was, as far as is known."""
     raw = getattr(getattr(stream, "buffer", None), "raw", None)
     return raw.lost if isinstance(raw, _Output) else None
 

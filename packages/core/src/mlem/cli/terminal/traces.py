@@ -1,4 +1,4 @@
-"""``--traceback``: where an error came up, on stderr, for whoever mends it."""
+"""``--traceback``: prints where an error was raised, on stderr, for the person who repairs it."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Connections of a client: addresses, proxies, pools, and the time that a call may take."""
+"""Connections of a client: addresses, proxies, pools, and deadlines."""

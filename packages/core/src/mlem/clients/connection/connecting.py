@@ -18,7 +18,7 @@ def connect(host: str, port: int, deadline: Deadline) -> socket.socket:
     Args:
         host: Its name or address.
         port: The port.
-        deadline: Until when.
+        deadline: When it must be done.
 
     Raises:
         TimeoutError: There was no answer in time.
@@ -49,7 +49,7 @@ def _addresses(host: str, port: int, deadline: Deadline) -> list[Found]:
 
 
 def look_up(host: str, port: int) -> list[Found]:
-    """Return the addresses of a host; this may take its time.
+    """Return the addresses of a host, which may take some time.
 
     Raises:
         OSError: The name is unknown.

@@ -1,4 +1,4 @@
-"""`Deadline`: until when a call may take, whatever it consists of."""
+"""`Deadline`: when a call must be done, with all of its parts."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import time
 
 
 class Deadline:
-    """Until when something may take: name resolution, connecting, writing and reading together.
+    """When something must be done: name resolution, connecting, writing and reading together.
 
     Args:
-        seconds: How long from now on.
+        seconds: How long from now.
     """
 
     def __init__(self, seconds: float) -> None:
@@ -17,14 +17,14 @@ class Deadline:
         self._end = time.monotonic() + seconds
 
     def left_s(self) -> float:
-        """Return the seconds that are left; none are when it is not positive."""
+        """Return the seconds that are left; when it is not positive, there are none."""
         return self._end - time.monotonic()
 
     def expect_time(self) -> float:
         """Return the seconds that are left.
 
         Raises:
-            TimeoutError: None are.
+            TimeoutError: There are none.
         """
         left_s = self.left_s()
         if left_s <= 0:
@@ -32,9 +32,9 @@ class Deadline:
         return left_s
 
     def sooner(self, seconds: float) -> Deadline:
-        """Return a deadline that is over after some seconds, or with this one."""
+        """Return a deadline that passes after some seconds, or together with this one."""
         return Deadline(min(seconds, self.left_s()))
 
     def renew(self) -> None:
-        """Begin anew: the next item of a stream has as much time as the first."""
+        """Start again: the next item of a stream has as much time as the first."""
         self._end = time.monotonic() + self.seconds

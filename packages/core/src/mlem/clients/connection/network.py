@@ -17,7 +17,7 @@ from mlem.clients.connection.connecting import connect
 
 NO_TLS_IN_TLS = "a connection by TLS inside of another is not supported"
 Timeout = Any
-"""What `httpcore2` hands on as a timeout: the `Deadline` that came with the request."""
+"""What `httpcore2` passes on as a timeout: the `Deadline` that came with the request."""
 
 
 @contextlib.contextmanager
@@ -42,7 +42,7 @@ class Stream(httpcore2.NetworkStream):
         self._sock = sock
 
     def read(self, max_bytes: int, timeout: Timeout = None) -> bytes:
-        """Read what has come."""
+        """Read what has arrived."""
         with mapped(httpcore2.ReadTimeout, httpcore2.ReadError):
             self._sock.settimeout(timeout.expect_time())
             return self._sock.recv(max_bytes)
@@ -79,7 +79,7 @@ class Stream(httpcore2.NetworkStream):
         return info_of(self._sock, None, info)
 
     def __del__(self) -> None:
-        self._sock.close()  # of a client that nobody closed, in silence
+        self._sock.close()  # without a warning, if the client was never closed
 
 
 class Backend(httpcore2.NetworkBackend):
@@ -99,7 +99,7 @@ class Backend(httpcore2.NetworkBackend):
 
 
 def info_of(sock: socket.socket, tls: ssl.SSLObject | None, info: str) -> Any:
-    """Return what `httpcore2` asks of a connection: whether the other side has closed it, what TLS agreed on."""
+    """Return what `httpcore2` asks about a connection: whether the other side closed it, and what TLS negotiated."""
     if info == "is_readable":
         return _readable(sock)
     if info == "ssl_object":

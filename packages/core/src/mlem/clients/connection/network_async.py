@@ -1,4 +1,4 @@
-"""What connections of an event loop are made of, for `httpcore2`: plain sockets, which outlive the loop in silence."""
+"""Connections of an event loop, for `httpcore2`: plain sockets, which may outlive the loop without a warning."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ _CHUNK_BYTES = 1 << 16
 class AsyncStream(httpcore2.AsyncNetworkStream):
     """A connection of an event loop.
 
-    It registers with the loop only while something is awaited: an idle one can be closed by anybody, also when its loop
-    is gone.
+    It registers with the loop only while something is awaited: anybody can close an idle one, even when its loop is
+    gone.
 
     Args:
         sock: The socket, which does not block.
@@ -35,7 +35,7 @@ class AsyncStream(httpcore2.AsyncNetworkStream):
         self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
 
     async def read(self, max_bytes: int, timeout: Timeout = None) -> bytes:
-        """Read what has come."""
+        """Read what has arrived."""
         with mapped(httpcore2.ReadTimeout, httpcore2.ReadError):
             async with asyncio.timeout(timeout.expect_time()):
                 tls = self._tls
@@ -57,7 +57,8 @@ class AsyncStream(httpcore2.AsyncNetworkStream):
                 view = memoryview(buffer)
                 while view:
                     part = view[:_CHUNK_BYTES]
-                    view = view[await self._by_tls(lambda part=part: tls.write(part)) :]  # type: ignore[misc]  # bound at once
+                    # the default binds the part at once
+                    view = view[await self._by_tls(lambda part=part: tls.write(part)) :]  # type: ignore[misc]
 
     async def aclose(self) -> None:
         """Close the connection; this waits for nothing."""
@@ -100,7 +101,7 @@ class AsyncStream(httpcore2.AsyncNetworkStream):
         return info_of(self._sock, self._tls, info)
 
     def __del__(self) -> None:
-        self._sock.close()  # of a client that nobody closed, in silence
+        self._sock.close()  # without a warning, if the client was never closed
 
 
 class AsyncBackend(httpcore2.AsyncNetworkBackend):

@@ -1,4 +1,4 @@
-"""What blocks, in a thread of its own."""
+"""Blocking calls in threads of their own."""
 
 from __future__ import annotations
 
@@ -13,7 +13,9 @@ ResultT = TypeVar("ResultT")
 
 
 def in_own_thread(function: Callable[[], ResultT]) -> Future[ResultT]:
-    """Run what blocks in a thread of its own: pools belong to the program, and one that hangs must not keep the process from ending.
+    """Run a blocking call in a thread of its own.
+
+    Pools belong to the program, and a thread that hangs must not keep the process from ending.
 
     Args:
         function: What to run, in a copy of the caller's context.

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 MOST_IDLE = 10
 IDLE_S = 60.0
-"""Idle connections are closed before servers and load balancers do so, who wait 75 s."""
+"""Idle connections are closed before servers and load balancers close them, which wait 75 s."""
 PoolT = TypeVar("PoolT", httpcore2.ConnectionPool, httpcore2.AsyncConnectionPool)
 
 
@@ -65,7 +65,7 @@ class Route:
             )
             proxy = httpcore2.Proxy(f"http://{parts.netloc.rpartition('@')[2]}", auth=auth)
         return {
-            "ssl_context": self.context() if self.secure else None,  # reading the system's certificates takes its time
+            "ssl_context": self.context() if self.secure else None,  # reading the system's certificates takes time
             "proxy": proxy,
             "max_connections": None,
             "max_keepalive_connections": MOST_IDLE,
@@ -111,7 +111,7 @@ class Pools:
         )
 
     def close(self) -> None:
-        """Close the connections that are idle; one that is at work is closed by nobody but its user."""
+        """Close the connections that are idle; one in use is closed only by its user."""
         with self._lock:
             for pool in self._of_threads.values():
                 for connection in pool.connections:

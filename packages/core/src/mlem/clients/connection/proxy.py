@@ -1,4 +1,4 @@
-"""Which proxy a request goes by.
+"""Which proxy a request goes through.
 
 ``http_proxy``, ``https_proxy``, ``all_proxy`` and ``no_proxy``, as other programs read them.
 """
@@ -16,18 +16,18 @@ _VARIABLES = ("http_proxy", "https_proxy", "all_proxy")
 
 
 def proxy_for(url: str) -> str | None:
-    """Return the URL of the proxy for an address; None where it is asked directly, as every address of this machine is.
+    """Return the URL of the proxy for an address; None where there is none, as for every address of this machine.
 
     Args:
         url: What is asked.
 
     Raises:
-        UserError: The variable has no URL of an HTTP proxy; its value may have a password, and is not shown.
+        UserError: The variable is not the URL of an HTTP proxy; its value may contain a password, so it is not shown.
     """
     if not any(os.environ.get(name) or os.environ.get(name.upper()) for name in _VARIABLES):
         return None
-    # typeshed has one of the two for some platforms only; both are there on all
-    from urllib.request import getproxies_environment, proxy_bypass_environment  # type: ignore[attr-defined]  # the second is not in the stubs
+    # typeshed has one of the two only for some platforms; both exist on all
+    from urllib.request import getproxies_environment, proxy_bypass_environment  # type: ignore[attr-defined]  # see above
 
     parts = urlsplit(url)
     host = parts.hostname or ""
@@ -45,7 +45,7 @@ def proxy_for(url: str) -> str | None:
     if not usable:
         variable = f"{parts.scheme}_proxy" if proxies.get(parts.scheme) else "all_proxy"
         raise UserError(
-            f"{variable} has no address of an HTTP proxy",
+            f"{variable} is not the address of an HTTP proxy",
             code="bad-proxy",
             hint=f"{variable}=http://HOST:PORT, or no_proxy={host}",
         )

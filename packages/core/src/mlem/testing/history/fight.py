@@ -37,7 +37,7 @@ class Verdict:
         killed: How many processes were killed.
         paused: How many times a process was paused.
         stuck: Workers that did not end in time.
-        crashed: Workers that ended by an error that is none of ours, with the last line of it.
+        crashed: Workers that ended with an unexpected error, with its last line.
     """
 
     operations: int
@@ -138,7 +138,8 @@ class Fight:
         environment = {**os.environ, **self.environments[number % len(self.environments)]}
         with (self.folder / f"{name}.out").open("wb") as output, (self.folder / f"{name}.err").open("wb") as errors:
             command = [sys.executable, "-m", "mlem.testing.history.worker", json.dumps(task)]
-            process = subprocess.Popen(command, stdout=output, stderr=errors, stdin=subprocess.DEVNULL, env=environment)  # noqa: S603  # our own program
+            # S603: the command is our own
+            process = subprocess.Popen(command, stdout=output, stderr=errors, stdin=subprocess.DEVNULL, env=environment)  # noqa: S603
         self._workers.append(_Worker(name, process))
 
     def _strike(self) -> None:

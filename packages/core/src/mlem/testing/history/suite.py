@@ -10,7 +10,7 @@ from mlem.testing.stores.fixtures import StateManagerFixtures
 
 
 class HistorySuite(StateManagerFixtures):
-    """Processes fight over one state while they are killed and paused; what each of them saw is checked for linearizability.
+    """Processes fight over one state while they are killed and paused; what each one saw must be linearizable.
 
     Fields of the state manager that make it give up a dead holder soon, as ``ttl_s=3``, make the fight fiercer.
     """

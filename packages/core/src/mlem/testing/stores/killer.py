@@ -1,4 +1,4 @@
-"""``python -m mlem.testing.stores.killer N COMMAND...``: run ``mlem COMMAND...`` and die by SIGKILL at the Nth boundary.
+"""``python -m mlem.testing.stores.killer N COMMAND...``: runs ``mlem COMMAND...`` and dies by SIGKILL at a boundary.
 
 A boundary is the moment before a step's ``apply`` or ``remove``, and before a write of the state. The moment after one
 of them is the moment before the next: nothing happens in between. The wrappers are put before the platform and the

@@ -1,7 +1,7 @@
-"""``python -m mlem.testing.stores.outage N COMMAND...``: run ``mlem COMMAND...`` with a store that stops answering at its Nth write.
+"""``python -m mlem.testing.stores.outage N COMMAND...``: runs ``mlem COMMAND...`` with a store that fails on the way.
 
-The Nth write and all requests after it get no answer, as from a store whose network is gone. The wrappers are put
-before the stores from outside: the product knows nothing of them.
+The Nth write and all requests after it get no answer, as from a store whose network is down. The wrappers are put
+before the stores from outside: the product knows nothing about them.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _REQUESTS = {"read", "write", "delete", "names"}
 
 
 class Outage:
-    """Counts writes, and lets nothing be answered from one of them on.
+    """Counts writes, and lets no request be answered from one of them on.
 
     Args:
         first: The number of the first write that gets no answer, from 1.

@@ -37,7 +37,7 @@ def winners(store: Store, versions: Sequence[str]) -> list[int]:
 
 
 class StoreSuite(StateManagerFixtures):
-    """The register: what is above relies on nothing else.
+    """The register, on which everything above relies.
 
     Example::
 
@@ -115,7 +115,7 @@ class StoreSuite(StateManagerFixtures):
     def test_whoever_comes_between_two_lines_is_noticed(
         self, managed: StateManager, store: Store, tmp_path: Path, operation: str
     ) -> None:
-        """Another writer comes just before each line of the store's own code in turn: of two who expect one version, one is refused.
+        """Another writer comes just before each line of the store's own code: of two with one version, one is refused.
 
         A store that reads, compares and then writes without a condition fails here every time: let the server, or the
         file system, compare.

@@ -1,4 +1,4 @@
-"""Something before the requests of every store, put there from outside: the product knows nothing of it."""
+"""Wrappers around the requests of every store, put there from outside: the product knows nothing about them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from mlem.state.retrying import RetryingStore
 
 
 def wrap_stores(names: Set[str], around: Callable[[Callable[..., Any]], Callable[..., Any]]) -> None:
-    """Wrap methods of every store, also of one whose module is imported later.
+    """Wrap methods of every store, even of one whose module is imported later.
 
     Args:
         names: The methods.
@@ -19,10 +19,11 @@ def wrap_stores(names: Set[str], around: Callable[[Callable[..., Any]], Callable
 
     def wrap(store: type[Store]) -> None:
         if store is RetryingStore:
-            return  # it passes on to another one
+            return  # it passes on to another store
         for name in names & vars(store).keys():
             setattr(store, name, around(getattr(store, name)))
 
     for store in Store.__subclasses__():
         wrap(store)
-    Store.__init_subclass__ = classmethod(wrap)  # type: ignore[assignment]  # called with each class that is made from now on
+    # called with each class that is made from now on
+    Store.__init_subclass__ = classmethod(wrap)  # type: ignore[assignment]

@@ -1,4 +1,4 @@
-"""Locks on folders, which leave no file behind: the kernel drops them when their holder ends, however it ends."""
+"""Locks on folders, which leave no file behind: the kernel drops them when their owner ends, however it ends."""
 
 from __future__ import annotations
 
@@ -57,10 +57,10 @@ def alone(folder: Path, timeout_s: float = 60.0) -> Iterator[bool]:
         timeout_s: How long to wait for others.
 
     Yields:
-        Whether that is sure: a network file system, and one without locks, excludes nobody.
+        Whether that is certain: a network file system, or one without locks, excludes nobody.
 
     Raises:
-        LockedError: Others did not come to an end.
+        LockedError: Others did not finish in time.
         OSError: The folder can't be opened.
     """
     if network_mount(folder) is not None:

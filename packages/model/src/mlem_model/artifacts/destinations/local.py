@@ -33,13 +33,13 @@ class LocalDestination(Destination):
     """A folder of this machine.
 
     An artifact has the object's plain name, whenever nothing is being saved. New content comes under a name that has a
-    part of its digest; the metadata names that, in one step; then the content gets its plain name as well, by a hard
-    link, the metadata follows, and what no metadata names goes. So there is metadata with its files at every moment.
-    What a saver that was killed has left goes at the next save: its folder is locked for as long as it lives, and its
-    files are known by their digest.
+    part of its digest; the metadata is replaced in one step by one that names it. Then the content gets its plain name
+    as well, by a hard link; the metadata follows, and content that no metadata names is removed. So at every moment
+    there is metadata with its files. What a saver that was killed has left is removed at the next save: its folder is
+    locked for as long as it lives, and its files are recognised by their digest.
 
-    Where savers can't exclude one another, on a network file system, and where there are no hard links, the metadata
-    goes on to name the content under its own name.
+    Where savers can't exclude one another (on a network file system), and where there are no hard links, the metadata
+    keeps naming the content by its own name.
 
     Args:
         path: The object's path, without the extension.
@@ -97,20 +97,20 @@ class LocalDestination(Destination):
         return placed
 
     def _place(self, folder: Path, saved: ObjectT, *, sure: bool) -> dict[str, str]:
-        """Give each content its own name; return that by the plain one."""
+        """Give each content its own name; return a mapping from plain names to these."""
         names = {}
         for artifact in artifacts_of(saved).values():
             name = content_name(artifact.uri, (artifact.sha256 or "")[:12] if sure else os.urandom(6).hex())
             if self._found(name) and not self._is_content(name):
                 raise ConflictError(
-                    f"{self._shown(name)} is there, and was not saved by mlem", code="exists", hint="move it away"
+                    f"{self._shown(name)} already exists, and was not saved by mlem", code="exists", hint="move it away"
                 )
             os.replace(folder / artifact.uri, self._folder / name)
             names[artifact.uri] = name
         return names
 
     def _keep(self, before: bytes | None) -> set[str]:
-        """Let what is replaced have its own name too, so that it is known for what it is if we are killed.
+        """Give the content that is to be replaced its own name too, so that it is recognised if we are killed.
 
         Return these names.
         """
@@ -124,7 +124,7 @@ class LocalDestination(Destination):
         return kept
 
     def _rename(self, folder: Path, names: Mapping[str, str]) -> bool:
-        """Give contents their plain names as well; return whether the file system can."""
+        """Give contents their plain names as well; return whether the file system has hard links."""
         for plain, name in names.items():
             try:
                 os.link(self._folder / name, folder / plain)
@@ -149,7 +149,7 @@ class LocalDestination(Destination):
                 (self._folder / name).unlink()
 
     def _clear(self, kept: set[str]) -> None:
-        """Remove what savers have left that were killed: their folders, and contents of ours that no metadata names."""
+        """Remove what killed savers have left: their folders, and contents of ours that no metadata names."""
         for path in self._folder.glob(f"{_PREFIX}*{_SUFFIX}"):
             if path.is_dir() and not path.is_symlink() and _is_abandoned(path):
                 shutil.rmtree(path, ignore_errors=True)
@@ -166,12 +166,12 @@ class LocalDestination(Destination):
                 self._remove({path.name})
 
     def _is_content(self, name: str) -> bool:
-        """Say whether a file has the name of its content."""
+        """Say whether a file's name matches its content."""
         path = self._folder / name
         return path.is_file() and not path.is_symlink() and content_name("", _mark_of(path)) in name
 
     def _left_over(self, name: str) -> bool:
-        """Say whether a file is one with a content of ours: a saver was killed between two steps."""
+        """Say whether a file is content of ours that a saver left when it was killed between two steps."""
         path = self._folder / name
         if path.is_symlink() or not path.is_file():
             return False

@@ -34,9 +34,9 @@ class RemoteDestination(Destination):
     """A folder of another file system.
 
     There, savers can't exclude one another, and two files can't be replaced in one step. So every artifact gets a name
-    that nobody has, and the metadata, which comes last, decides: until then whoever reads finds the old object, whole.
-    Then the old artifact goes, and so does what a saver has left that was killed, once it is an hour older by the
-    store's own clock than what has just been saved.
+    that nobody else uses, and the metadata, which is written last, decides: until then readers find the old object,
+    whole. Then the old artifact is removed, and so is what killed savers have left, once it is an hour older, by the
+    store's own clock, than what has just been saved.
 
     Args:
         url: The object's URL, without the extension.

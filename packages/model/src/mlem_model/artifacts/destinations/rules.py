@@ -14,7 +14,7 @@ from mlem_model.errors import ConflictError, DeclarationError
 from mlem_model.objects.object import EXTENSION, MlemObject
 from mlem_model.objects.yaml_file import dump, parse_mapping
 
-_REPLACE = "choose another name; or replace it: overwrite=True"
+_REPLACE = "choose another name, or replace it with overwrite=True"
 MARK = "[0-9a-f]{12}"
 """What tells contents of one name apart: the first digits of their SHA-256."""
 ObjectT = TypeVar("ObjectT", bound=MlemObject)
@@ -61,7 +61,7 @@ class Destination(ABC):
         wrong = complaint(metadata, kind)
         if wrong and not overwrite:
             raise ConflictError(
-                f"{self._shown(self.metadata_name)} is there, and {wrong}", code="exists", hint=_REPLACE
+                f"{self._shown(self.metadata_name)} already exists, and {wrong}", code="exists", hint=_REPLACE
             )
         if (
             found[self.file_name]
@@ -70,15 +70,23 @@ class Destination(ABC):
             and not self._left_over(self.file_name)
         ):
             why = "does not list it" if metadata is not None else "is not there"
-            message = f"{self._shown(self.file_name)} is there, and was not saved by mlem: {self.metadata_name} {why}"
+            message = (
+                f"{self._shown(self.file_name)} already exists, and was not saved by mlem: {self.metadata_name} {why}"
+            )
             raise ConflictError(message, code="exists", hint=_REPLACE)
 
     def _expect_room(self, artifacts: Iterable[str], metadata: bytes | None) -> None:
-        """Refuse to replace a file that became an artifact's only when the object was written: a large sample's."""
+        """Refuse to replace a foreign file with an artifact that is known only once the object is written.
+
+        Such as the file of a large sample.
+        """
         for name in set(artifacts) - {self.file_name} - listed(metadata).keys():
             found = self._found(name)
             if found == "folder" or (found and not self._overwrite and not self._left_over(name)):
-                message = f"{self._shown(name)} is there, and was not saved by mlem: the object has a file of that name as well"
+                message = (
+                    f"{self._shown(name)} already exists, and was not saved by mlem: "
+                    "the object needs a file of that name too"
+                )
                 raise ConflictError(message, code="exists", hint=_REPLACE)
 
     @abstractmethod
@@ -87,10 +95,10 @@ class Destination(ABC):
 
     @abstractmethod
     def take(self, folder: Path, saved: ObjectT) -> ObjectT:
-        """Take an object over from its staging folder: new content under a name of its own, then the metadata in one step.
+        """Move an object from its staging folder to where it belongs, so that readers see the old one or the new one.
 
-        Whoever reads meanwhile has the old object or the new one. Of several who save at once, the last one's object
-        stays, whole.
+        New content gets a name of its own; then the metadata is replaced in one step. Of several who save at once, the
+        last one's object stays, whole.
 
         Args:
             folder: What `staging` gave.
@@ -101,11 +109,11 @@ class Destination(ABC):
 
         Raises:
             ConflictError: Something else is there by now.
-            MlemError: It can't be written; what was there before is there still.
+            MlemError: It can't be written; what was there before is still there.
         """
 
     def _left_over(self, name: str) -> bool:
-        """Say whether a file that no metadata lists is of a save that was killed."""
+        """Say whether a file that no metadata lists was left by a save that was killed."""
         return False
 
     @abstractmethod
@@ -119,13 +127,13 @@ class Destination(ABC):
 
 
 def complaint(metadata: bytes | None, kind: str) -> str:
-    """Say why metadata is not that of an object of a kind; nothing where it is, or where there is none."""
+    """Say why metadata does not belong to an object of a kind; empty where it does, or where there is none."""
     if metadata is None:
         return ""
     found = _parsed(metadata).get("object_type")
     if found == kind or (found == "dataset" and kind == "data"):
         return ""
-    return f"is a {found}, not a {kind}" if isinstance(found, str) else "is no object of mlem"
+    return f"is a {found}, not a {kind}" if isinstance(found, str) else "is not an object of mlem"
 
 
 def listed(metadata: bytes | None) -> dict[str, str]:
@@ -166,7 +174,7 @@ def located(saved: ObjectT, names: Mapping[str, str]) -> ObjectT:
 
 def artifacts_of(saved: MlemObject) -> Mapping[str, Artifact]:
     """Return the artifacts of a model or of data."""
-    found: Mapping[str, Artifact] = getattr(saved, "artifacts")  # noqa: B009  # an object of another kind is never saved
+    found: Mapping[str, Artifact] = getattr(saved, "artifacts")  # noqa: B009  # only kinds that have it are saved
     return found
 
 
@@ -181,17 +189,17 @@ def samples_name(name: str) -> str:
 
 
 def content_name(name: str, mark: str) -> str:
-    """Return the name of one content of a file: ``iris-0c1f...``, ``rows-0c1f....npy``."""
+    """Return the name of a file with one content: ``iris-0c1f...``, ``rows-0c1f....npy``."""
     stem, dot, suffix = name.rpartition(".")
     return f"{stem}-{mark}.{suffix}" if dot and stem else f"{name}-{mark}"
 
 
 def plain_name(name: str) -> str | None:
-    """Return the name of a file of which a name is one content's; None where it is none."""
+    """Return the name of the file that a name is one content of; None where it is not the name of a content."""
     found = re.fullmatch(rf"(.+)-{MARK}(\.[^.]*)?", name)
     return f"{found[1]}{found[2] or ''}" if found else None
 
 
 def contents_of(name: str) -> re.Pattern[str]:
-    """Return what matches the names that contents of a file may have."""
+    """Return a pattern for the names that contents of a file may have."""
     return re.compile(content_name(re.escape(name), f"({MARK})"))

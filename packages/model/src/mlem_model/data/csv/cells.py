@@ -46,7 +46,7 @@ _NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 _INFINITE = re.compile(r"([+-]?)inf(?:inity)?", re.IGNORECASE)
 _PLAIN_NUMBERS = re.compile(r"[0-9+\-.eE]+")
 _WRITTEN_NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-][0-9]{2,3})?")
-"""A number as programs write it: ``007``, ``+49`` and ``12e3`` are none."""
+"""A number as programs write it; ``007``, ``+49`` and ``12e3`` are not written that way."""
 _WRITTEN_BOOLEANS = frozenset({"True", "False", "TRUE", "FALSE"})
 _DECIMAL_COMMA = re.compile(r"[+-]?[0-9]*,[0-9]+")
 _EXACT = 2**53
@@ -54,12 +54,12 @@ _JSON_WORDS = {"NaN", "Infinity", "-Infinity"}
 
 
 class UnfitError(ValueError):
-    """The text of a cell is none of what its column takes.
+    """The text of a cell is not a value that its column takes.
 
     Args:
         expected: What the column takes.
         hint: What to do.
-        row: Which of the cells.
+        row: The position of the cell among those that were read.
     """
 
     def __init__(self, expected: str, hint: str | None = None, row: int = 0) -> None:
@@ -69,12 +69,12 @@ class UnfitError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Style:
-    """How the writer of a table writes what a cell alone does not tell.
+    """How the writer of a table writes what can't be told from a single cell.
 
     Attributes:
-        decimal: The sign before the decimals of a number.
-        na: What ``NA`` without quotes is in a column of texts.
-        empty: What ``""`` is there; None where it can't be known.
+        decimal: The decimal separator.
+        na: What ``NA`` without quotes means in a column of texts.
+        empty: What ``""`` means there; None where it can't be known.
     """
 
     decimal: str = "."
@@ -122,16 +122,18 @@ class Cells:
         """Read one cell.
 
         Raises:
-            UnfitError: It is none of what the column takes.
+            UnfitError: It is not a value that the column takes.
         """
         word = cell.strip(" \t")
         if self._values:
             listed = [value for value in self._values if _is_written(value, cell, word, style)]
             if len(listed) > 1:
-                raise UnfitError(f"one value alone, it may be {' or '.join(map(repr, listed))}", "send it as JSON")
+                raise UnfitError(
+                    f"an unambiguous cell: this may be {' or '.join(map(repr, listed))}", "send it as JSON"
+                )
             if listed:
                 return listed[0]
-        if self.text:  # of listed texts, one that is not listed is the type's to judge
+        if self.text:  # whether a text that is not listed is accepted is for the type to say
             return self._read_text(cell, style)
         if word.casefold() in MISSING:
             if self.nullable:
@@ -160,7 +162,7 @@ class Cells:
         return values
 
     def _read_plain(self, cells: Sequence[str], style: Style) -> list[Json] | None:
-        """Read cells all at once; None where one of them has to be looked at."""
+        """Read cells all at once; None where one of them needs a closer look."""
         if self.text or self._values or self._boolean or not (self._number or self._integer) or style.decimal != ".":
             return None
         if not _PLAIN_NUMBERS.fullmatch("".join(cells)):
@@ -179,7 +181,7 @@ class Cells:
             meant = style.empty if quoted else style.na if cell else "missing"
             if meant is None:
                 said = (
-                    "an empty text or a missing value, told apart"
+                    "a cell that is clearly an empty text or clearly missing"
                     if quoted
                     else 'a text in quotes ("NA") or an empty cell'
                 )
@@ -191,7 +193,7 @@ class Cells:
         numbers = (self._number or self._integer) and _WRITTEN_NUMBER.fullmatch(cell)
         if numbers or (self._boolean and cell in _WRITTEN_BOOLEANS) or (self._nested and cell[:1] in ("{", "[")):
             raise UnfitError(
-                "a text that can't be anything else: this column has texts and other values", "send it as JSON"
+                "a text that can be nothing else: this column has texts and other values", "send it as JSON"
             )
         return str(cell)
 
@@ -214,7 +216,7 @@ class Cells:
 
 
 def _is_written(value: Json, cell: str, word: str, style: Style) -> bool:
-    """Say whether a cell is how a value is written."""
+    """Say whether a cell is one of the ways to write a value."""
     if isinstance(value, str):
         return value == cell
     if isinstance(value, bool):
@@ -231,10 +233,10 @@ _NOTHING: Any = object()
 
 
 def _simple(schema: Mapping[str, Any]) -> Iterator[tuple[str, Sequence[Any]]]:
-    """Yield what a schema admits: kinds of values, and the values of those that are listed."""
+    """Yield what a schema accepts: the kinds of values, each with its values where these are listed."""
     if "anyOf" in schema:
         members = [pair for member in schema["anyOf"] for pair in _simple(member)]
-        # numbers that JSON has no literal for travel as strings: that makes no text of the column
+        # numbers that JSON has no literal for are sent as strings, which does not make the column one of texts
         yield from ((kind, values) for kind, values in members if not (kind == "enum" and {*values} >= _JSON_WORDS))
         yield from (("null", ()) for kind, values in members if kind == "enum" and None in values)
         return
@@ -266,8 +268,9 @@ def _simple(schema: Mapping[str, Any]) -> Iterator[tuple[str, Sequence[Any]]]:
 
 _KINDS: Mapping[type, str] = {str: "text", int: "integer", float: "number", bool: "boolean"}
 _WORDS = {
-    "text": "a text", "integer": "an integer", "number": "a number", "boolean": "true or false", "nested": "JSON", "any": "a value",
-    "date": "a date", "date-time": "a time", "time": "a time of day", "duration": "a duration", "uuid": "a UUID", "base64": "base64",
+    "text": "a text", "integer": "an integer", "number": "a number", "boolean": "true or false", "nested": "JSON",
+    "any": "a value", "date": "a date", "date-time": "a time", "time": "a time of day", "duration": "a duration",
+    "uuid": "a UUID", "base64": "base64",
 }  # fmt: skip
 
 
@@ -279,7 +282,7 @@ def _words_of(kind: str, values: Sequence[Any]) -> str:
 
 
 def _plain(word: str, style: Style) -> str:
-    """Return a number with a point before its decimals."""
+    """Return a number with a point as its decimal separator."""
     if style.decimal == ".":
         return word
     return "" if "." in word else word.replace(style.decimal, ".")
@@ -306,7 +309,7 @@ def _read_number(word: str, style: Style) -> Json:
 
 
 def _read_formatted(word: str, _style: Style) -> Json:
-    """Leave what is written to the type; a word without a digit is no time, duration or number."""
+    """Leave the text to the type; a word without a digit is refused: no time, duration or number is written so."""
     return word if any(sign.isdigit() for sign in word) else _NOTHING
 
 
@@ -320,7 +323,7 @@ def _read_nested(word: str, _style: Style) -> Json:
 
 
 def is_value(cell: str) -> bool:
-    """Say whether a cell looks like a value, so that it is no name: a missing one, a number, true or false."""
+    """Say whether a cell looks like a value, so that it can't be a name: a missing one, a number, true or false."""
     word = cell.strip().casefold()
     return word in MISSING or word in ("true", "false") or bool(_NUMBER.fullmatch(word) or _INFINITE.fullmatch(word))
 
@@ -334,10 +337,10 @@ def _hint(word: str) -> str | None:
 
 
 def read_untyped(cells: Sequence[str], style: Style) -> list[Json]:
-    """Read a column of which nothing is known: it is what all of its cells are.
+    """Read a column whose type is not known: it gets the type that fits all of its cells.
 
     Args:
-        cells: All of the column; those in quotes are texts.
+        cells: All cells of the column; those in quotes are texts.
         style: How the table is written.
     """
     there = [cell for cell in cells if cell.strip().casefold() not in MISSING or type(cell) is Quoted]

@@ -1,4 +1,4 @@
-"""The first row of a table: how each separator splits it, and what it says of the rest."""
+"""The first row of a table: how each separator splits it, and what it tells about the rest."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from mlem_model.errors import UserError
 
 SAY_IT = "say whether the first row has names: --header or --no-header (media type: header=present, header=absent)"
 NAME = re.compile(r"[^\W\d]")
-"""How a name starts that is no value: with a letter."""
+"""How a name that can't be a value starts: with a letter."""
 
 
 @dataclass(frozen=True)
 class Head:
-    """What the beginning of a table says.
+    """What the beginning of a table tells.
 
     Attributes:
-        separator: What is between two cells.
-        names: The first row, where it has names.
-        width: How many cells each row has; None for those of the first row.
-        column: Of a table for one column, which one; None where all count.
-        skipped: How many cells before the others do not count: the names of the rows.
+        separator: The separator between two cells.
+        names: The names in the first row; None where it has none.
+        width: How many cells each row has; None for as many as the first.
+        column: The position of the only column that counts, for a value of one column; None where all count.
+        skipped: How many cells at the start of a row do not count: the names of the rows.
         columns: The names of the columns.
         style: How the rest is written.
     """
@@ -39,15 +39,15 @@ class Head:
 
 
 def candidates(form: CsvForm) -> list[str]:
-    """Return what may be between two cells, the likeliest first."""
+    """Return the characters that may separate cells, the likeliest first."""
     return [form.separator] if form.separator else [sign for sign in SEPARATORS if sign != form.decimal]
 
 
 def first_rows(lines: Lines, separators: Sequence[str], source: str) -> dict[str, Row]:
-    """Return the first row as it is by each separator; by one that makes no table of it there is none.
+    """Return the first row as each separator splits it; separators that make no valid row are left out.
 
     Raises:
-        UserError: None of them does.
+        UserError: None of them makes a valid row.
     """
     found: dict[str, Row] = {}
     wrong: UserError | None = None
@@ -62,7 +62,7 @@ def first_rows(lines: Lines, separators: Sequence[str], source: str) -> dict[str
 
 
 def other_separator(cells: Sequence[str]) -> str | None:
-    """Say how a table may be separated whose first row has one cell."""
+    """Say which separator a table may have whose first row has one cell."""
     found = [separator for separator in SEPARATORS if len(cells) == 1 and separator in cells[0]]
     word = {"\t": "tab"}.get(found[0], found[0]) if found else ""
     return f"separated by {word!r}? --separator {word!r}" if found else None
@@ -80,5 +80,5 @@ def shown(cells: Sequence[str]) -> str:
 
 
 def is_numbered(cells: Sequence[str]) -> bool:
-    """Say whether cells are 0, 1, 2 ..., which pandas calls columns that have no names."""
+    """Say whether cells are 0, 1, 2 ..., which pandas writes for columns that have no names."""
     return [str(number) for number in range(len(cells))] == list(cells)

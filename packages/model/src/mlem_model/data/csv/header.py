@@ -1,6 +1,6 @@
-"""Whether the first row of a table has names, and what is between its cells.
+"""Whether the first row of a table has names, and which separator the table has.
 
-Decided by the columns' names and types alone.
+Only the names and the types of the columns decide.
 """
 
 from __future__ import annotations
@@ -71,14 +71,14 @@ def _said_by_excel(lines: Lines, layout: Layout, form: CsvForm, source: str) -> 
 
 
 def _style(head: Head, form: CsvForm) -> Style:
-    """See how texts are written by whether the names are in quotes, and whether they need them."""
+    """Find out how texts are written: whether the names are in quotes, and whether they need them."""
     names = head.names or []
     if names and all(type(name) is Quoted for name in names):
         signs = "".join(SEPARATORS) if len(names) == 1 else head.separator  # one column does not show what separates it
         needed = re.compile(rf'["\r\n{re.escape(signs)}]')
         needless = any(not needed.search(name) and (name or len(names) > 1) for name in names)
         return Style(form.decimal, "missing" if needless else None, form.empty)
-    # the only cell of a row is in quotes when it is empty, whatever it means: a line without anything is no row to most
-    # readers
+    # the only cell of a row is in quotes when it is empty, whatever that means: most readers take an empty line for no
+    # row at all
     lone = len(names) == 1 or (head.names is None and head.width == 1)
     return Style(form.decimal, "text", form.empty or ("missing" if lone else "text"))

@@ -1,4 +1,4 @@
-"""What a table has to be for a value of a type: columns with names, or rows of cells without."""
+"""What a table has to look like for a value of a type: columns with names, or rows of cells without."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ class Named:
     """A table whose columns have names.
 
     Attributes:
-        columns: What reads the cells of each column, by name; in their order.
+        columns: What reads the cells of each column, by name, in the order of the columns.
         required: The names that have to be there.
         rest: What reads the cells of any other column; None for texts, which the type may refuse.
         single: Whether the value is the only row.
         untyped: Whether nothing is known of the columns.
-        index: Those of the columns that a header has no name for, because they are an index without one.
-        other_names: Columns by what a header may call them as well.
+        index: The columns that a header has no name for, because they are an index without a name.
+        other_names: Columns by other names that a header may have for them.
     """
 
     columns: Mapping[str, Cells]
@@ -46,15 +46,15 @@ class Named:
 
 @dataclass(frozen=True)
 class Plain:
-    """A table whose cells go by their position.
+    """A table whose cells are told apart by their position.
 
     Attributes:
         cells: What reads the cells of each position, the last for all that follow.
         width: How many cells a row has; None for any number.
         flat: Whether a row is its only cell, not a list.
         name: The name of its only column, where it has one.
-        other_names: What its only column may be called as well.
-        numbered: Whether its columns are called 0, 1, 2 by who writes it with names that it does not have: pandas.
+        other_names: Other names that its only column may have.
+        numbered: Whether a writer that has no names for the columns calls them 0, 1, 2, as pandas does.
         single: Whether the value is the only row.
         untyped: Whether nothing is known of the cells.
     """
@@ -77,7 +77,7 @@ Layout = Named | Plain
 
 
 def layout_of(data_type: DataType | None, argument: str = "data") -> Layout:
-    """Say what a table has to be for a value of a type.
+    """Say what a table has to look like for a value of a type.
 
     Args:
         data_type: The type; None for any.

@@ -33,21 +33,21 @@ def named_head(lines: Lines, layout: Named, form: CsvForm, source: str, path: st
     if named and not (form.header is False and _are_numbers(firsts[named[0]], layout, form)):
         first = firsts[named[0]]
         if form.header is False:
-            said = f"the first row has the names {shown(first.cells)}, and the caller says that there are none"
+            said = f"the first row has the names {shown(first.cells)}, but the caller says that there are none"
             raise bad_header(source, said, line=first.line, hint="leave out --no-header")
         if separators[0] not in named and any(firsts[one].cells != first.cells for one in named):
-            said = f"it may be separated by {' or by '.join(map(repr, named))}"
-            raise bad_header(source, said, line=first.line, hint="say by what: --separator")
+            said = f"the separator may be {' or '.join(map(repr, named))}"
+            raise bad_header(source, said, line=first.line, hint="say which: --separator")
         _refuse_doubles(first, layout, source)
         if not header_needed and form.header is None and _may_be_values(first, layout, form):
             alone, numbers = not lines.has_second_row(named[0], source), _are_numbers(first, layout, form)
             if alone and numbers:
                 return Head(
                     named[0], None, len(first.cells), columns=list(layout.columns)
-                )  # nobody asks for the answers to no rows
+                )  # nobody needs the answers to no rows
             if alone or numbers:
                 raise bad_header(
-                    source, f"{shown(first.cells)} may be the columns' names or a row", line=first.line, hint=SAY_IT
+                    source, f"{shown(first.cells)} may be column names or a row", line=first.line, hint=SAY_IT
                 )
         skipped = 0 if "" in layout.columns else unnamed(first.cells)
         return Head(named[0], written[named[0]].cells, skipped=skipped, columns=first.cells)
@@ -66,9 +66,9 @@ def named_head(lines: Lines, layout: Named, form: CsvForm, source: str, path: st
 
 
 def _with_index(first: Row, layout: Named) -> Row:
-    """Give the columns of an index without a name, which come first, the names that they have here.
+    """Give the first row the names of index columns without a name, which come first.
 
-    And others those of the type.
+    Other columns get their own names in place of the other ones that a header may have for them.
     """
     cells = [layout.other_names.get(cell, cell) if cell not in layout.columns else cell for cell in first.cells]
     if layout.index and unnamed(cells) == len(layout.index) and not set(layout.index) & set(cells):
@@ -77,7 +77,7 @@ def _with_index(first: Row, layout: Named) -> Row:
 
 
 def _names_by_position(first: Row, layout: Named) -> list[str]:
-    """Return the names of the columns of a table without names: those that need not be there are all there, or none."""
+    """Return the columns of a table without names: optional columns are all there, or none of them."""
     every = list(layout.columns)
     return every if len(first.cells) == len(every) else [name for name in every if name in layout.required] or every
 
@@ -99,7 +99,7 @@ def _refuse_doubles(first: Row, layout: Named, source: str) -> None:
 
 
 def _may_be_values(first: Row, layout: Named, form: CsvForm) -> bool:
-    """Say whether a row of values may be just the names."""
+    """Say whether a row that fits as values may also be the names."""
     readers, style = list(layout.columns.values()), Style(form.decimal)
     return len(first.cells) == len(readers) and all(
         reader.fits(cell, style) for cell, reader in zip(first.cells, readers, strict=True)
@@ -107,17 +107,17 @@ def _may_be_values(first: Row, layout: Named, form: CsvForm) -> bool:
 
 
 def _are_numbers(first: Row, layout: Named, form: CsvForm) -> bool:
-    """Say whether the names are 0, 1, 2, and a row of the columns' numbers as well."""
+    """Say whether the first row is 0, 1, 2, which may be names or a row of numbers."""
     return _may_be_values(first, layout, form) and not any(reader.text for reader in layout.columns.values())
 
 
 def _key(name: str) -> str:
-    """Return what is left of a name without capitals, blanks and signs."""
+    """Return what is left of a name without case, blanks and punctuation."""
     return "".join(sign for sign in name.casefold() if sign.isalnum())
 
 
 def _resembling(cells: Sequence[str], layout: Named) -> list[str]:
-    """Return the cells that are like a column's name."""
+    """Return the cells that resemble the name of a column."""
     keys = {_key(name) for name in layout.columns} - {""}
     found = [cell for cell in cells if cell in layout.columns or _key(cell) in keys]
     if found or len(cells) != len(layout.columns):
@@ -127,9 +127,9 @@ def _resembling(cells: Sequence[str], layout: Named) -> list[str]:
 
 
 def _likeliest(firsts: Mapping[str, Row], layout: Named) -> str:
-    """Choose the separator by which most cells are like names, or by which there are as many as columns.
+    """Choose the separator by which most cells resemble names, or by which there are as many cells as columns.
 
-    The first in doubt.
+    In doubt it is the first.
     """
     count = len(layout.columns)
     return max(firsts, key=lambda one: (len(_resembling(firsts[one].cells, layout)), len(firsts[one].cells) == count))
@@ -138,7 +138,7 @@ def _likeliest(firsts: Mapping[str, Row], layout: Named) -> str:
 def _refuse_resembling(first: Row, layout: Named, source: str) -> None:
     readers = list(layout.columns.values())
     alike = _resembling(first.cells, layout)
-    if len(first.cells) == len(readers):  # columns called 0, 1, 2: a number among others is no name
+    if len(first.cells) == len(readers):  # where columns are called 0, 1, 2, a number among others is not a name
         values = [
             cell
             for cell, reader in zip(first.cells, readers, strict=True)
@@ -146,7 +146,10 @@ def _refuse_resembling(first: Row, layout: Named, source: str) -> None:
         ]
         alike = [cell for cell in alike if cell not in values]
     if alike:
-        said = f"the first row is neither the names of the columns ({', '.join(layout.columns)}) nor a row of values: it has {shown(alike)}"
+        said = (
+            f"the first row is neither the names of the columns ({', '.join(layout.columns)}) nor a row of values: "
+            f"it has {shown(alike)}"
+        )
         raise bad_header(source, said, line=first.line, hint=_hint_for(first.cells, layout) or SAY_IT)
 
 
@@ -155,7 +158,7 @@ def _is_number_name(cell: str, fits: bool) -> bool:
 
 
 def _hint_for(cells: Sequence[str], layout: Named) -> str | None:
-    """Say which name was meant by the first cell that is like one."""
+    """Say which name was meant by the first cell that resembles one."""
     missing = [name for name in layout.columns if name not in cells]
     for cell in cells:
         if cell in layout.columns or not _key(cell):
@@ -173,7 +176,7 @@ def _no_names(first: Row, layout: Named, source: str, path: str) -> UserError:
     if not alike and hint is None:
         names = ", ".join(list(layout.columns)[:50])
         said = f"expected a first row with the names of the columns ({names}), got {shown(first.cells)}"
-        absent = "where the columns are in this order: --no-header (media type: header=absent)"
+        absent = "if the columns are in this order: --no-header (media type: header=absent)"
         return bad_header(source, said, line=first.line, hint=other_separator(first.cells) or absent)
     required = [name for name in layout.columns if name in layout.required]
     unknown = [str(cell) for cell in first.cells if cell not in layout.columns]
@@ -189,7 +192,7 @@ def _without(layout: Named, cells: Sequence[str]) -> Named:
 
 
 def untyped_head(lines: Lines, form: CsvForm, source: str, *, header_needed: bool) -> Head:
-    """Find the names of columns of which nothing is known; see `mlem_model.data.csv.header.find_head`."""
+    """Find the names of columns when nothing is known of them; see `mlem_model.data.csv.header.find_head`."""
     separator = candidates(form)[0]
     first = lines.first_row(separator, source)
     values = not header_needed and form.header is None and all(map(is_value, first.cells))
@@ -211,8 +214,8 @@ def untyped_head(lines: Lines, form: CsvForm, source: str, *, header_needed: boo
 
 
 def unnamed(cells: Sequence[str]) -> int:
-    """Count the cells without a name that a header starts with.
+    """Count the cells without a name at the start of a header.
 
-    Pandas and R leave out the name of the rows' own names.
+    Pandas and R write no name above the names of the rows.
     """
     return next((position for position, cell in enumerate(cells) if cell), len(cells))

@@ -1,4 +1,4 @@
-"""Cells without names, which go by their position: whether a first row has names all the same."""
+"""Cells that are told apart by position: whether the first row has names all the same."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from mlem_model.data.csv.text import CsvForm, Lines, Row, bad_header
 
 
 def plain_head(lines: Lines, layout: Plain, form: CsvForm, source: str) -> Head:
-    """See whether the first row is one of names; see `mlem_model.data.csv.header.find_head`."""
+    """Find out whether the first row has names; see `mlem_model.data.csv.header.find_head`."""
     if layout.flat:
         return _column_head(lines, layout, form, source)
     separator = _separator_for(lines, layout, form, source)
@@ -41,7 +41,7 @@ def plain_head(lines: Lines, layout: Plain, form: CsvForm, source: str) -> Head:
 
 
 def _separator_for(lines: Lines, layout: Plain, form: CsvForm, source: str) -> str:
-    """Choose the first separator that gives a row as many cells as it has to have."""
+    """Choose the first separator that gives a row the number of cells that it has to have."""
     separators = candidates(form)
     if layout.width is not None and layout.width > 1:
         for separator, first in first_rows(lines, separators, source).items():
@@ -86,7 +86,7 @@ def _looks_like_names(cells: Sequence[str], layout: Plain, form: CsvForm) -> boo
 
 
 def _is_header(lines: Lines, first: Row, layout: Plain, form: CsvForm, separator: str, source: str) -> bool:
-    """Say whether a first row has names, by its cells: names are what can't be a value."""
+    """Say whether the first row has names, judging by its cells: a cell that can't be a value is a name."""
     cells, style = first.cells, Style(form.decimal)
     alone = not lines.has_second_row(separator, source)
     if len(cells) == 1 and cells[0] == layout.name:
@@ -100,14 +100,12 @@ def _is_header(lines: Lines, first: Row, layout: Plain, form: CsvForm, separator
         and not alone
         and (is_numbered(cells) or (len(cells) > 1 and not cells[0] and is_numbered(cells[1:])))
     ):
-        # pandas writes these as the names of columns that have none
-        raise bad_header(
-            source, f"{shown(cells)} may be the numbers of the columns or a row", line=first.line, hint=SAY_IT
-        )
+        # pandas writes these above columns that have no names
+        raise bad_header(source, f"{shown(cells)} may be the columns' numbers or a row", line=first.line, hint=SAY_IT)
     telling = [(layout.at(position), cell) for position, cell in enumerate(cells) if not layout.at(position).text]
     fitting = [cell for reader, cell in telling if reader.fits(cell, style)]
     if not alone and fitting and all(len(cell) == 1 and cell.isalpha() for cell in fitting):
-        raise bad_header(source, f"{shown(cells)} may be a name or true and false", line=first.line, hint=SAY_IT)
+        raise bad_header(source, f"{shown(cells)} may be a name, or true and false", line=first.line, hint=SAY_IT)
     if layout.untyped or not telling or fitting or any(is_value(cell) for _, cell in telling):
         return False  # a row; a cell that does not fit is refused where it is read
     if all(NAME.match(cell) for cell in cells):

@@ -1,27 +1,29 @@
-"""Tables as CSV: to and from the JSON of frames, series, arrays, lists and records, by one rule for the command line, the server and files.
+"""Tables as CSV, to and from the JSON of frames, series, arrays, lists and records.
+
+The command line, the server and files follow the same rules.
 
 **Columns with names** (frames, lists of records, one record) are matched by their names, never by their position: the
-first row has the names, each as it is, in any order. Names that are like the columns' and not the same (``City`` for
-``city``) are refused. A table without names is read by position where the caller says so (``--no-header``, ``text/csv;
-header=absent``), and on SageMaker's ``/invocations``, whose callers send none; there a first row that has the names is
-one of names, and one that is like them in part is refused.
+first row has the names, exactly as they are, in any order. Names that resemble the columns' (``City`` for ``city``) are
+refused. A table without names is read by position where the caller says so (``--no-header``, ``text/csv;
+header=absent``), and on SageMaker's ``/invocations``, whose callers send none; there a first row with exactly the names
+is taken for names, and one that resembles them in part is refused.
 
-**One column** (series, lists, flat arrays): a row is a value. The first row is a name when it is the series' own, or
-when it can't be a value; ``value`` and the argument's name are names above numbers, and refused above texts.
+**One column** (series, lists, flat arrays): a row is a value. The first row is a name when it is the series' own name,
+or when it can't be a value; ``value`` and the argument's name are names above numbers, and refused above texts.
 
-(``0`` above a series or an array is refused: pandas writes it as the name of one that has none.)
+(``0`` above a series or an array is refused: pandas writes it above one that has no name.)
 
 **Several columns without names** (arrays of two dimensions, lists of lists): the first row has names when none of its
-cells can be a value. A row of ``0``, ``1``, ``2`` ..., which pandas writes as names, is refused. A caller may always
-say it: ``--header`` or ``--no-header``.
+cells can be a value. A row of ``0``, ``1``, ``2`` ..., which pandas writes for names, is refused. A caller may always
+say whether there are names: ``--header`` or ``--no-header``.
 
-Cells before the first name in the first row (``,a,b``) belong to the names of the rows, which pandas and R write: they
-are no column.
+Cells without a name at the start of the first row (``,a,b``) belong to the names of the rows, which pandas and R write;
+they are not columns.
 
 **Separators** are found by the same names, or by the number of columns: ``,`` before ``;``, tab and ``|``. Every row
-has as many cells as the first. A line without anything is no row where there are several columns; in one column it is
-an empty cell, and refused at the end. What a cell becomes: `mlem_model.data.csv.cells`; how it is written:
-`mlem_model.data.csv.text`. Nothing is executed, nothing guessed: what this rule does not decide is refused.
+has as many cells as the first. An empty line is skipped where there are several columns; in one column it is an empty
+cell, and refused at the end. What a cell becomes: `mlem_model.data.csv.cells`; how it is written:
+`mlem_model.data.csv.text`. Nothing is executed or guessed: what these rules do not decide is refused.
 """
 
 from __future__ import annotations
@@ -48,8 +50,8 @@ class CsvReader:
     """Reads a table.
 
     Attributes:
-        data_type: What it is to become; None for records, or lists where it has no names.
-        form: What the caller says of how it is written.
+        data_type: The type that it is to become; None for records, or for lists where it has no names.
+        form: What the caller says about how it is written.
         source: Its name, for messages.
         path: Where the value goes, for messages: the name of an argument.
         header_needed: Whether columns with names have to be named.
@@ -62,14 +64,14 @@ class CsvReader:
     header_needed: bool = True
 
     def read(self, stream: IO[bytes]) -> Json:
-        """Read the whole of it.
+        """Read the whole table.
 
         Returns:
             The JSON of a value of the type, for it to decode.
 
         Raises:
-            UserError: It is not a table of this type, or can't be told to be one.
-            DataError: A cell is none of what its column takes.
+            UserError: It is not a table of this type, or that can't be decided.
+            DataError: A cell is not a value that its column takes.
         """
         layout, parts = self._start(stream, None)
         payload = next(parts, [])
@@ -87,7 +89,7 @@ class CsvReader:
             rows: The most rows of a part.
 
         Raises:
-            UserError: See `read`; of one that is read, parts may have come before.
+            UserError: See `read`; parts may have been yielded before it is raised.
         """
         layout, parts = self._start(stream, rows)
         if layout.single or layout.untyped:
@@ -163,7 +165,7 @@ class CsvReader:
 
 
 def _even(rows: Iterator[Row], head: Head, source: str) -> Iterator[Row]:
-    """Yield the rows below the names, each of so many cells."""
+    """Yield the rows below the names; each must have the same number of cells."""
     if head.names is not None:
         next(rows)
     width = head.width or len(head.names or ())
@@ -176,22 +178,22 @@ def _even(rows: Iterator[Row], head: Head, source: str) -> Iterator[Row]:
             yield from blank
         blank = []
         if len(row.cells) != width:
-            raise bad_csv(source, f"row {number} has not {count_of(width)} but {len(row.cells)} (line {row.line})")
+            raise bad_csv(source, f"row {number}: expected {count_of(width)}, got {len(row.cells)} (line {row.line})")
         yield row
     if blank and width == 1:
         hint = 'remove it, or write "" for an empty cell'
-        raise bad_csv(source, "a line without anything, and no row follows", line=blank[0].line, hint=hint)
+        raise bad_csv(source, "an empty line, and no row follows", line=blank[0].line, hint=hint)
 
 
 def write_csv(
     rows: list[Json], names: Sequence[str] | None = None, separator: str = COMMA, *, header: bool = True
 ) -> bytes:
-    """Write rows that are records, lists or single values, as pandas would: the columns of lists are called 0, 1, 2.
+    """Write rows that are records, lists or single values as pandas would: columns of lists are called 0, 1, 2.
 
     Args:
         rows: The JSON of a table.
-        names: The names of its columns; the keys of the first record go before them, and None are made up.
-        separator: What is between two cells.
+        names: The names of its columns; those in the first record win; None makes names up.
+        separator: The separator between two cells.
         header: Whether a row of names is written first.
 
     Raises:
@@ -213,7 +215,10 @@ def write_csv(
 
 
 def _written(item: Json, separator: str, lone: bool) -> str:
-    """Write a cell; ``NA`` in quotes, so that it is a text, and an empty one in a table of one column, where a line needs something."""
+    """Write a cell.
+
+    ``NA`` is in quotes, so that it is a text; so is an empty cell in a table of one column, whose line would be empty.
+    """
     if isinstance(item, list | dict):
         raise UserError("a nested value can't be written as csv", code="bad-format", hint="write json: -o answer.json")
     if item is None:

@@ -1,8 +1,8 @@
 """How CSV is written: its encoding, its line ends, its separator and its quotes; from bytes to rows of cells.
 
-The grammar is RFC 4180's: a cell that has the separator, a quote or a line end is in double quotes, and a quote in it
-is doubled. What does not follow it is refused with its line; nothing is repaired, for a repair may move text into
-another row or column.
+The grammar is that of RFC 4180: a cell that has the separator, a quote or a line end is in double quotes, and a quote
+in it is doubled. What does not follow it is refused with its line number; nothing is repaired, because a repair may
+move text into another row or column.
 
 Source: https://www.rfc-editor.org/rfc/rfc4180.html, section 2 (read 2026-11).
 """
@@ -24,14 +24,14 @@ COMMA = ","
 SEPARATORS = (COMMA, ";", "\t", "|")
 _WORDS = {"comma": COMMA, "semicolon": ";", "tab": "\t", "\\t": "\t", "pipe": "|", "space": " "}
 _MARKS = (
-    (codecs.BOM_UTF32_LE, "utf-32"), (codecs.BOM_UTF32_BE, "utf-32"), (codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"),
-    (codecs.BOM_UTF16_BE, "utf-16"),
+    (codecs.BOM_UTF32_LE, "utf-32"), (codecs.BOM_UTF32_BE, "utf-32"), (codecs.BOM_UTF8, "utf-8-sig"),
+    (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"),
 )  # fmt: skip
 _NO_TEXT = (
-    (b"PK\x03\x04", "a zip archive, as workbooks of Excel are"), (b"\xd0\xcf\x11\xe0", "an old workbook of Excel"),
+    (b"PK\x03\x04", "a zip archive, such as an Excel workbook"), (b"\xd0\xcf\x11\xe0", "an old Excel workbook"),
     (b"\x1f\x8b", "compressed by gzip"), (b"BZh", "compressed by bzip2"), (b"\xfd7zX", "compressed by xz"),
-    (b"\x28\xb5\x2f\xfd", "compressed by zstd"), (b"PAR1", "a Parquet file"), (b"\x93NUM", "an array of numpy"),
-    (b"ARRO", "a file of Arrow"),
+    (b"\x28\xb5\x2f\xfd", "compressed by zstd"), (b"PAR1", "a Parquet file"), (b"\x93NUM", "a numpy array"),
+    (b"ARRO", "an Arrow file"),
 )  # fmt: skip
 _NO_FILES = frozenset(
     {
@@ -45,7 +45,7 @@ _NO_FILES = frozenset(
         "undefined",
     }
 )
-"""Encodings that Python has and files of text are not in."""
+"""Encodings that Python has but that text files are never in."""
 _QUOTED = re.compile(r'"((?:[^"]++|"")*+)"')
 
 
@@ -69,14 +69,14 @@ class Row(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class CsvForm:
-    """What a caller says of a table; what is not said is found as `mlem_model.data.csv.table` has it.
+    """What a caller says about a table; the rest is found as `mlem_model.data.csv.table` says.
 
     Attributes:
         header: Whether the first row has names.
-        separator: What is between two cells.
+        separator: The separator between two cells.
         encoding: The encoding of the text; without it UTF-8, or what a byte order mark says.
-        decimal: The sign before the decimals of a number.
-        empty: What ``""`` is in a column of texts that may be missing.
+        decimal: The decimal separator.
+        empty: What ``""`` means in a column of texts that may be missing.
     """
 
     header: bool | None = None
@@ -91,7 +91,7 @@ class CsvForm:
 
         Args:
             values: Words by the name of an attribute; ``charset`` is ``encoding``, and ``header`` may be ``present`` or
-                ``absent``, as RFC 4180 has them. None is not said.
+                ``absent``, as in RFC 4180. None means that nothing is said.
 
         Raises:
             UserError: A name or a word is unknown.
@@ -214,11 +214,14 @@ def open_text(stream: IO[bytes], encoding: str | None, source: str) -> Iterator[
         raise UserError(f"{source} is {no_text}, not text", code="bad-csv", hint="save it as CSV in UTF-8")
     marked = next((name for mark, name in _MARKS if head.startswith(mark)), None)
     if marked and encoding and not encoding.startswith(marked.removesuffix("-sig")):
-        said = f"{source} starts with the byte order mark of {marked.removesuffix('-sig').upper()}, it is not in {encoding}"
+        said = (
+            f"{source} starts with the byte order mark of {marked.removesuffix('-sig').upper()}, "
+            f"so it is not in {encoding}"
+        )
         raise UserError(said, code="bad-csv", hint=f"--encoding {marked.removesuffix('-sig')}")
     counted = _Counted(head, stream)
     chosen = marked or encoding or "utf-8"
-    lines = io.TextIOWrapper(counted, chosen, newline="")  # type: ignore[type-var]  # it needs no more than these methods
+    lines = io.TextIOWrapper(counted, chosen, newline="")  # type: ignore[type-var]  # it uses only what counted has
     try:
         yield from lines
     except UnicodeDecodeError as error:
@@ -226,7 +229,7 @@ def open_text(stream: IO[bytes], encoding: str | None, source: str) -> Iterator[
         byte = error.object[error.start : error.start + 1].hex()
         said = f"{source} is not in {chosen.removesuffix('-sig').upper()}: byte 0x{byte} at {offset} (line {line})"
         raise UserError(
-            said, code="bad-encoding", hint="say its encoding: --encoding latin-1, or charset=latin-1"
+            said, code="bad-encoding", hint="name its encoding: --encoding latin-1, or charset=latin-1"
         ) from error
 
 
@@ -234,7 +237,7 @@ def rows(lines: Iterable[str], separator: str, source: str, before: int = 0) -> 
     """Split lines into rows of cells.
 
     Args:
-        lines: With their ends; the first one's is that of all rows.
+        lines: With their line ends; all must end like the first.
         separator: What is between two cells.
         source: The table's name, for messages.
         before: How many lines are before the first one.
@@ -250,23 +253,26 @@ def rows(lines: Iterable[str], separator: str, source: str, before: int = 0) -> 
         if '"' in line and line.count('"') % 2:
             text, number = _whole(line, iterator, number, separator, source)
         if "\0" in text:
-            hint = "UTF-16 without a byte order mark? --encoding utf-16-le"
+            hint = "is it UTF-16 without a byte order mark? --encoding utf-16-le"
             raise bad_csv(source, "a NUL byte", line=first, hint=hint)
         content = text.rstrip("\r\n")
         end = text[len(content) :]
         ending = ending or end
         if end not in ("", ending):
-            said = f"the line ends with {_name(end)}, the lines before with {_name(ending)}: a line end within a cell has to be in quotes"
+            said = (
+                f"the line ends with {_name(end)}, the lines before with {_name(ending)}: "
+                "a line end within a cell has to be in quotes"
+            )
             raise bad_csv(source, said, line=number)
         yield Row(first, _cells(content, separator, first, source) if '"' in content else content.split(separator))
 
 
 def _whole(line: str, more: Iterator[str], number: int, separator: str, source: str) -> tuple[str, int]:
-    """Return the row that a line starts, whose last cell goes on in the next lines, and the number of its last line."""
+    """Return the row that a line starts, including the lines that its quoted cell spans, and its last line's number."""
     first = number
     _cells(
         line.rstrip("\r\n"), separator, first, source, open_end=True
-    )  # a quote that opens nothing must not take in the rest
+    )  # a quote that opens no cell must not swallow the rest
     parts = [line]
     for part in more:
         number += 1
@@ -340,7 +346,7 @@ class Lines:
         self._skipped += 1
 
     def skip_blank_lines(self) -> None:
-        """Leave out the lines without anything that the table starts with."""
+        """Skip the empty lines at the start of the table."""
         while (self._seen or next(self._more(), None) is not None) and not self._seen[0].rstrip("\r\n"):
             self.skip_line()
 
@@ -354,7 +360,7 @@ class Lines:
         return next(found, None) is not None and next(found, None) is not None
 
     def first_row(self, separator: str, source: str) -> Row:
-        """Return the first row as it is with a separator; there has to be one.
+        """Return the first row as a separator splits it; there has to be one.
 
         Raises:
             UserError: See `rows`.

@@ -1,4 +1,6 @@
-"""What a stream of Arrow would unfold to, told before anything of it is: its counts of rows, its compression, its texts that repeat.
+"""How large a stream of Arrow data would become, found out before it is read.
+
+Its row counts, its compression and its repeated texts tell.
 
 Sources: https://arrow.apache.org/docs/format/Columnar.html#serialization-and-interprocess-communication-ipc, the tables
 of https://github.com/apache/arrow/blob/main/format/Message.fbs, and https://flatbuffers.dev/internals/ for how tables
@@ -16,8 +18,7 @@ if TYPE_CHECKING:
     import pyarrow
 
 _BATCHES = {"record batch": 3, "dictionary": 2}
-"""The messages that have rows; their number in the union of headers, where 2 is a dictionary's, which has a batch
-within."""
+"""The messages that have rows, by their number in the union of headers; 2 is a dictionary's, which contains a batch."""
 _HEADER = 2
 _DATA = 1
 _LENGTH, _NODES, _COMPRESSION = 0, 1, 3
@@ -27,7 +28,7 @@ _CELL_BYTES = 8
 
 
 def too_large(most_bytes: int, what: str) -> UserError:
-    """Return the refusal of what would unfold to too much."""
+    """Return the error for data that would become too large."""
     hint = "send fewer rows at once"
     return UserError(
         f"the body unfolds to more than {most_bytes / 2**20:g} MiB: {what}", code="unfolds-too-large", hint=hint
@@ -65,7 +66,7 @@ def check_stream(body: Any, most_bytes: int) -> bool:
 
 
 def check_table(table: pyarrow.Table, most_bytes: int) -> None:
-    """Look at a table whose columns may share their texts, before each cell gets its own.
+    """Look at a table whose columns may share their texts, before each cell gets a text of its own.
 
     Raises:
         UserError: It has columns within columns, or its texts are too large together.

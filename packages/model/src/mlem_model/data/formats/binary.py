@@ -1,4 +1,4 @@
-"""Binary formats: how arrays, frames and series travel faster than as JSON.
+"""Binary formats, in which arrays, frames and series travel faster than as JSON.
 
 Sources: the npy format, https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html; Arrow's streaming
 format, https://arrow.apache.org/docs/format/Columnar.html#ipc-streaming-format (both read 2026-11).
@@ -34,20 +34,20 @@ ARROW = "application/vnd.apache.arrow.stream"
 OCTETS = "application/octet-stream"
 PNG = "image/png"
 JPEG_LIKE = frozenset(MEDIA_TYPES) - {PNG}
-"""Media types that are read and never written: some lose what they are given."""
+"""Media types that are read but never written: some lose part of what they are given."""
 
 ReadArrow = Callable[["bytes | bytearray"], "pyarrow.Table"]
 
 _LEVEL = re.compile(r"__index_level_\d+__")
 """Source: https://arrow.apache.org/docs/python/pandas.html, section "Handling pandas Indexes" (read 2026-11)."""
 _IN_ARROW = frozenset({"int", "float", "bool", "str", "nullable", "datetime"})
-"""Families of columns that come back from Arrow as they were."""
+"""Families of dtypes whose columns come back from Arrow unchanged."""
 
 
 def formats_of(data_type: DataType) -> tuple[str, ...]:
-    """Return the media types of the binary formats that values of a type can travel in here, the best first.
+    """Return the media types of the binary formats for values of a type, the best first.
 
-    A format is listed only where every value comes back as it was.
+    A format is listed only where every value comes back unchanged.
     """
     if isinstance(data_type, NdarrayType):
         plain = kind_of(data_type.dtype) in ("int", "float", "bool") and not data_type.masked
@@ -84,7 +84,7 @@ def _fits_arrow(dtype: str, items: DataType | None, categories: Categories | Non
 
 
 def dump(data_type: DataType, value: Any, media_type: str) -> bytes:
-    """Write a value that `DataType.accept` returned, or a method answered.
+    """Write a value that `DataType.accept` returned, or that a method answered.
 
     Args:
         data_type: Its type; `formats_of` has the media type.
@@ -121,11 +121,11 @@ def load(
         body: The whole body; an array is a view of it, which can be written to where the body is a bytearray.
         media_type: One of `formats_of`.
         path: Where it is, for messages.
-        read: Reads a stream of Arrow, and sees that its parts fit, where it is from somebody who is not trusted; None
-            where it is.
+        read: Reads a stream of Arrow data that may be hostile, and checks that its parts fit together; None where the
+            sender is trusted.
 
     Raises:
-        UserError: The body is damaged, or not in this format; or it unfolds to too much.
+        UserError: The body is damaged or in another format, or it would become too large.
         DataError: The value does not fit.
     """
     if isinstance(data_type, ImageType):
@@ -168,7 +168,7 @@ def _write_npy(value: Any) -> bytes:
 
     array = np.asarray(value)
     if array.dtype.hasobject:
-        raise ValueError("an array of objects has no form but a pickle")
+        raise ValueError("an array of objects can only be written as a pickle")
     head = io.BytesIO()
     described = np.lib.format.header_data_from_array_1_0(array)
     np.lib.format.write_array_header_1_0(head, described)
@@ -192,7 +192,7 @@ def _read_npy(body: bytes | bytearray) -> Any:
 
 
 def is_plain_npy(body: bytes | bytearray) -> bool:
-    """Say whether a body seems to be an array of float64, which most are: it is used as it is, however large."""
+    """Say whether a body seems to be a float64 array, as most are: it is used without a copy, however large it is."""
     return b"'descr': '<f8'" in body[:128]
 
 
@@ -243,7 +243,7 @@ def _with_own_names(frame: Any, data_type: DataType) -> Any:
 
 
 def _with_floats(table: pyarrow.Table, data_type: DataType) -> pyarrow.Table:
-    """Give columns without a value, which have no type, the one that they are to have, where it has such values."""
+    """Give columns without any value, which have no type, a dtype of floats where the data type has floats."""
     import pyarrow as pa
 
     dtypes = dict(zip(data_type.names, data_type.dtypes, strict=True)) if isinstance(data_type, DataFrameType) else {}
@@ -269,7 +269,7 @@ def _stacked(table: pyarrow.Table) -> Any:
 
     batches = table.to_batches()
     if len(batches) == 1 and len({kind.id for kind in table.schema.types}) == 1:
-        with contextlib.suppress(pa.ArrowException, TypeError):  # it takes numbers without nulls alone
+        with contextlib.suppress(pa.ArrowException, TypeError):  # it takes only numbers without nulls
             return batches[0].to_tensor().to_numpy()
     return np.column_stack([column.to_numpy() for column in table.columns])
 

@@ -23,8 +23,9 @@ FORMATS = ("csv", "tsv", "txt", "json", "jsonl", "npy", "npz", "parquet", "arrow
 STDIN = "-"
 _SAME = {"ndjson": "jsonl", "jsonlines": "jsonl", "feather": "arrow", "pq": "parquet"}
 _FOREIGN = {
-    "xlsx": "a workbook of Excel", "xls": "a workbook of Excel", "xlsm": "a workbook of Excel", "ods": "a workbook", "zip": "a zip archive",
-    "bz2": "compressed by bzip2", "xz": "compressed by xz", "zst": "compressed by zstd", "pkl": "a pickle", "pickle": "a pickle",
+    "xlsx": "an Excel workbook", "xls": "an Excel workbook", "xlsm": "an Excel workbook", "ods": "a workbook",
+    "zip": "a zip archive", "bz2": "compressed by bzip2", "xz": "compressed by xz", "zst": "compressed by zstd",
+    "pkl": "a pickle", "pickle": "a pickle",
 }  # fmt: skip
 _GZIP = b"\x1f\x8b"
 _MAGIC = (
@@ -50,7 +51,7 @@ def format_of(name: str, *, written: bool = False) -> tuple[str | None, bool]:
         One of `FORMATS`, None where the name does not say; and whether the content is compressed by gzip.
 
     Raises:
-        UserError: It is the name of a format that can't be read, or written.
+        UserError: The name is that of a format that can't be read, or can't be written.
     """
     suffixes = [suffix.removeprefix(".").lower() for suffix in Path(name).suffixes]
     compressed = suffixes[-1:] == ["gz"]
@@ -69,10 +70,10 @@ def format_of(name: str, *, written: bool = False) -> tuple[str | None, bool]:
 
 
 def checked_format(word: str) -> str:
-    """Return a format that a caller names.
+    """Return a format that a caller names, in its own spelling.
 
     Raises:
-        UserError: It is none.
+        UserError: There is no such format.
     """
     found = _SAME.get(word.lower(), word.lower())
     if found not in FORMATS:
@@ -82,7 +83,7 @@ def checked_format(word: str) -> str:
 
 @contextmanager
 def opened(path: str, stdin: IO[bytes] | None = None) -> Iterator[IO[bytes]]:
-    """Open a file, or standard input for ``-``; what gzip compressed is read without.
+    """Open a file, or standard input for ``-``; a gzip file is decompressed.
 
     Raises:
         NotFoundError: There is no such file.
@@ -91,10 +92,10 @@ def opened(path: str, stdin: IO[bytes] | None = None) -> Iterator[IO[bytes]]:
     source = "standard input" if path == STDIN else path
     try:
         with _opened(path, stdin) as raw:
-            head = raw.read(2) if path == STDIN else raw.peek(LONGEST_POINTER_BYTES)  # type: ignore[attr-defined]  # files have it
+            head = raw.read(2) if path == STDIN else raw.peek(LONGEST_POINTER_BYTES)  # type: ignore[attr-defined]  # buffered
             expect_fetched(head, source)
-            stream: IO[bytes] = raw if path != STDIN else _Joined(head, raw)  # type: ignore[assignment]  # it reads, which is all that is asked of it
-            yield gzip.GzipFile(fileobj=stream) if head[:2] == _GZIP else stream  # type: ignore[misc]  # a GzipFile is a file of bytes
+            stream: IO[bytes] = raw if path != STDIN else _Joined(head, raw)  # type: ignore[assignment]  # only read
+            yield gzip.GzipFile(fileobj=stream) if head[:2] == _GZIP else stream  # type: ignore[misc]  # a file of bytes
     except (gzip.BadGzipFile, EOFError, zlib.error) as error:
         raise UserError(
             f"{source}: the compressed content is damaged or cut short: {error}", code="bad-format"
@@ -113,7 +114,7 @@ def _opened(path: str, stdin: IO[bytes] | None) -> Iterator[IO[bytes]]:
 
 
 class _Joined(io.RawIOBase):
-    """A stream whose first bytes were read already."""
+    """A stream whose first bytes have already been read."""
 
     def __init__(self, head: bytes, stream: IO[bytes]) -> None:
         self._head, self._stream = head, stream
@@ -137,7 +138,7 @@ def sniff(content: bytes, data_type: DataType | None) -> str:
 
     Args:
         content: The whole of it.
-        data_type: What it is to become: a number alone is JSON for a number, and one row for a list of them.
+        data_type: The type that it is to become: a single number is JSON for a number, and one row for a list of them.
     """
     found = next((kind for magic, kind in _MAGIC if content.startswith(magic)), None)
     if found is not None:

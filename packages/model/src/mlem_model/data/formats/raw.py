@@ -25,7 +25,7 @@ def is_bytes(data_type: DataType | None) -> bool:
 
 
 def is_raw(data_type: DataType | None) -> bool:
-    """Say whether a file's content as it is, not what is written in it, is a value of a type."""
+    """Say whether the content of a file is itself a value of a type, so that nothing has to be parsed."""
     inner = there(data_type)
     return is_bytes(inner) or (inner is not None and any(form.startswith(IMAGE) for form in formats_of(inner)))
 
@@ -45,7 +45,7 @@ def load_raw(data_type: DataType | None, content: bytes, source: str, path: str)
         path: Where the value goes, for messages.
 
     Raises:
-        UserError: It is not an image, or in a format that images do not travel in.
+        UserError: It is not an image, or its format is not one that images can be sent in.
     """
     inner = there(data_type)
     if inner is None or is_bytes(inner):
@@ -55,7 +55,7 @@ def load_raw(data_type: DataType | None, content: bytes, source: str, path: str)
     if content[:4] == b"RIFF" and content[8:12] == b"WEBP":
         found = "image/webp"
     if found not in known:
-        is_what = f"an image of type {found}" if found else "no image" if content else "empty"
+        is_what = f"an image of type {found}" if found else "not an image" if content else "empty"
         raise UserError(f"{source} is {is_what}", code="bad-format", known=known, hint=f"convert it to {known[0]}")
     return load(inner, bytearray(content), found, path)
 

@@ -25,8 +25,8 @@ def write_data(value: Any, path: Path | str, *, format: str | None = None) -> No
     Args:
         value: Anything that a data type describes.
         path: The file; ``.gz`` at its end compresses it.
-        format: One of `FORMATS`; found from the name when None: JSON for one that says nothing, and bytes and images as
-            they are.
+        format: One of `FORMATS`; None to find it from the name: JSON for a name that says nothing; bytes and images are
+            written as they are.
 
     Raises:
         UserError: The format can't hold the value.

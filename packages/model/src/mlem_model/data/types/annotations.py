@@ -1,4 +1,4 @@
-"""Data types of Python's annotations: what a function says that it takes, before any sample is looked at."""
+"""Data types from Python's annotations: what a function says that it takes, before any sample is looked at."""
 
 from __future__ import annotations
 
@@ -84,10 +84,10 @@ def of_annotation(annotation: Any) -> DataType | None:
 
 
 def hints_of(function: Any) -> Mapping[str, Any]:
-    """Return the annotations of a function or a class; those that name what is not there are left out."""
+    """Return the annotations of a function or a class, without those that refer to names that do not exist."""
     try:
         return typing.get_type_hints(function, include_extras=True)
-    except Exception:  # an annotation is an expression of the user's
+    except Exception:  # an annotation is an expression written by the user
         found = getattr(function, "__annotations__", {})
         return (
             {name: hint for name, hint in found.items() if not isinstance(hint, str)} if isinstance(found, dict) else {}
@@ -138,7 +138,7 @@ def _typed_dict(cls: Any) -> DataType:
     optional = [
         name
         for name in items
-        # the class does not see these words where its annotations are strings
+        # where annotations are strings, the class does not see these words
         if origins[name] is typing.NotRequired
         or (name in cls.__optional_keys__ and origins[name] is not typing.Required)
     ]

@@ -1,4 +1,4 @@
-"""Data types: what a method takes and returns, as a schema, and how it travels as JSON.
+"""Data types: what a method takes and returns, as a schema, and as JSON.
 
 Arrays, frames and series are recognised by the name of their class, so that importing this module imports neither numpy
 nor pandas.
@@ -36,15 +36,16 @@ from mlem_model.data.types.tables.series import SeriesType
 from mlem_model.data.types.tables.structured import StructuredType
 
 __all__ = [
-    "AnyDataType", "Categories", "ClassType", "DataFrameType", "DataType", "DictType", "ImageType", "Json", "ListType", "LiteralType",
-    "MappingType", "NdarrayType", "NumberType", "OptionalType", "PolarsType", "PrimitiveType", "SeriesType", "SetType", "SparseType",
-    "StandardType", "StructuredType", "TupleType", "UnionType", "UnspecifiedType", "difference", "equal", "first_row", "infer",
-    "parse_type", "wrong_key",
+    "AnyDataType", "Categories", "ClassType", "DataFrameType", "DataType", "DictType", "ImageType", "Json",
+    "ListType", "LiteralType", "MappingType", "NdarrayType", "NumberType", "OptionalType", "PolarsType",
+    "PrimitiveType", "SeriesType", "SetType", "SparseType", "StandardType", "StructuredType", "TupleType",
+    "UnionType", "UnspecifiedType", "difference", "equal", "first_row", "infer", "parse_type", "wrong_key",
 ]  # fmt: skip
 
 _CLASSES: tuple[type[DataType], ...] = (
-    NumberType, StructuredType, NdarrayType, DataFrameType, SeriesType, SparseType, PolarsType, ImageType, ClassType, StandardType,
-    PrimitiveType, ListType, TupleType, DictType, MappingType, SetType, OptionalType, UnionType, LiteralType, UnspecifiedType,
+    NumberType, StructuredType, NdarrayType, DataFrameType, SeriesType, SparseType, PolarsType, ImageType, ClassType,
+    StandardType, PrimitiveType, ListType, TupleType, DictType, MappingType, SetType, OptionalType, UnionType,
+    LiteralType, UnspecifiedType,
 )  # fmt: skip
 
 
@@ -121,7 +122,7 @@ def parse_type(data: Any) -> DataType:
     """Build a data type from plain data.
 
     Raises:
-        pydantic.ValidationError: It is none.
+        pydantic.ValidationError: It is not a data type.
     """
     parsed: DataType = _adapter().validate_python(data)
     return parsed
@@ -154,9 +155,9 @@ def equal(a: Json, b: Json, rel_tol: float = 1e-5) -> bool:
 
 
 def first_row(value: Any) -> Any:
-    """Return the sample row of a value: the first row of an array, frame or series in the same container.
+    """Return the sample row of a value: the first row of an array, a frame or a series, in the same container.
 
-    Else the value itself.
+    Of any other value, return the value itself.
     """
     if module_of(value) == "pandas" and hasattr(value, "iloc"):
         return value.iloc[:1]

@@ -33,7 +33,7 @@ class DataType(Value, ABC):
     @model_validator(mode="before")
     @classmethod
     def _without_type(cls, data: Any) -> Any:
-        # The union has chosen the class by this word; it is no field, so that it can't disagree with the class.
+        # The union has chosen the class by this word; it is not a field, so that it can't disagree with the class.
         if isinstance(data, dict):
             return cls._from_04({key: value for key, value in data.items() if key != "type"})
         return data

@@ -9,14 +9,14 @@ Label = str | int | float | tuple[str | int | float | None, ...]
 
 
 def is_default(index: Any) -> bool:
-    """Whether an index only counts the rows: it is not data."""
+    """Whether an index only counts the rows, so that it is not data."""
     if len(index.names) > 1 or index.names[0] is not None:
         return False
     return len(index) == 0 or (type(index).__name__ == "RangeIndex" and index.start == 0 and index.step == 1)
 
 
 def labels_of(index: Any, taken: Collection[Any]) -> list[Any]:
-    """Return a label for each level of an index, none of them among the columns': its name where it has one."""
+    """Return a label for each level of an index: its name, or a new one that no column has."""
     labels: list[Any] = []
     for level, name in enumerate(index.names):
         label = name if name is not None else ("index" if index.nlevels == 1 else f"level_{level}")
@@ -55,13 +55,13 @@ def make_index(levels: Sequence[Any], names: Sequence[Any], freq: str | None = N
 
 
 def freq_of(index: Any) -> str | None:
-    """Return the frequency of an index of times; None where it has none."""
+    """Return the frequency of an index of times; None where it has no frequency."""
     found = getattr(index, "freqstr", None) if type(index).__name__ in ("DatetimeIndex", "TimedeltaIndex") else None
     return found if isinstance(found, str) else None
 
 
 def hand_on_index(value: Any, answer: Any) -> Any:
-    """Give an answer the index of what was asked, where both are of pandas and of one length, and the answer has none of its own."""
+    """Give an answer the index of the input, where both are pandas objects of one length and the answer has none."""
     tables = ("DataFrame", "Series")
     if (
         type(value).__name__ not in tables

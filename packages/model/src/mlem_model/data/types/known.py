@@ -1,4 +1,4 @@
-"""Which data types there are, for those that have to know all of them: the type of a value is found by asking each."""
+"""The data types that exist, for code that has to know them all: a value's type is found by asking each of them."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def infer(value: Any, path: str = "data") -> DataType:
             return found
     raise DataError(
         path,
-        "a number, string, boolean, bytes, date, time, None, a list, tuple, set or dict of them, an enum, a dataclass, an array of numpy,"
-        " or a frame or series of pandas",
+        "a number, string, boolean, bytes, date, time, None, a list, tuple, set or dict of them, an enum, a dataclass, "
+        "a numpy array, or a pandas frame or series",
         name_of(value),
     )

@@ -1,4 +1,4 @@
-"""What a sample does not say: a type is loosened where the sample is one of many."""
+"""What one sample can't say: a type is loosened where the sample may differ from other inputs."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _OTHER_KEY = "mlem-other-key"
 
 
 def loosened(data_type: DataType) -> DataType:
-    """Return a type that says nothing of a value that is None in the sample: another time it may be anything."""
+    """Return a type that accepts anything where the sample has None: another input may have any value there."""
     if data_type == PrimitiveType(ptype="NoneType"):
         return UnspecifiedType()
     if isinstance(data_type, DictType):
@@ -33,10 +33,10 @@ def loosened(data_type: DataType) -> DataType:
 def free_dimensions(
     data_type: DataType, value: Any, returns: DataType, answer: Any, ask: Callable[[Any], Any]
 ) -> DataType:
-    """Leave those lengths of an array free that the method does not insist on: width and height of an image.
+    """Let lengths of an array vary that the method does not depend on, such as width and height of an image.
 
-    The columns of a table are its features: where the answer has a row for each row of a flat table, their number
-    stays.
+    The columns of a table are its features: where the answer has a row for each row of a flat table, the number of
+    columns is kept.
 
     Args:
         data_type: The argument's type.
@@ -57,7 +57,9 @@ def free_dimensions(
 
 
 def free_keys(data_type: DataType, value: Any, ask: Callable[[Any], Any]) -> DataType:
-    """Let records of a list have keys that the sample does not have, where the method takes such a record: it may pick what it knows.
+    """Accept records with keys that the sample does not have, where the method works with such a record.
+
+    It may pick the keys that it knows.
 
     Args:
         data_type: The argument's type.
@@ -68,7 +70,7 @@ def free_keys(data_type: DataType, value: Any, ask: Callable[[Any], Any]) -> Dat
         return data_type
     try:
         ask([*value[:-1], {**value[-1], _OTHER_KEY: 0}])
-    except Exception:  # the user's code raises what it likes: it insists on its keys
+    except Exception:  # the user's code may raise anything: the method depends on its keys
         return data_type
     return data_type.model_copy(update={"dtype": data_type.dtype.model_copy(update={"more": True})})
 
@@ -81,6 +83,6 @@ def _takes_other_length(value: Any, axis: int, ask: Callable[[Any], Any]) -> boo
         ask(np.concatenate([value, np.take(value, [length - 1], axis=axis)], axis=axis))
         if length > 1:
             ask(np.take(value, range(length - 1), axis=axis))
-    except Exception:  # the user's code raises what it likes: it insists on the length
+    except Exception:  # the user's code may raise anything: the method depends on the length
         return False
     return True

@@ -1,6 +1,6 @@
-"""Notes: what was made of data that fits a type, yet not to the letter: a column that nobody asked for, a category never seen.
+"""Notes about data that fits a type, but not exactly: an unknown column, a category never seen.
 
-Whoever decodes may collect them, to tell the caller, or refuse such data: see `collecting`.
+A decoder may collect them to tell the caller, or refuse such data: see `collecting`.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from mlem_model.errors import DataError
 
 MOST = 20
-"""So many notes of one value are kept."""
+"""At most this many notes are kept for one value."""
 
 
 @dataclass
@@ -24,7 +24,7 @@ class Notes:
         strict: Whether such data is refused.
         exact: Whether a number of another class is refused where it would convert without loss: 2.0 for an integer, 2
             for a float.
-        lines: What was noted, in plain words.
+        lines: The notes, in plain words.
     """
 
     strict: bool = False
@@ -37,7 +37,7 @@ _notes: ContextVar[Notes | None] = ContextVar("mlem_data_notes", default=None)
 
 @contextlib.contextmanager
 def collecting(*, strict: bool = False, exact: bool = False) -> Iterator[Notes]:
-    """Collect notes as long as this lasts.
+    """Collect notes while this context lasts.
 
     Args:
         strict: Refuse data that would be noted.
@@ -58,10 +58,10 @@ def is_exact() -> bool:
 
 
 def note(line: str, refusal: DataError) -> None:
-    """Note what was made of data, where somebody collects notes.
+    """Note how data was changed to fit, where somebody collects notes.
 
     Args:
-        line: What was made of it.
+        line: How it was changed.
         refusal: What to raise where such data is refused.
 
     Raises:

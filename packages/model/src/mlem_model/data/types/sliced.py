@@ -1,6 +1,6 @@
 """Values of many rows, converted a slice at a time.
 
-What stands between two forms of a value takes memory for a slice alone.
+What is needed between two forms of a value takes memory for one slice only.
 """
 
 from __future__ import annotations

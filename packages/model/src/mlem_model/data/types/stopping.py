@@ -1,4 +1,4 @@
-"""Stopping what converts a large value, once nobody waits for it: who converts asks now and then."""
+"""Stopping the conversion of a large value once nobody waits for it: the converting code asks now and then."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def stoppable(stopped: Callable[[], bool]) -> Iterator[None]:
 
 
 def go_on() -> None:
-    """Go on converting, if somebody waits for it.
+    """Return if somebody still waits for the value.
 
     Raises:
         StoppedError: Nobody does.

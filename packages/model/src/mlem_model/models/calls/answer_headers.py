@@ -1,6 +1,6 @@
 """What an answer says beside its body.
 
-Of what type it is where that is not the type on record, and what was made of the caller's data.
+The type of an answer that is not of the recorded type, and notes about the caller's data.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 
 TYPE_HEADER = "mlem-answer-type"
-"""The header of an answer that is not of the type on record: its own type as JSON, or `UNNAMED`."""
+"""The header of an answer that is not of the recorded type: its own type as JSON, or `UNNAMED`."""
 NOTES_HEADER = "mlem-notes"
-"""The header with a JSON list of what was made of the caller's data; see `mlem_model.data.types.notes`."""
+"""The header with a JSON list of notes about the caller's data; see `mlem_model.data.types.notes`."""
 UNNAMED = "other"
 MOST_CHARACTERS = 4000
 
@@ -24,8 +24,8 @@ class Heard:
     """What an answer said.
 
     Attributes:
-        type: The value of `TYPE_HEADER`; None where the answer is of the type on record.
-        notes: What was made of the caller's data.
+        type: The value of `TYPE_HEADER`; None where the answer is of the recorded type.
+        notes: Notes about the caller's data.
     """
 
     type: str | None = None
@@ -37,7 +37,7 @@ _heard: ContextVar[Heard | None] = ContextVar("mlem_answer_headers", default=Non
 
 @contextlib.contextmanager
 def listening() -> Iterator[Heard]:
-    """Take what the answers say that come in as long as this lasts; the last one counts."""
+    """Collect what answers say while this context lasts; the last one counts."""
     heard = Heard()
     token = _heard.set(heard)
     try:
@@ -55,7 +55,7 @@ def hear(headers: Mapping[str, str]) -> None:
 
 
 def notes_header(lines: list[str]) -> str:
-    """Return the value of `NOTES_HEADER`; notes that it has no room for are left out."""
+    """Return the value of `NOTES_HEADER`; notes that do not fit into it are left out."""
     kept: list[str] = []
     for line in lines:
         if len(json.dumps([*kept, line])) > MOST_CHARACTERS:

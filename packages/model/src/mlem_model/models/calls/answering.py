@@ -1,7 +1,7 @@
-"""Answers of a model: encoded as the type on record has it, or as what they are where that is something else.
+"""Encoding a model's answers: as the recorded type, or, where an answer is something else, as its own type.
 
-A sample shows one answer. Another row may be answered with a float where there was an integer, with None, or with a key
-that was not there: that answer is right all the same, so it goes out as it is, and says of what type it is.
+A sample shows one answer. Another row may get a float where the sample got an integer, or None, or a dict with another
+key: that answer is right all the same, so it is sent as it is, together with its type.
 """
 
 from __future__ import annotations
@@ -37,18 +37,18 @@ def encode_answer(returns: DataType, value: Any, path: str = "the answer") -> tu
     """Encode an answer.
 
     Args:
-        returns: The type on record.
+        returns: The recorded type.
         value: What the model returned.
         path: Where it is, for messages.
 
     Returns:
-        The JSON, and the type that it is of: ``returns``, or that of the value itself.
+        The JSON, and its type: ``returns``, or that of the value itself.
 
     Raises:
         DataError: No data type describes the value.
     """
     if not isinstance(returns, UnspecifiedType) and is_on_record(returns, value):
-        # a column too many is not left out of an answer, and a whole float is no integer
+        # an answer keeps all of its columns, and a whole float does not become an integer
         with contextlib.suppress(DataError), collecting(strict=True, exact=True):
             return returns.encode(value, path), returns
     own = infer(value, path)
@@ -56,16 +56,18 @@ def encode_answer(returns: DataType, value: Any, path: str = "the answer") -> tu
 
 
 _CLASSES: dict[type[DataType], str] = {
-    ListType: "list", TupleType: "tuple", DictType: "dict", MappingType: "dict", NdarrayType: "ndarray", DataFrameType: "DataFrame",
-    SeriesType: "Series",
+    ListType: "list", TupleType: "tuple", DictType: "dict", MappingType: "dict", NdarrayType: "ndarray",
+    DataFrameType: "DataFrame", SeriesType: "Series",
 }  # fmt: skip
 
 
 def is_on_record(returns: DataType, value: Any) -> bool:
-    """Whether an answer is of the class on record, with its dtypes: what converts without loss would still be another thing there.
+    """Whether an answer has the recorded class and dtypes.
+
+    Values that could be converted without loss to the recorded type are still something else in the answer.
 
     Args:
-        returns: The type on record.
+        returns: The recorded type.
         value: What the model returned.
     """
     expected = _CLASSES.get(type(returns))
@@ -86,7 +88,7 @@ def is_on_record(returns: DataType, value: Any) -> bool:
 
 
 def hides_index(returns: DataType, value: Any) -> bool:
-    """Whether a frame or a series has an index that its type on record has not."""
+    """Whether a frame or a series has an index that its recorded type does not have."""
     if (
         not isinstance(returns, DataFrameType | SeriesType)
         or module_of(value) != "pandas"
@@ -104,7 +106,7 @@ def type_header(data_type: DataType) -> str:
 
 
 def type_of_header(text: str | None) -> DataType | None:
-    """Return the type that a header names; None where it names none that this version knows."""
+    """Return the type that a header names; None where this version does not know such a type."""
     if not text or text == UNNAMED or len(text) > MOST_CHARACTERS:
         return None
     try:

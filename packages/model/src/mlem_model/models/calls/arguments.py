@@ -28,7 +28,7 @@ Signature = Mapping[str, Any]
 
 
 def arguments_of(obj: Any, attribute: str, sample_data: Any, *, first_only: bool) -> Iterator[list[Argument]]:
-    """Yield the arguments of a method: several lists where the signature leaves it open how it is called, the likely one first.
+    """Yield the arguments of a method, the likeliest first where its signature allows several ways to call it.
 
     Args:
         obj: The object.
@@ -40,7 +40,7 @@ def arguments_of(obj: Any, attribute: str, sample_data: Any, *, first_only: bool
     function = obj if attribute == "__call__" else getattr(obj, attribute)
     try:
         parameters = list(inspect.signature(function).parameters.values())
-    except (ValueError, TypeError):  # a function written in C need not have a signature
+    except (ValueError, TypeError):  # a function written in C may have no signature
         yield [_argument(ONLY, "positional_only")]
         return
     named = [parameter for parameter in parameters if parameter.kind in _KINDS]
@@ -66,7 +66,7 @@ def _argument(name: str, kind: str, data_type: DataType | None = None, **fields:
 
 
 def _of_parameter(parameter: inspect.Parameter, hint: Any) -> Argument | None:
-    """Describe a parameter; None for one whose default is not data: it stays inside."""
+    """Describe a parameter; None for one whose default is not data, so that callers can't give it."""
     annotated = _annotated(hint)
     if parameter.default is inspect.Parameter.empty:
         return _argument(parameter.name, _KINDS[parameter.kind], annotated)
@@ -80,7 +80,7 @@ def _of_parameter(parameter: inspect.Parameter, hint: Any) -> Argument | None:
 def _annotated(hint: Any) -> DataType | None:
     try:
         return None if hint is None else of_annotation(hint)
-    except RecursionError:  # a class that has fields of its own kind
+    except RecursionError:  # a class with fields of its own type
         return None
 
 
@@ -93,7 +93,7 @@ def _with_default(annotated: DataType | None, default: Any) -> tuple[DataType, A
     except DataError:
         if default is None:
             return OptionalType(dtype=annotated), None
-        data_type = infer(default)  # the annotation does not hold
+        data_type = infer(default)  # the annotation does not fit the default
         return data_type, data_type.encode(default)
 
 
@@ -147,7 +147,7 @@ def match_sample(arguments: list[Argument], sample_data: Any, called: str) -> di
     if isinstance(sample_data, tuple) and len(required) <= len(sample_data) <= len(names):
         return dict(zip(names, sample_data, strict=False))
     raise UserError(
-        f"{called} needs {len(required)} arguments ({', '.join(required)}), and the sample data does not have them",
+        f"{called} needs {len(required)} arguments ({', '.join(required)}), but the sample data does not have them",
         code="bad-sample",
         hint="give sample_data as a dict by argument name, or as a tuple in the order of the arguments",
     )
@@ -170,7 +170,7 @@ def _is_by_name(arguments: list[Argument], sample_data: Any) -> bool:
         return False
     try:
         required[0].data_type.encode(sample_data)
-    except DataError:  # the annotation says that it is no dict
+    except DataError:  # the annotation does not accept a dict
         return True
     return False
 
@@ -202,6 +202,9 @@ def _said(name: str, item: Any) -> DataType:
             raise UserError(f"signature: {name}: not a data type: {text}", code="bad-signature") from error
     found = UnspecifiedType() if item is Any else of_annotation(item)
     if found is None:
-        hint = "give an annotation such as float, list[str] or a TypedDict, or the fields of a data type as in a .mlem file"
-        raise UserError(f"signature: {name}: {item!r} does not say a data type", code="bad-signature", hint=hint)
+        hint = (
+            "give an annotation such as float, list[str] or a TypedDict, "
+            "or the fields of a data type as in a .mlem file"
+        )
+        raise UserError(f"signature: {name}: {item!r} is not a data type", code="bad-signature", hint=hint)
     return found

@@ -1,4 +1,4 @@
-"""Whether a method looks at the index of what it is given: only then is the index asked of every caller."""
+"""Whether a method uses the index of its input: only then does every caller have to send one."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ class Trimmed:
 
 
 def trim_index(given: Trimmed, ask: Callable[[Any], Any]) -> Trimmed:
-    """Leave an index out that makes no difference; one that has names may be sent all the same.
+    """Leave out an index that makes no difference; callers may still send one that has names.
 
     Args:
         given: The sample as it is.
         ask: Calls the method.
 
     Returns:
-        The same where the method looks at the index; else the sample, the type and the answer without it.
+        The same where the method uses the index; else the sample, its type and the answer without an index.
     """
     table = given.data_type if isinstance(given.data_type, DataFrameType) else getattr(given.data_type, "table", None)
     if table is None or not table.index_cols:
@@ -41,7 +41,7 @@ def trim_index(given: Trimmed, ask: Callable[[Any], Any]) -> Trimmed:
     plain = given.value.reset_index(drop=True)
     try:
         answer = ask(plain)
-    except Exception:  # the user's code raises what it likes: it needs the index
+    except Exception:  # the user's code may raise anything: it needs the index
         return given
     if not _same(given.answer, given.value.index, answer, plain.index):
         return given
@@ -55,7 +55,7 @@ def trim_index(given: Trimmed, ask: Callable[[Any], Any]) -> Trimmed:
 
 
 def keeps_index(value: Any, answer: Any, ask: Callable[[Any], Any]) -> bool:
-    """Whether a method answers a frame or a series with its index, and looks at it for nothing else.
+    """Whether a method copies the index of a frame or a series to its answer, and uses it for nothing else.
 
     Args:
         value: The sample, with an index that only counts rows.
@@ -68,7 +68,7 @@ def keeps_index(value: Any, answer: Any, ask: Callable[[Any], Any]) -> bool:
     other.index = range(10, 10 + len(value))
     try:
         answered = ask(other)
-    except Exception:  # the user's code raises what it likes
+    except Exception:  # the user's code may raise anything
         return False
     return (
         type(answered) is type(answer)
@@ -84,7 +84,7 @@ def _without(given: Trimmed, plain: Any, answer: Any) -> Trimmed:
 
 
 def _same(one: Any, index: Any, other: Any, other_index: Any) -> bool:
-    """Whether two answers are the same, where an index that was only handed on counts as nothing."""
+    """Whether two answers are the same, apart from an index that was only copied from the input."""
     one, other = _plain(one, index), _plain(other, other_index)
     try:
         first, second = infer(one), infer(other)

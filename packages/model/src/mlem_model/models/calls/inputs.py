@@ -1,4 +1,4 @@
-"""Which arguments a bare value is for: what is sent without the names of a method's arguments."""
+"""Which argument a bare value is for: one that is sent without the name of an argument."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Values of a method's arguments, as people write them: a file, JSON, or options by name.
+"""The arguments of a method as people write them: a file, JSON, or options by name.
 
-And which argument a bare value is for.
+And which argument a bare value belongs to.
 """
 
 from __future__ import annotations
@@ -106,7 +106,7 @@ class CallReader:
         """Read the value of an option: text for a text, a number for a number, JSON or a file for anything else.
 
         Raises:
-            DataError: It is none.
+            DataError: It is not a value of the argument.
         """
         name, data_type = argument.name, argument.data_type
         if text is None:
@@ -150,7 +150,7 @@ class CallReader:
                 and not is_raw(target.data_type)
                 and error.hint is None
             ):
-                error.hint = f"DATA is a file; a value: --{target.name} {data}"
+                error.hint = f"DATA was taken for the name of a file; to give a value: --{target.name} {data}"
             raise
 
     def _is_json(self, data: str) -> bool:
@@ -167,7 +167,7 @@ class CallReader:
             names = ", ".join(argument.name for argument in self.method.args) or "none"
             hint = "give the arguments by name, --NAME VALUE, or as a JSON object"
             raise UserError(
-                f"{self.called} does not take a value alone: its arguments are {names}", code="bad-arguments", hint=hint
+                f"{self.called} does not take a bare value: its arguments are {names}", code="bad-arguments", hint=hint
             )
         value = read_data(
             data, target.data_type, format=self.format, stdin=content or stdin, form=self.form, argument=target.name
@@ -196,7 +196,7 @@ class CallReader:
         try:
             payload = json.loads(read_text(content, self.form.encoding, data))
         except (ValueError, RecursionError):
-            return None, again  # who reads it as a value says what is wrong
+            return None, again  # the code that reads it as a value will say what is wrong
         return (payload if isinstance(payload, dict) else None), again
 
     def _bound(self, payload: Json, target: Argument | None) -> Mapping[str, Any]:

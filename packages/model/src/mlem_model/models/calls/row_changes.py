@@ -1,4 +1,4 @@
-"""Rows like those of a sample, with one thing changed: what another caller might send beside them."""
+"""Rows like those of a sample, with one thing changed: what other callers might send in the same batch."""
 
 from __future__ import annotations
 
@@ -8,19 +8,21 @@ from typing import Any
 from mlem_model.data.types.base import module_of
 
 COLUMNS = 24
-"""Each of so many columns is changed by itself; those of wider tables are changed all at once."""
+"""So many columns are changed one at a time; wider tables are only changed in all columns at once."""
 HUGE = 1e6
 
 
 def changes_of(value: Any) -> Sequence[Any] | None:
-    """Return versions of some rows in which every row has another value: extreme, negative, missing, empty, long, of another category.
+    """Return variants of some rows, each with every row changed in the same way.
+
+    Changed values are extreme, negative, missing, empty, long, or of another category.
 
     Args:
         value: Rows of a sample.
 
     Returns:
-        The versions; None where a part of the rows is of a kind that there is no other value of: nothing shows then
-        what such a value would do to its neighbours.
+        The variants; None where some part of the rows can't be changed: then nothing would show what another value
+        there does to its neighbours.
     """
     if module_of(value) == "pandas":
         return _frames(value) if type(value).__name__ == "DataFrame" else _series(value)
@@ -52,7 +54,7 @@ def _frames(frame: Any) -> list[Any] | None:
 
 
 def _series(series: Any) -> list[Any] | None:
-    """Return versions of a column; None where it has no other value."""
+    """Return variants of a column; None where it can't be changed."""
     import pandas as pd
 
     kinds = pd.api.types
@@ -130,7 +132,7 @@ def _arrays(array: Any) -> list[Any] | None:
 
 
 def _lists(items: list[Any]) -> list[Any] | None:
-    """Return versions of a list; of lists and dicts inside, versions of what they are made of."""
+    """Return variants of a list; lists and dicts inside it are changed in their contents."""
     versions = [_item(item) for item in items]
     if not items or any(not found for found in versions):
         return None
@@ -138,7 +140,7 @@ def _lists(items: list[Any]) -> list[Any] | None:
 
 
 def _item(item: Any) -> list[Any]:
-    """Return other values like one; none where there is nothing like it."""
+    """Return other values that resemble one; none where there are none."""
     plain: dict[type, Callable[[Any], list[Any]]] = {
         str: lambda text: ["", "a" * 300, text.upper() + "b"],
         bool: lambda flag: [not flag],

@@ -1,8 +1,8 @@
-"""Whether a method answers row by row: found by asking it for rows in many companies, and for each of them alone.
+"""Whether a method answers row by row, found out by calling it with rows in many combinations and with single rows.
 
-A row that is answered otherwise among others than alone must never be sent in a joined call: its caller would be
-answered with what others sent. So the rows are tried in another order, repeated, as the only value, beside extreme
-values and beside missing ones.
+A row that gets another answer among other rows than alone must never be sent in a joined call: its caller would get an
+answer that depends on what others sent. So the rows are tried in another order, repeated, as the only value, and beside
+extreme and missing values.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from mlem_model.data.types.any import DataType, equal
 from mlem_model.models.calls.row_changes import changes_of
 
 ROWS = 24
-"""So many rows of the sample are tried together."""
+"""At most this many rows of the sample are tried together."""
 MANY = 130
-"""So many rows are tried together once: more than a joined call has by default."""
+"""This many rows are tried together once: more than a joined call has by default."""
 BUDGET_S = 5.0
-"""A method that takes longer to try is not called for several callers at once."""
+"""A method that takes longer to try is never called for several callers at once."""
 
 Ask = Callable[[Any], Any]
 _log = logging.getLogger(__name__)
@@ -29,7 +29,7 @@ _log = logging.getLogger(__name__)
 def answers_row_by_row(
     ask: Ask, takes: DataType, returns: DataType, value: Any, answer: Any, *, known: bool = False
 ) -> bool:
-    """Try whether each row of the answer depends on the same row of the only argument alone.
+    """Find out whether each row of the answer depends only on the same row of the only argument.
 
     Args:
         ask: Calls the method with a value of its own.
@@ -37,7 +37,7 @@ def answers_row_by_row(
         returns: The answer's type.
         value: The sample.
         answer: What the method answered to it.
-        known: Whether the method's framework says so already: then the sample itself is enough to try.
+        known: Whether the method's framework promises it already: then trying the sample itself is enough.
     """
     count = takes.rows(value)
     if count is None or count < 2 or returns.rows(answer) != count:
@@ -46,14 +46,14 @@ def answers_row_by_row(
     try:
         if not all(trial.alone_as_among(value, answer, row) for row in sorted({0, count // 2, count - 1})):
             return False
-    except Exception as error:  # the user's code raises what it likes; that it can't take one row is an answer too
-        _log.debug("single rows can't be asked: %s", error)
+    except Exception as error:  # the user's code may raise anything; failing on one row is an answer too
+        _log.debug("can't call the method with single rows: %s", error)
         return False
     return known or trial.passes(takes.part(value, 0, min(count, ROWS)))
 
 
 class _Trial:
-    """Rows in different companies."""
+    """Rows in different combinations."""
 
     def __init__(self, ask: Ask, takes: DataType, returns: DataType) -> None:
         self._ask = ask
@@ -64,13 +64,13 @@ class _Trial:
         started = time.monotonic()
         changed = changes_of(value)
         if changed is None:
-            _log.info("a value of the sample has nothing to be tried beside: calls are not joined")
+            _log.info("no other value to try beside a value of the sample: calls are not joined")
             return False
         for rows in self._companies(value, changed):
             if not self._holds(rows):
                 return False
             if time.monotonic() - started > BUDGET_S:
-                _log.info("the method takes too long to try whether it answers row by row: calls are not joined")
+                _log.info("it takes too long to find out whether the method answers row by row: calls are not joined")
                 return False
         return True
 
@@ -84,7 +84,7 @@ class _Trial:
         for row in sorted({0, count // 2, count - 1}):
             yield self._taken(value, [row] * 3)
         for other in changed:
-            # the rows as they were, among others that differ in one thing, in front of them and behind
+            # the unchanged rows, with rows that differ in one thing before and after them
             yield self._takes.join([value, other])
             yield self._takes.join([other, value])
             yield other
@@ -93,15 +93,15 @@ class _Trial:
         return self._takes.join([self._takes.part(value, row, row + 1) for row in order])
 
     def _holds(self, rows: Any) -> bool:
-        """Whether rows are answered among each other as alone.
+        """Whether rows get the same answers together as alone.
 
-        So many that can't be asked together are nobody's company.
+        Rows that the method can't answer together prove nothing, and are passed over.
         """
         count = self._takes.rows(rows) or 0
         try:
             answer = self._ask(rows)
-        except Exception as error:  # joined callers are then asked one by one
-            _log.debug("rows can't be asked together: %s", error)
+        except Exception as error:  # joined calls that fail are repeated one by one
+            _log.debug("can't call the method with rows together: %s", error)
             return True
         if self._returns.rows(answer) != count:
             return False
@@ -110,8 +110,8 @@ class _Trial:
                 self.alone_as_among(rows, answer, row)
                 for row in sorted({0, 1, count // 2, count - 2, count - 1} & set(range(count)))
             )
-        except Exception as error:  # it answers together what it does not answer alone
-            _log.debug("single rows can't be asked: %s", error)
+        except Exception as error:  # it answers rows together that it can't answer alone
+            _log.debug("can't call the method with single rows: %s", error)
             return False
 
     def alone_as_among(self, rows: Any, answer: Any, row: int) -> bool:

@@ -1,7 +1,7 @@
-"""The picklers behind `pickles`: cloudpickle's, which is quick, and Python's own with the same rules, which sorts sets.
+"""The picklers behind `pickles`: cloudpickle's, which is fast, and Python's own with the same rules, which sorts sets.
 
-The order of a set is that of its items' hashes, and those of texts differ from run to run. The quick pickler is written
-in C and asks nobody about sets: it stops where it meets one, and the other one begins anew.
+The order of a set is that of its items' hashes, and the hashes of texts differ from run to run. The fast pickler is
+written in C and has no hook for sets: it stops where it meets one, and the other one starts again.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _NOT_OF_A_CLASS = (
 _PLAIN = frozenset({str, bytes, int, float, bool, type(None), list, dict, tuple, set, frozenset})
 _BATCH = 1000
 _DEPTH = 20_000
-"""Calls that may be nested in the pickler that is written in Python; those of one object nest three deep."""
+"""The nesting limit of calls in the pickler that is written in Python; each object takes up to three."""
 
 
 def write(obj: Any, file: IO[bytes], modules: set[str], beside: Any = None) -> None:
@@ -44,7 +44,7 @@ def write(obj: Any, file: IO[bytes], modules: set[str], beside: Any = None) -> N
 
     Args:
         obj: The object.
-        file: Where to; it is written as the pickle grows if it has a method ``restart``, else when the pickle is
+        file: Where to; it is written while the pickle grows if it has a method ``restart``, else when the pickle is
             complete.
         modules: Gets the names of the modules that loading imports.
         beside: What is written behind the object by the same pickler, so that a class which both refer to is one when
@@ -211,9 +211,11 @@ def _classes() -> tuple[type[Any], type[Any]]:
             for name, level in imports_of(code):
                 if level or is_local(name):
                     raise UserError(
-                        f"{code.co_name} imports {'.' * level}{name} when it is called; no package has that module, so no server will",
+                        f"{code.co_name} imports {'.' * level}{name} when it is called; "
+                        "no package has that module, so servers will not have it",
                         code="local-import",
-                        hint=f"import {name or 'it'} at the top of the file: what the function uses of it is then saved with it",
+                        hint=f"import {name or 'it'} at the top of the file, "
+                        "so that the parts that the function uses are saved with it",
                     )
                 self._note(name)
 
@@ -246,7 +248,7 @@ def _classes() -> tuple[type[Any], type[Any]]:
             return "itself" if id(obj) in self._within else None
 
         def dump(self, obj: Any) -> None:
-            """Pickle an object; what is nested too deeply is told as cloudpickle does."""
+            """Pickle an object; nesting that is too deep raises the same error as in cloudpickle."""
             try:
                 super().dump(obj)
             except RecursionError as error:
@@ -266,7 +268,7 @@ def _classes() -> tuple[type[Any], type[Any]]:
             self.write(pickle.MARK)
             for item in _ordered(obj, self.modules, self._within | {id(obj)}):
                 self.save(item)
-            if id(obj) in self.memo:  # an item had it: what was written is dropped for what is there
+            if id(obj) in self.memo:  # one of its items refers to it: drop what was just written, and use that
                 self.write(pickle.POP_MARK + self.get(self.memo[id(obj)][0]))
                 return
             self.write(pickle.FROZENSET)
@@ -304,7 +306,7 @@ def _classes() -> tuple[type[Any], type[Any]]:
 
 
 def _stable_class(reduced: Any, internals: Any) -> Any:
-    """Leave out of a class the random id that cloudpickle gives it, which only matters to processes that share memory of it."""
+    """Leave out the random id that cloudpickle gives a class: only processes that share memory need it."""
     if isinstance(reduced, tuple) and reduced[0] in (internals._make_skeleton_class, internals._make_skeleton_enum):
         function, arguments, state, *rest = reduced
         if isinstance(state, tuple) and isinstance(state[0], dict):

@@ -1,4 +1,4 @@
-"""Pickling of Python objects: by value where code is the user's own, with the same bytes each time, noting the modules in use.
+"""Pickling of Python objects with the user's own code, with the same bytes each time, and with a list of used modules.
 
 What differs from `cloudpickle.Pickler`, each with its reason:
 
@@ -36,7 +36,7 @@ _CODE_MAKERS = frozenset(
 _MODULES_OF_MAKERS = frozenset(
     {"cloudpickle", "cloudpickle.cloudpickle", "cloudpickle.cloudpickle_fast", "dill", "dill.dill", "dill._dill"}
 )
-"""What cloudpickle and dill, of any version, make code with where it is loaded."""
+"""What cloudpickle and dill, of any version, call to make code when a pickle is loaded."""
 _beside: ContextVar[Mapping[str, type] | None] = ContextVar("mlem_classes_beside", default=None)
 _LONGEST_MAKER = max(map(len, _CODE_MAKERS))
 _CHUNK_BYTES = 1 << 20
@@ -44,7 +44,7 @@ _CHUNK_BYTES = 1 << 20
 
 _registering = threading.Lock()
 _registered: dict[str, int] = {}
-"""By how many threads a module is pickled by value just now, by its name."""
+"""How many threads are pickling a module by value just now, by the module's name."""
 
 
 def dump(obj: Any, file: IO[bytes]) -> frozenset[str]:
@@ -70,7 +70,8 @@ def dump(obj: Any, file: IO[bytes]) -> frozenset[str]:
             raise UserError(
                 f"a {type(obj).__qualname__} can't be pickled: {error}",
                 code="not-picklable",
-                hint="keep connections, locks, files and generators out of what is saved, and make them where they are used",
+                hint="keep connections, locks, files and generators out of the object, "
+                "and make them where they are used",
             ) from error
     return frozenset(module for module in modules if not is_local(module))
 
@@ -91,7 +92,7 @@ def load(file: IO[bytes], requirements: Sequence[Requirement] = ()) -> Any:
 
     Raises:
         PluginError: A package is missing, or is of a version that does not fit.
-        UserError: The file is no pickle.
+        UserError: The file is not a pickle.
     """
     pins = shlex.join(requirement.pip for requirement in requirements)
     try:
@@ -109,17 +110,17 @@ def load(file: IO[bytes], requirements: Sequence[Requirement] = ()) -> Any:
         ) from error
     except (ImportError, AttributeError, ValueError, TypeError, KeyError, SystemError) as error:
         raise PluginError(
-            f"the model does not load with the packages that are installed: {type(error).__name__}: {error}",
+            f"the model does not load with the installed packages: {type(error).__name__}: {error}",
             code="wrong-versions",
             hint=f"install what it was saved with: pip install {pins}" if pins else None,
         ) from error
     except (pickle.UnpicklingError, EOFError) as error:
-        raise UserError(f"the artifact is no pickle: {error}", code="not-a-pickle") from error
+        raise UserError(f"the artifact is not a pickle: {error}", code="not-a-pickle") from error
 
 
 @contextlib.contextmanager
 def with_classes(classes: Mapping[str, type]) -> Iterator[None]:
-    """Have classes travel beside the objects that are pickled as long as this lasts: those that a method's arguments are made of.
+    """Save classes along with the objects that are pickled in this context: those that a method's arguments have.
 
     Args:
         classes: The classes, by `mlem_model.data.types.containers.classes.name_of_class`.
@@ -142,7 +143,9 @@ def _take_classes(unpickler: pickle.Unpickler) -> None:
 
 
 def has_code(path: Path) -> bool:
-    """Whether a pickle has compiled code in it, not just names of functions and classes: only the Python that compiled it can run that.
+    """Whether a pickle contains compiled code, not only names of functions and classes.
+
+    Only the version of Python that compiled such code can run it.
 
     Args:
         path: The pickle.
@@ -152,7 +155,7 @@ def has_code(path: Path) -> bool:
 
 
 def expect_python(file: IO[bytes], python: str, *, known: bool = False) -> None:
-    """Refuse a pickle with compiled code of another Python before it is loaded: running it ends the process, without a word.
+    """Refuse a pickle with code that another Python compiled, before it is loaded: running it would crash the process.
 
     Args:
         file: The pickle, at its start; it is left there.
@@ -171,7 +174,7 @@ def expect_python(file: IO[bytes], python: str, *, known: bool = False) -> None:
 def _has_code(file: IO[bytes]) -> bool:
     """Look for the makers of code objects.
 
-    First for their names anywhere, then, where one is, for opcodes that load them.
+    First search for their names anywhere, then, where one is found, for opcodes that load them.
     """
     start = file.tell()
     try:
@@ -190,7 +193,7 @@ def _has_code(file: IO[bytes]) -> bool:
                     seen |= (_CODE_MAKERS | _MODULES_OF_MAKERS).intersection(argument.split(" "))
                     if not (seen.isdisjoint(_CODE_MAKERS) or seen.isdisjoint(_MODULES_OF_MAKERS)):
                         return True
-    except ValueError:  # the end of the file, or no pickle: loading says so
+    except ValueError:  # the end of the file, or not a pickle: loading will say so
         return False
     finally:
         file.seek(start)
@@ -198,7 +201,7 @@ def _has_code(file: IO[bytes]) -> bool:
 
 @contextlib.contextmanager
 def _by_value() -> Iterator[None]:
-    """Have the user's own modules pickled by value, as long as this lasts in any thread."""
+    """Pickle the user's own modules by value while this context lasts in any thread."""
     import cloudpickle
 
     with _registering:

@@ -1,6 +1,6 @@
-"""What becomes of a value on its way to the model.
+"""What happens to a value on its way to the model.
 
-The same value in every format, or an error that says where it is another.
+It must arrive unchanged in every format; the error says where it does not.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from mlem_model.data.types.any import DataType, difference
 from mlem_model.errors import DataError
 
 _log = logging.getLogger(__name__)
-HINT = "convert the sample to what travels, for instance with df.astype(...), or save with signature= to say the type"
+HINT = "convert the sample to a type that can be sent, for example with df.astype(...), or say the type with signature="
 
 
 def ways(data_type: DataType) -> Iterator[tuple[str, Callable[[Any], Any]]]:
-    """Yield every format that values of a type travel in, with the function that sends a value there and back."""
+    """Yield every format that values of a type are sent in, with the function that sends a value there and back."""
     yield JSON, lambda value: data_type.decode(json.loads(json.dumps(data_type.encode(value))))
     for media_type in formats_of(data_type):
         if media_type not in JPEG_LIKE:
@@ -32,7 +32,7 @@ def _there_and_back(data_type: DataType, media_type: str, value: Any) -> Any:
 
 
 def lost_on_the_way(data_type: DataType, value: Any, name: str) -> str | None:
-    """Say what becomes of a value that is sent as JSON; None when it comes back as it was.
+    """Say how a value changes that is sent as JSON; None when it comes back unchanged.
 
     Args:
         data_type: The type that it is sent as.
@@ -55,9 +55,11 @@ def expect_same(data_type: DataType, value: Any, name: str) -> None:
     for media_type, there_and_back in ways(data_type):
         try:
             found = difference(value, there_and_back(value), name)
-        except ImportError as error:  # a package that is there, and of a version that does not fit
+        except ImportError as error:  # the package is installed, in a version that does not work
             _log.warning("%s can't be tried: %s", media_type, error)
             continue
         if found:
             path, _, words = found.partition(": ")
-            raise DataError(path, "a value that travels", f"one that does not, as {media_type}: {words}", hint=HINT)
+            raise DataError(
+                path, "a value that arrives unchanged", f"one that changes as {media_type}: {words}", hint=HINT
+            )

@@ -1,4 +1,4 @@
-"""`Acceptor`: takes connections from the listening socket, as many as there may be, and ends that without resetting anybody."""
+"""`Acceptor`: takes connections from the listening socket up to a limit, and stops without resetting any of them."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from mlem_server.http.sockets.syn_filter import admit_new_connections, drop_new_
 log = logging.getLogger("mlem.server")
 
 _AT_ONCE = 64
-"""So many connections are taken before those that are there get their turn."""
+"""At most this many connections are accepted before the open ones get their turn."""
 _OTHER_FILES = 64
-"""Files that a server and its model may have open beside its connections."""
+"""How many files a server and its model may have open besides its connections."""
 _PAUSE_S = 0.1
 _SILENCE_S = 60.0
-"""The same trouble is logged once in this time."""
+"""The same problem is logged once in this time."""
 _LAST_HANDSHAKES_S = 0.05
-"""What a caller whose handshake has begun needs to end it, on the networks that load balancers and servers share."""
+"""How long a caller needs to finish a handshake, on the networks that load balancers and servers share."""
 
 
 class Acceptor:
@@ -31,7 +31,7 @@ class Acceptor:
 
     Args:
         listener: The listening socket.
-        connections: Where they go.
+        connections: What they are handed to.
         context: What TLS needs; None without it.
         handshake_s: Seconds that a caller has for the handshake of TLS.
     """
@@ -48,27 +48,27 @@ class Acceptor:
         self._told = -_SILENCE_S
         self._most = connections_possible(connections.settings.max_connections)
         if self._most < connections.settings.max_connections:
-            log.warning("this process may have files for %d connections only (ulimit -n)", self._most)
+            log.warning("this process may only have files for %d connections (ulimit -n)", self._most)
         self._open = False
         self._resuming: asyncio.TimerHandle | None = None
         listener.setblocking(False)
 
     def start(self) -> None:
-        """Take connections from now on; once more is no harm."""
+        """Take connections from now on; calling it again does no harm."""
         if not self._open:
             self._open = True
             self._loop.add_reader(self._listener, self._accept)
 
     async def stop(self, *, worker: bool, own: bool) -> None:
-        """Take those who are connected by now, and close the socket: the kernel resets who waits at one that is closed.
+        """Take the callers that have connected so far, and close the socket.
 
-        Callers who would connect meanwhile are ignored. They try again a second later, and find the port closed, or the
-        next server.
+        The kernel resets callers that wait at a closed socket, so new ones are ignored before.
+        They try again a second later, and find the port closed, or the next server.
 
         Args:
-            worker: Whether other processes listen on the same socket; whoever watches them has the kernel ignore
-                callers.
-            own: Whether nobody else may have the socket: else it has to be of use to who has it.
+            worker: Whether other processes listen on the same socket; then the process that watches them makes the
+                kernel ignore callers.
+            own: Whether nobody else has the socket: otherwise it must stay usable for the others.
         """
         self._open = False
         if self._resuming is not None:
@@ -85,19 +85,19 @@ class Acceptor:
         await asyncio.gather(*self._handshakes, return_exceptions=True)
 
     def _take_all(self) -> None:
-        with contextlib.suppress(OSError):  # nobody waits any more
+        with contextlib.suppress(OSError):  # nobody waits in the queue any more
             while True:
                 self._take(self._listener.accept()[0])
 
     def _accept(self) -> None:
         for _ in range(_AT_ONCE):
             if self._context is None and self._handshakes and self._is_full():
-                return  # those that were taken just now are connections in a moment, and can make room then
+                return  # those just taken will be connections in a moment, and can make room then
             try:
                 connection, _ = self._listener.accept()
             except (BlockingIOError, InterruptedError, ConnectionAbortedError):
                 return
-            except OSError as error:  # file descriptors or memory are used up
+            except OSError as error:  # no file descriptors or memory left
                 self._pause(error)
                 return
             self._take(connection)
@@ -135,14 +135,14 @@ class Acceptor:
         except (
             OSError,
             asyncio.CancelledError,
-        ):  # a caller who is gone, speaks no TLS, or takes too long, is no concern of ours
+        ):  # callers that are gone, do not speak TLS, or take too long do not concern us
             connection.close()
 
     def _is_full(self) -> bool:
         return self._connections.count + len(self._handshakes) >= self._most
 
     def _make_room(self) -> bool:
-        """End what is the least loss: a connection that asks nothing, or a handshake that takes long."""
+        """End what loses least: an idle connection, or a handshake that takes long."""
         if self._connections.make_room():
             return True
         if self._context is None or not self._handshakes:
@@ -158,7 +158,7 @@ class Acceptor:
 
 
 def connections_possible(wanted: int) -> int:
-    """Let the process have files for so many connections, as far as the system allows that.
+    """Let the process have files for a number of connections, as far as the system allows it.
 
     Returns:
         How many connections it has files for.

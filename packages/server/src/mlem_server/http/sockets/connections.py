@@ -14,7 +14,7 @@ from mlem_server.settings import Settings
 
 _LONGEST_TICK_S = 0.25
 _LAST_CALL_S = 0.5
-"""After SIGTERM, idle connections are kept for so long: a request that is on its way to one of them is still
+"""After SIGTERM, idle connections are kept this long: a request that is already on its way to one of them is still
 answered."""
 
 
@@ -48,13 +48,13 @@ class Connections:
         return Connection(self._app, self.settings, self)
 
     def add(self, connection: Connection) -> None:
-        """Count a connection that was made."""
+        """Register a connection that was made."""
         self._all[connection] = None
         self._app.connected(len(self._all))
         self._empty.clear()
 
     def remove(self, connection: Connection) -> None:
-        """Count out a connection that was lost."""
+        """Remove a connection that was lost."""
         self._all.pop(connection, None)
         self._app.connected(len(self._all))
         if not self._all:
@@ -70,7 +70,7 @@ class Connections:
         return len(self._all)
 
     def make_room(self) -> bool:
-        """Close a connection whose caller loses the least: one that asks nothing, else the one that has been sending for longest.
+        """Close the connection whose caller loses least: an idle one, or the one that has been sending for longest.
 
         Returns:
             Whether there was one; every other caller waits for an answer.
@@ -91,7 +91,7 @@ class Connections:
         while True:
             self.date = b"date: %s\r\n" % formatdate(usegmt=True).encode()
             now = monotonic()
-            self._app.tick()  # first: who waited behind another's call hears why
+            self._app.tick()  # first, so that callers who waited behind another's call are told why
             for connection in [each for each in self._all if each.deadline < now]:
                 connection.expire()
             due = monotonic() + self._tick_s
@@ -99,11 +99,11 @@ class Connections:
             self._app.loop_was_late(monotonic() - due)
 
     async def stop(self, timeout_s: float, refusal: Response) -> int:
-        """Let what is in flight be finished, and close all connections.
+        """Let requests in flight be finished, and close all connections.
 
         Args:
             timeout_s: How long that may take.
-            refusal: The answer to what takes longer.
+            refusal: The answer to requests that take longer.
 
         Returns:
             How many requests were cut off.

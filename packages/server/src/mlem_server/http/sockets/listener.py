@@ -19,10 +19,10 @@ def listen(settings: Settings) -> socket.socket:
     """Return a socket that listens.
 
     Args:
-        settings: ``fd`` goes before ``host`` and ``port``.
+        settings: ``fd`` takes precedence over ``host`` and ``port``.
 
     Raises:
-        UserError: The address can't be used, or the file descriptor is no listening socket.
+        UserError: The address can't be used, or the file descriptor is not a listening socket.
     """
     if settings.fd is not None:
         return _take_over(settings.fd)
@@ -39,7 +39,7 @@ def listen(settings: Settings) -> socket.socket:
 
 
 def tls_context(settings: Settings) -> ssl.SSLContext | None:
-    """Return what TLS needs; None where it is not asked for.
+    """Return what TLS needs; None without TLS.
 
     Raises:
         UserError: The certificate or its key can't be used.
@@ -53,7 +53,7 @@ def tls_context(settings: Settings) -> ssl.SSLContext | None:
 
 
 def certificate_watch(context: ssl.SSLContext, settings: Settings) -> FileWatch:
-    """Return what puts a new certificate in use: callers who connect from then on get it."""
+    """Return what puts a new certificate in use; callers that connect from then on get it."""
     certificate, key = settings.tls_certificate, settings.tls_key
     if certificate is None:
         raise AssertionError("the caller has looked")
@@ -61,7 +61,7 @@ def certificate_watch(context: ssl.SSLContext, settings: Settings) -> FileWatch:
     content = [b"" for _ in files]
 
     def read() -> bool:
-        # a pair that does not fit together would leave the context without a key: another one is asked first
+        # a pair that does not match would leave the context without a key, so another context tries it first
         _load_certificate(ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), certificate, key)
         _load_certificate(context, certificate, key)
         before, content[:] = content[:], [file.read_bytes() for file in files]
@@ -72,7 +72,7 @@ def certificate_watch(context: ssl.SSLContext, settings: Settings) -> FileWatch:
 
 def _load_certificate(context: ssl.SSLContext, certificate: Path, key: Path | None) -> None:
     try:
-        # a passphrase is refused, not asked for: nobody sits before a server
+        # a passphrase is refused, not asked for: nobody sits in front of a server
         context.load_cert_chain(certificate, key, password=lambda: b"")
     except FileNotFoundError as error:
         missing = next((path for path in (certificate, key) if path and not path.exists()), certificate)
@@ -107,7 +107,7 @@ def _take_over(fd: int) -> socket.socket:
         listener = socket.socket(fileno=fd)
         listener.listen(BACKLOG)
     except OSError as error:
-        raise UserError(f"file descriptor {fd} is no bound socket: {error.strerror}", code="bad-address") from error
+        raise UserError(f"file descriptor {fd} is not a bound socket: {error.strerror}", code="bad-address") from error
     listener.set_inheritable(False)
     return _without_delay(listener)
 
@@ -115,7 +115,7 @@ def _take_over(fd: int) -> socket.socket:
 def _without_delay(listener: socket.socket) -> socket.socket:
     """Name the socket's protocol.
 
-    Asyncio sets TCP_NODELAY only where it is named, and without it each answer takes 40 ms longer.
+    Asyncio sets TCP_NODELAY only where it is named; without it each answer takes 40 ms longer.
     """
     if listener.family == socket.AF_UNIX:
         return listener

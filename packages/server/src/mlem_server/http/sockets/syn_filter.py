@@ -1,6 +1,8 @@
-"""New callers of a listening socket that is about to be closed: the kernel resets who waits at a closed one, so it ignores them before.
+"""Makes the kernel ignore new callers of a listening socket that is about to be closed.
 
-A caller who is ignored tries again a second later, and finds the port closed, or the next server.
+It would reset callers that wait at a closed socket.
+
+A caller that is ignored tries again a second later, and finds the port closed, or the next server.
 """
 
 from __future__ import annotations
@@ -21,14 +23,14 @@ section 3.1 (flags), read 2026-11.
 
 
 def drop_new_connections(listener: socket.socket, *, for_good: bool = False) -> bool:
-    """Have the kernel ignore whoever wants to connect, while those whose handshake has begun may end it.
+    """Make the kernel ignore new callers, while those whose handshake has begun may finish it.
 
     Args:
         listener: The listening socket; it is ignored for every process that has it.
-        for_good: Whether no process may undo that.
+        for_good: Whether no process may undo it.
 
     Returns:
-        Whether it does; only Linux can.
+        Whether it worked; only Linux can.
     """
     if sys.platform != "linux" or listener.family == socket.AF_UNIX:
         return False
@@ -39,9 +41,9 @@ def drop_new_connections(listener: socket.socket, *, for_good: bool = False) -> 
         )
         if for_good:
             listener.setsockopt(socket.SOL_SOCKET, _SO_LOCK_FILTER, 1)
-    except PermissionError:  # another process has said it, for good
+    except PermissionError:  # another process has done it, for good
         return True
-    except OSError:  # a sandbox that has no such filters, or a socket that is closed
+    except OSError:  # a sandbox without such filters, or a closed socket
         return False
     return True
 

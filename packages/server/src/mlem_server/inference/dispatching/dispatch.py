@@ -1,6 +1,6 @@
 """`Dispatcher`: where decoded calls meet the model.
 
-One thread, a bounded queue, calls that wait are joined into one.
+One thread, a bounded queue, and waiting calls that are joined into one.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from mlem_server.inference.errors import ModelFailedError
 _LATER = object()
 _LONGEST_PAUSE_S = 60
 Observe = Callable[[Sequence[Job], float], None]
-"""Called on the event loop before calls go to the model: the jobs, and the monotonic time."""
+"""Called on the event loop before calls go to the model, with the jobs and the monotonic time."""
 
 
 class StepsOf:
@@ -47,13 +47,13 @@ class Dispatcher:
     """Runs calls on the model, in the order of their arrival.
 
     A model is called from one thread only, the one that loaded it: few models are safe to call from several, and NumPy
-    and scikit-learn use the cores inside one call. While it works, calls queue up; those that follow each other and may
-    be joined go to the model as one. A lone call waits for nothing; see `BatchWindow`.
+    and scikit-learn use the cores inside one call. While it works, calls queue up; neighbours that may be joined go to
+    the model as one. A single call never waits; see `BatchWindow`.
 
-    A call that is awaited leaves the thread to others meanwhile. Such calls count as waiting ones do.
+    An awaited call leaves the thread to others in the meantime. Such calls count as waiting ones do.
 
     A call that has begun can't be taken back. When it takes longer than any caller may wait, nobody waits for it any
-    more, and whoever comes next would wait in vain: calls are refused, with an honest reason, until it ends.
+    more, and new callers would wait in vain: calls are refused, with the true reason, until it ends.
 
     Args:
         max_queue: Calls that may wait; one more is refused.
@@ -89,11 +89,10 @@ class Dispatcher:
         self._stall_timer = StallTimer()
 
     def expect_room(self) -> None:
-        """Refuse the next call where it would have to wait in vain.
+        """Refuse the next call if it would have to wait in vain.
 
         Raises:
-            HttpError: 503 when the model is at a call that takes too long, or the queue is full; what is at work does
-                not count as waiting.
+            HttpError: 503 when a call takes too long, or the queue is full; running calls do not count as waiting.
         """
         if self._busy and time.monotonic() - self._began > self._limit_s:
             raise self._held_up()
@@ -101,7 +100,7 @@ class Dispatcher:
             raise overloaded()
 
     def look(self) -> None:
-        """Refuse those who wait behind a call that takes too long; to be called now and then, on the event loop."""
+        """Refuse callers that wait behind a call that takes too long; called now and then, on the event loop."""
         self._stall_timer.look(self._mark(), (job for job in self._awaited if job.cancelled))
         if not self._waiting or not self._busy or time.monotonic() - self._began <= self._limit_s:
             return
@@ -112,16 +111,16 @@ class Dispatcher:
                 job.done(self._held_up())
 
     def _mark(self) -> object | None:
-        """Return what stays the same while the thread is at one and the same thing; None when it is at nothing."""
+        """Return what stays the same while the thread does one thing; None when it is idle."""
         asked = (
             self._thread.ping() if self._awaited else None
-        )  # a coroutine that does not wait has the thread while no call has it
+        )  # a coroutine that does not await occupies the thread although no call runs
         return asked or (self._began if self._busy else None)
 
     def stall(self) -> Stall | None:
-        """Return what the thread is at, or the awaited call that goes on though it was cancelled long ago; None when there is nothing.
+        """Return what blocks the thread, or an awaited call that runs long after it was cancelled; None for nothing.
 
-        To be asked after `look`, and as often.
+        Call it after `look`, and as often.
         """
         at_work_s, (left, left_s) = self._stall_timer.at_work_s, self._stall_timer.longest_left()
         if left_s > at_work_s:
@@ -135,7 +134,7 @@ class Dispatcher:
         """Answer all calls with an error: the model will not come back.
 
         Args:
-            error: Returns the answer of those that the model may have seen; who only waited hears that it is busy.
+            error: Returns the answer for calls that the model may have seen; those that only waited get "busy".
         """
         begun, waiting = [*self._at, *self._awaited], list(self._waiting)
         self._waiting.clear()
@@ -146,8 +145,11 @@ class Dispatcher:
 
     def _held_up(self) -> HttpError:
         since_s = time.monotonic() - self._began
-        message = f"the model has been at one call for {since_s:.3g} s, longer than the {self._limit_s:g} s that a call may take"
-        # what has lasted so long may well last so long again
+        message = (
+            f"the model has been at one call for {since_s:.3g} s, longer than the {self._limit_s:g} s "
+            "that a call may take"
+        )
+        # what has lasted this long may well last as long again
         again_s = min(_LONGEST_PAUSE_S, max(1, math.ceil(since_s)))
         return HttpError(
             503, "model-busy", message, hint="repeat the call later", headers={"retry-after": str(again_s)}
@@ -192,7 +194,7 @@ class Dispatcher:
         return self._add(Job(call, done, time.monotonic(), origin))
 
     def step(self, take: Callable[[], Any], done: Callable[[Any], None], origin: Any = None) -> Callable[[], None]:
-        """Do something on the model's thread, in turn with calls; to be called on the event loop.
+        """Do something on the model's thread, in turn with calls; called on the event loop.
 
         Args:
             take: What to do; a coroutine that it returns is awaited.
@@ -200,7 +202,7 @@ class Dispatcher:
             origin: The request that it belongs to.
 
         Returns:
-            What says that nobody waits for it any more.
+            A function that says that nobody waits for it any more.
         """
         return self._add(Job(Step(take), done, time.monotonic(), origin)).cancel
 
@@ -215,7 +217,7 @@ class Dispatcher:
     def _schedule(self, now: float) -> None:
         """Give the model the next calls.
 
-        After the requests that have arrived with the first, or when nobody else is expected.
+        This happens after the requests that arrived with the first, or when no more are expected.
         """
         loop = asyncio.get_running_loop()
         left_s = self._window.left_s(now, len(self._waiting))
@@ -279,12 +281,12 @@ class Dispatcher:
             job.done(outcome)
 
     def _outcomes(self, batch: Sequence[Job], loop: asyncio.AbstractEventLoop) -> list[Any]:
-        """Ask the model, on its thread."""
+        """Call the model, on its thread."""
         if len(batch) > 1:
             calls = [job.call for job in batch if isinstance(job.call, Call)]
             try:
                 return list(calls[0].endpoint.answers(self._model, calls))
-            except Exception:  # noqa: S110  # one of them is to blame: asked alone, each gets its own answer
+            except Exception:  # noqa: S110  # one of the calls is to blame: called alone, each gets its own answer
                 pass
         return [self._outcome(job, loop) for job in batch]
 
@@ -325,7 +327,7 @@ async def _guarded(coroutine: Coroutine[Any, Any, Any]) -> Any:
 
 
 def _failure(error: BaseException) -> BaseException:
-    """Return an error as an outcome: SystemExit of a model must neither end the thread nor pass for an exit of ours."""
+    """Return an error as an outcome: a model's SystemExit must neither end the thread nor be taken for our own."""
     if isinstance(error, Exception):
         return error
     failure = ModelFailedError(repr(error))

@@ -1,4 +1,4 @@
-"""Hangs: a model that is at one call for too long is told of, and given up in the end."""
+"""Hangs: a model that takes too long for one call is reported, and given up in the end."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ log = logging.getLogger("mlem.server")
 
 
 class HangDetector:
-    """Tells what takes too long, and says when the model is to be given up.
+    """Reports calls that take too long, and decides when to give up the model.
 
     Args:
-        late_s: How long a caller may wait: what takes longer is told, and the server is not ready meanwhile.
-        bound_s: How long a call may take before the model counts as hanging; 0 for ever.
+        late_s: How long a caller may wait: a longer call is reported, and the server is not ready in the meantime.
+        bound_s: How long a call may take before the model counts as hanging; 0 for no limit.
         metrics: Where both are counted.
 
     Attributes:
@@ -36,7 +36,7 @@ class HangDetector:
         self.on_hang: Callable[[], None] = lambda: None
 
     def look(self, before: Readiness, dispatcher: Dispatcher) -> Readiness:
-        """Return how ready the model is, having told what is new; answer everybody when it hangs.
+        """Return how ready the model is, and report what is new; answer everybody when it hangs.
 
         Args:
             before: How ready it was.
@@ -72,7 +72,8 @@ class HangDetector:
     def _hangs(self, stall: Stall) -> Readiness:
         self._metrics.hangs()
         where = stall.where if isinstance(stall.where, str) else stall.where()
-        log.error("%s hangs, after %.3g s of work (--hang-timeout-s %g): this process ends, to be started again; it is at\n%s",
+        log.error("%s hangs, after %.3g s of work (--hang-timeout-s %g): this process ends, to be started again; "
+                  "it is at\n%s",
                   stall, stall.seconds, self._bound_s, where, extra={"facts": stall.facts()})  # fmt: skip
         return Readiness("hanging", f"the model hangs: it has been at one call for more than {self._bound_s:g} s")
 

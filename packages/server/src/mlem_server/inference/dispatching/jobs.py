@@ -22,7 +22,7 @@ class Job:
         done: Called on the event loop with the answer, or with what was raised.
         submitted: When it came, in seconds of the monotonic clock.
         cancelled: Whether nobody waits for it any more.
-        origin: The request that it belongs to, for whoever tells of it; the dispatcher does not look into it.
+        origin: The request that it belongs to, for reports; the dispatcher does not use it.
         stop: Ends what is awaited; None where nothing is.
     """
 
@@ -34,7 +34,7 @@ class Job:
     stop: Callable[[], None] | None = None
 
     def cancel(self) -> None:
-        """Say that nobody waits for it any more."""
+        """Note that nobody waits for it any more."""
         self.cancelled = True
         if self.stop is not None:
             self.stop()
@@ -42,11 +42,11 @@ class Job:
 
 @dataclass(slots=True, eq=False)
 class Step:
-    """Something for the model's thread that is no call of its own.
+    """Something for the model's thread that is not a call.
 
     Attributes:
         take: What to do.
-        rows: None: it is joined with nothing.
+        rows: None: it is never joined.
     """
 
     take: Callable[[], Any]

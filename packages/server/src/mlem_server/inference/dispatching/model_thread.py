@@ -1,4 +1,4 @@
-"""`ModelThread`: the only thread that a model is called from, with an event loop of its own once the model has coroutines."""
+"""`ModelThread`: the only thread that calls the model; it has an event loop once the model has coroutines."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class ModelThread:
     """Does what it is given, in order.
 
     From the first coroutine on it does so on an event loop: coroutines of several callers wait for their networks and
-    disks together, while what is not one has the thread for itself, as before. A model without coroutines never has the
+    disks together, while other work has the thread for itself, as before. A model without coroutines never gets a
     loop, which costs a little.
     """
 
@@ -51,10 +51,10 @@ class ModelThread:
         Args:
             coroutine: What to run.
             done: Called on the thread when it has ended.
-            owner: Whose it is; see `owner_at_work`.
+            owner: Whom it belongs to; see `owner_at_work`.
 
         Returns:
-            What cancels it, to be called on any thread.
+            A function that cancels it, which may be called on any thread.
         """
         loop = self._loop = self._loop or loop_of_this_thread()
         task = loop.create_task(coroutine)
@@ -79,12 +79,12 @@ class ModelThread:
         return self._ping
 
     def owner_at_work(self) -> Any:
-        """Return whose coroutine has the thread at this moment; None when none has."""
+        """Return the owner of the coroutine that is running on the thread at this moment; None when none is."""
         task = None if self._loop is None else asyncio.current_task(self._loop)
         return None if task is None else self._owners.get(task)
 
     def stack(self) -> str:
-        """Return where the thread is, as a traceback has it, innermost call last."""
+        """Return the thread's stack like a traceback, innermost call last."""
         frame = sys._current_frames().get(self._thread.ident or 0)
         return (
             "".join(traceback.format_stack(frame, _MOST_FRAMES))
@@ -107,5 +107,5 @@ class ModelThread:
         while True:
             try:
                 self._loop.run_forever()
-            except BaseException:  # what is run guards itself; the thread has to go on all the same
-                log.exception("the loop of the model was left")
+            except BaseException:  # work handles its own errors; the thread has to go on all the same
+                log.exception("the event loop of the model failed")

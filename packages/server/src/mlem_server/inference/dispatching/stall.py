@@ -1,4 +1,4 @@
-"""How long the model has been at one thing, measured so that a process which was paused meanwhile is not to blame."""
+"""How long the model has been busy with one thing, not counting the time in which the process was paused."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from mlem_server.process.heartbeat import CappedClock
 
 
 class StallTimer:
-    """How long the model's thread has been at one thing.
+    """How long the model's thread has been busy with one thing.
 
     Attributes:
-        at_work_s: So long, in seconds; 0 when it is at nothing.
+        at_work_s: The time, in seconds; 0 when it is idle.
     """
 
     def __init__(self) -> None:
@@ -26,8 +26,8 @@ class StallTimer:
         """Look at the thread.
 
         Args:
-            mark: What stays the same while it is at one thing; None when it is at nothing.
-            left: What goes on, though it was cancelled.
+            mark: What stays the same while it does one thing; None when it is idle.
+            left: What is still running, though it was cancelled.
         """
         step_s = self._clock.step_s()
         self.at_work_s = self.at_work_s + step_s if mark is not None and mark == self._mark else 0.0
@@ -41,7 +41,7 @@ class StallTimer:
 
 @dataclass(frozen=True, slots=True)
 class Stall:
-    """What the model has been at for a while.
+    """What the model has been busy with for a while.
 
     Attributes:
         jobs: The calls; several that were joined.

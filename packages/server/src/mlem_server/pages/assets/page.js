@@ -149,7 +149,7 @@ function readCell(input) {
   if (text.trim() === "") return null;
   if (input.dataset.kind === "json") return parsed(text);
   const number = Number(text.replace(",", "."));
-  return Number.isNaN(number) ? text : number; // what is no number is sent as it is, and the server says what is wrong
+  return Number.isNaN(number) ? text : number; // other text is sent as it is, and the server says what is wrong
 }
 
 function singleEditor(argument, given) {

@@ -40,7 +40,7 @@ def _same_kind(source: str | None, target: str | None) -> bool:
 
 
 def _whole(array: Any) -> Any:
-    """Return an array of floats as integers where every one is whole; as it is where one is not."""
+    """Return an array of floats as integers where all of them are whole; otherwise as it is."""
     import numpy as np
 
     whole = array.dtype.kind == "f" and bool(np.isfinite(array).all()) and bool((array == np.floor(array)).all())
@@ -71,7 +71,7 @@ class NumberType(DataType):
         if value.dtype.kind in "US":
             return None
         if scalars.kind_of(dtype_name(value.dtype)) is None:
-            raise DataError("data", "a number that is no complex one, or a time", f"numpy.{value.dtype}")
+            raise DataError("data", "a number that is not complex, or a time", f"numpy.{value.dtype}")
         return cls(dtype=dtype_name(value.dtype))
 
     def json_schema(self) -> dict[str, Any]:
@@ -201,7 +201,7 @@ class NdarrayType(DataType):
             if len(found) > 1 or (expected is not None and found - {expected}):
                 self._find(payload, path, 0)
             lengths.append(found.pop() if found else expected or 0)
-            if not lengths[-1]:  # nothing is in there that could say how long it is
+            if not lengths[-1]:  # nothing in it says how long the rows are
                 lengths += [length or 0 for length in self.shape[depth + 1 :]]
                 rows = []
                 break
@@ -238,7 +238,7 @@ class NdarrayType(DataType):
             raise DataError(path, self._words(), f"an array of shape {_shape(value.shape)}")
         if value.dtype == self.dtype:
             return value
-        # integers may be out of range, times of another unit: those go the long way
+        # integers may be out of range and times may have another unit: those are converted
         exact = scalars.kind_of(dtype_name(value.dtype)) == "float" and self.dtype == "float64"
         return value.astype(self.dtype) if exact else super().accept(value, path)
 
@@ -299,7 +299,7 @@ class NdarrayType(DataType):
         return f"an array of {self.dtype} of shape {_shape(self.shape)}"
 
     def _find(self, payload: Json, path: str, depth: int) -> None:
-        """Raise the error of the first list that is no list, or of the wrong length."""
+        """Raise the error of the first item that is not a list, or has the wrong length."""
         if depth == len(self.shape):
             return
         want = self.shape[depth]

@@ -15,11 +15,12 @@ from mlem_model.data.types.plain.scalars import decode_bytes
 from mlem_model.errors import DataError
 
 MEDIA_TYPES: Mapping[str, str] = {
-    "image/png": "PNG", "image/jpeg": "JPEG", "image/webp": "WEBP", "image/gif": "GIF", "image/bmp": "BMP", "image/tiff": "TIFF",
+    "image/png": "PNG", "image/jpeg": "JPEG", "image/webp": "WEBP", "image/gif": "GIF",
+    "image/bmp": "BMP", "image/tiff": "TIFF",
 }  # fmt: skip
-"""Formats that are read, by media type, with Pillow's names of them."""
+"""Formats that are read, by media type, with Pillow's names for them."""
 MAX_PIXELS = 50_000_000
-"""More pixels than these are refused before any is decoded: 200 MB with four channels."""
+"""Images with more pixels are refused before any pixel is decoded: 200 MB with four channels."""
 
 
 class ImageType(DataType):
@@ -101,7 +102,7 @@ class ImageType(DataType):
         ) as error:
             raise DataError(path, words, "bytes that are not one") from error
         plain = image if image.mode == self.mode else image.convert(self.mode)
-        return plain.copy()  # of no format, and of no file
+        return plain.copy()  # without a format and a file
 
     def requirements(self) -> set[str]:
         """See `DataType.requirements`."""

@@ -31,7 +31,7 @@ _known: dict[str, type] = {}
 
 
 def register_classes(classes: Mapping[str, type]) -> None:
-    """Make classes known that a model came with.
+    """Register classes that came with a model, so that values of them can be made.
 
     Args:
         classes: The classes, by `name_of_class`.
@@ -55,7 +55,7 @@ def class_types(types: Iterable[DataType]) -> Iterator[ClassType]:
 
 
 def form_of(cls: Any) -> Form | None:
-    """Say which form a class has; None when objects of it are not described by `ClassType`."""
+    """Say which form a class has; None when its objects are not described by `ClassType`."""
     if not isinstance(cls, type):
         return None
     if issubclass(cls, enum.Enum):
@@ -68,7 +68,7 @@ def form_of(cls: Any) -> Form | None:
 
 
 class ClassType(DataType):
-    """An object of a class of the user's.
+    """An object of one of the user's classes.
 
     Attributes:
         name: The class: ``module:qualified.name``.
@@ -180,7 +180,7 @@ class ClassType(DataType):
             raise DataError(path, f"fields that {self._word} takes", text or type(error).__name__) from error
 
     def find(self) -> Any:
-        """Return the class; None where it is not known, and no loaded module has it."""
+        """Return the class; None where it is not registered, and no loaded module has it."""
         if self.name in _known:
             return _known[self.name]
         module, _, qualname = self.name.partition(":")

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 MOST_KEYS = 200
-"""A dict with more keys is a table of its own: its keys are data, and not names that every other has too."""
+"""A dict with more keys is taken for a table: its keys are data, not names that every other dict has too."""
 
 
 class DictType(DataType):
@@ -30,7 +30,7 @@ class DictType(DataType):
     Attributes:
         items: The type of the value of each key.
         optional: Keys that need not be there.
-        more: Whether there may be other keys: they are noted, and their values come as JSON has them.
+        more: Whether other keys are accepted: each is noted, and its value is left as JSON has it.
     """
 
     type: ClassVar[str] = "dict"
@@ -45,7 +45,7 @@ class DictType(DataType):
 
     @classmethod
     def of(cls, value: Any, infer: Callable[[Any], DataType]) -> Self | None:
-        """See `DataType.of`; a dict that is empty, has keys that are not strings, or has very many, is of type ``d_dict``."""
+        """See `DataType.of`; a dict that is empty, has very many keys, or keys other than strings, is a ``d_dict``."""
         if (
             not isinstance(value, dict)
             or not 0 < len(value) <= MOST_KEYS
@@ -108,7 +108,8 @@ class DictType(DataType):
             if not self.more:
                 raise refusal
             note(
-                f"the key {json.dumps(min(map(str, unknown)), ensure_ascii=False)[:80]} is not one of those that the model was saved with",
+                f"the key {json.dumps(min(map(str, unknown)), ensure_ascii=False)[:80]} "
+                "is not one of those that the model was saved with",
                 refusal,
             )
 

@@ -120,7 +120,7 @@ class ListType(DataType):
         return self.dtype.requirements()
 
     def _is_plain(self, items: Sequence[Any]) -> bool:
-        """Whether the items are the same in Python and in JSON: asked of all at once, it saves a call for each."""
+        """Whether the items look the same in Python and in JSON; asking for all at once saves a call for each."""
         cls = (
             {"int": int, "str": str, "bool": bool}.get(self.dtype.ptype)
             if isinstance(self.dtype, PrimitiveType)

@@ -1,1 +1,1 @@
-"""Types of one value: numbers, texts, times, literals, what may be missing, and what is one of several."""
+"""Types of single values: numbers, texts, times, literals, values that may be missing, and values of several types."""

@@ -1,4 +1,4 @@
-"""`difference`: whether a value came back from its way as it was, and if not, where it is another."""
+"""`difference`: whether a value came back unchanged, and if not, where it differs."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from mlem_model.data.types.plain.optional import missing_of
 from mlem_model.data.types.plain.scalars import kind_of
 
 CELLS = 10_000
-"""So many cells of a column of objects are compared one by one."""
+"""At most this many cells of a column of objects are compared one by one."""
 
 
 def difference(given: Any, back: Any, path: str = "data") -> str | None:
-    """Compare a value with what came back of it.
+    """Compare a value with what came back.
 
-    Containers count as what they are made of (an ordered dict is a dict), integers and floats as numbers, and the
-    length of texts and the order of bytes in arrays as nothing.
+    Containers are compared by their contents (an ordered dict is a dict), integers and floats as numbers; the length of
+    texts and the byte order of arrays do not matter.
 
     Args:
         given: The value.
@@ -45,7 +45,7 @@ def difference(given: Any, back: Any, path: str = "data") -> str | None:
         return _words(path, given, back)
     try:
         equal = bool(given == back)
-    except Exception:  # the user's class compares as it likes
+    except Exception:  # the user's class may compare in any way
         return None
     return None if equal or _close(given, back) else _words(path, given, back)
 
@@ -151,8 +151,8 @@ def _arrays(given: Any, back: Any, path: str) -> str | None:
         pairs = zip(given.ravel().tolist()[:CELLS], back.ravel().tolist(), strict=False)
         return _first(difference(item, other, child(path, index)) for index, (item, other) in enumerate(pairs))
     if isinstance(given, np.ma.MaskedArray) and not np.array_equal(np.ma.getmaskarray(given), np.ma.getmaskarray(back)):
-        return f"{path}: other values are masked than were"
-    if isinstance(given, np.ma.MaskedArray):  # what is behind a mask is nobody's
+        return f"{path}: other values are masked than before"
+    if isinstance(given, np.ma.MaskedArray):  # values behind a mask do not matter
         there = ~np.ma.getmaskarray(given)
         return _arrays(given.data[there], back.data[there], path)
     same = given == back

@@ -1,4 +1,4 @@
-"""`LiteralType`: one of a few values that are known."""
+"""`LiteralType`: one of a few known values."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class LiteralType(DataType):
 
     @classmethod
     def of(cls, value: Any, infer: Callable[[Any], DataType]) -> Self | None:
-        """No value is of this type by itself: an annotation says it."""
+        """No value is of this type by itself: only an annotation gives it."""
         return None
 
     def json_schema(self) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Numbers as JSON: what a float that JSON has no literal for becomes, and what each number accepts.
+"""Numbers as JSON: how floats are written that JSON has no literal for, and which payloads each number accepts.
 
 A float that is not finite travels as the string ``NaN``, ``Infinity`` or ``-Infinity``, as in protobuf's JSON mapping.
 Source: https://protobuf.dev/programming-guides/json/, section "Representation of each type", row "float, double".
@@ -28,7 +28,7 @@ def decode_float(payload: Json, path: str, expected: str = "a number") -> float:
     """Read a float from a number, the name of one that is not finite, or null (not a number).
 
     Raises:
-        DataError: It is something else; true and false are no numbers.
+        DataError: It is something else; true and false are not numbers.
     """
     kind = type(payload)
     if kind is float:
@@ -48,7 +48,7 @@ def decode_float(payload: Json, path: str, expected: str = "a number") -> float:
 def decode_int(
     payload: Json, path: str, expected: str = "an integer", low: int | None = None, high: int | None = None
 ) -> int:
-    """Read an integer; ``5.0`` is one, as JSON Schema has it.
+    """Read an integer; ``5.0`` is one too, as in JSON Schema.
 
     Raises:
         DataError: It is something else, or not from ``low`` to ``high``.

@@ -21,9 +21,9 @@ Missing = Literal["None", "NaN", "NaT", "NA"]
 
 
 def missing_of(value: Any) -> Missing | None:
-    """Name the missing value that this is: None, a float that is not a number, or pandas' own.
+    """Name the missing value that a value is: None, a float that is not a number, or a missing value of pandas.
 
-    None when it is a value.
+    Return None when the value is not missing.
     """
     if value is None:
         return "None"
@@ -34,7 +34,7 @@ def missing_of(value: Any) -> Missing | None:
 
 
 def _place(path: str) -> str:
-    """Return a path without the numbers of rows: each column is noted once."""
+    """Return a path without row numbers, so that each column is noted once."""
     return re.sub(r"\[\d+\]", "[]", path)
 
 
@@ -60,7 +60,7 @@ class OptionalType(DataType):
         return {"anyOf": [self.dtype.json_schema(), {"type": "null"}]}
 
     def encode(self, value: Any, path: str = "data") -> Json:
-        """See `DataType.encode`; a missing value is null, of whatever kind, unless it is a value of the type itself."""
+        """See `DataType.encode`; every kind of missing value becomes null, unless it is a value of the type itself."""
         missing = missing_of(value)
         if missing == self.missing or (missing and isinstance(self.dtype, UnspecifiedType)):
             return None

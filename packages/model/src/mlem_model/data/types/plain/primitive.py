@@ -1,4 +1,4 @@
-"""`PrimitiveType`: one number, string, boolean, run of bytes, or None."""
+"""`PrimitiveType`: a number, a string, a boolean, bytes, or None."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ from mlem_model.data.types.plain.scalars import decode_bytes
 Ptype = Literal["int", "float", "str", "bool", "bytes", "NoneType"]
 
 _EXPECTED: dict[str, str] = {
-    "int": "an integer", "float": "a number", "str": "a string", "bool": "true or false", "bytes": "bytes in base64", "NoneType": "null",
+    "int": "an integer", "float": "a number", "str": "a string", "bool": "true or false",
+    "bytes": "bytes in base64", "NoneType": "null",
 }  # fmt: skip
 _SCHEMAS: dict[str, dict[str, Any]] = {
     "int": {"type": "integer"},

@@ -1,4 +1,4 @@
-"""Columns of values of one dtype as JSON lists, converted by numpy in one go and searched for the culprit only on failure.
+"""Values of one dtype as JSON lists, converted by numpy all at once; a wrong value is looked for only after a failure.
 
 Arrays, frames and series are made of these. A *dtype* is the name that numpy or pandas prints for it.
 """
@@ -20,7 +20,7 @@ _INTEGER = re.compile(r"(u?)int(8|16|32|64)")
 _FLOAT = re.compile(r"float(16|32|64)")
 _DATETIME = re.compile(r"datetime64(\[.+\])?")
 NOT_A_TIME = "NaT"
-"""How a time that is missing travels where null means something else."""
+"""How a missing time is written where null means something else."""
 _TIMEDELTA = re.compile(r"timedelta64\[.+\]")
 
 
@@ -53,7 +53,7 @@ def limits(dtype: str) -> tuple[int, int]:
     """Return the least and the greatest integer of a dtype."""
     found = _INTEGER.fullmatch(dtype)
     if found is None:
-        raise ValueError(f"{dtype} is no dtype of integers")
+        raise ValueError(f"{dtype} is not a dtype of integers")
     bits = int(found[2])
     return (0, 2**bits - 1) if found[1] else (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1)
 
@@ -84,7 +84,7 @@ def item_decoder(dtype: str) -> Callable[[Json, str], Any]:
     if kind == "float":
         top = {"float16": 65504.0, "float32": 3.4028235677973366e38}.get(
             dtype
-        )  # the latter rounds to infinity, all below do not
+        )  # the latter rounds to infinity, everything below does not
         return lambda payload, path: _in_range(decode_float(payload, path, f"a number ({dtype})"), top, dtype, path)
     if kind == "datetime":
         return lambda payload, path: _decode_datetime(payload, path, dtype)
@@ -121,7 +121,7 @@ def decode_bytes(payload: Json, path: str) -> bytes:
     try:
         return base64.b64decode(payload, validate=True)
     except (binascii.Error, ValueError) as error:
-        raise DataError(path, "bytes in base64", "a string that is no base64") from error
+        raise DataError(path, "bytes in base64", "a string that is not base64") from error
 
 
 def _decode_timedelta(payload: Json, path: str, dtype: str) -> Any:
@@ -141,13 +141,13 @@ def _decode_datetime(payload: Json, path: str, dtype: str) -> Any:
     if type(payload) is not str:
         raise mismatch(path, "a time in ISO 8601", payload)
     if not re.match(r"\s*[+-]?\d", payload):  # numpy knows words too: today, now
-        raise DataError(path, "a time in ISO 8601", "a string that is none")
+        raise DataError(path, "a time in ISO 8601", "a string that is not one")
     try:
         if re.search(r"(Z|[+-]\d\d:?\d\d)$", payload.partition("T")[2]):
             raise DataError(path, "a time in ISO 8601 without a time zone", "one with a time zone")
         return np.datetime64(payload)
     except ValueError as error:
-        raise DataError(path, "a time in ISO 8601", "a string that is none") from error
+        raise DataError(path, "a time in ISO 8601", "a string that is not one") from error
 
 
 _FAST: dict[str, frozenset[type]] = {

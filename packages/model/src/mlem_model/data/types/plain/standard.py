@@ -1,4 +1,6 @@
-"""`StandardType`: single values of Python's standard library and of pandas that JSON has no literal for; they travel as text.
+"""`StandardType`: single values of Python's standard library and of pandas that are sent as text.
+
+JSON has no literal for them.
 
 Dates and times are in ISO 8601, durations too (``P1DT2H``). A time in a named zone has the zone's name in brackets
 after its offset, as RFC 9557 has it: ``2024-02-29T12:00:00+01:00[Europe/Berlin]``.
@@ -24,7 +26,8 @@ Kind = Literal[
 
 _WORDS: dict[str, str] = {
     "date": "a date in ISO 8601", "datetime": "a time in ISO 8601", "time": "a time of day in ISO 8601",
-    "timedelta": "a duration in ISO 8601", "Decimal": "a decimal number as text", "UUID": "a UUID", "Timestamp": "a time in ISO 8601",
+    "timedelta": "a duration in ISO 8601", "Decimal": "a decimal number as text", "UUID": "a UUID",
+    "Timestamp": "a time in ISO 8601",
     "Timedelta": "a duration in ISO 8601", "Period": "a period", "NaT": "null", "NA": "null",
 }  # fmt: skip
 _SCHEMAS: dict[str, dict[str, Any]] = {
@@ -124,7 +127,7 @@ class StandardType(DataType):
             return (date if self.kind == "date" else time).fromisoformat(text)
         except (ValueError, TypeError, OverflowError, InvalidOperation, LookupError, OSError) as error:
             raise DataError(
-                path, _WORDS[self.kind], "a string that is none" if isinstance(text, str) else "something else"
+                path, _WORDS[self.kind], "a string that is not one" if isinstance(text, str) else "something else"
             ) from error
 
     def _build_of_pandas(self, text: Any) -> Any:
@@ -140,7 +143,7 @@ class StandardType(DataType):
 
 
 def iso_of(value: Any) -> str:
-    """Return a time or a duration in ISO 8601; in UTC where the zone's offset is not whole minutes, as before 1900."""
+    """Return a time or a duration in ISO 8601; a time in UTC where its offset is not whole minutes, as before 1900."""
     offset = value.utcoffset() if isinstance(value, datetime) else None
     if offset is not None and offset % timedelta(minutes=1):
         value = value.astimezone(UTC)

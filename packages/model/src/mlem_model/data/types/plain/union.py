@@ -1,8 +1,8 @@
 """`UnionType`: a value of one of several types; and `unify`, which finds the type of several values.
 
-A value travels as its own type has it wherever JSON tells the types apart: a number from a string, a list from an
-object. Where two types look alike in JSON (text and bytes, text and a date), all but the plain values of JSON go under
-the name of their type: ``{"bytes": "YWI="}``.
+A value is written as its own type writes it where JSON tells the types apart: a number from a string, a list from an
+object. Where two types look alike in JSON (text and bytes, text and a date), all values but those plain in JSON are
+written under the name of their type: ``{"bytes": "YWI="}``.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ class UnionType(DataType):
         return {"anyOf": [self._schema_of(label, member) for label, member in self._labelled]}
 
     def encode(self, value: Any, path: str = "data") -> Json:
-        """See `DataType.encode`; a value goes by the first type that gives it back as it was."""
+        """See `DataType.encode`; a value is written by the first type that gives it back unchanged."""
         for label, member in self._ordered(value):
             try:
                 payload = member.encode(value, path)
@@ -114,7 +114,7 @@ class UnionType(DataType):
 
     @cached_property
     def _labelled(self) -> list[tuple[str, DataType]]:
-        """Return each type with the name that its values go under; empty where they need none."""
+        """Return each type with the name that its values are written under; empty where they need no name."""
         seen: list[str] = []
         numbers = [
             member for member in self.types if isinstance(member, PrimitiveType) and member.ptype in ("int", "float")
@@ -154,7 +154,7 @@ def _depth(error: DataError) -> int:
 
 
 def _label(member: DataType) -> str:
-    """Return the name that a type goes by in a union."""
+    """Return the name of a type in a union."""
     return str(getattr(member, "ptype", None) or getattr(member, "kind", None) or member.type)
 
 
@@ -178,7 +178,9 @@ def _kinds(schema: Mapping[str, Any]) -> frozenset[str]:
 
 
 def unify(types: Sequence[DataType], *, exact: bool = False) -> DataType:
-    """Find the type that several values are all of: an int among floats is a float, None makes it optional, else one of several.
+    """Find one type for several values.
+
+    An int among floats is a float, None makes the type optional, and values that differ otherwise make a union.
 
     Args:
         types: The type of each value; at least one.
@@ -200,7 +202,7 @@ def unify(types: Sequence[DataType], *, exact: bool = False) -> DataType:
         inner = unify([item.dtype if isinstance(item, OptionalType) else item for item in distinct], exact=exact)
         return OptionalType(dtype=inner, missing=missing.pop() if len(missing) == 1 else "None")
     known = [item for item in distinct if not isinstance(item, UnspecifiedType)]
-    if len(known) < len(distinct):  # an empty list says nothing of its items
+    if len(known) < len(distinct):  # an empty list says nothing about its items
         return unify(known, exact=exact) if known else distinct[0]
     if not exact and all(isinstance(item, PrimitiveType) and item.ptype in ("int", "float") for item in distinct):
         return PrimitiveType(ptype="float")

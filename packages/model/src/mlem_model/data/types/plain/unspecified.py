@@ -1,4 +1,4 @@
-"""`UnspecifiedType`: any value; what a model saved without a sample takes."""
+"""`UnspecifiedType`: any value; models saved without a sample take it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _OF_JSON = (str, int, float, bool, type(None), list, dict)
 
 
 class UnspecifiedType(DataType):
-    """Any value that can travel as JSON; decoding leaves it as JSON has it."""
+    """Any value that can be sent as JSON; decoding leaves it as JSON has it."""
 
     type: ClassVar[str] = "unspecified"
 
@@ -28,12 +28,12 @@ class UnspecifiedType(DataType):
         return {}
 
     def encode(self, value: Any, path: str = "data") -> Json:
-        """See `DataType.encode`; the value's own type says how."""
+        """See `DataType.encode`; the value's own type decides how."""
         if type(value) not in _OF_JSON:
             got = name_of(value)
-            hint = "save the model with sample_data=, or with an annotation, so that it comes as it is"
+            hint = "save the model with sample_data=, or with an annotation, so that the value keeps its type"
             note(
-                f"{got} reaches the model as JSON has it; {hint}",
+                f"{got} reaches the model as plain JSON; {hint}",
                 DataError(path, "a value that JSON has", got, hint=hint),
             )
         return infer(value, path).encode(value, path)

@@ -121,7 +121,7 @@ def encode_categories(
 
 
 def decode_categories(payload: Sequence[Json], categories: Categories | None, path_of: PathOf, decode: Convert) -> Any:
-    """Decode a column; a category that was never seen is one more, as it would be in a frame of the caller's.
+    """Decode a column; a category that was never seen is added, as it would be in the caller's own frame.
 
     Args:
         payload: The values.
@@ -144,7 +144,7 @@ def decode_categories(payload: Sequence[Json], categories: Categories | None, pa
         return pd.Categorical(values, categories=_with_new(known, values), ordered=categories.ordered)
     if unhashable is not None:
         raise mismatch(path_of(unhashable), "a category", payload[unhashable])
-    if categories is None or not categories.values:  # a file of MLEM 0.4 does not have them
+    if categories is None or not categories.values:  # files of MLEM 0.4 do not list them
         return pd.Series(list(payload), dtype=None if payload else "str").astype("category")
     known_values = {(type(value), value) for value in categories.values} | {
         (float, float(value)) for value in categories.values if type(value) is int

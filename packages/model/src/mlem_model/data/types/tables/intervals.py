@@ -66,7 +66,11 @@ def decode_intervals(payload: Sequence[Json], dtype: str, path_of: PathOf, decod
             raise mismatch(path_of(row), 'an interval, {"left": ..., "right": ...}, or null', item)
     there = [(row, item) for row, item in enumerate(payload) if item is not None]
     sides = [
-        decode([item[side] for _, item in there], parsed[1], lambda at, side=side: child(path_of(there[at][0]), side))  # type: ignore[misc]  # a default
+        decode(
+            [item[side] for _, item in there],
+            parsed[1],
+            lambda at, side=side: child(path_of(there[at][0]), side),  # type: ignore[misc]  # side is bound here
+        )
         for side in ("left", "right")
     ]
     try:

@@ -176,7 +176,7 @@ def _records(records: list[dict[str, Any]], names: Sequence[str], optional: Sequ
 def _check_names(
     found: Mapping[str, Any], names: Sequence[str], optional: Sequence[str], path: str, more: Sequence[str] = ()
 ) -> None:
-    """Refuse a table that lacks a column; note columns that nobody asked for."""
+    """Refuse a table that lacks a column, and note columns that the model does not know."""
     if any(name not in found for name in names if name not in optional):
         raise wrong_key(path, [name for name in names if name not in optional or name in found], list(found), "column")
     known = {*names, *more}

@@ -1,4 +1,4 @@
-"""`PolarsType`: a frame or a series of polars; on the wire as frames and series of pandas are."""
+"""`PolarsType`: a polars frame or series; it is sent as pandas frames and series are."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     )  # at run time mlem_model.data.types.any puts it into these classes, see there
 
 _SIMPLE = (
-    "Int8", "Int16", "Int32", "Int64", "UInt8", "UInt16", "UInt32", "UInt64", "Float32", "Float64", "Boolean", "String", "Binary", "Date",
-    "Time", "Categorical",
+    "Int8", "Int16", "Int32", "Int64", "UInt8", "UInt16", "UInt32", "UInt64", "Float32", "Float64",
+    "Boolean", "String", "Binary", "Date", "Time", "Categorical",
 )  # fmt: skip
 _TIME = re.compile(r"(Datetime|Duration)\(time_unit='(ms|us|ns)'(?:, time_zone=(?:None|'([\w/+\-]+)'))?\)")
 SERIES = "series"

@@ -31,7 +31,7 @@ def decode_times(payload: Sequence[Json], dtype: str, path_of: PathOf) -> Any:
         return (parsed.dt.tz_convert(zone) if zone else parsed).astype(dtype)
     except (ValueError, TypeError, OverflowError) as error:
         if len(times) == 1:
-            raise DataError(path_of(0), words, "a string that is none") from error
+            raise DataError(path_of(0), words, "a string that is not one") from error
         for row, item in enumerate(times):
             decode_times([item], dtype, _at(path_of(row)))
         raise DataError(path_of(0), words, "times with and without a time zone") from error
@@ -58,5 +58,5 @@ def decode_texts(payload: Sequence[Json], dtype: str, path_of: PathOf) -> Any:
         try:
             found.append(pd.NaT if item is None else pd.Period(item, freq=freq[1]) if freq else pd.Timedelta(item))
         except (ValueError, TypeError, OverflowError) as error:
-            raise DataError(path_of(row), words, "a string that is none") from error
+            raise DataError(path_of(row), words, "a string that is not one") from error
     return pd.Series(pd.array(found, dtype=dtype)) if freq else pd.Series(pd.to_timedelta(found)).astype(dtype)
