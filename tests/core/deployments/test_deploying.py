@@ -91,7 +91,7 @@ def test_what_is_wrong_is_said_before_anything_is_written(
 
 def test_a_name_of_something_else_is_refused(project: Project, platform: FakePlatform) -> None:
     before = (project.folder / "double.mlem").read_bytes()
-    with pytest.raises(ConflictError, match="exists and is no deployment"):
+    with pytest.raises(ConflictError, match="exists and is not a deployment"):
         api.deploy("fake", "double", model="double", project=project.folder)
     assert (project.folder / "double.mlem").read_bytes() == before
 

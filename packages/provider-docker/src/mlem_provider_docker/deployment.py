@@ -43,7 +43,8 @@ class DockerContainer(ImageOptions, Deployment):
     )
     port: Annotated[int, Field(ge=1, le=65535)] | None = Field(
         default=None,
-        description="port on the Engine's machine (default: any free one; a replacement gets another, so that there is no gap)",
+        description="port on the Engine's machine (default: any free one; a replacement gets another, "
+        "so that there is no gap)",
     )
     bind_address: str = Field(
         default="127.0.0.1",
@@ -54,11 +55,13 @@ class DockerContainer(ImageOptions, Deployment):
     )
     environment: dict[str, str] = Field(
         default={},
-        description="variables of the container; for secrets see pass_environment; tokens come from this command's MLEM_SERVER_TOKENS",
+        description="variables of the container; for secrets see pass_environment; tokens come from this command's "
+        "MLEM_SERVER_TOKENS",
     )
     pass_environment: list[str] = Field(
         default=[],
-        description="names of variables that the container gets with their values here; the values reach no file of mlem",
+        description="names of variables that the container gets with their values here; "
+        "the values reach no file of mlem",
     )
     labels: dict[str, str] = Field(default={}, description="further labels of the container")
     memory_mib: Annotated[int, Field(ge=6), Unit("MiB")] | None = Field(
@@ -73,7 +76,8 @@ class DockerContainer(ImageOptions, Deployment):
     address_host: str | None = Field(
         default=None,
         pattern=r"^[a-zA-Z0-9._:-]+$",
-        description="name or address under which clients reach the published port (default: that of the Engine's machine, or this one); "
+        description="name or address under which clients reach the published port "
+        "(default: that of the Engine's machine, or this one); "
         "for a command that runs in a container beside those of the Engine: host.docker.internal",
     )
     log_max_mib: Annotated[int, Field(ge=1), Unit("MiB")] | None = Field(

@@ -38,7 +38,9 @@ def is_our_image(labels: Mapping[str, str] | None, names: Sequence[str] | None) 
 
 
 def own_names(labels: Mapping[str, str], names: Sequence[str] | None) -> list[str]:
-    """Return the names that an image got from us, the one that it was made under last: without it nobody knows whose it is.
+    """Return the names that an image got from us, the one that it was made under last.
+
+    Without that one nobody knows whose the image is.
 
     Args:
         labels: Its labels.

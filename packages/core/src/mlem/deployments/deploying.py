@@ -157,5 +157,5 @@ def _expect_deployment(data: Mapping[str, Any], place: Location, *, exists: bool
         if not exists:
             raise
         raise ConflictError(
-            f"{place} exists and is no deployment", code="exists", hint="choose another name, or move that file away"
+            f"{place} exists and is not a deployment", code="exists", hint="choose another name, or move that file away"
         ) from error

@@ -127,7 +127,9 @@ class Deployment(MlemObject, ABC):
         return recorded.id == here.id
 
     def words_04(self, old: Mapping[str, Any]) -> str:
-        """Say what a state of MLEM 0.4 has on record, without asking the platform: ``the container myc (0123456789ab)``.
+        """Put into words what a state of MLEM 0.4 has on record: ``the container myc (0123456789ab)``.
+
+        The platform is not asked.
 
         Args:
             old: The content of the state's file.
@@ -138,7 +140,9 @@ class Deployment(MlemObject, ABC):
         return f"a deployment of type {self.type}"
 
     def adopt_04(self, ctx: AnyContext, old: Mapping[str, Any]) -> Adopted:
-        """Take over what MLEM 0.4 deployed and has on record, because its owner asks for it: from now on it is ours, by its id alone.
+        """Take over what MLEM 0.4 deployed and has on record, because its owner asks for it.
+
+        From now on it is ours, by its id alone.
 
         It may set the platform's mark of ownership; the context has the lineage. What it does can be done again: ``mlem
         migrate`` that was interrupted is repeated. It concludes nothing from what is not there: another Engine or

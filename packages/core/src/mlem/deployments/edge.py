@@ -1,4 +1,4 @@
-"""The edge to plugins: what one of them raises that is no `MlemError` becomes one, named with who brought it.
+"""The edge to plugins: what one of them raises that is not a `MlemError` becomes one, named with who brought it.
 
 Nothing is wrapped: the traceback says whose code was running. `failure_of` reads it, and `plugin_edge` is the net that
 the engine, the resolving of declarations and the command line are under.
@@ -101,7 +101,8 @@ def _plugin_failed(place: _Place, error: BaseException) -> PluginError:
     return PluginError(
         f"{_subject(place)} {failed} {place.function}: {in_words(error)} ({distribution})",
         code="plugin-failed",
-        hint=f"a fault of {plugin.distribution_name if plugin else distribution}, for its authors: --traceback shows where",
+        hint=f"a fault of {plugin.distribution_name if plugin else distribution}, for its authors: "
+        "--traceback shows where",
     )
 
 

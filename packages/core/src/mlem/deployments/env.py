@@ -15,7 +15,7 @@ class Env(MlemObject, ABC):
     """A target platform's parameters.
 
     A provider subclasses it with fields; each becomes an option of ``mlem declare env TYPE``, a part of the JSON Schema
-    and a row of the reference page. Secrets are no fields: they come from the environment or the vendor's credential
+    and a row of the reference page. Secrets are not fields: they come from the environment or the vendor's credential
     chain.
 
     Attributes:

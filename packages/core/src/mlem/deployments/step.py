@@ -70,7 +70,8 @@ class Context(Generic[DeploymentT, EnvT]):
         lineage: The deployment's identity, 32 hex digits: the ownership label of everything it makes.
         deployment: The declaration.
         env: The platform.
-        model: The model's metadata, which knows the folder of its files; None when an old release is put back, or everything is removed.
+        model: The model's metadata, which knows the folder of its files; None when an old release is put back, or
+            everything is removed.
         records: The records of all steps as they stand now, by step name, as the state keeps them; `record_of` reads
             one.
         put_back: The records of the release that is put back, the platform's facts of then included; empty in a run;
@@ -162,7 +163,7 @@ class Step(ABC, Generic[DeploymentT, EnvT, RecordT]):
         return Change(self.name, "update", differences(recorded, wanted))
 
     def check(self, ctx: Context[DeploymentT, EnvT], wanted: RecordT, recorded: RecordT | None) -> None:
-        """Raise for what would make `apply` fail and can be known before anything is changed; the default knows nothing.
+        """Raise what would make `apply` fail and can be known before anything is changed; by default nothing.
 
         Called for every step that differs before the first one is applied, and by ``plan``. It changes nothing.
 
@@ -173,7 +174,9 @@ class Step(ABC, Generic[DeploymentT, EnvT, RecordT]):
         """
 
     def restart(self, ctx: Context[DeploymentT, EnvT], recorded: RecordT) -> RecordT | None:
-        """Start again what runs, as it is on record, with the present values of what is passed on; return its new record.
+        """Start again what runs, as it is on record, with the present values of what is passed on to it.
+
+        Return its new record.
 
         None, the default, when nothing of this step runs. The engine calls it when a user asks for it, and when
         everything is as it should be and the deployment does not answer.

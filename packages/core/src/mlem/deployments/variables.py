@@ -30,7 +30,7 @@ def check_variable_names(names: Iterable[Any], field: str = "") -> None:
     """Check names of variables: what a shell, a container and a process all take.
 
     Args:
-        names: The names; what is no text is left to its type.
+        names: The names; what is not a text is left to its type.
         field: The field's name, for messages.
 
     Raises:
@@ -41,12 +41,15 @@ def check_variable_names(names: Iterable[Any], field: str = "") -> None:
             not name or "=" in name or any(char.isspace() or not char.isprintable() for char in name)
         ):
             raise VariableError(
-                f"{_in(field)}{name!r:.80} is no name of a variable: it is empty, or has a space, a control character or ="
+                f"{_in(field)}{name!r:.80} is not a name for a variable: it is empty, "
+                "or has a space, a control character or ="
             )
 
 
 def check_variables(variables: Mapping[Any, Any], field: str = "") -> None:
-    """Check declared variables: their names, their values, and that none is a secret of the server's, which belongs in no file.
+    """Check declared variables: their names, their values, and that none is a secret of the server's.
+
+    Such a secret belongs in no file.
 
     Args:
         variables: Values by name.
@@ -74,14 +77,14 @@ def check_labels(labels: Mapping[Any, Any]) -> None:
     for name, value in labels.items():
         if not str(name) or not str(name).isprintable() or " " in str(name):
             raise VariableError(
-                f"{name!r:.80} is no name of a label: it is empty, or has a space or a control character"
+                f"{name!r:.80} is not a name for a label: it is empty, or has a space or a control character"
             )
         if not str(value).isprintable():
             raise VariableError(f"the label {name} has a line end or another control character")
 
 
 def check_environment(declared: Any) -> None:
-    """Check what an object declares of a server's environment: its fields ``environment`` and ``pass_environment``, where it has them.
+    """Check the fields ``environment`` and ``pass_environment`` of an object, where it has them.
 
     Raises:
         VariableError: See `check_variables`.

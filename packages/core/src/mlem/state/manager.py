@@ -158,7 +158,9 @@ class StateManager(MlemObject, ABC):
         """
 
     def read_04(self, root: Path, name: str) -> bytes | None:
-        """Return the state that MLEM 0.4 kept for a name; None when there is none, as everywhere where both versions use one file.
+        """Return the state that MLEM 0.4 kept for a name; None when there is none.
+
+        There is none where both versions use one file.
 
         MLEM 0.4 kept states at ``<uri>/.mlem.state/<name>``, without an extension: nothing here would ever meet them.
 

@@ -109,7 +109,8 @@ def find_elsewhere(manager: StateManager, root: Path, name: str) -> Found | None
             found = store.read(name)
         except MlemError as error:
             raise ConflictError(
-                f'the state of "{name}" was kept in {getattr(other, "uri", other.type)}, which can\'t be asked: {error.message}',
+                f'the state of "{name}" was kept in {getattr(other, "uri", other.type)}, '
+                f"which can't be reached: {error.message}",
                 code="other-manager",
                 hint=f"if it is gone for good: rm {pointer_path(root, name)}",
             ) from error

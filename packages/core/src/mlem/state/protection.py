@@ -54,7 +54,9 @@ def protection_in(variables: Mapping[str, Any]) -> Protection:
 
 
 def protection(environment: Mapping[str, str], passed: Iterable[str] = ()) -> Protection:
-    """Say what will protect a server, as the fields of what a step wants: it gets the tokens of this command, where that has some.
+    """Say what will protect a server, as the fields of what a step wants.
+
+    It gets the tokens of this command, where that has some.
 
     Args:
         environment: The declared variables of the server.
@@ -73,7 +75,7 @@ def _named(names: Iterable[str]) -> dict[str, str]:
 
 
 def passed_tokens(record: Record | Mapping[str, Any]) -> dict[str, str]:
-    """Return the variable with the tokens, for a server that is started as a record says; empty where the record has none.
+    """Return the variable with the tokens for a server that is started as recorded; empty where the record has none.
 
     Raises:
         UserError: The server has to have tokens, and they are not set here.
@@ -124,7 +126,9 @@ def seen_protection(recorded: Record | Mapping[str, Any], there: Mapping[str, st
 
 
 def has_these_tokens(wanted: Record | Mapping[str, Any], there: Mapping[str, str]) -> bool:
-    """Say whether a server has the tokens that are wanted, as far as can be known: a killed run may have left one with others.
+    """Say whether a server has the tokens that are wanted, as far as can be known.
+
+    A killed run may have left one with others.
 
     Args:
         wanted: What a step wants.

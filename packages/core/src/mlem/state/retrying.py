@@ -130,7 +130,8 @@ class RetryingStore(Store):
         pause = pause_s(count)
         if self._clock.monotonic() + pause > deadline:
             raise StateUnknownError(
-                f"{self.where(name)}: no answer to a write for {self._deadline_s:g} s, it may or may not have landed: {error}"
+                f"{self.where(name)}: no answer to a write for {self._deadline_s:g} s, "
+                f"it may or may not have landed: {error}"
             ) from error
         self._clock.sleep(pause)
 

@@ -180,7 +180,7 @@ class State(Value):
             source: Its name, for messages.
 
         Raises:
-            DeclarationError: The content is no state.
+            DeclarationError: The content is not a state.
             ConflictError: A newer version of mlem wrote it.
         """
         try:
@@ -193,7 +193,8 @@ class State(Value):
             wrong = next((name for name, value in records.items() if not isinstance(value, Mapping)), None)
             if wrong is not None:
                 raise DeclarationError(
-                    f"{source}: {wrong}: expected the record of a step, got {json.dumps(records[wrong], default=str)[:40]}"
+                    f"{source}: {wrong}: expected the record of a step, "
+                    f"got {json.dumps(records[wrong], default=str)[:40]}"
                 )
             return validate(cls, {**fields, "records": records}, source)
         except DeclarationError as error:

@@ -22,12 +22,14 @@ class EngineAddress(Value):
 
     host: str | None = Field(
         default=None,
-        description="the Engine: unix:///path, tcp://host:2376 or ssh://user@host (default: what the docker command uses)",
+        description="the Engine: unix:///path, tcp://host:2376 or ssh://user@host "
+        "(default: what the docker command uses)",
     )
     context: str | None = Field(default=None, description="the Engine by the name of a docker context, instead of host")
     cert_path: Path | None = Field(
         default=None,
-        description="folder with ca.pem, cert.pem and key.pem, for TLS with a tcp:// host (default: as the docker command)",
+        description="folder with ca.pem, cert.pem and key.pem, for TLS with a tcp:// host "
+        "(default: as the docker command)",
     )
 
     @model_validator(mode="after")

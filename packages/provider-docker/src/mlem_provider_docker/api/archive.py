@@ -29,7 +29,7 @@ def read_at_most(chunks: Iterable[bytes], most_bytes: int, what: str) -> bytes:
 
 
 def files_in(archive: bytes) -> dict[str, bytes]:
-    """Return the content of each file of a folder by its name alone; what is no plain file is left out."""
+    """Return the content of each file of a folder by its name alone; what is not a plain file is left out."""
     with tarfile.open(fileobj=io.BytesIO(archive)) as members:
         plain = [(member, members.extractfile(member)) for member in members.getmembers() if member.isfile()]
         return {member.name.rpartition("/")[2]: file.read() for member, file in plain if file is not None}

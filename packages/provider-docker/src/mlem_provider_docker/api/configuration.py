@@ -1,4 +1,6 @@
-"""The docker command's configuration as far as a build or a transfer needs it; what is wrong in the rest of it is nobody's business here.
+"""The docker command's configuration, as far as a build or a transfer needs it.
+
+Faults in the rest of it do not matter here.
 
 ``docker build`` works with a credential helper that is not installed, and with an entry that can't be decoded, as long
 as no image comes from that registry; the SDK for Python reads all of it first.

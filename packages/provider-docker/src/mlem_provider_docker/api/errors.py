@@ -66,7 +66,8 @@ TABLE = (
         "the registry has no TLS: put it into insecure-registries of the Engine's daemon.json",
     ),
     Rule(
-        r"unauthorized|authentication required|no basic auth credentials|incorrect username or password|requested access .* is denied",
+        r"unauthorized|authentication required|no basic auth credentials|incorrect username or password"
+        r"|requested access .* is denied",
         CredentialsError,
         "registry-refused",
         "log in to the registry: docker login HOST; mlem takes what docker has",
@@ -78,7 +79,8 @@ TABLE = (
         "try the helper: docker login HOST; it is named in ~/.docker/config.json",
     ),
     Rule(
-        r"pull access denied|manifest unknown|manifest for .* not found|repository .* not found|no such image|unrecognized image id"
+        r"pull access denied|manifest unknown|manifest for .* not found|repository .* not found|no such image"
+        r"|unrecognized image id"
         r"|name unknown",
         NotFoundError,
         "image-not-found",
@@ -99,7 +101,8 @@ TABLE = (
     Rule(r"network .* not found", NotFoundError, "network-not-found", "make it: docker network create NAME"),
     Rule(r"no such container", NotFoundError, "container-not-found", "put it right: mlem deployment run --load NAME"),
     Rule(
-        r"does not match the specified platform|no matching manifest|exec format error|unknown operating system or architecture",
+        r"does not match the specified platform|no matching manifest|exec format error"
+        r"|unknown operating system or architecture",
         UserError,
         "other-platform",
         "name a platform that the Engine runs: --platform linux/amd64",
@@ -112,8 +115,10 @@ TABLE = (
         "look what the Engine does: docker info",
     ),
     Rule(
-        r"FileNotFoundError|connection refused|connection aborted|connection reset|remote end closed|broken pipe|max retries"
-        r"|no such file or directory.*sock|could not resolve|name or service not known|nodename nor servname|failed to establish",
+        r"FileNotFoundError|connection refused|connection aborted|connection reset|remote end closed|broken pipe"
+        r"|max retries"
+        r"|no such file or directory.*sock|could not resolve|name or service not known|nodename nor servname"
+        r"|failed to establish",
         PlatformError,
         "engine-unreachable",
         _START,

@@ -38,7 +38,7 @@ def adopt(engine: Engine, where: str | None, old: Mapping[str, Any]) -> Adopted:
         old: The content of the state's file.
 
     Raises:
-        DeclarationError: What is on record is no container's id.
+        DeclarationError: What is on record is not the id of a container.
         NotFoundError: The Engine does not have it.
         ConflictError: It belongs to a deployment already.
     """
@@ -52,7 +52,8 @@ def adopt(engine: Engine, where: str | None, old: Mapping[str, Any]) -> Adopted:
         raise NotFoundError(
             f"{words(old)} is not on {engine.place().words}",
             code="container-not-found",
-            hint="go to the Engine that has it (DOCKER_HOST, or the env's host), then mlem migrate again; if it is gone for good,"
+            hint="go to the Engine that has it (DOCKER_HOST, or the env's host), then mlem migrate again; "
+            "if it is gone for good,"
             " move the state's file away, and run the deployment",
         )
     if is_our_container(found["Config"].get("Labels"), str(found.get("Image"))):

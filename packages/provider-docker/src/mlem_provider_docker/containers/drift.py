@@ -1,7 +1,7 @@
-"""What somebody changed of a container behind our back, by ``docker update`` or ``docker network``; and secrets that have changed since.
+"""Drift: what somebody changed of a container by ``docker update`` or ``docker network``, and changed secrets.
 
 A container is compared with what it was when it was made: an Engine may not do all that it is asked for, and then that
-is no change.
+is not a change.
 """
 
 from __future__ import annotations

@@ -31,7 +31,8 @@ _EXIT_CODE = re.compile(r"returned a non-zero code: (\d+)")
 _STEP = re.compile(r"^Step (\d+)/(\d+) : (.*)", re.DOTALL)
 _MISMATCH = re.compile(r"^mlem: the base image has Python.*$", re.MULTILINE)
 _TAKEN_AWAY = re.compile(
-    r"unable to find image .?sha256:|no such image: sha256:|layer does not exist|failed to get digest sha256:|failed to set parent sha256:",
+    r"unable to find image .?sha256:|no such image: sha256:|layer does not exist|failed to get digest sha256:"
+    r"|failed to set parent sha256:",
     re.IGNORECASE,
 )
 """What the Engine says when an image of its cache was removed under a build."""
@@ -190,7 +191,8 @@ def _build_failed(name: str, step: str, command: str, lines: Iterable[str], erro
         return ConflictError(
             f"the index has another file of {other_file[1]} than the one that was chosen for this deployment{shown}",
             code="hashes-differ",
-            hint="find out who replaced it; with another resolution in the declaration, such as a date, packages are chosen again",
+            hint="find out who replaced it; with another resolution in the declaration, such as a date, "
+            "packages are chosen again",
         )
     missing = _NO_VERSION.search(output)
     if re.search(r"Failed to establish a new connection|name resolution|ProxyError|ConnectTimeout", output):

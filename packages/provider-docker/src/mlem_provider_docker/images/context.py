@@ -72,7 +72,7 @@ def _write_lines(path: Path, lines: tuple[str, ...]) -> None:
     for line in lines:
         dockerfile.expect_line(line)
         if line.startswith("-"):
-            raise DeclarationError(f"{line!r} is no package: it would be an option of pip", code="not-a-line")
+            raise DeclarationError(f"{line!r} is not a package: it would be an option of pip", code="not-a-line")
     path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
 
 

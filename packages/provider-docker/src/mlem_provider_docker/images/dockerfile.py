@@ -1,4 +1,6 @@
-"""The Dockerfile: stages that choose packages and install them, a slim one that serves; the model comes last: a new one changes one layer.
+"""The Dockerfile: stages that choose packages and install them, and a slim one that serves.
+
+The model comes last: a new one changes one layer.
 
 It needs no BuildKit: what the classic builder of every Engine understands.
 """
@@ -47,7 +49,7 @@ def render(recipe: Recipe, labels: Mapping[str, str], *, pinned: bool = False) -
         labels: Labels of the final image, put where they change no layer.
 
     Raises:
-        DeclarationError: Something would be more than one line, or continue the next: it is no part of a Dockerfile
+        DeclarationError: Something would be more than one line, or continue the next: it can't be part of a Dockerfile
             that a model has.
     """
     lines = [HEADER, *_pins_stage(recipe, pinned=pinned), "", *_build_stage(recipe), "", *_final_stage(recipe, labels)]
@@ -124,9 +126,11 @@ def _final_stage(recipe: Recipe, labels: Mapping[str, str]) -> list[str]:
         "COPY --from=builder /venv /venv",
         "USER 0",
         f"RUN {json.dumps(['/venv/bin/python', '-I', '-S', '-c', program, '/'])}",
-        f"ENV PATH=/venv/bin:$PATH PORT={PORT} HOME=/tmp PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 MLEM_MODEL={MODEL}/model.mlem",
+        f"ENV PATH=/venv/bin:$PATH PORT={PORT} HOME=/tmp PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 "
+        f"MLEM_MODEL={MODEL}/model.mlem",
         f"EXPOSE {PORT}",
-        f"HEALTHCHECK --interval=15s --timeout=5s --start-period=60s CMD {json.dumps(['/venv/bin/python', '-I', '-S', '-c', _PROBE])}",
+        "HEALTHCHECK --interval=15s --timeout=5s --start-period=60s "
+        f"CMD {json.dumps(['/venv/bin/python', '-I', '-S', '-c', _PROBE])}",
         # by number: it needs no entry in /etc/passwd, and orchestrators can see that it is not root
         f"USER {USER}:{USER}",
         "WORKDIR /tmp",

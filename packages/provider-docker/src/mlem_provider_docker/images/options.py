@@ -10,7 +10,10 @@ from pydantic import Field, field_validator
 
 from mlem import Value
 
-IMAGE_PATTERN = r"^[0-9A-Za-z][0-9A-Za-z._-]*(:[0-9]+)?(/[0-9A-Za-z._-]+)*(:[0-9A-Za-z_][0-9A-Za-z._-]*)?(@[0-9A-Za-z+._-]+:[0-9a-fA-F]+)?$"
+IMAGE_PATTERN = (
+    r"^[0-9A-Za-z][0-9A-Za-z._-]*(:[0-9]+)?(/[0-9A-Za-z._-]+)*(:[0-9A-Za-z_][0-9A-Za-z._-]*)?"
+    r"(@[0-9A-Za-z+._-]+:[0-9a-fA-F]+)?$"
+)
 """A reference of an image. Source: https://pkg.go.dev/github.com/distribution/reference, its grammar (read 2026-11)."""
 
 
@@ -25,7 +28,8 @@ class ImageOptions(Value):
     builder_image: str | None = Field(
         default=None,
         pattern=IMAGE_PATTERN,
-        description="image of the build stage, for packages that need a compiler; its Python is at the base image's path "
+        description="image of the build stage, for packages that need a compiler; "
+        "its Python is at the base image's path "
         "(default: the base image)",
     )
     python_version: str | None = Field(
@@ -49,7 +53,8 @@ class ImageOptions(Value):
     )
     pass_pip_environment: bool = Field(
         default=False,
-        description="pass this command's PIP_* variables and proxies to the build stage; they are not in the final image",
+        description="pass this command's PIP_* variables and proxies to the build stage; "
+        "they are not in the final image",
     )
     ca_file: Path | None = Field(
         default=None, description="CA certificates (PEM) that pip trusts in the build stage, for a proxy"
@@ -63,11 +68,13 @@ class ImageOptions(Value):
         default="",
         pattern=r"^[0-9A-Za-z._-]*$",
         max_length=100,
-        description="any word, such as a date: another one has the versions chosen again of packages that nothing pins; else they stay",
+        description="any word, such as a date: another one has the versions chosen again of packages that nothing "
+        "pins; else they stay",
     )
     accept_version_differences: bool = Field(
         default=False,
-        description="build even if the image gets another Python or other ABI-relevant packages than the model was saved with",
+        description="build even if the image gets another Python or other ABI-relevant packages "
+        "than the model was saved with",
     )
 
     @field_validator("pip_arguments")
@@ -95,5 +102,5 @@ class ImageOptions(Value):
     def _check_names(cls, arguments: dict[str, str]) -> dict[str, str]:
         for name in arguments:
             if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name):
-                raise ValueError(f'"{name}" is no name of a variable')
+                raise ValueError(f'"{name}" is not a name for a variable')
         return arguments

@@ -1,4 +1,4 @@
-"""`Pins`: the packages of an image with versions and hashes, chosen once and kept: what is built later has the very same files."""
+"""`Pins`: the packages of an image with versions and hashes, chosen once and kept for what is built later."""
 
 from __future__ import annotations
 
@@ -34,11 +34,11 @@ class Pins:
         """Check lines that come from an image or a state.
 
         Raises:
-            ConflictError: One is no pin.
+            ConflictError: One is not a pin.
         """
         wrong = next((line for line in lines if not _LINE.fullmatch(line)), None)
         if wrong is not None:
-            raise ConflictError(f"{wrong[:200]!r} is no package with its version and hash", code="bad-pins")
+            raise ConflictError(f"{wrong[:200]!r} is not a package with its version and hash", code="bad-pins")
         return cls(tuple(lines))
 
     @property

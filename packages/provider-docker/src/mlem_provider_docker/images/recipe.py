@@ -56,7 +56,7 @@ class Recipe:
         own: Lines for pip for what of ours comes from an index: what our packages need, or a published version of them.
         pip_arguments: Further arguments for pip.
         build_arguments: The user's build arguments.
-        passed: Names of pip's variables that are passed on; their values are no part of the recipe.
+        passed: Names of pip's variables that are passed on; their values are not part of the recipe.
         ca_digest: SHA-256 of the CA certificates; empty without.
         platform: The image's platform; empty for the Engine's own.
         server: What of ours is installed: a digest of the installed packages, or a published version.

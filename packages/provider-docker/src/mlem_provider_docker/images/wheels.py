@@ -51,7 +51,9 @@ class Wheel:
 
 @functools.cache
 def distributions(packages: tuple[str, ...]) -> tuple[str, ...]:
-    """Return the distributions of ours that an image needs: what serves, and ``mlem-core`` where a package of the model builds on it.
+    """Return the distributions of ours that an image needs.
+
+    What serves, and ``mlem-core`` where a package of the model builds on it.
 
     Args:
         packages: Lines for pip. What they depend on is known of those that are installed here.

@@ -127,7 +127,7 @@ class ContainerStep(Step["DockerContainer", "DockerEnv", ContainerRecord]):
         return adoption.put_back(engine, earlier)
 
     def check(self, ctx: DockerContext, wanted: ContainerRecord, recorded: ContainerRecord | None) -> None:
-        """Look for a stranger's container of the name, for variables that are not set, and for an address that can't be reached."""
+        """Look for a stranger's container of the name, unset variables, and an address that can't be reached."""
         engine = engine_of_record(ctx, wanted)
         name = wanted.container_name
         container.expect_ours(engine.container(name), name, ctx.lineage, adoption.known_id(recorded))
@@ -174,6 +174,6 @@ class ContainerStep(Step["DockerContainer", "DockerEnv", ContainerRecord]):
 
 
 def _foreign(engine: Engine, recorded: ContainerRecord | None) -> str | None:
-    """Return the id of the container of MLEM 0.4 that a record is of, or that its container took the place of, while it is there."""
+    """Return the id of the container of MLEM 0.4 of a record, or that its container replaced, while it exists."""
     id_ = known_id(recorded)
     return id_ if id_ and engine.container(id_) is not None else None

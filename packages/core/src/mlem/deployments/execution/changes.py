@@ -70,7 +70,7 @@ def check_changes(steps: Sequence[AnyStep], ctx: AnyContext, state: State, chang
 
 
 def expect_plain(step: AnyStep, record: Any, source: str) -> None:
-    """Check that a record is what a state can keep: the class that the step declares, with plain JSON data in its fields.
+    """Check that a record can be kept: it is of the class that the step declares, with plain JSON data in its fields.
 
     Args:
         step: Whose it is.

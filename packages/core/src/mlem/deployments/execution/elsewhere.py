@@ -1,4 +1,6 @@
-"""Whether a deployment is here: the place on record is compared with the one that is reached from here before anything is concluded.
+"""Whether a deployment is here.
+
+The place on record is compared with the one that is reached from here before anything is concluded.
 
 Settings lead elsewhere from another computer, with another ``DOCKER_HOST`` or another AWS profile: a platform that does
 not have the deployment would look as if it were gone.
@@ -42,7 +44,8 @@ def expect_place(target: Target, state: State, here: Place | None) -> None:
     raise ConflictError(
         f'"{name}" is deployed on {state.place.words}; what is reached from here is {here.words}',
         code="elsewhere",
-        hint=f"repeat the command from where that one is reached; to move it: mlem deployment remove {name} there, then run it here;"
+        hint=f"repeat the command from where that one is reached; to move it: mlem deployment remove {name} there, "
+        "then run it here;"
         f" if that one is gone for good: mlem deployment remove {name} --forget",
     )
 

@@ -318,7 +318,8 @@ def forget(target: Target, *, lock: LockOptions = LockOptions()) -> State | None
             return None
         if can_be_asked(target, state):
             raise ConflictError(
-                f'"{target.name}" is on {state.place.words if state.place else "a platform"} that can be asked from here',
+                f'"{target.name}" is on {state.place.words if state.place else "a platform"} '
+                "that can be reached from here",
                 code="reachable",
                 hint=f"mlem deployment remove {target.name}",
             )

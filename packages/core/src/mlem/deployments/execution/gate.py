@@ -1,4 +1,4 @@
-"""The gate: a release counts as running only when a sample row, asked through its public address, gets the right answer."""
+"""The gate: a release counts as running only when its public address gives the right answer to a sample row."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def pass_gate(deployment: Deployment, ctx: AnyContext, state: State, model_hash:
 
 
 def _with_token(client: Client) -> Client:
-    """Return a client that has one of the tokens that this command gives to the server, where the caller's own is not set."""
+    """Return a client with one of the tokens that this command gives to the server, unless the caller has one."""
     text = None if os.environ.get(TOKEN_VARIABLE) else given_tokens()
     if text is None or "token" not in type(client).model_fields:
         return client

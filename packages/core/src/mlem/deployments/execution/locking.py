@@ -179,7 +179,8 @@ def expect_ours(target: Target, state: State) -> None:
         raise ConflictError(
             f"{where}: deployed as {state.type}, declared as {target.deployment.type}",
             code="other-type",
-            hint=f"remove it as it is first: set type: {state.type} in {target.location}, then mlem deployment remove {target.name}",
+            hint=f"remove it as it is first: set type: {state.type} in {target.location}, "
+            f"then mlem deployment remove {target.name}",
         )
 
 

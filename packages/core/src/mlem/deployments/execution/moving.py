@@ -1,4 +1,4 @@
-"""States that move: from one state manager to another, and out of the file that kept one when its store did not answer."""
+"""States that move: to another state manager, or out of the file that kept one when its store did not answer."""
 
 from __future__ import annotations
 

@@ -116,7 +116,8 @@ class Session:
     def _save(self, state: State, lock: LockInfo | None) -> State:
         if self.state is not None and state.lineage != self.state.lineage:
             raise ConflictError(
-                f"{self.store.where(self.name)}: the state there is of another deployment (lineage {self.state.lineage})",
+                f"{self.store.where(self.name)}: the state there is of another deployment "
+                f"(lineage {self.state.lineage})",
                 code="other-lineage",
             )
         serial = 0 if self.state is None else self.state.serial

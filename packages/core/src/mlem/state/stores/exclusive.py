@@ -39,10 +39,12 @@ def exclusive_creation(fs: Any, *, unsafe: bool) -> Create:
     if unsafe:
         return _LookFirst(fs)
     raise PluginError(
-        f"the file system {type(fs).__name__} is not known to create files exclusively: two runs could both take a lock",
+        f"the file system {type(fs).__name__} is not known to create files exclusively: "
+        "two runs could both take a lock",
         code="unsafe-store",
         known=["file", "memory", *sorted(_KNOWN)],
-        hint="keep states elsewhere; or, when only one machine ever deploys: mlem config set core.state.uri URI --unsafe",
+        hint="keep states elsewhere; or, when only one machine ever deploys: "
+        "mlem config set core.state.uri URI --unsafe",
     )
 
 

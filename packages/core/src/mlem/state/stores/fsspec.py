@@ -20,7 +20,7 @@ FOLDER = ".mlem.state"
 
 
 class FsspecStateManager(LeasedStateManager):
-    """Any fsspec URL: by conditional requests where the file system has them, else by exclusive creation of numbered versions."""
+    """Any fsspec URL: by conditional requests where its file system has them, else by creating versions exclusively."""
 
     type: ClassVar[str] = "fsspec"
 

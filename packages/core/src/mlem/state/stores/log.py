@@ -102,7 +102,9 @@ class LogStore(Store):
         return str(number)
 
     def _was_free(self, name: str, number: int, numbers: list[int]) -> bool:
-        """Say whether others only went on from a version that was made; else it was pruned, long ago, and made a second time.
+        """Say whether others only went on from a version that was made.
+
+        Else it was pruned, long ago, and made a second time.
 
         Pruning takes the lowest first: while the one before is there, this one was never pruned.
         """
