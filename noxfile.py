@@ -25,10 +25,14 @@ PACKAGES = {
     "provider-local": ["model", "core", "server", "provider-local"],
     "provider-docker": ["model", "core", "server", "provider-docker"],
     "provider-heroku": ["model", "core", "server", "provider-docker", "provider-heroku"],
+    "heroku-simulator": ["model", "core", "server", "provider-docker", "heroku-simulator"],
     "provider-sagemaker": ["model", "core", "server", "provider-docker", "provider-sagemaker"],
     "state-s3": ["model", "core", "state-s3"],
 }
 """Each package with those of ours that it depends on: its tests run with nothing else of ours installed."""
+
+PLATFORMS = {"provider-heroku": ["heroku-simulator"]}
+"""What stands in for a platform in the tests of its provider."""
 
 SERVER_AND_CLIENT = ["model", "core", "server"]
 """A server is called by the client of the core; what an image has without the core is shown by the tests of Docker's
@@ -118,7 +122,7 @@ def tests(session: nox.Session, package: str) -> None:
     }
     install(
         session,
-        SERVER_AND_CLIENT if package == "server" else PACKAGES[package],
+        SERVER_AND_CLIENT if package == "server" else [*PACKAGES[package], *PLATFORMS.get(package, [])],
         *group("test", "example", *more.get(package, [])),
     )
     _pytest(session, f"tests/{package.replace('-', '_')}")
@@ -155,13 +159,16 @@ def oldest(session: nox.Session) -> None:
 def integration(session: nox.Session) -> None:
     """Run the tests that need a Docker Engine, and start one first; none may skip. On Debian, as root."""
     install(
-        session, [*PACKAGES["provider-heroku"], "provider-sagemaker"], *group("test", "example", "aws", "dockerfile")
+        session,
+        [*PACKAGES["provider-heroku"], "heroku-simulator", "provider-sagemaker"],
+        *group("test", "example", "aws", "dockerfile"),
     )
     session.run("python", "tools/engine/start.py")
     _pytest(
         session,
         "tests/provider_docker",
         "tests/provider_heroku",
+        "tests/heroku_simulator",
         "tests/provider_sagemaker",
         env={"MLEM_REQUIRE_ENGINE": "1"},
     )

@@ -20,6 +20,7 @@ settings.load_profile("shared-machine")
 
 REQUIRED = os.environ.get("CI") == "true" or bool(os.environ.get("MLEM_REQUIRE_ENGINE"))
 REGISTRY = os.environ.get("MLEM_TEST_REGISTRY", "127.0.0.1:5000")
+HEROKU_SCHEMA = Path(__file__).parents[2] / "shared" / "heroku" / "platform-api-schema.json"
 
 
 @pytest.fixture(scope="session")
@@ -54,6 +55,24 @@ def push_registry(lacking: Callable[[str], NoReturn]) -> str:
             return REGISTRY
     except (urllib.error.URLError, OSError) as error:
         lacking(f"no registry at {REGISTRY}: {error}")
+
+
+@pytest.fixture(scope="session")
+def heroku_schema_if_there() -> Path | None:
+    """Heroku's JSON schema of its API; None where it is not at hand, which the project's check does not take."""
+    if HEROKU_SCHEMA.is_file():
+        return HEROKU_SCHEMA
+    if os.environ.get("CI") == "true":
+        pytest.fail(f"no schema of Heroku's API at {HEROKU_SCHEMA}")
+    return None
+
+
+@pytest.fixture(scope="session")
+def heroku_schema(heroku_schema_if_there: Path | None) -> Path:
+    """The same; the test is skipped without it."""
+    if heroku_schema_if_there is None:
+        pytest.skip("Heroku's JSON schema of its API is not part of the project: ../shared/heroku")
+    return heroku_schema_if_there
 
 
 def interpreter(version: str) -> str | None:

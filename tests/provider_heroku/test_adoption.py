@@ -15,8 +15,8 @@ import pytest
 import yaml
 
 from mlem.testing import SAMPLE, Project
+from mlem_heroku_simulator import HerokuSimulator
 from mlem_provider_heroku.names import LINEAGE_VAR
-from mlem_provider_heroku.testing import HerokuSimulator
 
 CANARY = "canary-5d01-key"
 
@@ -139,4 +139,4 @@ def test_what_is_no_name_of_an_app_is_not_asked_for(
     old.write_text(yaml.safe_dump({**content, "app": {"name": app, "meta_info": {"id": "../account"}}}))
     heroku.api.exchanges.clear()
     done = project.mlem("migrate")
-    assert (done.returncode, "this is no name of an app" in done.stdout, list(heroku.api.exchanges)) == (2, True, [])
+    assert (done.returncode, "this is not a name of an app" in done.stdout, list(heroku.api.exchanges)) == (2, True, [])

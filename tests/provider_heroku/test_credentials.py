@@ -47,7 +47,7 @@ def test_a_file_that_is_no_netrc_is_named_and_not_shown(home: Path) -> None:
         api_key(URL)
     assert (caught.value.code, caught.value.message) == (
         "bad-netrc",
-        f"{home / '.netrc'}, line 1: this is no netrc file",
+        f"{home / '.netrc'}, line 1: this is not a netrc file",
     )
 
 

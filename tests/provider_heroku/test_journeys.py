@@ -13,8 +13,8 @@ import pytest
 
 from mlem import Phase, Status
 from mlem.testing import SAMPLE, Project
+from mlem_heroku_simulator import HerokuSimulator
 from mlem_provider_docker import LINEAGE_LABEL, Engine
-from mlem_provider_heroku.testing import HerokuSimulator
 
 
 def run(project: Project, name: str, model: str = "double", *options: str) -> subprocess.CompletedProcess[str]:

@@ -166,7 +166,9 @@ class Heroku:
         )
 
     def roll_back(self, app: str, release_id: str, version: int) -> dict[str, Any]:
-        """Put an earlier release back, with its config vars; return the release that this makes, or that an earlier try made.
+        """Put an earlier release back, with its config vars.
+
+        Return the release that this makes, or that an earlier try made.
 
         Source: Dev Center, "Releases", section "Rolling back": the new release is called ``Rollback to v46`` (read
         2026-11).

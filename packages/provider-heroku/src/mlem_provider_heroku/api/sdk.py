@@ -170,7 +170,9 @@ class Session:
 
 
 def pause_s(kind: str, attempt: int) -> float:
-    """Return how long to wait before another attempt: doubled each time, half of it by chance, since others were refused too.
+    """Return how long to wait before another attempt.
+
+    The wait doubles each time, and half of it is random, since others were refused too.
 
     Args:
         kind: What failed: ``timeout``, ``busy`` or ``limit``.

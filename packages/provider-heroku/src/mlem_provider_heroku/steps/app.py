@@ -45,7 +45,7 @@ class AppStep(Step["HerokuApp", "HerokuEnv", AppRecord]):
         )
 
     def observe(self, ctx: HerokuContext, recorded: AppRecord) -> AppRecord | None:
-        """Snapshot whether the app is there, under its name, and has our mark."""
+        """Look whether the app is there, under its name, and has our mark."""
         app, values = self._snapshot.app(recorded), self._snapshot.config_vars(recorded)
         if app is None or values is None:
             return None
@@ -175,7 +175,7 @@ class AppStep(Step["HerokuApp", "HerokuEnv", AppRecord]):
         return app
 
     def _mark(self, ctx: HerokuContext, heroku: Heroku, app_id: str) -> None:
-        """See to it that an app on record has our mark, and nobody else's."""
+        """Make sure that an app on record has our mark."""
         known = self._snapshot.config_vars(AppRecord(app_id=app_id, api_url=heroku.api_url)) or {}
         mark = known.get(LINEAGE_VAR)
         if mark is None:
@@ -206,7 +206,8 @@ class AppStep(Step["HerokuApp", "HerokuEnv", AppRecord]):
                 raise ConflictError(
                     f"the app {id_} has no {LINEAGE_VAR} any more: somebody took away the mark that says whose it is",
                     code="not-ours",
-                    hint=f"if it is to go: heroku config:set {LINEAGE_VAR}={ctx.lineage} --app {id_}, then repeat the command",
+                    hint=f"if it is to go: heroku config:set {LINEAGE_VAR}={ctx.lineage} --app {id_}, "
+                    "then repeat the command",
                 )
             if values is not None and values[LINEAGE_VAR] != ctx.lineage:
                 raise _not_ours(id_, f"and belongs to the mlem deployment of lineage {values[LINEAGE_VAR]}")

@@ -46,7 +46,8 @@ class ScaleStep(OfApp[ScaleRecord]):
         app, size, quantity = app_of(ctx), wanted.dyno_size, wanted.quantity
         if size in ONE_DYNO_SIZES and quantity > 1:
             ctx.report(
-                f"Heroku's documentation allows one {size} dyno of a process type; {quantity} need standard-1x or larger"
+                f"Heroku's documentation allows one {size} dyno of a process type; "
+                f"{quantity} need standard-1x or larger"
             )
         self._snapshot.heroku(app).scale(app.app_id, quantity, size)
         self._snapshot.forget(app.app_id)
