@@ -132,7 +132,7 @@ def test_an_app_of_another_deployment_is_not_taken_over(
 
 
 @pytest.mark.parametrize("app", ["../../account", "Iris", "a" * 40, "x?y"])
-def test_what_is_no_name_of_an_app_is_not_asked_for(
+def test_what_is_not_a_name_of_an_app_is_not_asked_for(
     project: Project, heroku: HerokuSimulator, old: Path, app: str
 ) -> None:
     content = yaml.safe_load(old.read_text())
