@@ -96,8 +96,7 @@ def project(aws: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterat
     for key, value in aws.environment.items():  # which the test may have changed
         monkeypatch.setenv(key, value)
     for deployment, _ in api.deployments(str(made.folder)):
-        done = made.mlem("deployment", "remove", deployment)
-        assert done.returncode == 0, done.stderr
+        made.handle(deployment).remove()
 
 
 def deploy(project: Project, model: str, options: list[str]) -> str:
