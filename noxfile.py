@@ -116,7 +116,7 @@ def tests(session: nox.Session, package: str) -> None:
         "provider-sagemaker": ["aws"],
         "model": ["formats", "values"],
         "core": ["formats", "values"],
-        "provider-local": ["formats"],
+        "provider-local": ["environments", "formats"],
         "provider-docker": ["dockerfile"],
         "server": ["formats", "values", "processes", "traces", "browser", "schemathesis", "kserve"],
     }
@@ -144,7 +144,7 @@ def pythons(session: nox.Session) -> None:
 def _with_python(session: nox.Session) -> None:
     if not PYTHONS:
         session.skip("this machine has no other Python that we name")
-    install(session, EVERYWHERE, *group("test", "example", "values", "formats", "kserve"))
+    install(session, EVERYWHERE, *group("test", "example", "values", "environments", "formats", "kserve"))
     _pytest(session, *([] if session.posargs else (f"tests/{package.replace('-', '_')}" for package in EVERYWHERE)))
 
 
