@@ -205,7 +205,8 @@ def _pytest(session: nox.Session, *paths: str, env: dict[str, str] | None = None
     # tests of platforms wait for them a good part of the time
     waiting = {"docker": 3, "heroku": 4, "sagemaker": 4}
     count = max((number for name, number in waiting.items() if any(name in path for path in paths)), default=2)
-    workers = ["-n", str(count)] if not session.posargs else []
+    # who has done his share takes of the others: no worker is idle while one has the longest tests
+    workers = ["-n", str(count), "--dist", "worksteal"] if not session.posargs else []
     session.run("coverage", "run", "-m", "pytest", *paths, *workers, *session.posargs, env=env)
 
 
