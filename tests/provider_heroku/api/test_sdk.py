@@ -110,7 +110,7 @@ def test_a_refusal_is_raised_at_once_and_a_passing_failure_is_repeated(answering
     assert ask(answering.session()) is None
 
 
-def test_what_is_no_api_is_no_answer(answering: Answering) -> None:
+def test_what_is_not_an_api_gives_no_answer(answering: Answering) -> None:
     answering.answers = [(200, b"<html>hello")]
     assert refused(answering.session()).code == "heroku-refused"
     answering.answers = [(302, b"")]
