@@ -103,7 +103,10 @@ class Router:
         return None, path
 
     def _forward(self, request: Handler, dyno: Dyno, path: str, body: bytes) -> str | None:
-        """Send a request to a dyno and its answer back; return a code when there is none."""
+        """Send a request to a dyno and its answer back.
+
+        Return a code when there is none.
+        """
         connection = http.client.HTTPConnection("127.0.0.1", dyno.port, timeout=self.request_timeout_s)
         headers = {name: value for name, value in request.headers.items() if name.lower() not in _HOP_BY_HOP}
         try:
@@ -131,7 +134,10 @@ class Router:
 
 
 def _choose(app: AppState) -> tuple[Dyno | None, str | None]:
-    """Choose a dyno at random, as Heroku does; a request waits for one that starts."""
+    """Choose a dyno at random, as Heroku does.
+
+    A request waits for one that starts.
+    """
     deadline = time.monotonic() + _BOOT_WAIT_S
     while True:
         dynos = list(app.dynos)

@@ -25,7 +25,9 @@ class Answer:
 
 
 def text(body: Mapping[str, Any], name: str) -> str | None:
-    """Return a field that is a text; None where it is absent, null or empty.
+    """Return a field that is a text.
+
+    The result is None where it is absent, null or empty.
 
     Raises:
         Refusal: It is something else.

@@ -57,7 +57,9 @@ def team_app(state: AppState) -> dict[str, Any]:
 
 
 def release(state: AppState, found: Release) -> dict[str, Any]:
-    """Return a release; an image is not a slug.
+    """Return a release.
+
+    An image is not a slug.
 
     Source: https://github.com/heroku/heroku-releases-retry/issues/11 (read 2026-11).
     """

@@ -11,7 +11,9 @@ status, and nothing done."""
 
 
 class Faults:
-    """A plan of faults; calls are counted from 1, since the plan was made.
+    """A plan of faults.
+
+    Calls are counted from 1, since the plan was made.
 
     Args:
         plan: The fault of each call that has one.
@@ -23,7 +25,10 @@ class Faults:
         self._count = 0
 
     def plan(self, plan: dict[int, Kind]) -> None:
-        """Make another plan; the count starts again."""
+        """Make another plan.
+
+        The count starts again.
+        """
         with self._lock:
             self._plan, self._count = dict(plan), 0
 

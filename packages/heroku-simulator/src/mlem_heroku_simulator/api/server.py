@@ -45,7 +45,10 @@ _REFILL_PER_S = 75 / 60
 
 @dataclass(frozen=True)
 class Exchange:
-    """A request and the status of its answer; 0 where a fault left it without one."""
+    """A request and the status of its answer.
+
+    The status is 0 where a fault left the request without an answer.
+    """
 
     method: str
     path: str
@@ -168,7 +171,10 @@ class ApiServer:
         return answer
 
     def _judge(self, request: Handler, path: str, document: Any) -> None:
-        """Refuse what Heroku would refuse; our provider's requests are held to the letter of the schema."""
+        """Refuse what Heroku would refuse.
+
+        Our provider's requests are held to the letter of the schema.
+        """
         if self._schema is None:
             return
         if request.headers.get("User-Agent", "").startswith(_AGENT):
@@ -196,7 +202,10 @@ class ApiServer:
         return f"{self.url}{self._logs.open(app.log, lines, wanted, follow=follow)}"
 
     def stream_log(self, request: Handler) -> None:
-        """Stream a log session; its URL is the only credential."""
+        """Stream a log session.
+
+        Its URL is the only credential.
+        """
         self._logs.stream(request)
 
     def close(self) -> None:

@@ -86,7 +86,10 @@ class Dyno:
         self._thread.start()
 
     def stop(self) -> threading.Thread:
-        """End it, in the background: SIGTERM, then SIGKILL; return the thread that does it."""
+        """End it, in the background: SIGTERM, then SIGKILL.
+
+        Return the thread that does it.
+        """
         self._stopped.set()
         self._become("down")
         thread = threading.Thread(target=self._end, name=f"end of {self.name}", daemon=True)
@@ -104,7 +107,10 @@ class Dyno:
             self._changed.wait_for(lambda: self.state != "starting", timeout_s)
 
     def _become(self, state: str) -> None:
-        """Change the state; a dyno that is down stays down, whatever its container still does."""
+        """Change the state.
+
+        A dyno that is down stays down, whatever its container still does.
+        """
         with self._changed:
             if self.state not in (state, "down"):
                 self._log.write("heroku", self.name, f"State changed from {self.state} to {state}")
@@ -159,7 +165,10 @@ class Dyno:
                 return
 
     def _running(self) -> dict[str, Any] | None:
-        """Inspect the container; where it has ended, say so and return None."""
+        """Inspect the container.
+
+        Where it has ended, say so and return None.
+        """
         found = self._engine.container(self.container or "")
         if found is not None and found["State"]["Running"]:
             return found

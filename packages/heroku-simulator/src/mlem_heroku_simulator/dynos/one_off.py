@@ -53,7 +53,10 @@ class OneOff:
         self._lock = threading.Lock()
 
     def run(self, write: Callable[[str], None]) -> None:
-        """Run it to its end; what it says goes line by line to ``write``."""
+        """Run it to its end.
+
+        What it says goes line by line to ``write``.
+        """
         settings = {
             "entrypoint": ["/bin/sh", "-c"],
             "command": [self.command],
@@ -76,7 +79,10 @@ class OneOff:
             self.stop()
 
     def stop(self) -> None:
-        """End it; fine when it has ended."""
+        """End it.
+
+        That is fine when it has ended.
+        """
         with self._lock:
             self.state = "complete"
             if self._container is not None:

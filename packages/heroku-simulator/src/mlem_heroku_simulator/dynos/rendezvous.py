@@ -15,7 +15,9 @@ _END_TIMEOUT_S = 10
 
 
 class Rendezvous(socketserver.ThreadingTCPServer):
-    """Gives a one-off dyno's output to whoever knows its secret; the dyno starts when somebody is there.
+    """Gives a one-off dyno's output to whoever knows its secret.
+
+    The dyno starts when somebody is there.
 
     Source: heroku/cli, ``src/lib/run/dyno.ts``: the client sends the path of the URL and a line end, leaves the first
     line of the answer out, and takes the rest as output (read 2026-11).
@@ -38,7 +40,10 @@ class Rendezvous(socketserver.ThreadingTCPServer):
         self._thread.start()
 
     def expect(self, dyno: OneOff) -> str:
-        """Wait for somebody who wants a dyno's output; return the URL that is for them alone."""
+        """Wait for somebody who wants a dyno's output.
+
+        Return the URL that is for them alone.
+        """
         secret = secrets.token_urlsafe(24)
         self._waiting[secret] = dyno
         return f"rendezvous://127.0.0.1:{self.server_address[1]}/{secret}"

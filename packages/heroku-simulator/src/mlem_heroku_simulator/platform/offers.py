@@ -18,7 +18,10 @@ _NAMES = (
 
 
 def size_name(size: Any) -> str | None:
-    """Return a size as the API writes it: ``Standard-1X``; None for none."""
+    """Return a size as the API writes it: ``Standard-1X``.
+
+    The result is None for none.
+    """
     given = size.get("name") or size.get("id") if isinstance(size, Mapping) else size
     if not given:
         return None

@@ -94,7 +94,10 @@ class Platform:
         self._release(app, f"{verb} {', '.join(changes)} config vars", app.current.image_id)
 
     def release_image(self, app: AppState, image_id: str) -> None:
-        """Release an image that was pushed; nothing happens when it runs already."""
+        """Release an image that was pushed.
+
+        Nothing happens when it runs already.
+        """
         if app.current.image_id == image_id:
             return
         if image_id not in app.copies:
@@ -170,7 +173,10 @@ class Platform:
         app.dynos = [dyno for dyno in app.dynos if dyno not in dynos]
 
     def one_off(self, app: AppState, command: str, environment: Mapping[str, str], size: str | None) -> OneOff:
-        """Make a dyno for one command, with the image and the config vars of now; who wants its output runs it."""
+        """Make a dyno for one command, with the image and the config vars of now.
+
+        Who wants its output runs it.
+        """
         release = app.current
         if release.image_id is None:
             raise Refusal(422, "invalid_params", "Cannot run one-off process: the app has no release with code.")

@@ -44,7 +44,10 @@ class Registry:
             raise PlatformError(f"no registry answers at {host}: {reason}", code="no-registry", hint=hint)
 
     def find(self, repositories: Sequence[str], image_id: str) -> str | None:
-        """Return the name of the image with an id in one of some repositories; None when it was not pushed."""
+        """Return the name of the image with an id in one of some repositories.
+
+        The result is None when it was not pushed.
+        """
         for repository in repositories:
             for tag in (self._get(f"{repository}/tags/list") or {}).get("tags") or []:
                 manifest = self._get(f"{repository}/manifests/{tag}")

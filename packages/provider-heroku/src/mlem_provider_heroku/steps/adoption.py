@@ -20,7 +20,10 @@ _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 def words(old: Mapping[str, Any]) -> str:
-    """Say which app a state of MLEM 0.4 has on record; empty when none."""
+    """Say which app a state of MLEM 0.4 has on record.
+
+    The result is empty when none.
+    """
     app = old.get("app")
     return f"the app {str(app.get('name'))[:40]}" if isinstance(app, Mapping) and app.get("name") else ""
 
@@ -105,7 +108,10 @@ def _adopted(ctx: HerokuContext, heroku: Heroku, app: App, old: Mapping[str, Any
 
 
 def _id_of(old: Mapping[str, Any]) -> str:
-    """Return the id on record; the name where there is none that Heroku could have given."""
+    """Return the id on record.
+
+    It is the name where there is none that Heroku could have given.
+    """
     app = old["app"]
     known = app["meta_info"].get("id") if isinstance(app.get("meta_info"), Mapping) else None
     if isinstance(known, str) and _UUID.fullmatch(known):

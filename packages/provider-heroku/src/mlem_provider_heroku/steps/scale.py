@@ -37,7 +37,10 @@ class ScaleStep(OfApp[ScaleRecord]):
         return recorded.changed(dyno_size="/".join(sorted(sizes)), quantity=len(dynos))
 
     def change(self, recorded: ScaleRecord, wanted: ScaleRecord) -> Change:
-        """More or fewer dynos are noticed by nobody; another size starts them again."""
+        """More or fewer dynos are noticed by nobody.
+
+        Another size starts them again.
+        """
         gap = GAP if recorded.dyno_size != wanted.dyno_size else ""
         return Change(self.name, "update", differences(recorded, wanted), gap)
 

@@ -57,7 +57,10 @@ class DynoOperations:
         return Answer(202, {})
 
     def _stop(self, app: AppState, dyno: str, **_: Any) -> Answer:
-        """End one-off dynos; Heroku starts others again that are stopped."""
+        """End one-off dynos.
+
+        Heroku starts others again that are stopped.
+        """
         found = [each for each in app.one_offs if dyno in (each.name, each.id, "run") and each.state != "complete"]
         for each in found:
             each.stop()

@@ -67,7 +67,9 @@ class Schema:
                 )
 
     def faults_of_request(self, method: str, path: str, body: Any, *, as_taken: bool = False) -> list[str]:
-        """Return what is wrong with a request; empty when an operation takes it.
+        """Return what is wrong with a request.
+
+        The list is empty when an operation takes it.
 
         Args:
             method: The HTTP method.
@@ -94,7 +96,10 @@ class Schema:
         return found
 
     def faults_of_answer(self, method: str, path: str, body: Any) -> list[str]:
-        """Return what is wrong with an answer; empty when an operation gives it."""
+        """Return what is wrong with an answer.
+
+        The list is empty when an operation gives it.
+        """
         found: list[str] = []
         for link in self._of(method, path):
             faults = self._faults(f"{method} {path} (answer, {link.title})", link.answer, body) if link.answer else []
