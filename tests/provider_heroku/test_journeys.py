@@ -322,8 +322,10 @@ def test_logs_are_followed_until_the_app_is_gone(project: Project, heroku: Herok
         killer.cancel()
 
 
-def test_a_dyno_that_does_not_listen_in_time_is_explained(plain: Project, warm: None, schema: Path, name: str) -> None:
-    with HerokuSimulator(schema=schema, boot_timeout_s=0.01, stop_timeout_s=1) as slow:
+def test_a_dyno_that_does_not_listen_in_time_is_explained(
+    plain: Project, warm: None, heroku_schema: Path, name: str
+) -> None:
+    with HerokuSimulator(schema=heroku_schema, boot_timeout_s=0.01, stop_timeout_s=1) as slow:
         failed = plain.mlem(
             "deployment", "run", "heroku", "app", "--model", "double", "--app_name", name, *slow.options()
         )
