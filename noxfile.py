@@ -25,10 +25,14 @@ PACKAGES = {
     "provider-local": ["model", "core", "server", "provider-local"],
     "provider-docker": ["model", "core", "server", "provider-docker"],
     "provider-heroku": ["model", "core", "server", "provider-docker", "provider-heroku"],
+    "heroku-simulator": ["model", "core", "server", "provider-docker", "heroku-simulator"],
     "provider-sagemaker": ["model", "core", "server", "provider-docker", "provider-sagemaker"],
     "state-s3": ["model", "core", "state-s3"],
 }
 """Each package with those of ours that it depends on: its tests run with nothing else of ours installed."""
+
+PLATFORMS = {"provider-heroku": ["heroku-simulator"]}
+"""What stands in for a platform in the tests of its provider."""
 
 SERVER_AND_CLIENT = ["model", "core", "server"]
 """A server is called by the client of the core; what an image has without the core is shown by the tests of Docker's
@@ -112,13 +116,13 @@ def tests(session: nox.Session, package: str) -> None:
         "provider-sagemaker": ["aws"],
         "model": ["formats", "values"],
         "core": ["formats", "values"],
-        "provider-local": ["formats"],
+        "provider-local": ["environments", "formats"],
         "provider-docker": ["dockerfile"],
         "server": ["formats", "values", "processes", "traces", "browser", "schemathesis", "kserve"],
     }
     install(
         session,
-        SERVER_AND_CLIENT if package == "server" else PACKAGES[package],
+        SERVER_AND_CLIENT if package == "server" else [*PACKAGES[package], *PLATFORMS.get(package, [])],
         *group("test", "example", *more.get(package, [])),
     )
     _pytest(session, f"tests/{package.replace('-', '_')}")
@@ -140,7 +144,7 @@ def pythons(session: nox.Session) -> None:
 def _with_python(session: nox.Session) -> None:
     if not PYTHONS:
         session.skip("this machine has no other Python that we name")
-    install(session, EVERYWHERE, *group("test", "example", "values", "formats", "kserve"))
+    install(session, EVERYWHERE, *group("test", "example", "values", "environments", "formats", "kserve"))
     _pytest(session, *([] if session.posargs else (f"tests/{package.replace('-', '_')}" for package in EVERYWHERE)))
 
 
@@ -155,13 +159,16 @@ def oldest(session: nox.Session) -> None:
 def integration(session: nox.Session) -> None:
     """Run the tests that need a Docker Engine, and start one first; none may skip. On Debian, as root."""
     install(
-        session, [*PACKAGES["provider-heroku"], "provider-sagemaker"], *group("test", "example", "aws", "dockerfile")
+        session,
+        [*PACKAGES["provider-heroku"], "heroku-simulator", "provider-sagemaker"],
+        *group("test", "example", "aws", "dockerfile"),
     )
     session.run("python", "tools/engine/start.py")
     _pytest(
         session,
         "tests/provider_docker",
         "tests/provider_heroku",
+        "tests/heroku_simulator",
         "tests/provider_sagemaker",
         env={"MLEM_REQUIRE_ENGINE": "1"},
     )
@@ -198,7 +205,8 @@ def _pytest(session: nox.Session, *paths: str, env: dict[str, str] | None = None
     # tests of platforms wait for them a good part of the time
     waiting = {"docker": 3, "heroku": 4, "sagemaker": 4}
     count = max((number for name, number in waiting.items() if any(name in path for path in paths)), default=2)
-    workers = ["-n", str(count)] if not session.posargs else []
+    # who has done his share takes of the others: no worker is idle while one has the longest tests
+    workers = ["-n", str(count), "--dist", "worksteal"] if not session.posargs else []
     session.run("coverage", "run", "-m", "pytest", *paths, *workers, *session.posargs, env=env)
 
 

@@ -15,9 +15,9 @@ import tempfile
 from pathlib import Path
 
 from mlem.testing import Project
+from mlem_heroku_simulator import HerokuSimulator
 from mlem_model.errors import MlemError
 from mlem_provider_heroku.api.limits import CALLS_PER_HOUR
-from mlem_provider_heroku.testing import HerokuSimulator
 
 LIMITS = {"first run": 12, "run with nothing to change": 3, "status": 2}
 

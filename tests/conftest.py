@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import sys
 import urllib.error
 import urllib.request
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NoReturn
@@ -20,6 +22,7 @@ settings.load_profile("shared-machine")
 
 REQUIRED = os.environ.get("CI") == "true" or bool(os.environ.get("MLEM_REQUIRE_ENGINE"))
 REGISTRY = os.environ.get("MLEM_TEST_REGISTRY", "127.0.0.1:5000")
+HEROKU_SCHEMA = Path(__file__).parents[2] / "shared" / "heroku" / "platform-api-schema.json"
 
 
 @pytest.fixture(scope="session")
@@ -56,6 +59,24 @@ def push_registry(lacking: Callable[[str], NoReturn]) -> str:
         lacking(f"no registry at {REGISTRY}: {error}")
 
 
+@pytest.fixture(scope="session")
+def heroku_schema_if_there() -> Path | None:
+    """Heroku's JSON schema of its API; None where it is not at hand, which the project's check does not take."""
+    if HEROKU_SCHEMA.is_file():
+        return HEROKU_SCHEMA
+    if os.environ.get("CI") == "true":
+        pytest.fail(f"no schema of Heroku's API at {HEROKU_SCHEMA}")
+    return None
+
+
+@pytest.fixture(scope="session")
+def heroku_schema(heroku_schema_if_there: Path | None) -> Path:
+    """The same; the test is skipped without it."""
+    if heroku_schema_if_there is None:
+        pytest.skip("Heroku's JSON schema of its API is not part of the project: ../shared/heroku")
+    return heroku_schema_if_there
+
+
 def interpreter(version: str) -> str | None:
     """Return a Python of a version, ``3.12``; None when this machine has none."""
     found = shutil.which(f"python{version}")
@@ -73,21 +94,31 @@ def interpreter(version: str) -> str | None:
 
 @pytest.fixture(scope="session")
 def environment_of(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
-    """Make an environment with a Python and packages, and return its Python.
+    """Make an environment with a Python and packages, once for all workers, and return its Python.
 
     The test is skipped where there is no such Python.
     """
+    from filelock import FileLock
+
+    root = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        root = root.parent
 
     def make(version: str, *packages: str) -> Path:
         python = interpreter(version)
         if python is None:
             pytest.skip(f"no Python {version} on this machine")
-        folder = tmp_path_factory.mktemp(f"python{version}")
-        subprocess.run([python, "-m", "venv", folder], check=True)
-        pip = [folder / "bin" / "python", "-m", "pip", "install", "-q", "--no-warn-script-location", *packages]
-        done = subprocess.run(pip, capture_output=True, text=True, check=False)
-        assert done.returncode == 0, done.stderr
-        return folder / "bin" / "python"
+        folder = root / f"python{version}-{zlib.crc32(' '.join(packages).encode()):08x}"
+        inside, complete = folder / "bin" / "python", folder / "complete"
+        uv = [sys.executable, "-m", "uv"]
+        with FileLock(f"{folder}.lock"):
+            if not complete.exists():
+                for words in (["venv", "-q", "--python", python, folder], ["pip", "install", "-q", *packages]):
+                    where = ["--python", inside] if words[0] == "pip" else []
+                    done = subprocess.run([*uv, *words, *where], capture_output=True, text=True, check=False)
+                    assert done.returncode == 0, done.stderr
+                complete.touch()
+        return inside
 
     return make
 

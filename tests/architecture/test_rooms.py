@@ -101,6 +101,13 @@ def test_a_cycle_inside_a_room_is_found(tree: Path) -> None:
         ),
         ("mlem", "rooms-of-the-core", "more.py", "", "mlem.more"),
         (
+            "mlem_heroku_simulator",
+            "rooms-of-the-simulator",
+            "dynos/one_off.py",
+            "import mlem_heroku_simulator.api.answer",
+            "mlem_heroku_simulator.dynos is not allowed",
+        ),
+        (
             "mlem",
             "acyclic",
             "clients/connection/deadline.py",
@@ -109,7 +116,7 @@ def test_a_cycle_inside_a_room_is_found(tree: Path) -> None:
         ),
     ],
 )
-def test_the_rooms_of_a_saved_model_and_of_the_core_are_kept(
+def test_the_rooms_of_the_other_packages_are_kept(
     tmp_path: Path, package: str, contract: str, module: str, line: str, said: str
 ) -> None:
     copied(package, tmp_path)

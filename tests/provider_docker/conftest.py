@@ -52,8 +52,7 @@ def project(plain: Project, warm: None) -> Iterator[Project]:
     """The same, and what it deployed is removed in the end."""
     yield plain
     for name, _ in api.deployments(str(plain.folder)):
-        done = plain.mlem("deployment", "remove", name)
-        assert done.returncode == 0, done.stderr
+        plain.handle(name).remove()
 
 
 @pytest.fixture

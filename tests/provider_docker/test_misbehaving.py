@@ -49,7 +49,7 @@ def start(project: Project, engine: Engine, name: str) -> Iterator[Callable[...,
     """Starts a container of the model."""
     assert project.python("-c", SAVE).returncode == 0
     builder = DockerBuilder.from_data({"image_name": name, "tag": "1"}, "the test")
-    builder.build(api.load_meta("parent", str(project.folder)), str(project.folder / "parent.mlem"), lambda _line: None)
+    builder.build(api.load_meta("parent", str(project.folder)), lambda _line: None)
     made: list[Any] = []
 
     def run(**options: Any) -> Any:

@@ -15,13 +15,27 @@ from filelock import FileLock
 
 from mlem import api
 from mlem.testing import Project
+from mlem_heroku_simulator import HerokuSimulator
+from mlem_heroku_simulator.platform.app_state import AppState
 from mlem_model.plugins.registry import registry
 from mlem_provider_docker import Engine
-from mlem_provider_heroku.testing import HerokuSimulator
+from mlem_provider_heroku.names import LINEAGE_VAR, new_name, parked_name
 
-SCHEMA = Path(__file__).parents[2].parent / "shared" / "heroku" / "platform-api-schema.json"
 CACHE = "mlem-test-cache-heroku"
 KEY = "key-of-the-tests-3f1c"
+
+
+class MarkedSimulator(HerokuSimulator):
+    """The simulator, which finds apps by what the provider marks them with."""
+
+    def apps_of(self, lineage: str) -> list[AppState]:
+        """Return the apps of a deployment."""
+        names = {new_name(lineage), parked_name(lineage)}
+        return [
+            app
+            for app in self.platform.apps.values()
+            if app.config_vars.get(LINEAGE_VAR) == lineage or app.name in names
+        ]
 
 
 @pytest.fixture(autouse=True)
@@ -29,18 +43,6 @@ def _own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """No test may see the user's key."""
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("HEROKU_API_KEY", KEY)
-
-
-@pytest.fixture(scope="session")
-def schema() -> Path:
-    """Heroku's JSON schema of its API."""
-    if not SCHEMA.is_file():
-        if os.environ.get("CI") == "true":
-            pytest.fail(f"no schema of Heroku's API at {SCHEMA}")
-        pytest.skip(
-            "Heroku's JSON schema of its API is no part of the project: ../shared/heroku/platform-api-schema.json"
-        )
-    return SCHEMA
 
 
 @pytest.fixture(scope="session")
@@ -54,9 +56,7 @@ def warm(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> None:
     fields = {"image_name": CACHE, "platform": "linux/amd64"}
     builder = registry().get("builder", "docker").from_data(fields, "the tests")
     with FileLock(tmp_path_factory.getbasetemp().parent / "mlem-heroku.lock"):
-        builder.build(
-            api.load_meta("double", str(project.folder)), str(project.folder / "double.mlem"), lambda _line: None
-        )
+        builder.build(api.load_meta("double", str(project.folder)), lambda _line: None)
 
 
 @pytest.fixture(scope="session")
@@ -76,18 +76,18 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path | None:
 
 
 @pytest.fixture(scope="session")
-def _simulator(warm: None, push_registry: str, certificate: Path | None) -> Iterator[HerokuSimulator]:
-    if not SCHEMA.is_file() and os.environ.get("CI") == "true":
-        pytest.fail(f"no schema of Heroku's API at {SCHEMA}")
-    judge = SCHEMA if SCHEMA.is_file() else None
-    with HerokuSimulator(
-        registry=push_registry, schema=judge, boot_timeout_s=20, stop_timeout_s=2, certificate=certificate
+def _simulator(
+    warm: None, push_registry: str, heroku_schema_if_there: Path | None, certificate: Path | None
+) -> Iterator[MarkedSimulator]:
+    limits = {"boot_timeout_s": 20.0, "stop_timeout_s": 2.0}
+    with MarkedSimulator(
+        registry=push_registry, schema=heroku_schema_if_there, certificate=certificate, **limits
     ) as found:
         yield found
 
 
 @pytest.fixture
-def heroku(_simulator: HerokuSimulator) -> Iterator[HerokuSimulator]:
+def heroku(_simulator: MarkedSimulator) -> Iterator[MarkedSimulator]:
     """The simulator; where the schema is at hand, every exchange of every test is as Heroku's schema has it."""
     _simulator.api.faults.plan({})
     _simulator.api.violations.clear()

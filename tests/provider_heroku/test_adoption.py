@@ -15,8 +15,8 @@ import pytest
 import yaml
 
 from mlem.testing import SAMPLE, Project
+from mlem_heroku_simulator import HerokuSimulator
 from mlem_provider_heroku.names import LINEAGE_VAR
-from mlem_provider_heroku.testing import HerokuSimulator
 
 CANARY = "canary-5d01-key"
 
@@ -132,11 +132,11 @@ def test_an_app_of_another_deployment_is_not_taken_over(
 
 
 @pytest.mark.parametrize("app", ["../../account", "Iris", "a" * 40, "x?y"])
-def test_what_is_no_name_of_an_app_is_not_asked_for(
+def test_what_is_not_a_name_of_an_app_is_not_asked_for(
     project: Project, heroku: HerokuSimulator, old: Path, app: str
 ) -> None:
     content = yaml.safe_load(old.read_text())
     old.write_text(yaml.safe_dump({**content, "app": {"name": app, "meta_info": {"id": "../account"}}}))
     heroku.api.exchanges.clear()
     done = project.mlem("migrate")
-    assert (done.returncode, "this is no name of an app" in done.stdout, list(heroku.api.exchanges)) == (2, True, [])
+    assert (done.returncode, "this is not a name of an app" in done.stdout, list(heroku.api.exchanges)) == (2, True, [])

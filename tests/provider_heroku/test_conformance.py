@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from mlem.testing import CrashSafetySuite, DeploymentFixtures, DeploymentHandle, LifeCycleSuite, OperationSuite
+from mlem_heroku_simulator import HerokuSimulator
 from mlem_provider_docker import LINEAGE_LABEL, Engine
-from mlem_provider_heroku.testing import HerokuSimulator
 
 
 class HerokuFixtures(DeploymentFixtures):

@@ -7,10 +7,10 @@ import re
 import pytest
 
 from mlem.testing import SAMPLE, Project
+from mlem_heroku_simulator import HerokuSimulator
+from mlem_heroku_simulator.api.faults import Kind
+from mlem_heroku_simulator.api.server import Tokens
 from mlem_provider_docker import LINEAGE_LABEL, Engine
-from mlem_provider_heroku.testing import HerokuSimulator
-from mlem_provider_heroku.testing.api_server import Tokens
-from mlem_provider_heroku.testing.faults import Kind
 
 CALLS_OF_A_FIRST_RUN = 7
 """Until the gate, which only looks."""

@@ -17,9 +17,9 @@ import pytest
 
 from mlem import Phase, Status
 from mlem.testing import SAMPLE, DeploymentHandle, Project
-from mlem_provider_heroku.testing import HerokuSimulator
-from mlem_provider_heroku.testing.app_state import AppState
-from mlem_provider_heroku.testing.offers import EMAIL
+from mlem_heroku_simulator import HerokuSimulator
+from mlem_heroku_simulator.platform.app_state import AppState
+from mlem_heroku_simulator.platform.offers import EMAIL
 
 TIMEOUT_S = 120
 HINT = "mlem deployment plan shows what differs, a run puts it right"
@@ -239,7 +239,8 @@ REFUSED = {
     "apps:destroy -a {name}-x --confirm {name}-x": ("Couldn't find that app.", "not_found"),
     "apps:create {name}": ("Name {name} is already taken", "invalid_params"),
     "apps:create Not_A_Name": (
-        "Name must start with a letter, end with a letter or digit and can only contain lowercase letters, digits, and dashes.",
+        "Name must start with a letter, end with a letter or digit and can only contain lowercase letters, digits, "
+        "and dashes.",
         "invalid_params",
     ),
     "releases:rollback v1 -a {name}": ("Can't roll back to v1: it has no code", "invalid_params"),

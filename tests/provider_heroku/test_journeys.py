@@ -13,8 +13,8 @@ import pytest
 
 from mlem import Phase, Status
 from mlem.testing import SAMPLE, Project
+from mlem_heroku_simulator import HerokuSimulator
 from mlem_provider_docker import LINEAGE_LABEL, Engine
-from mlem_provider_heroku.testing import HerokuSimulator
 
 
 def run(project: Project, name: str, model: str = "double", *options: str) -> subprocess.CompletedProcess[str]:
@@ -322,8 +322,10 @@ def test_logs_are_followed_until_the_app_is_gone(project: Project, heroku: Herok
         killer.cancel()
 
 
-def test_a_dyno_that_does_not_listen_in_time_is_explained(plain: Project, warm: None, schema: Path, name: str) -> None:
-    with HerokuSimulator(schema=schema, boot_timeout_s=0.01, stop_timeout_s=1) as slow:
+def test_a_dyno_that_does_not_listen_in_time_is_explained(
+    plain: Project, warm: None, heroku_schema: Path, name: str
+) -> None:
+    with HerokuSimulator(schema=heroku_schema, boot_timeout_s=0.01, stop_timeout_s=1) as slow:
         failed = plain.mlem(
             "deployment", "run", "heroku", "app", "--model", "double", "--app_name", name, *slow.options()
         )

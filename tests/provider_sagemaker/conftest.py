@@ -33,9 +33,7 @@ def warm(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> None:
     project.save("double", 2.0)
     builder = registry().get("builder", "docker").from_data({"image_name": CACHE}, "the tests")
     with FileLock(tmp_path_factory.getbasetemp().parent / "mlem-docker.lock"):
-        builder.build(
-            api.load_meta("double", str(project.folder)), str(project.folder / "double.mlem"), lambda _line: None
-        )
+        builder.build(api.load_meta("double", str(project.folder)), lambda _line: None)
 
 
 @pytest.fixture(scope="session")
@@ -96,8 +94,7 @@ def project(aws: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterat
     for key, value in aws.environment.items():  # which the test may have changed
         monkeypatch.setenv(key, value)
     for deployment, _ in api.deployments(str(made.folder)):
-        done = made.mlem("deployment", "remove", deployment)
-        assert done.returncode == 0, done.stderr
+        made.handle(deployment).remove()
 
 
 def deploy(project: Project, model: str, options: list[str]) -> str:

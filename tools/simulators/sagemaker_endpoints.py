@@ -228,12 +228,14 @@ class Endpoints:
 
     def _healthy(self, container: str, port: int) -> bool:
         deadline = time.monotonic() + self.ping_timeout_s
-        while time.monotonic() < deadline and not self._closed.is_set():
-            if status(port, "/ping") == 200:
-                return True
-            if _docker("inspect", "-f", "{{.State.Running}}", container).strip() != "true":
-                return False
-            time.sleep(0.1)
+        with subprocess.Popen(["docker", "wait", container], stdout=subprocess.DEVNULL) as end:
+            try:
+                while end.poll() is None and time.monotonic() < deadline and not self._closed.is_set():
+                    if status(port, "/ping") == 200:
+                        return True
+                    time.sleep(0.1)
+            finally:
+                end.kill()
         return False
 
     def _write_logs(self, endpoint: str, container: str) -> None:

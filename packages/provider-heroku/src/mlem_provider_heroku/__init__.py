@@ -1,1 +1,1 @@
-"""Deploy a model to Heroku; `mlem_provider_heroku.testing` stands in for Heroku where there is no account."""
+"""Deploy a model to Heroku."""

@@ -55,11 +55,13 @@ class HerokuApp(ImageOptions, Deployment):
     )
     environment: dict[str, str] = Field(
         default={},
-        description="config vars of the app; for secrets see pass_environment; tokens come from this command's MLEM_SERVER_TOKENS",
+        description="config vars of the app; for secrets see pass_environment; "
+        "tokens come from this command's MLEM_SERVER_TOKENS",
     )
     pass_environment: list[str] = Field(
         default=[],
-        description="names of variables that become config vars with their values here; the values reach no file of mlem",
+        description="names of variables that become config vars with their values here; "
+        "the values reach no file of mlem",
     )
     platform: str | None = Field(default="linux/amd64", description="platform of the image; Heroku runs linux/amd64")
 
@@ -86,7 +88,7 @@ class HerokuApp(ImageOptions, Deployment):
     @classmethod
     def _check_size(cls, size: str) -> str:
         if size.lower() not in DYNO_MEMORY_MIB:
-            raise ValueError(f'"{size}" is no size of a dyno; known: {", ".join(DYNO_MEMORY_MIB)}')
+            raise ValueError(f'"{size}" is not a size of a dyno; known: {", ".join(DYNO_MEMORY_MIB)}')
         return size.lower()
 
     @field_validator("environment", "pass_environment")
@@ -95,7 +97,7 @@ class HerokuApp(ImageOptions, Deployment):
         check_variable_names(variables)
         for name in variables:
             if not re.fullmatch(CONFIG_VAR_NAME, name) or name.startswith("HEROKU_") or name in (LINEAGE_VAR, "PORT"):
-                raise ValueError(f'"{name}" is no name of a config var that may be set')
+                raise ValueError(f'"{name}" is not a config var that may be set')
         return variables
 
     def steps(self, ctx: HerokuContext) -> Sequence[Step[HerokuApp, HerokuEnv, Any]]:

@@ -17,7 +17,7 @@ from mlem_provider_heroku.api.limits import API_URL, REGISTRY
 class HerokuEnv(Env):
     """Heroku, with the team that apps belong to.
 
-    The API key is no field: HEROKU_API_KEY, else ~/.netrc as `heroku login` writes it.
+    The API key is not a field: it comes from HEROKU_API_KEY, else ~/.netrc as `heroku login` writes it.
     """
 
     type: ClassVar[str] = "heroku"
@@ -32,7 +32,8 @@ class HerokuEnv(Env):
     api_url: str = Field(default=API_URL, description="address of Heroku's Platform API")
     app_address: str | None = Field(
         default=None,
-        description="where apps answer, with {app_name} for the name: https://{app_name}.example.com (default: what Heroku says)",
+        description="where apps answer, with {app_name} for the name: https://{app_name}.example.com "
+        "(default: what Heroku says)",
     )
     timeout_s: Annotated[float, Field(gt=0, le=600), Unit("s")] = Field(
         default=40.0, description="how long one call of the API may take, without its repeats"

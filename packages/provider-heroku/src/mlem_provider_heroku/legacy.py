@@ -22,7 +22,9 @@ def translate_env(data: Mapping[str, Any]) -> Translation:
 
 
 def translate_deployment(data: Mapping[str, Any], source: str, prefix: str = "") -> Translation:
-    """Turn a deployment's fields of MLEM 0.4 into this version's; others are left alone.
+    """Turn a deployment's fields of MLEM 0.4 into this version's.
+
+    Others are left alone.
 
     Args:
         data: The fields.
@@ -47,7 +49,10 @@ def translate_deployment(data: Mapping[str, Any], source: str, prefix: str = "")
 
 
 def _with_team(reader: FieldReader, env: Any, team: Any) -> Any:
-    """Move the team to where it belongs; an app of another team would be another app."""
+    """Move the team to where it belongs.
+
+    An app of another team would be another app.
+    """
     if env is None or (isinstance(env, Mapping) and "path" not in env):
         return {**(env or {}), "team": team}
     raise reader.fail(

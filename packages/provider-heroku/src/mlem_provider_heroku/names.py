@@ -19,13 +19,13 @@ def app_name(ctx: HerokuContext) -> str:
     """Return the app's name: as declared, else the deployment's, as far as Heroku takes it.
 
     Raises:
-        DeclarationError: The deployment's name makes no name of an app.
+        DeclarationError: The deployment's name can't be made a name of an app.
     """
     declared = ctx.deployment.app_name
     name = declared or re.sub(r"[^a-z0-9]+", "-", ctx.name.lower()).strip("-")
     if not re.fullmatch(APP_NAME, name):
         raise DeclarationError(
-            f'the deployment\'s name makes no name of an app: "{name}" does not match {APP_NAME}',
+            f"the deployment's name can't be a name of an app: \"{name}\" does not match {APP_NAME}",
             hint="choose one: --app_name NAME",
         )
     return name

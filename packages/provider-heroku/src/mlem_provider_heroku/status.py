@@ -81,7 +81,10 @@ def status(heroku: Heroku, app: AppRecord, release: ReleaseRecord, url: str) -> 
 
 
 def _of_app(heroku: Heroku, app: AppRecord) -> Status | None:
-    """Say why an app does not answer though its dynos are up; None where it is not the app."""
+    """Say why an app does not answer though its dynos are up.
+
+    The result is None where it is not the app.
+    """
     found = heroku.app(app.app_id)
     if found is None or not found["maintenance"]:
         return None
@@ -128,7 +131,10 @@ def _is_marked(heroku: Heroku, app: AppRecord) -> bool:
 
 
 def _why(heroku: Heroku, app: AppRecord) -> str:
-    """Say why a dyno crashed, by its last log lines; empty where they do not tell."""
+    """Say why a dyno crashed, by its last log lines.
+
+    The result is empty where they do not tell.
+    """
     try:
         lines = list(read(heroku, app.app_id, _CRASH_LINES))
     except MlemError:

@@ -57,10 +57,12 @@ class CrashSafetySuite(DeploymentFixtures):
         assert 4 < boundary < _MOST_BOUNDARIES
 
     def test_a_remove_killed_at_any_boundary_is_finished_by_the_next(self, project: Project) -> None:
+        assert project.run(self.type, NAME, "double", self.fields()).returncode == 0
         boundary = 1
         while True:
-            assert project.run(self.type, NAME, "double", self.fields()).returncode == 0
-            state = project.handle(NAME).state()
+            handle = project.handle(NAME)
+            handle.run()
+            state = handle.state()
             assert state is not None
             killed = self._killed(project, boundary, "deployment", "remove", NAME)
             self._remove_all(project)
@@ -82,6 +84,7 @@ class CrashSafetySuite(DeploymentFixtures):
         assert 4 < boundary < _MOST_BOUNDARIES
 
     def _remove_all(self, project: Project) -> None:
-        done = project.mlem("deployment", "remove", NAME)
-        assert done.returncode == 0, done.stderr
-        assert project.handle(NAME).state() is None
+        # in this process, which saves the start of another one at each boundary
+        handle = project.handle(NAME)
+        handle.remove()
+        assert handle.state() is None

@@ -1,4 +1,4 @@
-"""The API key, from where the Heroku command keeps it; it is read when it is needed, and kept nowhere."""
+"""The API key, from where the Heroku command keeps it: read when it is needed, never stored."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def _from_netrc(host: str) -> str:
     except netrc.NetrcParseError as error:
         # the text of the error may have the line, and the line the key
         raise CredentialsError(
-            f"{path}, line {error.lineno}: this is no netrc file", code="bad-netrc", hint=_HINT
+            f"{path}, line {error.lineno}: this is not a netrc file", code="bad-netrc", hint=_HINT
         ) from None
     except (OSError, UnicodeDecodeError) as error:
         raise CredentialsError(f"{path} can't be read: {type(error).__name__}", code="bad-netrc", hint=_HINT) from error

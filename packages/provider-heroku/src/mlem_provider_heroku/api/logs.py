@@ -17,7 +17,10 @@ def read(heroku: Heroku, app_id: str, lines: int) -> Iterator[str]:
 
 
 def follow(heroku: Heroku, app_id: str, lines: int) -> Iterator[str]:
-    """Yield log lines until the app is gone; Heroku ends each session after a while, and another one goes on."""
+    """Yield log lines until the app is gone.
+
+    Heroku ends each session after a while, and another one goes on.
+    """
     last = ""
     while True:
         begun = time.monotonic()

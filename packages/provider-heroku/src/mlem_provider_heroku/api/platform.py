@@ -1,4 +1,7 @@
-"""Heroku's Platform API: what a deployment asks of it, as methods; plain data in and out."""
+"""Heroku's Platform API: what a deployment asks of it, as methods.
+
+Plain data in and out.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +30,9 @@ App = dict[str, Any]
 
 
 def connect(env: HerokuEnv, api_url: str | None = None) -> Heroku:
-    """Return the API of an env; one session for each address and key.
+    """Return the API of an env.
+
+    There is one session for each address and key.
 
     Args:
         env: The env.
@@ -76,7 +81,9 @@ class Heroku:
     # Apps
 
     def app(self, name_or_id: str) -> App | None:
-        """Return an app; None when there is none.
+        """Return an app.
+
+        The result is None when there is none.
 
         Raises:
             CredentialsError: It is there, and another account's.
@@ -85,7 +92,10 @@ class Heroku:
         return found
 
     def create_app(self, name: str, region: str, team: str | None) -> App | None:
-        """Create an app that takes images; None when the name is taken."""
+        """Create an app that takes images.
+
+        The result is None when the name is taken.
+        """
         body: dict[str, Any] = {"name": name, "region": region, "stack": "container"}
         path = "/apps" if team is None else "/teams/apps"
         try:
@@ -120,20 +130,29 @@ class Heroku:
         self._request("end the maintenance mode", "PATCH", f"/apps/{id_}", {"maintenance": False})
 
     def delete_app(self, id_: str) -> None:
-        """Delete an app with all that it has; fine when it is gone."""
+        """Delete an app with all that it has.
+
+        That is fine when it is gone.
+        """
         self._request(f"delete the app {id_}", "DELETE", f"/apps/{id_}", absent=True)
 
     # Config vars
 
     def config_vars(self, app: str) -> dict[str, str] | None:
-        """Return an app's config vars; None when the app is gone."""
+        """Return an app's config vars.
+
+        The result is None when the app is gone.
+        """
         found: dict[str, str] | None = self._request(
             "read the config vars", "GET", f"/apps/{app}/config-vars", absent=True
         )
         return found
 
     def set_config_vars(self, app: str, values: Mapping[str, str | None]) -> dict[str, str]:
-        """Set config vars, and remove those whose value is None; the dynos start again. Return all of them."""
+        """Set config vars, and remove those whose value is None.
+
+        The dynos start again. Return all of them.
+        """
         found: dict[str, str] = self._request("set the config vars", "PATCH", f"/apps/{app}/config-vars", dict(values))
         return found
 
@@ -155,7 +174,9 @@ class Heroku:
         return [release for release in found if release["version"] > version]
 
     def release_image(self, app: str, image_id: str) -> None:
-        """Release an image that was pushed; Heroku ignores one that runs already.
+        """Release an image that was pushed.
+
+        Heroku ignores one that runs already.
 
         Source: Heroku's support, quoted in heroku/heroku-releases-retry#11: "our API will ignore release updates of the
         same docker image" (read 2026-11).
@@ -166,7 +187,9 @@ class Heroku:
         )
 
     def roll_back(self, app: str, release_id: str, version: int) -> dict[str, Any]:
-        """Put an earlier release back, with its config vars; return the release that this makes, or that an earlier try made.
+        """Put an earlier release back, with its config vars.
+
+        Return the release that this makes, or that an earlier try made.
 
         Source: Dev Center, "Releases", section "Rolling back": the new release is called ``Rollback to v46`` (read
         2026-11).
@@ -191,12 +214,18 @@ class Heroku:
     # Dynos
 
     def dynos(self, app: str) -> list[dict[str, Any]] | None:
-        """Return the web dynos: ``name``, ``state``, ``size``, ``release``; None when the app is gone."""
+        """Return the web dynos: ``name``, ``state``, ``size``, ``release``.
+
+        The result is None when the app is gone.
+        """
         found = self._request("list the dynos", "GET", f"/apps/{app}/dynos", absent=True)
         return None if found is None else [dyno for dyno in found if dyno["type"] == WEB]
 
     def scale(self, app: str, quantity: int, size: str) -> None:
-        """Say how many web dynos of which size there are; another size starts them again."""
+        """Say how many web dynos of which size there are.
+
+        Another size starts them again.
+        """
         body = {"updates": [{"type": WEB, "quantity": quantity, "dyno_size": {"name": size}}]}
         self._request(f"scale to {quantity} x {size}", "PATCH", f"/apps/{app}/formation", body)
 
@@ -212,7 +241,10 @@ class Heroku:
         return str(self._request("open a log session", "POST", f"/apps/{app}/log-sessions", body)["logplex_url"])
 
     def stream(self, url: str, *, follow: bool) -> Iterator[str]:
-        """Yield the lines of a log session; the stream ends when the last line came, or when Heroku ends it."""
+        """Yield the lines of a log session.
+
+        The stream ends when the last line came, or when Heroku ends it.
+        """
         return self._session.stream(url, follow=follow)
 
 

@@ -32,7 +32,9 @@ _FEW_CALLS = 100
 
 
 class Session:
-    """Sends requests; one that got no answer, or a passing failure for one, is repeated.
+    """Sends requests.
+
+    One that got no answer, or a passing failure for one, is repeated.
 
     Args:
         api_url: The API's address.
@@ -115,7 +117,10 @@ class Session:
             time.sleep(wait_s)
 
     def stream(self, url: str, *, follow: bool) -> Iterator[str]:
-        """Yield the lines of a log session; the stream ends when the last line came, or when Heroku ends it."""
+        """Yield the lines of a log session.
+
+        The stream ends when the last line came, or when Heroku ends it.
+        """
         import requests
 
         timeout = (_CONNECT_TIMEOUT_S, _SILENCE_S if follow else self._timeout_s)
@@ -133,7 +138,10 @@ class Session:
     def _once(
         self, what: str, method: str, path: str, body: Any, headers: Mapping[str, str]
     ) -> tuple[requests.Response | None, MlemError, str | None]:
-        """Send a request once; return the answer, or else the error and in which way it may pass."""
+        """Send a request once.
+
+        Return the answer, or else the error and in which way it may pass.
+        """
         import requests
 
         self.calls += 1
@@ -170,7 +178,9 @@ class Session:
 
 
 def pause_s(kind: str, attempt: int) -> float:
-    """Return how long to wait before another attempt: doubled each time, half of it by chance, since others were refused too.
+    """Return how long to wait before another attempt.
+
+    The wait doubles each time, and half of it is random, since others were refused too.
 
     Args:
         kind: What failed: ``timeout``, ``busy`` or ``limit``.

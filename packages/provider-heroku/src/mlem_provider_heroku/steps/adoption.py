@@ -20,7 +20,10 @@ _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 def words(old: Mapping[str, Any]) -> str:
-    """Say which app a state of MLEM 0.4 has on record; empty when none."""
+    """Say which app a state of MLEM 0.4 has on record.
+
+    The result is empty when none.
+    """
     app = old.get("app")
     return f"the app {str(app.get('name'))[:40]}" if isinstance(app, Mapping) and app.get("name") else ""
 
@@ -34,7 +37,7 @@ def adopt(ctx: HerokuContext, heroku: Heroku, old: Mapping[str, Any]) -> Adopted
         old: The content of the state's file.
 
     Raises:
-        DeclarationError: What is on record is no app.
+        DeclarationError: What is on record is not an app.
         NotFoundError: There is no such app in this account.
         ConflictError: It belongs to another deployment.
         CredentialsError: There is no API key, or it is another account's.
@@ -44,8 +47,8 @@ def adopt(ctx: HerokuContext, heroku: Heroku, old: Mapping[str, Any]) -> Adopted
         raise NotFoundError(
             f"there is no such app: {words(old)}",
             code="app-not-found",
-            hint="heroku apps shows those of this account; with the key of the right one: mlem migrate; if it is gone for good, move the"
-            " state's file away",
+            hint="heroku apps shows those of this account; with the key of the right one: mlem migrate; "
+            "if it is gone for good, move the state's file away",
         )
     id_ = str(app["id"])
     mark = (heroku.config_vars(id_) or {}).get(LINEAGE_VAR)
@@ -99,20 +102,22 @@ def _adopted(ctx: HerokuContext, heroku: Heroku, app: App, old: Mapping[str, Any
     if region != deployment.region:
         fields["region"] = region
     if team != ctx.env.team:
-        notes.append(
-            f"it belongs to {f'the team {team}' if team else 'no team'}: say so in the env (team), or the next run makes another app"
-        )
+        owner = f"the team {team}" if team else "no team"
+        notes.append(f"it belongs to {owner}: say so in the env (team), or the next run makes another app")
     return Adopted(words(old), records, fields, tuple(notes))
 
 
 def _id_of(old: Mapping[str, Any]) -> str:
-    """Return the id on record; the name where there is none that Heroku could have given."""
+    """Return the id on record.
+
+    It is the name where there is none that Heroku could have given.
+    """
     app = old["app"]
     known = app["meta_info"].get("id") if isinstance(app.get("meta_info"), Mapping) else None
     if isinstance(known, str) and _UUID.fullmatch(known):
         return known
     if not re.fullmatch(APP_NAME, str(app["name"])):
-        raise FieldReader("the state").fail("app.name", "this is no name of an app")
+        raise FieldReader("the state").fail("app.name", "this is not a name of an app")
     return str(app["name"])
 
 

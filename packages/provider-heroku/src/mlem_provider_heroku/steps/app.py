@@ -45,14 +45,17 @@ class AppStep(Step["HerokuApp", "HerokuEnv", AppRecord]):
         )
 
     def observe(self, ctx: HerokuContext, recorded: AppRecord) -> AppRecord | None:
-        """Snapshot whether the app is there, under its name, and has our mark."""
+        """Look whether the app is there, under its name, and has our mark."""
         app, values = self._snapshot.app(recorded), self._snapshot.config_vars(recorded)
         if app is None or values is None:
             return None
         return recorded.changed(app_name=app["name"], lineage=values.get(LINEAGE_VAR), maintenance=app["maintenance"])
 
     def change(self, recorded: AppRecord, wanted: AppRecord) -> Change:
-        """Another region or team needs another app; another name is another address of the same."""
+        """Another region or team needs another app.
+
+        Another name is another address of the same.
+        """
         reason = differences(recorded, wanted)
         if not _lives((recorded.region, recorded.team), wanted):
             return Change(
@@ -101,7 +104,10 @@ class AppStep(Step["HerokuApp", "HerokuEnv", AppRecord]):
         return _record(wanted, self._other(ctx, heroku, wanted, current, aside), aside or current)
 
     def _put_back(self, ctx: HerokuContext, heroku: Heroku, wanted: AppRecord, earlier: AppRecord) -> AppRecord:
-        """Bring the app of an earlier release back; the one that took its place goes."""
+        """Bring the app of an earlier release back.
+
+        The one that took its place goes.
+        """
         app = heroku.app(earlier.app_id)
         if app is None:
             raise NotFoundError(
@@ -159,7 +165,10 @@ class AppStep(Step["HerokuApp", "HerokuEnv", AppRecord]):
         return app
 
     def _ours(self, ctx: HerokuContext, heroku: Heroku, name: str) -> App | None:
-        """Return the app with a name when it is ours; None when nobody has it."""
+        """Return the app with a name when it is ours.
+
+        The result is None when nobody has it.
+        """
         try:
             app = heroku.app(name)
         except CredentialsError as error:
@@ -175,7 +184,7 @@ class AppStep(Step["HerokuApp", "HerokuEnv", AppRecord]):
         return app
 
     def _mark(self, ctx: HerokuContext, heroku: Heroku, app_id: str) -> None:
-        """See to it that an app on record has our mark, and nobody else's."""
+        """Make sure that an app on record has our mark."""
         known = self._snapshot.config_vars(AppRecord(app_id=app_id, api_url=heroku.api_url)) or {}
         mark = known.get(LINEAGE_VAR)
         if mark is None:
@@ -184,7 +193,10 @@ class AppStep(Step["HerokuApp", "HerokuEnv", AppRecord]):
             raise _not_ours(app_id, f"and belongs to the mlem deployment of lineage {mark}")
 
     def _renamed(self, ctx: HerokuContext, heroku: Heroku, app: App, name: str) -> App:
-        """Give an app its name; what of ours has it, or was to get it, is a successor that never passed the gate."""
+        """Give an app its name.
+
+        What of ours has it, or was to get it, is a successor that never passed the gate.
+        """
         if app["name"] == name:
             return app
         successors = [self._ours(ctx, heroku, name)]
@@ -206,7 +218,8 @@ class AppStep(Step["HerokuApp", "HerokuEnv", AppRecord]):
                 raise ConflictError(
                     f"the app {id_} has no {LINEAGE_VAR} any more: somebody took away the mark that says whose it is",
                     code="not-ours",
-                    hint=f"if it is to go: heroku config:set {LINEAGE_VAR}={ctx.lineage} --app {id_}, then repeat the command",
+                    hint=f"if it is to go: heroku config:set {LINEAGE_VAR}={ctx.lineage} --app {id_}, "
+                    "then repeat the command",
                 )
             if values is not None and values[LINEAGE_VAR] != ctx.lineage:
                 raise _not_ours(id_, f"and belongs to the mlem deployment of lineage {values[LINEAGE_VAR]}")

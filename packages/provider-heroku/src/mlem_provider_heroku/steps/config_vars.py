@@ -41,7 +41,10 @@ class ConfigVarsStep(OfApp[ConfigVarsRecord]):
         return wanted_config_vars(ctx)
 
     def observe(self, ctx: HerokuContext, recorded: ConfigVarsRecord) -> ConfigVarsRecord | None:
-        """Compare with the app; a variable that is passed on is compared where it is set, and never written down."""
+        """Compare with the app.
+
+        A variable that is passed on is compared where it is set, and never written down.
+        """
         return observed_config_vars(ctx, self._snapshot, recorded)
 
     def change(self, recorded: ConfigVarsRecord, wanted: ConfigVarsRecord) -> Change:
@@ -63,7 +66,10 @@ class ConfigVarsStep(OfApp[ConfigVarsRecord]):
     def apply(
         self, ctx: HerokuContext, wanted: ConfigVarsRecord, recorded: ConfigVarsRecord | None
     ) -> ConfigVarsRecord:
-        """Set what differs, in one change; a rollback of Heroku's brings them back by itself."""
+        """Set what differs, in one change.
+
+        A rollback of Heroku's brings them back by itself.
+        """
         if ctx.put_back_of(ReleaseRecord) is not None:
             return wanted
         app = app_of(ctx)
@@ -102,7 +108,10 @@ def wanted_config_vars(ctx: HerokuContext) -> ConfigVarsRecord:
 
 
 def observed_config_vars(ctx: HerokuContext, snapshot: Snapshot, recorded: ConfigVarsRecord) -> ConfigVarsRecord | None:
-    """Return config vars as the app has them; None when it is gone."""
+    """Return config vars as the app has them.
+
+    The result is None when it is gone.
+    """
     app = ctx.record_of(AppRecord)
     values = snapshot.config_vars(app) if app is not None else None
     if values is None:

@@ -28,7 +28,9 @@ class Foreign:
 
     @classmethod
     def of(cls, releases: Sequence[Mapping[str, Any]], recorded: int) -> Foreign | None:
-        """Read the releases that are newer than the one on record; None where there is none.
+        """Read the releases that are newer than the one on record.
+
+        The result is None where there is none.
 
         Source: Dev Center, "Releases": releases are called ``Set NAME config vars``, ``Remove NAME config vars``,
         ``Rollback to v46``, ``Deployed web (image)`` (read 2026-11).

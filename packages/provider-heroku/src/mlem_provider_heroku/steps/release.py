@@ -115,7 +115,9 @@ def _pushed_id(ctx: HerokuContext) -> str:
 
 
 def situation(dynos: Sequence[Mapping[str, Any]], version: int, foreign: Foreign | None = None) -> str:
-    """Say in what dynos differ from a release that runs; `SITUATION` when in nothing, and where there are none.
+    """Say in what dynos differ from a release that runs.
+
+    The result is `SITUATION` where nothing differs, and where there are none.
 
     Args:
         dynos: The dynos.

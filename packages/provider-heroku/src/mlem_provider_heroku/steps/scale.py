@@ -37,7 +37,10 @@ class ScaleStep(OfApp[ScaleRecord]):
         return recorded.changed(dyno_size="/".join(sorted(sizes)), quantity=len(dynos))
 
     def change(self, recorded: ScaleRecord, wanted: ScaleRecord) -> Change:
-        """More or fewer dynos are noticed by nobody; another size starts them again."""
+        """More or fewer dynos are noticed by nobody.
+
+        Another size starts them again.
+        """
         gap = GAP if recorded.dyno_size != wanted.dyno_size else ""
         return Change(self.name, "update", differences(recorded, wanted), gap)
 
@@ -46,7 +49,8 @@ class ScaleStep(OfApp[ScaleRecord]):
         app, size, quantity = app_of(ctx), wanted.dyno_size, wanted.quantity
         if size in ONE_DYNO_SIZES and quantity > 1:
             ctx.report(
-                f"Heroku's documentation allows one {size} dyno of a process type; {quantity} need standard-1x or larger"
+                f"Heroku's documentation allows one {size} dyno of a process type; "
+                f"{quantity} need standard-1x or larger"
             )
         self._snapshot.heroku(app).scale(app.app_id, quantity, size)
         self._snapshot.forget(app.app_id)

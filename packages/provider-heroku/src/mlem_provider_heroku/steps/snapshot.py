@@ -18,7 +18,9 @@ UP = frozenset({"up", "idle"})
 
 
 class Snapshot:
-    """The app, its config vars and dynos, as they were when they were asked for; `forget` what a change made old.
+    """The app, its config vars and dynos, as they were when they were asked for.
+
+    `forget` what a change made old.
 
     Three answers tell of all steps: the app has its name and whether it is in maintenance, the config vars have the
     owner's mark, and each dyno has its release and size.
@@ -43,26 +45,38 @@ class Snapshot:
         return found
 
     def app(self, recorded: AppRecord) -> App | None:
-        """Return the app on record; None when it is gone."""
+        """Return the app on record.
+
+        The result is None when it is gone.
+        """
         id_ = recorded.app_id
         if id_ not in self._apps:
             self._apps[id_] = self.heroku(recorded).app(id_)
         return self._apps[id_]
 
     def config_vars(self, app: AppRecord) -> Mapping[str, str] | None:
-        """Return the config vars; None when the app is gone."""
+        """Return the config vars.
+
+        The result is None when the app is gone.
+        """
         id_ = app.app_id
         if id_ not in self._config:
             self._config[id_] = self.heroku(app).config_vars(id_)
         return self._config[id_]
 
     def keep_config_vars(self, app_id: str, values: dict[str, str]) -> None:
-        """Take over what a change of the config vars answered; dynos have started again by it."""
+        """Take over what a change of the config vars answered.
+
+        Dynos have started again by it.
+        """
         self._config[app_id] = values
         self._dynos.pop(app_id, None)
 
     def dynos(self, app: AppRecord) -> list[dict[str, Any]] | None:
-        """Return the web dynos; None when the app is gone."""
+        """Return the web dynos.
+
+        The result is None when the app is gone.
+        """
         id_ = app.app_id
         if id_ not in self._dynos:
             self._dynos[id_] = self.heroku(app).dynos(id_)

@@ -1,0 +1,1 @@
+"""The Platform API over HTTP."""

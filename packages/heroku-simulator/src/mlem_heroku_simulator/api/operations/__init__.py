@@ -1,0 +1,1 @@
+"""What each request of the API does, a module for each kind of resource."""

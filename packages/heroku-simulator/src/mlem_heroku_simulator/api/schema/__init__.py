@@ -1,0 +1,1 @@
+"""Heroku's own JSON schema as the judge of requests and answers."""

@@ -1,0 +1,1 @@
+"""Containers that run as Heroku's dynos do."""

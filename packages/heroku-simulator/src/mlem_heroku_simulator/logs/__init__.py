@@ -1,0 +1,1 @@
+"""The log of an app, and the sessions that stream it."""

@@ -1,0 +1,1 @@
+"""Apps, their releases and images, and what Heroku offers."""
