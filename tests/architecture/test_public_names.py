@@ -12,7 +12,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 UNUSED = {
-    "DataError": "a client may raise it, and `check_answer` does",
+    "DataError": "a client may raise it, and `check_response` does",
     "LockedError": "the guard of a context raises it",
     "ModelType": "our own frameworks are in the core",
     "Release": "a state has them; no provider of ours looks at one",

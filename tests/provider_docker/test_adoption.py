@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import yaml
 
-from mlem.provider import answers
+from mlem.provider import responds
 from mlem.state.state import is_state_04
 from mlem.testing import Project
 from mlem_provider_docker.api.sdk import Engine
@@ -91,7 +91,7 @@ def old(project: Project, engine: Engine, name: str) -> Iterator[Old]:
     path.write_text(yaml.safe_dump(state))
     made = Old(id_, name, port, path)
     until = time.monotonic() + 60
-    while not answers(made.url, "/interface.json", 1.0)[0]:
+    while not responds(made.url, "/interface.json", 1.0)[0]:
         assert time.monotonic() < until, "the server did not start"
         time.sleep(0.05)
     yield made
@@ -166,7 +166,7 @@ def test_what_was_taken_over_serves_again_when_its_successor_fails(project: Proj
     assert (done.returncode, "serves again" in done.stderr) == (8, True), done.stderr
     found = engine.container(old.id)
     assert found is not None
-    assert (found["Name"], answers(old.url, "/interface.json", 5.0)) == (f"/{old.name}", (True, ""))
+    assert (found["Name"], responds(old.url, "/interface.json", 5.0)) == (f"/{old.name}", (True, ""))
     assert status(project) == "running"
     state = project.handle(APP).state()
     assert state is not None
@@ -178,7 +178,7 @@ def test_what_was_taken_over_serves_again_when_its_successor_fails(project: Proj
 def test_a_run_that_is_refused_leaves_what_was_taken_over_alone(project: Project, engine: Engine, old: Old) -> None:
     migrate(project)
     done = project.mlem("deployment", "run", "--load", APP, "--base_image", "mlem-test/no-such-image:1")
-    assert (done.returncode != 0, answers(old.url, "/interface.json", 5.0)) == (True, (True, "")), done.stderr
+    assert (done.returncode != 0, responds(old.url, "/interface.json", 5.0)) == (True, (True, "")), done.stderr
     assert (status(project), engine.container(old.id) is not None) == ("running", True)
 
 

@@ -35,17 +35,16 @@ from mlem.provider import (
     TOKENS,
     TOKENS_VARIABLE,
     Adopted,
-    Answer,
     FieldReader,
     HttpClient,
     Lost,
     ProcessLocal,
+    Response,
     Translation,
     Unit,
     VariableError,
-    answers,
-    check_answer,
     check_labels,
+    check_response,
     check_variable_names,
     copy_model,
     differences,
@@ -58,6 +57,7 @@ from mlem.provider import (
     protection_in,
     ready,
     recorded_protection,
+    responds,
     seen_protection,
     serialize_data,
     served_by_04,
@@ -88,8 +88,8 @@ def test_Adopted_is_what_is_taken_over_from_mlem_04() -> None:
     assert adopt_04(None, {"container_id": "0123456789ab"}).what == "the container 0123456789ab"
 
 
-def test_Answer_is_what_a_server_sent_by_whatever_way() -> None:
-    answer = Answer(200, "application/json", retry_after=None, body=b"[2.0, 4.0]")
+def test_Response_is_what_a_server_sent_by_whatever_way() -> None:
+    answer = Response(200, "application/json", retry_after=None, body=b"[2.0, 4.0]")
     assert answer.document() == [2.0, 4.0]
 
 
@@ -200,22 +200,22 @@ def test_VariableError_refuses_a_variable_with_a_hint() -> None:
     )
 
 
-def test_answers_asks_a_server_that_is_not_ours() -> None:
-    does, why = answers("http://127.0.0.1:1", "/health", timeout_s=2.0)
+def test_responds_asks_a_server_that_is_not_ours() -> None:
+    does, why = responds("http://127.0.0.1:1", "/health", timeout_s=2.0)
     assert (does, why) == (False, "no connection to 127.0.0.1:1: Connection refused")
 
 
-def test_check_answer_returns_the_json_or_raises_what_the_server_means() -> None:
-    good = Answer(200, "application/json", None, b"[2.0]")
-    bad = Answer(
+def test_check_response_returns_the_json_or_raises_what_the_server_means() -> None:
+    good = Response(200, "application/json", None, b"[2.0]")
+    bad = Response(
         422,
         "application/json",
         None,
         b'{"error": {"message": "no", "path": "x[0]", "expected": "a number", "got": "null"}}',
     )
-    assert check_answer(good, "the endpoint iris") == [2.0]
+    assert check_response(good, "the endpoint iris") == [2.0]
     with pytest.raises(DataError, match=r"x\[0\]: expected a number, got null"):
-        check_answer(bad, "the endpoint iris")
+        check_response(bad, "the endpoint iris")
 
 
 def test_check_labels_refuses_what_is_not_on_one_line() -> None:

@@ -17,6 +17,7 @@ from mlem import ConflictError, DeclarationError, Model, NotFoundError, api
 from mlem.testing import Project
 from mlem_model.artifacts.requirement import Requirement
 from mlem_provider_docker.images import context, dockerfile, wheels
+from mlem_provider_docker.images.build import ImageBuild
 from mlem_provider_docker.images.builders import DockerBuilder
 from mlem_provider_docker.images.options import ImageOptions
 from mlem_provider_docker.images.recipe import Recipe, arguments, pip_environment
@@ -203,7 +204,7 @@ def _written(folder: Path) -> list[str]:
 
 def _write(plain: Project, target: Path, options: ImageOptions) -> None:
     model = api.load_meta("double", str(plain.folder))
-    context.write(target, Recipe.of(options, model), options, LABELS, model, str(plain.folder / "double.mlem"))
+    context.write(target, ImageBuild("", Recipe.of(options, model), options, model, LABELS))
 
 
 def test_the_context_has_all_that_the_image_needs(plain: Project, tmp_path: Path) -> None:
@@ -341,4 +342,4 @@ def test_whatever_a_recipe_has_each_package_stays_one_line(plain: Project, tmp_p
     model = api.load_meta("double", str(plain.folder))
     recipe = replace(Recipe.of(ImageOptions(), model), requirements=(line,))
     with pytest.raises(DeclarationError):
-        context.write(tmp_path / "context", recipe, ImageOptions(), LABELS, model, str(plain.folder / "double.mlem"))
+        context.write(tmp_path / "context", ImageBuild("", recipe, ImageOptions(), model, LABELS))

@@ -70,7 +70,7 @@ def test_a_package_without_a_hash_is_no_pin(tmp_path: Path) -> None:
     ],
 )
 def test_what_is_no_pin_is_refused(line: str) -> None:
-    with pytest.raises(ConflictError, match="no package with its version and hash"):
+    with pytest.raises(ConflictError, match="is not a package with its version and hash"):
         Pins.of([line])
 
 

@@ -11,9 +11,9 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from mlem.clients.answers import Answer, check_answer
     from mlem.clients.http import HttpClient
-    from mlem.clients.probe import answers, ready
+    from mlem.clients.probe import ready, responds
+    from mlem.clients.response import Response, check_response
     from mlem.deployments.step import differences
     from mlem.deployments.variables import VariableError, check_labels, check_variable_names
     from mlem.state.adopted import Adopted
@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "Adopted": "mlem.state.adopted",
-    "Answer": "mlem.clients.answers",
+    "Response": "mlem.clients.response",
     "BY_04": "mlem_model.legacy.fields",
     "ErasingStore": "mlem.state.stores.erasing",
     "FROM_HERE": "mlem.state.protection",
@@ -61,8 +61,8 @@ _HOMES = {
     "Translation": "mlem_model.legacy.fields",
     "Unit": "mlem_model.objects.fields",
     "VariableError": "mlem.deployments.variables",
-    "answers": "mlem.clients.probe",
-    "check_answer": "mlem.clients.answers",
+    "responds": "mlem.clients.probe",
+    "check_response": "mlem.clients.response",
     "check_labels": "mlem.deployments.variables",
     "check_variable_names": "mlem.deployments.variables",
     "copy_model": "mlem_model.models.saving",
@@ -93,19 +93,18 @@ __all__ = [
     "TOKENS",
     "TOKENS_VARIABLE",
     "Adopted",
-    "Answer",
     "ErasingStore",
     "FieldReader",
     "HttpClient",
     "LeasedStateManager",
     "Lost",
     "ProcessLocal",
+    "Response",
     "Translation",
     "Unit",
     "VariableError",
-    "answers",
-    "check_answer",
     "check_labels",
+    "check_response",
     "check_variable_names",
     "copy_model",
     "differences",
@@ -118,6 +117,7 @@ __all__ = [
     "protection_in",
     "ready",
     "recorded_protection",
+    "responds",
     "seen_protection",
     "serialize_data",
     "served_by_04",

@@ -182,9 +182,9 @@ class DockerContainer(ImageOptions, Deployment):
         seen = container.status(found, record)
         if seen.phase is not Phase.STARTING or found is None:
             return seen
-        situation = container.situation(found, record)
-        if situation.startswith("on port"):
-            return Status(Phase.UNKNOWN, f"the container is {situation}: run again to put it on record")
+        drift = container.drift(found, record)
+        if drift.startswith("on port"):
+            return Status(Phase.UNKNOWN, f"the container is {drift}: run again to put it on record")
         direct = not record.address_host
         if record.adopted:
             is_ready, reason = ready_04(record.url, _PROBE_TIMEOUT_S, direct=direct)

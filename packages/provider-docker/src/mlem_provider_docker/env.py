@@ -12,7 +12,7 @@ from mlem.provider import Translation
 from mlem_provider_docker.api.address import EngineAddress
 
 
-class Registry(Value):
+class ImageRegistry(Value):
     """A registry that images are pushed to; docker's own configuration and credential helpers have the credentials."""
 
     host: str = Field(
@@ -35,7 +35,7 @@ class DockerEnv(EngineAddress, Env):
     type: ClassVar[str] = "docker"
     deployment_type: ClassVar[str] = "docker_container"
 
-    registry: Registry | None = Field(default=None, description="where images are pushed to (default: nowhere)")
+    registry: ImageRegistry | None = Field(default=None, description="where images are pushed to (default: nowhere)")
 
     @classmethod
     def translate_04(cls, fields: Mapping[str, Any], source: str, prefix: str = "") -> Translation:

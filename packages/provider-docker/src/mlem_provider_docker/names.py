@@ -9,7 +9,7 @@ import re
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from mlem_provider_docker.env import Registry
+    from mlem_provider_docker.env import ImageRegistry
 
 
 def slug(name: str) -> str:
@@ -17,15 +17,19 @@ def slug(name: str) -> str:
     return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-") or "model"
 
 
-def reference(image_name: str, tag: str, registry: Registry | None) -> str:
+def reference(image_name: str, tag: str, registry: ImageRegistry | None) -> str:
     """Return an image's whole name: ``registry.example.com/iris:1``."""
     return f"{registry.host}/{image_name}:{tag}" if registry else f"{image_name}:{tag}"
 
 
+def split_name(name: str) -> tuple[str, str]:
+    """Split ``host:5000/team/iris:1`` into repository and tag."""
+    repository, separator, tag = name.rpartition(":")
+    return (repository, tag) if separator and "/" not in tag else (name, "latest")
+
+
 def moving_name(image: str, tag: str | None) -> str | None:
     """Return the name with the tag that moves to the newest image; None where no such tag is declared."""
-    from mlem_provider_docker.api.sdk import split_name
-
     return f"{split_name(image)[0]}:{tag}" if tag else None
 
 

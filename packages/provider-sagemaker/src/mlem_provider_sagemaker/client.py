@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from pydantic import Field, PrivateAttr
 
 from mlem import Client, PlatformError, UserError
-from mlem.provider import check_answer, parse_data, serialize_data
+from mlem.provider import check_response, parse_data, serialize_data
 
 if TYPE_CHECKING:
     from mlem import Interface
@@ -53,7 +53,7 @@ class SagemakerClient(Client):
         """Ask the server in the endpoint for its interface.
 
         Raises:
-            MlemError: See `mlem.provider.check_answer` and `mlem_provider_sagemaker.api.errors`.
+            MlemError: See `mlem.provider.check_response` and `mlem_provider_sagemaker.api.errors`.
         """
         from mlem import Interface
 
@@ -63,7 +63,7 @@ class SagemakerClient(Client):
         """Call a method with encoded arguments.
 
         Raises:
-            MlemError: See `mlem.provider.check_answer` and `mlem_provider_sagemaker.api.errors`.
+            MlemError: See `mlem.provider.check_response` and `mlem_provider_sagemaker.api.errors`.
         """
         return self._ask(_encoded(payload), f"method={method}")
 
@@ -98,7 +98,7 @@ class SagemakerClient(Client):
         if answer.status == 200 and answer.content_type == media_type:
             self._expect(said)
             return parse_data(answer.body, self.wire_format, "answer", described.returns)
-        found = check_answer(answer, self._where)
+        found = check_response(answer, self._where)
         self._expect(said)
         return described.returns.decode(found, path="answer")
 
@@ -118,7 +118,7 @@ class SagemakerClient(Client):
 
     def _ask(self, body: bytes, attributes: str) -> Any:
         answer, said = self._account.invoke(self.endpoint_name, body, attributes, _JSON, _JSON)
-        found = check_answer(answer, self._where)
+        found = check_response(answer, self._where)
         self._expect(said)
         return found
 

@@ -12,7 +12,7 @@ from mlem.provider import PROTECTION_FILES, TOKENS_VARIABLE, Adopted, Translatio
 from mlem_provider_docker import ImageOptions
 from mlem_provider_sagemaker.records import EndpointRecord, ModelRecord, RepositoryRecord
 from mlem_provider_sagemaker.serving_options import Autoscaling, DataCapture, Serverless, UpdatePolicy
-from mlem_provider_sagemaker.steps.declared import account_of
+from mlem_provider_sagemaker.steps.wanted_records import account_of
 
 if TYPE_CHECKING:
     from mlem import Client, State

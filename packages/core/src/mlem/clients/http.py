@@ -13,12 +13,12 @@ from urllib.parse import quote, urlsplit
 
 from pydantic import Field, PrivateAttr, SecretStr, field_validator, model_validator
 
-from mlem.clients.answers import Answer, check_answer, not_a_server
 from mlem.clients.client import Client
 from mlem.clients.connection.deadline import Deadline
 from mlem.clients.connection.proxy import proxy_for
 from mlem.clients.course import Ask, Course, follow, follow_async
 from mlem.clients.lines import MEDIA_TYPE, AsyncLines, Lines
+from mlem.clients.response import Response, check_response, not_a_server
 from mlem.clients.streamed import items_async
 from mlem_model.errors import CredentialsError, PlatformError
 from mlem_model.objects.fields import Unit
@@ -128,7 +128,7 @@ class HttpClient(Client):
         """Ask the server for its interface.
 
         Raises:
-            MlemError: See `mlem.clients.answers.check_answer`.
+            MlemError: See `mlem.clients.response.check_response`.
         """
         found: Interface = follow(self._fetch_interface(), self._get)
         return found
@@ -137,7 +137,7 @@ class HttpClient(Client):
         """Call a method with encoded arguments.
 
         Raises:
-            MlemError: See `mlem.clients.answers.check_answer`.
+            MlemError: See `mlem.clients.response.check_response`.
         """
         return follow(self._call_encoded(method, payload), self._get)
 
@@ -147,18 +147,20 @@ class HttpClient(Client):
         ``timeout_s`` is for the first item, and again for each of the others.
 
         Raises:
-            MlemError: See `mlem.clients.answers.check_answer`.
+            MlemError: See `mlem.clients.response.check_response`.
         """
         answer = follow(self._call_stream(method, payload), self._get)
         return (
-            Lines(answer.items, self.url) if answer.items is not None else iter(_listed(check_answer(answer, self.url)))
+            Lines(answer.items, self.url)
+            if answer.items is not None
+            else iter(_listed(check_response(answer, self.url)))
         )
 
     def call_binary(self, method: str, body: bytes, media_type: str, accept: str) -> tuple[bytes, str]:
         """Call a method with its only argument in a binary format; see `Client.call_binary`.
 
         Raises:
-            MlemError: See `mlem.clients.answers.check_answer`.
+            MlemError: See `mlem.clients.response.check_response`.
         """
         found: tuple[bytes, str] = follow(self._call_binary(method, body, media_type, accept), self._get)
         return found
@@ -191,14 +193,14 @@ class HttpClient(Client):
         from mlem_model.serving.interface import Interface
 
         return Interface.parse(
-            check_answer((yield from self._exchange("GET", "/interface.json", None)), self.url), self.url
+            check_response((yield from self._exchange("GET", "/interface.json", None)), self.url), self.url
         )
 
     def _call_encoded(self, method: str, payload: Mapping[str, Any]) -> Course[Any]:
         body = json.dumps(payload, separators=(",", ":")).encode()
-        return check_answer((yield from self._exchange("POST", f"/{quote(method, safe='')}", body)), self.url)
+        return check_response((yield from self._exchange("POST", f"/{quote(method, safe='')}", body)), self.url)
 
-    def _call_stream(self, method: str, payload: Mapping[str, Any]) -> Course[Answer]:
+    def _call_stream(self, method: str, payload: Mapping[str, Any]) -> Course[Response]:
         body = json.dumps(payload, separators=(",", ":")).encode()
         return (yield from self._exchange("POST", f"/{quote(method, safe='')}", body, accept=_STREAM, whole=False))
 
@@ -206,7 +208,7 @@ class HttpClient(Client):
         answer = yield from self._exchange("POST", f"/{quote(method, safe='')}", body, media_type, accept)
         answered_as = answer.content_type.partition(";")[0].strip()
         if answer.status != 200 or answered_as not in (JSON, *self.formats):
-            check_answer(answer, self.url)
+            check_response(answer, self.url)
             raise not_a_server(self.url, f"it answers with {answered_as or 'no content type'}")
         return answer.body, answered_as
 
@@ -219,7 +221,7 @@ class HttpClient(Client):
         accept: str = JSON,
         *,
         whole: bool = True,
-    ) -> Course[Answer]:
+    ) -> Course[Response]:
         """Send a request, and repeat it if the model can't have seen it."""
         from mlem.clients.wire import Request
 
@@ -230,7 +232,7 @@ class HttpClient(Client):
             pause_s: float | None
             try:
                 headers = self._headers(body, media_type, accept)
-                answer: Answer = yield Request(verb, self.url, path, headers, body, deadline, whole)
+                answer: Response = yield Request(verb, self.url, path, headers, body, deadline, whole)
             except PlatformError as error:
                 pause_s = (
                     PAUSE_S
@@ -246,7 +248,7 @@ class HttpClient(Client):
                     return answer
             yield pause_s
 
-    def _get(self, need: Request | float) -> Answer | None:
+    def _get(self, need: Request | float) -> Response | None:
         """Do what a course needs: send a request, or pause."""
         from mlem.clients.wire import send
 
@@ -270,7 +272,7 @@ class HttpClient(Client):
         return (
             AsyncLines(found.items, self.url)
             if found.items is not None
-            else _later(_listed(check_answer(found, self.url)))
+            else _later(_listed(check_response(found, self.url)))
         )
 
     def _route(self) -> Route:

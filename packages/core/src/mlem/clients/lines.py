@@ -7,8 +7,8 @@ from collections import deque
 from collections.abc import AsyncIterator, Iterator
 from typing import Any, Protocol, Self
 
-from mlem.clients.answers import Answer, not_a_server, translate
 from mlem.clients.course import Course, follow, follow_async
+from mlem.clients.response import Response, not_a_server, translate
 from mlem_model.errors import MlemError, PlatformError
 
 MEDIA_TYPE = "application/x-ndjson"
@@ -88,7 +88,7 @@ class _Parser:
             status = error.get("status")
             body = json.dumps(item).encode()
             raise translate(
-                Answer(status if isinstance(status, int) else 500, "application/json", None, body), self._url
+                Response(status if isinstance(status, int) else 500, "application/json", None, body), self._url
             ) from lost
 
     def _parsed(self, line: bytes) -> Any:

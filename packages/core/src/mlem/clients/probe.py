@@ -34,7 +34,7 @@ def ready(url: str, timeout_s: float, *, direct: bool = False) -> tuple[bool, st
     return (False, answer) if isinstance(answer, str) else _judge(*answer, place)
 
 
-def answers(url: str, path: str, timeout_s: float, *, direct: bool = False) -> tuple[bool, str]:
+def responds(url: str, path: str, timeout_s: float, *, direct: bool = False) -> tuple[bool, str]:
     """Check whether a server that is not ours answers a request with the status 200.
 
     Args:

@@ -14,10 +14,10 @@ from urllib.parse import quote, urlsplit
 
 import httpcore2
 
-from mlem.clients.answers import Answer
 from mlem.clients.connection.deadline import Deadline
 from mlem.clients.connection.pools import Pools, Route
 from mlem.clients.lines import MEDIA_TYPE
+from mlem.clients.response import Response
 from mlem_model.errors import PlatformError, WaitTimeoutError
 from mlem_model.models.calls.answer_headers import hear
 
@@ -60,7 +60,7 @@ class Request:
         )
 
 
-def send(pools: Pools, route: Route, request: Request) -> Answer:
+def send(pools: Pools, route: Route, request: Request) -> Response:
     """Send a request, and return the answer.
 
     Args:
@@ -82,7 +82,7 @@ def send(pools: Pools, route: Route, request: Request) -> Answer:
             response.close()
 
 
-async def send_async(pools: Pools, route: Route, request: Request) -> Answer:
+async def send_async(pools: Pools, route: Route, request: Request) -> Response:
     """Send a request without blocking the event loop; see `send`. When it is cancelled, its connection is closed."""
     with _translated(request):
         response = await pools.of_loop(route).handle_async_request(request.encoded())
@@ -143,13 +143,13 @@ def _comes_item_by_item(request: Request, response: httpcore2.Response) -> bool:
     return not request.whole and response.status == 200 and content_type.partition(";")[0].strip() == MEDIA_TYPE
 
 
-def _answer(response: httpcore2.Response, body: bytes, items: Any = None) -> Answer:
+def _answer(response: httpcore2.Response, body: bytes, items: Any = None) -> Response:
     headers = _headers(response)
     hear(headers)
     if headers.get("content-encoding", "").strip().lower() in ("gzip", "deflate") and body:
         with contextlib.suppress(zlib.error):  # from a proxy that was asked not to compress
             body = zlib.decompress(body, zlib.MAX_WBITS | 32)
-    return Answer(response.status, headers.get("content-type", ""), headers.get("retry-after"), body, items)
+    return Response(response.status, headers.get("content-type", ""), headers.get("retry-after"), body, items)
 
 
 def _ascii(base: str) -> str:

@@ -12,7 +12,7 @@ from mlem import Value
 from mlem_provider_docker.api.endpoint import resolve
 
 if TYPE_CHECKING:
-    from mlem_provider_docker.api.endpoint import Endpoint
+    from mlem_provider_docker.api.endpoint import EngineEndpoint
 
 _CONTEXT = "context "
 
@@ -55,7 +55,7 @@ class EngineAddress(Value):
             }
         )
 
-    def endpoint(self) -> Endpoint:
+    def endpoint(self) -> EngineEndpoint:
         """Return the Engine's address.
 
         Raises:

@@ -24,7 +24,7 @@ _SCHEMES = ("unix", "npipe", "tcp", "http", "https", "ssh", "fd")
 
 
 @dataclass(frozen=True)
-class Endpoint:
+class EngineEndpoint:
     """An Engine's address.
 
     Attributes:
@@ -52,7 +52,7 @@ def resolve(
     certificates: Path | None,
     environment: Mapping[str, str],
     home: Path,
-) -> Endpoint:
+) -> EngineEndpoint:
     """Find the Engine.
 
     Args:
@@ -74,7 +74,7 @@ def resolve(
         if context and context != "default":
             return _of_context(context, config, certificates)
         host = DEFAULT_HOST
-    return Endpoint(_checked(host, "host"), *_tls(host, certificates, environment, config))
+    return EngineEndpoint(_checked(host, "host"), *_tls(host, certificates, environment, config))
 
 
 def _tls(
@@ -96,7 +96,7 @@ def _current_context(config: Path) -> str | None:
     return name if isinstance(name, str) else None
 
 
-def _of_context(name: str, config: Path, certificates: Path | None) -> Endpoint:
+def _of_context(name: str, config: Path, certificates: Path | None) -> EngineEndpoint:
     """Read a context from the docker CLI's store: its folder is named by the SHA-256 of its name."""
     identity = hashlib.sha256(name.encode()).hexdigest()
     path = config / "contexts" / "meta" / identity / "meta.json"
@@ -108,7 +108,7 @@ def _of_context(name: str, config: Path, certificates: Path | None) -> Endpoint:
     endpoint = _read(path).get("Endpoints", {}).get("docker", {})
     tls = config / "contexts" / "tls" / identity / "docker"
     folder = certificates or (tls if tls.is_dir() else None)
-    return Endpoint(
+    return EngineEndpoint(
         _checked(str(endpoint.get("Host") or DEFAULT_HOST), str(path)), folder, not endpoint.get("SkipTLSVerify", False)
     )
 

@@ -6,6 +6,7 @@ The only module that imports the SDK, late.
 from __future__ import annotations
 
 import functools
+import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -17,26 +18,27 @@ from mlem_provider_docker.api import configuration as docker_config
 from mlem_provider_docker.api.archive import files_in, read_at_most
 from mlem_provider_docker.api.errors import text_of, translate
 from mlem_provider_docker.api.place import place_of
+from mlem_provider_docker.names import split_name
 from mlem_provider_docker.ownership import LINEAGE_LABEL, is_our_container
 
 if TYPE_CHECKING:
     from docker import DockerClient
 
-    from mlem_provider_docker.api.address import EngineAddress
-    from mlem_provider_docker.api.endpoint import Endpoint
+    from mlem_provider_docker.api.endpoint import EngineEndpoint
 
 _TIMEOUT_S = 120
 _built_on: ContextVar[tuple[str, ...]] = ContextVar("mlem_docker_built_on", default=())
 
 
 @functools.cache
-def connect(endpoint: Endpoint) -> Engine:
+def connect(endpoint: EngineEndpoint) -> Engine:
     """Return the Engine at an address; one connection pool for each.
 
     Raises:
         PlatformError: Nothing answers there.
         CredentialsError: The user may not use it.
     """
+    _import_docker(ssh=endpoint.host.startswith("ssh://"))
     from docker.tls import TLSConfig
 
     with _translated(f"reach the Docker Engine at {endpoint.host}"):
@@ -55,6 +57,22 @@ def connect(endpoint: Endpoint) -> Engine:
                 verify=endpoint.verify,
             )
         return Engine(_client(endpoint.host, tls), endpoint)
+
+
+def _import_docker(*, ssh: bool) -> None:
+    """Import the SDK without paramiko, which is only for ``ssh://`` and takes as long as all the rest of it."""
+    if not ssh and "docker" not in sys.modules and "paramiko" not in sys.modules:
+        sys.modules["paramiko"] = None  # type: ignore[assignment]  # import then says that it is not there
+    try:
+        import docker.api.client
+    finally:
+        if sys.modules.get("paramiko", ...) is None:
+            del sys.modules["paramiko"]
+    if ssh:
+        import docker.transport.sshconn
+
+        # the stubs leave it out
+        docker.api.client.SSHHTTPAdapter = docker.transport.sshconn.SSHHTTPAdapter  # type: ignore[attr-defined]
 
 
 def _client(host: str, tls: Any) -> DockerClient:
@@ -90,16 +108,6 @@ def _client(host: str, tls: Any) -> DockerClient:
     return client
 
 
-def engine_of(env: EngineAddress, where: str | None) -> Engine:
-    """Return the Engine of a record.
-
-    Args:
-        env: The declared address.
-        where: The Engine that the record names.
-    """
-    return connect(env.at(where).endpoint())
-
-
 @contextmanager
 def _translated(what: str) -> Iterator[None]:
     from docker.errors import DockerException
@@ -133,7 +141,7 @@ class Engine:
         endpoint: Its address.
     """
 
-    def __init__(self, client: DockerClient, endpoint: Endpoint) -> None:
+    def __init__(self, client: DockerClient, endpoint: EngineEndpoint) -> None:
         self._client = client
         self._api = client.api
         self.endpoint = endpoint
@@ -386,9 +394,3 @@ class Engine:
         except MlemError as error:
             if not isinstance(error.__cause__, NotFound) or _SANDBOX_GONE in str(error.__cause__):
                 raise
-
-
-def split_name(name: str) -> tuple[str, str]:
-    """Split ``host:5000/team/iris:1`` into repository and tag."""
-    repository, separator, tag = name.rpartition(":")
-    return (repository, tag) if separator and "/" not in tag else (name, "latest")

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from mlem import ConflictError, NotFoundError
-from mlem.provider import BY_04, Adopted, FieldReader, answers
+from mlem.provider import BY_04, Adopted, FieldReader, responds
 from mlem_provider_docker.containers import container, drift
 from mlem_provider_docker.ownership import is_our_container
 from mlem_provider_docker.records import ContainerRecord
@@ -136,7 +136,7 @@ def ready_04(url: str | None, timeout_s: float, *, direct: bool = False) -> tupl
     """Ask a server of MLEM 0.4 for its interface: it has no address that says whether the model answers."""
     if not url:
         return True, "it publishes no port, so that only the Engine says so"
-    return answers(url, "/interface.json", timeout_s, direct=direct)
+    return responds(url, "/interface.json", timeout_s, direct=direct)
 
 
 def known_id(recorded: ContainerRecord | None) -> str | None:

@@ -16,7 +16,7 @@ from mlem_provider_docker.ownership import LINEAGE_LABEL, MADE_FROM_LABEL, is_ou
 from mlem_provider_docker.records import ContainerRecord
 
 if TYPE_CHECKING:
-    from mlem_provider_docker.api.endpoint import Endpoint
+    from mlem_provider_docker.api.endpoint import EngineEndpoint
 
 CONFIG_LABEL = "mlem.config"
 IN_PLACE = "in place"
@@ -170,7 +170,7 @@ def free_ports(seed: str, before: int | None) -> Iterator[int]:
     yield from random.Random(seed).sample(_FREE_PORTS, 20)  # noqa: S311  # no secret
 
 
-def url_of(endpoint: Endpoint, bind_address: str, port: int, address_host: str | None = None) -> str:
+def url_of(endpoint: EngineEndpoint, bind_address: str, port: int, address_host: str | None = None) -> str:
     """Return the address that a published port has from here.
 
     Args:
@@ -198,7 +198,7 @@ def url_of(endpoint: Endpoint, bind_address: str, port: int, address_host: str |
     return f"http://{f'[{host}]' if ':' in host else host}:{port}"
 
 
-def situation(found: Mapping[str, Any], record: ContainerRecord) -> str:
+def drift(found: Mapping[str, Any], record: ContainerRecord) -> str:
     """Say in what a container differs from its record; `IN_PLACE` when in nothing."""
     state = found["State"]
     if state.get("Paused"):

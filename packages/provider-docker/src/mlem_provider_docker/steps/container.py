@@ -9,7 +9,7 @@ from mlem import Change, Step
 from mlem.provider import differences, protection
 from mlem_provider_docker.containers import adoption, container
 from mlem_provider_docker.containers.adoption import known_id
-from mlem_provider_docker.containers.container import IN_PLACE, situation
+from mlem_provider_docker.containers.container import IN_PLACE, drift
 from mlem_provider_docker.containers.drift import observed
 from mlem_provider_docker.containers.placement import Placement
 from mlem_provider_docker.names import parked_name, slug
@@ -67,9 +67,7 @@ class ContainerStep(Step["DockerContainer", "DockerEnv", ContainerRecord]):
         """Look whether the very container on record is there and runs, under its name and on its port."""
         found = engine_of_record(ctx, recorded).container(recorded.id)
         return (
-            None
-            if found is None
-            else recorded.changed(**observed(found, recorded), situation=situation(found, recorded))
+            None if found is None else recorded.changed(**observed(found, recorded), situation=drift(found, recorded))
         )
 
     def change(self, recorded: ContainerRecord, wanted: ContainerRecord) -> Change:

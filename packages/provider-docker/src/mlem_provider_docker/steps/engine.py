@@ -14,9 +14,9 @@ if TYPE_CHECKING:
 
 def engine_of_record(ctx: DockerContext, record: ImageRecord | ContainerRecord | None) -> Engine:
     """Return the Engine of a record; that of the env without one."""
-    from mlem_provider_docker.api.sdk import engine_of
+    from mlem_provider_docker.api.sdk import connect
 
-    return engine_of(ctx.env, record.engine if record else ctx.env.where)
+    return connect(ctx.env.at(record.engine if record else ctx.env.where).endpoint())
 
 
 def expect_same_engine(

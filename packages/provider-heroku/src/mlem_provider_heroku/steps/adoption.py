@@ -123,6 +123,6 @@ def _id_of(old: Mapping[str, Any]) -> str:
 
 def ready_04(url: str, timeout_s: float) -> tuple[bool, str]:
     """Ask a server of MLEM 0.4 for its interface: it has no address that says whether the model answers."""
-    from mlem.provider import answers
+    from mlem.provider import responds
 
-    return answers(url, "/interface.json", timeout_s)
+    return responds(url, "/interface.json", timeout_s)

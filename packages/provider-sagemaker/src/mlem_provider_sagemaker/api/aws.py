@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from mlem import MlemError
-from mlem.provider import Answer, ProcessLocal
+from mlem.provider import ProcessLocal, Response
 from mlem_provider_sagemaker.api.errors import GONE, translate
 
 if TYPE_CHECKING:
@@ -133,7 +133,9 @@ class Account:
         found = self.find(f"list the tags of {arn}", "sagemaker", "list_tags", ResourceArn=arn)
         return [] if found is None else list(found["Tags"])
 
-    def invoke(self, endpoint: str, body: bytes, attributes: str, content_type: str, accept: str) -> tuple[Answer, str]:
+    def invoke(
+        self, endpoint: str, body: bytes, attributes: str, content_type: str, accept: str
+    ) -> tuple[Response, str]:
         """Call an endpoint.
 
         Args:
@@ -166,8 +168,8 @@ class Account:
                     raise
                 # Source: SageMaker runtime API reference, InvokeEndpoint, ModelError (read 2026-11)
                 status, text = error.response.get("OriginalStatusCode", 500), error.response.get("OriginalMessage", "")
-                return Answer(int(status), "application/json", None, text.encode()), ""
-        return Answer(200, answer.get("ContentType", ""), None, content), answer.get("CustomAttributes", "")
+                return Response(int(status), "application/json", None, text.encode()), ""
+        return Response(200, answer.get("ContentType", ""), None, content), answer.get("CustomAttributes", "")
 
     def close(self, service: str) -> None:
         """Close the connections to a service; the next call opens new ones."""

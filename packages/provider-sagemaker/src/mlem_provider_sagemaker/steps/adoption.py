@@ -13,8 +13,8 @@ from mlem import ConflictError, NotFoundError
 from mlem.provider import BY_04, Adopted, FieldReader
 from mlem_provider_sagemaker.names import LINEAGE_TAG, is_ours, owner, tags_of
 from mlem_provider_sagemaker.records import IN_PLACE, EndpointConfigRecord, EndpointRecord, ModelRecord
-from mlem_provider_sagemaker.steps import declared
-from mlem_provider_sagemaker.steps.declared import account_of
+from mlem_provider_sagemaker.steps import wanted_records
+from mlem_provider_sagemaker.steps.wanted_records import account_of
 
 if TYPE_CHECKING:
     from mlem_provider_sagemaker.api.aws import Account
@@ -108,7 +108,7 @@ def _adopted(
             name=str(variant["ModelName"]),
             arn=arns["model"],
             image=None,
-            repository=declared.repository(ctx),
+            repository=wanted_records.repository(ctx),
             role=None,
             role_arn=model.get("ExecutionRoleArn"),
         ),

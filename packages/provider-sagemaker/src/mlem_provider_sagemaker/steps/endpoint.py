@@ -11,9 +11,9 @@ from mlem_provider_sagemaker.api.errors import BUSY, EXISTS
 from mlem_provider_sagemaker.api.hosting import situation
 from mlem_provider_sagemaker.names import mark, tags_of
 from mlem_provider_sagemaker.records import IN_PLACE, AutoscalingRecord, EndpointRecord
-from mlem_provider_sagemaker.steps import declared
-from mlem_provider_sagemaker.steps.declared import account_of, defaults_of, reason_of
+from mlem_provider_sagemaker.steps import wanted_records
 from mlem_provider_sagemaker.steps.snapshot import Snapshot
+from mlem_provider_sagemaker.steps.wanted_records import account_of, defaults_of, reason_of
 
 if TYPE_CHECKING:
     from mlem_provider_sagemaker.api.aws import Account
@@ -34,7 +34,7 @@ class EndpointStep(Step["SagemakerDeployment", "SagemakerEnv", EndpointRecord]):
 
     def wanted(self, ctx: SagemakerContext) -> EndpointRecord:
         """Want the endpoint to serve this configuration."""
-        return declared.endpoint(ctx)
+        return wanted_records.endpoint(ctx)
 
     def observe(self, ctx: SagemakerContext, recorded: EndpointRecord) -> EndpointRecord | None:
         """Look whether the endpoint is there and serves what is on record."""
@@ -176,9 +176,8 @@ class EndpointStep(Step["SagemakerDeployment", "SagemakerEnv", EndpointRecord]):
     def remove(self, ctx: SagemakerContext, recorded: EndpointRecord | None) -> None:
         """Remove the endpoint, and wait until it is gone."""
         account = account_of(ctx, recorded)
-        for name in dict.fromkeys(
-            [recorded.endpoint if recorded else declared.endpoint(ctx).endpoint, declared.endpoint(ctx).endpoint]
-        ):
+        wanted = wanted_records.endpoint(ctx).endpoint
+        for name in dict.fromkeys([recorded.endpoint if recorded else wanted, wanted]):
             found = account.endpoint(name)
             if found is None:
                 continue
@@ -209,7 +208,7 @@ class AutoscalingStep(Step["SagemakerDeployment", "SagemakerEnv", AutoscalingRec
         autoscaling = ctx.deployment.autoscaling
         if autoscaling is None:
             return None
-        endpoint = declared.endpoint(ctx)
+        endpoint = wanted_records.endpoint(ctx)
         return AutoscalingRecord(
             endpoint=endpoint.endpoint, config=endpoint.config, region=endpoint.region, **autoscaling.model_dump()
         )

@@ -13,9 +13,9 @@ from mlem_provider_sagemaker.api.ecr import login
 from mlem_provider_sagemaker.api.errors import denied
 from mlem_provider_sagemaker.names import tags_of
 from mlem_provider_sagemaker.records import RepositoryRecord
-from mlem_provider_sagemaker.steps import declared
-from mlem_provider_sagemaker.steps.declared import account_of
+from mlem_provider_sagemaker.steps import wanted_records
 from mlem_provider_sagemaker.steps.snapshot import Snapshot
+from mlem_provider_sagemaker.steps.wanted_records import account_of
 
 if TYPE_CHECKING:
     from mlem_provider_sagemaker.deployment import SagemakerContext, SagemakerDeployment
@@ -57,7 +57,7 @@ class RepositoryStep(Step["SagemakerDeployment", "SagemakerEnv", RepositoryRecor
 
     def wanted(self, ctx: SagemakerContext) -> RepositoryRecord:
         """Want a repository of this name in this region."""
-        return RepositoryRecord(repository=declared.repository(ctx), region=ctx.env.region)
+        return RepositoryRecord(repository=wanted_records.repository(ctx), region=ctx.env.region)
 
     def change(self, recorded: RepositoryRecord, wanted: RepositoryRecord) -> Change:
         """Another repository is made beside the one with the older images."""
@@ -85,7 +85,7 @@ class RepositoryStep(Step["SagemakerDeployment", "SagemakerEnv", RepositoryRecor
         """Remove the repository if this deployment made it and nobody else has images in it."""
         if recorded is not None and not recorded.made:
             return
-        name = recorded.repository if recorded else declared.repository(ctx)
+        name = recorded.repository if recorded else wanted_records.repository(ctx)
         why = ecr.remove(account_of(ctx, recorded), name, ctx.lineage)
         if why:
             ctx.report(f"the repository {name} stays: {why}")
@@ -105,7 +105,7 @@ class ImageStep(PushedImageStep["SagemakerDeployment", "SagemakerEnv", PushedIma
 
     def repository(self, ctx: SagemakerContext) -> str:
         """See `PushedImageStep.repository`."""
-        return declared.repository(ctx)
+        return wanted_records.repository(ctx)
 
     def registry_host(self, ctx: SagemakerContext) -> str:
         """See `PushedImageStep.registry_host`."""
@@ -118,7 +118,7 @@ class ImageStep(PushedImageStep["SagemakerDeployment", "SagemakerEnv", PushedIma
 
     def tag(self, ctx: SagemakerContext) -> str | None:
         """See `PushedImageStep.tag`; it says whose image it is."""
-        return declared.tag(ctx)
+        return wanted_records.tag(ctx)
 
     def check(self, ctx: SagemakerContext, wanted: PushedImageRecord, recorded: PushedImageRecord | None) -> None:
         """See `PushedImageStep.check`; look for the role too, which the model needs."""
@@ -138,7 +138,7 @@ class ImageStep(PushedImageStep["SagemakerDeployment", "SagemakerEnv", PushedIma
 
     def remove(self, ctx: SagemakerContext, recorded: PushedImageRecord | None) -> None:
         """Remove the deployment's images, here and in ECR."""
-        repository = recorded.repository if recorded else declared.repository(ctx)
+        repository = recorded.repository if recorded else wanted_records.repository(ctx)
         account = account_of(ctx, ctx.record_of(RepositoryRecord))
         ecr.delete_images(account, repository, ecr.images(account, repository, ctx.lineage))
         super().remove(ctx, recorded)

@@ -11,10 +11,10 @@ from mlem_provider_sagemaker.api.hosting import CONFIG, MODEL
 from mlem_provider_sagemaker.names import IMAGE_TAG, tags_of
 from mlem_provider_sagemaker.records import CapturePart, EndpointConfigRecord, ModelRecord
 from mlem_provider_sagemaker.serving_options import VARIANT
-from mlem_provider_sagemaker.steps import declared
-from mlem_provider_sagemaker.steps.declared import account_of, defaults_of, reason_of
+from mlem_provider_sagemaker.steps import wanted_records
 from mlem_provider_sagemaker.steps.image import image_of
 from mlem_provider_sagemaker.steps.snapshot import Snapshot
+from mlem_provider_sagemaker.steps.wanted_records import account_of, defaults_of, reason_of
 
 if TYPE_CHECKING:
     from mlem_provider_sagemaker.deployment import SagemakerContext, SagemakerDeployment
@@ -31,7 +31,7 @@ class ModelStep(Step["SagemakerDeployment", "SagemakerEnv", ModelRecord]):
 
     def wanted(self, ctx: SagemakerContext) -> ModelRecord:
         """Want a model of this content; its name says which."""
-        return declared.model(ctx)
+        return wanted_records.model(ctx)
 
     def change(self, recorded: ModelRecord, wanted: ModelRecord) -> Change:
         """A model can't be changed: another is made beside it."""
@@ -95,7 +95,7 @@ class EndpointConfigStep(Step["SagemakerDeployment", "SagemakerEnv", EndpointCon
 
     def wanted(self, ctx: SagemakerContext) -> EndpointConfigRecord:
         """Want a configuration of this content; its name says which."""
-        return declared.endpoint_config(ctx)
+        return wanted_records.endpoint_config(ctx)
 
     def change(self, recorded: EndpointConfigRecord, wanted: EndpointConfigRecord) -> Change:
         """A configuration can't be changed: another is made beside it."""

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from mlem import NotFoundError, UserError
 from mlem_provider_sagemaker.records import ModelRecord
-from mlem_provider_sagemaker.steps.declared import account_of, defaults_of
+from mlem_provider_sagemaker.steps.wanted_records import account_of, defaults_of
 
 if TYPE_CHECKING:
     from mlem_provider_sagemaker.api.aws import Account

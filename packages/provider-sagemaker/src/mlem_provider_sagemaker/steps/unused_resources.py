@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from mlem_provider_sagemaker.api import ecr
 from mlem_provider_sagemaker.api.hosting import delete, tagged
 from mlem_provider_sagemaker.records import EndpointConfigRecord, ModelRecord
-from mlem_provider_sagemaker.steps.declared import InRegion, account_of
+from mlem_provider_sagemaker.steps.wanted_records import InRegion, account_of
 
 if TYPE_CHECKING:
     from mlem_provider_sagemaker.api.aws import Account

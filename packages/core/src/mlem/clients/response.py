@@ -24,7 +24,7 @@ from mlem_model.errors import CredentialsError, DataError, MlemError, PlatformEr
 
 
 @dataclass(frozen=True)
-class Answer:
+class Response:
     """What a server sent back.
 
     Attributes:
@@ -63,7 +63,7 @@ class Answer:
         return error if isinstance(error, dict) and isinstance(error.get("message"), str) else {}
 
 
-def check_answer(answer: Answer, url: str) -> Any:
+def check_response(answer: Response, url: str) -> Any:
     """Return the JSON of a good answer.
 
     Args:
@@ -86,7 +86,7 @@ def not_a_server(url: str, why: str) -> PlatformError:
     return PlatformError(f"{url} is not an mlem server: {why}", code="not-a-mlem-server", hint="check the address")
 
 
-def translate(answer: Answer, url: str) -> MlemError:
+def translate(answer: Response, url: str) -> MlemError:
     """Return the typed error for a bad answer."""
     error = answer.error()
     message = error.get("message", f"{url} answered with status {answer.status}")
