@@ -75,7 +75,7 @@ def test_csv_gives_what_the_argument_takes(tmp_path: Path) -> None:
         ("x.json", "[1,", "{path}: not valid json: Expecting value: line 1 column 4 (char 3)"),
         ("x.npy", "hello", "{path}: not valid npy: "),
         ("x.parquet", "hello", "{path}: not valid parquet: "),
-        ("x.csv", "a,b\n1\n", "{path}: not valid csv: row 2 has not 2 cells"),
+        ("x.csv", "a,b\n1\n", "{path}: not valid csv: row 2: expected 2 cells, got 1 (line 2)"),
         ("x.json", "[" * 100_000, "{path}: too deeply nested"),
     ],
 )
