@@ -192,11 +192,11 @@ def test_another_engine_than_the_one_it_is_on(project: Project, name: str) -> No
 
 def test_a_loopback_address_on_another_machine(plain: Project) -> None:
     from mlem import UserError
-    from mlem_provider_docker.api.endpoint import Endpoint
+    from mlem_provider_docker.api.endpoint import EngineEndpoint
     from mlem_provider_docker.containers.container import url_of
 
-    box = Endpoint("ssh://deploy@box")
+    box = EngineEndpoint("ssh://deploy@box")
     assert url_of(box, "0.0.0.0", 80) == "http://box:80"
-    assert url_of(Endpoint("unix:///x"), "::", 80) == "http://[::1]:80"
+    assert url_of(EngineEndpoint("unix:///x"), "::", 80) == "http://[::1]:80"
     with pytest.raises(UserError, match="can't be reached from here"):
         url_of(box, "127.0.0.1", 80)

@@ -12,7 +12,7 @@ import yaml
 from mlem import DeclarationError
 from mlem_model.plugins.registry import registry
 from mlem_provider_docker.deployment import DockerContainer
-from mlem_provider_docker.env import DockerEnv, Registry
+from mlem_provider_docker.env import DockerEnv, ImageRegistry
 from mlem_provider_docker.images.builders import DockerBuilder
 
 SAMPLES = Path(__file__).parents[3] / "shared" / "mlem04" / "samples"
@@ -50,11 +50,11 @@ def test_an_env_of_0_4_is_translated() -> None:
         "type": "docker",
     }
     assert DockerEnv.from_data(data, "dk.mlem") == DockerEnv(
-        host="ssh://deploy@box", registry=Registry(host="127.0.0.1:5000")
+        host="ssh://deploy@box", registry=ImageRegistry(host="127.0.0.1:5000")
     )
     assert DockerEnv.from_data({"registry": {"type": "local"}}, "dk.mlem") == DockerEnv()
     assert DockerEnv.from_data({"registry": {"type": "docker_io"}}, "dk.mlem") == DockerEnv(
-        registry=Registry(host="docker.io")
+        registry=ImageRegistry(host="docker.io")
     )
 
 
