@@ -89,3 +89,16 @@ def test_a_started_process_leads_a_session_of_its_own(tmp_path: Path) -> None:
     assert os.getsid(server.pid) == server.pid
     psutil.Process(server.pid).wait(30)
     assert "no.mlem" in (tmp_path / "log").read_text()
+
+
+def test_what_has_ended_is_not_waited_for_when_its_parent_does_not_ask_for_it(log: IO[bytes]) -> None:
+    arguments = [sys.executable, "-c", "input()", "--deployment", str(LABEL)]
+    server = subprocess.Popen(arguments, stdin=subprocess.PIPE, stdout=log, start_new_session=True)
+    code = f"""
+from mlem_provider_local.process import find, stop
+stop(find({LABEL.lineage!r}), timeout_s=600)
+"""
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
+    assert find(LABEL.lineage) == []
+    assert psutil.Process(server.pid).status() == psutil.STATUS_ZOMBIE
+    server.communicate()

@@ -6,6 +6,7 @@ import contextlib
 import os
 import socket
 import sys
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -254,7 +255,7 @@ def stop(servers: Sequence[Server], timeout_s: float) -> None:
     for process in processes:
         with contextlib.suppress(psutil.NoSuchProcess):
             process.terminate()
-    _, alive = psutil.wait_procs(processes, timeout=timeout_s)
+    alive = _await_end(processes, timeout_s)
     # a session belongs to one deployment: what is left in it is its server, or what the model has started
     left = [
         *alive,
@@ -263,7 +264,30 @@ def stop(servers: Sequence[Server], timeout_s: float) -> None:
     for process in left:
         with contextlib.suppress(psutil.NoSuchProcess):
             process.kill()
-    psutil.wait_procs(left, timeout=10)
+    _await_end(left, 10.0)
+
+
+_LOOK_S = 0.05
+"""The pause between two looks whether processes have ended."""
+
+
+def _await_end(processes: Sequence[psutil.Process], timeout_s: float) -> list[psutil.Process]:
+    """Wait until processes have ended; return those that have not.
+
+    One that has ended stays in the process list until its parent asks for its exit code: the program that deployed it
+    may never do so.
+    """
+    deadline = time.monotonic() + timeout_s
+    while (alive := [process for process in processes if not _has_ended(process)]) and time.monotonic() < deadline:
+        psutil.wait_procs(alive, timeout=min(_LOOK_S, max(0.0, deadline - time.monotonic())))
+    return alive
+
+
+def _has_ended(process: psutil.Process) -> bool:
+    try:
+        return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
 
 
 def _session(process: psutil.Process) -> int:
