@@ -18,7 +18,7 @@ from mlem_heroku_simulator.dynos.dyno import SIMULATOR_LABEL
 from mlem_heroku_simulator.platform.app_state import host_of
 from mlem_provider_docker import Engine
 from mlem_provider_heroku.api.platform import Heroku
-from mlem_provider_heroku.api.sdk import Session
+from mlem_provider_heroku.api.sdk import ApiSession
 
 
 def ask(heroku: HerokuSimulator, path: str, host: str | None = None) -> int:
@@ -54,7 +54,7 @@ def test_the_router_finds_an_app_by_host_and_says_why_none_answers(
 
 
 def test_an_image_that_was_not_pushed_is_not_released(heroku: HerokuSimulator, name: str) -> None:
-    api = Heroku(Session(heroku.api.url, "any", 10.0))
+    api = Heroku(ApiSession(heroku.api.url, "any", 10.0))
     made = api.create_app(name, "us", None)
     assert made is not None
     with pytest.raises(NotFoundError, match="Couldn't find the docker image"):

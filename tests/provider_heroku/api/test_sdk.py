@@ -15,7 +15,7 @@ import pytest
 
 from mlem import MlemError, WaitTimeoutError
 from mlem_provider_heroku.api.errors import translate
-from mlem_provider_heroku.api.sdk import Session
+from mlem_provider_heroku.api.sdk import ApiSession
 
 KEY = "canary-a7c2"
 
@@ -73,8 +73,8 @@ class Answering:
         self.thread = threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.01})
         self.thread.start()
 
-    def session(self) -> Session:
-        return Session(f"http://127.0.0.1:{self.server.server_port}", KEY, 5.0)
+    def session(self) -> ApiSession:
+        return ApiSession(f"http://127.0.0.1:{self.server.server_port}", KEY, 5.0)
 
 
 @pytest.fixture
@@ -86,11 +86,11 @@ def answering() -> Iterator[Answering]:
     made.thread.join()
 
 
-def ask(session: Session) -> Any:
+def ask(session: ApiSession) -> Any:
     return session.request("read the config vars", "GET", "/apps/app/config-vars", absent=True)
 
 
-def refused(session: Session) -> MlemError:
+def refused(session: ApiSession) -> MlemError:
     with pytest.raises(MlemError) as caught:
         ask(session)
     return caught.value
@@ -136,7 +136,7 @@ def test_the_key_goes_to_the_api_alone(answering: Answering, tmp_path: Path, mon
 def test_nothing_there_is_said_without_the_key() -> None:
     with socket.create_server(("127.0.0.1", 0)) as closed:
         port = closed.getsockname()[1]
-    error = refused(Session(f"http://127.0.0.1:{port}", KEY, 1.0))
+    error = refused(ApiSession(f"http://127.0.0.1:{port}", KEY, 1.0))
     assert (error.code, error.message) == (
         "heroku-unreachable",
         f"can't read the config vars: the connection to http://127.0.0.1:{port} failed (Connection refused)",
@@ -145,6 +145,6 @@ def test_nothing_there_is_said_without_the_key() -> None:
 
 def test_a_silent_api_is_not_waited_for_without_end() -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
-        session = Session(f"http://127.0.0.1:{silent.getsockname()[1]}", KEY, 0.1)
+        session = ApiSession(f"http://127.0.0.1:{silent.getsockname()[1]}", KEY, 0.1)
         error = refused(session)
     assert (type(error), error.code, session.calls) == (WaitTimeoutError, "heroku-timeout", 3)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from mlem import ConflictError, MlemError, PlatformError, WaitTimeoutError
 from mlem_provider_heroku.api.credentials import api_key
-from mlem_provider_heroku.api.sdk import Session, pause_s
+from mlem_provider_heroku.api.sdk import ApiSession, pause_s
 
 if TYPE_CHECKING:
     from mlem_provider_heroku.env import HerokuEnv
@@ -47,7 +47,7 @@ def connect(env: HerokuEnv, api_url: str | None = None) -> Heroku:
 
 @functools.cache
 def _connect(api_url: str, key: str, timeout_s: float) -> Heroku:
-    return Heroku(Session(api_url, key, timeout_s))
+    return Heroku(ApiSession(api_url, key, timeout_s))
 
 
 class Heroku:
@@ -60,7 +60,7 @@ class Heroku:
         session: Sends the requests.
     """
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: ApiSession) -> None:
         self._session = session
         self._request = session.request
 

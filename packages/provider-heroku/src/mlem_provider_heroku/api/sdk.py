@@ -31,7 +31,7 @@ _LONGEST_PAUSE_S = 30.0
 _FEW_CALLS = 100
 
 
-class Session:
+class ApiSession:
     """Sends requests.
 
     One that got no answer, or a passing failure for one, is repeated.
