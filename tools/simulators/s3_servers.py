@@ -57,10 +57,10 @@ class Server:
 
 
 def free_ports(count: int) -> list[int]:
-    """Return ports of 127.0.0.1 that nobody listens at now; below 50000, since a server may add 10000."""
+    """Return ports of 127.0.0.1 that nobody listens at now; below 32768, where Linux takes those of callers from."""
     found: list[int] = []
     with contextlib.ExitStack() as stack:
-        candidate = 20000 + os.getpid() * 37 % 20000
+        candidate = 20000 + os.getpid() * 37 % 12000
         while len(found) < count:
             candidate += 1
             probe = stack.enter_context(socket.socket())
