@@ -273,7 +273,7 @@ def test_serving_in_a_terminal_asks_for_the_tokens_of_its_shell_and_says_when_it
         finally:
             process.terminate()
     assert statuses == ([401, 200] if tokens else [200, 200])
-    assert "".join(lines).count("may call the model") == (0 if tokens or host == "127.0.0.1" else 1)
+    assert "".join(lines).count("can call the model") == (0 if tokens or host == "127.0.0.1" else 1)
 
 
 # Tokens belong in no file
@@ -305,7 +305,7 @@ def test_tokens_are_refused_where_others_could_read_them(project: Project, type_
 def test_a_name_that_no_environment_takes_is_refused(project: Project, type_: str, name: str) -> None:
     with pytest.raises(DeclarationError) as caught:
         api.declare_deployment(type_, "app", {"model": "double", "environment": {name: "x"}}, project.folder)
-    assert ("no name" in caught.value.message, caught.value.message.isprintable()) == (True, True)
+    assert ("is not a name" in caught.value.message, caught.value.message.isprintable()) == (True, True)
 
 
 @pytest.mark.parametrize(
@@ -323,6 +323,6 @@ def test_a_name_that_no_environment_takes_is_refused(project: Project, type_: st
 def test_values_and_labels_that_would_leave_their_line_are_refused(
     project: Project, type_: str, fields: dict[str, Any]
 ) -> None:
-    with pytest.raises(DeclarationError, match=r"NUL|no name|line end"):
+    with pytest.raises(DeclarationError, match=r"NUL|not a name|line end"):
         api.declare_deployment(type_, "app", {"model": "double", **fields}, project.folder)
     assert not (project.folder / "app.mlem").exists()
