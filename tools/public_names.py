@@ -58,7 +58,7 @@ def call_of(door: str, name: str) -> str:
 
 
 class _Some:
-    """A default that is no literal."""
+    """A default that is not a literal."""
 
     def __repr__(self) -> str:
         return "..."

@@ -162,7 +162,7 @@ def test_a_file_of_tokens_is_on_record_by_its_path_and_does_not_fall_away_either
         done.stderr
     )
     other = replace(project, environment={"MLEM_TOKEN": "one"})
-    deployed(other, "restart", "app")  # a path is no secret: it is on record
+    deployed(other, "restart", "app")  # a path is not a secret: it is on record
     assert [status_of(project), status_of(project, "one")] == [401, 200]
     deployed(with_tokens(project, "two"), "run", "--load", "app")
     assert [status_of(project, token) for token in (None, "one", "two")] == [401, 401, 200]

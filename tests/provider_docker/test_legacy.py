@@ -11,9 +11,9 @@ import yaml
 
 from mlem import DeclarationError
 from mlem_model.plugins.registry import registry
+from mlem_provider_docker.builders import DockerBuilder
 from mlem_provider_docker.deployment import DockerContainer
 from mlem_provider_docker.env import DockerEnv, ImageRegistry
-from mlem_provider_docker.images.builders import DockerBuilder
 
 SAMPLES = Path(__file__).parents[3] / "shared" / "mlem04" / "samples"
 DC: dict[str, Any] = {

@@ -18,7 +18,7 @@ from waiting import wait_until
 from mlem import api
 from mlem.testing import Project
 from mlem_provider_docker.api.sdk import Engine
-from mlem_provider_docker.images.builders import DockerBuilder
+from mlem_provider_docker.builders import DockerBuilder
 
 SAVE = """
 import mlem.api

@@ -143,7 +143,7 @@ def test_kserve_reads_every_datatype_of_numbers(sums: Any, datatype: str) -> Non
     content = numpy.array([[1, 0], [1, 1]], dtype=dtype).tobytes()
     body, headers = binary_request({"inputs": [tensor(content, datatype=datatype)]}, content)
     reply = sums.request("POST", "/v2/models/sums/infer", body, headers)
-    if datatype == "BOOL":  # which is no number here, as in JSON
+    if datatype == "BOOL":  # which is not a number here, as in JSON
         assert reply.status == 422
     else:
         assert reply.json["outputs"][0]["data"] == [1.0, 2.0]

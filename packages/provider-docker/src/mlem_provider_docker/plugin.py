@@ -32,6 +32,6 @@ def mlem_deployments() -> Sequence[type[Deployment]]:
 @hookimpl
 def mlem_builders() -> Sequence[type[Builder]]:
     """Return the builders of an image, and of a folder to build one from."""
-    from mlem_provider_docker.images.builders import DockerBuilder, DockerDirBuilder
+    from mlem_provider_docker.builders import DockerBuilder, DockerDirBuilder
 
     return [DockerBuilder, DockerDirBuilder]

@@ -36,7 +36,7 @@ def _silent(_line: str) -> None:
 
 def _served(state: State) -> State:
     """Return a state as callers may see it: a release that has not passed the gate gets no calls but the gate's."""
-    return state.model_copy(update={"records": state.releases[0].records}) if state.releases else state
+    return state if state.served is None else state.model_copy(update={"records": state.served.records})
 
 
 def _statuses(wanted: Phase | str | Iterable[Phase | str]) -> frozenset[Phase]:

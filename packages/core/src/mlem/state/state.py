@@ -149,6 +149,16 @@ class State(Value):
         """Whether nothing is deployed."""
         return not self.records and not self.releases
 
+    @property
+    def served(self) -> Release | None:
+        """The newest release, which passed the gate; None where there is none."""
+        return self.releases[0] if self.releases else None
+
+    @property
+    def finished(self) -> bool:
+        """Whether the newest release is all that is on record: no command was interrupted since."""
+        return self.served is not None and self.served.records == self.records
+
     def record_of(self, record: _Class[RecordT]) -> RecordT | None:
         """Return the record of a step; None when nothing is on record.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from mlem.state.manager import ABSENT, Store
-from mlem.state.state import State
+from mlem.state.state import LockInfo, State
 
 
 @dataclass(frozen=True)
@@ -19,6 +19,11 @@ class StoredState:
 
     state: State | None
     version: str
+
+    @property
+    def lock(self) -> LockInfo | None:
+        """Who has the lock; None where nobody has it."""
+        return self.state.lock if self.state is not None else None
 
 
 def read_state(store: Store, name: str) -> StoredState:

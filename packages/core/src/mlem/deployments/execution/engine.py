@@ -113,8 +113,8 @@ def run(
             work.check(changes)
             _expect_artifacts(state, model)
             accepted()
-        served, finished = work.served, work.is_finished
-        if served is not None and finished and served.model_hash == model.digest and _nothing_differs(changes):
+        served = work.state.served
+        if served is not None and work.state.finished and served.model_hash == model.digest and _unchanged(changes):
             return _kept(work, served, changes)
         if served is not None:
             tell_crash(work)
@@ -126,7 +126,7 @@ def run(
         return _outcome(changes, state, changed=True)
 
 
-def _nothing_differs(changes: Sequence[Change]) -> bool:
+def _unchanged(changes: Sequence[Change]) -> bool:
     return all(change.action == "keep" for change in changes)
 
 
@@ -135,7 +135,7 @@ def _expect_artifacts(state: State, model: Model) -> None:
 
     A step would find it out when others are done.
     """
-    if not state.releases or state.releases[0].model_hash != model.digest:
+    if state.served is None or state.served.model_hash != model.digest:
         for artifact in model.artifacts.values():
             expect_there(artifact, model.folder)
 
@@ -165,12 +165,11 @@ def restart(target: Target, *, report: Report, lock: LockOptions = LockOptions()
     """
     with session_of(target, "restart", lock, report) as session:
         state = session.state
-        if state is None or not state.releases:
+        if state is None or state.served is None:
             raise _not_deployed(target)
         expect_here(target, state)
         work = Reconciler(target, session, target.context(state, report))
-        served = state.releases[0]
-        if not work.is_finished:
+        if not state.finished:
             raise ConflictError(
                 f'"{target.name}" was left half-way by a command that was interrupted',
                 code="unfinished",
@@ -180,7 +179,7 @@ def restart(target: Target, *, report: Report, lock: LockOptions = LockOptions()
         nothing = UserError(
             f"a {target.deployment.type} deployment has nothing that can be started again", code="no-restart"
         )
-        return _restarted(work, served, nothing).releases[0]
+        return _restarted(work, state.served, nothing).releases[0]
 
 
 def _restarted(work: Reconciler, served: Release, unable: MlemError) -> State:
@@ -220,13 +219,13 @@ def rollback(
     """
     with session_of(target, "rollback", lock, report) as session:
         state = session.state
-        if state is None or not state.releases:
+        if state is None or state.served is None:
             raise _not_deployed(target)
         expect_here(target, state)
         release = find_release(state, number)
         work = Reconciler(target, session, target.context(state, report))
         expect_kept_by(target.name, work.steps, work.ctx, release, drop)
-        with putting_back(work, state.releases[0], release.model_hash):
+        with putting_back(work, state.served, release.model_hash):
             work.restore(release)
             gate(work, release.answers_for)
         state = work.finish(released(target, work.state, release.model_hash, release))
@@ -261,8 +260,7 @@ def status(target: Target) -> tuple[Status, State | None]:
     expect_ours(target, state)
     expect_here(target, state)
     seen = target.deployment.status(target.context(state), state)
-    released = bool(state.releases) and state.releases[0].records == state.records
-    if seen.phase is Phase.RUNNING and not released:
+    if seen.phase is Phase.RUNNING and not state.finished:
         return Status(Phase.STARTING, "the gate has not been passed; run again to finish"), state
     return seen, state
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from mlem.deployments.deployment import Deployment, Phase, Status
 from mlem.deployments.edge import failure_of, under_edge
@@ -94,12 +94,12 @@ def _with_token(client: Client) -> Client:
 
 
 def _check_answers(client: Client, ctx: AnyContext, model_hash: str) -> None:
-    from mlem_model.models.samples import wrong_answers
+    from mlem_model.models.samples import all_samples, wrong_answers
 
     interface = client.interface
     if interface.digest != model_hash:
         raise GateError(f"the address answers for model {interface.digest}, not for {model_hash}")
-    samples: Mapping[str, Any] = _samples(ctx) if ctx.model is not None else interface.samples
+    samples = all_samples(ctx.model, ctx.model.folder) if ctx.model is not None else interface.samples
     if not samples:
         saved = "the model was saved without sample data: its answers are not checked"
         ctx.report(
@@ -110,15 +110,6 @@ def _check_answers(client: Client, ctx: AnyContext, model_hash: str) -> None:
         raise GateError(
             f"{wrong.method} of the sample row answers {wrong.got}, the saved model answered {wrong.expected}"
         )
-
-
-def _samples(ctx: AnyContext) -> Mapping[str, Any]:
-    """Return the sample rows of the model that is deployed, those in a file beside its metadata too."""
-    if ctx.model is None:
-        return {}
-    from mlem_model.models.samples import all_samples
-
-    return all_samples(ctx.model, ctx.model.folder)
 
 
 def tell_crash(deployment: Deployment, ctx: AnyContext, state: State) -> None:

@@ -41,16 +41,6 @@ class Reconciler:
         """The state as it stands."""
         return self.session.current
 
-    @property
-    def served(self) -> Release | None:
-        """The newest release, which passed the gate; None where there is none."""
-        return next(iter(self.state.releases), None)
-
-    @property
-    def is_finished(self) -> bool:
-        """Whether the newest release is all that is on record: no command was interrupted since."""
-        return self.served is not None and self.served.records == self.state.records
-
     def changes(self) -> tuple[Change, ...]:
         """Return what would happen to each step."""
         return tuple(changes_of(self.steps, self.ctx, self.state))

@@ -18,7 +18,7 @@ def released(target: Target, state: State, model_hash: str, source: Release | No
         source: The earlier release that was put back; None for a run.
     """
     declaration = source.declaration if source else target.deployment.to_declaration(target.env.to_data())
-    served = state.releases[0] if state.releases else None
+    served = state.served
     # What was only repaired, a dead process for instance, is the same release again: rollback must not count it.
     repaired = (
         source is None and served is not None and (served.model_hash, served.declaration) == (model_hash, declaration)

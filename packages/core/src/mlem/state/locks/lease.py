@@ -131,10 +131,9 @@ class Lease(Session):
     def _lose(self) -> LockedError:
         """Note that the lock is gone, and say to whom."""
         try:
-            there = read_state(self.store, self.name).state
+            owner = read_state(self.store, self.name).lock
         except MlemError:
-            there = None
-        owner = there.lock if there is not None else None
+            owner = None
         taken = f"was taken over by {owner.describe()}" if owner else "was released, or taken over, by somebody else"
         self._open = False
         self._lost = LockedError(
@@ -175,7 +174,7 @@ def acquire(request: LockRequest, clock: Clock | None = None) -> Lease:
     watch: _Watch | None = None
     for attempt in itertools.count():
         stored = request.read()
-        held = stored.state.lock if stored.state is not None else None
+        held = stored.lock
         lease = Lease(request.store, name, lock, stored, clock)
         wanted = stored.state or request.initial
         if wanted is None:
@@ -198,7 +197,7 @@ def acquire(request: LockRequest, clock: Clock | None = None) -> Lease:
                 raise
         left = begun + request.timeout_s - clock.monotonic()
         if left <= 0:
-            raise locked_by(name, held or (stored.state.lock if stored.state is not None else None))
+            raise locked_by(name, held or stored.lock)
         clock.sleep(min(left, pause_s(attempt, LONGEST_POLL_S if held is not None else LONGEST_POLL_S / 2)))
     raise AssertionError("unreachable")
 

@@ -34,7 +34,7 @@ class Session:
         self.store = store
         self.name = name
         self.state = stored.state
-        held = self.state.lock if self.state is not None else None
+        held = stored.lock
         self._manual = held if held is not None and held.manual else None
         # A run under a lock that was taken by hand may die like any other: the lock has to outlive it.
         self.lock = (

@@ -143,7 +143,7 @@ class LocalStateManager(StateManager):
             raise unusable(path, error, "lock") from error
         try:
             stored = request.read()
-            held = stored.state.lock if stored.state is not None else None
+            held = stored.lock
             if held is not None and held.manual and held.id != lock.id:
                 raise locked_by(name, held)
             session = Session(store, name, lock, stored)
@@ -177,7 +177,6 @@ class LocalStateManager(StateManager):
 
     def _owner(self, store: LocalStore, name: str) -> LockInfo | None:
         try:
-            state = read_state(store, name).state
+            return read_state(store, name).lock
         except (DeclarationError, ConflictError, LockedError):
             return None
-        return state.lock if state is not None else None

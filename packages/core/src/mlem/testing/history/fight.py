@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from mlem.state.manager import StateManager
-from mlem.state.state import State
+from mlem.state.stored import read_state
 from mlem.testing.history.operations import Operation, interleavings, linearize, load_history
 
 _GRACE_S = 90.0
@@ -192,9 +192,7 @@ class Fight:
         return stuck
 
     def _judge(self, manager: StateManager, stuck: Sequence[str]) -> Verdict:
-        store = manager.store(self.folder)
-        found = store.read(self.name)
-        state = State.from_bytes(found.data, "the end") if found else None
+        state = read_state(manager.store(self.folder), self.name).state
         count = dict(state.records.get("count", {})) if state else {}
         by, total = count.get("by", {}), count.get("total", 0)
         lost = [f"the total is {total}, the parts are {sum(by.values())}"] if total != sum(by.values()) else []

@@ -12,6 +12,7 @@ from mlem.state.locks.owner import new_lock
 from mlem.state.locks.request import LockRequest
 from mlem.state.manager import StateManager, Store
 from mlem.state.state import LockInfo, State
+from mlem.state.stored import read_state
 from mlem.testing.stores.fixtures import LINEAGE, StateManagerFixtures
 from mlem_model.errors import ConflictError, LockedError
 
@@ -29,8 +30,7 @@ class StateManagerSuite(StateManagerFixtures):
 
     def stored(self, store: Store, name: str = "iris") -> State | None:
         """Read the state as others see it."""
-        found = store.read(name)
-        return State.from_bytes(found.data, "test") if found else None
+        return read_state(store, name).state
 
     def test_a_session_writes_steps_and_leaves_no_lock(self, managed: StateManager, store: Store) -> None:
         with managed.session(LockRequest(store, "iris", self.lock(), initial=self.state())) as session:

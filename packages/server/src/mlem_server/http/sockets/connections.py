@@ -7,9 +7,9 @@ from email.utils import formatdate
 from time import monotonic
 
 from mlem_server.http.application import Application
-from mlem_server.http.connection import Connection
 from mlem_server.http.errors import HttpError, too_many
 from mlem_server.http.response import Response
+from mlem_server.http.sockets.connection import Connection
 from mlem_server.settings import Settings
 
 _LONGEST_TICK_S = 0.25
