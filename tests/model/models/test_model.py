@@ -274,7 +274,9 @@ def test_an_error_that_gets_a_sentence_keeps_its_own_fields() -> None:
     extended = error.extended("release 1 serves again", "look at the data")
     assert (type(extended), extended.path, extended.expected, extended.got) == (
         DataError,
-        *["data[3].age", "a number", "a text"],
+        "data[3].age",
+        "a number",
+        "a text",
     )
     assert str(extended) == "data[3].age: expected a number, got a text\nrelease 1 serves again"
     assert extended.__notes__ == ["seen by the test", "hint: look at the data"]
