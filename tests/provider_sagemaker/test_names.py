@@ -7,7 +7,7 @@ import re
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mlem_provider_sagemaker.names import is_ours, name_of, owner, slug, tags_of
+from mlem_provider_sagemaker.names import name_of, owner, slug, tags_of
 
 LINEAGE = "0123456789abcdef0123456789abcdef"
 NAME = re.compile(r"[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}")
@@ -40,7 +40,7 @@ def test_nobody_takes_the_place_of_our_tags() -> None:
         "mlem:lineage": LINEAGE,
         "mlem:deployment": "iris",
     }
-    assert is_ours(tags, LINEAGE)
-    assert not is_ours([], LINEAGE)
-    assert owner([]) == "was not made by mlem"
-    assert owner(tags) == f'belongs to the mlem deployment "iris" of lineage {LINEAGE}'
+    assert owner(tags).lineage == LINEAGE
+    assert owner([]).lineage is None
+    assert str(owner([])) == "was not made by mlem"
+    assert str(owner(tags)) == f'belongs to the mlem deployment "iris" of lineage {LINEAGE}'

@@ -15,6 +15,7 @@ import pytest
 from pydantic import Field, field_validator
 
 from mlem import (
+    ConflictError,
     Context,
     DataError,
     DeclarationError,
@@ -38,11 +39,13 @@ from mlem.provider import (
     FieldReader,
     HttpClient,
     Lost,
+    Owner,
     ProcessLocal,
     Response,
     Translation,
     Unit,
     VariableError,
+    backoff_s,
     check_labels,
     check_response,
     check_variable_names,
@@ -50,6 +53,7 @@ from mlem.provider import (
     differences,
     has_these_tokens,
     host_identity,
+    lacks_credentials,
     other_versions,
     parse_data,
     passed_tokens,
@@ -329,3 +333,41 @@ def test_unusable_is_the_error_for_a_file(tmp_path: Path) -> None:
 
 def test_word_of_is_a_type_however_mlem_04_wrote_it() -> None:
     assert word_of("fastapi") == word_of({"type": "fastapi", "port": 8080}) == "fastapi"
+
+
+def test_Owner_refuses_what_is_somebody_elses() -> None:
+    """A provider reads the marks of what it finds, and asks whose it is before it takes, changes or deletes it."""
+    labels = {"nimbus.lineage": "0b3f", "nimbus.deployment": "their-app"}
+    owner = Owner(labels.get("nimbus.lineage"), labels.get("nimbus.deployment"))
+
+    owner.expect("0b3f", "the app iris")  # ours: nothing is raised
+
+    with pytest.raises(ConflictError) as caught:
+        owner.expect("77aa", "the app iris", hint="choose another name: --app_name NAME")
+    assert caught.value.code == "not-ours"
+    assert str(caught.value) == (
+        'the app iris is there already, and belongs to the mlem deployment "their-app" of lineage 0b3f'
+    )
+    assert str(Owner()) == "was not made by mlem"
+
+
+def test_backoff_s_doubles_up_to_a_limit() -> None:
+    """A request that a platform could not serve is repeated after a pause, a part of which is random."""
+    pauses = [
+        [backoff_s(attempt, first_s=0.5, longest_s=30.0, jitter=0.5) for _ in range(50)] for attempt in (0, 1, 40)
+    ]
+
+    assert all(0.25 <= pause <= 0.5 for pause in pauses[0])
+    assert all(0.5 <= pause <= 1.0 for pause in pauses[1])
+    assert all(15.0 <= pause <= 30.0 for pause in pauses[2])
+    assert len(set(pauses[0])) > 1, "clients that were refused together would come back together"
+
+
+def test_lacks_credentials_knows_what_sdks_raise() -> None:
+    """A provider tells missing credentials, which have an exit code of their own, from a platform that failed."""
+
+    class TokenRetrievalError(Exception):
+        """What botocore raises for an expired SSO login; no SDK has to be installed to know it."""
+
+    assert lacks_credentials(TokenRetrievalError("Token has expired and refresh failed"))
+    assert not lacks_credentials(TimeoutError("timed out"))

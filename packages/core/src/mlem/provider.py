@@ -14,9 +14,11 @@ if TYPE_CHECKING:
     from mlem.clients.http import HttpClient
     from mlem.clients.probe import ready, responds
     from mlem.clients.response import Response, check_response
+    from mlem.deployments.owner import Owner
     from mlem.deployments.step import differences
     from mlem.deployments.variables import VariableError, check_labels, check_variable_names
     from mlem.state.adopted import Adopted
+    from mlem.state.backoff import backoff_s
     from mlem.state.locks.owner import host_identity
     from mlem.state.protection import (
         FROM_HERE,
@@ -38,6 +40,7 @@ if TYPE_CHECKING:
     from mlem_model.legacy.fields import BY_04, FieldReader, Lost, Translation, served_by_04, suffixes_04, word_of
     from mlem_model.models.saving import copy_model
     from mlem_model.objects.fields import Unit
+    from mlem_model.objects.file_systems import lacks_credentials
     from mlem_model.objects.files import unusable
     from mlem_model.process_local import ProcessLocal
     from mlem_model.serving.protection import PROTECTION_FILES, TOKENS_VARIABLE
@@ -52,6 +55,7 @@ _HOMES = {
     "HttpClient": "mlem.clients.http",
     "LeasedStateManager": "mlem.state.stores.leased",
     "Lost": "mlem_model.legacy.fields",
+    "Owner": "mlem.deployments.owner",
     "PROTECTION": "mlem.state.protection",
     "PROTECTION_FILES": "mlem_model.serving.protection",
     "ProcessLocal": "mlem_model.process_local",
@@ -63,12 +67,14 @@ _HOMES = {
     "VariableError": "mlem.deployments.variables",
     "responds": "mlem.clients.probe",
     "check_response": "mlem.clients.response",
+    "backoff_s": "mlem.state.backoff",
     "check_labels": "mlem.deployments.variables",
     "check_variable_names": "mlem.deployments.variables",
     "copy_model": "mlem_model.models.saving",
     "differences": "mlem.deployments.step",
     "has_these_tokens": "mlem.state.protection",
     "host_identity": "mlem.state.locks.owner",
+    "lacks_credentials": "mlem_model.objects.file_systems",
     "other_versions": "mlem_model.artifacts.installed",
     "parse_data": "mlem_model.data.formats.reading",
     "passed_tokens": "mlem.state.protection",
@@ -98,11 +104,13 @@ __all__ = [
     "HttpClient",
     "LeasedStateManager",
     "Lost",
+    "Owner",
     "ProcessLocal",
     "Response",
     "Translation",
     "Unit",
     "VariableError",
+    "backoff_s",
     "check_labels",
     "check_response",
     "check_variable_names",
@@ -110,6 +118,7 @@ __all__ = [
     "differences",
     "has_these_tokens",
     "host_identity",
+    "lacks_credentials",
     "other_versions",
     "parse_data",
     "passed_tokens",

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from mlem import DeclarationError
+from mlem.provider import Owner
 from mlem_provider_heroku.api.limits import APP_NAME
 
 if TYPE_CHECKING:
@@ -13,6 +15,11 @@ if TYPE_CHECKING:
 
 LINEAGE_VAR = "MLEM_LINEAGE"
 """The config var that says whose an app is: apps have no labels."""
+
+
+def owner(config_vars: Mapping[str, str] | None) -> Owner:
+    """Return whose an app is, by its config vars."""
+    return Owner((config_vars or {}).get(LINEAGE_VAR))
 
 
 def app_name(ctx: HerokuContext) -> str:

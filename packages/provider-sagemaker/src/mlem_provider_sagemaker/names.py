@@ -13,6 +13,8 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from mlem.provider import Owner
+
 LINEAGE_TAG = "mlem:lineage"
 DEPLOYMENT_TAG = "mlem:deployment"
 IMAGE_TAG = "mlem:image"
@@ -62,14 +64,7 @@ def tags_of(lineage: str, deployment: str, *further: Mapping[str, str]) -> list[
     return [{"Key": key, "Value": value} for key, value in {**merged, **ours}.items()]
 
 
-def is_ours(tags: Sequence[Mapping[str, str]], lineage: str) -> bool:
-    """Whether tags name a lineage as the owner."""
-    return {"Key": LINEAGE_TAG, "Value": lineage} in [{"Key": tag["Key"], "Value": tag["Value"]} for tag in tags]
-
-
-def owner(tags: Sequence[Mapping[str, str]]) -> str:
-    """Say whose a resource is, by its tags."""
+def owner(tags: Sequence[Mapping[str, str]]) -> Owner:
+    """Return whose a resource is, by its tags."""
     found = {tag["Key"]: tag["Value"] for tag in tags}
-    if LINEAGE_TAG not in found:
-        return "was not made by mlem"
-    return f'belongs to the mlem deployment "{found.get(DEPLOYMENT_TAG, "?")}" of lineage {found[LINEAGE_TAG]}'
+    return Owner(found.get(LINEAGE_TAG), found.get(DEPLOYMENT_TAG))

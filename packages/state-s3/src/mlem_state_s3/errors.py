@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from mlem import ConflictError, CredentialsError, MlemError, NotFoundError, PlatformError, StateUnknownError, UserError
+from mlem.provider import lacks_credentials
 
 CREDENTIALS_CODES = {
     "403",
@@ -20,17 +21,6 @@ CREDENTIALS_CODES = {
     "NotSignedUp",
     "SignatureDoesNotMatch",
     "TokenRefreshRequired",
-}
-CREDENTIALS_CLASSES = {
-    "CredentialRetrievalError",
-    "NoAuthTokenError",
-    "NoCredentialsError",
-    "PartialCredentialsError",
-    "ProfileNotFound",
-    "SSOError",
-    "SSOTokenLoadError",
-    "TokenRetrievalError",
-    "UnauthorizedSSOTokenError",
 }
 REGION_CODES = {"301", "AuthorizationHeaderMalformed", "IllegalLocationConstraintException", "PermanentRedirect"}
 USAGE_CLASSES = {
@@ -70,7 +60,7 @@ def translate(error: Exception, where: str, action: str) -> MlemError:
         )
     if code in {"NoSuchKey", "404"} or (status == 404 and code == "NotFound"):
         return NotFoundError(f"{where} is not there", code="no-object")
-    if name in CREDENTIALS_CLASSES or code in CREDENTIALS_CODES or status == 403:
+    if lacks_credentials(error) or code in CREDENTIALS_CODES or status == 403:
         return CredentialsError(
             words, hint="check AWS_PROFILE, AWS_ACCESS_KEY_ID and the permissions: aws sts get-caller-identity"
         )

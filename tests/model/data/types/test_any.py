@@ -75,6 +75,17 @@ def test_any_python_value_is_described_encoded_to_pure_json_and_admitted_by_its_
     assert parse_type(json.loads(json.dumps(data_type.model_dump(mode="json")))) == data_type
 
 
+def test_an_integer_that_no_float_equals_travels_among_floats_in_a_union_as_it_does_elsewhere() -> None:
+    beyond = {0: 0.0, 1: 2**53 + 1}
+    either = {0: beyond, 1: (None, None)}
+
+    data_type = infer(either)
+    payload = as_json(data_type.encode(either))
+
+    assert payload["0"] == as_json(infer(beyond).encode(beyond))
+    assert data_type.decode(payload) == {0: {0: 0.0, 1: float(2**53)}, 1: (None, None)}
+
+
 @given(
     st.lists(st.integers())
     | st.lists(st.text())

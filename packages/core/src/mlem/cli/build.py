@@ -6,10 +6,16 @@ from typing import Any
 
 import click
 
+from mlem.api import load_meta
 from mlem.cli.declare import _first_line
 from mlem.cli.parameters.names import ObjectName
 from mlem.cli.parameters.options import FieldsCommand
 from mlem.cli.terminal.output import output_option, print_result, progress, project_option
+from mlem.deployments.resolve import expect_object
+from mlem.project.config import load_config
+from mlem.project.project import locate
+from mlem_model.models.model import Model
+from mlem_model.plugins.registry import registry
 
 
 class BuilderTypes(click.Group):
@@ -17,25 +23,15 @@ class BuilderTypes(click.Group):
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Return the installed builder types."""
-        from mlem_model.plugins.registry import registry
-
         return registry().words("builder")
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Make the command of a type."""
-        from mlem_model.plugins.registry import registry
-
         cls = registry().get("builder", cmd_name)
 
         @project_option
         @output_option
         def command(model: str, values: dict[str, Any], project: str | None, output: str) -> None:
-            from mlem.api import load_meta
-            from mlem.deployments.resolve import expect_object
-            from mlem.project.config import load_config
-            from mlem.project.project import locate
-            from mlem_model.models.model import Model
-
             place = locate(model, project)
             builder = cls.from_data(values, f"mlem build {cmd_name}")
             expect_object(place.read("model"), "model", place)

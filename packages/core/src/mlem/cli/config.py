@@ -7,6 +7,9 @@ from pathlib import Path
 import click
 
 from mlem.cli.terminal.output import output_option, print_result, project_option, table
+from mlem.deployments.shared_state import concerns_store, set_store
+from mlem.project.config import get_setting, set_setting, settings, unset_setting
+from mlem.project.project import locate
 from mlem_model.errors import NotFoundError, UserError
 
 
@@ -19,8 +22,6 @@ def config() -> None:
 
 
 def _root(project: str | None) -> Path:
-    from mlem.project.project import locate
-
     place = locate("x", project)
     if not place.in_project:
         raise NotFoundError(f"{place.root} is not in a project", code="no-project", hint="mlem init")
@@ -40,9 +41,6 @@ def set_(key: str, value: str, unsafe: bool, project: str | None, output: str) -
 
     A store is tried before it is accepted.
     """
-    from mlem.deployments.shared_state import concerns_store, set_store
-    from mlem.project.config import set_setting
-
     root = _root(project)
     if concerns_store(key):
         setting = set_store(root, key, value, unsafe=unsafe)
@@ -64,9 +62,6 @@ def set_(key: str, value: str, unsafe: bool, project: str | None, output: str) -
 @output_option
 def get(key: str, origin: bool, project: str | None, output: str) -> None:
     """Print a setting's value."""
-    from mlem.project.config import get_setting
-    from mlem.project.project import locate
-
     setting = get_setting(locate("x", project).root, key)
     text = "" if setting.value is None else str(setting.value)
     if origin:
@@ -82,9 +77,6 @@ def get(key: str, origin: bool, project: str | None, output: str) -> None:
 @output_option
 def list_(origin: bool, project: str | None, output: str) -> None:
     """Print every setting."""
-    from mlem.project.config import settings
-    from mlem.project.project import locate
-
     found = settings(locate("x", project).root)
     rows = [
         [
@@ -108,8 +100,6 @@ def list_(origin: bool, project: str | None, output: str) -> None:
 @output_option
 def unset(key: str, project: str | None, output: str) -> None:
     """Remove a setting from the project's file, so that its default holds."""
-    from mlem.project.config import unset_setting
-
     root = _root(project)
     if not unset_setting(root, key):
         raise NotFoundError(

@@ -6,11 +6,14 @@ from typing import Any
 
 import click
 
+from mlem.api import declare_deployment, declare_env, load_meta
 from mlem.cli.parameters.names import ObjectName, complete_objects
 from mlem.cli.parameters.options import FieldsCommand
 from mlem.cli.terminal.output import output_option, print_result, project_option
-from mlem_model.errors import PluginError, UserError
+from mlem.deployments.resolve import deployment_class
+from mlem_model.errors import NotFoundError, PluginError, UserError
 from mlem_model.objects.files import shown
+from mlem_model.plugins.registry import registry
 
 
 @click.group()
@@ -23,21 +26,15 @@ class EnvTypes(click.Group):
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Return the installed env types."""
-        from mlem_model.plugins.registry import registry
-
         return registry().words("env")
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Make the command of a type."""
-        from mlem_model.plugins.registry import registry
-
         cls = registry().get("env", cmd_name)
 
         @project_option
         @output_option
         def command(name: str, values: dict[str, Any], project: str | None, output: str) -> None:
-            from mlem.api import declare_env
-
             path = declare_env(registry().word_of(cls), name, values, project).path
             print_result(output, {"path": str(path)}, f"saved {shown(path)}")
 
@@ -49,22 +46,15 @@ class DeploymentTypes(click.Group):
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Return the installed deployment types."""
-        from mlem_model.plugins.registry import registry
-
         return registry().words("deployment")
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Make the command of a type."""
-        from mlem.deployments.resolve import deployment_class
-        from mlem_model.plugins.registry import registry
-
         cls = deployment_class(cmd_name)
 
         @project_option
         @output_option
         def command(name: str, values: dict[str, Any], project: str | None, output: str) -> None:
-            from mlem.api import declare_deployment
-
             path = declare_deployment(registry().word_of(cls), name, values, project).path
             print_result(output, {"path": str(path)}, f"saved {shown(path)}")
 
@@ -105,15 +95,11 @@ def _is_likely_a_type(word: str) -> bool:
 
     Other plugins are not asked, because the word is most likely a deployment's name.
     """
-    from mlem_model.plugins.registry import registry
-
     return registry().find(("deployment", "env"), word, guess=False) is not None
 
 
 def deployment_fields(cls: Any) -> dict[str, Any]:
     """Return what `FieldsCommand` needs for a deployment class: its fields, and those of its env."""
-    from mlem_model.plugins.registry import registry
-
     return {"fields": cls, "nested": {"env": registry().beside(cls, "env", cls.env_type)}}
 
 
@@ -127,10 +113,6 @@ def _value_of(args: list[str], option: str) -> str | None:
 
 
 def _deployment_type_of(env: str, project: str | None) -> str:
-    from mlem.api import load_meta
-    from mlem_model.errors import NotFoundError
-    from mlem_model.plugins.registry import registry
-
     try:
         declared = type(load_meta(env, project))
     except NotFoundError:

@@ -7,6 +7,12 @@ from collections.abc import Callable
 import click
 
 from mlem.cli.terminal.output import output_option, print_result, project_option, table
+from mlem.deployments.shared_state import configured_store, try_store
+from mlem.project.config import load_config
+from mlem.project.predecessor import installed_version, remedy, version_beside
+from mlem.project.project import locate
+from mlem_model.errors import ConflictError, MlemError, PluginError
+from mlem_model.plugins.registry import registry
 
 
 @click.command()
@@ -14,13 +20,6 @@ from mlem.cli.terminal.output import output_option, print_result, project_option
 @output_option
 def doctor(project: str | None, output: str) -> int:
     """Check the project, the plugins and the state store by using them; the exit code is the first problem's."""
-    from mlem.deployments.shared_state import configured_store, try_store
-    from mlem.project.config import load_config
-    from mlem.project.predecessor import installed_version, remedy, version_beside
-    from mlem.project.project import locate
-    from mlem_model.errors import ConflictError, MlemError, PluginError
-    from mlem_model.plugins.registry import registry
-
     place = locate("x", project)
 
     def settings() -> str:

@@ -7,6 +7,8 @@ from pathlib import Path
 import click
 
 from mlem.cli.terminal.output import output_option, print_result
+from mlem.project.project import init_project
+from mlem_model.objects.files import shown
 
 
 @click.command()
@@ -17,9 +19,6 @@ def init(folder: str, output: str) -> None:
 
     Its .gitignore excludes states.
     """
-    from mlem.project.project import init_project
-    from mlem_model.objects.files import shown
-
     path, made = init_project(Path(folder).resolve())
     words = "made" if made else "is already a project:"
     print_result(output, {"config": str(path), "created": made}, f"{words} {shown(path)}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from mlem.cli.terminal.output import output_option, print_result, progress
+from mlem.migrating.project import migrate as migrate_project
 
 
 @click.command()
@@ -17,8 +18,6 @@ def migrate(path: str, dry_run: bool, output: str) -> int:
     PATH is a project, a folder in it or one object; the current folder when none is given. The old files are kept as
     NAME.04. The exit code is that of the first file that could not be migrated.
     """
-    from mlem.migrating.project import migrate as migrate_project
-
     with progress() as report:
         results = migrate_project(path, dry_run=dry_run, report=report)
     failed = [result.error for result in results if result.error is not None]

@@ -7,11 +7,19 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from mlem import api
 from mlem.cli.parameters.data import EPILOG, CallCommand, data_options, form_of, noted, print_answer, reader_of
 from mlem.cli.parameters.names import ObjectName
 from mlem.cli.terminal.messages import say
 from mlem.cli.terminal.output import project_option
+from mlem.deployments.resolve import expect_object
+from mlem.project.config import load_config
+from mlem.project.project import locate
+from mlem_model.data.column_names import by_names
+from mlem_model.data.types.any import UnspecifiedType
+from mlem_model.data.types.containers.classes import class_types
 from mlem_model.errors import PluginError
+from mlem_model.models.errors import model_failed
 
 if TYPE_CHECKING:
     from mlem_model.models.calls.reader import Given
@@ -46,11 +54,6 @@ def apply(
     DATA is the value of the method's only required argument, or all arguments as a JSON object: a file (csv, json, npy,
     parquet, bytes and images as they are), a saved data object, - for stdin, or JSON itself.
     """
-    from mlem import api
-    from mlem.deployments.resolve import expect_object
-    from mlem.project.project import locate
-    from mlem_model.data.types.containers.classes import class_types
-
     place = locate(model, project)
     expect_object(place.read("model"), "model", place)
     described = api.load_meta(model, project).method(method)
@@ -66,10 +69,6 @@ def apply(
 
 def _call(described: Method, called: str, obj: Any, values: Mapping[str, Any], *, show: bool) -> Any:
     """Call the model; an exception is reported as the model's own, not as a defect of ours."""
-    from mlem_model.data.column_names import by_names
-    from mlem_model.data.types.any import UnspecifiedType
-    from mlem_model.models.errors import model_failed
-
     untyped = {argument.name for argument in described.args if isinstance(argument.data_type, UnspecifiedType)}
     ready = {name: by_names(obj, value, name) if name in untyped else value for name, value in values.items()}
     try:
@@ -89,10 +88,6 @@ def _call(described: Method, called: str, obj: Any, values: Mapping[str, Any], *
 @project_option
 def serve(model: str, host: str, port: int, project: str | None) -> None:
     """Serve a saved model over HTTP in this terminal, until Ctrl-C."""
-    from mlem.deployments.resolve import expect_object
-    from mlem.project.config import load_config
-    from mlem.project.project import locate
-
     place = locate(model, project)
     expect_object(place.read("model"), "model", place)
     try:

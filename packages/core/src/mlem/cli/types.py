@@ -9,7 +9,11 @@ import click
 from mlem.cli.terminal import traces
 from mlem.cli.terminal.messages import say
 from mlem.cli.terminal.output import output_option, print_result, table
+from mlem.deployments.resolve import deployment_class
 from mlem_model.errors import UserError
+from mlem_model.objects.fields import describe_fields
+from mlem_model.plugins.installed import DISABLE
+from mlem_model.plugins.registry import KINDS, registry
 
 
 @click.command()
@@ -23,8 +27,6 @@ def types(kind: str | None, type_: str | None, as_json: bool, schema: bool, outp
 
     Kinds are: env, deployment, state_manager, client, builder, model_type.
     """
-    from mlem_model.plugins.registry import KINDS, registry
-
     output = "json" if as_json else output
     if kind is not None:
         kind = kind.replace("-", "_")
@@ -52,10 +54,6 @@ def _describe(kind: Any, type_: str, schema: bool, output: str) -> None:
     import json
 
     from pydantic import BaseModel
-
-    from mlem.deployments.resolve import deployment_class
-    from mlem_model.objects.fields import describe_fields
-    from mlem_model.plugins.registry import registry
 
     cls: Any = deployment_class(type_) if kind == "deployment" else registry().get(kind, type_)
     if not issubclass(cls, BaseModel):
@@ -101,9 +99,6 @@ def _shown(default: Any) -> str:
 @output_option
 def plugins(as_json: bool, output: str) -> None:
     """List the installed plugins: their types, the time that their import takes, and what is wrong with broken ones."""
-    from mlem_model.plugins.installed import DISABLE
-    from mlem_model.plugins.registry import registry
-
     data, rows = [], []
     found, clashes = registry().plugins(), registry().clashes()
     for plugin in found:

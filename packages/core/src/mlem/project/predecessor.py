@@ -10,21 +10,20 @@ from __future__ import annotations
 
 import os
 import re
-from pathlib import Path
 
 _METADATA = re.compile(r"mlem-(0\.[0-4](?:\.\w+)*)\.dist-info")
 
 
-def version_beside(package: Path | None = None) -> str | None:
+def version_beside(package: str | os.PathLike[str] | None = None) -> str | None:
     """Return the version of MLEM 0.4 whose metadata lies beside a package; None where there is none.
 
-    It lists a single folder, because it runs at every start.
+    It lists a single folder, and does without pathlib, because it runs at every start.
 
     Args:
         package: The folder of the package; this one when None.
     """
     try:
-        names = os.listdir((package or Path(__file__).parents[1]).parent)
+        names = os.listdir(os.path.dirname(package or os.path.dirname(os.path.dirname(__file__))))
     except OSError:
         return None
     return next((found[1] for name in names if name.startswith("mlem-") and (found := _METADATA.fullmatch(name))), None)

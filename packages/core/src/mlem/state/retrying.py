@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import itertools
-import random
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TypeVar
 
+from mlem.state.backoff import backoff_s
 from mlem.state.clock import Clock
 from mlem.state.manager import ABSENT, Store, Versioned
 from mlem.state.state import ERRORED
@@ -16,16 +16,6 @@ from mlem_model.errors import ConflictError, PlatformError, StateUnknownError
 AnswerT = TypeVar("AnswerT")
 FIRST_PAUSE_S = 0.05
 LONGEST_PAUSE_S = 2.0
-
-
-def pause_s(attempt: int, longest_s: float = LONGEST_PAUSE_S) -> float:
-    """Return how long to wait before another attempt: doubled each time, with full jitter.
-
-    Args:
-        attempt: How many came before, from 0.
-        longest_s: The limit.
-    """
-    return random.uniform(0, min(longest_s, FIRST_PAUSE_S * 2 ** min(attempt, 16)))  # noqa: S311  # spreads load, guards nothing
 
 
 class RetryingStore(Store):
@@ -127,7 +117,7 @@ class RetryingStore(Store):
         raise AssertionError("unreachable")
 
     def _pause(self, count: int, deadline: float, name: str, error: Exception) -> None:
-        pause = pause_s(count)
+        pause = backoff_s(count, first_s=FIRST_PAUSE_S, longest_s=LONGEST_PAUSE_S)
         if self._clock.monotonic() + pause > deadline:
             raise StateUnknownError(
                 f"{self.where(name)}: no answer to a write for {self._deadline_s:g} s, "
@@ -141,7 +131,7 @@ class RetryingStore(Store):
             try:
                 return ask()
             except StateUnknownError as error:
-                pause = pause_s(count)
+                pause = backoff_s(count, first_s=FIRST_PAUSE_S, longest_s=LONGEST_PAUSE_S)
                 if self._clock.monotonic() + pause > deadline:
                     raise PlatformError(error.message, code="store-unavailable", hint=error.hint) from error
                 self._clock.sleep(pause)

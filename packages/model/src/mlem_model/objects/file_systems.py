@@ -14,11 +14,15 @@ if TYPE_CHECKING:
     from fsspec import AbstractFileSystem
 
 _CREDENTIALS = {
+    "CredentialRetrievalError",
+    "NoAuthTokenError",
     "NoCredentialsError",
     "PartialCredentialsError",
-    "CredentialRetrievalError",
     "ProfileNotFound",
+    "SSOError",
+    "SSOTokenLoadError",
     "TokenRetrievalError",
+    "UnauthorizedSSOTokenError",
     "DefaultCredentialsError",
     "RefreshError",
     "ClientAuthenticationError",
@@ -47,7 +51,11 @@ def file_system(url: str) -> tuple[AbstractFileSystem, str]:
 
 
 def lacks_credentials(error: Exception) -> bool:
-    """Whether a file system complains of missing or insufficient credentials."""
+    """Whether an SDK or a file system complains of missing or insufficient credentials.
+
+    Args:
+        error: What botocore, google-auth, azure-core or fsspec raised.
+    """
     return isinstance(error, PermissionError) or type(error).__name__ in _CREDENTIALS
 
 

@@ -9,7 +9,7 @@ import random
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from mlem import ConflictError, DeclarationError, Phase, Status, UserError
+from mlem import DeclarationError, Phase, Status, UserError
 from mlem.provider import PROTECTION, passed_tokens
 from mlem_provider_docker.images.image import DEPLOYMENT_LABEL, MODEL_LABEL, owner
 from mlem_provider_docker.ownership import LINEAGE_LABEL, MADE_FROM_LABEL, is_our_container
@@ -133,13 +133,8 @@ def expect_ours(found: Mapping[str, Any] | None, name: str, lineage: str, adopte
         return
     labels = found["Config"].get("Labels") or {}
     made = is_our_container(labels, str(found.get("Image")))
-    if labels.get(LINEAGE_LABEL) != lineage or not made:
-        what = f"{found['Id'][:12]}, image {found['Config'].get('Image')}"
-        raise ConflictError(
-            f"the container {name} ({what}) is there already, and {owner(labels, made=made)}",
-            code="not-ours",
-            hint="choose another name: --container_name NAME",
-        )
+    what = f"the container {name} ({found['Id'][:12]}, image {found['Config'].get('Image')})"
+    owner(labels, made=made).expect(lineage, what, "choose another name: --container_name NAME")
 
 
 def published_port(found: Mapping[str, Any], container_port: int) -> int | None:

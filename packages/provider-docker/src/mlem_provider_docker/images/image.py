@@ -9,7 +9,8 @@ import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from mlem import ConflictError, Model
+from mlem import Model
+from mlem.provider import Owner
 from mlem_provider_docker.api.errors import translate
 from mlem_provider_docker.images import dockerfile, versions, wheels
 from mlem_provider_docker.images.options import ImageOptions
@@ -58,8 +59,8 @@ def tag_of(recipe: Recipe, model: Model, lineage: str) -> str:
     return f"{model.digest[:12]}-{identity[:12]}"
 
 
-def owner(labels: Mapping[str, str] | None, *, made: bool) -> str:
-    """Say whose an image or a container is.
+def owner(labels: Mapping[str, str] | None, *, made: bool) -> Owner:
+    """Return whose an image or a container is.
 
     Args:
         labels: Its labels.
@@ -67,16 +68,14 @@ def owner(labels: Mapping[str, str] | None, *, made: bool) -> str:
     """
     labels = labels or {}
     if labels.get(LINEAGE_LABEL) == BUILT:
-        return "was made by mlem build"
+        return Owner(BUILT, note="was made by mlem build")
     if LINEAGE_LABEL in labels and not made:
-        return "was made by hand from what mlem made"
+        return Owner(note="was made by hand from what mlem made")
     if LINEAGE_LABEL in labels:
-        return (
-            f'belongs to the mlem deployment "{labels.get(DEPLOYMENT_LABEL, "?")}" of lineage {labels[LINEAGE_LABEL]}'
-        )
+        return Owner(labels[LINEAGE_LABEL], labels.get(DEPLOYMENT_LABEL))
     if "com.docker.compose.project" in labels:
-        return f'belongs to the compose project "{labels["com.docker.compose.project"]}"'
-    return "was not made by mlem"
+        return Owner(note=f'belongs to the compose project "{labels["com.docker.compose.project"]}"')
+    return Owner()
 
 
 def expect_ours(found: Mapping[str, Any] | None, name: str, lineage: str) -> None:
@@ -89,12 +88,8 @@ def expect_ours(found: Mapping[str, Any] | None, name: str, lineage: str) -> Non
         return
     labels = found["Config"].get("Labels") or {}
     made = is_our_image(labels, found.get("RepoTags"))
-    if labels.get(LINEAGE_LABEL) != lineage or not (made or lineage == BUILT):
-        raise ConflictError(
-            f"the image {name} is there already, and {owner(labels, made=made)}",
-            code="not-ours",
-            hint="choose another name: --image_name; or take its name off: docker rmi " + name,
-        )
+    hint = f"choose another name: --image_name; or take its name off: docker rmi {name}"
+    owner(labels, made=made).expect(lineage, f"the image {name}", hint)
 
 
 def expect_versions(recipe: Recipe, options: ImageOptions, model: Model) -> None:

@@ -8,12 +8,12 @@ heroku3 brings the session with its headers. Its resource objects are not used: 
 from __future__ import annotations
 
 import functools
-import random
 import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from mlem import MlemError, NotFoundError, PlatformError
+from mlem.provider import backoff_s
 from mlem_provider_heroku.api.errors import no_answer, translate
 
 if TYPE_CHECKING:
@@ -180,14 +180,11 @@ class ApiSession:
 def pause_s(kind: str, attempt: int) -> float:
     """Return how long to wait before another attempt.
 
-    The wait doubles each time, and half of it is random, since others were refused too.
-
     Args:
         kind: What failed: ``timeout``, ``busy`` or ``limit``.
         attempt: How many came before, from 0.
     """
-    longest = min(_LONGEST_PAUSE_S, _PAUSE_S[kind] * 2**attempt)
-    return random.uniform(longest / 2, longest)  # noqa: S311  # spreads load, guards nothing
+    return backoff_s(attempt, first_s=_PAUSE_S[kind], longest_s=_LONGEST_PAUSE_S, jitter=0.5)
 
 
 def _said(answer: requests.Response) -> tuple[str, str]:

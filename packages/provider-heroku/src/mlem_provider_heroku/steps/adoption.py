@@ -6,10 +6,10 @@ import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from mlem import ConflictError, NotFoundError
+from mlem import NotFoundError
 from mlem.provider import BY_04, Adopted, FieldReader
 from mlem_provider_heroku.api.limits import APP_NAME, DYNO_MEMORY_MIB
-from mlem_provider_heroku.names import LINEAGE_VAR
+from mlem_provider_heroku.names import LINEAGE_VAR, owner
 from mlem_provider_heroku.records import AppRecord, ConfigVarsRecord, ReleaseRecord, ScaleRecord
 
 if TYPE_CHECKING:
@@ -51,12 +51,10 @@ def adopt(ctx: HerokuContext, heroku: Heroku, old: Mapping[str, Any]) -> Adopted
             "if it is gone for good, move the state's file away",
         )
     id_ = str(app["id"])
-    mark = (heroku.config_vars(id_) or {}).get(LINEAGE_VAR)
-    if mark not in (None, ctx.lineage):
-        raise ConflictError(
-            f"the app {app['name']} belongs to the mlem deployment of lineage {mark} already", code="not-ours"
-        )
-    if mark is None:
+    found = owner(heroku.config_vars(id_))
+    if found.lineage is not None:
+        found.expect(ctx.lineage, f"the app {app['name']}")
+    else:
         ctx.report(f"setting {LINEAGE_VAR} of the app {app['name']}: its dynos start again")
         heroku.set_config_vars(id_, {LINEAGE_VAR: ctx.lineage})
     return _adopted(ctx, heroku, app, old)

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from mlem import Change, ConflictError, CredentialsError, NotFoundError, Step
-from mlem.provider import differences
-from mlem_provider_heroku.names import LINEAGE_VAR, app_name, new_name, parked_name
+from mlem.provider import Owner, differences
+from mlem_provider_heroku.names import LINEAGE_VAR, app_name, new_name, owner, parked_name
 from mlem_provider_heroku.records import AppRecord
 from mlem_provider_heroku.steps.snapshot import Snapshot
 
@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from mlem_provider_heroku.api.platform import App, Heroku
     from mlem_provider_heroku.deployment import HerokuApp, HerokuContext
     from mlem_provider_heroku.env import HerokuEnv
+
+_CHOOSE = "choose another name: --app_name NAME"
 
 
 class AppStep(Step["HerokuApp", "HerokuEnv", AppRecord]):
@@ -160,7 +162,7 @@ class AppStep(Step["HerokuApp", "HerokuEnv", AppRecord]):
                 heroku.delete_app(app["id"])
                 app = heroku.create_app(unnamed, wanted.region, wanted.team)
         if app is None:
-            raise ConflictError(f"the name {unnamed} is taken, and not by this deployment", code="not-ours")
+            raise Owner(note="is not this deployment's").refusal(f"the app {unnamed}")
         self._snapshot.keep_config_vars(app["id"], heroku.set_config_vars(app["id"], {LINEAGE_VAR: ctx.lineage}))
         return app
 
@@ -174,23 +176,19 @@ class AppStep(Step["HerokuApp", "HerokuEnv", AppRecord]):
         except CredentialsError as error:
             if error.code != "heroku-forbidden":
                 raise
-            raise _not_ours(name, "and another account's") from error
+            raise Owner(note="is another account's").refusal(f"the app {name}", _CHOOSE) from error
         if app is None:
             return None
-        mark = (heroku.config_vars(app["id"]) or {}).get(LINEAGE_VAR)
-        if mark != ctx.lineage:
-            whose = "was not made by mlem" if mark is None else f"belongs to the mlem deployment of lineage {mark}"
-            raise _not_ours(name, f"and {whose}")
+        owner(heroku.config_vars(app["id"])).expect(ctx.lineage, f"the app {name}", _CHOOSE)
         return app
 
     def _mark(self, ctx: HerokuContext, heroku: Heroku, app_id: str) -> None:
         """Make sure that an app on record has our mark."""
-        known = self._snapshot.config_vars(AppRecord(app_id=app_id, api_url=heroku.api_url)) or {}
-        mark = known.get(LINEAGE_VAR)
-        if mark is None:
+        found = owner(self._snapshot.config_vars(AppRecord(app_id=app_id, api_url=heroku.api_url)))
+        if found.lineage is None:
             self._snapshot.keep_config_vars(app_id, heroku.set_config_vars(app_id, {LINEAGE_VAR: ctx.lineage}))
-        elif mark != ctx.lineage:
-            raise _not_ours(app_id, f"and belongs to the mlem deployment of lineage {mark}")
+        else:
+            found.expect(ctx.lineage, f"the app {app_id}", _CHOOSE)
 
     def _renamed(self, ctx: HerokuContext, heroku: Heroku, app: App, name: str) -> App:
         """Give an app its name.
@@ -214,15 +212,15 @@ class AppStep(Step["HerokuApp", "HerokuEnv", AppRecord]):
         unmarked, parked = new_name(ctx.lineage), parked_name(ctx.lineage)
         for id_ in filter(None, known):
             values = heroku.config_vars(id_)
-            if values is not None and values.get(LINEAGE_VAR) is None:
+            if values is not None and owner(values).lineage is None:
                 raise ConflictError(
                     f"the app {id_} has no {LINEAGE_VAR} any more: somebody took away the mark that says whose it is",
                     code="not-ours",
                     hint=f"if it is to go: heroku config:set {LINEAGE_VAR}={ctx.lineage} --app {id_}, "
                     "then repeat the command",
                 )
-            if values is not None and values[LINEAGE_VAR] != ctx.lineage:
-                raise _not_ours(id_, f"and belongs to the mlem deployment of lineage {values[LINEAGE_VAR]}")
+            if values is not None:
+                owner(values).expect(ctx.lineage, f"the app {id_}", _CHOOSE)
             self._delete(ctx, heroku, id_)
         for name in (unmarked, parked) if recorded else (unmarked, parked, app_name(ctx)):
             try:
@@ -259,9 +257,3 @@ def _place(app: App) -> tuple[str, str | None]:
 def _lives(place: tuple[str, str | None], wanted: AppRecord) -> bool:
     """Say whether an app is where it is wanted."""
     return place == (wanted.region, wanted.team)
-
-
-def _not_ours(name: str, whose: str) -> ConflictError:
-    return ConflictError(
-        f"the app {name} is there already, {whose}", code="not-ours", hint="choose another name: --app_name NAME"
-    )

@@ -9,7 +9,7 @@ from typing import Any
 from mlem import ConflictError, MlemError, PlatformError
 from mlem_provider_sagemaker.api.aws import Account
 from mlem_provider_sagemaker.api.errors import EXISTS, GONE
-from mlem_provider_sagemaker.names import is_ours, mark
+from mlem_provider_sagemaker.names import mark, owner
 
 _AT_ONCE = 100
 """Source: ECR API reference, BatchDeleteImage: up to 100 images (read 2026-11)."""
@@ -46,7 +46,7 @@ def _repository(account: Account, name: str) -> dict[str, Any] | None:
 
 def _made(account: Account, arn: str, lineage: str) -> bool:
     found = account.find(f"list the tags of {arn}", "ecr", "list_tags_for_resource", resourceArn=arn)
-    return found is not None and is_ours(found["tags"], lineage)
+    return found is not None and owner(found["tags"]).lineage == lineage
 
 
 def remove(account: Account, name: str, lineage: str) -> str | None:

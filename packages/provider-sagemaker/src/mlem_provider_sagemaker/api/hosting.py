@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from mlem import ConflictError, Phase, Status, WaitTimeoutError
 from mlem_provider_sagemaker.api.aws import Account
 from mlem_provider_sagemaker.api.errors import EXISTS
-from mlem_provider_sagemaker.names import LINEAGE_TAG, is_ours, mark, owner
+from mlem_provider_sagemaker.names import LINEAGE_TAG, mark, owner
 from mlem_provider_sagemaker.records import (
     IN_PLACE,
     AutoscalingRecord,
@@ -82,14 +82,9 @@ def expect_ours(account: Account, kind: Kind, name: str, arn: str, lineage: str)
     Raises:
         ConflictError: It does not have this lineage's tag.
     """
-    tags = account.tags(arn)
-    if not is_ours(tags, lineage):
-        hint = (
-            "choose another name: --endpoint_name NAME"
-            if kind is ENDPOINT
-            else f"check with: aws sagemaker list-tags --resource-arn {arn}"
-        )
-        raise ConflictError(f"the {kind.noun} {name} already exists, and {owner(tags)}", code="not-ours", hint=hint)
+    choose = "choose another name: --endpoint_name NAME"
+    hint = choose if kind is ENDPOINT else f"check with: aws sagemaker list-tags --resource-arn {arn}"
+    owner(account.tags(arn)).expect(lineage, f"the {kind.noun} {name}", hint)
 
 
 def delete(account: Account, kind: Kind, name: str) -> None:
@@ -103,7 +98,7 @@ def delete_all(ctx: SagemakerContext, account: Account, kind: Kind) -> None:
         f"list {kind.noun}s", "sagemaker", f"list_{kind.operation}s", kind.listed, NameContains=mark(ctx.lineage)
     )
     for item in list(found):
-        if is_ours(account.tags(item[kind.arn]), ctx.lineage):
+        if owner(account.tags(item[kind.arn])).lineage == ctx.lineage:
             ctx.guard()
             delete(account, kind, item[kind.name])
 
@@ -115,7 +110,7 @@ def delete_adopted(
 
     Its name does not say that it is ours.
     """
-    if recorded is not None and recorded.adopted and is_ours(account.tags(recorded.arn), ctx.lineage):
+    if recorded is not None and recorded.adopted and owner(account.tags(recorded.arn)).lineage == ctx.lineage:
         ctx.guard()
         delete(account, kind, str(recorded.name))
 

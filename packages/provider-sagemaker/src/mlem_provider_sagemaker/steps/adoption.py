@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from mlem import ConflictError, NotFoundError
 from mlem.provider import BY_04, Adopted, FieldReader
-from mlem_provider_sagemaker.names import LINEAGE_TAG, is_ours, owner, tags_of
+from mlem_provider_sagemaker.names import owner, tags_of
 from mlem_provider_sagemaker.records import IN_PLACE, EndpointConfigRecord, EndpointRecord, ModelRecord
 from mlem_provider_sagemaker.steps import wanted_records
 from mlem_provider_sagemaker.steps.wanted_records import account_of
@@ -92,9 +92,9 @@ def _adopted(
         "model": str(model["ModelArn"]),
     }
     for what, arn in arns.items():  # all are checked before one is changed
-        tags = account.tags(arn)
-        if any(tag["Key"] == LINEAGE_TAG for tag in tags) and not is_ours(tags, ctx.lineage):
-            raise ConflictError(f"the {what} {arn.rpartition('/')[2]} {owner(tags)}", code="not-ours")
+        found_owner = owner(account.tags(arn))
+        if found_owner.lineage is not None:
+            found_owner.expect(ctx.lineage, f"the {what} {arn.rpartition('/')[2]}")
     for what, arn in arns.items():
         account.call(f"tag the {what}", "sagemaker", "add_tags", ResourceArn=arn, Tags=tags_of(ctx.lineage, ctx.name))
     instance_type, instance_count = variant.get("InstanceType"), variant.get("InitialInstanceCount")

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 
 import click
 
-from mlem.cli.deployment.group import handle
+from mlem.cli.deployment.handles import handle
 from mlem.cli.parameters.data import EPILOG, CallCommand, data_options, form_of, noted, print_answer, reader_of
 from mlem.cli.parameters.names import ObjectName
 from mlem.cli.terminal.messages import say
 from mlem.cli.terminal.output import progress
+from mlem_model.data.chunks import PartsWriter, read_parts
 
 if TYPE_CHECKING:
     from mlem.clients.client import Client
@@ -67,8 +68,6 @@ def apply(
 
 def _apply_in_parts(client: Client, reader: CallReader, data: str, target: Path, batch_rows: int) -> None:
     """Call the method and write the answer part by part: the table may be larger than the memory."""
-    from mlem_model.data.chunks import PartsWriter, read_parts
-
     argument, returns = reader.method.args[0], reader.method.returns
     parts = read_parts(
         data, argument.data_type, batch_rows, format=reader.format, form=reader.form, argument=argument.name

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import click
 
-from mlem.cli.deployment.group import handle
+from mlem.cli.deployment.handles import handle
 from mlem.cli.deployment.run import _lock, lock_options
 from mlem.cli.parameters.names import ObjectName
 from mlem.cli.terminal.output import output_option, print_result, project_option
+from mlem.state.locks.owner import is_dead
 
 
 @click.group()
@@ -21,8 +22,6 @@ def lock() -> None:
 @output_option
 def show(name: str, project: str | None, output: str) -> None:
     """Show who holds the lock, what for, since when, and until when."""
-    from mlem.state.locks.owner import is_dead
-
     one = handle(name, project)
     holder = one.holder()
     if holder is None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from mlem.cli.deployment.group import handle
+from mlem.cli.deployment.handles import handle
 from mlem.cli.deployment.run import _lock, lock_options
 from mlem.cli.parameters.names import ObjectName
 from mlem.cli.terminal.output import output_option, print_result, progress, project_option

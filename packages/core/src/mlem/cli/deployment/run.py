@@ -11,15 +11,21 @@ import click
 from click.core import ParameterSource
 
 from mlem.cli.declare import _fields_command, _first_line, deployment_fields
-from mlem.cli.deployment.group import handle
+from mlem.cli.deployment.handles import handle
 from mlem.cli.parameters.names import ObjectName
 from mlem.cli.terminal.messages import say
 from mlem.cli.terminal.output import output_option, print_result, progress, project_option, table
+from mlem.deployments.deploying import deploy
+from mlem.deployments.execution.engine import LockOptions
+from mlem.deployments.execution.kept_protection import planned_protection, protection_of
+from mlem.deployments.references import object_reference
+from mlem.deployments.resolve import deployment_class
 from mlem_model.errors import UserError
+from mlem_model.plugins.registry import registry
 
 if TYPE_CHECKING:
     from mlem.deployments.deployment import Deployment
-    from mlem.deployments.execution.engine import LockOptions, Outcome
+    from mlem.deployments.execution.engine import Outcome
     from mlem.deployments.handle import DeploymentHandle
     from mlem.deployments.step import Difference
 
@@ -50,8 +56,6 @@ def _dropped(drop_tokens: bool, drop_tls: bool) -> list[str]:
 
 
 def _lock(lock_timeout: float | None, lock_id: str | None) -> LockOptions:
-    from mlem.deployments.execution.engine import LockOptions
-
     return LockOptions(timeout_s=lock_timeout, id=lock_id)
 
 
@@ -60,14 +64,10 @@ class RunTypes(click.Group):
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Return the installed env and deployment types."""
-        from mlem_model.plugins.registry import registry
-
         return sorted({*registry().words("deployment"), *registry().words("env")})
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Make the command of a type."""
-        from mlem.deployments.resolve import deployment_class
-
         cls = deployment_class(cmd_name)
 
         @project_option
@@ -149,16 +149,12 @@ def _run_declared(
     lock: LockOptions,
     drop: Sequence[str],
 ) -> None:
-    from mlem.deployments.deploying import deploy
-
     with progress() as report:
         one, outcome = deploy(cls, name, values, project=project, report=report, lock=lock, drop=drop)
     _print_outcome(one, outcome, output)
 
 
 def _print_outcome(one: DeploymentHandle, outcome: Outcome, output: str) -> None:
-    from mlem.deployments.execution.kept_protection import protection_of
-
     address, release = one.address(outcome.state), outcome.state.releases[0]
     protection = protection_of(outcome.state.records)
     data = {
@@ -211,9 +207,6 @@ def _example(one: DeploymentHandle, address: str, *, asks: bool) -> str | None:
 @output_option
 def plan(name: str, model: str | None, detailed_exitcode: bool, project: str | None, output: str) -> int:
     """Show what a run would create, update, replace or remove, why, and the downtime for callers."""
-    from mlem.deployments.execution.kept_protection import planned_protection
-    from mlem.deployments.references import object_reference
-
     one = handle(name, project)
     if model is not None:
         deployment = one.deployment.model_copy(update={"model": object_reference(model, project, one.target.location)})

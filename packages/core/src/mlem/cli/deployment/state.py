@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import click
 
-from mlem.cli.deployment.group import handle
+from mlem.cli.deployment.handles import handle
 from mlem.cli.deployment.run import _lock, lock_options
 from mlem.cli.parameters.names import ObjectName
 from mlem.cli.terminal.messages import say
 from mlem.cli.terminal.output import output_option, print_result, project_option
+from mlem.deployments.execution.moving import move as move_state
+from mlem.deployments.execution.moving import push as push_state
+from mlem.deployments.resolve import configured_manager
 
 
 @click.group()
@@ -26,9 +29,6 @@ def move(
     name: str, uri: str, project: str | None, lock_timeout: float | None, lock_id: str | None, output: str
 ) -> None:
     """Move the state to another store: a URI, or "local" for files beside the declarations."""
-    from mlem.deployments.execution.moving import move as move_state
-    from mlem.deployments.resolve import configured_manager
-
     target = handle(name, project).target
     old, new = move_state(target, uri, _lock(lock_timeout, lock_id))
     print_result(output, {"name": name, "from": old, "to": new}, f"moved from {old}\nto {new}")
@@ -50,8 +50,6 @@ def move(
 @output_option
 def push(name: str, project: str | None, lock_timeout: float | None, lock_id: str | None, output: str) -> None:
     """Write the state that was kept when the store did not respond."""
-    from mlem.deployments.execution.moving import push as push_state
-
     kept, written = push_state(handle(name, project).target, _lock(lock_timeout, lock_id))
     words = f"pushed serial {kept.serial}" if written else f"serial {kept.serial} is already there: nothing to push"
     print_result(output, {"name": name, "serial": kept.serial, "written": written}, words)

@@ -10,10 +10,14 @@ import click
 
 from mlem.cli.terminal.messages import say
 from mlem.cli.terminal.output import output_option, project_option, to_json
+from mlem_model.data.csv.text import CsvForm
+from mlem_model.data.dataset import write_data
+from mlem_model.data.types.any import ListType, UnspecifiedType
+from mlem_model.data.types.notes import collecting
+from mlem_model.models.calls.answering import encode_answer
+from mlem_model.models.calls.reader import CallReader
 
 if TYPE_CHECKING:
-    from mlem_model.data.csv.text import CsvForm
-    from mlem_model.models.calls.reader import CallReader
     from mlem_model.models.model import Method
 
 CommandT = TypeVar("CommandT", bound=Callable[..., Any])
@@ -118,15 +122,11 @@ def form_of(**values: str | bool | None) -> CsvForm:
     Raises:
         UserError: One of the options is wrong.
     """
-    from mlem_model.data.csv.text import CsvForm
-
     return CsvForm.of(values)
 
 
 def reader_of(ctx: click.Context, method: Method, called: str, format_: str | None, form: CsvForm) -> CallReader:
     """Return what reads the arguments of a call."""
-    from mlem_model.models.calls.reader import CallReader
-
     words = ctx.command.words if isinstance(ctx.command, CallCommand) else ()
     return CallReader(method, called, format_, form, words)
 
@@ -134,8 +134,6 @@ def reader_of(ctx: click.Context, method: Method, called: str, format_: str | No
 @contextmanager
 def noted(*, strict: bool) -> Iterator[None]:
     """Report how data was changed to fit; with ``strict``, refuse it instead."""
-    from mlem_model.data.types.notes import collecting
-
     with collecting(strict=strict) as notes:
         yield
     for line in notes.lines:
@@ -147,20 +145,14 @@ def print_answer(method: Method, answer: Any, target: str | None) -> None:
 
     The items of a deployed stream are printed as they arrive.
     """
-    from mlem_model.models.calls.answering import encode_answer
-
     if method.streams and not isinstance(answer, list):
         if target is None:
-            from mlem_model.data.types.any import ListType, UnspecifiedType
-
             item_type = method.returns.dtype if isinstance(method.returns, ListType) else UnspecifiedType()
             for item in answer:
                 say(to_json(encode_answer(item_type, item)[0]))
             return
         answer = list(answer)
     if target is not None:
-        from mlem_model.data.dataset import write_data
-
         write_data(answer, target)
         say(f"saved {target}", err=True)
         return

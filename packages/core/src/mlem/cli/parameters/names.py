@@ -8,6 +8,8 @@ from typing import Any
 import click
 from click.shell_completion import CompletionItem
 
+from mlem.project.project import objects_of_kind
+
 MOST = 500
 """At most this many names are offered."""
 
@@ -25,8 +27,6 @@ class ObjectName(click.types.StringParamType):
     def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
         """Return the names that begin with what is typed, as seen from the folder that names start from."""
         from itertools import islice
-
-        from mlem.project.project import objects_of_kind
 
         folder = incomplete.rpartition("/")[0]
         prefix = f"{folder}/" if folder else ""

@@ -12,16 +12,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from mlem.state.backoff import backoff_s
 from mlem.state.clock import Clock
 from mlem.state.locks.owner import is_dead, locked_by
 from mlem.state.locks.request import LockRequest
 from mlem.state.locks.session import Session
 from mlem.state.manager import Store
-from mlem.state.retrying import pause_s
 from mlem.state.state import LockInfo, State
 from mlem.state.stored import StoredState, read_state
 from mlem_model.errors import ConflictError, LockedError, MlemError
 
+FIRST_POLL_S = 0.05
 LONGEST_POLL_S = 1.0
 
 
@@ -198,7 +199,8 @@ def acquire(request: LockRequest, clock: Clock | None = None) -> Lease:
         left = begun + request.timeout_s - clock.monotonic()
         if left <= 0:
             raise locked_by(name, held or stored.lock)
-        clock.sleep(min(left, pause_s(attempt, LONGEST_POLL_S if held is not None else LONGEST_POLL_S / 2)))
+        longest_s = LONGEST_POLL_S if held is not None else LONGEST_POLL_S / 2
+        clock.sleep(min(left, backoff_s(attempt, first_s=FIRST_POLL_S, longest_s=longest_s)))
     raise AssertionError("unreachable")
 
 

@@ -56,28 +56,26 @@ class UnionType(DataType):
         return {"anyOf": [self._schema_of(label, member) for label, member in self._labelled]}
 
     def encode(self, value: Any, path: str = "data") -> Json:
-        """See `DataType.encode`; a value is written by the first type that gives it back unchanged."""
-        for label, member in self._ordered(value):
+        """See `DataType.encode`; a value is written by the first type that gives it back unchanged.
+
+        Where none does, it is written by the type of its own class, as it is outside of a union: an integer beyond
+        2**53 among floats.
+        """
+        nearly: list[Json] = []
+        for label, member in sorted(self._labelled, key=lambda pair: not _is_own_class(value, pair[1])):
             try:
                 payload = member.encode(value, path)
-                if difference(value, member.decode(payload, path)):
-                    continue
+                lost = difference(value, member.decode(payload, path))
             except DataError:
                 continue
-            return {label: payload} if label and (label != "float" or isinstance(payload, str)) else payload
+            written = {label: payload} if label and (label != "float" or isinstance(payload, str)) else payload
+            if not lost:
+                return written
+            if _is_own_class(value, member):
+                nearly.append(written)
+        if nearly:
+            return nearly[0]
         raise mismatch(path, self._words(), value)
-
-    def _ordered(self, value: Any) -> list[tuple[str, DataType]]:
-        """Return the types, those of the value's own class first."""
-
-        def unlikely(pair: tuple[str, DataType]) -> bool:
-            try:
-                found = type(pair[1]).of(value, lambda _item: UnspecifiedType())
-            except DataError:
-                return True
-            return found is None or (isinstance(found, PrimitiveType) and found != pair[1])
-
-        return sorted(self._labelled, key=unlikely)
 
     def decode(self, payload: Json, path: str = "data") -> Any:
         """See `DataType.decode`."""
@@ -147,6 +145,15 @@ class UnionType(DataType):
             "additionalProperties": False,
         }
         return {"anyOf": [{"type": "number"}, under]} if label == "float" else under
+
+
+def _is_own_class(value: Any, member: DataType) -> bool:
+    """Say whether a type is one of values of this class."""
+    try:
+        found = type(member).of(value, lambda _item: UnspecifiedType())
+    except DataError:
+        return False
+    return found is not None and (not isinstance(found, PrimitiveType) or found == member)
 
 
 def _depth(error: DataError) -> int:
