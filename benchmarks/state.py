@@ -40,10 +40,10 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tools" / "simulators"))
 
 import s3_servers
 
+from mlem.state.backoff import backoff_s
 from mlem.state.locks.owner import new_lock
 from mlem.state.locks.request import LockRequest
 from mlem.state.manager import ABSENT
-from mlem.state.retrying import pause_s
 from mlem.state.state import State
 from mlem_model.errors import ConflictError, StateUnknownError
 from mlem_state_s3.state_manager import S3StateManager
@@ -108,7 +108,7 @@ def terraform(one: Counted) -> None:
     for attempt in itertools.count():
         if one.put("app.tflock", 1, IfNoneMatch="*"):
             break
-        time.sleep(pause_s(attempt, 1.0))
+        time.sleep(backoff_s(attempt, first_s=0.05, longest_s=1.0))
     number = one.get("app.tfstate")
     one.put("app.tfstate", number + 1)
     one.delete("app.tflock")
