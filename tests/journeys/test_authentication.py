@@ -249,7 +249,7 @@ def test_from_python_it_is_the_same(project: Project, monkeypatch: pytest.Monkey
         api.deploy("local", "app", project=project.folder)
     with pytest.raises(ConflictError, match="asks its callers for a token"):
         project.handle("app").run()
-    api.deploy("local", "app", project=project.folder, drop=["tokens"])
+    api.deploy("local", "app", project=project.folder, options=api.RunOptions(drop=["tokens"]))
     assert status_of(project) == 200
 
 

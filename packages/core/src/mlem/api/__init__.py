@@ -18,9 +18,11 @@ from mlem.deployments.deployment import Deployment, Phase, Status
 from mlem.deployments.env import Env
 from mlem.deployments.execution.engine import Outcome
 from mlem.deployments.execution.locking import LockOptions
+from mlem.deployments.execution.options import RunOptions
 from mlem.deployments.handle import DeploymentHandle
 from mlem.deployments.step import Change
 from mlem.project.config import Setting
+from mlem.state.provenance import Provenance
 from mlem.state.state import LockInfo, Release, State
 from mlem_model.errors import (
     ConflictError,
@@ -76,7 +78,9 @@ __all__ = [
     "Phase",
     "PlatformError",
     "PluginError",
+    "Provenance",
     "Release",
+    "RunOptions",
     "Setting",
     "State",
     "StateUnknownError",

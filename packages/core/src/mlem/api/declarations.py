@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mlem.deployments.deploying import deploy as run_deploy
 from mlem.deployments.edge import plugin_edge
 from mlem.deployments.execution.locking import LockOptions
+from mlem.deployments.execution.options import RunOptions
 from mlem.deployments.handle import DeploymentHandle, _silent
 from mlem.deployments.references import kept_fields
 from mlem.deployments.resolve import deployment_class, expect_object, resolve_env
@@ -89,7 +90,7 @@ def deploy(
     project: Name | None = None,
     report: Callable[[str], None] = _silent,
     lock: LockOptions = LockOptions(),
-    drop: Collection[str] = (),
+    options: RunOptions = RunOptions(),
     **fields: Any,
 ) -> DeploymentHandle:
     """Deploy a model: ``deploy("local", "iris-app", model="iris", port=8080)``, as ``mlem deployment run`` does.
@@ -104,8 +105,7 @@ def deploy(
         project: Folder that relative names start from.
         report: Called with lines of progress.
         lock: How to lock.
-        drop: Protection of the deployment that may be dropped, ``tokens`` or ``tls``: without it, a run that would drop
-            it is refused.
+        options: What is said about this run: a message, which release it expects to find, what may be dropped.
         **fields: Fields of the declaration; None resets one to its default.
 
     Returns:
@@ -120,7 +120,8 @@ def deploy(
         MlemError: A step failed. The last good release serves again.
     """
     values = fields if model is None else {**fields, "model": model}
-    return run_deploy(deployment_class(type_), name, values, project=project, report=report, lock=lock, drop=drop)[0]
+    cls = deployment_class(type_)
+    return run_deploy(cls, name, values, project=project, report=report, lock=lock, options=options)[0]
 
 
 def deployments(project: Name | None = None) -> Sequence[tuple[str, Path]]:

@@ -5,13 +5,14 @@ Merged with the declaration that is there, checked, written under the lock, then
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, get_args
 
 from mlem.deployments.deployment import Deployment
 from mlem.deployments.execution.engine import LockOptions, Outcome
 from mlem.deployments.execution.locking import Report
+from mlem.deployments.execution.options import RunOptions
 from mlem.deployments.handle import DeploymentHandle
 from mlem.deployments.references import kept_fields
 from mlem.deployments.resolve import deployment_class, expect_object, maker_of
@@ -63,7 +64,7 @@ def deploy(
     project: Name | None = None,
     report: Report = lambda _line: None,
     lock: LockOptions = LockOptions(),
-    drop: Collection[str] = (),
+    options: RunOptions = RunOptions(),
 ) -> tuple[DeploymentHandle, Outcome]:
     """Lay options over a declaration, and deploy it.
 
@@ -77,7 +78,7 @@ def deploy(
         project: Folder that relative names start from.
         report: Called with lines of progress.
         lock: How to lock.
-        drop: What protects the deployment and may fall away, ``tokens`` or ``tls``.
+        options: What is said about this run.
 
     Returns:
         A handle of what runs now, and what was done.
@@ -95,7 +96,7 @@ def deploy(
     if declaration.changed and declaration.place.url is not None and cls is not None:
         raise UserError(f"can't write to {declaration.place.url}: declarations are written to local files")
     handle = DeploymentHandle.of(declaration.place, declaration.deployment, report=report, lock=lock)
-    return handle, handle.run(accepted=declaration.write, drop=drop)
+    return handle, handle.run(options, accepted=declaration.write)
 
 
 def declared(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +11,7 @@ from mlem.deployments.deployment import Deployment, Phase, Status
 from mlem.deployments.edge import plugin_edge, under_edge
 from mlem.deployments.execution import engine, moving
 from mlem.deployments.execution.engine import LockOptions, Outcome
+from mlem.deployments.execution.options import RunOptions
 from mlem.deployments.resolve import Target, resolve, resolve_model
 from mlem.deployments.step import Change
 from mlem.project.project import Location, Name, spelt
@@ -131,23 +132,24 @@ class DeploymentHandle:
         """Say what `run` would do to each resource."""
         return engine.plan(self.target, self.model())
 
-    def run(self, accepted: Callable[[], None] = lambda: None, drop: Collection[str] = ()) -> Outcome:
+    def run(self, options: RunOptions = RunOptions(), accepted: Callable[[], None] = lambda: None) -> Outcome:
         """Deploy what is declared.
 
         Args:
+            options: What is said about this run: a message, which release it expects to find.
             accepted: Called under the lock when all that can be known beforehand is right, before anything is done.
-            drop: What protects the deployment and may fall away, ``tokens`` or ``tls``.
         """
-        return engine.run(self.target, self.model(), report=self.report, lock=self.lock, accepted=accepted, drop=drop)
+        model = self.model()
+        return engine.run(self.target, model, report=self.report, lock=self.lock, accepted=accepted, options=options)
 
-    def rollback(self, number: int | None = None, drop: Collection[str] = ()) -> Release:
+    def rollback(self, number: int | None = None, options: RunOptions = RunOptions()) -> Release:
         """Put an earlier release back; the one before the current when no number is given.
 
         Args:
             number: The release's number.
-            drop: What protects the deployment and may fall away, ``tokens`` or ``tls``.
+            options: What is said about it: a message, which release it expects to find.
         """
-        return engine.rollback(self.target, number, report=self.report, lock=self.lock, drop=drop)
+        return engine.rollback(self.target, number, report=self.report, lock=self.lock, options=options)
 
     def remove(self) -> bool:
         """Remove everything that was deployed; return whether there was anything."""

@@ -10,6 +10,7 @@ from typing import Any, Self, TypeAlias
 from pydantic import Field
 
 from mlem.state.place import Place
+from mlem.state.provenance import Provenance
 from mlem.state.record import RecordT, record_in
 from mlem_model.errors import ConflictError, DeclarationError
 from mlem_model.legacy.fields import OF_04
@@ -17,7 +18,7 @@ from mlem_model.objects.object import Value, one_line
 from mlem_model.objects.validation import validate
 from mlem_model.objects.yaml_file import dump, parse_mapping
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 STATE_EXTENSION = ".mlem.state"
 """What the file or the key of a state ends with, in every store."""
 ERRORED = f".errored{STATE_EXTENSION}"
@@ -74,6 +75,7 @@ class Release(Value):
         rollback_of: The number of the release that this one put back, if it did.
         adopted: Whether MLEM 0.4 made it: nothing is known of what it answers, so that it serves when the platform says
             that it runs.
+        made: Who made it, and from what; None for one of a version that did not record it.
     """
 
     number: int
@@ -83,6 +85,7 @@ class Release(Value):
     created: str
     rollback_of: int | None = None
     adopted: bool = False
+    made: Provenance | None = None
 
     @property
     def answers_for(self) -> str | None:
@@ -281,5 +284,10 @@ def _from_1(content: dict[str, Any]) -> dict[str, Any]:
     return {**content, "lock": {key: value for key, value in lock.items() if key != "nonce"}, "nonce": lock["nonce"]}
 
 
-_MIGRATIONS: Sequence[Callable[[dict[str, Any]], dict[str, Any]]] = (_from_0, _from_1)
+def _from_2(content: dict[str, Any]) -> dict[str, Any]:
+    """Releases say who made them: those of before do not."""
+    return content
+
+
+_MIGRATIONS: Sequence[Callable[[dict[str, Any]], dict[str, Any]]] = (_from_0, _from_1, _from_2)
 """How to get from each schema version to the next."""

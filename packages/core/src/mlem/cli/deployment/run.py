@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -18,6 +18,7 @@ from mlem.cli.terminal.output import output_option, print_result, progress, proj
 from mlem.deployments.deploying import deploy
 from mlem.deployments.execution.engine import LockOptions
 from mlem.deployments.execution.kept_protection import planned_protection, protection_of
+from mlem.deployments.execution.options import RunOptions
 from mlem.deployments.references import object_reference
 from mlem.deployments.resolve import deployment_class
 from mlem_model.errors import UserError
@@ -45,14 +46,39 @@ def lock_options(command: CommandT) -> CommandT:
     )
 
 
-def drop_options(command: CommandT) -> CommandT:
-    """Add ``--drop-tokens`` and ``--drop-tls`` to a command that could remove the protection of a server."""
-    command = click.option("--drop-tls", is_flag=True, help="Stop using TLS, if the deployment uses it.")(command)
-    return click.option("--drop-tokens", is_flag=True, help="Let everybody call what needs a token so far.")(command)
+def release_options(command: CommandT) -> CommandT:
+    """Add what can be said about a command that makes a release; see `RunOptions`."""
+    for option in (
+        click.option("--drop-tls", is_flag=True, help="Stop using TLS, if the deployment uses it."),
+        click.option("--drop-tokens", is_flag=True, help="Let everybody call what needs a token so far."),
+        click.option(
+            "--expect-release",
+            type=click.IntRange(min=0),
+            metavar="N",
+            help="Refuse unless this release serves now; 0 for none.",
+        ),
+        click.option("--message", "-m", default="", metavar="TEXT", help="Why: it is kept with the release."),
+    ):
+        command = option(command)
+    return command
 
 
-def _dropped(drop_tokens: bool, drop_tls: bool) -> list[str]:
-    return [word for word, given in (("tokens", drop_tokens), ("tls", drop_tls)) if given]
+def run_options(command: CommandT) -> CommandT:
+    """Add what can be said about a run."""
+    command = click.option("--again", is_flag=True, help="Deploy once more what was rolled back.")(command)
+    help_ = "Deploy from a commit that is older than the one that serves."
+    return release_options(click.option("--allow-older", is_flag=True, help=help_)(command))
+
+
+def _options(given: Mapping[str, Any]) -> RunOptions:
+    """Take the values of `release_options` and `run_options` together."""
+    return RunOptions(
+        message=given["message"],
+        drop=[word for word in ("tokens", "tls") if given[f"drop_{word}"]],
+        expect_release=given["expect_release"],
+        allow_older=given.get("allow_older", False),
+        again=given.get("again", False),
+    )
 
 
 def _lock(lock_timeout: float | None, lock_id: str | None) -> LockOptions:
@@ -72,7 +98,7 @@ class RunTypes(click.Group):
 
         @project_option
         @lock_options
-        @drop_options
+        @run_options
         @output_option
         def command(
             name: str,
@@ -81,12 +107,9 @@ class RunTypes(click.Group):
             output: str,
             lock_timeout: float | None,
             lock_id: str | None,
-            drop_tokens: bool,
-            drop_tls: bool,
+            **said: Any,
         ) -> None:
-            _run_declared(
-                cls, name, values, project, output, _lock(lock_timeout, lock_id), _dropped(drop_tokens, drop_tls)
-            )
+            _run_declared(cls, name, values, project, output, _lock(lock_timeout, lock_id), _options(said))
 
         return _fields_command(
             command, cmd_name, f"Declare and deploy as {cls.type}: {_first_line(cls)}", **deployment_fields(cls)
@@ -103,19 +126,19 @@ class RunTypes(click.Group):
 )
 @project_option
 @lock_options
-@drop_options
+@run_options
 @output_option
 @click.pass_context
 def run(
     ctx: click.Context,
+    /,
     load: str | None,
     model: str | None,
     project: str | None,
     output: str,
     lock_timeout: float | None,
     lock_id: str | None,
-    drop_tokens: bool,
-    drop_tls: bool,
+    **said: Any,
 ) -> None:
     """Deploy a model, and wait until it gives the right answer. Running it again without changes changes nothing."""
     if ctx.invoked_subcommand is not None:
@@ -137,7 +160,7 @@ def run(
             "list the types with: mlem types deployment",
         )
     values = {"model": model} if model is not None else {}
-    _run_declared(None, load, values, project, output, _lock(lock_timeout, lock_id), _dropped(drop_tokens, drop_tls))
+    _run_declared(None, load, values, project, output, _lock(lock_timeout, lock_id), _options(said))
 
 
 def _run_declared(
@@ -147,10 +170,10 @@ def _run_declared(
     project: str | None,
     output: str,
     lock: LockOptions,
-    drop: Sequence[str],
+    options: RunOptions,
 ) -> None:
     with progress() as report:
-        one, outcome = deploy(cls, name, values, project=project, report=report, lock=lock, drop=drop)
+        one, outcome = deploy(cls, name, values, project=project, report=report, lock=lock, options=options)
     _print_outcome(one, outcome, output)
 
 
@@ -244,7 +267,7 @@ def _become(one: Difference) -> str:
 )
 @project_option
 @lock_options
-@drop_options
+@release_options
 @output_option
 def rollback(
     name: str,
@@ -252,14 +275,13 @@ def rollback(
     project: str | None,
     lock_timeout: float | None,
     lock_id: str | None,
-    drop_tokens: bool,
-    drop_tls: bool,
     output: str,
+    **said: Any,
 ) -> None:
     """Put an earlier release back, and wait until it gives the right answer."""
     with progress() as report:
         one = handle(name, project, report=report, lock=_lock(lock_timeout, lock_id))
-        release = one.rollback(number, _dropped(drop_tokens, drop_tls))
+        release = one.rollback(number, _options(said))
     data = {
         "name": name,
         "release": release.number,
@@ -269,7 +291,8 @@ def rollback(
     print_result(
         output,
         data,
-        f"release {release.rollback_of} (model {release.model_hash}) serves again, as release {release.number}",
+        f"release {release.rollback_of} (model {release.model_hash}) serves again, as release {release.number}\n"
+        f"to undo this: mlem deployment rollback {name}",
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -17,6 +17,7 @@ from mlem.deployments.execution.elsewhere import (
     has_public_address,
 )
 from mlem.deployments.execution.kept_protection import expect_kept, expect_kept_by
+from mlem.deployments.execution.last_writer import expect_not_older, expect_not_rolled_back, expect_release
 from mlem.deployments.execution.locking import (
     LockOptions,
     Report,
@@ -27,11 +28,14 @@ from mlem.deployments.execution.locking import (
     release_lock,
     session_of,
 )
+from mlem.deployments.execution.made_by import made_by
+from mlem.deployments.execution.options import RunOptions
 from mlem.deployments.execution.reconcile import Reconciler
 from mlem.deployments.execution.recovery import gate, putting_back, same_release, tell_crash
 from mlem.deployments.execution.releases import find_release, released
 from mlem.deployments.resolve import Target
 from mlem.deployments.step import Change
+from mlem.project.git import Commit, head
 from mlem.state.state import Release, State
 from mlem_model.artifacts.transfer import expect_there
 from mlem_model.errors import ConflictError, GateError, MlemError, NotFoundError, UserError
@@ -82,7 +86,7 @@ def run(
     report: Report,
     lock: LockOptions = LockOptions(),
     accepted: Callable[[], None] = lambda: None,
-    drop: Collection[str] = (),
+    options: RunOptions = RunOptions(),
 ) -> Outcome:
     """Deploy: make what the declaration wants, pass the gate, record the release.
 
@@ -92,24 +96,25 @@ def run(
         report: Called with lines of progress.
         lock: How to lock.
         accepted: Called under the lock when all that can be known beforehand is right, before anything is done.
-        drop: What protects the servers and may fall away, ``tokens`` or ``tls``.
+        options: What is said about this run.
 
     Raises:
-        ConflictError: Something that protects the servers would fall away.
+        ConflictError: Something that protects the servers would fall away, or what somebody else did would be undone.
         GateError: The new release does not answer rightly. The last good one serves again, where there was one.
         MlemError: A step failed. The last good release serves again; the state says what is there.
     """
     place = declared_place(target)
-    initial = new_state(target, place)
+    initial, commit = new_state(target, place), head(target.location.root)
     with session_of(target, "run", lock, report, initial) as session:
         with nothing_left_of(session, initial):
             state = session.current
             expect_place(target, state, place)
+            _expect_nothing_undone(target, state, model, commit, options, report)
             if state.place is None and place is not None:
                 state = session.save(state.model_copy(update={"place": place}))
             work = Reconciler(target, session, replace(target.context(state, report), model=model))
             changes = work.changes()
-            expect_kept(target.name, changes, drop)
+            expect_kept(target.name, changes, options.drop)
             work.check(changes)
             _expect_artifacts(state, model)
             accepted()
@@ -122,8 +127,22 @@ def run(
             work.apply(changes)
             gate(work, model.digest)
         work.remove_obsolete(changes)
-        state = work.finish(released(target, work.state, model.digest))
+        made = made_by(target, commit, changes, options.message)
+        state = work.finish(released(target, work.state, model.digest, made))
         return _outcome(changes, state, changed=True)
+
+
+def _expect_nothing_undone(
+    target: Target, state: State, model: Model, commit: Commit | None, options: RunOptions, report: Report
+) -> None:
+    """Refuse to undo what somebody else did on purpose; see `mlem.deployments.execution.last_writer`."""
+    expect_release(target.name, state, options.expect_release)
+    if not options.allow_older:
+        note = expect_not_older(target.name, target.location.root, state, commit)
+        if note is not None:
+            report(note)
+    declaration = target.deployment.to_declaration(target.env.to_data())
+    expect_not_rolled_back(target.name, state, model.digest, declaration, options)
 
 
 def _unchanged(changes: Sequence[Change]) -> bool:
@@ -199,16 +218,23 @@ def _outcome(changes: tuple[Change, ...], state: State, *, changed: bool) -> Out
 
 @plugin_edge()
 def rollback(
-    target: Target, number: int | None, *, report: Report, lock: LockOptions = LockOptions(), drop: Collection[str] = ()
+    target: Target,
+    number: int | None,
+    *,
+    report: Report,
+    lock: LockOptions = LockOptions(),
+    options: RunOptions = RunOptions(),
 ) -> Release:
     """Put an earlier release back.
+
+    Which one is decided before the lock is waited for: a run that gets it first does not move the aim.
 
     Args:
         target: The deployment.
         number: The release's number; the one before the current when None.
         report: Called with lines of progress.
         lock: How to lock.
-        drop: What protects the servers and may fall away, ``tokens`` or ``tls``.
+        options: What is said about it.
 
     Returns:
         The release that serves now: a new number with the old content.
@@ -217,18 +243,26 @@ def rollback(
         ConflictError: The release had no protection, and what serves has.
         NotFoundError: There is no such release, or none before the current one.
     """
+    seen = target.read_state()
+    if seen is None or seen.served is None:
+        raise _not_deployed(target)
+    aim = find_release(seen, number).number
     with session_of(target, "rollback", lock, report) as session:
         state = session.state
         if state is None or state.served is None:
             raise _not_deployed(target)
         expect_here(target, state)
-        release = find_release(state, number)
+        expect_release(target.name, state, options.expect_release)
+        release = find_release(state, aim)
+        if state.served.number != seen.served.number:
+            report(f"note: release {state.served.number} was made meanwhile; release {aim} replaces it")
         work = Reconciler(target, session, target.context(state, report))
-        expect_kept_by(target.name, work.steps, work.ctx, release, drop)
+        expect_kept_by(target.name, work.steps, work.ctx, release, options.drop)
         with putting_back(work, state.served, release.model_hash):
             work.restore(release)
             gate(work, release.answers_for)
-        state = work.finish(released(target, work.state, release.model_hash, release))
+        made = made_by(target, head(target.location.root), (), options.message)
+        state = work.finish(released(target, work.state, release.model_hash, made, release))
         return state.releases[0]
 
 

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from mlem.deployments.resolve import Target
 from mlem.state.locks.owner import now
+from mlem.state.provenance import Provenance
 from mlem.state.state import Release, State
 from mlem_model.errors import NotFoundError
 
 
-def released(target: Target, state: State, model_hash: str, source: Release | None = None) -> State:
+def released(target: Target, state: State, model_hash: str, made: Provenance, source: Release | None = None) -> State:
     """Return a state with one release more, whose records have passed the gate.
 
     Args:
         target: The deployment.
         state: What is on record now.
         model_hash: Digest of the model that serves.
+        made: Who made it; what was only repaired keeps its own.
         source: The earlier release that was put back; None for a run.
     """
     declaration = source.declaration if source else target.deployment.to_declaration(target.env.to_data())
@@ -33,6 +35,7 @@ def released(target: Target, state: State, model_hash: str, source: Release | No
         created=served.created if repaired and served else now(),
         rollback_of=source.number if source else None,
         adopted=source.adopted if source else False,
+        made=served.made if repaired and served else made,
     )
     kept = (release, *earlier)[: target.deployment.keep_releases]
     return state.model_copy(update={"model_hash": model_hash, "declaration": declaration, "releases": kept})

@@ -21,13 +21,9 @@ def new_lock(operation: str, *, id_: str | None = None, message: str = "", manua
         message: Why, for a lock taken by hand.
         manual: Whether the lock stays when the process ends.
     """
-    try:
-        user = getpass.getuser()
-    except (KeyError, OSError):  # a container's user id may have no name
-        user = str(os.getuid())
     return LockInfo(
         id=id_ or os.urandom(8).hex(),
-        holder=f"{user}@{socket.gethostname()}",
+        holder=user_and_host(),
         host=host_identity(),
         pid=os.getpid(),
         started=_started(os.getpid()) or 0,
@@ -36,6 +32,15 @@ def new_lock(operation: str, *, id_: str | None = None, message: str = "", manua
         message=message,
         manual=manual,
     )
+
+
+def user_and_host() -> str:
+    """Return who runs this process, and where: ``ada@build-7``."""
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError):  # a container's user id may have no name
+        user = str(os.getuid())
+    return f"{user}@{socket.gethostname()}"
 
 
 def host_identity() -> str:

@@ -1,0 +1,25 @@
+"""`RunOptions`: what whoever runs a deployment says about this one run."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """What is said about a single run, beside the declaration.
+
+    Attributes:
+        message: Why, for whoever reads the list of releases.
+        drop: What protects the servers and may fall away: ``tokens`` or ``tls``.
+        expect_release: The number of the release that has to serve now, 0 for none; None to take any.
+        allow_older: Whether the project's commit may be older than the one that serves.
+        again: Whether what was rolled back may be deployed once more.
+    """
+
+    message: str = ""
+    drop: Collection[str] = ()
+    expect_release: int | None = None
+    allow_older: bool = False
+    again: bool = False
