@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mlem.state.provenance import Provenance
 from mlem.state.state import SCHEMA_VERSION, LockInfo, Release, State
 from mlem_model.errors import ConflictError, DeclarationError
 
@@ -21,6 +22,16 @@ LOCK = LockInfo(
     operation="run",
     since="2026-01-02T03:04:05Z",
     renewal=3,
+)
+MADE = Provenance(
+    user="ada",
+    job="deploy #812",
+    job_url="https://ci.example/812",
+    commit="9fceb02d0ae598e95dc970b74767f19372d61af8",
+    dirty=True,
+    versions={"mlem-core": "0.5.0"},
+    message="hotter",
+    changes=("replace container (the image differs)",),
 )
 STATE = State(
     type="docker_container",
@@ -37,6 +48,7 @@ STATE = State(
             declaration={"model": "iris"},
             records={"image": {"id": "sha256:1"}},
             created="2026-01-02T03:04:05Z",
+            made=MADE,
         ),
     ),
     lock=LOCK,
@@ -45,12 +57,18 @@ STATE = State(
 )
 
 
-@pytest.mark.parametrize("name", ["v0", "v1", "v2"])
+@pytest.mark.parametrize("name", ["v0", "v1", "v2", "v3"])
 def test_every_schema_that_was_ever_written_loads_as_the_same_state(name: str) -> None:
     path = GOLDEN / f"{name}.mlem.state"
     loaded = State.from_bytes(path.read_bytes(), str(path))
-    # Versions 0 and 1 did not say who wrote them.
-    assert loaded.model_copy(update={"written_by": "0.5.0"}) == STATE
+    # Versions 0 and 1 did not say who wrote them, and those before 3 not who made a release.
+    known = loaded.releases[0].made or MADE
+    assert (
+        loaded.model_copy(
+            update={"written_by": "0.5.0", "releases": (loaded.releases[0].model_copy(update={"made": known}),)}
+        )
+        == STATE
+    )
 
 
 def test_the_present_schema_is_written_as_the_newest_golden_file() -> None:
@@ -60,11 +78,11 @@ def test_the_present_schema_is_written_as_the_newest_golden_file() -> None:
 def test_a_newer_schema_is_refused_with_the_version_to_install() -> None:
     data = (
         STATE.to_bytes()
-        .replace(b"schema_version: 2", b"schema_version: 3")
+        .replace(b"schema_version: 3", b"schema_version: 4")
         .replace(b"written_by: 0.5.0", b"written_by: 0.9.1")
     )
     with pytest.raises(
-        ConflictError, match=r"written by a newer mlem, 0\.9\.1 \(state schema 3, this one reads up to 2\)"
+        ConflictError, match=r"written by a newer mlem, 0\.9\.1 \(state schema 4, this one reads up to 3\)"
     ) as caught:
         State.from_bytes(data, "app.mlem.state")
     assert (caught.value.exit_code, caught.value.hint) == (4, "pip install 'mlem-core>=0.9.1'")

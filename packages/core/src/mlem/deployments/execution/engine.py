@@ -246,6 +246,7 @@ def rollback(
     seen = target.read_state()
     if seen is None or seen.served is None:
         raise _not_deployed(target)
+    expect_ours(target, seen)
     aim = find_release(seen, number).number
     with session_of(target, "rollback", lock, report) as session:
         state = session.state
