@@ -17,7 +17,6 @@ from mlem.deployments.execution.elsewhere import (
     has_public_address,
 )
 from mlem.deployments.execution.kept_protection import expect_kept, expect_kept_by
-from mlem.deployments.execution.last_writer import expect_not_older, expect_not_rolled_back, expect_release
 from mlem.deployments.execution.locking import (
     LockOptions,
     Report,
@@ -28,11 +27,12 @@ from mlem.deployments.execution.locking import (
     release_lock,
     session_of,
 )
-from mlem.deployments.execution.made_by import made_by
 from mlem.deployments.execution.options import RunOptions
 from mlem.deployments.execution.reconcile import Reconciler
 from mlem.deployments.execution.recovery import gate, putting_back, same_release, tell_crash
-from mlem.deployments.execution.releases import find_release, released
+from mlem.deployments.releases.kept import find_release, released
+from mlem.deployments.releases.last_writer import expect_not_older, expect_not_rolled_back, expect_release
+from mlem.deployments.releases.made_by import made_by
 from mlem.deployments.resolve import Target
 from mlem.deployments.step import Change
 from mlem.project.git import Commit, head
@@ -135,14 +135,14 @@ def run(
 def _expect_nothing_undone(
     target: Target, state: State, model: Model, commit: Commit | None, options: RunOptions, report: Report
 ) -> None:
-    """Refuse to undo what somebody else did on purpose; see `mlem.deployments.execution.last_writer`."""
+    """Refuse to undo what somebody else did on purpose; see `mlem.deployments.releases.last_writer`."""
     expect_release(target.name, state, options.expect_release)
     if not options.allow_older:
         note = expect_not_older(target.name, target.location.root, state, commit)
         if note is not None:
             report(note)
     declaration = target.deployment.to_declaration(target.env.to_data())
-    expect_not_rolled_back(target.name, state, model.digest, declaration, options)
+    expect_not_rolled_back(target.name, state, model.digest, declaration, again=options.again)
 
 
 def _unchanged(changes: Sequence[Change]) -> bool:

@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from mlem.deployments.execution.options import RunOptions
 from mlem.project.git import Commit, is_older
 from mlem.state.state import Release, State
 from mlem_model.errors import ConflictError
@@ -66,7 +65,7 @@ def expect_not_older(name: str, root: Path, state: State, commit: Commit | None)
 
 
 def expect_not_rolled_back(
-    name: str, state: State, model_hash: str, declaration: Mapping[str, Any], options: RunOptions
+    name: str, state: State, model_hash: str, declaration: Mapping[str, Any], *, again: bool
 ) -> None:
     """Check that a run does not bring back what somebody rolled back.
 
@@ -75,13 +74,13 @@ def expect_not_rolled_back(
         state: Its state, under the lock.
         model_hash: The model that is to serve.
         declaration: What is to be deployed, as a state keeps it.
-        options: Whether it was asked for.
+        again: Whether it was asked for.
 
     Raises:
         ConflictError: It was rolled back.
     """
     found = _rolled_back(state.releases, model_hash, declaration)
-    if found is not None and not options.again:
+    if found is not None and not again:
         back, by = found
         raise ConflictError(
             f'"{name}": this is what release {back.number} was, which was rolled back: release {by.number} put '
