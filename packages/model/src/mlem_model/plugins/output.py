@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import contextvars
 import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 
 _aside: Callable[[], AbstractContextManager[None]] = contextlib.nullcontext
+_is_aside = contextvars.ContextVar("_is_aside", default=False)
 
 
 def aside() -> AbstractContextManager[None]:
@@ -17,7 +19,21 @@ def aside() -> AbstractContextManager[None]:
     A program that uses mlem keeps its own stdout: only `keep_stdout_for_results`, of the command line, makes this do
     anything.
     """
-    return _aside()
+    return contextlib.nullcontext() if _is_aside.get() else _aside()
+
+
+@contextlib.contextmanager
+def once_aside() -> Iterator[None]:
+    """Send what plugins print to stderr for a while, once for all threads that are started meanwhile.
+
+    Each of them would take the others' stderr for stdout when it puts back what it found.
+    """
+    with aside():
+        token = _is_aside.set(True)
+        try:
+            yield
+        finally:
+            _is_aside.reset(token)
 
 
 def keep_stdout_for_results() -> None:

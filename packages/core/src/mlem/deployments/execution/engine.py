@@ -290,14 +290,20 @@ def remove(target: Target, *, report: Report, lock: LockOptions = LockOptions())
 def status(target: Target) -> tuple[Status, State | None]:
     """Say what a deployment is doing: one read of the state, one look at the platform."""
     state = target.read_state()
+    return status_of(target, state), state
+
+
+@plugin_edge()
+def status_of(target: Target, state: State | None) -> Status:
+    """Say what a deployment is doing whose state was just read: one look at the platform."""
     if state is None or state.empty:
-        return Status(Phase.NOT_DEPLOYED), state
+        return Status(Phase.NOT_DEPLOYED)
     expect_ours(target, state)
     expect_here(target, state)
     seen = target.deployment.status(target.context(state), state)
     if seen.phase is Phase.RUNNING and not state.finished:
-        return Status(Phase.STARTING, "the gate has not been passed; run again to finish"), state
-    return seen, state
+        return Status(Phase.STARTING, "the gate has not been passed; run again to finish")
+    return seen
 
 
 def _not_deployed(target: Target) -> UserError | NotFoundError:
@@ -374,4 +380,5 @@ __all__ = [
     "rollback",
     "run",
     "status",
+    "status_of",
 ]

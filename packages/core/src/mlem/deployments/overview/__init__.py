@@ -1,0 +1,1 @@
+"""Many deployments at once: found by their declarations and in stores, and asked side by side."""
