@@ -8,7 +8,7 @@ from typing import ClassVar
 import pytest
 from fsspec.implementations.memory import MemoryFileSystem
 
-from mlem.deployments.resolve import configured_manager
+from mlem.deployments.resolving.resolve import configured_manager
 from mlem.deployments.shared_state import concerns_store, configured_store, set_store
 from mlem.project.config import load_config
 from mlem.project.project import init_project

@@ -11,8 +11,8 @@ from mlem.deployments.edge import plugin_edge
 from mlem.deployments.execution.locking import LockOptions
 from mlem.deployments.execution.options import RunOptions
 from mlem.deployments.handle import DeploymentHandle, _silent
-from mlem.deployments.references import kept_fields
-from mlem.deployments.resolve import deployment_class, expect_object, resolve_env
+from mlem.deployments.resolving.references import kept_fields
+from mlem.deployments.resolving.resolve import deployment_class, expect_object, resolve_env
 from mlem.project.project import Location, Name, init_project, locate, objects_of_kind
 from mlem.project.yaml_update import update_file
 from mlem_model.errors import ConflictError, DeclarationError, UserError

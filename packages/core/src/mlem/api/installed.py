@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from mlem.deployments.resolve import deployment_class
+from mlem.deployments.resolving.resolve import deployment_class
 from mlem_model.errors import UserError
 from mlem_model.objects.fields import FieldDescription, describe_fields
 from mlem_model.plugins.registry import KINDS, registry

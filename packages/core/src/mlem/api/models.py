@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from mlem.api.objects import load_meta, with_object
 from mlem.deployments.handle import _silent
-from mlem.deployments.references import model_name, plain
+from mlem.deployments.resolving.references import model_name, plain
 from mlem.project.config import load_config
 from mlem.project.project import Name, locate
 from mlem_model.data.types.index import hand_on_index

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, overload
 from mlem.deployments.deployment import Deployment
 from mlem.deployments.env import Env
 from mlem.deployments.handle import DeploymentHandle
-from mlem.deployments.resolve import expect_object, load_deployment, maker_of
+from mlem.deployments.resolving.resolve import expect_object, load_deployment, maker_of
 from mlem.project.config import load_config
 from mlem.project.project import Location, Name, locate
 from mlem_model.plugins.kinds import is_own_package

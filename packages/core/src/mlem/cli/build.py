@@ -11,7 +11,7 @@ from mlem.cli.declare import _first_line
 from mlem.cli.parameters.names import ObjectName
 from mlem.cli.parameters.options import FieldsCommand
 from mlem.cli.terminal.output import output_option, print_result, progress, project_option
-from mlem.deployments.resolve import expect_object
+from mlem.deployments.resolving.resolve import expect_object
 from mlem.project.config import load_config
 from mlem.project.project import locate
 from mlem_model.models.model import Model

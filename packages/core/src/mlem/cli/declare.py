@@ -10,7 +10,7 @@ from mlem.api import declare_deployment, declare_env, load_meta
 from mlem.cli.parameters.names import ObjectName, complete_objects
 from mlem.cli.parameters.options import FieldsCommand
 from mlem.cli.terminal.output import output_option, print_result, project_option
-from mlem.deployments.resolve import deployment_class
+from mlem.deployments.resolving.resolve import deployment_class
 from mlem_model.errors import NotFoundError, PluginError, UserError
 from mlem_model.objects.files import shown
 from mlem_model.plugins.registry import registry

@@ -12,7 +12,7 @@ from mlem.cli.parameters.data import EPILOG, CallCommand, data_options, form_of,
 from mlem.cli.parameters.names import ObjectName
 from mlem.cli.terminal.messages import say
 from mlem.cli.terminal.output import project_option
-from mlem.deployments.resolve import expect_object
+from mlem.deployments.resolving.resolve import expect_object
 from mlem.project.config import load_config
 from mlem.project.project import locate
 from mlem_model.data.column_names import by_names

@@ -9,7 +9,7 @@ import click
 from mlem.cli.terminal import traces
 from mlem.cli.terminal.messages import say
 from mlem.cli.terminal.output import output_option, print_result, table
-from mlem.deployments.resolve import deployment_class
+from mlem.deployments.resolving.resolve import deployment_class
 from mlem_model.errors import UserError
 from mlem_model.objects.fields import describe_fields
 from mlem_model.plugins.installed import DISABLE

@@ -14,8 +14,8 @@ from mlem.deployments.execution.engine import LockOptions, Outcome
 from mlem.deployments.execution.locking import Report
 from mlem.deployments.execution.options import RunOptions
 from mlem.deployments.handle import DeploymentHandle
-from mlem.deployments.references import kept_fields
-from mlem.deployments.resolve import deployment_class, expect_object, maker_of
+from mlem.deployments.resolving.references import kept_fields
+from mlem.deployments.resolving.resolve import deployment_class, expect_object, maker_of
 from mlem.project.project import Location, Name, locate
 from mlem.project.yaml_update import update_file
 from mlem_model.errors import ConflictError, DeclarationError, UserError

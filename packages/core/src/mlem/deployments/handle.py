@@ -12,7 +12,8 @@ from mlem.deployments.edge import plugin_edge, under_edge
 from mlem.deployments.execution import engine, moving
 from mlem.deployments.execution.engine import LockOptions, Outcome
 from mlem.deployments.execution.options import RunOptions
-from mlem.deployments.resolve import Target, resolve, resolve_model
+from mlem.deployments.resolving.resolve import Target, resolve, resolve_model
+from mlem.deployments.resolving.stored import target_in_store
 from mlem.deployments.step import Change
 from mlem.project.project import Location, Name, spelt
 from mlem.state.locks.owner import is_dead
@@ -99,6 +100,22 @@ class DeploymentHandle:
             **options: ``report``, ``lock``.
         """
         return cls(resolve(location, deployment), **options)
+
+    @classmethod
+    def in_store(cls, name: str, place: str, project: Name | None = None, **options: Any) -> DeploymentHandle:
+        """Make a handle of a deployment that a store has, without its declaration.
+
+        Args:
+            name: Its name in the store.
+            place: The store: a URI, or ``local`` for files beside the declarations.
+            project: A folder of the project whose settings say how stores are reached; the current one when None.
+            **options: ``report``, ``lock``.
+
+        Raises:
+            NotFoundError: The store does not have it.
+            PluginError: Its type is not installed.
+        """
+        return cls(target_in_store(name, place, project), **options)
 
     @property
     def name(self) -> str:

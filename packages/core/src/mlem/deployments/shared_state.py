@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from mlem.deployments.resolve import configured_manager
+from mlem.deployments.resolving.resolve import configured_manager
 from mlem.project.config import Config, Setting, load_config, proposed_config, set_setting
 from mlem.project.project import init_project
 from mlem.state.manager import StateManager

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from mlem.deployments.deployment import Deployment
-from mlem.deployments.resolve import resolve, state_manager
+from mlem.deployments.resolving.resolve import resolve, state_manager
 from mlem.migrating import states
 from mlem.migrating.declarations import OTHER_KINDS, named_model, object_class, translated
 from mlem.migrating.old_file import OldFile

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from mlem.deployments.resolve import manager_class
+from mlem.deployments.resolving.resolve import manager_class
 from mlem.migrating.declarations import without_secrets
 from mlem.migrating.old_file import OldFile, secrets_in
 from mlem.migrating.result import Result

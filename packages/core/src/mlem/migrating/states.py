@@ -11,7 +11,7 @@ from mlem.deployments.deployment import Deployment
 from mlem.deployments.edge import plugin_edge
 from mlem.deployments.execution.changes import expect_plain
 from mlem.deployments.execution.locking import LockOptions, expect_identity, lock_request
-from mlem.deployments.resolve import Target
+from mlem.deployments.resolving.resolve import Target
 from mlem.migrating.old_file import OldFile, parsed
 from mlem.migrating.result import Result
 from mlem.migrating.settings import secret_notes

@@ -73,6 +73,11 @@ def remove_pointer(root: Path, name: str) -> None:
             raise unusable(path, error, "delete") from error
 
 
+def leads_elsewhere(manager: StateManager, root: Path, name: str) -> bool:
+    """Say whether a deployment of this name here has its state with another manager: then it is another deployment."""
+    return bool(_others(manager, root, name))
+
+
 def expect_nowhere_else(manager: StateManager, root: Path, name: str) -> None:
     """Check that no other manager has the state of a deployment.
 

@@ -13,7 +13,7 @@ import pytest
 
 from mlem.deployments.deployment import Phase, Status
 from mlem.deployments.handle import DeploymentHandle
-from mlem.deployments.resolve import deployment_class
+from mlem.deployments.resolving.resolve import deployment_class
 from mlem.testing.projects import SAMPLE, Project
 from mlem_model.errors import ConflictError, DataError, GateError, NotFoundError, UserError
 from mlem_model.plugins.registry import registry

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from mlem.cli.deployment.handles import handle
+from mlem.cli.deployment.handles import handle, state_option
 from mlem.cli.parameters.names import ObjectName
 from mlem.cli.terminal.messages import say
 from mlem.cli.terminal.output import project_option
@@ -17,10 +17,11 @@ from mlem.cli.terminal.streams import reader_is_gone
 @click.option(
     "--tail", type=click.IntRange(min=0), default=None, help="Show only this many last lines.  [default: all]"
 )
+@state_option
 @project_option
-def logs(name: str, follow: bool, tail: int | None, project: str | None) -> None:
+def logs(name: str, follow: bool, tail: int | None, store: str | None, project: str | None) -> None:
     """Show the log of a deployment."""
-    for line in handle(name, project).logs(follow=follow, tail=tail):
+    for line in handle(name, project, store).logs(follow=follow, tail=tail):
         say(line)
         if reader_is_gone():
             return

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from mlem.cli.deployment.handles import handle
+from mlem.cli.deployment.handles import handle, state_option
 from mlem.cli.parameters.names import ObjectName
 from mlem.cli.terminal.output import output_option, print_result, project_option, table
 from mlem.state.state import Release
@@ -12,11 +12,12 @@ from mlem.state.state import Release
 
 @click.command()
 @click.argument("name", type=ObjectName("deployment"))
+@state_option
 @project_option
 @output_option
-def releases(name: str, project: str | None, output: str) -> None:
+def releases(name: str, store: str | None, project: str | None, output: str) -> None:
     """List the releases that can be put back, newest first; the first one is serving."""
-    found = handle(name, project).releases()
+    found = handle(name, project, store).releases()
     rows = [
         [
             str(one.number),

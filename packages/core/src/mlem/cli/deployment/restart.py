@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from mlem.cli.deployment.handles import handle
+from mlem.cli.deployment.handles import handle, state_option
 from mlem.cli.deployment.run import _lock, lock_options
 from mlem.cli.parameters.names import ObjectName
 from mlem.cli.terminal.output import output_option, print_result, progress, project_option
@@ -12,12 +12,20 @@ from mlem.cli.terminal.output import output_option, print_result, progress, proj
 
 @click.command()
 @click.argument("name", type=ObjectName("deployment"))
+@state_option
 @project_option
 @lock_options
 @output_option
-def restart(name: str, project: str | None, lock_timeout: float | None, lock_id: str | None, output: str) -> None:
+def restart(
+    name: str,
+    store: str | None,
+    project: str | None,
+    lock_timeout: float | None,
+    lock_id: str | None,
+    output: str,
+) -> None:
     """Restart what serves, with the current values of passed variables, and wait until it gives the right answer."""
     with progress() as report:
-        release = handle(name, project, report=report, lock=_lock(lock_timeout, lock_id)).restart()
+        release = handle(name, project, store, report=report, lock=_lock(lock_timeout, lock_id)).restart()
     data = {"name": name, "release": release.number, "model_hash": release.model_hash}
     print_result(output, data, f"release {release.number} (model {release.model_hash}) serves again")

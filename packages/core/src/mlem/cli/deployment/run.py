@@ -11,7 +11,7 @@ import click
 from click.core import ParameterSource
 
 from mlem.cli.declare import _fields_command, _first_line, deployment_fields
-from mlem.cli.deployment.handles import handle
+from mlem.cli.deployment.handles import handle, state_option
 from mlem.cli.parameters.names import ObjectName
 from mlem.cli.terminal.messages import say
 from mlem.cli.terminal.output import output_option, print_result, progress, project_option, table
@@ -19,8 +19,8 @@ from mlem.deployments.deploying import deploy
 from mlem.deployments.execution.engine import LockOptions
 from mlem.deployments.execution.kept_protection import planned_protection, protection_of
 from mlem.deployments.execution.options import RunOptions
-from mlem.deployments.references import object_reference
-from mlem.deployments.resolve import deployment_class
+from mlem.deployments.resolving.references import object_reference
+from mlem.deployments.resolving.resolve import deployment_class
 from mlem_model.errors import UserError
 from mlem_model.plugins.registry import registry
 
@@ -265,6 +265,7 @@ def _become(one: Difference) -> str:
 @click.option(
     "--to", "number", type=int, default=None, help="The release to put back.  [default: the one before the current]"
 )
+@state_option
 @project_option
 @lock_options
 @release_options
@@ -272,6 +273,8 @@ def _become(one: Difference) -> str:
 def rollback(
     name: str,
     number: int | None,
+    state: str | None,
+    store: str | None,
     project: str | None,
     lock_timeout: float | None,
     lock_id: str | None,
@@ -280,7 +283,7 @@ def rollback(
 ) -> None:
     """Put an earlier release back, and wait until it gives the right answer."""
     with progress() as report:
-        one = handle(name, project, report=report, lock=_lock(lock_timeout, lock_id))
+        one = handle(name, project, store, report=report, lock=_lock(lock_timeout, lock_id))
         release = one.rollback(number, _options(said))
     data = {
         "name": name,
@@ -303,15 +306,22 @@ def rollback(
     is_flag=True,
     help="If its machine or account is gone for good: erase the record, and touch nothing else.",
 )
+@state_option
 @project_option
 @lock_options
 @output_option
 def remove(
-    name: str, forget: bool, project: str | None, lock_timeout: float | None, lock_id: str | None, output: str
+    name: str,
+    forget: bool,
+    store: str | None,
+    project: str | None,
+    lock_timeout: float | None,
+    lock_id: str | None,
+    output: str,
 ) -> None:
     """Remove what is deployed; the declaration stays. Removing twice is fine."""
     with progress() as report:
-        one = handle(name, project, report=report, lock=_lock(lock_timeout, lock_id))
+        one = handle(name, project, store, report=report, lock=_lock(lock_timeout, lock_id))
         if forget:
             forgotten = one.forget()
             where = forgotten.place.words if forgotten and forgotten.place else "its platform"

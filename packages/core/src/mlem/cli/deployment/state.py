@@ -11,12 +11,13 @@ from mlem.cli.terminal.messages import say
 from mlem.cli.terminal.output import output_option, print_result, project_option
 from mlem.deployments.execution.moving import move as move_state
 from mlem.deployments.execution.moving import push as push_state
-from mlem.deployments.resolve import configured_manager
+from mlem.deployments.overview.forgetting import forget_state
+from mlem.deployments.resolving.resolve import configured_manager
 
 
 @click.group()
 def state() -> None:
-    """Move the state of a deployment, or push one that was kept."""
+    """Move the state of a deployment, push one that was kept, or forget one for good."""
 
 
 @state.command()
@@ -53,3 +54,20 @@ def push(name: str, project: str | None, lock_timeout: float | None, lock_id: st
     kept, written = push_state(handle(name, project).target, _lock(lock_timeout, lock_id))
     words = f"pushed serial {kept.serial}" if written else f"serial {kept.serial} is already there: nothing to push"
     print_result(output, {"name": name, "serial": kept.serial, "written": written}, words)
+
+
+@state.command()
+@click.argument("name")
+@click.option("--state", "place", metavar="URI", default=None, help="The store.  [default: the project's]")
+@project_option
+@lock_options
+@output_option
+def forget(
+    name: str, place: str | None, project: str | None, lock_timeout: float | None, lock_id: str | None, output: str
+) -> None:
+    """Erase the record of a deployment whose platform or provider is gone for good; what is there stays as it is."""
+    left = forget_state(name, place, project, _lock(lock_timeout, lock_id))
+    words = "".join(f"\n- {resource}" for resource in left.resources)
+    text = f"{name} is forgotten; on {left.where} stays what is there" + (f":{words}" if words else "")
+    data = {"name": name, "forgotten": True, "where": left.where, "left": left.state.records}
+    print_result(output, data, text)

@@ -11,7 +11,7 @@ from __future__ import annotations
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
-from mlem.deployments.resolve import Target
+from mlem.deployments.resolving.resolve import Target
 from mlem.state.place import Place
 from mlem.state.state import State
 from mlem_model.errors import ConflictError, MlemError

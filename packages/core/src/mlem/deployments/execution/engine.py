@@ -33,7 +33,7 @@ from mlem.deployments.execution.recovery import gate, putting_back, same_release
 from mlem.deployments.releases.kept import find_release, released
 from mlem.deployments.releases.last_writer import expect_not_older, expect_not_rolled_back, expect_release
 from mlem.deployments.releases.made_by import made_by
-from mlem.deployments.resolve import Target
+from mlem.deployments.resolving.resolve import Target
 from mlem.deployments.step import Change
 from mlem.project.git import Commit, head
 from mlem.state.state import Release, State
@@ -360,7 +360,7 @@ def forget(target: Target, *, lock: LockOptions = LockOptions()) -> State | None
                 f'"{target.name}" is on {state.place.words if state.place else "a platform"} '
                 "that can be reached from here",
                 code="reachable",
-                hint=f"mlem deployment remove {target.name}",
+                hint=f"mlem deployment remove {target.name}{target.state_words}",
             )
         session.erase()
         return state

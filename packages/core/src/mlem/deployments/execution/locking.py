@@ -7,12 +7,12 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import partial
 
-from mlem.deployments.resolve import Target
+from mlem.deployments.resolving.resolve import Target
 from mlem.state.locks.owner import is_dead, new_lock
 from mlem.state.locks.request import LockRequest
 from mlem.state.locks.session import Session
 from mlem.state.place import Place
-from mlem.state.pointer import expect_nowhere_else, remove_pointer, write_pointer
+from mlem.state.pointer import expect_nowhere_else, leads_elsewhere, remove_pointer, write_pointer
 from mlem.state.state import LockInfo, State
 from mlem_model.errors import ConflictError, LockedError, MlemError, UserError
 
@@ -128,12 +128,12 @@ def session_of(
 
     request = lock_request(target, operation, lock, initial=initial, check=partial(expect_ours, target))
     with target.manager.session(replace(request, waiting=waiting)) as session:
-        if session.state is not None:
+        if session.state is not None and target.declared:
             write_pointer(target.manager, root, target.name)
         try:
             yield session
         finally:
-            if session.state is None:
+            if session.state is None and (target.declared or not leads_elsewhere(target.manager, root, target.name)):
                 remove_pointer(root, target.name)
 
 

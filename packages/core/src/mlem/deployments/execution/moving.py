@@ -6,7 +6,7 @@ from dataclasses import replace
 from functools import partial
 
 from mlem.deployments.execution.locking import LockOptions, expect_ours, lock_request, session_of
-from mlem.deployments.resolve import Target, configured_manager
+from mlem.deployments.resolving.resolve import Target, manager_at
 from mlem.state.manager import StateManager
 from mlem.state.pointer import Found, find_elsewhere, write_pointer
 from mlem.state.state import State
@@ -33,7 +33,7 @@ def move(target: Target, uri: str, lock: LockOptions) -> tuple[str, str]:
         LockedError: A command is at work on it.
     """
     root = target.location.root
-    wanted = configured_manager(target.config, {"type": "local"} if uri == "local" else {"uri": uri})
+    wanted = manager_at(uri, target.config)
     store = wanted.store(root)
     source = _source(target, wanted)
     if source is None:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from mlem.deployments.execution.changes import MADE, change_of, changes_of, check_changes, expect_plain, wanted_of
-from mlem.deployments.resolve import Target
+from mlem.deployments.resolving.resolve import Target
 from mlem.deployments.step import AnyContext, AnyStep, Change, Step
 from mlem.state.locks.session import Session
 from mlem.state.protection import PROTECTION

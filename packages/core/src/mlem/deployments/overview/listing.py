@@ -8,10 +8,10 @@ from pathlib import Path
 
 from mlem.deployments.deployment import Phase
 from mlem.deployments.edge import plugin_edge
-from mlem.deployments.overview.from_state import target_of_state
 from mlem.deployments.overview.parallel import Parallel
 from mlem.deployments.overview.summary import DeploymentSummary, asked, with_state
-from mlem.deployments.resolve import configured_manager, resolve
+from mlem.deployments.resolving.resolve import configured_manager, manager_at, resolve
+from mlem.deployments.resolving.stored import target_of_state
 from mlem.project.config import load_config
 from mlem.project.project import Name, locate, objects_of_kind
 from mlem.state.manager import StateManager, Store
@@ -67,7 +67,8 @@ def list_deployments(
     root = locate("x", project).root
     found: dict[str, _Declared | _Stored] = {}
     if state or everything:
-        manager = configured_manager(load_config(root), {"uri": state} if state else None)
+        config = load_config(root)
+        manager = manager_at(state, config) if state else configured_manager(config)
         store = manager.store(root)
         found |= {name: _Stored(name, manager, store, root) for name in store.names()}
     if not state:

@@ -8,7 +8,7 @@ from typing import Any
 from mlem.deployments.deployment import Phase
 from mlem.deployments.execution import engine
 from mlem.deployments.handle import DeploymentHandle
-from mlem.deployments.resolve import Target
+from mlem.deployments.resolving.resolve import Target
 from mlem.state.locks.owner import is_dead
 from mlem.state.state import State
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mlem.deployments.resolve import Target
+from mlem.deployments.resolving.resolve import Target
 from mlem.state.locks.owner import now
 from mlem.state.provenance import Provenance
 from mlem.state.state import Release, State

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from importlib.metadata import version
 
-from mlem.deployments.resolve import Target
+from mlem.deployments.resolving.resolve import Target
 from mlem.deployments.step import Change
 from mlem.project.ci import current_job
 from mlem.project.git import Commit

@@ -36,6 +36,7 @@ class Target:
         config: The settings of the declaration's own project.
         manager: What keeps the state.
         store: Where it keeps it.
+        declared: Whether a declaration says so; if not, all of it is from the state.
     """
 
     location: Location
@@ -44,11 +45,17 @@ class Target:
     config: Config
     manager: StateManager
     store: Store
+    declared: bool = True
 
     @property
     def name(self) -> str:
         """The deployment's name in its project."""
         return self.location.key
+
+    @property
+    def state_words(self) -> str:
+        """What a command needs to find a deployment that is not declared here: `` --state URI``; else empty."""
+        return "" if self.declared else f" --state {getattr(self.manager, 'uri', None) or 'local'}"
 
     def read_state(self) -> State | None:
         """Read the state without a lock; None when there is none.
@@ -291,6 +298,20 @@ def configured_manager(config: Config, fields: Mapping[str, Any] | None = None) 
     elif type_ != (settings.get("type") or _type_of_uri(settings.get("uri"))):
         settings = {}
     return _manager({**settings, **fields, "type": type_}, "state manager", "")
+
+
+def manager_at(place: str, config: Config) -> StateManager:
+    """Return the state manager of a place that a user names.
+
+    Args:
+        place: A URI, or ``local`` for files beside the declarations.
+        config: The settings of the project that the command works in: how stores are reached.
+
+    Raises:
+        DeclarationError: It is not such a place.
+        PluginError: No state manager of the scheme is installed.
+    """
+    return configured_manager(config, {"type": "local"} if place == "local" else {"uri": place})
 
 
 def _manager(fields: dict[str, Any], source: str, prefix: str) -> StateManager:

@@ -1,0 +1,87 @@
+"""Forgetting a deployment whose platform, or whose provider, is gone for good: its record goes, nothing else."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from mlem.deployments.execution import engine
+from mlem.deployments.execution.locking import LockOptions
+from mlem.deployments.resolving.resolve import configured_manager, manager_at
+from mlem.deployments.resolving.stored import no_such_state, target_of_state
+from mlem.project.config import load_config
+from mlem.project.project import Name, locate
+from mlem.state.locks.owner import new_lock
+from mlem.state.locks.request import LockRequest
+from mlem.state.manager import StateManager, Store
+from mlem.state.state import State
+from mlem.state.stored import read_state
+from mlem_model.errors import ConflictError, DeclarationError, PluginError
+
+
+@dataclass(frozen=True)
+class Left:
+    """What stays on a platform that was forgotten.
+
+    Attributes:
+        state: What was on record.
+        where: The platform, in words.
+        resources: Each step, with what its record says of what it made: ``container (container_id: 3f2a...)``.
+    """
+
+    state: State
+    where: str
+    resources: tuple[str, ...]
+
+
+def forget_state(
+    name: str, place: str | None = None, project: Name | None = None, lock: LockOptions = LockOptions()
+) -> Left:
+    """Erase the state of a deployment that can't be removed any more.
+
+    Args:
+        name: Its name in the store.
+        place: The store: a URI, or ``local`` for files beside the declarations; the project's own when None.
+        project: A folder of the project that the command works in; the current one when None.
+        lock: How to lock.
+
+    Returns:
+        What it leaves.
+
+    Raises:
+        NotFoundError: The store does not have it.
+        ConflictError: Its platform can be reached from here: it can be removed.
+        LockedError: A command is at work on it.
+    """
+    root = locate("x", project).root
+    config = load_config(root)
+    manager = configured_manager(config) if place is None else manager_at(place, config)
+    store = manager.store(root)
+    state = read_state(store, name).state
+    if state is None:
+        raise no_such_state(store, name)
+    try:
+        target = target_of_state(name, state, manager, store, root)
+    except (PluginError, DeclarationError):  # nothing that is installed knows the platform
+        timeout_s = config.core.state.lock_timeout_s if lock.timeout_s is None else lock.timeout_s
+        _erase(manager, store, name, state, LockOptions(timeout_s, lock.id))
+    else:
+        engine.forget(target, lock=lock)
+    where = state.place.words if state.place else f"the platform of {state.type}"
+    return Left(state, where, tuple(_resource(step, record) for step, record in state.records.items()))
+
+
+def _erase(manager: StateManager, store: Store, name: str, seen: State, lock: LockOptions) -> None:
+    def check(state: State) -> None:
+        if state.lineage != seen.lineage:
+            raise ConflictError(f"{store.where(name)} is of another deployment now", code="other-deployment")
+
+    owner = new_lock("forget", id_=lock.id)
+    request = LockRequest(store, name, owner, timeout_s=lock.timeout_s or 0, initial=None, check=check)
+    with manager.session(request) as session:
+        if session.state is not None:
+            session.erase()
+
+
+def _resource(step: str, record: dict[str, object]) -> str:
+    marks = [f"{key}: {value}" for key, value in record.items() if key.endswith(("id", "arn", "name")) and value]
+    return f"{step} ({', '.join(marks)})" if marks else step

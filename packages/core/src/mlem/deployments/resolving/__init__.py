@@ -1,0 +1,1 @@
+"""From names to values: what a declaration, a state or a name stands for."""
