@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, TypeAlias, TypeVar
@@ -31,6 +32,7 @@ class FakePlatform:
         faults: What is raised at the next call of a name, once: ``{"apply server": PlatformError("no")}``; a name that
             ends in `` after`` is raised when the platform has done what was asked.
         wrong: Digests of models that give wrong answers here.
+        hangs: What a look at a deployment waits for, by its name, before it is answered.
     """
 
     resources: dict[tuple[str, str], dict[str, Any]] = field(default_factory=dict)
@@ -38,6 +40,7 @@ class FakePlatform:
     calls: list[str] = field(default_factory=list)
     faults: dict[str, BaseException] = field(default_factory=dict)
     wrong: set[str] = field(default_factory=set)
+    hangs: dict[str, threading.Event] = field(default_factory=dict)
 
     def called(self, name: str) -> None:
         """Note a call, and raise the fault that is set for it."""
@@ -191,6 +194,9 @@ class FakeDeployment(Deployment):
 
     def status(self, ctx: FakeContext, state: Any) -> Status:
         """Look for the server."""
+        if ctx.name in PLATFORM.hangs:
+            PLATFORM.hangs[ctx.name].wait()
+        PLATFORM.fail(f"status {ctx.name}")
         if (ctx.lineage, "server") not in PLATFORM.resources:
             return Status(Phase.CRASHED, "the server is gone")
         return Status(Phase.RUNNING)

@@ -273,7 +273,6 @@ def _become(one: Difference) -> str:
 def rollback(
     name: str,
     number: int | None,
-    state: str | None,
     store: str | None,
     project: str | None,
     lock_timeout: float | None,
