@@ -15,10 +15,11 @@ from mlem import api
 from mlem.deployments.execution.engine import LockOptions
 from mlem.deployments.execution.options import RunOptions
 from mlem.deployments.handle import DeploymentHandle
+from mlem.deployments.releases.planned import Planned
 from mlem.state.provenance import Provenance
 from mlem.testing import Project
 from mlem.testing.fake import FakePlatform
-from mlem_model.errors import ConflictError
+from mlem_model.errors import ConflictError, DeclarationError, NotFoundError
 
 Declare = Callable[..., DeploymentHandle]
 CI = ("GITHUB_ACTIONS", "GITLAB_CI", "JENKINS_URL", "TF_BUILD", "CIRCLECI", "CI")
@@ -257,3 +258,48 @@ def test_a_rollback_aims_before_it_waits(declare: Declare) -> None:
 
     assert found == [1]
     assert "note: release 3 was made meanwhile; release 1 replaces it" in lines
+
+
+def test_a_plan_that_was_kept_is_done_as_it_says_or_not_at_all(
+    declare: Declare, platform: FakePlatform, tmp_path: Path
+) -> None:
+    declare("double").run()
+    handle = declare("triple")
+    _, planned = handle.keep_plan()
+    (tmp_path / "plan").write_bytes(planned.to_bytes())
+    kept = Planned.read(tmp_path / "plan")
+    assert kept == planned
+
+    handle.run(RunOptions(planned=kept))
+
+    assert handle.releases()[0].number == 2
+    platform.calls.clear()
+    with pytest.raises(ConflictError) as caught:
+        handle.run(RunOptions(planned=kept))
+    assert (caught.value.code, caught.value.exit_code) == ("plan-moved", 4)
+    assert "release 2 serves, not 1; something else is on record; a run would keep disk" in caught.value.message
+    assert platform.calls == []
+
+
+def test_what_moved_since_a_plan_is_told(declare: Declare, platform: FakePlatform) -> None:
+    _, first = declare("double").keep_plan()
+    declare("double").run(RunOptions(planned=first))
+    lineage = next(iter(platform.resources))[0]
+    _, planned = declare("double").keep_plan()
+
+    with pytest.raises(ConflictError, match="the model is another one"):
+        declare("triple").run(RunOptions(planned=planned))
+    with pytest.raises(ConflictError, match="the declaration or its env is another one"):
+        declare("double", size=2).run(RunOptions(planned=planned))
+    del platform.resources[lineage, "server"]
+    with pytest.raises(ConflictError, match="a run would keep disk, create server, planned was keep disk, keep server"):
+        declare("double").run(RunOptions(planned=planned))
+
+
+@pytest.mark.parametrize("content", [b"", b"[]", b"{", b"[" * 100_000, b'{"name": 1}', b"x" * (4 * 2**20 + 1)])
+def test_a_file_that_is_not_a_plan_is_refused(content: bytes, tmp_path: Path) -> None:
+    (tmp_path / "plan").write_bytes(content)
+    with pytest.raises(DeclarationError):
+        Planned.read(tmp_path / "plan")
+    with pytest.raises(NotFoundError):
+        Planned.read(tmp_path / "absent")

@@ -12,6 +12,7 @@ from mlem.deployments.edge import plugin_edge, under_edge
 from mlem.deployments.execution import engine, moving
 from mlem.deployments.execution.engine import LockOptions, Outcome
 from mlem.deployments.execution.options import RunOptions
+from mlem.deployments.releases.planned import Planned
 from mlem.deployments.resolving.resolve import Target, resolve, resolve_model
 from mlem.deployments.resolving.stored import target_in_store
 from mlem.deployments.step import Change
@@ -148,6 +149,14 @@ class DeploymentHandle:
     def plan(self) -> Sequence[Change]:
         """Say what `run` would do to each resource."""
         return engine.plan(self.target, self.model())
+
+    def keep_plan(self, named: str | None = None) -> tuple[Sequence[Change], Planned]:
+        """Plan, and return with it what makes a later run do exactly that or nothing: ``RunOptions(planned=...)``.
+
+        Args:
+            named: The name of the model, where it is not the one that the declaration's file names.
+        """
+        return engine.keep_plan(self.target, self.model(), named)
 
     def run(self, options: RunOptions = RunOptions(), accepted: Callable[[], None] = lambda: None) -> Outcome:
         """Deploy what is declared.

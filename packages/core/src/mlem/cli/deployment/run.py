@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -19,9 +20,11 @@ from mlem.deployments.deploying import deploy
 from mlem.deployments.execution.engine import LockOptions
 from mlem.deployments.execution.kept_protection import planned_protection, protection_of
 from mlem.deployments.execution.options import RunOptions
+from mlem.deployments.releases.planned import Planned
 from mlem.deployments.resolving.references import object_reference
 from mlem.deployments.resolving.resolve import deployment_class
 from mlem_model.errors import UserError
+from mlem_model.objects.files import write_atomic
 from mlem_model.plugins.registry import registry
 
 if TYPE_CHECKING:
@@ -70,9 +73,10 @@ def run_options(command: CommandT) -> CommandT:
     return release_options(click.option("--allow-older", is_flag=True, help=help_)(command))
 
 
-def _options(given: Mapping[str, Any]) -> RunOptions:
+def _options(given: Mapping[str, Any], planned: Planned | None = None) -> RunOptions:
     """Take the values of `release_options` and `run_options` together."""
     return RunOptions(
+        planned=planned,
         message=given["message"],
         drop=[word for word in ("tokens", "tls") if given[f"drop_{word}"]],
         expect_release=given["expect_release"],
@@ -124,6 +128,13 @@ class RunTypes(click.Group):
     type=ObjectName("model"),
     help="With --load: a model other than the declared one; the declaration is updated.",
 )
+@click.option(
+    "--plan",
+    "plan_file",
+    metavar="FILE",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Do exactly what this file of mlem deployment plan --out says, or nothing.",
+)
 @project_option
 @lock_options
 @run_options
@@ -134,6 +145,7 @@ def run(
     /,
     load: str | None,
     model: str | None,
+    plan_file: Path | None,
     project: str | None,
     output: str,
     lock_timeout: float | None,
@@ -153,6 +165,11 @@ def run(
                 hint=f"options go after the name: mlem deployment run {ctx.invoked_subcommand} NAME ...",
             )
         return
+    planned = Planned.read(plan_file) if plan_file is not None else None
+    if planned is not None:
+        if model is not None or load not in (None, planned.name):
+            raise UserError(f"{plan_file} says what is deployed: {planned.name}", hint="leave out --load and --model")
+        load, model = planned.name, planned.model
     if load is None:
         raise UserError(
             "what should be deployed?",
@@ -160,7 +177,7 @@ def run(
             "list the types with: mlem types deployment",
         )
     values = {"model": model} if model is not None else {}
-    _run_declared(None, load, values, project, output, _lock(lock_timeout, lock_id), _options(said))
+    _run_declared(None, load, values, project, output, _lock(lock_timeout, lock_id), _options(said, planned))
 
 
 def _run_declared(
@@ -226,17 +243,27 @@ def _example(one: DeploymentHandle, address: str, *, asks: bool) -> str | None:
 @click.argument("name", type=ObjectName("deployment"))
 @click.option("--model", metavar="MODEL", type=ObjectName("model"), help="A model other than the declared one.")
 @click.option("--detailed-exitcode", is_flag=True, help="Exit with 10 when a run would change something.")
+@click.option(
+    "--out",
+    metavar="FILE",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Keep the plan, for mlem deployment run --plan FILE.",
+)
 @project_option
 @output_option
-def plan(name: str, model: str | None, detailed_exitcode: bool, project: str | None, output: str) -> int:
+def plan(
+    name: str, model: str | None, detailed_exitcode: bool, out: Path | None, project: str | None, output: str
+) -> int:
     """Show what a run would create, update, replace or remove, why, and the downtime for callers."""
     one = handle(name, project)
     if model is not None:
         deployment = one.deployment.model_copy(update={"model": object_reference(model, project, one.target.location)})
         one = replace(one, target=replace(one.target, deployment=deployment))
-    changes = one.plan()
+    changes, planned = one.keep_plan(model)
     differs = any(change.action != "keep" for change in changes)
     rows = [[change.step, change.action, change.reason, change.downtime] for change in changes]
+    if out is not None:
+        write_atomic(out, planned.to_bytes())
     protection = planned_protection(changes)
     words = "".join(
         f"\n{key}: {_become(value)}"

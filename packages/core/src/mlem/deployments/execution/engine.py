@@ -33,6 +33,7 @@ from mlem.deployments.execution.recovery import gate, putting_back, same_release
 from mlem.deployments.releases.kept import find_release, released
 from mlem.deployments.releases.last_writer import expect_not_older, expect_not_rolled_back, expect_release
 from mlem.deployments.releases.made_by import made_by
+from mlem.deployments.releases.planned import Planned
 from mlem.deployments.resolving.resolve import Target
 from mlem.deployments.step import Change
 from mlem.project.git import Commit, head
@@ -67,6 +68,23 @@ class Outcome:
 @plugin_edge()
 def plan(target: Target, model: Model) -> tuple[Change, ...]:
     """Say what a run would do, without doing it and without a lock."""
+    return _plan(target, model)[1]
+
+
+@plugin_edge()
+def keep_plan(target: Target, model: Model, named: str | None = None) -> tuple[tuple[Change, ...], Planned]:
+    """Plan, and return with it what a later run compares: `RunOptions.planned`.
+
+    Args:
+        target: The deployment.
+        model: The model's metadata.
+        named: The name of that model, where it is not the declared one.
+    """
+    state, changes = _plan(target, model)
+    return changes, Planned.of(target.name, state, model.digest, target.declaration(), changes, named)
+
+
+def _plan(target: Target, model: Model) -> tuple[State, tuple[Change, ...]]:
     state, place = target.read_state() or new_state(target), declared_place(target)
     expect_ours(target, state)
     expect_place(target, state, place)
@@ -75,7 +93,7 @@ def plan(target: Target, model: Model) -> tuple[Change, ...]:
     changes = tuple(changes_of(steps, ctx, state))
     check_changes(steps, ctx, state, changes)
     _expect_artifacts(state, model)
-    return changes
+    return state, changes
 
 
 @plugin_edge()
@@ -114,6 +132,8 @@ def run(
                 state = session.save(state.model_copy(update={"place": place}))
             work = Reconciler(target, session, replace(target.context(state, report), model=model))
             changes = work.changes()
+            if options.planned is not None:
+                options.planned.expect(state, model.digest, target.declaration(), changes)
             expect_kept(target.name, changes, options.drop)
             work.check(changes)
             _expect_artifacts(state, model)
@@ -141,8 +161,7 @@ def _expect_nothing_undone(
         note = expect_not_older(target.name, target.location.root, state, commit)
         if note is not None:
             report(note)
-    declaration = target.deployment.to_declaration(target.env.to_data())
-    expect_not_rolled_back(target.name, state, model.digest, declaration, again=options.again)
+    expect_not_rolled_back(target.name, state, model.digest, target.declaration(), again=options.again)
 
 
 def _unchanged(changes: Sequence[Change]) -> bool:
@@ -373,6 +392,7 @@ __all__ = [
     "expect_deployed",
     "forget",
     "hold",
+    "keep_plan",
     "plan",
     "release_lock",
     "remove",

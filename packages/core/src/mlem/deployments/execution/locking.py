@@ -190,5 +190,5 @@ def new_state(target: Target, place: Place | None = None) -> State:
         place=place,
         type=target.deployment.type,
         project=target.config.project.id,
-        declaration=target.deployment.to_declaration(target.env.to_data()),
+        declaration=target.declaration(),
     )

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 
+from mlem.deployments.releases.planned import Planned
+
 
 @dataclass(frozen=True)
 class RunOptions:
@@ -16,6 +18,7 @@ class RunOptions:
         expect_release: The number of the release that has to serve now, 0 for none; None to take any.
         allow_older: Whether the project's commit may be older than the one that serves.
         again: Whether what was rolled back may be deployed once more.
+        planned: A plan, of which the run has to do exactly what it says; None for whatever is to be done.
     """
 
     message: str = ""
@@ -23,3 +26,4 @@ class RunOptions:
     expect_release: int | None = None
     allow_older: bool = False
     again: bool = False
+    planned: Planned | None = None

@@ -19,7 +19,7 @@ def released(target: Target, state: State, model_hash: str, made: Provenance, so
         made: Who made it; what was only repaired keeps its own.
         source: The earlier release that was put back; None for a run.
     """
-    declaration = source.declaration if source else target.deployment.to_declaration(target.env.to_data())
+    declaration = source.declaration if source else target.declaration()
     served = state.served
     # What was only repaired, a dead process for instance, is the same release again: rollback must not count it.
     repaired = (

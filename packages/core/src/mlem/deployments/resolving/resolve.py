@@ -52,6 +52,10 @@ class Target:
         """The deployment's name in its project."""
         return self.location.key
 
+    def declaration(self) -> dict[str, Any]:
+        """Return what is declared as a state keeps it: with the env inlined, without secrets."""
+        return self.deployment.to_declaration(self.env.to_data())
+
     @property
     def state_words(self) -> str:
         """What a command needs to find a deployment that is not declared here: `` --state URI``; else empty."""
