@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Iterator
+from dataclasses import asdict
+
 import click
 
 from mlem.cli.deployment.handles import handle, state_option
@@ -9,8 +13,7 @@ from mlem.cli.parameters.names import ObjectName
 from mlem.cli.terminal.messages import say
 from mlem.cli.terminal.output import output_option, print_result, progress, project_option
 from mlem.deployments.deployment import Phase
-from mlem.deployments.execution import engine
-from mlem.state.locks.owner import is_dead
+from mlem.deployments.overview.summary import DeploymentSummary, asked
 from mlem_model.errors import UserError
 
 
@@ -21,29 +24,30 @@ from mlem_model.errors import UserError
 @project_option
 @output_option
 def status(name: str, check: bool, store: str | None, project: str | None, output: str) -> int:
-    """Show what a deployment is doing: one word on stdout, the reason on stderr."""
-    one = handle(name, project, store)
-    seen, state = engine.status(one.target)
-    running = seen.phase is Phase.RUNNING
+    """Show what a deployment is doing: one word on stdout, the reason on stderr; on a terminal also what serves."""
+    target = handle(name, project, store).target
+    found = asked(target, target.read_state(), declared=target.declared)
     if output == "json":
-        data = {
-            "name": one.name,
-            "type": one.deployment.type,
-            "status": seen.phase.value,
-            "reason": seen.reason,
-            "url": one.address() if running else None,
-            "model_hash": state.model_hash if state else None,
-            "release": state.releases[0].number if state and state.releases else None,
-            "locked_by": state.lock.describe() if state and state.lock else None,
-        }
-        print_result(output, data, "")
+        print_result(output, asdict(found), "")
     else:
-        say(seen.phase.value)
-        if seen.reason:
-            say(seen.reason, err=True)
-        if state and state.lock and (state.lock.manual or not is_dead(state.lock)):
-            say(f"locked by {state.lock.describe()}", err=True)
-    return 10 if check and not running else 0
+        say(found.status)
+        if found.reason:
+            say(found.reason, err=True)
+        if found.locked_by:
+            say(f"locked by {found.locked_by}", err=True)
+        if sys.stdout.isatty():
+            for line in _details(found):
+                say(line)
+    return 10 if check and found.status != Phase.RUNNING.value else 0
+
+
+def _details(found: DeploymentSummary) -> Iterator[str]:
+    """Say to a person what serves, where, since when, and who made it."""
+    if found.release is not None:
+        yield f"release {found.release}, model {found.model} ({found.model_hash})"
+        yield f"since {found.since}" + (f", by {found.by}" if found.by else "")
+    if found.url:
+        yield found.url
 
 
 @click.command()
