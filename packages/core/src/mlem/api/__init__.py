@@ -43,15 +43,24 @@ from mlem_model.errors import (
 if TYPE_CHECKING:
     from mlem.clients.client import Client, UnknownMethodError
     from mlem.clients.http import HttpClient
+    from mlem.deployments.overview.forgetting import Left, forget_state
+    from mlem.deployments.overview.listing import list_deployments
+    from mlem.deployments.overview.summary import DeploymentSummary
+    from mlem.deployments.releases.planned import Planned
     from mlem_model.data.dataset import Dataset
     from mlem_model.models.model import Model
 
 _LATE = {
     "Client": "mlem.clients.client",
     "Dataset": "mlem_model.data.dataset",
+    "DeploymentSummary": "mlem.deployments.overview.summary",
     "HttpClient": "mlem.clients.http",
+    "Left": "mlem.deployments.overview.forgetting",
     "Model": "mlem_model.models.model",
+    "Planned": "mlem.deployments.releases.planned",
     "UnknownMethodError": "mlem.clients.client",
+    "forget_state": "mlem.deployments.overview.forgetting",
+    "list_deployments": "mlem.deployments.overview.listing",
 }
 """Names that take time to import and are seldom used: by their modules."""
 
@@ -65,9 +74,11 @@ __all__ = [
     "DeclarationError",
     "Deployment",
     "DeploymentHandle",
+    "DeploymentSummary",
     "Env",
     "GateError",
     "HttpClient",
+    "Left",
     "LockInfo",
     "LockOptions",
     "LockedError",
@@ -76,6 +87,7 @@ __all__ = [
     "NotFoundError",
     "Outcome",
     "Phase",
+    "Planned",
     "PlatformError",
     "PluginError",
     "Provenance",
@@ -95,9 +107,11 @@ __all__ = [
     "deploy",
     "deployments",
     "fields",
+    "forget_state",
     "get_config",
     "init",
     "list_config",
+    "list_deployments",
     "load",
     "load_meta",
     "model_types",

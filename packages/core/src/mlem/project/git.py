@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -52,6 +51,8 @@ def is_older(folder: Path, sha: str, than: str) -> bool | None:
 
 def _git(folder: Path, *words: str) -> str | None:
     """Return what a command of git prints; None when it fails, or git is not there."""
+    import subprocess  # late: a command that makes no release does without it
+
     environment = {**os.environ, "GIT_OPTIONAL_LOCKS": "0", "LC_ALL": "C"}
     try:
         done = subprocess.run(  # noqa: S603  # fixed words, a folder, and names of commits that were checked
