@@ -12,6 +12,7 @@ from mlem.deployments.edge import plugin_edge, under_edge
 from mlem.deployments.execution import engine, moving
 from mlem.deployments.execution.engine import LockOptions, Outcome
 from mlem.deployments.execution.options import RunOptions
+from mlem.deployments.execution.status import expect_deployed, status
 from mlem.deployments.releases.planned import Planned
 from mlem.deployments.resolving.resolve import Target, resolve, resolve_model
 from mlem.deployments.resolving.stored import target_in_store
@@ -195,7 +196,7 @@ class DeploymentHandle:
 
     def status(self) -> Status:
         """Say what the deployment is doing."""
-        return engine.status(self.target)[0]
+        return status(self.target)[0]
 
     @plugin_edge()
     def address(self, state: State | None = None) -> str | None:
@@ -236,7 +237,7 @@ class DeploymentHandle:
 
         statuses = _statuses(wanted)
         over = (_ENDED if Phase.RUNNING in statuses else frozenset[Phase]()) - statuses
-        state = engine.expect_deployed(self.target) if Phase.NOT_DEPLOYED not in statuses else self.target.read_state()
+        state = expect_deployed(self.target) if Phase.NOT_DEPLOYED not in statuses else self.target.read_state()
         deadline = time.monotonic() + timeout_s
         while True:
             if state is None or state.empty:
@@ -274,7 +275,7 @@ class DeploymentHandle:
     @plugin_edge()
     def logs(self, *, follow: bool = False, tail: int | None = None) -> Iterator[str]:
         """Yield log lines, oldest first."""
-        state = engine.expect_deployed(self.target)
+        state = expect_deployed(self.target)
         return under_edge(self.deployment.logs(self.target.context(state), state, follow=follow, tail=tail))
 
     @plugin_edge()
@@ -298,7 +299,7 @@ class DeploymentHandle:
             NotFoundError: Nothing is deployed.
             UserError: The platform's client has no such option, or it does not accept the value.
         """
-        state = _served(engine.expect_deployed(self.target, to_call=True))
+        state = _served(expect_deployed(self.target, to_call=True))
         client = self.deployment.client(self.target.context(state), state)
         given = {
             "timeout_s": timeout_s,

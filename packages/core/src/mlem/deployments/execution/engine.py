@@ -6,7 +6,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from mlem.deployments.deployment import Phase, Status
 from mlem.deployments.edge import plugin_edge
 from mlem.deployments.execution.changes import changes_of, check_changes
 from mlem.deployments.execution.elsewhere import (
@@ -14,7 +13,6 @@ from mlem.deployments.execution.elsewhere import (
     declared_place,
     expect_here,
     expect_place,
-    has_public_address,
 )
 from mlem.deployments.execution.kept_protection import expect_kept, expect_kept_by
 from mlem.deployments.execution.locking import (
@@ -30,6 +28,7 @@ from mlem.deployments.execution.locking import (
 from mlem.deployments.execution.options import RunOptions
 from mlem.deployments.execution.reconcile import Reconciler
 from mlem.deployments.execution.recovery import gate, putting_back, same_release, tell_crash
+from mlem.deployments.execution.status import not_deployed
 from mlem.deployments.releases.kept import find_release, released
 from mlem.deployments.releases.last_writer import expect_not_older, expect_not_rolled_back, expect_release
 from mlem.deployments.releases.made_by import made_by
@@ -39,7 +38,7 @@ from mlem.deployments.step import Change
 from mlem.project.git import Commit, head
 from mlem.state.state import Release, State
 from mlem_model.artifacts.transfer import expect_there
-from mlem_model.errors import ConflictError, GateError, MlemError, NotFoundError, UserError
+from mlem_model.errors import ConflictError, GateError, MlemError, UserError
 from mlem_model.objects.object import one_line
 
 if TYPE_CHECKING:
@@ -204,7 +203,7 @@ def restart(target: Target, *, report: Report, lock: LockOptions = LockOptions()
     with session_of(target, "restart", lock, report) as session:
         state = session.state
         if state is None or state.served is None:
-            raise _not_deployed(target)
+            raise not_deployed(target)
         expect_here(target, state)
         work = Reconciler(target, session, target.context(state, report))
         if not state.finished:
@@ -264,13 +263,13 @@ def rollback(
     """
     seen = target.read_state()
     if seen is None or seen.served is None:
-        raise _not_deployed(target)
+        raise not_deployed(target)
     expect_ours(target, seen)
     aim = find_release(seen, number).number
     with session_of(target, "rollback", lock, report) as session:
         state = session.state
         if state is None or state.served is None:
-            raise _not_deployed(target)
+            raise not_deployed(target)
         expect_here(target, state)
         expect_release(target.name, state, options.expect_release)
         release = find_release(state, aim)
@@ -306,59 +305,6 @@ def remove(target: Target, *, report: Report, lock: LockOptions = LockOptions())
 
 
 @plugin_edge()
-def status(target: Target) -> tuple[Status, State | None]:
-    """Say what a deployment is doing: one read of the state, one look at the platform."""
-    state = target.read_state()
-    return status_of(target, state), state
-
-
-@plugin_edge()
-def status_of(target: Target, state: State | None) -> Status:
-    """Say what a deployment is doing whose state was just read: one look at the platform."""
-    if state is None or state.empty:
-        return Status(Phase.NOT_DEPLOYED)
-    expect_ours(target, state)
-    expect_here(target, state)
-    seen = target.deployment.status(target.context(state), state)
-    if seen.phase is Phase.RUNNING and not state.finished:
-        return Status(Phase.STARTING, "the gate has not been passed; run again to finish")
-    return seen
-
-
-def _not_deployed(target: Target) -> UserError | NotFoundError:
-    return NotFoundError(
-        f'"{target.name}" is not deployed', code="not-deployed", hint=f"mlem deployment run --load {target.name}"
-    )
-
-
-def expect_deployed(target: Target, *, to_call: bool = False) -> State:
-    """Return the state of a deployment that has something on record, and is here.
-
-    Args:
-        target: The deployment.
-        to_call: Whether it is only to be called: one with an address of its own is so from anywhere.
-
-    Raises:
-        NotFoundError: Nothing is deployed.
-        ConflictError: It is elsewhere.
-    """
-    state = target.read_state()
-    if state is None or state.empty:
-        raise _not_deployed(target)
-    expect_ours(target, state)
-    if to_call and has_public_address(target, state):
-        return state
-    try:
-        expect_here(target, state)
-    except ConflictError:
-        raise
-    except MlemError:
-        if not to_call:
-            raise  # who only calls needs no access to the platform
-    return state
-
-
-@plugin_edge()
 def forget(target: Target, *, lock: LockOptions = LockOptions()) -> State | None:
     """Erase the state of a deployment whose place is gone for good, or out of reach: whatever is there stays as it is.
 
@@ -389,7 +335,6 @@ __all__ = [
     "LockOptions",
     "Outcome",
     "Report",
-    "expect_deployed",
     "forget",
     "hold",
     "keep_plan",
@@ -399,6 +344,4 @@ __all__ = [
     "restart",
     "rollback",
     "run",
-    "status",
-    "status_of",
 ]

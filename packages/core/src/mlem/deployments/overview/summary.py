@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from mlem.deployments.deployment import Phase
-from mlem.deployments.execution import engine
+from mlem.deployments.execution.status import status_of
 from mlem.deployments.handle import DeploymentHandle
 from mlem.deployments.resolving.resolve import Target
 from mlem.state.locks.owner import is_dead
@@ -79,7 +79,7 @@ def asked(target: Target, state: State | None, *, declared: bool) -> DeploymentS
     Raises:
         MlemError: It could not be asked.
     """
-    seen = engine.status_of(target, state)
+    seen = status_of(target, state)
     known = DeploymentSummary(target.name, target.deployment.type, seen.phase.value, seen.reason, declared=declared)
     summary = known if state is None else with_state(known, state)
     if state is None or seen.phase is not Phase.RUNNING:
