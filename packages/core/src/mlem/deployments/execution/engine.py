@@ -38,7 +38,7 @@ from mlem.deployments.step import Change
 from mlem.project.git import Commit, head
 from mlem.state.state import Release, State
 from mlem_model.artifacts.transfer import expect_there
-from mlem_model.errors import ConflictError, GateError, MlemError, UserError
+from mlem_model.errors import ConflictError, GateError, MlemError, NotFoundError, UserError
 from mlem_model.objects.object import one_line
 
 if TYPE_CHECKING:
@@ -265,7 +265,11 @@ def rollback(
     if seen is None or seen.served is None:
         raise not_deployed(target)
     expect_ours(target, seen)
-    aim = find_release(seen, number).number
+    try:
+        aim = find_release(seen, number).number
+    except NotFoundError:
+        expect_here(target, seen)  # who looks from elsewhere is told that first
+        raise
     with session_of(target, "rollback", lock, report) as session:
         state = session.state
         if state is None or state.served is None:
