@@ -147,6 +147,7 @@ def _run(arguments: list[str]) -> int:
     except click.ClickException as error:
         return _report(UserError(error.format_message()), arguments)
     except (click.Abort, KeyboardInterrupt):
+        _forget_interrupt()
         say("interrupted: what was done is on record; repeat the command to continue from there", err=True)
         return 130
     except BaseException as error:
@@ -196,6 +197,16 @@ def _warn_of_predecessor() -> None:
         from importlib.metadata import version
 
         say(warning(found, version("mlem-core")), err=True)
+
+
+def _forget_interrupt() -> None:
+    """Let the process end with its exit code.
+
+    An interrupt that arrives while a class is made from text, as dataclasses are, is noted by Python as one that nobody
+    caught, and then ends the process by the signal whatever the exit code. The next text that is run resets the note.
+    Source: CPython, Python/pythonrun.c, run_eval_code_obj (3.11 to 3.13, read 2026-11).
+    """
+    exec("")  # noqa: S102  # nothing is run
 
 
 def _terminate(number: int, _frame: FrameType | None) -> None:
