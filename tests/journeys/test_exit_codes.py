@@ -36,9 +36,9 @@ def test_0_done(project: Project) -> None:
 def test_1_a_defect_shows_its_traceback(project: Project) -> None:
     done = project.python(
         "-c",
-        "import mlem.api\n"
+        "import mlem.project.project\n"
         "def broken(*_): raise RuntimeError('a defect')\n"
-        "mlem.api.deployments = broken\n"
+        "mlem.project.project.objects_of_kind = broken\n"
         "from mlem.cli.main import main\nmain(['deployment', 'list'])",
     )
     assert (done.returncode, "RuntimeError: a defect" in done.stderr) == (1, True)

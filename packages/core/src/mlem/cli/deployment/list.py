@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 import click
 
+from mlem.cli.terminal import traces
 from mlem.cli.terminal.output import output_option, print_result, project_option, table
 from mlem.deployments.overview.listing import LIMIT_S, list_deployments
 from mlem.deployments.overview.summary import DeploymentSummary
@@ -25,7 +26,7 @@ _UNITS = (("d", 86400), ("h", 3600), ("min", 60), ("s", 1))
 @output_option
 def list_(uri: str | None, everything: bool, check: bool, limit_s: float, project: str | None, output: str) -> int:
     """List deployments with their status: those that are declared in the project, or those of a store."""
-    found = list_deployments(project, state=uri, everything=everything, limit_s=limit_s)
+    found = list_deployments(project, state=uri, everything=everything, limit_s=limit_s, on_error=traces.show)
     heads = ["name", "type", "model", "release", "status", "url", "age", "by", "note"]
     text = table([_row(one) for one in found], heads) if found else _nothing(uri, everything)
     print_result(output, [asdict(one) for one in found], text)

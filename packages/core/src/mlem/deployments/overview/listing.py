@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -48,6 +48,7 @@ def list_deployments(
     state: str | None = None,
     everything: bool = False,
     limit_s: float = LIMIT_S,
+    on_error: Callable[[MlemError], None] = lambda _error: None,
 ) -> Sequence[DeploymentSummary]:
     """Return a line for each deployment, sorted by name.
 
@@ -59,6 +60,7 @@ def list_deployments(
         everything: Whether those in the project's own store are listed too that are not declared here: the declaration
             was deleted or renamed, or is another clone's.
         limit_s: How long one may take to be asked, in seconds.
+        on_error: Called with the error of each that could not be asked, for its traceback.
 
     Raises:
         StateUnknownError: The store did not answer.
@@ -77,7 +79,11 @@ def list_deployments(
     with once_aside():
         outcomes = Parallel(asking.ask, limit_s=limit_s).all(list(found.values()))
     pairs = zip(found.values(), outcomes, strict=True)
-    summaries = [asking.failed(one, each) if isinstance(each, MlemError) else each for one, each in pairs]
+    summaries = []
+    for one, each in pairs:
+        if isinstance(each, MlemError):
+            on_error(each)
+        summaries.append(asking.failed(one, each) if isinstance(each, MlemError) else each)
     return sorted(summaries, key=lambda one: one.name)
 
 

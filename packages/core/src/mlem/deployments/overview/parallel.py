@@ -87,4 +87,6 @@ class Parallel(Generic[ItemT, ResultT]):
         failure = failure_of(found)
         if failure is None:
             raise found
+        if failure is not found:
+            failure.__cause__ = found
         return failure
