@@ -15,7 +15,7 @@ from mlem.deployments.execution.options import RunOptions
 from mlem.deployments.execution.status import expect_deployed, status
 from mlem.deployments.releases.planned import Planned
 from mlem.deployments.resolving.resolve import Target, resolve, resolve_model
-from mlem.deployments.resolving.stored import target_in_store
+from mlem.deployments.resolving.stored import NamedStore
 from mlem.deployments.step import Change
 from mlem.project.project import Location, Name, spelt
 from mlem.state.locks.owner import is_dead
@@ -117,7 +117,8 @@ class DeploymentHandle:
             NotFoundError: The store does not have it.
             PluginError: Its type is not installed.
         """
-        return cls(target_in_store(name, place, project), **options)
+        store = NamedStore.at(place, project)
+        return cls(store.target(name, store.read(name)), **options)
 
     @property
     def name(self) -> str:

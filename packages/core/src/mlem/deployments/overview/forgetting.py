@@ -6,15 +6,11 @@ from dataclasses import dataclass
 
 from mlem.deployments.execution import engine
 from mlem.deployments.execution.locking import LockOptions
-from mlem.deployments.resolving.resolve import configured_manager, manager_at
-from mlem.deployments.resolving.stored import no_such_state, target_of_state
-from mlem.project.config import load_config
-from mlem.project.project import Name, locate
+from mlem.deployments.resolving.stored import NamedStore
+from mlem.project.project import Name
 from mlem.state.locks.owner import new_lock
 from mlem.state.locks.request import LockRequest
-from mlem.state.manager import StateManager, Store
 from mlem.state.state import State
-from mlem.state.stored import read_state
 from mlem_model.errors import ConflictError, DeclarationError, PluginError
 
 
@@ -52,32 +48,27 @@ def forget_state(
         ConflictError: Its platform can be reached from here: it can be removed.
         LockedError: A command is at work on it.
     """
-    root = locate("x", project).root
-    config = load_config(root)
-    manager = configured_manager(config) if place is None else manager_at(place, config)
-    store = manager.store(root)
-    state = read_state(store, name).state
-    if state is None:
-        raise no_such_state(store, name)
+    store = NamedStore.at(place, project)
+    state = store.read(name)
     try:
-        target = target_of_state(name, state, manager, store, root)
+        target = store.target(name, state)
     except (PluginError, DeclarationError):  # nothing that is installed knows the platform
-        timeout_s = config.core.state.lock_timeout_s if lock.timeout_s is None else lock.timeout_s
-        _erase(manager, store, name, state, LockOptions(timeout_s, lock.id))
+        _erase(store, name, state, lock)
     else:
         engine.forget(target, lock=lock)
     where = state.place.words if state.place else f"the platform of {state.type}"
     return Left(state, where, tuple(_resource(step, record) for step, record in state.records.items()))
 
 
-def _erase(manager: StateManager, store: Store, name: str, seen: State, lock: LockOptions) -> None:
+def _erase(named: NamedStore, name: str, seen: State, lock: LockOptions) -> None:
     def check(state: State) -> None:
         if state.lineage != seen.lineage:
-            raise ConflictError(f"{store.where(name)} is of another deployment now", code="other-deployment")
+            raise ConflictError(f"{named.store.where(name)} is of another deployment now", code="other-deployment")
 
+    timeout_s = named.config.core.state.lock_timeout_s if lock.timeout_s is None else lock.timeout_s
     owner = new_lock("forget", id_=lock.id)
-    request = LockRequest(store, name, owner, timeout_s=lock.timeout_s or 0, initial=None, check=check)
-    with manager.session(request) as session:
+    request = LockRequest(named.store, name, owner, timeout_s=timeout_s, initial=None, check=check)
+    with named.manager.session(request) as session:
         if session.state is not None:
             session.erase()
 

@@ -10,11 +10,9 @@ from mlem.deployments.deployment import Phase
 from mlem.deployments.edge import plugin_edge
 from mlem.deployments.overview.parallel import Parallel
 from mlem.deployments.overview.summary import DeploymentSummary, asked, with_state
-from mlem.deployments.resolving.resolve import configured_manager, manager_at, resolve
-from mlem.deployments.resolving.stored import target_of_state
-from mlem.project.config import load_config
+from mlem.deployments.resolving.resolve import resolve
+from mlem.deployments.resolving.stored import NamedStore
 from mlem.project.project import Name, locate, objects_of_kind
-from mlem.state.manager import StateManager, Store
 from mlem.state.state import State
 from mlem.state.stored import read_state
 from mlem_model.errors import MlemError
@@ -36,9 +34,7 @@ class _Stored:
     """A deployment of which only the state is known."""
 
     name: str
-    manager: StateManager
-    store: Store
-    root: Path
+    store: NamedStore
 
 
 @plugin_edge()
@@ -66,14 +62,12 @@ def list_deployments(
         StateUnknownError: The store did not answer.
         CredentialsError: It refused the credentials.
     """
-    root = locate("x", project).root
     found: dict[str, _Declared | _Stored] = {}
     if state or everything:
-        config = load_config(root)
-        manager = manager_at(state, config) if state else configured_manager(config)
-        store = manager.store(root)
-        found |= {name: _Stored(name, manager, store, root) for name in store.names()}
+        named = NamedStore.at(state, project)
+        found |= {name: _Stored(name, named) for name in named.store.names()}
     if not state:
+        root = locate("x", project).root
         found |= {name: _Declared(name, path) for name, path in objects_of_kind(root, "deployment")}
     asking = _Asking()
     with once_aside():
@@ -99,10 +93,10 @@ class _Asking:
             target = resolve(locate(str(found.path)))
             self._known[found.name] = DeploymentSummary(found.name, target.deployment.type)
             return asked(target, self._keep(found, target.read_state()), declared=True)
-        state = self._keep(found, read_state(found.store, found.name).state)
+        state = self._keep(found, read_state(found.store.store, found.name).state)
         if state is None:  # removed since the names were listed
             return DeploymentSummary(found.name, status=Phase.NOT_DEPLOYED.value, declared=False)
-        return asked(target_of_state(found.name, state, found.manager, found.store, found.root), state, declared=False)
+        return asked(found.store.target(found.name, state), state, declared=False)
 
     def failed(self, found: _Declared | _Stored, error: MlemError) -> DeploymentSummary:
         """Return what is known of a deployment that could not be asked."""

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 from mlem.deployments.edge import plugin_edge
-from mlem.deployments.resolving.resolve import Target, deployment_class, manager_at, resolve_env
-from mlem.project.config import load_config
+from mlem.deployments.resolving.resolve import Target, configured_manager, deployment_class, manager_at, resolve_env
+from mlem.project.config import Config, load_config
 from mlem.project.project import Location, Name, locate
 from mlem.state.manager import StateManager, Store
 from mlem.state.state import State
@@ -16,56 +17,69 @@ from mlem_model.objects.object import EXTENSION, HEAD
 from mlem_model.objects.validation import did_you_mean
 
 
-@plugin_edge()
-def target_of_state(name: str, state: State, manager: StateManager, store: Store, root: Path) -> Target:
-    """Return a deployment as its state has it.
+@dataclass(frozen=True)
+class NamedStore:
+    """A store that a command names, or the project's own.
 
-    Args:
-        name: Its name in the store.
-        state: What is there.
-        manager: What keeps it.
+    Attributes:
+        root: The folder of the project that the command works in.
+        config: That project's settings.
+        manager: What keeps states there.
         store: Where.
-        root: The folder that the command works in.
-
-    Raises:
-        PluginError: Its type is not installed.
-        DeclarationError: What is on record does not fit the installed type.
     """
-    location = Location(root, False, name, root / f"{name}{EXTENSION}")
-    where = store.where(name)
-    fields = {key: value for key, value in state.declaration.items() if key not in HEAD}
-    deployment = deployment_class(state.type).from_data(fields, where)
-    config = load_config(root)
-    # It is its own project's, also where this folder is another one's.
-    config = config.model_copy(update={"project": config.project.model_copy(update={"id": state.project})})
-    return Target(location, deployment, resolve_env(deployment, location), config, manager, store, declared=False)
 
+    root: Path
+    config: Config
+    manager: StateManager
+    store: Store
 
-def target_in_store(name: str, place: str, project: Name | None = None) -> Target:
-    """Return a deployment by its name in a store.
+    @classmethod
+    def at(cls, place: str | None, project: Name | None = None) -> NamedStore:
+        """Open a store.
 
-    Args:
-        name: The name.
-        place: The store: a URI, or ``local`` for files beside the declarations.
-        project: A folder of the project that the command works in; the current one when None.
+        Args:
+            place: A URI, or ``local`` for files beside the declarations; the project's own when None.
+            project: A folder of the project whose settings say how stores are reached; the current one when None.
 
-    Raises:
-        NotFoundError: The store does not have it.
-        PluginError: Its type is not installed.
-        StateUnknownError: The store did not answer.
-    """
-    root = locate("x", project).root
-    manager = manager_at(place, load_config(root))
-    store = manager.store(root)
-    state = read_state(store, name).state
-    if state is None:
-        raise no_such_state(store, name)
-    return target_of_state(name, state, manager, store, root)
+        Raises:
+            PluginError: No state manager of the scheme is installed.
+        """
+        root = locate("x", project).root
+        config = load_config(root)
+        manager = configured_manager(config) if place is None else manager_at(place, config)
+        return cls(root, config, manager, manager.store(root))
 
+    def read(self, name: str) -> State:
+        """Read a state.
 
-def no_such_state(store: Store, name: str) -> NotFoundError:
-    """Return the error for a name that a store does not have."""
-    known = list(store.names())
-    return NotFoundError(
-        f"{store.where(name)} is not there", code="not-deployed", known=known[:20], hint=did_you_mean(name, known)
-    )
+        Raises:
+            NotFoundError: The store does not have it.
+            StateUnknownError: The store did not answer.
+        """
+        state = read_state(self.store, name).state
+        if state is None:
+            known = list(self.store.names())
+            where, hint = self.store.where(name), did_you_mean(name, known)
+            raise NotFoundError(f"{where} is not there", code="not-deployed", known=known[:20], hint=hint)
+        return state
+
+    @plugin_edge()
+    def target(self, name: str, state: State) -> Target:
+        """Return a deployment as its state has it.
+
+        Args:
+            name: Its name in the store.
+            state: What is there.
+
+        Raises:
+            PluginError: Its type is not installed.
+            DeclarationError: What is on record does not fit the installed type.
+        """
+        location = Location(self.root, False, name, self.root / f"{name}{EXTENSION}")
+        fields = {key: value for key, value in state.declaration.items() if key not in HEAD}
+        deployment = deployment_class(state.type).from_data(fields, self.store.where(name))
+        # It is its own project's, also where this folder is another one's.
+        project = self.config.project.model_copy(update={"id": state.project})
+        config = self.config.model_copy(update={"project": project})
+        env = resolve_env(deployment, location)
+        return Target(location, deployment, env, config, self.manager, self.store, declared=False)
