@@ -17,8 +17,8 @@ from typing import Any
 import pytest
 
 from mlem import ABSENT, ConflictError, StateUnknownError
-from mlem.state.retrying import RetryingStore
 from mlem.state.stores.fsspec import FsspecStateManager
+from mlem.state.stores.retrying import RetryingStore
 from mlem.testing.history.fight import Fight, Verdict
 from mlem.testing.history.operations import Recorder, RecordingStore, linearize, load_history
 from mlem.testing.stores.faults import FAULTS, FaultProxy

@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 from mlem.state.locks.lease import Lease, acquire, break_lease, leased
 from mlem.state.locks.owner import is_dead, new_lock
 from mlem.state.locks.request import LockRequest
-from mlem.state.retrying import RetryingStore
 from mlem.state.state import LockInfo, State
+from mlem.state.stores.retrying import RetryingStore
 from mlem.testing.stores.memory import FakeClock, MemoryStore
 from mlem_model.errors import ConflictError, LockedError, StateUnknownError
 

@@ -60,7 +60,7 @@ class LeasedStateManager(StateManager):
 
     def store(self, root: Path) -> Store:
         """Return the store for a project, which settles writes whose outcome is unknown."""
-        from mlem.state.retrying import RetryingStore
+        from mlem.state.stores.retrying import RetryingStore
 
         return RetryingStore(
             self.open_store(root),

@@ -6,7 +6,7 @@ from collections.abc import Callable, Set
 from typing import Any
 
 from mlem.state.manager import Store
-from mlem.state.retrying import RetryingStore
+from mlem.state.stores.retrying import RetryingStore
 
 
 def wrap_stores(names: Set[str], around: Callable[[Callable[..., Any]], Callable[..., Any]]) -> None:
