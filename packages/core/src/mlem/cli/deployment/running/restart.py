@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from mlem.cli.deployment.handles import handle, state_option
-from mlem.cli.deployment.run import _lock, lock_options
+from mlem.cli.parameters.changes import lock_of, lock_options
 from mlem.cli.parameters.names import ObjectName
 from mlem.cli.terminal.output import output_option, print_result, progress, project_option
 
@@ -26,6 +26,6 @@ def restart(
 ) -> None:
     """Restart what serves, with the current values of passed variables, and wait until it gives the right answer."""
     with progress() as report:
-        release = handle(name, project, store, report=report, lock=_lock(lock_timeout, lock_id)).restart()
+        release = handle(name, project, store, report=report, lock=lock_of(lock_timeout, lock_id)).restart()
     data = {"name": name, "release": release.number, "model_hash": release.model_hash}
     print_result(output, data, f"release {release.number} (model {release.model_hash}) serves again")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from mlem.cli.deployment.handles import handle
-from mlem.cli.deployment.run import _lock, lock_options
+from mlem.cli.parameters.changes import lock_of, lock_options
 from mlem.cli.parameters.names import ObjectName
 from mlem.cli.terminal.output import output_option, print_result, project_option
 from mlem.state.locks.owner import is_dead
@@ -49,7 +49,7 @@ def hold(
     name: str, message: str, project: str | None, lock_timeout: float | None, lock_id: str | None, output: str
 ) -> None:
     """Take the lock by hand: no run can get it until it is released."""
-    holder = handle(name, project, lock=_lock(lock_timeout, lock_id)).hold(message)
+    holder = handle(name, project, lock=lock_of(lock_timeout, lock_id)).hold(message)
     print_result(
         output, holder.model_dump(), f"locked; release it with: mlem deployment lock release {name} --id {holder.id}"
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from mlem.cli.deployment.handles import handle
-from mlem.cli.deployment.run import _lock, lock_options
+from mlem.cli.parameters.changes import lock_of, lock_options
 from mlem.cli.parameters.names import ObjectName
 from mlem.cli.terminal.messages import say
 from mlem.cli.terminal.output import output_option, print_result, project_option
@@ -31,7 +31,7 @@ def move(
 ) -> None:
     """Move the state to another store: a URI, or "local" for files beside the declarations."""
     target = handle(name, project).target
-    old, new = move_state(target, uri, _lock(lock_timeout, lock_id))
+    old, new = move_state(target, uri, lock_of(lock_timeout, lock_id))
     print_result(output, {"name": name, "from": old, "to": new}, f"moved from {old}\nto {new}")
     if target.deployment.state_manager is not None:
         say(f"set state_manager: {uri} in {target.location}", err=True)
@@ -51,7 +51,7 @@ def move(
 @output_option
 def push(name: str, project: str | None, lock_timeout: float | None, lock_id: str | None, output: str) -> None:
     """Write the state that was kept when the store did not respond."""
-    kept, written = push_state(handle(name, project).target, _lock(lock_timeout, lock_id))
+    kept, written = push_state(handle(name, project).target, lock_of(lock_timeout, lock_id))
     words = f"pushed serial {kept.serial}" if written else f"serial {kept.serial} is already there: nothing to push"
     print_result(output, {"name": name, "serial": kept.serial, "written": written}, words)
 
@@ -66,7 +66,7 @@ def forget(
     name: str, place: str | None, project: str | None, lock_timeout: float | None, lock_id: str | None, output: str
 ) -> None:
     """Erase the record of a deployment whose platform or provider is gone for good; what is there stays as it is."""
-    left = forget_state(name, place, project, _lock(lock_timeout, lock_id))
+    left = forget_state(name, place, project, lock_of(lock_timeout, lock_id))
     words = "".join(f"\n- {resource}" for resource in left.resources)
     text = f"{name} is forgotten; on {left.where} stays what is there" + (f":{words}" if words else "")
     data = {"name": name, "forgotten": True, "where": left.where, "left": left.state.records}

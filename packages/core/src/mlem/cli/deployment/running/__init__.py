@@ -1,0 +1,1 @@
+"""``mlem deployment run``, ``plan``, ``restart``, ``rollback``, ``remove``: what changes deployments."""

@@ -1,0 +1,67 @@
+"""``mlem deployment plan``: what a run would change."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from mlem.cli.deployment.handles import handle
+from mlem.cli.parameters.names import ObjectName
+from mlem.cli.terminal.output import output_option, print_result, project_option, table
+from mlem.deployments.execution.kept_protection import planned_protection
+from mlem.deployments.resolving.references import object_reference
+from mlem_model.objects.files import write_atomic
+
+if TYPE_CHECKING:
+    from mlem.deployments.step import Difference
+
+
+@click.command()
+@click.argument("name", type=ObjectName("deployment"))
+@click.option("--model", metavar="MODEL", type=ObjectName("model"), help="A model other than the declared one.")
+@click.option("--detailed-exitcode", is_flag=True, help="Exit with 10 when a run would change something.")
+@click.option(
+    "--out",
+    metavar="FILE",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Keep the plan, for mlem deployment run --plan FILE.",
+)
+@project_option
+@output_option
+def plan(
+    name: str, model: str | None, detailed_exitcode: bool, out: Path | None, project: str | None, output: str
+) -> int:
+    """Show what a run would create, update, replace or remove, why, and the downtime for callers."""
+    one = handle(name, project)
+    if model is not None:
+        deployment = one.deployment.model_copy(update={"model": object_reference(model, project, one.target.location)})
+        one = replace(one, target=replace(one.target, deployment=deployment))
+    changes, planned = one.keep_plan(model)
+    differs = any(change.action != "keep" for change in changes)
+    rows = [[change.step, change.action, change.reason, change.downtime] for change in changes]
+    if out is not None:
+        write_atomic(out, planned.to_bytes())
+    protection = planned_protection(changes)
+    words = "".join(
+        f"\n{key}: {_become(value)}"
+        for key, value in (protection or {}).items()
+        if key == "tokens" or value.old or value.new
+    )
+    text = table(rows, ["step", "action", "why", "downtime"]) + words + ("" if differs else "\nnothing to change")
+    data = {
+        "name": one.name,
+        "changes": [asdict(change) for change in changes],
+        "protection": None if protection is None else {key: asdict(value) for key, value in protection.items()},
+        "differs": differs,
+    }
+    print_result(output, data, text)
+    return 10 if detailed_exitcode and differs else 0
+
+
+def _become(one: Difference) -> str:
+    """Say how a protection changes: ``yes``, or ``yes -> none``."""
+    old, new = one.old or "none", one.new or "none"
+    return old if old == new else f"{old} -> {new}"

@@ -1,0 +1,181 @@
+"""``mlem deployment run``: from options, or from what is declared, to a running deployment."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+from click.core import ParameterSource
+
+from mlem.cli.declare import _fields_command, _first_line, deployment_fields
+from mlem.cli.parameters.changes import lock_of, lock_options, run_options, run_options_of
+from mlem.cli.parameters.names import ObjectName
+from mlem.cli.terminal.messages import say
+from mlem.cli.terminal.output import output_option, print_result, progress, project_option
+from mlem.deployments.deploying import deploy
+from mlem.deployments.execution.engine import LockOptions
+from mlem.deployments.execution.kept_protection import protection_of
+from mlem.deployments.execution.options import RunOptions
+from mlem.deployments.releases.planned import Planned
+from mlem.deployments.resolving.resolve import deployment_class
+from mlem_model.errors import UserError
+from mlem_model.plugins.registry import registry
+
+if TYPE_CHECKING:
+    from mlem.deployments.deployment import Deployment
+    from mlem.deployments.execution.engine import Outcome
+    from mlem.deployments.handle import DeploymentHandle
+
+
+class RunTypes(click.Group):
+    """``run --load NAME``, or a command for each installed type."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the installed env and deployment types."""
+        return sorted({*registry().words("deployment"), *registry().words("env")})
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Make the command of a type."""
+        cls = deployment_class(cmd_name)
+
+        @project_option
+        @lock_options
+        @run_options
+        @output_option
+        def command(
+            name: str,
+            values: dict[str, Any],
+            project: str | None,
+            output: str,
+            lock_timeout: float | None,
+            lock_id: str | None,
+            **said: Any,
+        ) -> None:
+            _run_declared(cls, name, values, project, output, lock_of(lock_timeout, lock_id), run_options_of(said))
+
+        return _fields_command(
+            command, cmd_name, f"Declare and deploy as {cls.type}: {_first_line(cls)}", **deployment_fields(cls)
+        )
+
+
+@click.group(cls=RunTypes, invoke_without_command=True, subcommand_metavar="[TYPE NAME --model MODEL ...]")
+@click.option("--load", metavar="NAME", type=ObjectName("deployment"), help="Deploy what is declared under this name.")
+@click.option(
+    "--model",
+    metavar="MODEL",
+    type=ObjectName("model"),
+    help="With --load: a model other than the declared one; the declaration is updated.",
+)
+@click.option(
+    "--plan",
+    "plan_file",
+    metavar="FILE",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Do exactly what this file of mlem deployment plan --out says, or nothing.",
+)
+@project_option
+@lock_options
+@run_options
+@output_option
+@click.pass_context
+def run(
+    ctx: click.Context,
+    /,
+    load: str | None,
+    model: str | None,
+    plan_file: Path | None,
+    project: str | None,
+    output: str,
+    lock_timeout: float | None,
+    lock_id: str | None,
+    **said: Any,
+) -> None:
+    """Deploy a model, and wait until it gives the right answer. Running it again without changes changes nothing."""
+    if ctx.invoked_subcommand is not None:
+        early = [
+            f"--{name.replace('_', '-')}"
+            for name in ctx.params
+            if ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE
+        ]
+        if early:
+            raise UserError(
+                f"{', '.join(early)} comes before the type",
+                hint=f"options go after the name: mlem deployment run {ctx.invoked_subcommand} NAME ...",
+            )
+        return
+    planned = Planned.read(plan_file) if plan_file is not None else None
+    if planned is not None:
+        if model is not None or load not in (None, planned.name):
+            raise UserError(f"{plan_file} says what is deployed: {planned.name}", hint="leave out --load and --model")
+        load, model = planned.name, planned.model
+    if load is None:
+        raise UserError(
+            "what should be deployed?",
+            hint="mlem deployment run TYPE NAME --model MODEL, or mlem deployment run --load NAME; "
+            "list the types with: mlem types deployment",
+        )
+    values = {"model": model} if model is not None else {}
+    _run_declared(None, load, values, project, output, lock_of(lock_timeout, lock_id), run_options_of(said, planned))
+
+
+def _run_declared(
+    cls: type[Deployment] | None,
+    name: str,
+    values: Mapping[str, Any],
+    project: str | None,
+    output: str,
+    lock: LockOptions,
+    options: RunOptions,
+) -> None:
+    with progress() as report:
+        one, outcome = deploy(cls, name, values, project=project, report=report, lock=lock, options=options)
+    _print_outcome(one, outcome, output)
+
+
+def _print_outcome(one: DeploymentHandle, outcome: Outcome, output: str) -> None:
+    address, release = one.address(outcome.state), outcome.state.releases[0]
+    protection = protection_of(outcome.state.records)
+    data = {
+        "name": one.name,
+        "status": "running",
+        "changed": outcome.changed,
+        "url": address,
+        "model_hash": release.model_hash,
+        "release": release.number,
+        "protection": protection,
+        "changes": [asdict(change) for change in outcome.changes],
+    }
+    if output == "json":
+        print_result(output, data, "")
+        return
+    say(f"{one.name} is running" + ("" if outcome.changed else ": nothing to change"))
+    if address:
+        say(f"url: {address}")
+    if protection is not None:
+        say(
+            "tokens: "
+            f"{protection['tokens'] or 'none, anybody who reaches it may call it: set MLEM_SERVER_TOKENS, run again'}"
+        )
+    if address:
+        example = _example(one, address, asks=bool(protection and protection["tokens"]))
+        if example:
+            say(f"try: {example}")
+
+
+def _example(one: DeploymentHandle, address: str, *, asks: bool) -> str | None:
+    """Return a curl command with the model's own sample row, and with the caller's token if the server needs one."""
+    import shlex
+
+    model = one.model()
+    if not model.samples:
+        return None
+    method, sample = next(iter(model.samples.items()))
+    body = json.dumps(sample.args)
+    if len(body) > 2000:
+        return None
+    token = ' -H "Authorization: Bearer $MLEM_TOKEN"' if asks else ""
+    return f"curl -X POST {address}/{method}{token} -H 'Content-Type: application/json' -d {shlex.quote(body)}"
