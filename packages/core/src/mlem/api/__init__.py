@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from mlem.clients.http import HttpClient
     from mlem.deployments.overview.forgetting import Left, forget_state
     from mlem.deployments.overview.listing import list_deployments
+    from mlem.deployments.overview.selection import Selected, select
     from mlem.deployments.overview.summary import DeploymentSummary
     from mlem.deployments.releases.planned import Planned
     from mlem_model.data.dataset import Dataset
@@ -58,9 +59,11 @@ _LATE = {
     "Left": "mlem.deployments.overview.forgetting",
     "Model": "mlem_model.models.model",
     "Planned": "mlem.deployments.releases.planned",
+    "Selected": "mlem.deployments.overview.selection",
     "UnknownMethodError": "mlem.clients.client",
     "forget_state": "mlem.deployments.overview.forgetting",
     "list_deployments": "mlem.deployments.overview.listing",
+    "select": "mlem.deployments.overview.selection",
 }
 """Names that take time to import and are seldom used: by their modules."""
 
@@ -93,6 +96,7 @@ __all__ = [
     "Provenance",
     "Release",
     "RunOptions",
+    "Selected",
     "Setting",
     "State",
     "StateUnknownError",
@@ -116,6 +120,7 @@ __all__ = [
     "load_meta",
     "model_types",
     "save",
+    "select",
     "serve",
     "set_config",
     "types",

@@ -15,6 +15,8 @@ from mlem.cli.terminal.messages import OBEYED, plain, say
 from mlem_model.errors import MlemError
 
 CommandT = TypeVar("CommandT", bound=Callable[..., Any])
+Report = Callable[[str], None]
+"""Shows a line of progress."""
 
 
 def output_option(command: CommandT) -> CommandT:
@@ -67,29 +69,39 @@ def wants_json(arguments: Sequence[str]) -> bool:
     return any(argument == "--output=json" or (argument == "--output" and value == "json") for argument, value in pairs)
 
 
-def print_error(error: MlemError, *, as_json: bool) -> None:
-    """Print an error for a person on stderr and, where JSON was asked for, as JSON on stdout."""
+def print_error(error: MlemError, *, as_json: bool, subject: str = "") -> None:
+    """Print an error for a person on stderr and, where JSON was asked for, as JSON on stdout.
+
+    Args:
+        error: The error.
+        as_json: Whether JSON was asked for.
+        subject: What it is about, where a command works on several things.
+    """
     label = f"error[{error.code}]"
     if not os.environ.get("NO_COLOR"):  # Source: https://no-color.org (read 2026-11)
         label = click.style(label, fg="red", bold=True)
-    say(f": {error.message}", err=True, label=label)
+    say(f": {subject}: {error.message}" if subject else f": {error.message}", err=True, label=label)
     if error.known:
         say(f"known: {', '.join(error.known)}", err=True)
     if error.hint:
         say(f"hint: {error.hint}", err=True)
     if as_json:
-        data: Mapping[str, Any] = {
-            "code": error.code,
-            "message": error.message,
-            "known": list(error.known),
-            "hint": error.hint,
-            "exit_code": error.exit_code,
-        }
-        say(to_json({"error": data}))
+        say(to_json({"error": error_data(error)}))
+
+
+def error_data(error: MlemError) -> Mapping[str, Any]:
+    """Return an error as plain data."""
+    return {
+        "code": error.code,
+        "message": error.message,
+        "known": list(error.known),
+        "hint": error.hint,
+        "exit_code": error.exit_code,
+    }
 
 
 @contextmanager
-def progress() -> Iterator[Callable[[str], None]]:
+def progress() -> Iterator[Report]:
     """Show lines of progress on stderr: on a terminal the newest one with a spinner, elsewhere one per line."""
     if not sys.stderr.isatty():
         yield lambda line: say(line, err=True)

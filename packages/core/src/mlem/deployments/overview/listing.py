@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import replace
 
 from mlem.deployments.deployment import Phase
 from mlem.deployments.edge import plugin_edge
 from mlem.deployments.overview.parallel import Parallel
+from mlem.deployments.overview.selection import Declared, Selected, Stored
 from mlem.deployments.overview.summary import DeploymentSummary, asked, with_state
-from mlem.deployments.resolving.resolve import resolve
 from mlem.deployments.resolving.stored import NamedStore
 from mlem.project.project import Name, locate, objects_of_kind
 from mlem.state.state import State
@@ -19,22 +18,6 @@ from mlem_model.errors import MlemError
 from mlem_model.plugins.output import once_aside
 
 LIMIT_S = 5.0
-
-
-@dataclass(frozen=True)
-class _Declared:
-    """A deployment that is declared here."""
-
-    name: str
-    path: Path
-
-
-@dataclass(frozen=True)
-class _Stored:
-    """A deployment of which only the state is known."""
-
-    name: str
-    store: NamedStore
 
 
 @plugin_edge()
@@ -62,23 +45,39 @@ def list_deployments(
         StateUnknownError: The store did not answer.
         CredentialsError: It refused the credentials.
     """
-    found: dict[str, _Declared | _Stored] = {}
+    found: dict[str, Selected] = {}
     if state or everything:
         named = NamedStore.at(state, project)
-        found |= {name: _Stored(name, named) for name in named.store.names()}
+        found |= {name: Stored(name, named) for name in named.store.names()}
     if not state:
         root = locate("x", project).root
-        found |= {name: _Declared(name, path) for name, path in objects_of_kind(root, "deployment")}
+        found |= {name: Declared(name, str(path)) for name, path in objects_of_kind(root, "deployment")}
+    return summarize([found[name] for name in sorted(found)], limit_s=limit_s, on_error=on_error)
+
+
+@plugin_edge()
+def summarize(
+    selected: Sequence[Selected],
+    *,
+    limit_s: float = LIMIT_S,
+    on_error: Callable[[MlemError], None] = lambda _error: None,
+) -> Sequence[DeploymentSummary]:
+    """Return a line for each of some deployments, in their order; see `list_deployments`.
+
+    Args:
+        selected: The deployments.
+        limit_s: How long one may take to be asked, in seconds.
+        on_error: Called with the error of each that could not be asked.
+    """
     asking = _Asking()
     with once_aside():
-        outcomes = Parallel(asking.ask, limit_s=limit_s).all(list(found.values()))
-    pairs = zip(found.values(), outcomes, strict=True)
+        outcomes = Parallel(asking.ask, limit_s=limit_s).all(selected)
     summaries = []
-    for one, each in pairs:
+    for one, each in zip(selected, outcomes, strict=True):
         if isinstance(each, MlemError):
             on_error(each)
         summaries.append(asking.failed(one, each) if isinstance(each, MlemError) else each)
-    return sorted(summaries, key=lambda one: one.name)
+    return summaries
 
 
 class _Asking:
@@ -87,10 +86,10 @@ class _Asking:
     def __init__(self) -> None:
         self._known: dict[str, DeploymentSummary] = {}
 
-    def ask(self, found: _Declared | _Stored) -> DeploymentSummary:
+    def ask(self, found: Selected) -> DeploymentSummary:
         """Return the summary of a deployment."""
-        if isinstance(found, _Declared):
-            target = resolve(locate(str(found.path)))
+        if isinstance(found, Declared):
+            target = found.handle().target
             self._known[found.name] = DeploymentSummary(found.name, target.deployment.type)
             return asked(target, self._keep(found, target.read_state()), declared=True)
         state = self._keep(found, read_state(found.store.store, found.name).state)
@@ -98,14 +97,14 @@ class _Asking:
             return DeploymentSummary(found.name, status=Phase.NOT_DEPLOYED.value, declared=False)
         return asked(found.store.target(found.name, state), state, declared=False)
 
-    def failed(self, found: _Declared | _Stored, error: MlemError) -> DeploymentSummary:
+    def failed(self, found: Selected, error: MlemError) -> DeploymentSummary:
         """Return what is known of a deployment that could not be asked."""
         return replace(self._known_of(found), error=error.message)
 
-    def _known_of(self, found: _Declared | _Stored) -> DeploymentSummary:
-        return self._known.get(found.name) or DeploymentSummary(found.name, declared=isinstance(found, _Declared))
+    def _known_of(self, found: Selected) -> DeploymentSummary:
+        return self._known.get(found.name) or DeploymentSummary(found.name, declared=isinstance(found, Declared))
 
-    def _keep(self, found: _Declared | _Stored, state: State | None) -> State | None:
+    def _keep(self, found: Selected, state: State | None) -> State | None:
         if state is not None:
             self._known[found.name] = with_state(self._known_of(found), state)
         return state

@@ -3,29 +3,42 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 
 import click
 
-from mlem.cli.deployment.handles import handle, state_option
+from mlem.cli.deployment.handles import chosen, handle, names_argument, state_option
+from mlem.cli.deployment.inspection.table import summaries
+from mlem.cli.deployment.several import worst
 from mlem.cli.parameters.names import ObjectName
+from mlem.cli.terminal import traces
 from mlem.cli.terminal.messages import say
 from mlem.cli.terminal.output import output_option, print_result, progress, project_option
 from mlem.deployments.deployment import Phase
+from mlem.deployments.overview.listing import summarize
+from mlem.deployments.overview.selection import Selected
 from mlem.deployments.overview.summary import DeploymentSummary, asked
-from mlem_model.errors import UserError
+from mlem_model.errors import MlemError, UserError
 
 
 @click.command()
-@click.argument("name", type=ObjectName("deployment"))
+@names_argument
 @click.option("--check", is_flag=True, help="Exit with 10 unless the deployment is running.")
 @state_option
 @project_option
 @output_option
-def status(name: str, check: bool, store: str | None, project: str | None, output: str) -> int:
-    """Show what a deployment is doing: one word on stdout, the reason on stderr; on a terminal also what serves."""
-    target = handle(name, project, store).target
+def status(
+    names: tuple[str, ...], everything: bool, check: bool, store: str | None, project: str | None, output: str
+) -> int:
+    """Show what a deployment is doing: one word on stdout, the reason on stderr; on a terminal also what serves.
+
+    Several are shown in a table.
+    """
+    selected, single = chosen(names, everything, project, store)
+    if not single:
+        return _several(selected, check, output)
+    target = selected[0].handle().target
     found = asked(target, target.read_state(), declared=target.declared)
     if output == "json":
         print_result(output, asdict(found), "")
@@ -39,6 +52,19 @@ def status(name: str, check: bool, store: str | None, project: str | None, outpu
             for line in _details(found):
                 say(line)
     return 10 if check and found.status != Phase.RUNNING.value else 0
+
+
+def _several(selected: Sequence[Selected], check: bool, output: str) -> int:
+    errors: list[MlemError] = []
+
+    def keep(error: MlemError) -> None:
+        traces.show(error)
+        errors.append(error)
+
+    found = summarize(selected, on_error=keep)
+    print_result(output, [asdict(one) for one in found], summaries(found))
+    codes = [error.exit_code for error in errors]
+    return worst([*codes, 10] if check and not all(one.status == Phase.RUNNING.value for one in found) else codes)
 
 
 def _details(found: DeploymentSummary) -> Iterator[str]:

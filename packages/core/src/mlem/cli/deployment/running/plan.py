@@ -4,23 +4,28 @@ from __future__ import annotations
 
 from dataclasses import asdict, replace
 from pathlib import Path
+from textwrap import indent
 from typing import TYPE_CHECKING
 
 import click
 
-from mlem.cli.deployment.handles import handle
+from mlem.cli.deployment.handles import chosen, names_argument, parallel_option
+from mlem.cli.deployment.several import Result, for_each
 from mlem.cli.parameters.names import ObjectName
-from mlem.cli.terminal.output import output_option, print_result, project_option, table
+from mlem.cli.terminal.output import Report, output_option, print_result, project_option, table
 from mlem.deployments.execution.kept_protection import planned_protection
 from mlem.deployments.resolving.references import object_reference
+from mlem_model.errors import UserError
 from mlem_model.objects.files import write_atomic
 
 if TYPE_CHECKING:
+    from mlem.deployments.handle import DeploymentHandle
+    from mlem.deployments.overview.selection import Selected
     from mlem.deployments.step import Difference
 
 
 @click.command()
-@click.argument("name", type=ObjectName("deployment"))
+@names_argument
 @click.option("--model", metavar="MODEL", type=ObjectName("model"), help="A model other than the declared one.")
 @click.option("--detailed-exitcode", is_flag=True, help="Exit with 10 when a run would change something.")
 @click.option(
@@ -29,13 +34,38 @@ if TYPE_CHECKING:
     type=click.Path(dir_okay=False, path_type=Path),
     help="Keep the plan, for mlem deployment run --plan FILE.",
 )
+@parallel_option
 @project_option
 @output_option
 def plan(
-    name: str, model: str | None, detailed_exitcode: bool, out: Path | None, project: str | None, output: str
+    names: tuple[str, ...],
+    everything: bool,
+    model: str | None,
+    detailed_exitcode: bool,
+    out: Path | None,
+    parallel: int,
+    project: str | None,
+    output: str,
 ) -> int:
     """Show what a run would create, update, replace or remove, why, and the downtime for callers."""
-    one = handle(name, project)
+    selected, single = chosen(names, everything, project)
+    if not single and out is not None:
+        raise UserError("--out keeps the plan of one deployment", hint="name that one alone")
+
+    def work(one: Selected, _report: Report) -> Result:
+        result = _plan(one.handle(), model, project, out, detailed_exitcode=detailed_exitcode)
+        return result if single else replace(result, text=f"{one.name}:\n{indent(result.text, '  ')}")
+
+    if not single:
+        return for_each(selected, work, output, parallel=parallel)
+    result = work(selected[0], lambda _line: None)
+    print_result(output, result.data, result.text)
+    return result.exit_code
+
+
+def _plan(
+    one: DeploymentHandle, model: str | None, project: str | None, out: Path | None, *, detailed_exitcode: bool
+) -> Result:
     if model is not None:
         deployment = one.deployment.model_copy(update={"model": object_reference(model, project, one.target.location)})
         one = replace(one, target=replace(one.target, deployment=deployment))
@@ -57,8 +87,7 @@ def plan(
         "protection": None if protection is None else {key: asdict(value) for key, value in protection.items()},
         "differs": differs,
     }
-    print_result(output, data, text)
-    return 10 if detailed_exitcode and differs else 0
+    return Result(one.name, data, text, 10 if detailed_exitcode and differs else 0)
 
 
 def _become(one: Difference) -> str:

@@ -4,42 +4,61 @@ from __future__ import annotations
 
 import click
 
-from mlem.cli.deployment.handles import handle, state_option
+from mlem.cli.deployment.handles import chosen, names_argument, parallel_option, state_option
+from mlem.cli.deployment.several import Result, for_each
 from mlem.cli.parameters.changes import lock_of, lock_options
-from mlem.cli.parameters.names import ObjectName
-from mlem.cli.terminal.output import output_option, print_result, progress, project_option
+from mlem.cli.terminal.output import Report, output_option, print_result, progress, project_option
+from mlem.deployments.handle import DeploymentHandle
+from mlem.deployments.overview.selection import Selected
 
 
 @click.command()
-@click.argument("name", type=ObjectName("deployment"))
+@names_argument
 @click.option(
     "--forget",
     is_flag=True,
     help="If its machine or account is gone for good: erase the record, and touch nothing else.",
 )
+@parallel_option
 @state_option
 @project_option
 @lock_options
 @output_option
 def remove(
-    name: str,
+    names: tuple[str, ...],
+    everything: bool,
     forget: bool,
+    parallel: int,
     store: str | None,
     project: str | None,
     lock_timeout: float | None,
     lock_id: str | None,
     output: str,
-) -> None:
+) -> int:
     """Remove what is deployed; the declaration stays. Removing twice is fine."""
+    selected, single = chosen(names, everything, project, store)
+
+    def work(one: Selected, report: Report) -> Result:
+        found = one.handle(report=report, lock=lock_of(lock_timeout, lock_id))
+        return _forget(found) if forget else _remove(found)
+
+    if not single:
+        return for_each(selected, work, output, parallel=parallel)
     with progress() as report:
-        one = handle(name, project, store, report=report, lock=lock_of(lock_timeout, lock_id))
-        if forget:
-            forgotten = one.forget()
-            where = forgotten.place.words if forgotten and forgotten.place else "its platform"
-            text = f"{name} is forgotten: what is on {where} stays as it is" if forgotten else f"{name} is not deployed"
-            print_result(output, {"name": name, "removed": False, "forgotten": forgotten is not None}, text)
-            return
-        removed = one.remove()
-    print_result(
-        output, {"name": name, "removed": removed}, f"{name} is removed" if removed else f"{name} is not deployed"
-    )
+        result = work(selected[0], report)
+    print_result(output, result.data, result.text)
+    return result.exit_code
+
+
+def _remove(one: DeploymentHandle) -> Result:
+    removed = one.remove()
+    words = "is removed" if removed else "is not deployed"
+    return Result(one.name, {"name": one.name, "removed": removed}, f"{one.name} {words}")
+
+
+def _forget(one: DeploymentHandle) -> Result:
+    forgotten = one.forget()
+    where = forgotten.place.words if forgotten and forgotten.place else "its platform"
+    words = f"is forgotten: what is on {where} stays as it is" if forgotten else "is not deployed"
+    data = {"name": one.name, "removed": False, "forgotten": forgotten is not None}
+    return Result(one.name, data, f"{one.name} {words}")

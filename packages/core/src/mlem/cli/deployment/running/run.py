@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,23 +13,26 @@ import click
 from click.core import ParameterSource
 
 from mlem.cli.declare import _fields_command, _first_line, deployment_fields
+from mlem.cli.deployment.handles import chosen, parallel_option
+from mlem.cli.deployment.several import Result, for_each
 from mlem.cli.parameters.changes import lock_of, lock_options, run_options, run_options_of
 from mlem.cli.parameters.names import ObjectName
 from mlem.cli.terminal.messages import say
-from mlem.cli.terminal.output import output_option, print_result, progress, project_option
+from mlem.cli.terminal.output import Report, output_option, print_result, progress, project_option
 from mlem.deployments.deploying import deploy
 from mlem.deployments.execution.engine import LockOptions
 from mlem.deployments.execution.kept_protection import protection_of
 from mlem.deployments.execution.options import RunOptions
 from mlem.deployments.releases.planned import Planned
 from mlem.deployments.resolving.resolve import deployment_class
-from mlem_model.errors import UserError
+from mlem_model.errors import MlemError, UserError
 from mlem_model.plugins.registry import registry
 
 if TYPE_CHECKING:
     from mlem.deployments.deployment import Deployment
     from mlem.deployments.execution.engine import Outcome
     from mlem.deployments.handle import DeploymentHandle
+    from mlem.deployments.overview.selection import Selected
 
 
 class RunTypes(click.Group):
@@ -63,7 +67,14 @@ class RunTypes(click.Group):
 
 
 @click.group(cls=RunTypes, invoke_without_command=True, subcommand_metavar="[TYPE NAME --model MODEL ...]")
-@click.option("--load", metavar="NAME", type=ObjectName("deployment"), help="Deploy what is declared under this name.")
+@click.option(
+    "--load",
+    metavar="NAME|FOLDER",
+    type=ObjectName("deployment"),
+    multiple=True,
+    help="Deploy what is declared under this name, or in this folder; may be repeated.",
+)
+@click.option("--all", "everything", is_flag=True, help="Deploy all that is declared in the project.")
 @click.option(
     "--model",
     metavar="MODEL",
@@ -77,6 +88,7 @@ class RunTypes(click.Group):
     type=click.Path(dir_okay=False, path_type=Path),
     help="Do exactly what this file of mlem deployment plan --out says, or nothing.",
 )
+@parallel_option
 @project_option
 @lock_options
 @run_options
@@ -85,15 +97,17 @@ class RunTypes(click.Group):
 def run(
     ctx: click.Context,
     /,
-    load: str | None,
+    load: tuple[str, ...],
+    everything: bool,
     model: str | None,
     plan_file: Path | None,
+    parallel: int,
     project: str | None,
     output: str,
     lock_timeout: float | None,
     lock_id: str | None,
     **said: Any,
-) -> None:
+) -> int:
     """Deploy a model, and wait until it gives the right answer. Running it again without changes changes nothing."""
     if ctx.invoked_subcommand is not None:
         early = [
@@ -106,20 +120,41 @@ def run(
                 f"{', '.join(early)} comes before the type",
                 hint=f"options go after the name: mlem deployment run {ctx.invoked_subcommand} NAME ...",
             )
-        return
+        return 0
     planned = Planned.read(plan_file) if plan_file is not None else None
     if planned is not None:
-        if model is not None or load not in (None, planned.name):
-            raise UserError(f"{plan_file} says what is deployed: {planned.name}", hint="leave out --load and --model")
-        load, model = planned.name, planned.model
-    if load is None:
+        if model is not None or everything or load not in ((), (planned.name,)):
+            raise UserError(
+                f"{plan_file} says what is deployed: {planned.name}", hint="leave out --load, --all and --model"
+            )
+        load, model = (planned.name,), planned.model
+    if not load and not everything:
         raise UserError(
             "what should be deployed?",
             hint="mlem deployment run TYPE NAME --model MODEL, or mlem deployment run --load NAME; "
             "list the types with: mlem types deployment",
         )
     values = {"model": model} if model is not None else {}
-    _run_declared(None, load, values, project, output, lock_of(lock_timeout, lock_id), run_options_of(said, planned))
+    selected, single = chosen(load, everything, project)
+    lock, options = lock_of(lock_timeout, lock_id), run_options_of(said, planned)
+    if single:
+        return _run_declared(None, load[0], values, project, output, lock, options)
+
+    def work(one: Selected, report: Report) -> Result:
+        found, outcome = deploy(None, one.source, values, project=project, report=report, lock=lock, options=options)
+        return _result(found, outcome)
+
+    _prepare(selected)
+    return for_each(selected, work, output, parallel=parallel)
+
+
+def _prepare(selected: Sequence[Selected]) -> None:
+    """Import what all runs need, once, before each gets a process."""
+    import mlem.deployments.execution.gate  # noqa: F401
+
+    for one in selected:
+        with suppress(MlemError):  # its own run says it
+            one.handle()
 
 
 def _run_declared(
@@ -130,13 +165,21 @@ def _run_declared(
     output: str,
     lock: LockOptions,
     options: RunOptions,
-) -> None:
+) -> int:
     with progress() as report:
         one, outcome = deploy(cls, name, values, project=project, report=report, lock=lock, options=options)
-    _print_outcome(one, outcome, output)
+    result = _result(one, outcome)
+    print_result(output, result.data, result.text)
+    address, protection = result.data["url"], result.data["protection"]
+    if output == "json" or not address:
+        return 0
+    example = _example(one, address, asks=bool(protection and protection["tokens"]))
+    if example:
+        say(f"try: {example}")
+    return 0
 
 
-def _print_outcome(one: DeploymentHandle, outcome: Outcome, output: str) -> None:
+def _result(one: DeploymentHandle, outcome: Outcome) -> Result:
     address, release = one.address(outcome.state), outcome.state.releases[0]
     protection = protection_of(outcome.state.records)
     data = {
@@ -149,21 +192,13 @@ def _print_outcome(one: DeploymentHandle, outcome: Outcome, output: str) -> None
         "protection": protection,
         "changes": [asdict(change) for change in outcome.changes],
     }
-    if output == "json":
-        print_result(output, data, "")
-        return
-    say(f"{one.name} is running" + ("" if outcome.changed else ": nothing to change"))
+    lines = [f"{one.name} is running" + ("" if outcome.changed else ": nothing to change")]
     if address:
-        say(f"url: {address}")
+        lines.append(f"url: {address}")
     if protection is not None:
-        say(
-            "tokens: "
-            f"{protection['tokens'] or 'none, anybody who reaches it may call it: set MLEM_SERVER_TOKENS, run again'}"
-        )
-    if address:
-        example = _example(one, address, asks=bool(protection and protection["tokens"]))
-        if example:
-            say(f"try: {example}")
+        nobody = "none, anybody who reaches it may call it: set MLEM_SERVER_TOKENS, run again"
+        lines.append(f"tokens: {protection['tokens'] or nobody}")
+    return Result(one.name, data, "\n".join(lines))
 
 
 def _example(one: DeploymentHandle, address: str, *, asks: bool) -> str | None:
