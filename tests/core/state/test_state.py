@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mlem.state.event import Event
 from mlem.state.provenance import Provenance
-from mlem.state.state import SCHEMA_VERSION, LockInfo, Release, State
+from mlem.state.state import SCHEMA_VERSION, GateSample, LockInfo, Release, State
 from mlem_model.errors import ConflictError, DeclarationError
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -49,23 +50,35 @@ STATE = State(
             records={"image": {"id": "sha256:1"}},
             created="2026-01-02T03:04:05Z",
             made=MADE,
+            gate={"predict": GateSample(question="3f" * 32, answer="a0" * 32)},
         ),
     ),
+    history=(
+        Event(at="2026-01-02T03:04:05Z", what="run", by="ada@build-7", release=2, words="replace container"),
+        Event(at="2026-01-02T03:05:05Z", what="run", outcome="failed", by="ada@build-7", release=2, words="gate"),
+    ),
+    expires="2026-01-02T05:04:05Z",
     lock=LOCK,
     nonce="a1b2c3d4e5f60718",
     written_by="0.5.0",
 )
 
 
-@pytest.mark.parametrize("name", ["v0", "v1", "v2", "v3"])
+@pytest.mark.parametrize("name", ["v0", "v1", "v2", "v3", "v4"])
 def test_every_schema_that_was_ever_written_loads_as_the_same_state(name: str) -> None:
     path = GOLDEN / f"{name}.mlem.state"
     loaded = State.from_bytes(path.read_bytes(), str(path))
-    # Versions 0 and 1 did not say who wrote them, and those before 3 not who made a release.
-    known = loaded.releases[0].made or MADE
+    # Versions 0 and 1 did not say who wrote them, those before 3 not who made a release, those before 4 not the rest.
+    newest = loaded.releases[0]
+    known = newest.model_copy(update={"made": newest.made or MADE, "gate": newest.gate or STATE.releases[0].gate})
     assert (
         loaded.model_copy(
-            update={"written_by": "0.5.0", "releases": (loaded.releases[0].model_copy(update={"made": known}),)}
+            update={
+                "written_by": "0.5.0",
+                "releases": (known,),
+                "history": loaded.history or STATE.history,
+                "expires": loaded.expires or STATE.expires,
+            }
         )
         == STATE
     )
@@ -78,11 +91,11 @@ def test_the_present_schema_is_written_as_the_newest_golden_file() -> None:
 def test_a_newer_schema_is_refused_with_the_version_to_install() -> None:
     data = (
         STATE.to_bytes()
-        .replace(b"schema_version: 3", b"schema_version: 4")
+        .replace(b"schema_version: 4", b"schema_version: 5")
         .replace(b"written_by: 0.5.0", b"written_by: 0.9.1")
     )
     with pytest.raises(
-        ConflictError, match=r"written by a newer mlem, 0\.9\.1 \(state schema 4, this one reads up to 3\)"
+        ConflictError, match=r"written by a newer mlem, 0\.9\.1 \(state schema 5, this one reads up to 4\)"
     ) as caught:
         State.from_bytes(data, "app.mlem.state")
     assert (caught.value.exit_code, caught.value.hint) == (4, "pip install 'mlem-core>=0.9.1'")

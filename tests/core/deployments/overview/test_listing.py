@@ -10,9 +10,9 @@ import pytest
 
 from mlem import api
 from mlem.deployments.handle import DeploymentHandle
-from mlem.deployments.overview.forgetting import forget_state
 from mlem.deployments.overview.listing import list_deployments
 from mlem.deployments.overview.summary import DeploymentSummary
+from mlem.deployments.upkeep.forgetting import forget_state
 from mlem.testing import Project
 from mlem.testing.fake import FakePlatform
 from mlem_model.errors import ConflictError, NotFoundError, PlatformError

@@ -22,6 +22,7 @@ from mlem.deployments.execution.options import RunOptions
 from mlem.deployments.handle import DeploymentHandle
 from mlem.deployments.step import Change
 from mlem.project.config import Setting
+from mlem.state.event import Event
 from mlem.state.provenance import Provenance
 from mlem.state.state import LockInfo, Release, State
 from mlem_model.errors import (
@@ -43,11 +44,12 @@ from mlem_model.errors import (
 if TYPE_CHECKING:
     from mlem.clients.client import Client, UnknownMethodError
     from mlem.clients.http import HttpClient
-    from mlem.deployments.overview.forgetting import Left, forget_state
     from mlem.deployments.overview.listing import list_deployments
     from mlem.deployments.overview.selection import Selected, select
     from mlem.deployments.overview.summary import DeploymentSummary
     from mlem.deployments.releases.planned import Planned
+    from mlem.deployments.upkeep.forgetting import Left, forget_state
+    from mlem.deployments.upkeep.garbage import Garbage, find_garbage
     from mlem_model.data.dataset import Dataset
     from mlem_model.models.model import Model
 
@@ -55,13 +57,15 @@ _LATE = {
     "Client": "mlem.clients.client",
     "Dataset": "mlem_model.data.dataset",
     "DeploymentSummary": "mlem.deployments.overview.summary",
+    "Garbage": "mlem.deployments.upkeep.garbage",
     "HttpClient": "mlem.clients.http",
-    "Left": "mlem.deployments.overview.forgetting",
+    "Left": "mlem.deployments.upkeep.forgetting",
     "Model": "mlem_model.models.model",
     "Planned": "mlem.deployments.releases.planned",
     "Selected": "mlem.deployments.overview.selection",
     "UnknownMethodError": "mlem.clients.client",
-    "forget_state": "mlem.deployments.overview.forgetting",
+    "find_garbage": "mlem.deployments.upkeep.garbage",
+    "forget_state": "mlem.deployments.upkeep.forgetting",
     "list_deployments": "mlem.deployments.overview.listing",
     "select": "mlem.deployments.overview.selection",
 }
@@ -79,6 +83,8 @@ __all__ = [
     "DeploymentHandle",
     "DeploymentSummary",
     "Env",
+    "Event",
+    "Garbage",
     "GateError",
     "HttpClient",
     "Left",
@@ -111,6 +117,7 @@ __all__ = [
     "deploy",
     "deployments",
     "fields",
+    "find_garbage",
     "forget_state",
     "get_config",
     "init",

@@ -8,8 +8,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
+from mlem.deployments.duration import checked
 from mlem.deployments.step import AnyContext, AnyStep
 from mlem.deployments.variables import check_environment
 from mlem.state.adopted import Adopted
@@ -74,6 +75,11 @@ class Deployment(MlemObject, ABC):
     )
     gate_timeout_s: Annotated[float, Field(gt=0, le=86400), Unit("s")] = Field(
         default=120.0, description="how long a new release may take until it answers the sample row rightly"
+    )
+
+    ttl: Annotated[str, AfterValidator(checked)] | None = Field(
+        default=None,
+        description="how long it is needed after its last run (90min, 2h, 7d): then mlem deployment gc removes it",
     )
 
     @model_validator(mode="after")

@@ -12,12 +12,13 @@ from mlem.deployments.edge import plugin_edge, under_edge
 from mlem.deployments.execution import engine, moving
 from mlem.deployments.execution.engine import LockOptions, Outcome
 from mlem.deployments.execution.options import RunOptions
-from mlem.deployments.execution.status import expect_deployed, status
+from mlem.deployments.execution.status import expect_deployed, not_deployed, status
 from mlem.deployments.releases.planned import Planned
 from mlem.deployments.resolving.resolve import Target, resolve, resolve_model
 from mlem.deployments.resolving.stored import NamedStore
 from mlem.deployments.step import Change
 from mlem.project.project import Location, Name, spelt
+from mlem.state.event import Event
 from mlem.state.locks.owner import is_dead
 from mlem.state.state import LockInfo, Release, State
 from mlem_model.errors import PlatformError, UserError, WaitTimeoutError
@@ -179,9 +180,13 @@ class DeploymentHandle:
         """
         return engine.rollback(self.target, number, report=self.report, lock=self.lock, options=options)
 
-    def remove(self) -> bool:
-        """Remove everything that was deployed; return whether there was anything."""
-        return engine.remove(self.target, report=self.report, lock=self.lock)
+    def remove(self, expected: State | None = None) -> bool:
+        """Remove everything that was deployed; return whether there was anything.
+
+        Args:
+            expected: The state by which it was found not to be needed; None to remove it whatever was deployed since.
+        """
+        return engine.remove(self.target, report=self.report, lock=self.lock, expected=expected)
 
     def restart(self) -> Release:
         """Start again what serves, with the present values of what is passed on to it; return its release."""
@@ -272,6 +277,27 @@ class DeploymentHandle:
         """Return the kept releases, newest first."""
         state = self.target.read_state()
         return state.releases if state else ()
+
+    def history(self) -> Sequence[Event]:
+        """Return what happened to it, oldest first: the newest fifty events, from its first run on."""
+        state = self.target.read_state()
+        return state.history if state else ()
+
+    def receipt(self, number: int | None = None) -> dict[str, Any]:
+        """Return as plain data what serves, with digests, requirements, who made it and from what.
+
+        Args:
+            number: A release's number; the one that serves when None.
+
+        Raises:
+            NotFoundError: Nothing is deployed, or there is no such release.
+        """
+        from mlem.deployments.releases.receipt import receipt
+
+        state = self.target.read_state()
+        if state is None or state.served is None:
+            raise not_deployed(self.target)
+        return receipt(self.target, state, number)
 
     @plugin_edge()
     def logs(self, *, follow: bool = False, tail: int | None = None) -> Iterator[str]:

@@ -49,6 +49,17 @@ def is_older(folder: Path, sha: str, than: str) -> bool | None:
     return _git(folder, "merge-base", "--is-ancestor", sha, than) is not None
 
 
+def contains(folder: Path, sha: str, file: str) -> bool:
+    """Say whether a commit has a file.
+
+    Args:
+        folder: The folder that the file's name starts from.
+        sha: The commit.
+        file: The file's name, a posix path.
+    """
+    return bool(_SHA.fullmatch(sha)) and _git(folder, "cat-file", "-e", f"{sha}:./{file}") is not None
+
+
 def _git(folder: Path, *words: str) -> str | None:
     """Return what a command of git prints; None when it fails, or git is not there."""
     import subprocess  # late: a command that makes no release does without it

@@ -9,6 +9,7 @@ from typing import Any, Self, TypeAlias
 
 from pydantic import Field
 
+from mlem.state.event import Event, bounded
 from mlem.state.place import Place
 from mlem.state.provenance import Provenance
 from mlem.state.record import RecordT, record_in
@@ -18,7 +19,7 @@ from mlem_model.objects.object import Value, one_line
 from mlem_model.objects.validation import validate
 from mlem_model.objects.yaml_file import dump, parse_mapping
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 STATE_EXTENSION = ".mlem.state"
 """What the file or the key of a state ends with, in every store."""
 ERRORED = f".errored{STATE_EXTENSION}"
@@ -63,6 +64,18 @@ class LockInfo(Value):
         return f"{words}: {self.message}" if self.message else words
 
 
+class GateSample(Value):
+    """A question that a release was asked before it counted as running, and that it answered as its model had.
+
+    Attributes:
+        question: SHA-256 of the arguments in JSON with sorted keys, 64 hex digits.
+        answer: The same of the answer.
+    """
+
+    question: str
+    answer: str
+
+
 class Release(Value):
     """What served at one time, and can be put back.
 
@@ -73,6 +86,7 @@ class Release(Value):
         records: The record of each step.
         created: When the gate passed, UTC, ISO 8601.
         rollback_of: The number of the release that this one put back, if it did.
+        gate: What was asked and answered, where the model had a sample: method -> SHA-256 of question and answer.
         adopted: Whether MLEM 0.4 made it: nothing is known of what it answers, so that it serves when the platform says
             that it runs.
         made: Who made it, and from what; None for one of a version that did not record it.
@@ -84,6 +98,7 @@ class Release(Value):
     records: dict[str, dict[str, Any]]
     created: str
     rollback_of: int | None = None
+    gate: dict[str, GateSample] = {}
     adopted: bool = False
     made: Provenance | None = None
 
@@ -112,6 +127,8 @@ class State(Value):
         declaration: As deployed, without secrets.
         records: The record of each step, in the order in which they were made.
         releases: Newest first, as many as are kept for rollback.
+        history: What happened to it, oldest first, bounded.
+        expires: When ``mlem deployment gc`` may remove it, UTC, ISO 8601; None where it stays.
         lock: Who changes the state just now.
         nonce: Fresh for each write to a shared store, so that one whose outcome is unknown can be recognised; and so
             that a version that is a digest of the content never comes back.
@@ -128,6 +145,8 @@ class State(Value):
     declaration: dict[str, Any] = {}
     records: dict[str, dict[str, Any]] = {}
     releases: tuple[Release, ...] = ()
+    history: tuple[Event, ...] = ()
+    expires: str | None = None
     lock: LockInfo | None = None
     nonce: str = ""
     written_by: str = ""
@@ -176,6 +195,10 @@ class State(Value):
         if record is not None:
             records[step] = dict(record)
         return self.model_copy(update={"records": records})
+
+    def with_event(self, event: Event) -> Self:
+        """Return the state with one event more in its history."""
+        return self.model_copy(update={"history": bounded(self.history, event)})
 
     def to_bytes(self) -> bytes:
         """Return the content of the state's file: each step's record under the step's name."""
@@ -289,5 +312,10 @@ def _from_2(content: dict[str, Any]) -> dict[str, Any]:
     return content
 
 
-_MIGRATIONS: Sequence[Callable[[dict[str, Any]], dict[str, Any]]] = (_from_0, _from_1, _from_2)
+def _from_3(content: dict[str, Any]) -> dict[str, Any]:
+    """States have a history, and may expire: those of before have neither."""
+    return content
+
+
+_MIGRATIONS: Sequence[Callable[[dict[str, Any]], dict[str, Any]]] = (_from_0, _from_1, _from_2, _from_3)
 """How to get from each schema version to the next."""

@@ -14,10 +14,13 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "logs": ("mlem.cli.deployment.inspection.logs:logs", "Show the log of a deployment."),
     "apply": ("mlem.cli.deployment.apply:apply", "Call a method of a deployed model with data from a file."),
     "releases": ("mlem.cli.deployment.inspection.releases:releases", "List the releases that can be put back."),
+    "audit": ("mlem.cli.deployment.inspection.audit:audit", "List what happened to a deployment."),
+    "receipt": ("mlem.cli.deployment.inspection.receipt:receipt", "Print what serves, with digests, as JSON."),
     "rollback": ("mlem.cli.deployment.running.rollback:rollback", "Put an earlier release back."),
     "restart": ("mlem.cli.deployment.running.restart:restart", "Restart what serves."),
     "remove": ("mlem.cli.deployment.running.remove:remove", "Remove what is deployed; the declaration stays."),
     "list": ("mlem.cli.deployment.inspection.list:list_", "List the project's deployments."),
+    "gc": ("mlem.cli.deployment.upkeep.gc:gc", "Remove what has expired, or is not declared any more."),
     "state": ("mlem.cli.deployment.upkeep.state:state", "Move the state of a deployment, or push one that was kept."),
     "lock": ("mlem.cli.deployment.upkeep.lock:lock", "Show, take or release the lock of a deployment."),
 }

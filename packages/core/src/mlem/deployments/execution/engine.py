@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from mlem.deployments.duration import expiry
 from mlem.deployments.edge import plugin_edge
 from mlem.deployments.execution.changes import changes_of, check_changes
 from mlem.deployments.execution.elsewhere import (
@@ -29,6 +30,8 @@ from mlem.deployments.execution.options import RunOptions
 from mlem.deployments.execution.reconcile import Reconciler
 from mlem.deployments.execution.recovery import gate, putting_back, same_release, tell_crash
 from mlem.deployments.execution.status import not_deployed
+from mlem.deployments.releases.gate_samples import asked_of
+from mlem.deployments.releases.history import failures_on_record, with_event
 from mlem.deployments.releases.kept import find_release, released
 from mlem.deployments.releases.last_writer import expect_not_older, expect_not_rolled_back, expect_release
 from mlem.deployments.releases.made_by import made_by
@@ -142,12 +145,14 @@ def run(
             return _kept(work, served, changes)
         if served is not None:
             tell_crash(work)
-        with putting_back(work, served, model.digest):
+        with putting_back(work, served, model.digest, "run"):
             work.apply(changes)
             gate(work, model.digest)
         work.remove_obsolete(changes)
         made = made_by(target, commit, changes, options.message)
-        state = work.finish(released(target, work.state, model.digest, made))
+        new = released(target, work.state, model.digest, made, gate=asked_of(model))
+        new = new.model_copy(update={"expires": expiry(target.deployment.ttl)})
+        state = work.finish(with_event(new, "run", "; ".join(filter(None, [options.message, *made.changes]))))
         return _outcome(changes, state, changed=True)
 
 
@@ -184,6 +189,8 @@ def _kept(work: Reconciler, served: Release, changes: tuple[Change, ...]) -> Out
     except GateError as error:
         work.ctx.report(f"{error.message}\nstarting it again")
         return _outcome(changes, _restarted(work, served, error), changed=True)
+    if work.state.expires is not None or work.target.deployment.ttl is not None:
+        work.session.save(work.state.model_copy(update={"expires": expiry(work.target.deployment.ttl)}))
     work.prune()  # what a run left that was killed after its gate
     return _outcome(changes, work.state, changed=False)
 
@@ -216,7 +223,8 @@ def restart(target: Target, *, report: Report, lock: LockOptions = LockOptions()
         nothing = UserError(
             f"a {target.deployment.type} deployment has nothing that can be started again", code="no-restart"
         )
-        return _restarted(work, state.served, nothing).releases[0]
+        with failures_on_record(session, "restart"):
+            return _restarted(work, state.served, nothing).releases[0]
 
 
 def _restarted(work: Reconciler, served: Release, unable: MlemError) -> State:
@@ -227,7 +235,7 @@ def _restarted(work: Reconciler, served: Release, unable: MlemError) -> State:
     if not work.restart():
         raise unable
     gate(work, served.answers_for)
-    return work.finish(same_release(work.state, served))
+    return work.finish(with_event(same_release(work.state, served), "restart"))
 
 
 def _outcome(changes: tuple[Change, ...], state: State, *, changed: bool) -> Outcome:
@@ -281,17 +289,28 @@ def rollback(
             report(f"note: release {state.served.number} was made meanwhile; release {aim} replaces it")
         work = Reconciler(target, session, target.context(state, report))
         expect_kept_by(target.name, work.steps, work.ctx, release, options.drop)
-        with putting_back(work, state.served, release.model_hash):
+        with putting_back(work, state.served, release.model_hash, "rollback"):
             work.restore(release)
             gate(work, release.answers_for)
         made = made_by(target, head(target.location.root), (), options.message)
-        state = work.finish(released(target, work.state, release.model_hash, made, release))
+        new = released(target, work.state, release.model_hash, made, release)
+        words = f"to release {release.number}" + (f"; {options.message}" if options.message else "")
+        state = work.finish(with_event(new, "rollback", words))
         return state.releases[0]
 
 
 @plugin_edge()
-def remove(target: Target, *, report: Report, lock: LockOptions = LockOptions()) -> bool:
+def remove(target: Target, *, report: Report, lock: LockOptions = LockOptions(), expected: State | None = None) -> bool:
     """Remove everything that belongs to a deployment, in the reverse order of its making, and then its state.
+
+    Args:
+        target: The deployment.
+        report: Called with lines of progress.
+        lock: How to lock.
+        expected: The state by which it was found not to be needed; None to remove it whatever was deployed meanwhile.
+
+    Raises:
+        ConflictError: Something was deployed since that state was read.
 
     Returns:
         Whether there was anything.
@@ -303,9 +322,20 @@ def remove(target: Target, *, report: Report, lock: LockOptions = LockOptions())
         if state is None:
             return False
         expect_here(target, state)
-        Reconciler(target, session, target.context(state, report)).remove_all()
-        session.erase()
+        if expected is not None:
+            _expect_unchanged(target, expected, state)
+        with failures_on_record(session, "remove"):
+            Reconciler(target, session, target.context(state, report)).remove_all()
+            session.erase()
         return True
+
+
+def _expect_unchanged(target: Target, expected: State, state: State) -> None:
+    before, now = ((one.lineage, one.served and one.served.number, one.expires) for one in (expected, state))
+    if before != now:
+        raise ConflictError(
+            f'"{target.name}" was deployed again meanwhile', code="deployed-meanwhile", hint="it is kept as it is"
+        )
 
 
 @plugin_edge()

@@ -7,6 +7,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import partial
 
+from mlem.deployments.releases.history import with_event
 from mlem.deployments.resolving.resolve import Target
 from mlem.state.locks.owner import is_dead, new_lock
 from mlem.state.locks.request import LockRequest
@@ -47,7 +48,7 @@ def hold(target: Target, message: str, lock: LockOptions) -> LockInfo:
     )
     with target.manager.session(request) as session:
         write_pointer(target.manager, target.location.root, target.name)
-        session.hold(session.current)
+        session.hold(with_event(session.current, "hold", message))
     return manual
 
 

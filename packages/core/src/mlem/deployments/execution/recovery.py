@@ -9,6 +9,7 @@ from dataclasses import replace
 from mlem.deployments.edge import failure_of
 from mlem.deployments.execution.locking import Report
 from mlem.deployments.execution.reconcile import Reconciler
+from mlem.deployments.releases.history import failures_on_record
 from mlem.state.state import Release, State
 from mlem_model.errors import GateError, LockedError, MlemError, StateUnknownError
 from mlem_model.raised import in_words
@@ -39,7 +40,7 @@ def same_release(state: State, served: Release) -> State:
 
 
 @contextlib.contextmanager
-def putting_back(work: Reconciler, served: Release | None, model_hash: str) -> Iterator[None]:
+def putting_back(work: Reconciler, served: Release | None, model_hash: str, what: str) -> Iterator[None]:
     """Put the last good release back after a failure within, and say so in the error.
 
     Without the lock or the store, what was left is said instead.
@@ -48,7 +49,14 @@ def putting_back(work: Reconciler, served: Release | None, model_hash: str) -> I
         work: The deployment under its lock.
         served: The last good release; None where there is none.
         model_hash: The model that is to serve.
+        what: The command, for the history.
     """
+    with failures_on_record(work.session, what), _put_back_after(work, served, model_hash):
+        yield
+
+
+@contextlib.contextmanager
+def _put_back_after(work: Reconciler, served: Release | None, model_hash: str) -> Iterator[None]:
     try:
         yield
     except (LockedError, StateUnknownError) as error:

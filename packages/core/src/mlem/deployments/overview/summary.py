@@ -29,6 +29,7 @@ class DeploymentSummary:
         by: Who made it, from what.
         url: Where it answers.
         locked_by: Who has the lock now.
+        expires: When it may be removed, UTC, ISO 8601; None where it stays.
         declared: Whether its declaration is here.
         project: The id of the project that it belongs to.
         error: Why it could not be asked.
@@ -45,6 +46,7 @@ class DeploymentSummary:
     by: str = ""
     url: str | None = None
     locked_by: str | None = None
+    expires: str | None = None
     declared: bool = True
     project: str = ""
     error: str | None = None
@@ -69,6 +71,7 @@ def with_state(summary: DeploymentSummary, state: State) -> DeploymentSummary:
         since=served.created if served else None,
         by=served.made.describe() if served and served.made else "",
         locked_by=lock.describe() if lock and (lock.manual or not is_dead(lock)) else None,
+        expires=state.expires,
         project=state.project,
     )
 

@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from mlem.deployments.resolving.resolve import Target
 from mlem.state.locks.owner import now
 from mlem.state.provenance import Provenance
-from mlem.state.state import Release, State
+from mlem.state.state import GateSample, Release, State
 from mlem_model.errors import NotFoundError
 
 
-def released(target: Target, state: State, model_hash: str, made: Provenance, source: Release | None = None) -> State:
+def released(
+    target: Target,
+    state: State,
+    model_hash: str,
+    made: Provenance,
+    source: Release | None = None,
+    gate: Mapping[str, GateSample] | None = None,
+) -> State:
     """Return a state with one release more, whose records have passed the gate.
 
     Args:
@@ -18,6 +27,7 @@ def released(target: Target, state: State, model_hash: str, made: Provenance, so
         model_hash: Digest of the model that serves.
         made: Who made it; what was only repaired keeps its own.
         source: The earlier release that was put back; None for a run.
+        gate: What a run asked, and was answered.
     """
     declaration = source.declaration if source else target.declaration()
     served = state.served
@@ -36,6 +46,7 @@ def released(target: Target, state: State, model_hash: str, made: Provenance, so
         rollback_of=source.number if source else None,
         adopted=source.adopted if source else False,
         made=served.made if repaired and served else made,
+        gate=source.gate if source else dict(gate or {}),
     )
     kept = (release, *earlier)[: target.deployment.keep_releases]
     return state.model_copy(update={"model_hash": model_hash, "declaration": declaration, "releases": kept})

@@ -8,6 +8,7 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from mlem.state.event import Event
 from mlem.state.manager import ABSENT, Store
 from mlem.state.state import LockInfo, State
 from mlem.state.stored import StoredState
@@ -35,6 +36,8 @@ class Session:
         self.name = name
         self.state = stored.state
         held = stored.lock
+        if self.state is not None and held is not None and not held.manual and held.id != lock.id:
+            self.state = self.state.with_event(_taken_over(self.state, lock, held))
         self._manual = held if held is not None and held.manual else None
         # A run under a lock that was taken by hand may die like any other: the lock has to outlive it.
         self.lock = (
@@ -186,6 +189,12 @@ class Session:
             hint=f"when the store answers again: mlem deployment state push {self.name}",
             code=error.code,
         )
+
+
+def _taken_over(state: State, lock: LockInfo, held: LockInfo) -> Event:
+    words = f"the lock of {held.describe()}"
+    release = state.served.number if state.served else None
+    return Event(at=lock.since, what="take over", by=lock.holder, release=release, words=words)
 
 
 @functools.cache

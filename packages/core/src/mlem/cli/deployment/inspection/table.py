@@ -6,9 +6,8 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from mlem.cli.terminal.output import table
+from mlem.deployments.duration import in_words
 from mlem.deployments.overview.summary import DeploymentSummary
-
-_UNITS = (("d", 86400), ("h", 3600), ("min", 60), ("s", 1))
 
 HEADER = ("name", "type", "model", "release", "status", "url", "age", "by", "note")
 
@@ -38,15 +37,26 @@ def _note(one: DeploymentSummary) -> str:
         one.error or one.reason,
         "" if one.declared else "not declared here",
         f"locked by {one.locked_by}" if one.locked_by else "",
+        _expiry(one.expires),
     ]
     return "; ".join(filter(None, words))
 
 
 def _age(since: str | None) -> str:
     """Return how long ago a time of a state was, in its largest unit."""
-    try:
-        seconds = (datetime.now(UTC) - datetime.fromisoformat(since or "")).total_seconds()
-    except (ValueError, TypeError):
+    ago_s = _ago_s(since)
+    return "" if ago_s is None else in_words(ago_s)
+
+
+def _expiry(expires: str | None) -> str:
+    ago_s = _ago_s(expires)
+    if ago_s is None:
         return ""
-    unit, length = next(((unit, length) for unit, length in _UNITS if seconds >= length), ("s", 1))
-    return f"{max(0, int(seconds // length))} {unit}"
+    return f"expires in {in_words(-ago_s)}" if ago_s < 0 else f"expired {in_words(ago_s)} ago"
+
+
+def _ago_s(at: str | None) -> float | None:
+    try:
+        return (datetime.now(UTC) - datetime.fromisoformat(at or "")).total_seconds()
+    except (ValueError, TypeError):
+        return None

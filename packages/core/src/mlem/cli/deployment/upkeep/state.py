@@ -11,8 +11,8 @@ from mlem.cli.terminal.messages import say
 from mlem.cli.terminal.output import output_option, print_result, project_option
 from mlem.deployments.execution.moving import move as move_state
 from mlem.deployments.execution.moving import push as push_state
-from mlem.deployments.overview.forgetting import forget_state
 from mlem.deployments.resolving.resolve import configured_manager
+from mlem.deployments.upkeep.forgetting import forget_state
 
 
 @click.group()
