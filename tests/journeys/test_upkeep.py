@@ -143,3 +143,25 @@ def test_a_receipt_has_the_digests_of_what_serves(project: Project) -> None:
     old = project.json("deployment", "receipt", "app", "--release", "1")
     assert (old["serves"], old["model"], old["gate"]) == (False, found["model"], found["gate"])
     assert project.mlem("deployment", "receipt", "nobody").returncode == 3
+
+
+def test_another_name_keeps_what_serves_and_its_history(project: Project) -> None:
+    deployed = project.json("deployment", "run", "local", "app", "--model", "iris")
+    renamed = project.mlem("deployment", "state", "rename", "app", "shop/iris")
+    assert renamed.returncode == 0, renamed.stderr
+    assert "next: rename the declaration to" in renamed.stderr
+    (project.folder / "shop").mkdir(exist_ok=True)
+    (project.folder / "app.mlem").rename(project.folder / "shop/iris.mlem")
+    declaration = (project.folder / "shop/iris.mlem").read_text()
+    (project.folder / "shop/iris.mlem").write_text(declaration.replace("model: iris", "model: ../iris"))
+
+    status = project.json("deployment", "status", "shop/iris")
+    assert (status["status"], status["url"], status["release"]) == ("running", deployed["url"], 1)
+    assert [one["what"] for one in project.json("deployment", "audit", "shop/iris")] == ["rename", "run"]
+    assert project.mlem("deployment", "run", "--load", "shop/iris").returncode == 0
+    assert project.mlem("deployment", "state", "rename", "app", "shop/iris").returncode == 3
+    assert project.run("local", "other", "iris").returncode == 0
+    refused = project.mlem("deployment", "state", "rename", "other", "shop/iris")
+    assert (refused.returncode, "state of another deployment" in refused.stderr) == (4, True)
+    assert project.json("deployment", "remove", "shop/iris")["removed"] is True
+    assert not list(project.folder.rglob("*iris.mlem.state"))

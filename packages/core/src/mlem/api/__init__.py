@@ -50,6 +50,7 @@ if TYPE_CHECKING:
     from mlem.deployments.releases.planned import Planned
     from mlem.deployments.upkeep.forgetting import Left, forget_state
     from mlem.deployments.upkeep.garbage import Garbage, find_garbage
+    from mlem.deployments.upkeep.renaming import rename_state
     from mlem_model.data.dataset import Dataset
     from mlem_model.models.model import Model
 
@@ -67,6 +68,7 @@ _LATE = {
     "find_garbage": "mlem.deployments.upkeep.garbage",
     "forget_state": "mlem.deployments.upkeep.forgetting",
     "list_deployments": "mlem.deployments.overview.listing",
+    "rename_state": "mlem.deployments.upkeep.renaming",
     "select": "mlem.deployments.overview.selection",
 }
 """Names that take time to import and are seldom used: by their modules."""
@@ -126,6 +128,7 @@ __all__ = [
     "load",
     "load_meta",
     "model_types",
+    "rename_state",
     "save",
     "select",
     "serve",

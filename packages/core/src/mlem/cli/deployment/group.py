@@ -21,7 +21,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "remove": ("mlem.cli.deployment.running.remove:remove", "Remove what is deployed; the declaration stays."),
     "list": ("mlem.cli.deployment.inspection.list:list_", "List the project's deployments."),
     "gc": ("mlem.cli.deployment.upkeep.gc:gc", "Remove what has expired, or is not declared any more."),
-    "state": ("mlem.cli.deployment.upkeep.state:state", "Move the state of a deployment, or push one that was kept."),
+    "state": ("mlem.cli.deployment.upkeep.state:state", "Move, rename, push or forget the state of a deployment."),
     "lock": ("mlem.cli.deployment.upkeep.lock:lock", "Show, take or release the lock of a deployment."),
 }
 

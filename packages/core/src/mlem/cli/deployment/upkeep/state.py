@@ -13,11 +13,13 @@ from mlem.deployments.execution.moving import move as move_state
 from mlem.deployments.execution.moving import push as push_state
 from mlem.deployments.resolving.resolve import configured_manager
 from mlem.deployments.upkeep.forgetting import forget_state
+from mlem.deployments.upkeep.renaming import rename_state
+from mlem.project.project import locate
 
 
 @click.group()
 def state() -> None:
-    """Move the state of a deployment, push one that was kept, or forget one for good."""
+    """Move, rename or forget the state of a deployment, or push one that was kept."""
 
 
 @state.command()
@@ -54,6 +56,31 @@ def push(name: str, project: str | None, lock_timeout: float | None, lock_id: st
     kept, written = push_state(handle(name, project).target, lock_of(lock_timeout, lock_id))
     words = f"pushed serial {kept.serial}" if written else f"serial {kept.serial} is already there: nothing to push"
     print_result(output, {"name": name, "serial": kept.serial, "written": written}, words)
+
+
+@state.command()
+@click.argument("name", type=ObjectName("deployment"))
+@click.argument("new")
+@click.option("--state", "place", metavar="URI", default=None, help="The store.  [default: the project's]")
+@project_option
+@lock_options
+@output_option
+def rename(
+    name: str,
+    new: str,
+    place: str | None,
+    project: str | None,
+    lock_timeout: float | None,
+    lock_id: str | None,
+    output: str,
+) -> None:
+    """Give a deployment another name; what is on its platform stays as it is until the next run."""
+    before, after = rename_state(name, new, place, project, lock_of(lock_timeout, lock_id))
+    print_result(output, {"name": new, "from": before, "to": after}, f"moved from {before}\nto {after}")
+    declared = locate(new, project)
+    if not declared.path.exists():
+        say(f"next: rename the declaration to {declared}", err=True)
+    say(f"what a run changes on the platform: mlem deployment plan {new}", err=True)
 
 
 @state.command()
