@@ -96,9 +96,9 @@ def _client(host: str, tls: Any) -> DockerClient:
 
         def merge_environment_settings(self, url: Any, proxies: Any, stream: Any, verify: Any, cert: Any) -> Any:
             # REQUESTS_CA_BUNDLE would win over the Engine's own CA. Source: https://github.com/psf/requests/issues/3829
-            return super().merge_environment_settings(
-                url, proxies, stream, self.verify if verify is None else verify, cert
-            )
+            own = self.verify if verify is None else verify
+            merged = super().merge_environment_settings(url, proxies, stream, own, cert)
+            return {**merged, "proxies": {}}  # those of the environment are for what lies beyond the Engine
 
     client = docker.DockerClient.__new__(docker.DockerClient)
     # ssh:// through the ssh command: with the user's configuration, keys and agent, as the docker command does
