@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from mlem import Phase
 from mlem.testing import Project
@@ -184,10 +185,37 @@ def test_an_argument_that_belongs_to_the_deployment(project: Project, name: str)
     assert (code, "run_arguments.detach: this belongs to the deployment" in said) == (2, True), said
 
 
-def test_another_engine_than_the_one_it_is_on(project: Project, name: str) -> None:
+def test_another_engine_than_the_one_it_is_on(project: Project, name: str, other_engine: str) -> None:
     assert failure(project, "--container_name", name)[0] == 0
-    code, error, said = failure(project, "--env.host", "unix:///var/run/docker.sock", model="triple")
-    assert (code, error, "remove it there first" in said) == (4, "other-engine", True), said
+    code, error, said = failure(project, "--env.host", other_engine, model="triple")
+    assert (code, error, other_engine in said) == (4, "elsewhere", True), said
+    state = project.folder / f"{APP}.mlem.state"
+    text = state.read_text()
+    older = yaml.safe_load(text)
+    del older["place"]
+    state.write_text(yaml.safe_dump(older, sort_keys=False))
+    code, error, said = failure(project, "--env.host", other_engine, model="triple")
+    assert (code, error, other_engine in said, "remove it there first" in said) == (4, "other-engine", True, True), said
+    state.write_text(text)
+    assert project.mlem("deployment", "plan", APP, "--detailed-exitcode").returncode == 0
+
+
+def test_another_address_of_the_same_engine(project: Project, name: str, tmp_path: Path) -> None:
+    assert failure(project, "--container_name", name)[0] == 0
+    before = project.handle(APP).state()
+    address = f"unix://{tmp_path}/docker.sock"
+    (tmp_path / "docker.sock").symlink_to("/var/run/docker.sock")
+    code, _, said = failure(project, "--env.host", address)
+    assert (code, "downtime" in said) == (0, False), said
+    after = project.handle(APP).state()
+    assert before is not None
+    assert after is not None
+    assert [record["engine"] for record in after.records.values()] == [address] * 2
+    assert [after.records["container"][key] for key in ("id", "url")] == [
+        before.records["container"][key] for key in ("id", "url")
+    ]
+    assert project.mlem("deployment", "plan", APP, "--detailed-exitcode").returncode == 0
+    assert project.mlem("deployment", "rollback", APP).returncode == 0
 
 
 def test_a_loopback_address_on_another_machine(plain: Project) -> None:

@@ -72,7 +72,7 @@ class ContainerStep(Step["DockerContainer", "DockerEnv", ContainerRecord]):
 
     def change(self, recorded: ContainerRecord, wanted: ContainerRecord) -> Change:
         """A container can't be changed: another takes its place, without a gap where the ports allow it."""
-        if recorded.differing(wanted, without=("situation",)) <= {"address_host"}:
+        if recorded.differing(wanted, without=("situation",)) <= {"address_host", "engine"}:
             why = differences(recorded, wanted, without=("situation",)) or f"the container is {recorded.situation}"
             return Change(self.name, "update", why)
         secrets = sorted(set(wanted.pass_environment) - set(recorded.pass_environment))
