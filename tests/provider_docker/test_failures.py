@@ -20,6 +20,7 @@ import yaml
 from mlem import Phase
 from mlem.testing import Project
 from mlem_provider_docker.api.sdk import Engine
+from mlem_provider_docker.containers.container import host_ports
 from mlem_provider_docker.ownership import LINEAGE_LABEL
 
 APP = "app"
@@ -138,12 +139,48 @@ def test_a_port_that_is_taken(project: Project, engine: Engine, name: str) -> No
     assert engine.container(name) is None
 
 
+def test_what_others_have_is_said_by_plan_and_before_anything_is_made(
+    project: Project, engine: Engine, name: str
+) -> None:
+    assert failure(project, "--container_name", name)[0] == 0
+    before = project.handle(APP).state()
+    stranger = f"{name}-stranger"
+    settings = {"command": ["sleep", "600"], "ports": {"80/tcp": ("127.0.0.1", None)}}
+    id_ = engine.create("python:3.11-slim", stranger, settings)
+    try:
+        engine.start(id_, stranger)
+        [port] = {*host_ports(engine.container(id_) or {})} - {0}
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            for options, expected in (
+                (["--port", str(port)], (7, "port-in-use", f"by the container {stranger}")),
+                (
+                    ["--port", str(port), "--bind_address", "0.0.0.0"],
+                    (7, "port-in-use", f"by the container {stranger}"),
+                ),
+                (["--port", str(listener.getsockname()[1])], (7, "port-in-use", "by a process")),
+                (["--network", "nowhere"], (3, "network-not-found", "docker network create nowhere")),
+            ):
+                code, error, said = failure(project, *options, model="triple")
+                assert (code, error, expected[2] in said) == (*expected[:2], True), said
+                assert ("updating" in said, "replacing" in said, "step 1/" in said) == (False, False, False), said
+                other = project.mlem("declare", "deployment", "docker", "other", "--model", "double", *options)
+                assert other.returncode == 0, other.stderr
+                done = project.mlem("deployment", "plan", "other")
+                assert (done.returncode, expected[2] in done.stderr) == (expected[0], True), done.stderr
+                (project.folder / "other.mlem").unlink()
+        after = project.handle(APP).state()
+        assert before is not None
+        assert after is not None
+        assert after.records == before.records
+    finally:
+        engine.remove_container(id_)
+
+
 def test_an_update_to_a_port_that_is_taken_leaves_the_old_one_serving(project: Project, name: str) -> None:
     assert failure(project, "--container_name", name)[0] == 0
     before = project.handle(APP).state()
     with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        taken.listen()
+        taken.bind(("127.0.0.1", 0))  # and does not listen: only who wants the port finds out
         code, error, said = failure(project, "--port", str(taken.getsockname()[1]))
     assert (code, error, "serves again" in said) == (7, "port-in-use", True), said
     after = project.handle(APP).state()
