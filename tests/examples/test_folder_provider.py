@@ -11,10 +11,11 @@ from typing import Any
 
 import psutil
 import pytest
+import yaml
 from mlem_provider_folder.deployment import FolderEnv, FolderProcess, processes
 
 from mlem import Context, State
-from mlem.testing import CrashSafetySuite, DeploymentFixtures, DeploymentHandle, LifeCycleSuite, OperationSuite
+from mlem.testing import CrashSafetySuite, DeploymentFixtures, DeploymentHandle, LifeCycleSuite, OperationSuite, Project
 
 ROOT = Path(__file__).parents[2]
 
@@ -46,6 +47,24 @@ def test_the_last_lines_of_a_log_are_shown(tmp_path: Path, tail: int | None, lin
     state = State(type="folder_process").with_record("server", {"folder": str(tmp_path)})
     context = Context("app", state.lineage, FolderProcess(), FolderEnv(path=tmp_path))
     assert [*FolderProcess().logs(context, state, follow=False, tail=tail)] == lines
+
+
+def test_a_relative_path_and_a_file_of_the_users_name_mean_the_same_from_every_folder(tmp_path: Path) -> None:
+    numbers = Project.make(tmp_path / "numbers")
+    numbers.save("double", 2.0)
+    declared = {"model": "double", "env": {"object_type": "env", "type": "folder", "path": "platform"}}
+    (numbers.folder / "app.mlem").write_text(
+        yaml.safe_dump({**declared, "object_type": "deployment", "type": "folder_process"})
+    )
+    elsewhere = Project(tmp_path / "elsewhere", numbers.environment)
+    elsewhere.folder.mkdir()
+    (elsewhere.folder / "random.py").write_text("raise RuntimeError('a file of the user')\n")
+    app = str(numbers.folder / "app")
+    done = elsewhere.python("-P", "-m", "mlem.cli", "deployment", "run", "--load", app)
+    assert done.returncode == 0, done.stderr
+    assert [*(numbers.folder / "platform").iterdir()] != []
+    assert numbers.mlem("deployment", "remove", "app").returncode == 0
+    assert [path for folder in (numbers, elsewhere) for path in folder.folder.glob("platform/*")] == []
 
 
 class FolderFixtures(DeploymentFixtures):

@@ -37,7 +37,14 @@ def refused(project: Project, *words: str) -> str:
     return done.stderr
 
 
-@pytest.mark.parametrize("words", ["apply double numbers.json", "deployment run local app --model double"])
+@pytest.mark.parametrize(
+    "words",
+    [
+        "apply double numbers.json",
+        "deployment run local app --model double",
+        "build docker_dir double --target context",
+    ],
+)
 def test_a_pointer_in_the_place_of_a_model(project: Project, words: str) -> None:
     artifact(project).write_text(POINTER)
     told = refused(project, *words.split())

@@ -74,6 +74,11 @@ def test_a_checkout_that_can_not_be_written_is_enough(shared: Project) -> None:
     assert (done.returncode, "error[permission-denied]" in done.stderr) == (2, True), done.stderr
     assert shared.json("deployment", "plan", "app")["changes"][0]["action"] == "create"
     assert sorted(shared.folder.iterdir()) == before
+    assert shared.mlem("deployment", "run", "--load", "app").returncode == 0
+    done = checkout.mlem("deployment", "remove", "app")
+    assert (done.returncode, "rror" in done.stderr) == (0, False), done.stderr
+    assert (shared.folder / "app.mlem.state.at").exists()
+    assert shared.json("deployment", "plan", "app")["changes"][0]["action"] == "create"
 
 
 def begin(project: Project, *arguments: str) -> subprocess.Popen[str]:

@@ -15,10 +15,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from mlem import Phase
 from mlem.testing import Project
 from mlem_provider_docker.api.sdk import Engine
+from mlem_provider_docker.containers.container import host_ports
 from mlem_provider_docker.ownership import LINEAGE_LABEL
 
 APP = "app"
@@ -137,12 +139,48 @@ def test_a_port_that_is_taken(project: Project, engine: Engine, name: str) -> No
     assert engine.container(name) is None
 
 
+def test_what_others_have_is_said_by_plan_and_before_anything_is_made(
+    project: Project, engine: Engine, name: str
+) -> None:
+    assert failure(project, "--container_name", name)[0] == 0
+    before = project.handle(APP).state()
+    stranger = f"{name}-stranger"
+    settings = {"command": ["sleep", "600"], "ports": {"80/tcp": ("127.0.0.1", None)}}
+    id_ = engine.create("python:3.11-slim", stranger, settings)
+    try:
+        engine.start(id_, stranger)
+        [port] = {*host_ports(engine.container(id_) or {})} - {0}
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            for options, expected in (
+                (["--port", str(port)], (7, "port-in-use", f"by the container {stranger}")),
+                (
+                    ["--port", str(port), "--bind_address", "0.0.0.0"],
+                    (7, "port-in-use", f"by the container {stranger}"),
+                ),
+                (["--port", str(listener.getsockname()[1])], (7, "port-in-use", "by a process")),
+                (["--network", "nowhere"], (3, "network-not-found", "docker network create nowhere")),
+            ):
+                code, error, said = failure(project, *options, model="triple")
+                assert (code, error, expected[2] in said) == (*expected[:2], True), said
+                assert ("updating" in said, "replacing" in said, "step 1/" in said) == (False, False, False), said
+                other = project.mlem("declare", "deployment", "docker", "other", "--model", "double", *options)
+                assert other.returncode == 0, other.stderr
+                done = project.mlem("deployment", "plan", "other")
+                assert (done.returncode, expected[2] in done.stderr) == (expected[0], True), done.stderr
+                (project.folder / "other.mlem").unlink()
+        after = project.handle(APP).state()
+        assert before is not None
+        assert after is not None
+        assert after.records == before.records
+    finally:
+        engine.remove_container(id_)
+
+
 def test_an_update_to_a_port_that_is_taken_leaves_the_old_one_serving(project: Project, name: str) -> None:
     assert failure(project, "--container_name", name)[0] == 0
     before = project.handle(APP).state()
     with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        taken.listen()
+        taken.bind(("127.0.0.1", 0))  # and does not listen: only who wants the port finds out
         code, error, said = failure(project, "--port", str(taken.getsockname()[1]))
     assert (code, error, "serves again" in said) == (7, "port-in-use", True), said
     after = project.handle(APP).state()
@@ -184,10 +222,37 @@ def test_an_argument_that_belongs_to_the_deployment(project: Project, name: str)
     assert (code, "run_arguments.detach: this belongs to the deployment" in said) == (2, True), said
 
 
-def test_another_engine_than_the_one_it_is_on(project: Project, name: str) -> None:
+def test_another_engine_than_the_one_it_is_on(project: Project, name: str, other_engine: str) -> None:
     assert failure(project, "--container_name", name)[0] == 0
-    code, error, said = failure(project, "--env.host", "unix:///var/run/docker.sock", model="triple")
-    assert (code, error, "remove it there first" in said) == (4, "other-engine", True), said
+    code, error, said = failure(project, "--env.host", other_engine, model="triple")
+    assert (code, error, other_engine in said) == (4, "elsewhere", True), said
+    state = project.folder / f"{APP}.mlem.state"
+    text = state.read_text()
+    older = yaml.safe_load(text)
+    del older["place"]
+    state.write_text(yaml.safe_dump(older, sort_keys=False))
+    code, error, said = failure(project, "--env.host", other_engine, model="triple")
+    assert (code, error, other_engine in said, "remove it there first" in said) == (4, "other-engine", True, True), said
+    state.write_text(text)
+    assert project.mlem("deployment", "plan", APP, "--detailed-exitcode").returncode == 0
+
+
+def test_another_address_of_the_same_engine(project: Project, name: str, tmp_path: Path) -> None:
+    assert failure(project, "--container_name", name)[0] == 0
+    before = project.handle(APP).state()
+    address = f"unix://{tmp_path}/docker.sock"
+    (tmp_path / "docker.sock").symlink_to("/var/run/docker.sock")
+    code, _, said = failure(project, "--env.host", address)
+    assert (code, "downtime" in said) == (0, False), said
+    after = project.handle(APP).state()
+    assert before is not None
+    assert after is not None
+    assert [record["engine"] for record in after.records.values()] == [address] * 2
+    assert [after.records["container"][key] for key in ("id", "url")] == [
+        before.records["container"][key] for key in ("id", "url")
+    ]
+    assert project.mlem("deployment", "plan", APP, "--detailed-exitcode").returncode == 0
+    assert project.mlem("deployment", "rollback", APP).returncode == 0
 
 
 def test_a_loopback_address_on_another_machine(plain: Project) -> None:

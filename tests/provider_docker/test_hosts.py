@@ -194,6 +194,18 @@ def test_an_engine_with_tls_takes_our_certificates(with_tls: str, certificates: 
     made._client.close()
 
 
+def test_no_proxy_is_between_us_and_the_engine(
+    with_tls: str, certificates: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for variable in ("http_proxy", "https_proxy", "all_proxy"):
+        monkeypatch.setenv(variable, "http://127.0.0.1:9")
+    monkeypatch.delenv("no_proxy", raising=False)
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    made = connect(DockerEnv(host=with_tls, cert_path=certificates).endpoint())
+    assert made.containers("nobody") == []
+    made._client.close()
+
+
 @pytest.mark.parametrize("half", ["client", "engine"])
 def test_who_is_not_certified_is_not_believed(with_tls: str, certificates: Path, tmp_path: Path, half: str) -> None:
     strange = _certificates(tmp_path / "strange")

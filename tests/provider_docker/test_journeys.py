@@ -237,6 +237,14 @@ def test_what_somebody_changes_of_the_container_is_seen_and_put_right(
     assert len(engine.containers(lineage(project))) == 1
 
 
+def test_what_a_crashed_container_wrote_last_is_told_when_another_takes_its_place(project: Project, name: str) -> None:
+    deploy(project, name, "double", "--restart_policy", "no")
+    subprocess.run(["docker", "kill", record(project)["id"]], check=True, capture_output=True)
+    done = project.mlem("deployment", "run", "--load", APP, "--model", "triple")
+    assert (done.returncode, "what is replaced had crashed (the container" in done.stderr) == (0, True), done.stderr
+    assert any(line.startswith("    | ") and "ready: POST" in line for line in done.stderr.splitlines()), done.stderr
+
+
 def test_a_restart_puts_a_new_container_in_the_place_of_the_one_that_serves(
     project: Project, engine: Engine, name: str
 ) -> None:

@@ -269,6 +269,23 @@ def test_what_can_be_known_is_said_before_anything_is_made(
     assert (refused.returncode, "error[not-ours]" in refused.stderr) == (4, True), refused.stderr
 
 
+def test_an_env_on_another_platform_is_refused_before_anything_is_made(
+    project: Project, heroku: HerokuSimulator, name: str
+) -> None:
+    assert run(project, name).returncode == 0
+    env = project.folder / "staging.mlem"
+    text = env.read_text()
+    elsewhere = text.replace(heroku.api.url, "http://127.0.0.1:9")
+    assert elsewhere != text
+    env.write_text(elsewhere)
+    for command in (["plan", "app"], ["run", "--load", "app"]):
+        done = project.mlem("deployment", *command)
+        assert (done.returncode, "error[other-platform]" in done.stderr) == (4, True), done.stderr
+        assert "step 1/" not in done.stderr
+    env.write_text(text)
+    assert project.mlem("deployment", "plan", "app", "--detailed-exitcode").returncode == 0
+
+
 def test_an_app_whose_mark_was_taken_away_is_not_deleted(project: Project, heroku: HerokuSimulator, name: str) -> None:
     assert run(project, name).returncode == 0
     app, mark = heroku.app(name), lineage(project)

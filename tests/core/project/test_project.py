@@ -122,6 +122,10 @@ def test_git_is_told_to_leave_states_out(tmp_path: Path, before: str | None, aft
         "tab\tbed",
         "esc\x1b[31m",
         "right\u202eleft",
+        "zero\u200bwidth",
+        "back\\slash",
+        " ",
+        "apps/trailing ",
         "n" * 201,
         "ü" * 101,
     ],
@@ -132,6 +136,9 @@ def test_a_name_that_makes_no_names_of_files_is_refused(tmp_path: Path, name: st
     assert caught.value.code == "bad-name"
     assert len(caught.value.message) < 150
     assert "\n" not in caught.value.message
+    with pytest.raises(UserError) as caught:
+        api.save([1, 2], f"memory://models/{name}")
+    assert caught.value.code == "bad-name"
 
 
 def test_the_longest_name_has_room_for_all_that_is_made_of_it(tmp_path: Path) -> None:

@@ -56,7 +56,7 @@ class ServerStep(Step["FolderProcess", FolderEnv, ServerRecord]):
 
     def wanted(self, ctx: Context[FolderProcess, FolderEnv]) -> ServerRecord:
         """Want this model served in the env's folder, with the tokens of this command."""
-        folder = ctx.env.path.resolve() / ctx.lineage
+        folder = ctx.env.declared_path(ctx.env.path) / ctx.lineage
         return ServerRecord(
             model_hash=ctx.model.digest if ctx.model else None, folder=str(folder), **protection(ctx.variables)
         )
@@ -89,6 +89,7 @@ class ServerStep(Step["FolderProcess", FolderEnv, ServerRecord]):
             process = subprocess.Popen(
                 [
                     sys.executable,
+                    "-P",
                     "-m",
                     "mlem_server",
                     str(folder / "model.mlem"),
@@ -110,7 +111,7 @@ class ServerStep(Step["FolderProcess", FolderEnv, ServerRecord]):
     def remove(self, ctx: Context[FolderProcess, FolderEnv], recorded: ServerRecord | None) -> None:
         """Stop what is ours and delete its folder."""
         stop(ctx.lineage)
-        shutil.rmtree(ctx.env.path / ctx.lineage, ignore_errors=True)
+        shutil.rmtree(ctx.env.declared_path(ctx.env.path) / ctx.lineage, ignore_errors=True)
 
 
 class FolderProcess(Deployment):

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from mlem import NotFoundError
 from mlem.provider import Lost, Translation, suffixes_04
+from mlem_state_s3.errors import no_s3
 
 if TYPE_CHECKING:
     from mlem_state_s3.state_manager import S3StateManager
@@ -67,13 +68,20 @@ class OldStates:
         self._client = make_client(manager)
 
     def read(self, name: str) -> bytes | None:
-        """Return a state; None when there is none."""
+        """Return a state; None when there is none.
+
+        Raises:
+            StateUnknownError: What answers is not S3.
+        """
         try:
-            return bytes(self._call("get_object", name, "read", Key=f"{self._prefix}{name}")["Body"])
+            answer = self._call("get_object", name, "read", Key=f"{self._prefix}{name}")
         except NotFoundError as error:
             if error.code != "no-object":
                 raise
             return None
+        if not answer.get("ETag"):
+            raise no_s3(f"s3://{self._bucket}/{self._prefix}{name}", "read")
+        return bytes(answer["Body"])
 
     def set_aside(self, name: str) -> str:
         """Rename a state; return where it is."""

@@ -133,6 +133,7 @@ def save(
     from mlem_model.models.saving import save as save_model
 
     place = locate(path, project)
+    place.expect_usable()
     saved = save_model(
         obj,
         place.source,

@@ -52,6 +52,15 @@ class Location:
     def __str__(self) -> str:
         return self.url or shown(self.path)
 
+    def expect_usable(self) -> None:
+        """Check the name of what is to be written; one of this machine has been checked when it was located.
+
+        Raises:
+            UserError: It can't be a name; the rest of an address, which may have a password, is not told.
+        """
+        stem = PurePosixPath(self.key).name
+        _expect_usable(stem, stem)
+
     @property
     def source(self) -> str:
         """The path or URL to read."""
@@ -147,11 +156,18 @@ def _expect_usable(stem: str, name: str) -> None:
     why = None
     if not stem or stem.startswith("."):
         why = "is hidden, so lists would not show it"
-    elif any(
-        unicodedata.category(sign) in ("Cc", "Cs", "Zl", "Zp") or unicodedata.bidirectional(sign) in _TURNS
-        for sign in name
+    elif (
+        any(
+            unicodedata.category(sign) in ("Cc", "Cs", "Zl", "Zp") or unicodedata.bidirectional(sign) in _TURNS
+            for sign in name
+        )
+        or not stem.isprintable()
     ):
         why = "has a character that can't be shown"
+    elif "\\" in stem:
+        why = "has a backslash; folders are parted by /"
+    elif stem != stem.strip():
+        why = "begins or ends with a blank"
     elif len(os.fsencode(stem)) > LONGEST_NAME:
         why = f"has {len(os.fsencode(stem))} bytes, expected at most {LONGEST_NAME}"
     if why is not None:

@@ -62,15 +62,16 @@ def write_pointer(manager: StateManager, root: Path, name: str) -> None:
 def remove_pointer(root: Path, name: str) -> None:
     """Take a deployment's pointer away.
 
-    Raises:
-        UserError: The folder can't be written.
+    In a checkout that can't be written it stays: there is nothing any more where it points to.
     """
     path = pointer_path(root, name)
     if path.exists():
         try:
             path.unlink(missing_ok=True)
         except OSError as error:
-            raise unusable(path, error, "delete") from error
+            told = unusable(path, error, "delete")
+            if told.code != "permission-denied":
+                raise told from error
 
 
 def leads_elsewhere(manager: StateManager, root: Path, name: str) -> bool:

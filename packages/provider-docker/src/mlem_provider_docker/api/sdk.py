@@ -1,7 +1,4 @@
-"""The Engine through the docker SDK: plain data in and out, errors in our words.
-
-The only module that imports the SDK, late.
-"""
+"""The Engine through the docker SDK, which no other module imports: plain data in and out, errors in our words."""
 
 from __future__ import annotations
 
@@ -96,9 +93,9 @@ def _client(host: str, tls: Any) -> DockerClient:
 
         def merge_environment_settings(self, url: Any, proxies: Any, stream: Any, verify: Any, cert: Any) -> Any:
             # REQUESTS_CA_BUNDLE would win over the Engine's own CA. Source: https://github.com/psf/requests/issues/3829
-            return super().merge_environment_settings(
-                url, proxies, stream, self.verify if verify is None else verify, cert
-            )
+            own = self.verify if verify is None else verify
+            merged = super().merge_environment_settings(url, proxies, stream, own, cert)
+            return {**merged, "proxies": {}}  # those of the environment are for what lies beyond the Engine
 
     client = docker.DockerClient.__new__(docker.DockerClient)
     # ssh:// through the ssh command: with the user's configuration, keys and agent, as the docker command does
@@ -165,10 +162,17 @@ class Engine:
         ``Id``, ``Names``, ``State``, ``Labels``.
         """
         with _translated("list containers"):
-            found: list[dict[str, Any]] = self._api.containers(
-                all=True, filters={"label": [f"{LINEAGE_LABEL}={lineage}"]}
-            )
+            found = self._api.containers(all=True, filters={"label": [f"{LINEAGE_LABEL}={lineage}"]})
         return [item for item in found if is_our_container(item.get("Labels"), str(item.get("ImageID")))]
+
+    def publishers(self, port: int) -> list[dict[str, Any]]:
+        """List the running containers, whoever made them, that publish a TCP port of the Engine's machine."""
+        with _translated("list containers"):
+            found = self._api.containers()
+        wanted = (port, "tcp")
+        return [
+            item for item in found if wanted in [(each.get("PublicPort"), each["Type"]) for each in item["Ports"] or ()]
+        ]
 
     def container(self, id_or_name: str) -> dict[str, Any] | None:
         """Inspect a container; None when there is none."""
@@ -215,6 +219,12 @@ class Engine:
         with self._absent_is_none(what):
             self._api.rename(id_, name)
         return True
+
+    def has_network(self, name: str) -> bool:
+        """Say whether there is a network of a name."""
+        with self._absent_is_none(f"inspect the network {name}") as found:
+            found.append(self._api.inspect_network(name))
+        return bool(found)
 
     def leave_network(self, id_: str, network: str) -> None:
         """Take a container off a network, with the ports that it publishes there; fine when it is gone or not on it."""
@@ -307,8 +317,7 @@ class Engine:
         """List images with a label: ``Id``, ``RepoTags``, ``Labels``."""
         with _translated("list images"):
             filters: dict[str, Any] = {"label": [label], **({} if dangling is None else {"dangling": dangling})}
-            found: list[dict[str, Any]] = self._api.images(filters=filters)
-            return found
+            return list(self._api.images(filters=filters))
 
     def tag(self, image: str, name: str) -> None:
         """Give an image one more name."""
@@ -371,12 +380,7 @@ class Engine:
             )
 
     def pull(self, name: str, credentials: Mapping[str, str] | None = None) -> Iterator[dict[str, Any]]:
-        """Pull an image and yield the messages.
-
-        Args:
-            name: The image, with registry and tag.
-            credentials: ``username`` and ``password``; docker's own when None.
-        """
+        """Pull an image and yield the messages; the arguments are those of `push`."""
         repository, tag = split_name(name)
         with _translated(f"pull {name}"):
             yield from self._api.pull(

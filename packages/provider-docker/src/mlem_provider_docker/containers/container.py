@@ -41,6 +41,7 @@ def config_digest(wanted: ContainerRecord) -> str:
     content = {
         key: value for key, value in wanted.to_data().items() if key not in ("situation", "address_host", *PROTECTION)
     }
+    content |= {"engine": None}  # an Engine has more than one address
     return hashlib.sha256(json.dumps(content, sort_keys=True, default=str).encode()).hexdigest()[:32]
 
 

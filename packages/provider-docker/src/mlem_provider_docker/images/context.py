@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mlem import ConflictError, DeclarationError
+from mlem import ConflictError, DeclarationError, MlemError
 from mlem.provider import copy_model, unusable
 from mlem_provider_docker.images import dockerfile, wheels
 from mlem_provider_docker.images.in_image import write_pins
@@ -39,6 +39,7 @@ def write(
         UserError: It can't be written.
     """
     recipe, options = build.recipe, build.options
+    is_new = not folder.exists()
     try:
         _expect_ours(folder)
         for name in ("wheels", "model", "pins"):
@@ -65,7 +66,12 @@ def write(
             _write_lines(folder / "wheels" / write_pins.HASHED, lines)
     except OSError as error:
         raise unusable(folder, error, "write the build context to") from error
-    copy_model(build.model, folder / "model")
+    try:
+        copy_model(build.model, folder / "model")
+    except MlemError:
+        if is_new:
+            shutil.rmtree(folder, ignore_errors=True)
+        raise
 
 
 def _write_lines(path: Path, lines: tuple[str, ...]) -> None:

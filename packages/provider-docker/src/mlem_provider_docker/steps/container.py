@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from mlem import Change, Step
 from mlem.provider import differences, protection
-from mlem_provider_docker.containers import adoption, container
+from mlem_provider_docker.containers import adoption, container, surroundings
 from mlem_provider_docker.containers.adoption import known_id
 from mlem_provider_docker.containers.container import IN_PLACE, drift
 from mlem_provider_docker.containers.drift import observed
@@ -72,7 +72,7 @@ class ContainerStep(Step["DockerContainer", "DockerEnv", ContainerRecord]):
 
     def change(self, recorded: ContainerRecord, wanted: ContainerRecord) -> Change:
         """A container can't be changed: another takes its place, without a gap where the ports allow it."""
-        if recorded.differing(wanted, without=("situation",)) <= {"address_host"}:
+        if recorded.differing(wanted, without=("situation",)) <= {"address_host", "engine"}:
             why = differences(recorded, wanted, without=("situation",)) or f"the container is {recorded.situation}"
             return Change(self.name, "update", why)
         secrets = sorted(set(wanted.pass_environment) - set(recorded.pass_environment))
@@ -125,12 +125,14 @@ class ContainerStep(Step["DockerContainer", "DockerEnv", ContainerRecord]):
         return adoption.put_back(engine, earlier)
 
     def check(self, ctx: DockerContext, wanted: ContainerRecord, recorded: ContainerRecord | None) -> None:
-        """Look for a stranger's container of the name, unset variables, and an address that can't be reached."""
+        """Look for what others have of the name and the port, unset variables, the network and the address."""
         engine = engine_of_record(ctx, wanted)
         name = wanted.container_name
         container.expect_ours(engine.container(name), name, ctx.lineage, adoption.known_id(recorded))
         container.settings(wanted, 1, ctx.lineage, ctx.name, "")
         container.url_of(engine.endpoint, wanted.bind_address, 1, wanted.address_host)
+        surroundings.expect_network(engine, wanted.network)
+        surroundings.expect_free_port(engine, wanted, ctx.lineage, known_id(recorded))
 
     def restart(self, ctx: DockerContext, recorded: ContainerRecord) -> ContainerRecord:
         """Put a new container of the same settings in the place of the one that serves.

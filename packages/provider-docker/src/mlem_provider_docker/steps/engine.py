@@ -22,15 +22,17 @@ def engine_of_record(ctx: DockerContext, record: ImageRecord | ContainerRecord |
 def expect_same_engine(
     ctx: DockerContext, wanted: ImageRecord | ContainerRecord, recorded: ImageRecord | ContainerRecord | None
 ) -> None:
-    """Refuse a deployment whose env has moved to another Engine.
+    """Refuse a deployment whose env has moved to another Engine; another address of the same one is fine.
 
     Raises:
         ConflictError: It is on record elsewhere.
     """
-    if recorded is not None and recorded.engine != wanted.engine:
-        before, now = (record.engine or "the default Engine" for record in (recorded, wanted))
+    if recorded is None or recorded.engine == wanted.engine:
+        return
+    there, here = (engine_of_record(ctx, record).place() for record in (recorded, wanted))
+    if there.id != here.id:
         raise ConflictError(
-            f'"{ctx.name}" is on {before}, and its env is {now} now',
+            f'"{ctx.name}" is on {there.words}, and its env is {here.words} now',
             code="other-engine",
             hint=f"remove it there first: mlem deployment remove {ctx.name}; then run it again",
         )

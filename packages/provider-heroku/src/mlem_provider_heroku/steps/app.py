@@ -73,7 +73,8 @@ class AppStep(Step["HerokuApp", "HerokuEnv", AppRecord]):
         return Change(self.name, "update", reason)
 
     def check(self, ctx: HerokuContext, wanted: AppRecord, recorded: AppRecord | None) -> None:
-        """Snapshot whether somebody else has the name."""
+        """Look whether it is on this platform, and whether somebody else has the name."""
+        _expect_same_platform(ctx, wanted, recorded)
         if recorded is None or recorded.app_name != wanted.app_name:
             name = wanted.app_name
             self._checked[name] = self._ours(ctx, self._snapshot.heroku(recorded), name)
@@ -83,12 +84,7 @@ class AppStep(Step["HerokuApp", "HerokuEnv", AppRecord]):
 
         Rename it; or put another in its place, and keep it aside until the gate has decided.
         """
-        if recorded is not None and recorded.api_url != wanted.api_url:
-            raise ConflictError(
-                f'"{ctx.name}" is on {recorded.api_url}, and its env is {wanted.api_url} now',
-                code="other-platform",
-                hint=f"remove it there first: mlem deployment remove {ctx.name}; then run it again",
-            )
+        _expect_same_platform(ctx, wanted, recorded)
         heroku = self._snapshot.heroku(recorded)
         earlier = ctx.put_back_of(AppRecord)
         if earlier is not None:
@@ -242,6 +238,15 @@ class AppStep(Step["HerokuApp", "HerokuEnv", AppRecord]):
         ctx.guard()
         heroku.delete_app(id_)
         self._snapshot.forget(id_)
+
+
+def _expect_same_platform(ctx: HerokuContext, wanted: AppRecord, recorded: AppRecord | None) -> None:
+    if recorded is not None and recorded.api_url != wanted.api_url:
+        raise ConflictError(
+            f'"{ctx.name}" is on {recorded.api_url}, and its env is {wanted.api_url} now',
+            code="other-platform",
+            hint=f"remove it there first: mlem deployment remove {ctx.name}; then run it again",
+        )
 
 
 def _record(wanted: AppRecord, app: App, replaced: App | None) -> AppRecord:
