@@ -5,8 +5,10 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from mlem.deployments import log_lines
 from mlem.deployments.deployment import Deployment, Phase, Status
 from mlem.deployments.edge import plugin_edge, under_edge
 from mlem.deployments.execution import engine, moving
@@ -300,10 +302,24 @@ class DeploymentHandle:
         return receipt(self.target, state, number)
 
     @plugin_edge()
-    def logs(self, *, follow: bool = False, tail: int | None = None) -> Iterator[str]:
-        """Yield log lines, oldest first."""
+    def logs(
+        self, *, follow: bool = False, tail: int | None = None, since: datetime | timedelta | None = None
+    ) -> Iterator[str]:
+        """Yield log lines, oldest first.
+
+        Args:
+            follow: Go on with new lines until the caller stops, or the deployment ends.
+            tail: Begin with this many last lines; None for all.
+            since: Leave out what was written before this time, or longer ago than this.
+        """
         state = expect_deployed(self.target)
-        return under_edge(self.deployment.logs(self.target.context(state), state, follow=follow, tail=tail))
+        ctx = self.target.context(state)
+        if since is None:
+            return under_edge(self.deployment.logs(ctx, state, follow=follow, tail=tail))
+        moment = datetime.now(UTC) - since if isinstance(since, timedelta) else since
+        lines = under_edge(self.deployment.logs(ctx, state, follow=follow, tail=None))
+        found = log_lines.since(lines, moment if moment.tzinfo else moment.astimezone())
+        return found if follow else log_lines.last(found, tail)
 
     @plugin_edge()
     def get_client(

@@ -12,6 +12,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "status": ("mlem.cli.deployment.inspection.status:status", "Show what a deployment is doing."),
     "wait": ("mlem.cli.deployment.inspection.status:wait", "Wait for a status."),
     "logs": ("mlem.cli.deployment.inspection.logs:logs", "Show the log of a deployment."),
+    "open": ("mlem.cli.deployment.inspection.open:open_", "Open the page of a deployment in the browser."),
     "apply": ("mlem.cli.deployment.apply:apply", "Call a method of a deployed model with data from a file."),
     "releases": ("mlem.cli.deployment.inspection.releases:releases", "List the releases that can be put back."),
     "audit": ("mlem.cli.deployment.inspection.audit:audit", "List what happened to a deployment."),

@@ -9,6 +9,7 @@ from typing import Any
 
 from mlem.deployments.execution.kept_protection import protection_change
 from mlem.deployments.step import Action, AnyContext, AnyStep, Change, fields_of
+from mlem.state.protection import PROTECTION
 from mlem.state.record import Record, record_in
 from mlem.state.state import State
 from mlem_model.errors import PluginError
@@ -115,3 +116,16 @@ def _not_plain(value: Any, place: str) -> str | None:
             (found for at, item in enumerate(value) if (found := _not_plain(item, f"{place}[{at}]")) is not None), None
         )
     return f"{place} is a {type(value).__qualname__}" if type(value) is not float else f"{place} is {value}"
+
+
+def wanted_then(recorded: Record, wanted: Record) -> Record:
+    """Return what a release wanted of a step, by its record: facts like a pid may differ, and need not come back.
+
+    What protects a server and the record had no word for is not known to have been missing: the step decides.
+
+    Args:
+        recorded: The record that the release has of the step.
+        wanted: What the declaration wants now: the fields to tell of.
+    """
+    fields = [name for name in wanted.to_data() if recorded.knows(name) or name not in PROTECTION]
+    return recorded.from_data({name: getattr(recorded, name, None) for name in fields})

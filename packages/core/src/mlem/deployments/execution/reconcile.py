@@ -8,11 +8,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from mlem.deployments.execution.changes import MADE, change_of, changes_of, check_changes, expect_plain, wanted_of
+from mlem.deployments.execution.changes import (
+    MADE,
+    change_of,
+    changes_of,
+    check_changes,
+    expect_plain,
+    wanted_of,
+    wanted_then,
+)
 from mlem.deployments.resolving.resolve import Target
 from mlem.deployments.step import AnyContext, AnyStep, Change, Step
 from mlem.state.locks.session import Session
-from mlem.state.protection import PROTECTION
 from mlem.state.record import Record, record_in
 from mlem.state.state import Release, State
 
@@ -73,7 +80,7 @@ class Reconciler:
         for step in self.steps:
             recorded, current = record_in(release.records, step.record), record_in(self.state.records, step.record)
             if recorded is not None:
-                wanted = _wanted_then(recorded, step.wanted(self.ctx) or recorded)
+                wanted = wanted_then(recorded, step.wanted(self.ctx) or recorded)
                 change = change_of(step, wanted, self.ctx, current)
                 if change.action != "keep":
                     self._apply(step, wanted, change)
@@ -135,16 +142,3 @@ class Reconciler:
             expect_plain(step, record, "apply")
         written = self.state.with_record(step.name, None if record is None else record.to_data())
         self.ctx = replace(self.ctx, records=self.session.save(written).records)
-
-
-def _wanted_then(recorded: Record, wanted: Record) -> Record:
-    """Return what a release wanted of a step, by its record: facts like a pid may differ, and need not come back.
-
-    What protects a server and the record had no word for is not known to have been missing: the step decides.
-
-    Args:
-        recorded: The record that the release has of the step.
-        wanted: What the declaration wants now: the fields to tell of.
-    """
-    fields = [name for name in wanted.to_data() if recorded.knows(name) or name not in PROTECTION]
-    return recorded.from_data({name: getattr(recorded, name, None) for name in fields})

@@ -27,6 +27,7 @@ def list_deployments(
     state: str | None = None,
     everything: bool = False,
     limit_s: float = LIMIT_S,
+    drift: bool = False,
     on_error: Callable[[MlemError], None] = lambda _error: None,
 ) -> Sequence[DeploymentSummary]:
     """Return a line for each deployment, sorted by name.
@@ -39,6 +40,7 @@ def list_deployments(
         everything: Whether those in the project's own store are listed too that are not declared here: the declaration
             was deleted or renamed, or is another clone's.
         limit_s: How long one may take to be asked, in seconds.
+        drift: Whether each resource is looked at, too.
         on_error: Called with the error of each that could not be asked, for its traceback.
 
     Raises:
@@ -52,7 +54,7 @@ def list_deployments(
     if not state:
         root = locate("x", project).root
         found |= {name: Declared(name, str(path)) for name, path in objects_of_kind(root, "deployment")}
-    return summarize([found[name] for name in sorted(found)], limit_s=limit_s, on_error=on_error)
+    return summarize([found[name] for name in sorted(found)], limit_s=limit_s, drift=drift, on_error=on_error)
 
 
 @plugin_edge()
@@ -60,6 +62,7 @@ def summarize(
     selected: Sequence[Selected],
     *,
     limit_s: float = LIMIT_S,
+    drift: bool = False,
     on_error: Callable[[MlemError], None] = lambda _error: None,
 ) -> Sequence[DeploymentSummary]:
     """Return a line for each of some deployments, in their order; see `list_deployments`.
@@ -67,9 +70,10 @@ def summarize(
     Args:
         selected: The deployments.
         limit_s: How long one may take to be asked, in seconds.
+        drift: Whether each resource is looked at, too.
         on_error: Called with the error of each that could not be asked.
     """
-    asking = _Asking()
+    asking = _Asking(drift=drift)
     with once_aside():
         outcomes = Parallel(asking.ask, limit_s=limit_s).all(selected)
     summaries = []
@@ -83,7 +87,8 @@ def summarize(
 class _Asking:
     """Asks deployments, and keeps what is known of one until the platform has answered."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, drift: bool) -> None:
+        self._drift = drift
         self._known: dict[str, DeploymentSummary] = {}
 
     def ask(self, found: Selected) -> DeploymentSummary:
@@ -91,11 +96,11 @@ class _Asking:
         if isinstance(found, Declared):
             target = found.handle().target
             self._known[found.name] = DeploymentSummary(found.name, target.deployment.type)
-            return asked(target, self._keep(found, target.read_state()), declared=True)
+            return asked(target, self._keep(found, target.read_state()), declared=True, drift=self._drift)
         state = self._keep(found, read_state(found.store.store, found.name).state)
         if state is None:  # removed since the names were listed
             return DeploymentSummary(found.name, status=Phase.NOT_DEPLOYED.value, declared=False)
-        return asked(found.store.target(found.name, state), state, declared=False)
+        return asked(found.store.target(found.name, state), state, declared=False, drift=self._drift)
 
     def failed(self, found: Selected, error: MlemError) -> DeploymentSummary:
         """Return what is known of a deployment that could not be asked."""

@@ -6,9 +6,11 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from mlem.deployments.deployment import Phase
+from mlem.deployments.execution.drift import drift_of
 from mlem.deployments.execution.status import status_of
 from mlem.deployments.handle import DeploymentHandle
 from mlem.deployments.resolving.resolve import Target
+from mlem.deployments.step import Change
 from mlem.state.locks.owner import is_dead
 from mlem.state.state import State
 
@@ -32,6 +34,7 @@ class DeploymentSummary:
         expires: When it may be removed, UTC, ISO 8601; None where it stays.
         declared: Whether its declaration is here.
         project: The id of the project that it belongs to.
+        drift: Where the platform is not as the release left it, where that was asked.
         error: Why it could not be asked.
     """
 
@@ -49,12 +52,18 @@ class DeploymentSummary:
     expires: str | None = None
     declared: bool = True
     project: str = ""
+    drift: tuple[Change, ...] = ()
     error: str | None = None
 
     @property
     def is_right(self) -> bool:
-        """Whether it is declared, and runs."""
-        return self.declared and self.error is None and self.status == Phase.RUNNING.value
+        """Whether it is declared, and runs as it was left."""
+        return self.declared and self.runs
+
+    @property
+    def runs(self) -> bool:
+        """Whether it runs as it was left."""
+        return self.error is None and self.status == Phase.RUNNING.value and not self.drift
 
 
 def with_state(summary: DeploymentSummary, state: State) -> DeploymentSummary:
@@ -76,8 +85,14 @@ def with_state(summary: DeploymentSummary, state: State) -> DeploymentSummary:
     )
 
 
-def asked(target: Target, state: State | None, *, declared: bool) -> DeploymentSummary:
+def asked(target: Target, state: State | None, *, declared: bool, drift: bool = False) -> DeploymentSummary:
     """Return a summary of a deployment whose platform is asked: one look.
+
+    Args:
+        target: The deployment.
+        state: Its state, just read.
+        declared: Whether its declaration is here.
+        drift: Whether each resource is looked at, too.
 
     Raises:
         MlemError: It could not be asked.
@@ -87,4 +102,5 @@ def asked(target: Target, state: State | None, *, declared: bool) -> DeploymentS
     summary = known if state is None else with_state(known, state)
     if state is None or seen.phase is not Phase.RUNNING:
         return summary
-    return replace(summary, url=DeploymentHandle(target).address(state))
+    differs = drift_of(target, state) if drift else ()
+    return replace(summary, url=DeploymentHandle(target).address(state), drift=differs)

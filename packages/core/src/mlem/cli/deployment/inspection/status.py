@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import NoReturn
 
 import click
 
@@ -15,43 +18,58 @@ from mlem.cli.parameters.names import ObjectName
 from mlem.cli.terminal import traces
 from mlem.cli.terminal.messages import say
 from mlem.cli.terminal.output import output_option, print_result, progress, project_option
+from mlem.cli.terminal.streams import reader_is_gone
 from mlem.deployments.deployment import Phase
 from mlem.deployments.overview.listing import summarize
 from mlem.deployments.overview.selection import Selected
 from mlem.deployments.overview.summary import DeploymentSummary, asked
 from mlem_model.errors import MlemError, UserError
 
+_WATCH_S = 2.0
+"""How often a deployment is looked at that is watched."""
+
 
 @click.command()
 @names_argument
-@click.option("--check", is_flag=True, help="Exit with 10 unless the deployment is running.")
+@click.option("--check", is_flag=True, help="Look at each resource; exit with 10 unless it runs as it was left.")
+@click.option("--watch", is_flag=True, help="Go on, and show each change, until Ctrl-C.")
 @state_option
 @project_option
 @output_option
 def status(
-    names: tuple[str, ...], everything: bool, check: bool, store: str | None, project: str | None, output: str
+    names: tuple[str, ...],
+    everything: bool,
+    check: bool,
+    watch: bool,
+    store: str | None,
+    project: str | None,
+    output: str,
 ) -> int:
     """Show what a deployment is doing: one word on stdout, the reason on stderr; on a terminal also what serves.
 
     Several are shown in a table.
     """
     selected, single = chosen(names, everything, project, store)
+    if watch:
+        _watch(selected, output)
     if not single:
         return _several(selected, check, output)
     target = selected[0].handle().target
-    found = asked(target, target.read_state(), declared=target.declared)
+    found = asked(target, target.read_state(), declared=target.declared, drift=check)
     if output == "json":
         print_result(output, asdict(found), "")
     else:
         say(found.status)
         if found.reason:
             say(found.reason, err=True)
+        for change in found.drift:
+            say(f"{change.step} differs: {change.reason}", err=True)
         if found.locked_by:
             say(f"locked by {found.locked_by}", err=True)
         if sys.stdout.isatty():
             for line in _details(found):
                 say(line)
-    return 10 if check and found.status != Phase.RUNNING.value else 0
+    return 10 if check and not found.runs else 0
 
 
 def _several(selected: Sequence[Selected], check: bool, output: str) -> int:
@@ -61,10 +79,26 @@ def _several(selected: Sequence[Selected], check: bool, output: str) -> int:
         traces.show(error)
         errors.append(error)
 
-    found = summarize(selected, on_error=keep)
+    found = summarize(selected, drift=check, on_error=keep)
     print_result(output, [asdict(one) for one in found], summaries(found))
     codes = [error.exit_code for error in errors]
-    return worst([*codes, 10] if check and not all(one.status == Phase.RUNNING.value for one in found) else codes)
+    return worst([*codes, 10] if check and not all(one.runs for one in found) else codes)
+
+
+def _watch(selected: Sequence[Selected], output: str) -> NoReturn:
+    """Print a line for each change, until an interrupt."""
+    seen: dict[str, str] = {}
+    while True:
+        for one in summarize(selected):
+            words = ": ".join(filter(None, [one.status, one.error or one.reason]))
+            if seen.get(one.name) != words:
+                seen[one.name] = words
+                at = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+                print_result(output, {"at": at, **asdict(one)}, f"{at} {one.name} {words}")
+                sys.stdout.flush()
+        if reader_is_gone():
+            raise SystemExit(0)
+        time.sleep(_WATCH_S)
 
 
 def _details(found: DeploymentSummary) -> Iterator[str]:
