@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 import click
 
 from mlem.deployments.handle import DeploymentHandle
-from mlem.project.project import locate
+from mlem.project.overlays import locate_deployment
 
 CommandT = TypeVar("CommandT", bound=Callable[..., Any])
 
@@ -27,4 +27,4 @@ def handle(name: str, project: str | None, store: str | None = None, **options: 
     """Return a handle of a declared deployment, or of one in a store."""
     if store is not None:
         return DeploymentHandle.in_store(name, store, project, **options)
-    return DeploymentHandle.of(locate(name, project), **options)
+    return DeploymentHandle.of(locate_deployment(name, project), **options)

@@ -51,6 +51,7 @@ def _row(one: DeploymentSummary) -> list[str]:
 def _note(one: DeploymentSummary) -> str:
     words = [
         one.error or one.reason,
+        f"overlays: {', '.join(one.overlays)}" if one.overlays and one.release is None else "",
         "" if one.declared else "not declared here",
         f"locked by {one.locked_by}" if one.locked_by else "",
     ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -14,14 +14,15 @@ from click.core import ParameterSource
 from mlem.cli.declare import _fields_command, _first_line, deployment_fields
 from mlem.cli.deployment.handles import handle, state_option
 from mlem.cli.parameters.names import ObjectName
+from mlem.cli.parameters.overlay import overlay_option
 from mlem.cli.terminal.messages import say
 from mlem.cli.terminal.output import output_option, print_result, progress, project_option, table
-from mlem.deployments.deploying import deploy
+from mlem.deployments.deploying import declared, deploy
 from mlem.deployments.execution.engine import LockOptions
 from mlem.deployments.execution.kept_protection import planned_protection, protection_of
 from mlem.deployments.execution.options import RunOptions
+from mlem.deployments.handle import DeploymentHandle
 from mlem.deployments.releases.planned import Planned
-from mlem.deployments.resolving.references import object_reference
 from mlem.deployments.resolving.resolve import deployment_class
 from mlem_model.errors import UserError
 from mlem_model.objects.files import write_atomic
@@ -30,7 +31,6 @@ from mlem_model.plugins.registry import registry
 if TYPE_CHECKING:
     from mlem.deployments.deployment import Deployment
     from mlem.deployments.execution.engine import Outcome
-    from mlem.deployments.handle import DeploymentHandle
     from mlem.deployments.step import Difference
 
 CommandT = TypeVar("CommandT", bound=Callable[..., Any])
@@ -100,6 +100,7 @@ class RunTypes(click.Group):
         """Make the command of a type."""
         cls = deployment_class(cmd_name)
 
+        @overlay_option()
         @project_option
         @lock_options
         @run_options
@@ -122,11 +123,18 @@ class RunTypes(click.Group):
 
 @click.group(cls=RunTypes, invoke_without_command=True, subcommand_metavar="[TYPE NAME --model MODEL ...]")
 @click.option("--load", metavar="NAME", type=ObjectName("deployment"), help="Deploy what is declared under this name.")
+@overlay_option("load")
 @click.option(
     "--model",
     metavar="MODEL",
     type=ObjectName("model"),
     help="With --load: a model other than the declared one; the declaration is updated.",
+)
+@click.option(
+    "--env",
+    metavar="ENV",
+    type=ObjectName("env"),
+    help="With --load: an env other than the declared one, by name or by type; the declaration is updated.",
 )
 @click.option(
     "--plan",
@@ -145,6 +153,7 @@ def run(
     /,
     load: str | None,
     model: str | None,
+    env: str | None,
     plan_file: Path | None,
     project: str | None,
     output: str,
@@ -167,16 +176,17 @@ def run(
         return
     planned = Planned.read(plan_file) if plan_file is not None else None
     if planned is not None:
-        if model is not None or load not in (None, planned.name):
-            raise UserError(f"{plan_file} says what is deployed: {planned.name}", hint="leave out --load and --model")
-        load, model = planned.name, planned.model
+        if model is not None or env is not None or load not in (None, planned.name):
+            hint = "leave out --load, --model and --env"
+            raise UserError(f"{plan_file} says what is deployed: {planned.name}", hint=hint)
+        load, model, env = planned.name, planned.model, planned.env
     if load is None:
         raise UserError(
             "what should be deployed?",
             hint="mlem deployment run TYPE NAME --model MODEL, or mlem deployment run --load NAME; "
             "list the types with: mlem types deployment",
         )
-    values = {"model": model} if model is not None else {}
+    values = {name: value for name, value in (("model", model), ("env", env)) if value is not None}
     _run_declared(None, load, values, project, output, _lock(lock_timeout, lock_id), _options(said, planned))
 
 
@@ -241,7 +251,9 @@ def _example(one: DeploymentHandle, address: str, *, asks: bool) -> str | None:
 
 @click.command()
 @click.argument("name", type=ObjectName("deployment"))
+@overlay_option()
 @click.option("--model", metavar="MODEL", type=ObjectName("model"), help="A model other than the declared one.")
+@click.option("--env", metavar="ENV", type=ObjectName("env"), help="An env other than the declared one.")
 @click.option("--detailed-exitcode", is_flag=True, help="Exit with 10 when a run would change something.")
 @click.option(
     "--out",
@@ -252,14 +264,21 @@ def _example(one: DeploymentHandle, address: str, *, asks: bool) -> str | None:
 @project_option
 @output_option
 def plan(
-    name: str, model: str | None, detailed_exitcode: bool, out: Path | None, project: str | None, output: str
+    name: str,
+    model: str | None,
+    env: str | None,
+    detailed_exitcode: bool,
+    out: Path | None,
+    project: str | None,
+    output: str,
 ) -> int:
     """Show what a run would create, update, replace or remove, why, and the downtime for callers."""
     one = handle(name, project)
-    if model is not None:
-        deployment = one.deployment.model_copy(update={"model": object_reference(model, project, one.target.location)})
-        one = replace(one, target=replace(one.target, deployment=deployment))
-    changes, planned = one.keep_plan(model)
+    values = {key: value for key, value in (("model", model), ("env", env)) if value is not None}
+    if values:
+        declaration = declared(None, name, values, project)
+        one = DeploymentHandle.of(declaration.place, declaration.deployment)
+    changes, planned = one.keep_plan(model, env)
     differs = any(change.action != "keep" for change in changes)
     rows = [[change.step, change.action, change.reason, change.downtime] for change in changes]
     if out is not None:
@@ -289,6 +308,7 @@ def _become(one: Difference) -> str:
 
 @click.command()
 @click.argument("name", type=ObjectName("deployment"))
+@overlay_option()
 @click.option(
     "--to", "number", type=int, default=None, help="The release to put back.  [default: the one before the current]"
 )
@@ -327,6 +347,7 @@ def rollback(
 
 @click.command()
 @click.argument("name", type=ObjectName("deployment"))
+@overlay_option()
 @click.option(
     "--forget",
     is_flag=True,

@@ -7,6 +7,7 @@ import click
 from mlem.cli.deployment.handles import handle
 from mlem.cli.deployment.run import _lock, lock_options
 from mlem.cli.parameters.names import ObjectName
+from mlem.cli.parameters.overlay import overlay_option
 from mlem.cli.terminal.messages import say
 from mlem.cli.terminal.output import output_option, print_result, project_option
 from mlem.deployments.execution.moving import move as move_state
@@ -22,6 +23,7 @@ def state() -> None:
 
 @state.command()
 @click.argument("name", type=ObjectName("deployment"))
+@overlay_option()
 @click.argument("uri")
 @project_option
 @lock_options
@@ -46,6 +48,7 @@ def move(
 
 @state.command()
 @click.argument("name", type=ObjectName("deployment"))
+@overlay_option()
 @project_option
 @lock_options
 @output_option
@@ -58,6 +61,7 @@ def push(name: str, project: str | None, lock_timeout: float | None, lock_id: st
 
 @state.command()
 @click.argument("name")
+@overlay_option()
 @click.option("--state", "place", metavar="URI", default=None, help="The store.  [default: the project's]")
 @project_option
 @lock_options

@@ -10,6 +10,7 @@ import click
 
 from mlem.cli.deployment.handles import handle, state_option
 from mlem.cli.parameters.names import ObjectName
+from mlem.cli.parameters.overlay import overlay_option
 from mlem.cli.terminal.messages import say
 from mlem.cli.terminal.output import output_option, print_result, progress, project_option
 from mlem.deployments.deployment import Phase
@@ -19,6 +20,7 @@ from mlem_model.errors import UserError
 
 @click.command()
 @click.argument("name", type=ObjectName("deployment"))
+@overlay_option()
 @click.option("--check", is_flag=True, help="Exit with 10 unless the deployment is running.")
 @state_option
 @project_option
@@ -52,6 +54,7 @@ def _details(found: DeploymentSummary) -> Iterator[str]:
 
 @click.command()
 @click.argument("name", type=ObjectName("deployment"))
+@overlay_option()
 @click.option(
     "--status", "-s", "statuses", multiple=True, default=("running",), help="A status to wait for; may be repeated."
 )

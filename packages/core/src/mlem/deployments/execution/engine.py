@@ -71,16 +71,19 @@ def plan(target: Target, model: Model) -> tuple[Change, ...]:
 
 
 @plugin_edge()
-def keep_plan(target: Target, model: Model, named: str | None = None) -> tuple[tuple[Change, ...], Planned]:
+def keep_plan(
+    target: Target, model: Model, named: str | None = None, env: str | None = None
+) -> tuple[tuple[Change, ...], Planned]:
     """Plan, and return with it what a later run compares: `RunOptions.planned`.
 
     Args:
         target: The deployment.
         model: The model's metadata.
         named: The name of that model, where it is not the declared one.
+        env: The name of the env, where it is not the declared one.
     """
     state, changes = _plan(target, model)
-    return changes, Planned.of(target.name, state, model.digest, target.declaration(), changes, named)
+    return changes, Planned.of(target.name, state, model.digest, target.declaration(), changes, named, env)
 
 
 def _plan(target: Target, model: Model) -> tuple[State, tuple[Change, ...]]:

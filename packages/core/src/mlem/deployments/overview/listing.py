@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -12,7 +12,8 @@ from mlem.deployments.overview.parallel import Parallel
 from mlem.deployments.overview.summary import DeploymentSummary, asked, with_state
 from mlem.deployments.resolving.resolve import resolve
 from mlem.deployments.resolving.stored import NamedStore
-from mlem.project.project import Name, locate, objects_of_kind
+from mlem.project.overlays import SIGN, deployments_below, has_overlay, locate_deployment
+from mlem.project.project import Name, locate
 from mlem.state.state import State
 from mlem.state.stored import read_state
 from mlem_model.errors import MlemError
@@ -26,7 +27,8 @@ class _Declared:
     """A deployment that is declared here."""
 
     name: str
-    path: Path
+    root: Path
+    overlays: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -68,7 +70,7 @@ def list_deployments(
         found |= {name: _Stored(name, named) for name in named.store.names()}
     if not state:
         root = locate("x", project).root
-        found |= {name: _Declared(name, path) for name, path in objects_of_kind(root, "deployment")}
+        found |= {one.name: one for one in _declared(root)}
     asking = _Asking()
     with once_aside():
         outcomes = Parallel(asking.ask, limit_s=limit_s).all(list(found.values()))
@@ -81,6 +83,18 @@ def list_deployments(
     return sorted(summaries, key=lambda one: one.name)
 
 
+def _declared(root: Path) -> Iterator[_Declared]:
+    """Yield what is declared below a folder, each declaration with the names of its overlays."""
+    names = [name for name, _ in deployments_below(root)]
+    overlays: dict[str, list[str]] = {}
+    for name in names:
+        if has_overlay(name):
+            below, _, overlay = name.rpartition(SIGN)
+            overlays.setdefault(below, []).append(overlay)
+    for name in names:
+        yield _Declared(name, root, tuple(overlays.get(name, ())))
+
+
 class _Asking:
     """Asks deployments, and keeps what is known of one until the platform has answered."""
 
@@ -90,9 +104,10 @@ class _Asking:
     def ask(self, found: _Declared | _Stored) -> DeploymentSummary:
         """Return the summary of a deployment."""
         if isinstance(found, _Declared):
-            target = resolve(locate(str(found.path)))
-            self._known[found.name] = DeploymentSummary(found.name, target.deployment.type)
-            return asked(target, self._keep(found, target.read_state()), declared=True)
+            target = resolve(locate_deployment(found.name, found.root))
+            self._known[found.name] = DeploymentSummary(found.name, target.deployment.type, overlays=found.overlays)
+            summary = asked(target, self._keep(found, target.read_state()), declared=True)
+            return replace(summary, overlays=found.overlays)
         state = self._keep(found, read_state(found.store.store, found.name).state)
         if state is None:  # removed since the names were listed
             return DeploymentSummary(found.name, status=Phase.NOT_DEPLOYED.value, declared=False)

@@ -31,6 +31,7 @@ class DeploymentSummary:
         locked_by: Who has the lock now.
         declared: Whether its declaration is here.
         project: The id of the project that it belongs to.
+        overlays: Its overlays; each has a line of its own.
         error: Why it could not be asked.
     """
 
@@ -47,12 +48,15 @@ class DeploymentSummary:
     locked_by: str | None = None
     declared: bool = True
     project: str = ""
+    overlays: tuple[str, ...] = ()
     error: str | None = None
 
     @property
     def is_right(self) -> bool:
-        """Whether it is declared, and runs."""
-        return self.declared and self.error is None and self.status == Phase.RUNNING.value
+        """Whether it is declared, and runs; or is there for its overlays, and was never deployed itself."""
+        runs = self.status == Phase.RUNNING.value
+        only_a_base = bool(self.overlays) and self.status == Phase.NOT_DEPLOYED.value
+        return self.declared and self.error is None and (runs or only_a_base)
 
 
 def with_state(summary: DeploymentSummary, state: State) -> DeploymentSummary:
