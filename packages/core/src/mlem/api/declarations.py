@@ -131,6 +131,42 @@ def deploy(
     return run_deploy(cls, name, values, project=project, overlay=overlay, report=report, lock=lock, options=options)[0]
 
 
+def promote(
+    source: Name,
+    name: Name,
+    *,
+    project: Name | None = None,
+    report: Callable[[str], None] = _silent,
+    lock: LockOptions = LockOptions(),
+    options: RunOptions = RunOptions(),
+) -> DeploymentHandle:
+    """Deploy what another deployment serves: ``promote("app@staging", "app@prod")``, as ``mlem deployment promote``.
+
+    It is the newest release there that passed its gate: the same model, and on Docker the very image, not built again.
+
+    Args:
+        source: The deployment that serves it.
+        name: The deployment that is to serve it, as it is declared.
+        project: Folder that relative names start from.
+        report: Called with lines of progress.
+        lock: How to lock.
+        options: What is said about this run.
+
+    Returns:
+        A handle of what runs now.
+
+    Raises:
+        ConflictError: Nothing has passed a gate there, its model is not here any more, or its image can't be had here
+            or would be another one by this declaration.
+        NotFoundError: One of them is not declared.
+        GateError: It does not give the right answer here. The last good release serves again, where there was one.
+        MlemError: A step failed. The last good release serves again.
+    """
+    from mlem.deployments.promoting import promote as run_promotion
+
+    return run_promotion(source, name, project=project, report=report, lock=lock, options=options)[0]
+
+
 def deployments(project: Name | None = None) -> Sequence[tuple[str, Path]]:
     """Return name and file of every deployment that is declared in a project, sorted: ``app@prod`` with its overlay.
 

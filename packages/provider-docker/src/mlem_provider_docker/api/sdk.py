@@ -371,17 +371,18 @@ class Engine:
             )
 
     def pull(self, name: str, credentials: Mapping[str, str] | None = None) -> Iterator[dict[str, Any]]:
-        """Pull an image and yield the messages.
-
-        Args:
-            name: The image, with registry and tag.
-            credentials: ``username`` and ``password``; docker's own when None.
-        """
+        """Pull an image and yield the messages; the arguments are those of `push`, and the tag may be a digest."""
         repository, tag = split_name(name)
         with _translated(f"pull {name}"):
             yield from self._api.pull(
                 repository, tag, stream=True, decode=True, auth_config=dict(credentials) if credentials else None
             )
+
+    def is_in_registry(self, name: str) -> bool:
+        """Ask the registry of an image, with docker's own credentials, whether it has it."""
+        with self._absent_is_none(f"look for the image {name} in its registry") as found:
+            found.append(self._api.inspect_distribution(name))  # type: ignore[no-untyped-call]  # the stubs leave it out
+        return bool(found)
 
     @contextmanager
     def _absent_is_none(self, what: str) -> Iterator[list[dict[str, Any]]]:

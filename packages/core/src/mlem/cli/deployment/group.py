@@ -13,6 +13,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "wait": ("mlem.cli.deployment.status:wait", "Wait for a status."),
     "logs": ("mlem.cli.deployment.logs:logs", "Show the log of a deployment."),
     "apply": ("mlem.cli.deployment.apply:apply", "Call a method of a deployed model with data from a file."),
+    "promote": ("mlem.cli.deployment.promote:promote", "Deploy what another deployment serves."),
     "releases": ("mlem.cli.deployment.releases:releases", "List the releases that can be put back."),
     "rollback": ("mlem.cli.deployment.run:rollback", "Put an earlier release back."),
     "restart": ("mlem.cli.deployment.restart:restart", "Restart what serves."),
