@@ -159,7 +159,9 @@ def _expect_there(place: Location) -> Location:
     if not place.path.exists() or not may_be(place.path, _KIND):
         raise NotFoundError(
             f"no deployment {name!r} that could have an overlay: {shown(place.path)} does not declare one",
-            hint=f"an overlay has only what differs: write {shown(place.path)} first",
+            hint=f'{VARIABLE} is set; --overlay "" takes {name} itself'
+            if os.environ.get(VARIABLE) == place.overlay
+            else f"an overlay has only what differs: write {shown(place.path)} first",
         )
     known = overlays_of(place.path)
     if place.top.exists():

@@ -14,6 +14,7 @@ from mlem.deployments.execution.moving import move as move_state
 from mlem.deployments.execution.moving import push as push_state
 from mlem.deployments.overview.forgetting import forget_state
 from mlem.deployments.resolving.resolve import configured_manager
+from mlem_model.objects.files import shown
 
 
 @click.group()
@@ -36,7 +37,7 @@ def move(
     old, new = move_state(target, uri, _lock(lock_timeout, lock_id))
     print_result(output, {"name": name, "from": old, "to": new}, f"moved from {old}\nto {new}")
     if target.deployment.state_manager is not None:
-        say(f"set state_manager: {uri} in {target.location}", err=True)
+        say(f"set state_manager: {uri} in {shown(target.location.top)}", err=True)
     elif configured_manager(target.config).store(target.location.root).where(target.name) != new:
         say(
             f"next: mlem config set core.state.uri {uri}"

@@ -20,14 +20,16 @@ def overlay_option(parameter: str = "name") -> Callable[[CommandT], CommandT]:
     """Add ``--overlay`` to a command, which gets the name of the deployment under it: ``app@prod``.
 
     Args:
-        parameter: The parameter that has the deployment's name.
+        parameter: The parameter that has the deployment's name, or several of them.
     """
 
     def add(command: CommandT) -> CommandT:
         @functools.wraps(command)
         def under_overlay(*arguments: Any, overlay: str | None, **given: Any) -> Any:
             if overlay:
-                given[parameter] = _under(given[parameter], overlay)
+                typed = given[parameter]
+                many = isinstance(typed, tuple)
+                given[parameter] = tuple(_under(one, overlay) for one in typed) if many else _under(typed, overlay)
             return command(*arguments, **given)
 
         option = click.option(
