@@ -60,6 +60,8 @@ class PushedImageRecord(Record):
         pins_for: The same.
         base_image: The same.
         base_digest: The same.
+        promoted: The same.
+        made_for: The same.
     """
 
     step: ClassVar[str] = "image"
@@ -75,6 +77,8 @@ class PushedImageRecord(Record):
     pins_for: str = ""
     base_image: str = ""
     base_digest: str = ""
+    promoted: str | None = None
+    made_for: str | None = None
 
 
 class AsMade(BaseModel):

@@ -142,7 +142,8 @@ def promote(
 ) -> DeploymentHandle:
     """Deploy what another deployment serves: ``promote("app@staging", "app@prod")``, as ``mlem deployment promote``.
 
-    It is the newest release there that passed its gate: the same model, and on Docker the very image, not built again.
+    It is the newest release there that passed its gate: the same model, and on Docker and Heroku the very
+    image, not built again.
 
     Args:
         source: The deployment that serves it.

@@ -378,10 +378,11 @@ class Engine:
                 repository, tag, stream=True, decode=True, auth_config=dict(credentials) if credentials else None
             )
 
-    def is_in_registry(self, name: str) -> bool:
-        """Ask the registry of an image, with docker's own credentials, whether it has it."""
+    def is_in_registry(self, name: str, credentials: Mapping[str, str] | None = None) -> bool:
+        """Ask the registry of an image whether it has it; the arguments are those of `push`."""
         with self._absent_is_none(f"look for the image {name} in its registry") as found:
-            found.append(self._api.inspect_distribution(name))  # type: ignore[no-untyped-call]  # the stubs leave it out
+            given = dict(credentials) if credentials else None
+            found.append(self._api.inspect_distribution(name, given))  # type: ignore[no-untyped-call]  # no stubs
         return bool(found)
 
     @contextmanager

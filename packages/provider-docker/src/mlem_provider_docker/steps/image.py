@@ -14,7 +14,7 @@ from mlem_provider_docker.images.supplies import supplies
 from mlem_provider_docker.images.tag import image_tag
 from mlem_provider_docker.names import moving_name, reference, slug, split_name
 from mlem_provider_docker.records import ContainerRecord, ImageRecord
-from mlem_provider_docker.steps.promoted_image import PromotedImage
+from mlem_provider_docker.steps.promoted_image import PromotedImage, kept_image
 
 if TYPE_CHECKING:
     from mlem_provider_docker.api.sdk import Engine
@@ -27,18 +27,10 @@ def _recipe(ctx: DockerContext) -> Recipe | None:
     return Recipe.of(ctx.deployment, ctx.model) if ctx.model else None
 
 
-def _kept(ctx: DockerContext) -> ImageRecord | None:
-    """Return the record of an image that was promoted to this deployment, and that a run would build alike."""
-    recorded, recipe = ctx.record_of(ImageRecord), _recipe(ctx)
-    if recorded is None or ctx.model is None or recipe is None or not recorded.promoted:
-        return None
-    same = (recorded.model_hash, recorded.recipe) == (ctx.model.digest, recipe.digest)
-    return recorded if same else None
-
-
 def image_name(ctx: DockerContext) -> str | None:
     """Return the image's whole name; None without a model."""
-    promoted, kept = PromotedImage.of(ctx), _kept(ctx)
+    promoted, recipe = PromotedImage.of(ctx), _recipe(ctx)
+    kept = kept_image(ctx, recipe.digest, ImageRecord) if recipe is not None else None
     if promoted is not None:
         tag: str | None = promoted.tag(ctx.lineage)
     elif kept is not None:

@@ -35,7 +35,7 @@ def promote(
 ) -> None:
     """Deploy on NAME what SOURCE serves: the newest release there that passed its gate.
 
-    The model is the same, and on Docker the image too: mlem deployment promote app@staging app@prod.
+    The model is the same, and on Docker and Heroku the image too: mlem deployment promote app@staging app@prod.
     """
     if only_plan:
         prepared = prepare(source, name, project)
