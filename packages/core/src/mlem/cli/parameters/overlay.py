@@ -66,8 +66,9 @@ def _complete(parameter: str) -> Callable[[click.Context, click.Parameter, str],
     """Return what offers the overlays of the deployment that was typed."""
 
     def complete(ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        typed = ctx.params.get(parameter) or next(iter(ctx.args), "")  # an option without its value ends the parsing
         try:
-            place = locate_deployment(ctx.params.get(parameter) or "", ctx.params.get("project"))
+            place = locate_deployment(str(typed), ctx.params.get("project"))
         except MlemError:
             return []
         return [CompletionItem(word) for word in overlays_of(place.path) if word.startswith(incomplete)]
