@@ -355,3 +355,33 @@ def test_a_dyno_that_does_not_listen_in_time_is_explained(
         assert (status.phase, "R10" in status.reason) == (Phase.CRASHED, True)
         assert plain.mlem("deployment", "remove", "app").returncode == 0
         assert (slow.platform.apps, slow.api.violations) == ({}, [])
+
+
+def test_what_passed_on_staging_is_pushed_to_another_app_as_it_is(
+    project: Project, heroku: HerokuSimulator, engine: Engine, name: str
+) -> None:
+    assert run(project, name).returncode == 0
+    (project.folder / "app.prod.mlem").write_text(f"app_name: {name}p\n")
+    staged = project.handle("app").state()
+    planned = project.mlem("deployment", "promote", "app", "app@prod", "--plan")
+    done = project.mlem("deployment", "promote", "app", "app@prod")
+    assert (planned.returncode, done.returncode) == (0, 0), planned.stderr + done.stderr
+    promoted = project.handle("app@prod").state()
+    assert staged is not None
+    assert promoted is not None
+    before, after = staged.records["image"], promoted.records["image"]
+    assert (after["image_id"], after["digest"], after["promoted"]) == (before["image_id"], before["digest"], "app")
+    assert f"promoted from app, {before['digest']}" in planned.stdout
+    assert "building" not in done.stderr
+    with project.handle("app@prod").get_client() as client:
+        assert client.predict(SAMPLE) == [2.0, 4.0, 6.0]
+    assert {change.action for change in project.handle("app@prod").plan()} == {"keep"}
+    assert project.mlem("deployment", "run", "--load", "app@prod", "--model", "triple").returncode == 0
+    for image in (before["image"], after["image"]):
+        engine.remove_image(image)  # it has no name any more, and is what the dynos of staging run
+    again = project.mlem("deployment", "promote", "app", "app@prod")
+    assert again.returncode == 0, again.stderr
+    assert project.handle("app@prod").releases()[0].records["image"]["digest"] == before["digest"]
+    assert project.mlem("deployment", "rollback", "app@prod").returncode == 0
+    with project.handle("app@prod").get_client() as client:
+        assert client.predict(SAMPLE) == [3.0, 6.0, 9.0]

@@ -16,6 +16,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
         "apps/other": "object_type: deployment\ntype: local_process\n",
         "prod": "object_type: env\ntype: docker\n",
         "broken": "nothing: [\n",
+        "apps/other.eu": "port: 8080\n",
     }.items():
         path = made.folder / f"{name}.mlem"
         path.parent.mkdir(exist_ok=True)
@@ -34,16 +35,18 @@ def completed(project: Project, line: str) -> list[str]:
 @pytest.mark.parametrize(
     ("line", "names"),
     [
-        ("mlem deployment status ", ["app", "apps/other"]),
-        ("mlem deployment remove apps/", ["apps/other"]),
+        ("mlem deployment status ", ["app", "apps/other", "apps/other@eu"]),
+        ("mlem deployment remove apps/", ["apps/other", "apps/other@eu"]),
+        ("mlem deployment remove apps/other --overlay ", ["eu"]),
+        ("mlem deployment promote apps/other@", ["apps/other@eu"]),
         ("mlem deployment rollback apps/x", []),
-        ("mlem deployment run --load a", ["app", "apps/other"]),
+        ("mlem deployment run --load a", ["app", "apps/other", "apps/other@eu"]),
         ("mlem deployment plan app --model ", ["double"]),
-        ("mlem deployment lock show ap", ["app", "apps/other"]),
+        ("mlem deployment lock show ap", ["app", "apps/other", "apps/other@eu"]),
         ("mlem apply ", ["double"]),
         ("mlem apply d", ["double"]),
         ("mlem serve ", ["double"]),
-        ("mlem deployment status --project apps ", ["other"]),
+        ("mlem deployment status --project apps ", ["other", "other@eu"]),
         ("mlem deployment status --project nowhere ", [""]),
         ("mlem deployment run nothing-of-this-name ", []),
     ],

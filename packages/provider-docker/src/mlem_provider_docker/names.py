@@ -23,7 +23,10 @@ def reference(image_name: str, tag: str, registry: ImageRegistry | None) -> str:
 
 
 def split_name(name: str) -> tuple[str, str]:
-    """Split ``host:5000/team/iris:1`` into repository and tag."""
+    """Split ``host:5000/team/iris:1`` into repository and tag; a digest counts as one."""
+    repository, separator, digest = name.partition("@")
+    if separator:
+        return repository, digest
     repository, separator, tag = name.rpartition(":")
     return (repository, tag) if separator and "/" not in tag else (name, "latest")
 

@@ -12,6 +12,12 @@ LINEAGE_LABEL = "mlem.lineage"
 """Whose it is."""
 IMAGE_LABEL = "mlem.image"
 """Of an image: the name that it was made under; a copy has another name."""
+MODEL_LABEL = "mlem.model_hash"
+"""Of an image: the model in it."""
+RECIPE_LABEL = "mlem.recipe"
+"""Of an image: what it was made by."""
+PROMOTED = "promoted-"
+"""What the tag begins with under which a deployment runs an image that was made for another one."""
 MADE_FROM_LABEL = "mlem.made_from"
 """Of a container: the id of the image that it was made from; one that is made from a copy comes from another image."""
 
@@ -49,11 +55,13 @@ def own_names(labels: Mapping[str, str], names: Sequence[str] | None) -> list[st
     made = labels.get(IMAGE_LABEL)
     if made is None or made not in (names or ()):
         return []
-    return [*(name for name in names or () if name != made and _repository(name) == _repository(made)), made]
+    return [*(name for name in names or () if name != made and _is_beside(name, made)), made]
 
 
-def _repository(name: str) -> str:
-    return name.rpartition(":")[0]
+def _is_beside(name: str, made: str) -> bool:
+    """Say whether a name is in the same repository, and not one that another deployment runs the image under."""
+    (repository, _, tag), ours = name.rpartition(":"), made.rpartition(":")[0]
+    return repository == ours and not tag.startswith(PROMOTED)
 
 
 def _digits(id_: str) -> str:

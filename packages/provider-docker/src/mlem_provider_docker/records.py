@@ -23,6 +23,9 @@ class ImageRecord(Record):
         pins_for: What they were chosen for.
         base_image: The image that it is built on.
         base_digest: The digest of that one.
+        digest: The digest of its manifest in the registry; None where it is in none.
+        promoted: The deployment that it was taken over from; None where it was made for this one.
+        made_for: The lineage of the deployment that it was made for, where that is another one.
     """
 
     step: ClassVar[str] = "image"
@@ -37,6 +40,9 @@ class ImageRecord(Record):
     pins_for: str = ""
     base_image: str = ""
     base_digest: str = ""
+    digest: str | None = None
+    promoted: str | None = None
+    made_for: str | None = None
 
 
 class PushedImageRecord(Record):
@@ -54,6 +60,8 @@ class PushedImageRecord(Record):
         pins_for: The same.
         base_image: The same.
         base_digest: The same.
+        promoted: The same.
+        made_for: The same.
     """
 
     step: ClassVar[str] = "image"
@@ -69,6 +77,8 @@ class PushedImageRecord(Record):
     pins_for: str = ""
     base_image: str = ""
     base_digest: str = ""
+    promoted: str | None = None
+    made_for: str | None = None
 
 
 class AsMade(BaseModel):

@@ -11,7 +11,7 @@ from pydantic import Field
 
 from mlem.cli.main import CONTEXT_SETTINGS
 from mlem.cli.parameters.options import FieldsCommand
-from mlem.deployments.deploying import merge
+from mlem.deployments.resolving.layers import merge
 from mlem_model.objects.fields import Unit
 from mlem_model.objects.object import Value
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from mlem.api.declarations import declare_deployment, declare_env, deploy, deployments, init
+from mlem.api.declarations import declare_deployment, declare_env, deploy, deployments, init, promote
 from mlem.api.installed import fields, types
 from mlem.api.models import apply, build, serve
 from mlem.api.objects import load, load_meta, model_types, save
@@ -128,6 +128,7 @@ __all__ = [
     "load",
     "load_meta",
     "model_types",
+    "promote",
     "rename_state",
     "save",
     "select",

@@ -10,7 +10,9 @@ from mlem.deployments.deployment import Deployment
 from mlem.deployments.env import Env
 from mlem.deployments.handle import DeploymentHandle
 from mlem.deployments.resolving.resolve import expect_object, load_deployment, maker_of
+from mlem.deployments.resolving.substitution import substituted
 from mlem.project.config import load_config
+from mlem.project.overlays import locate_deployment
 from mlem.project.project import Location, Name, locate
 from mlem_model.plugins.kinds import is_own_package
 from mlem_model.plugins.registry import registry
@@ -163,26 +165,29 @@ def load_meta(path: Name, project: Name | None = ..., *, kind: Literal["env"]) -
 
 
 @overload
-def load_meta(path: Name, project: Name | None = ..., *, kind: Literal["deployment"]) -> Deployment: ...
+def load_meta(
+    path: Name, project: Name | None = ..., *, kind: Literal["deployment"], overlay: str | None = ...
+) -> Deployment: ...
 
 
 @overload
-def load_meta(path: Name, project: Name | None = ..., *, kind: None = ...) -> Any: ...
+def load_meta(path: Name, project: Name | None = ..., *, kind: None = ..., overlay: str | None = ...) -> Any: ...
 
 
-def load_meta(path: Name, project: Name | None = None, *, kind: Kind | None = None) -> Any:
+def load_meta(path: Name, project: Name | None = None, *, kind: Kind | None = None, overlay: str | None = None) -> Any:
     """Read an object's metadata: a `Model`, a `Deployment`, an `Env` or a `Dataset`.
 
     Args:
         path: The object's name, path or URL.
         project: Folder that a relative name starts from.
         kind: What it has to be: ``model``, ``data``, ``env``, ``deployment``; any when None.
+        overlay: The overlay of a deployment; the name ``app@prod`` means the same.
 
     Raises:
         NotFoundError: There is no such object.
         DeclarationError: Its file is wrong, or it is of another kind.
     """
-    place = locate(path, project)
+    place = locate_deployment(path, project, overlay)
     data = place.read()
     if kind is not None:
         expect_object({**data, "object_type": _kind_of(data)}, kind, place)
@@ -190,7 +195,8 @@ def load_meta(path: Name, project: Name | None = None, *, kind: Kind | None = No
     if found == "deployment":
         return load_deployment(place)
     if found == "env":
-        return registry().get("env", str(data.get("type")), maker_of(data)).from_data(data, str(place))
+        env = registry().get("env", str(data.get("type")), maker_of(data))
+        return env.from_data(substituted(data, str(place)), str(place))
     if found == "data":
         from mlem_model.data.dataset import Dataset
 
@@ -207,7 +213,9 @@ def _kind_of(data: Mapping[str, Any]) -> Any:
 
 
 @overload
-def load(path: Name, project: Name | None = ..., *, kind: Literal["deployment"]) -> DeploymentHandle: ...
+def load(
+    path: Name, project: Name | None = ..., *, kind: Literal["deployment"], overlay: str | None = ...
+) -> DeploymentHandle: ...
 
 
 @overload
@@ -215,10 +223,12 @@ def load(path: Name, project: Name | None = ..., *, kind: Literal["env"]) -> Env
 
 
 @overload
-def load(path: Name, project: Name | None = ..., *, kind: Literal["model", "data"] | None = ...) -> Any: ...
+def load(
+    path: Name, project: Name | None = ..., *, kind: Literal["model", "data"] | None = ..., overlay: str | None = ...
+) -> Any: ...
 
 
-def load(path: Name, project: Name | None = None, *, kind: Kind | None = None) -> Any:
+def load(path: Name, project: Name | None = None, *, kind: Kind | None = None, overlay: str | None = None) -> Any:
     """Load an object: a model as the Python object that was saved, a data set as its data, a deployment as a handle.
 
     The SHA-256 of every artifact is verified before it is unpickled. Unpickling runs code: load only what you trust.
@@ -229,21 +239,24 @@ def load(path: Name, project: Name | None = None, *, kind: Kind | None = None) -
         path: The object's name, path or URL.
         project: Folder that a relative name starts from.
         kind: What it has to be: ``model``, ``data``, ``env``, ``deployment``; any when None.
+        overlay: The overlay of a deployment; the name ``app@prod`` means the same.
 
     Raises:
         NotFoundError: There is no such object.
         DeclarationError: Its file is wrong, or it is of another kind.
         ConflictError: An artifact is not the one that was saved.
     """
-    return with_object(path, project, kind)[1]
+    return with_object(path, project, kind, overlay)[1]
 
 
-def with_object(path: Name, project: Name | None, kind: Kind | None = None) -> tuple[Any, Any]:
+def with_object(
+    path: Name, project: Name | None, kind: Kind | None = None, overlay: str | None = None
+) -> tuple[Any, Any]:
     """Return the metadata of an object, and the object, both of one version, even while it is saved; see `load`."""
     from mlem_model.artifacts.transfer import use_current
 
-    read: Callable[[], Any] = functools.partial(load_meta, path, project, kind=kind)
-    return use_current(read, lambda meta: _object_of(locate(path, project), meta))
+    read: Callable[[], Any] = functools.partial(load_meta, path, project, kind=kind, overlay=overlay)
+    return use_current(read, lambda meta: _object_of(locate_deployment(path, project, overlay), meta))
 
 
 def _object_of(place: Location, meta: Any) -> Any:

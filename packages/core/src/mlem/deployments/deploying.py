@@ -7,19 +7,24 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, get_args
+from typing import Any
+
+from pydantic import SecretStr
 
 from mlem.deployments.deployment import Deployment
 from mlem.deployments.execution.engine import LockOptions, Outcome
 from mlem.deployments.execution.locking import Report
 from mlem.deployments.execution.options import RunOptions
 from mlem.deployments.handle import DeploymentHandle
+from mlem.deployments.resolving.layers import Layers, without_head
 from mlem.deployments.resolving.references import kept_fields
 from mlem.deployments.resolving.resolve import deployment_class, expect_object, maker_of
-from mlem.project.project import Location, Name, locate
+from mlem.deployments.resolving.substitution import substituted, with_references
+from mlem.project.overlays import locate_deployment
+from mlem.project.project import Location, Name
 from mlem.project.yaml_update import update_file
 from mlem_model.errors import ConflictError, DeclarationError, UserError
-from mlem_model.objects.object import HEAD
+from mlem_model.objects.files import shown
 
 
 @dataclass(frozen=True)
@@ -28,32 +33,33 @@ class Declaration:
 
     Attributes:
         place: Where it is declared, or will be.
-        before: What the file had, empty where there is none.
+        before: What the file had that is going to be written, empty where there is none.
+        content: What that file is going to have.
         deployment: The declaration with the given options.
         changed: Whether the options change what is declared.
     """
 
     place: Location
     before: Mapping[str, Any]
+    content: Mapping[str, Any]
     deployment: Deployment
     changed: bool
 
     def write(self) -> None:
-        """Write the declaration where it is new or changed; its comments stay.
+        """Write the declaration where it is new or changed, or its overlay; comments stay.
 
         Raises:
             ConflictError: Somebody else has changed it since it was read.
         """
         if not self.changed or self.place.url is not None:
             return
-        wanted = self.deployment.to_data()
-        now = self.place.read() if self.place.path.exists() else {}
-        if now == wanted:
+        now = Layers.read(self.place).top if self.place.path.exists() else {}
+        if now == self.content:
             return
         if now != self.before:
-            message = f"{self.place} was changed while this run waited for the lock"
+            message = f"{shown(self.place.top)} was changed while this run waited for the lock"
             raise ConflictError(message, code="declaration-changed", hint="look at it, then repeat the command")
-        update_file(self.place.path, wanted)
+        update_file(self.place.top, self.content)
 
 
 def deploy(
@@ -62,6 +68,7 @@ def deploy(
     values: Mapping[str, Any],
     *,
     project: Name | None = None,
+    overlay: str | None = None,
     report: Report = lambda _line: None,
     lock: LockOptions = LockOptions(),
     options: RunOptions = RunOptions(),
@@ -76,6 +83,7 @@ def deploy(
         values: Fields; ``model`` as typed in the current folder, or what saving it returned. None takes a field back to
             its default.
         project: Folder that relative names start from.
+        overlay: The overlay to deploy; the values are written to its file then.
         report: Called with lines of progress.
         lock: How to lock.
         options: What is said about this run.
@@ -90,7 +98,7 @@ def deploy(
         LockedError: Another command is at work on it.
         MlemError: See `mlem.deployments.execution.engine.run`.
     """
-    declaration = declared(cls, name, values, project)
+    declaration = declared(cls, name, values, project, overlay)
     if declaration.deployment.model is None:
         raise UserError("no model is named", code="no-model", hint="add --model MODEL")
     if declaration.changed and declaration.place.url is not None and cls is not None:
@@ -100,7 +108,11 @@ def deploy(
 
 
 def declared(
-    cls: type[Deployment] | None, name: Name, values: Mapping[str, Any], project: Name | None = None
+    cls: type[Deployment] | None,
+    name: Name,
+    values: Mapping[str, Any],
+    project: Name | None = None,
+    overlay: str | None = None,
 ) -> Declaration:
     """Lay options over a declaration, and check it; nothing is written.
 
@@ -109,18 +121,19 @@ def declared(
         name: The deployment's name.
         values: Fields; see `deploy`.
         project: Folder that relative names start from.
+        overlay: The overlay.
 
     Raises:
         DeclarationError: A field does not fit.
-        NotFoundError: There is no declaration, and no type was given.
+        NotFoundError: There is no declaration, and no type was given; or there is no such overlay.
         ConflictError: The name is declared as another type, or as another kind of object.
     """
-    place = locate(name, project)
-    before: dict[str, Any] = {}
+    place = locate_deployment(name, project, overlay)
+    layers = Layers(place)
     if cls is None or (place.url is None and place.path.exists()):
-        before = place.read()
-        _expect_deployment(before, place, exists=cls is not None)
-    found = deployment_class(str(before["type"]), maker_of(before)) if "type" in before else cls
+        layers = Layers.read(place)
+        _expect_deployment(layers.base, place, exists=cls is not None)
+    found = deployment_class(str(layers.base["type"]), maker_of(layers.base)) if "type" in layers.base else cls
     if found is None:
         raise DeclarationError(f"{place}: type: required field is missing")
     if cls is not None and found is not cls:
@@ -130,25 +143,34 @@ def declared(
             hint="choose another name, or edit that file",
         )
     given = kept_fields(found, values, project, place)
-    old = {key: value for key, value in before.items() if key not in HEAD}
-    dropped = {key for key, value in given.items() if value is None and not _takes_none(found, key)}
-    merged = {key: value for key, value in merge(old, given).items() if key not in dropped}
-    return Declaration(place, before, found.from_data(merged, str(place)), merged != old)
+    laid = layers.with_given(found, given)
+    fields = laid.fields(found)
+    deployment = found.from_data(substituted(fields, laid.source), laid.source)
+    content = _content(laid, given, deployment)
+    return Declaration(place, layers.top, content, deployment, fields != layers.fields(found))
 
 
-def merge(base: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
-    """Lay given values over declared ones, mapping by mapping."""
-    merged = dict(base)
-    for key, value in values.items():
-        inner = merged.get(key)
-        merged[key] = merge(inner, value) if isinstance(inner, Mapping) and isinstance(value, Mapping) else value
-    return merged
+def _content(laid: Layers, given: Mapping[str, Any], deployment: Deployment) -> dict[str, Any]:
+    """Return what the file is going to have: values of the fields' types, with the references that were there."""
+    if not laid.place.overlay:
+        return with_references(deployment.to_data(), without_head(laid.base))
+    typed = _typed(laid.over, given, deployment.model_dump(mode="json"))
+    content = {**laid.over, **with_references(typed, laid.over)}
+    return {name: one for name, one in content.items() if not isinstance(getattr(deployment, name, None), SecretStr)}
 
 
-def _takes_none(cls: type[Deployment], name: str) -> bool:
-    """Say whether None is a value of a field that is not its default, so that it means something."""
-    field = cls.model_fields.get(name)
-    return field is not None and field.default is not None and type(None) in get_args(field.annotation)
+def _typed(over: Mapping[str, Any], given: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what is given of an overlay with the types that the fields have."""
+    typed: dict[str, Any] = {}
+    for name in given:
+        if name not in over:
+            continue
+        value, found = over[name], values.get(name)
+        if isinstance(value, Mapping) and isinstance(found, Mapping):
+            typed[name] = {**value, **_typed(value, value, found)}
+        else:
+            typed[name] = value if found is None or value is None else found
+    return typed
 
 
 def _expect_deployment(data: Mapping[str, Any], place: Location, *, exists: bool) -> None:

@@ -55,7 +55,8 @@ class Deployment(MlemObject, ABC):
     Attributes:
         type: The word that users type: ``docker_container``.
         env_type: The type of `Env` that it needs.
-        capabilities: What the conformance kit may ask of it: ``logs``, ``rollback``.
+        capabilities: What the conformance kit may ask of it: ``logs``, ``rollback``; and ``promote`` where its steps
+            take over what was made for another deployment, see `Step.promoted`.
     """
 
     object_type: ClassVar[str] = "deployment"

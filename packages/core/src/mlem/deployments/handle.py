@@ -155,13 +155,14 @@ class DeploymentHandle:
         """Say what `run` would do to each resource."""
         return engine.plan(self.target, self.model())
 
-    def keep_plan(self, named: str | None = None) -> tuple[Sequence[Change], Planned]:
+    def keep_plan(self, named: str | None = None, env: str | None = None) -> tuple[Sequence[Change], Planned]:
         """Plan, and return with it what makes a later run do exactly that or nothing: ``RunOptions(planned=...)``.
 
         Args:
             named: The name of the model, where it is not the one that the declaration's file names.
+            env: The name of the env, where it is another one than the file's.
         """
-        return engine.keep_plan(self.target, self.model(), named)
+        return engine.keep_plan(self.target, self.model(), named, env)
 
     def run(self, options: RunOptions = RunOptions(), accepted: Callable[[], None] = lambda: None) -> Outcome:
         """Deploy what is declared.

@@ -10,6 +10,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, TypeAlias, TypeVar
 
+from mlem.deployments.promotion import Promotion
 from mlem.state.protection import OTHERS, TOKENS
 from mlem.state.record import RecordT, record_in
 from mlem_model.serving.protection import TOKENS_VARIABLE
@@ -76,6 +77,8 @@ class Context(Generic[DeploymentT, EnvT]):
             one.
         put_back: The records of the release that is put back, the platform's facts of then included; empty in a run;
             `put_back_of` reads one.
+        promotion: The release of another deployment that is promoted to this one; None where there is none;
+            `promoted_of` reads one of its records.
         report: Call it with a line of progress for the user.
         variables: What the project's settings say to every server, as variables of its environment: what it may load.
         guard: Call it before each action on the platform in a long step; raises `LockedError` when the lock was lost.
@@ -88,6 +91,7 @@ class Context(Generic[DeploymentT, EnvT]):
     model: Model | None = None
     records: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     put_back: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    promotion: Promotion | None = None
     variables: Mapping[str, str] = field(default_factory=dict)
     report: Callable[[str], None] = lambda _line: None
     guard: Callable[[], None] = lambda: None
@@ -107,6 +111,14 @@ class Context(Generic[DeploymentT, EnvT]):
             record: The class that the step declares.
         """
         return record_in(self.put_back, record)
+
+    def promoted_of(self, record: type[RecordT]) -> RecordT | None:
+        """Return the record of a step in the release that is promoted to this deployment; None where there is none.
+
+        Args:
+            record: The class that the step declares.
+        """
+        return None if self.promotion is None else self.promotion.record_of(record)
 
 
 class Step(ABC, Generic[DeploymentT, EnvT, RecordT]):
@@ -172,6 +184,14 @@ class Step(ABC, Generic[DeploymentT, EnvT, RecordT]):
             wanted: What `wanted` said.
             recorded: What is on record; None when nothing is.
         """
+
+    def promoted(self, ctx: Context[DeploymentT, EnvT]) -> str:
+        """Say what of the promoted release this step takes over and does not make again: the reason of its change.
+
+        Empty, the default, where it makes everything itself. Whoever takes something over finds it with the context's
+        ``promoted_of``, refuses in `check` what can't be had from here, and declares the capability ``promote``.
+        """
+        return ""
 
     def restart(self, ctx: Context[DeploymentT, EnvT], recorded: RecordT) -> RecordT | None:
         """Start again what runs, as it is on record, with the present values of what is passed on to it.

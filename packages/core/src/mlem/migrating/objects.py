@@ -13,6 +13,7 @@ from mlem.migrating.declarations import OTHER_KINDS, named_model, object_class, 
 from mlem.migrating.old_file import OldFile
 from mlem.migrating.result import Result
 from mlem.migrating.settings import config_of, secret_notes
+from mlem.project.overlays import is_overlay
 from mlem.project.project import Location
 from mlem.project.yaml_update import update_file
 from mlem.state.state import STATE_EXTENSION
@@ -31,6 +32,8 @@ def migrate_object(location: Location, *, dry_run: bool, report: Report) -> Iter
         MlemError: The file can't be read.
     """
     old_state = None
+    if is_overlay(location.path):  # this version's: MLEM 0.4 had none
+        return
     if location.path.exists():
         data = _head(location.path)
         kind = data.get("object_type")

@@ -41,6 +41,7 @@ class Location:
         key: The object's name in its project: a posix path without extension.
         path: The object's file; for an object read from a URL the file that it would be here.
         url: The URL it is read from; None for a local file.
+        overlay: The name of the overlay that lies over it; empty for none.
     """
 
     root: Path
@@ -48,6 +49,7 @@ class Location:
     key: str
     path: Path
     url: str | None = None
+    overlay: str = ""
 
     def __str__(self) -> str:
         return self.url or shown(self.path)
@@ -59,7 +61,14 @@ class Location:
             UserError: It can't be a name; the rest of an address, which may have a password, is not told.
         """
         stem = PurePosixPath(self.key).name
-        _expect_usable(stem, stem)
+        expect_usable(stem, stem)
+
+    @property
+    def top(self) -> Path:
+        """The file that commands write to: the overlay's, where one lies over the object's."""
+        if not self.overlay:
+            return self.path
+        return self.path.with_name(f"{self.path.name.removesuffix(EXTENSION)}.{self.overlay}{EXTENSION}")
 
     @property
     def source(self) -> str:
@@ -140,7 +149,7 @@ def locate(name: Name, project: Name | None = None) -> Location:
         )
     typed = base / name
     stem = typed.name.removesuffix(EXTENSION)
-    _expect_usable(stem, name)
+    expect_usable(stem, name)
     # A link stays under its own name, whether it is typed with the extension or without.
     path = typed.parent.resolve() / f"{stem}{EXTENSION}"
     root = find_root(path.parent) or (find_root(base) if project is not None else None)
@@ -148,7 +157,7 @@ def locate(name: Name, project: Name | None = None) -> Location:
     return Location(home, home == root, path.relative_to(home).as_posix().removesuffix(EXTENSION), path)
 
 
-def _expect_usable(stem: str, name: str) -> None:
+def expect_usable(stem: str, name: str) -> None:
     """Refuse a name that is hidden in lists, breaks lines, or is too long for the names that are made from it.
 
     Those are the names of its state and its lock.
@@ -216,11 +225,12 @@ def objects_of_kind(root: Path, kind: str) -> Iterator[tuple[str, Path]]:
         kind: The ``object_type``.
     """
     for name, path in objects_below(root):
-        if _may_be(path, kind):
+        if may_be(path, kind):
             yield name, path
 
 
-def _may_be(path: Path, kind: str) -> bool:
+def may_be(path: Path, kind: str) -> bool:
+    """Say whether a file declares an object of a kind, or can't be read and may declare one."""
     try:
         content = read_document(path)
     except (OSError, DeclarationError):

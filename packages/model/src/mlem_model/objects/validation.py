@@ -12,6 +12,7 @@ from pydantic_core import ErrorDetails
 
 from mlem_model.errors import DeclarationError, MlemError
 from mlem_model.objects.fields import describe_type, field_at, inner_type, tagged_member
+from mlem_model.objects.source import source_of
 
 ModelT = TypeVar("ModelT", bound=BaseModel)
 
@@ -55,16 +56,17 @@ def translated(cls: type[BaseModel], error: ValidationError, source: str, prefix
     for details in _most_telling(error.errors(include_url=False)):
         location = tuple(details["loc"])
         path = prefix + ".".join(map(str, _without_tags(cls, location)))
+        where = source_of(source, path)
         if details["type"] == "extra_forbidden":
             known = _field_names(cls, location[:-1])
             hint = hint or did_you_mean(str(location[-1]), known)
-            lines.append(f"{source}: {path}: unknown field")
+            lines.append(f"{where}: {path}: unknown field")
         elif details["type"] == "missing":
-            lines.append(f"{source}: {path}: required field is missing")
+            lines.append(f"{where}: {path}: required field is missing")
         else:
             hint = hint or getattr(details.get("ctx", {}).get("error"), "hint", None) or _quoting(location, details)
             lines.append(
-                ": ".join(part for part in (source, path.rstrip("."), _complaint(cls, location, details)) if part)
+                ": ".join(part for part in (where, path.rstrip("."), _complaint(cls, location, details)) if part)
             )
     return DeclarationError("\n".join(dict.fromkeys(lines)), hint=hint, known=known)
 

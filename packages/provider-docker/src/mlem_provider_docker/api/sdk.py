@@ -380,12 +380,19 @@ class Engine:
             )
 
     def pull(self, name: str, credentials: Mapping[str, str] | None = None) -> Iterator[dict[str, Any]]:
-        """Pull an image and yield the messages; the arguments are those of `push`."""
+        """Pull an image and yield the messages; the arguments are those of `push`, and the tag may be a digest."""
         repository, tag = split_name(name)
         with _translated(f"pull {name}"):
             yield from self._api.pull(
                 repository, tag, stream=True, decode=True, auth_config=dict(credentials) if credentials else None
             )
+
+    def is_in_registry(self, name: str, credentials: Mapping[str, str] | None = None) -> bool:
+        """Ask the registry of an image whether it has it; the arguments are those of `push`."""
+        with self._absent_is_none(f"look for the image {name} in its registry") as found:
+            given = dict(credentials) if credentials else None
+            found.append(self._api.inspect_distribution(name, given))  # type: ignore[no-untyped-call]  # no stubs
+        return bool(found)
 
     @contextmanager
     def _absent_is_none(self, what: str) -> Iterator[list[dict[str, Any]]]:

@@ -14,14 +14,20 @@ from mlem.provider import Owner
 from mlem_provider_docker.api.errors import translate
 from mlem_provider_docker.images import dockerfile, versions, wheels
 from mlem_provider_docker.images.options import ImageOptions
+from mlem_provider_docker.images.promoted import names_for, promoted_to
 from mlem_provider_docker.images.recipe import Recipe
-from mlem_provider_docker.ownership import IMAGE_LABEL, LINEAGE_LABEL, is_our_image, own_names
+from mlem_provider_docker.ownership import (
+    IMAGE_LABEL,
+    LINEAGE_LABEL,
+    MODEL_LABEL,
+    RECIPE_LABEL,
+    is_our_image,
+    own_names,
+)
 
 if TYPE_CHECKING:
     from mlem_provider_docker.api.sdk import Engine
 
-MODEL_LABEL = "mlem.model_hash"
-RECIPE_LABEL = "mlem.recipe"
 VERSIONS_LABEL = "mlem.versions"
 DEPLOYMENT_LABEL = "mlem.deployment"
 BUILT = "build"
@@ -87,6 +93,8 @@ def expect_ours(found: Mapping[str, Any] | None, name: str, lineage: str) -> Non
     if found is None:
         return
     labels = found["Config"].get("Labels") or {}
+    if names_for(found, labels, lineage):
+        return
     made = is_our_image(labels, found.get("RepoTags"))
     hint = f"choose another name: --image_name; or take its name off: docker rmi {name}"
     owner(labels, made=made).expect(lineage, f"the image {name}", hint)
@@ -177,6 +185,11 @@ def remove_old(engine: Engine, lineage: str, keep: Iterable[str], nameless: Iter
     """
     kept = set(keep)
     stages = set()
+    for found, names in promoted_to(engine, lineage):
+        if not kept & set(names):
+            stages.add((found.get("Labels") or {}).get(dockerfile.BUILDER_LABEL, ""))
+            for name in names:
+                engine.remove_image(name)
     for found, names in made_for(engine, lineage):
         if kept & set(names):
             continue

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from mlem import Change, ConflictError, NotFoundError, Step
 from mlem.provider import differences
@@ -12,8 +12,9 @@ from mlem_provider_docker.images.build import ImageBuild, build
 from mlem_provider_docker.images.recipe import Recipe
 from mlem_provider_docker.images.supplies import supplies
 from mlem_provider_docker.images.tag import image_tag
-from mlem_provider_docker.names import moving_name, reference, slug
+from mlem_provider_docker.names import moving_name, reference, slug, split_name
 from mlem_provider_docker.records import ContainerRecord, ImageRecord
+from mlem_provider_docker.steps.promoted_image import PromotedImage, kept_image
 
 if TYPE_CHECKING:
     from mlem_provider_docker.api.sdk import Engine
@@ -28,8 +29,21 @@ def _recipe(ctx: DockerContext) -> Recipe | None:
 
 def image_name(ctx: DockerContext) -> str | None:
     """Return the image's whole name; None without a model."""
-    tag = image_tag(ctx.deployment, ctx.model, ctx.lineage)
+    promoted, recipe = PromotedImage.of(ctx), _recipe(ctx)
+    kept = kept_image(ctx, recipe.digest, ImageRecord) if recipe is not None else None
+    if promoted is not None:
+        tag: str | None = promoted.tag(ctx.lineage)
+    elif kept is not None:
+        tag = split_name(str(kept.image))[1]
+    else:
+        tag = image_tag(ctx.deployment, ctx.model, ctx.lineage)
     return reference(ctx.deployment.image_name or f"mlem-{slug(ctx.name)}", tag, ctx.env.registry) if tag else None
+
+
+def _earlier(ctx: DockerContext, name: str, recorded: ImageRecord | None) -> ImageRecord | None:
+    """Return what is on record of an image of this name: now, or in the release that is put back."""
+    known = (recorded, ctx.put_back_of(ImageRecord))
+    return next((record for record in known if record is not None and record.image == name), None)
 
 
 class ImageStep(Step["DockerContainer", "DockerEnv", ImageRecord]):
@@ -39,10 +53,11 @@ class ImageStep(Step["DockerContainer", "DockerEnv", ImageRecord]):
 
     def wanted(self, ctx: DockerContext) -> ImageRecord:
         """Want an image of this model, made by this recipe."""
-        recipe = _recipe(ctx)
+        promoted = PromotedImage.of(ctx)
+        recipe = None if promoted is not None else _recipe(ctx)
         return ImageRecord(
             model_hash=ctx.model.digest if ctx.model else None,
-            recipe=recipe.digest if recipe else None,
+            recipe=promoted.record.recipe if promoted is not None else recipe.digest if recipe else None,
             image=image_name(ctx),
             image_tag=ctx.deployment.image_tag,
             engine=ctx.env.where,
@@ -67,19 +82,34 @@ class ImageStep(Step["DockerContainer", "DockerEnv", ImageRecord]):
         extra = moving_name(name, wanted.image_tag)
         if extra:
             image.expect_ours(engine.image(extra), extra, ctx.lineage)
-        if found is None:
-            self._make(engine, ctx, wanted, recorded)
+        promoted, earlier = PromotedImage.of(ctx), _earlier(ctx, name, recorded)
+        facts: dict[str, Any] = {"digest": earlier.digest} if earlier is not None and earlier.digest else {}
+        if promoted is not None:
+            facts = promoted.facts()
+            if found is None:
+                promoted.take(ctx, engine, name)
+        else:
+            if found is None:
+                self._make(engine, ctx, wanted, recorded)
+            elif earlier is not None and earlier.promoted:
+                facts |= {"promoted": earlier.promoted, "made_for": earlier.made_for}
         names = [name, extra] if extra else [name]
         if extra:
             engine.tag(name, extra)
         if ctx.env.registry is not None and ctx.model is not None:
             for each in names:
                 ctx.guard()
-                image.push(engine, each, ctx.report)
+                digest = image.push(engine, each, ctx.report)
+                facts |= {"digest": digest} if digest else {}
         made = engine.image(name)
         if made is None:
             raise ConflictError(f"the image {name} was removed while it was made", hint="repeat the command")
-        return wanted.changed(image_id=made["Id"], **supplies(engine, made))
+        return wanted.changed(image_id=made["Id"], **supplies(engine, made), **facts)
+
+    def promoted(self, ctx: DockerContext) -> str:
+        """See `Step.promoted`: the image is not built again."""
+        promoted = PromotedImage.of(ctx)
+        return promoted.describe() if promoted is not None else ""
 
     def check(self, ctx: DockerContext, wanted: ImageRecord, recorded: ImageRecord | None) -> None:
         """Look for strangers' images of the names, and for versions that differ."""
@@ -88,6 +118,10 @@ class ImageStep(Step["DockerContainer", "DockerEnv", ImageRecord]):
         image_name = str(wanted.image)
         for name in filter(None, (image_name, moving_name(image_name, wanted.image_tag))):
             image.expect_ours(engine.image(name), name, ctx.lineage)
+        promoted = PromotedImage.of(ctx)
+        if promoted is not None:
+            promoted.check(ctx, engine)
+            return
         recipe = _recipe(ctx)
         if ctx.model is not None and recipe is not None and engine.image(image_name) is None:
             image.expect_versions(recipe, ctx.deployment, ctx.model)
@@ -95,6 +129,7 @@ class ImageStep(Step["DockerContainer", "DockerEnv", ImageRecord]):
     def _make(self, engine: Engine, ctx: DockerContext, wanted: ImageRecord, recorded: ImageRecord | None) -> None:
         name = str(wanted.image)
         if ctx.model is not None:
+            # one that was promoted and is lost is built here, from the same model by the same recipe
             made = ImageBuild.of_deployment(name, ctx.deployment, ctx.model, ctx.lineage, ctx.name)
             build(engine, made, ctx.report, ctx.guard, recorded)
         elif ctx.env.registry is not None:

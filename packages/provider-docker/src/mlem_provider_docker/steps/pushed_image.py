@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from mlem import ConflictError, Context, PlatformError, Step
 from mlem_provider_docker.api.sdk import connect
@@ -14,12 +14,15 @@ from mlem_provider_docker.images.recipe import Recipe
 from mlem_provider_docker.images.supplies import KEYS, supplies
 from mlem_provider_docker.images.tag import image_tag
 from mlem_provider_docker.records import PushedImageRecord
+from mlem_provider_docker.steps.promoted_image import PromotedImage, kept_image
 
 if TYPE_CHECKING:
     from mlem_provider_docker.api.address import EngineAddress
     from mlem_provider_docker.api.sdk import Engine
     from mlem_provider_docker.images.options import ImageOptions
 
+_WHENCE = ("promoted", "made_for")
+"""What the record of a promoted image says beside the rest."""
 DeploymentT = TypeVar("DeploymentT", bound="ImageOptions")
 EnvT = TypeVar("EnvT")
 RecordT = TypeVar("RecordT", bound=PushedImageRecord)
@@ -31,7 +34,13 @@ class PushedImageStep(Step[DeploymentT, EnvT, RecordT]):
     The deployment's class has to inherit from `ImageOptions`, the record's from `PushedImageRecord`. What a platform
     knows is in four methods; the platform's registry keeps the image, so `observe` trusts the record: whether it can be
     run is the business of the step that runs it.
+
+    Attributes:
+        takes_promoted: Whether the image of a release that is promoted is pushed as it is, and not built again; the
+            deployment's class declares the capability ``promote`` then.
     """
+
+    takes_promoted: ClassVar[bool] = False
 
     @abstractmethod
     def engine_address(self, ctx: Context[DeploymentT, EnvT]) -> EngineAddress:
@@ -64,18 +73,42 @@ class PushedImageStep(Step[DeploymentT, EnvT, RecordT]):
         """Want an image of this model, made by this recipe, in this repository."""
         return self.record(
             model_hash=ctx.model.digest if ctx.model else None,
-            recipe=Recipe.of(ctx.deployment, ctx.model).digest if ctx.model else None,
+            recipe=self._recipe(ctx),
             repository=self.repository(ctx),
             tag=self.tag(ctx),
         )
 
     def tag(self, ctx: Context[DeploymentT, EnvT]) -> str | None:
         """Return the image's tag, without asking the platform: what is in it and whose it is; None without a model."""
+        if self.takes_promoted and ctx.model is not None:
+            promoted = self._promoted_image(ctx)
+            kept = kept_image(ctx, Recipe.of(ctx.deployment, ctx.model).digest, self.record)
+            if promoted is not None:
+                return promoted.tag(ctx.lineage)
+            if kept is not None:
+                return kept.tag
         return image_tag(ctx.deployment, ctx.model, ctx.lineage)
+
+    def promoted(self, ctx: Context[DeploymentT, EnvT]) -> str:
+        """See `Step.promoted`: the image is not built again."""
+        promoted = self._promoted_image(ctx)
+        return promoted.describe() if promoted is not None else ""
+
+    def _promoted_image(self, ctx: Context[DeploymentT, EnvT]) -> PromotedImage | None:
+        return PromotedImage.of(ctx, self.record) if self.takes_promoted else None
+
+    def _recipe(self, ctx: Context[DeploymentT, EnvT]) -> str | None:
+        promoted = self._promoted_image(ctx)
+        if promoted is not None:
+            return promoted.record.recipe
+        return Recipe.of(ctx.deployment, ctx.model).digest if ctx.model else None
 
     def check(self, ctx: Context[DeploymentT, EnvT], wanted: RecordT, recorded: RecordT | None) -> None:
         """Look for an Engine that builds, and for versions that differ."""
-        if ctx.model is not None:
+        promoted = self._promoted_image(ctx)
+        if promoted is not None:
+            promoted.check(ctx, connect(self.engine_address(ctx).endpoint()), self.credentials(ctx))
+        elif ctx.model is not None:
             image.expect_versions(Recipe.of(ctx.deployment, ctx.model), ctx.deployment, ctx.model)
             connect(self.engine_address(ctx).endpoint())
 
@@ -92,13 +125,19 @@ class PushedImageStep(Step[DeploymentT, EnvT, RecordT]):
             return (
                 wanted
                 if earlier is None
-                else wanted.changed(**earlier.limited_to(("image", "image_id", "digest", *KEYS)).to_data())
+                else wanted.changed(**earlier.limited_to(("image", "image_id", "digest", *_WHENCE, *KEYS)).to_data())
             )
         engine = connect(self.engine_address(ctx).endpoint())
         name = f"{self.registry_host(ctx)}/{wanted.repository}:{wanted.tag}"
         found = engine.image(name)
         image.expect_ours(found, name, ctx.lineage)
-        if found is None:
+        promoted, kept = self._promoted_image(ctx), recorded if recorded and recorded.tag == wanted.tag else None
+        facts = kept.limited_to(_WHENCE).to_data() if kept is not None and found is not None else {}
+        if promoted is not None:
+            facts = promoted.facts()
+            if found is None:
+                promoted.take(ctx, engine, name, self.credentials(ctx))
+        elif found is None:
             wanted_image = ImageBuild.of_deployment(name, ctx.deployment, ctx.model, ctx.lineage, ctx.name)
             build(engine, wanted_image, ctx.report, ctx.guard, recorded)
         made = engine.image(name)
@@ -107,7 +146,7 @@ class PushedImageStep(Step[DeploymentT, EnvT, RecordT]):
         self.expect_fit(ctx, made)
         ctx.guard()
         digest = image.push(engine, name, ctx.report, self.credentials(ctx))
-        return wanted.changed(image=name, image_id=made["Id"], digest=digest, **supplies(engine, made))
+        return wanted.changed(image=name, image_id=made["Id"], digest=digest, **supplies(engine, made), **facts)
 
     def remove(self, ctx: Context[DeploymentT, EnvT], recorded: RecordT | None) -> None:
         """Remove the deployment's images from the Engine.

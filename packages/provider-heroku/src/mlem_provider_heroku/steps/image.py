@@ -26,6 +26,7 @@ class ImageStep(PushedImageStep["HerokuApp", "HerokuEnv", ImageRecord]):
     """
 
     record = ImageRecord
+    takes_promoted = True
 
     def __init__(self, snapshot: Snapshot) -> None:
         self._snapshot = snapshot

@@ -9,10 +9,10 @@ from mlem import Change, NotFoundError, PlatformError
 from mlem.provider import (
     differences,
 )
-from mlem_provider_docker import image_tag
 from mlem_provider_heroku.names import LINEAGE_VAR
 from mlem_provider_heroku.records import AppRecord, ConfigVarsRecord, ImageRecord, ReleaseRecord
 from mlem_provider_heroku.steps.foreign import Foreign
+from mlem_provider_heroku.steps.image import ImageStep
 from mlem_provider_heroku.steps.snapshot import UP, app_of
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ class ReleaseStep(OfApp[ReleaseRecord]):
         return ReleaseRecord(
             **wanted_config_vars(ctx).to_data(),
             model_hash=ctx.model.digest if ctx.model else None,
-            tag=image_tag(ctx.deployment, ctx.model, ctx.lineage),
+            tag=ImageStep(self._snapshot).tag(ctx),
             situation=SITUATION,
         )
 

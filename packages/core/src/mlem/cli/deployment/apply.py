@@ -10,6 +10,7 @@ import click
 from mlem.cli.deployment.handles import handle
 from mlem.cli.parameters.data import EPILOG, CallCommand, data_options, form_of, noted, print_answer, reader_of
 from mlem.cli.parameters.names import ObjectName
+from mlem.cli.parameters.overlay import overlay_option
 from mlem.cli.terminal.messages import say
 from mlem.cli.terminal.output import progress
 from mlem_model.data.chunks import PartsWriter, read_parts
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 @click.command(cls=CallCommand, epilog=EPILOG)
 @click.argument("name", type=ObjectName("deployment"))
+@overlay_option()
 @click.option(
     "--batch-rows",
     type=click.IntRange(min=1),

@@ -14,6 +14,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "logs": ("mlem.cli.deployment.inspection.logs:logs", "Show the log of a deployment."),
     "open": ("mlem.cli.deployment.inspection.open:open_", "Open the page of a deployment in the browser."),
     "apply": ("mlem.cli.deployment.apply:apply", "Call a method of a deployed model with data from a file."),
+    "promote": ("mlem.cli.deployment.running.promote:promote", "Deploy what another deployment serves."),
     "releases": ("mlem.cli.deployment.inspection.releases:releases", "List the releases that can be put back."),
     "audit": ("mlem.cli.deployment.inspection.audit:audit", "List what happened to a deployment."),
     "receipt": ("mlem.cli.deployment.inspection.receipt:receipt", "Print what serves, with digests, as JSON."),

@@ -8,6 +8,7 @@ from typing import Any
 import click
 from click.shell_completion import CompletionItem
 
+from mlem.project.overlays import deployments_below
 from mlem.project.project import objects_of_kind
 
 MOST = 500
@@ -33,7 +34,9 @@ class ObjectName(click.types.StringParamType):
         base = Path(ctx.params.get("project") or ".") / folder
         if "://" in incomplete or incomplete.startswith("/") or not base.is_dir():
             return [CompletionItem(incomplete, type="file")]
-        fitting = (f"{prefix}{name}" for name, _ in objects_of_kind(base.resolve(), self.kind))
+        root = base.resolve()
+        found = deployments_below(root) if self.kind == "deployment" else objects_of_kind(root, self.kind)
+        fitting = (f"{prefix}{name}" for name, _ in found)
         return [
             CompletionItem(name) for name in islice((name for name in fitting if name.startswith(incomplete)), MOST)
         ]

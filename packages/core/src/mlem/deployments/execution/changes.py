@@ -40,6 +40,8 @@ def change_of(step: AnyStep, wanted: Record | None, ctx: AnyContext, recorded: R
     """Say what would happen to a step, by what it wants, what is on record and what the platform has."""
     observed = None if wanted is None or recorded is None else step.observe(ctx, recorded)
     change = _difference(step, wanted, recorded, observed)
+    if ctx.promotion is not None and change.action in MADE:
+        change = replace(change, reason="; ".join(filter(None, [step.promoted(ctx), change.reason])))
     return replace(change, protection=protection_change(_data(recorded), _data(observed), _data(wanted)))
 
 

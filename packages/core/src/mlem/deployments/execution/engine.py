@@ -30,6 +30,7 @@ from mlem.deployments.execution.options import RunOptions
 from mlem.deployments.execution.reconcile import Reconciler
 from mlem.deployments.execution.recovery import gate, putting_back, same_release, tell_crash
 from mlem.deployments.execution.status import not_deployed
+from mlem.deployments.promotion import Promotion
 from mlem.deployments.releases.gate_samples import asked_of
 from mlem.deployments.releases.history import failures_on_record, with_event
 from mlem.deployments.releases.kept import find_release, released
@@ -68,29 +69,32 @@ class Outcome:
 
 
 @plugin_edge()
-def plan(target: Target, model: Model) -> tuple[Change, ...]:
+def plan(target: Target, model: Model, promotion: Promotion | None = None) -> tuple[Change, ...]:
     """Say what a run would do, without doing it and without a lock."""
-    return _plan(target, model)[1]
+    return _plan(target, model, promotion)[1]
 
 
 @plugin_edge()
-def keep_plan(target: Target, model: Model, named: str | None = None) -> tuple[tuple[Change, ...], Planned]:
+def keep_plan(
+    target: Target, model: Model, named: str | None = None, env: str | None = None
+) -> tuple[tuple[Change, ...], Planned]:
     """Plan, and return with it what a later run compares: `RunOptions.planned`.
 
     Args:
         target: The deployment.
         model: The model's metadata.
         named: The name of that model, where it is not the declared one.
+        env: The name of the env, where it is not the declared one.
     """
     state, changes = _plan(target, model)
-    return changes, Planned.of(target.name, state, model.digest, target.declaration(), changes, named)
+    return changes, Planned.of(target.name, state, model.digest, target.declaration(), changes, named, env)
 
 
-def _plan(target: Target, model: Model) -> tuple[State, tuple[Change, ...]]:
+def _plan(target: Target, model: Model, promotion: Promotion | None = None) -> tuple[State, tuple[Change, ...]]:
     state, place = target.read_state() or new_state(target), declared_place(target)
     expect_ours(target, state)
     expect_place(target, state, place)
-    ctx = replace(target.context(state), model=model)
+    ctx = replace(target.context(state), model=model, promotion=promotion)
     steps = target.deployment.steps(ctx)
     changes = tuple(changes_of(steps, ctx, state))
     check_changes(steps, ctx, state, changes)
@@ -132,7 +136,8 @@ def run(
             _expect_nothing_undone(target, state, model, commit, options, report)
             if state.place is None and place is not None:
                 state = session.save(state.model_copy(update={"place": place}))
-            work = Reconciler(target, session, replace(target.context(state, report), model=model))
+            ctx = replace(target.context(state, report), model=model, promotion=options.promotion)
+            work = Reconciler(target, session, ctx)
             changes = work.changes()
             if options.planned is not None:
                 options.planned.expect(state, model.digest, target.declaration(), changes)

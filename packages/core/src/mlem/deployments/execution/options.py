@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 
+from mlem.deployments.promotion import Promotion
 from mlem.deployments.releases.planned import Planned
 
 
@@ -18,6 +19,7 @@ class RunOptions:
         expect_release: The number of the release that has to serve now, 0 for none; None to take any.
         allow_older: Whether the project's commit may be older than the one that serves.
         again: Whether what was rolled back may be deployed once more.
+        promotion: The release of another deployment that is to be served; None for what is declared.
         planned: A plan, of which the run has to do exactly what it says; None for whatever is to be done.
     """
 
@@ -27,3 +29,4 @@ class RunOptions:
     allow_older: bool = False
     again: bool = False
     planned: Planned | None = None
+    promotion: Promotion | None = None

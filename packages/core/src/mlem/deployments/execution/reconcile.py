@@ -76,7 +76,7 @@ class Reconciler:
 
     def restore(self, release: Release) -> None:
         """Bring every step back to the record that a release has of it, and remove what it did not have."""
-        self.ctx = replace(self.ctx, model=None, records=self.state.records, put_back=release.records)
+        self.ctx = replace(self.ctx, model=None, promotion=None, records=self.state.records, put_back=release.records)
         for step in self.steps:
             recorded, current = record_in(release.records, step.record), record_in(self.state.records, step.record)
             if recorded is not None:

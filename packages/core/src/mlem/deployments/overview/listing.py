@@ -8,10 +8,10 @@ from dataclasses import replace
 from mlem.deployments.deployment import Phase
 from mlem.deployments.edge import plugin_edge
 from mlem.deployments.overview.parallel import Parallel
-from mlem.deployments.overview.selection import Declared, Selected, Stored
+from mlem.deployments.overview.selection import Declared, Selected, Stored, declared_below
 from mlem.deployments.overview.summary import DeploymentSummary, asked, with_state
 from mlem.deployments.resolving.stored import NamedStore
-from mlem.project.project import Name, locate, objects_of_kind
+from mlem.project.project import Name, locate
 from mlem.state.state import State
 from mlem.state.stored import read_state
 from mlem_model.errors import MlemError
@@ -53,7 +53,7 @@ def list_deployments(
         found |= {name: Stored(name, named) for name in named.store.names()}
     if not state:
         root = locate("x", project).root
-        found |= {name: Declared(name, str(path)) for name, path in objects_of_kind(root, "deployment")}
+        found |= {one.name: one for one in declared_below(root)}
     return summarize([found[name] for name in sorted(found)], limit_s=limit_s, drift=drift, on_error=on_error)
 
 
@@ -95,8 +95,9 @@ class _Asking:
         """Return the summary of a deployment."""
         if isinstance(found, Declared):
             target = found.handle().target
-            self._known[found.name] = DeploymentSummary(found.name, target.deployment.type)
-            return asked(target, self._keep(found, target.read_state()), declared=True, drift=self._drift)
+            self._known[found.name] = DeploymentSummary(found.name, target.deployment.type, overlays=found.overlays)
+            summary = asked(target, self._keep(found, target.read_state()), declared=True, drift=self._drift)
+            return replace(summary, overlays=found.overlays)
         state = self._keep(found, read_state(found.store.store, found.name).state)
         if state is None:  # removed since the names were listed
             return DeploymentSummary(found.name, status=Phase.NOT_DEPLOYED.value, declared=False)

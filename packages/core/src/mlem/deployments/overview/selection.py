@@ -9,8 +9,10 @@ from typing import Any
 
 from mlem.deployments.handle import DeploymentHandle
 from mlem.deployments.resolving.stored import NamedStore
-from mlem.project.project import Location, Name, locate, objects_of_kind, spelt
+from mlem.project.overlays import SIGN, deployments_below, has_overlay, locate_deployment, named
+from mlem.project.project import Location, Name, locate, spelt
 from mlem_model.errors import NotFoundError
+from mlem_model.objects.files import shown
 
 
 @dataclass(frozen=True)
@@ -18,16 +20,26 @@ class Declared:
     """A deployment that is declared here.
 
     Attributes:
-        name: Its name in its project.
-        source: The path or URL of its declaration.
+        place: Its declaration, with the overlay that lies over it.
+        overlays: The names of the overlays that it has itself, where they were looked for.
     """
 
-    name: str
-    source: str
+    place: Location
+    overlays: tuple[str, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """Its name in its project."""
+        return self.place.key
+
+    @property
+    def source(self) -> str:
+        """What names it from anywhere: the path or URL of its declaration, under its overlay."""
+        return named(self.place.source, self.place.overlay)
 
     def handle(self, **options: Any) -> DeploymentHandle:
         """Read the declaration; see `DeploymentHandle.of`."""
-        return DeploymentHandle.of(locate(self.source), **options)
+        return DeploymentHandle.of(self.place, **options)
 
 
 @dataclass(frozen=True)
@@ -61,6 +73,7 @@ def select(
     *,
     everything: bool = False,
     state: str | None = None,
+    overlay: str | None = None,
 ) -> Sequence[Selected]:
     """Return the deployments that are meant, each once, in the order in which they were named.
 
@@ -70,6 +83,8 @@ def select(
         everything: Whether all that are declared in the project are meant; with a store, all that it has.
         state: The URI of a store that they are in; ``local`` for files beside the declarations; None for such as are
             declared.
+        overlay: Of folders, and of everything: those under this overlay; those without one when None or empty. A name
+            says its own: ``app@prod``.
 
     Raises:
         NotFoundError: A folder has no deployment, or there is none at all.
@@ -77,15 +92,27 @@ def select(
     """
     if state is not None:
         return _stored(names, NamedStore.at(state, project), everything=everything)
-    found: dict[str, Selected] = {}
+    found: list[Declared] = []
     if everything:
-        root = locate("x", project).root
-        found = {one.source: one for one in _below(root)}
-        if not found:
-            raise NotFoundError(f"no deployments are declared in {root}", code="no-deployments")
+        found = _below(locate("x", project).root, overlay)
     for name in names:
-        found |= {one.source: one for one in _named(spelt(name), project)}
-    return list(found.values())
+        found += _named(spelt(name), project, overlay)
+    return list({one.source: one for one in found}.values())
+
+
+def declared_below(folder: Path) -> Iterator[Declared]:
+    """Yield the deployments that are declared below a folder, sorted, each with the names of its overlays.
+
+    Args:
+        folder: The folder.
+    """
+    names = [name for name, _ in deployments_below(folder)]
+    overlays: dict[str, list[str]] = {}
+    for name in filter(has_overlay, names):
+        below, _, overlay = name.rpartition(SIGN)
+        overlays.setdefault(below, []).append(overlay)
+    for name in names:
+        yield Declared(locate_deployment(str(folder / name)), tuple(overlays.get(name, ())))
 
 
 def _stored(names: Sequence[Name], store: NamedStore, *, everything: bool) -> list[Selected]:
@@ -95,24 +122,22 @@ def _stored(names: Sequence[Name], store: NamedStore, *, everything: bool) -> li
     return [Stored(name, store) for name in dict.fromkeys([*known, *map(spelt, names)])]
 
 
-def _named(name: str, project: Name | None) -> Iterator[Declared]:
-    folder = Path(project or ".") / name
-    if "://" in name or not folder.is_dir():
-        yield _declared(locate(name, project))
-        return
-    if not name.endswith("/") and name not in (".", "..") and locate(name, project).path.exists():
-        yield _declared(locate(name, project))  # a deployment may have a folder of its name beside it
-        return
-    inside = list(_below(folder.resolve()))
-    if not inside:
-        raise NotFoundError(f"no deployments are declared in the folder {name}", code="no-deployments")
-    yield from inside
+def is_folder(name: str, project: Name | None = None) -> bool:
+    """Say whether a name stands for the deployments of a folder: one of its name beside it comes first."""
+    if "://" in name or not (Path(project or ".") / name).is_dir():
+        return False
+    return name.endswith("/") or name in (".", "..") or not locate(name, project).path.exists()
 
 
-def _below(folder: Path) -> Iterator[Declared]:
-    for _, path in objects_of_kind(folder, "deployment"):
-        yield _declared(locate(str(path)))
+def _named(name: str, project: Name | None, overlay: str | None) -> list[Declared]:
+    if is_folder(name, project):
+        return _below((Path(project or ".") / name).resolve(), overlay)
+    return [Declared(locate_deployment(name, project))]
 
 
-def _declared(place: Location) -> Declared:
-    return Declared(place.key, place.url or str(place.path))
+def _below(folder: Path, overlay: str | None) -> list[Declared]:
+    found = [one for one in declared_below(folder) if one.place.overlay == (overlay or "")]
+    if not found:
+        under = f" under the overlay {overlay}" if overlay else ""
+        raise NotFoundError(f"no deployments are declared in {shown(folder)}{under}", code="no-deployments")
+    return found

@@ -35,6 +35,7 @@ class DeploymentSummary:
         declared: Whether its declaration is here.
         project: The id of the project that it belongs to.
         drift: Where the platform is not as the release left it, where that was asked.
+        overlays: Its overlays; each has a line of its own.
         error: Why it could not be asked.
     """
 
@@ -53,12 +54,14 @@ class DeploymentSummary:
     declared: bool = True
     project: str = ""
     drift: tuple[Change, ...] = ()
+    overlays: tuple[str, ...] = ()
     error: str | None = None
 
     @property
     def is_right(self) -> bool:
-        """Whether it is declared, and runs as it was left."""
-        return self.declared and self.runs
+        """Whether it is declared, and runs as it was left; or is there for its overlays, and was never deployed."""
+        only_a_base = bool(self.overlays) and self.status == Phase.NOT_DEPLOYED.value
+        return self.declared and self.error is None and (self.runs or only_a_base)
 
     @property
     def runs(self) -> bool:

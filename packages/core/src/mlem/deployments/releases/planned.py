@@ -62,6 +62,7 @@ class Planned(Value):
         created: When it was planned, UTC, ISO 8601.
         release: The release that served then; 0 for none.
         model: The model that was named for it; None for the declared one.
+        env: The env that was named for it; None for the declared one.
         model_hash: The digest of the model that is to serve.
         declaration: The digest of what is declared, with its env.
         records: The digest of what was on record.
@@ -72,6 +73,7 @@ class Planned(Value):
     created: str
     release: int
     model: str | None = None
+    env: str | None = None
     model_hash: str
     declaration: str
     records: str
@@ -86,6 +88,7 @@ class Planned(Value):
         declaration: Mapping[str, Any],
         changes: Sequence[Change],
         model: str | None = None,
+        env: str | None = None,
     ) -> Self:
         """Keep a plan.
 
@@ -96,12 +99,14 @@ class Planned(Value):
             declaration: What is declared, as a state keeps it.
             changes: What a run would do.
             model: The model that was named for it.
+            env: The env that was named for it.
         """
         return cls(
             name=name,
             created=now(),
             release=_release(state),
             model=model,
+            env=env,
             model_hash=model_hash,
             declaration=_digest(declaration),
             records=_digest(state.records if state else {}),

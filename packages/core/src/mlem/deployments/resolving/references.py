@@ -97,7 +97,7 @@ def _mover(location: Location) -> Callable[[str], str]:
     here, there = Path.cwd().resolve(), location.path.parent
 
     def moved(path: str) -> str:
-        if here == there or path.startswith("~") or Path(path).is_absolute():
+        if here == there or path.startswith(("~", "${")) or Path(path).is_absolute():
             return path
         return os.path.relpath(here / path, there)
 

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 from mlem.deployments.deployment import Deployment
 from mlem.deployments.edge import plugin_edge
 from mlem.deployments.env import Env
+from mlem.deployments.resolving.layers import Layers
+from mlem.deployments.resolving.substitution import substituted
 from mlem.deployments.step import Context
 from mlem.project.config import Config, load_config
 from mlem.project.project import Location, locate, objects_of_kind
@@ -19,6 +21,7 @@ from mlem.state.stored import read_state
 from mlem_model.errors import DeclarationError, MlemError, NotFoundError, PluginError
 from mlem_model.legacy.fields import OF_04
 from mlem_model.objects.object import EXTENSION
+from mlem_model.objects.source import source_of
 from mlem_model.plugins.registry import registry
 
 if TYPE_CHECKING:
@@ -96,7 +99,8 @@ def load_deployment(location: Location) -> Deployment:
         DeclarationError: It is not a deployment, or has a wrong field.
         PluginError: Its type is not installed.
     """
-    data = location.read("deployment")
+    layers = Layers.read(location)
+    data = layers.base
     expect_object(data, "deployment", location)
     type_ = data.get("type")
     if not isinstance(type_, str):
@@ -108,7 +112,7 @@ def load_deployment(location: Location) -> Deployment:
         if not made_by:
             raise
         raise registry().unknown(("deployment", "env"), type_, made_by) from error
-    return cls.from_data(data, str(location))
+    return cls.from_data(substituted(layers.fields(cls), layers.source), layers.source)
 
 
 def maker_of(data: Mapping[str, Any]) -> str:
@@ -121,7 +125,8 @@ def _maker_on_record(data: Mapping[str, Any], location: Location) -> str:
     try:
         declared = data.get("state_manager")
         if isinstance(declared, str | dict):
-            manager = _manager(_state_fields(declared), str(location), "state_manager.")
+            fields = substituted(_state_fields(declared), str(location), prefix="state_manager.")
+            manager = _manager(fields, str(location), "state_manager.")
         else:
             manager = configured_manager(load_config(location.root))
         state = read_state(manager.store(location.root), location.key).state
@@ -172,7 +177,7 @@ def resolve(location: Location, deployment: Deployment | None = None) -> Target:
     """
     deployment = (deployment or load_deployment(location)).declared_in(location.path.parent)
     config = load_config(location.root)
-    manager = state_manager(deployment, config, str(location))
+    manager = state_manager(deployment, config, _source(location))
     return Target(
         location, deployment, resolve_env(deployment, location), config, manager, manager.store(location.root)
     )
@@ -197,21 +202,28 @@ def resolve_env(deployment: Deployment, location: Location) -> Env:
             if declared.replace("-", "_") in (wanted.type, wanted.deployment_type):
                 return wanted.from_data({}, str(location), prefix="env.").declared_in(folder)
             raise NotFoundError(
-                f'{location}: env: no env "{declared}"',
+                f'{source_of(_source(location), "env")}: env: no env "{declared}"',
                 known=[name for name, _ in objects_of_kind(location.root, "env")],
                 hint=f"mlem declare env {wanted.type} {declared}",
             )
         data, source, prefix, folder = place.read(), str(place), "", place.path.parent
         expect_object(data, "env", place)
+        data = substituted(data, source)
     else:
-        data, source, prefix = declared, str(location), "env."
+        data, source, prefix = declared, _source(location), "env."
     type_ = data.get("type", wanted.type)
     if type_ != wanted.type:
+        where = source_of(source, f"{prefix}type")
         raise DeclarationError(
-            f"{source}: {prefix}type: a {deployment.type} deployment needs an env of type {wanted.type}, got {type_}",
+            f"{where}: {prefix}type: a {deployment.type} deployment needs an env of type {wanted.type}, got {type_}",
             code="wrong-env",
         )
     return wanted.from_data(data, source, prefix=prefix).declared_in(folder)
+
+
+def _source(location: Location) -> str:
+    """Return the files of a declaration, for messages."""
+    return Layers.read(location).source if location.overlay else str(location)
 
 
 def link_04(declared: str | dict[str, Any] | None, source: str) -> str | dict[str, Any] | None:

@@ -6,11 +6,13 @@ import click
 
 from mlem.cli.deployment.handles import handle, state_option
 from mlem.cli.parameters.names import ObjectName
+from mlem.cli.parameters.overlay import overlay_option
 from mlem.cli.terminal.output import output_option, print_result, project_option, table
 
 
 @click.command()
 @click.argument("name", type=ObjectName("deployment"))
+@overlay_option()
 @state_option
 @project_option
 @output_option

@@ -6,6 +6,7 @@ import click
 
 from mlem.cli.deployment.handles import handle, state_option
 from mlem.cli.parameters.names import ObjectName
+from mlem.cli.parameters.overlay import overlay_option
 from mlem.cli.terminal.messages import say
 from mlem.cli.terminal.output import output_option, print_result, project_option
 from mlem_model.errors import NotFoundError, UserError
@@ -13,6 +14,7 @@ from mlem_model.errors import NotFoundError, UserError
 
 @click.command("open")
 @click.argument("name", type=ObjectName("deployment"))
+@overlay_option()
 @state_option
 @project_option
 @output_option

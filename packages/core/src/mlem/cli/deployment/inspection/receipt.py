@@ -8,12 +8,14 @@ import click
 
 from mlem.cli.deployment.handles import handle, state_option
 from mlem.cli.parameters.names import ObjectName
+from mlem.cli.parameters.overlay import overlay_option
 from mlem.cli.terminal.messages import say
 from mlem.cli.terminal.output import output_option, project_option, to_json
 
 
 @click.command()
 @click.argument("name", type=ObjectName("deployment"))
+@overlay_option()
 @click.option(
     "--release", "number", type=int, default=None, help="The release's number.  [default: the one that serves]"
 )

@@ -15,6 +15,7 @@ from mlem.cli.deployment.handles import chosen, handle, names_argument, state_op
 from mlem.cli.deployment.inspection.table import summaries
 from mlem.cli.deployment.several import worst
 from mlem.cli.parameters.names import ObjectName
+from mlem.cli.parameters.overlay import overlay_option
 from mlem.cli.terminal import traces
 from mlem.cli.terminal.messages import say
 from mlem.cli.terminal.output import output_option, print_result, progress, project_option
@@ -40,6 +41,7 @@ def status(
     names: tuple[str, ...],
     everything: bool,
     check: bool,
+    overlay: str | None,
     watch: bool,
     store: str | None,
     project: str | None,
@@ -49,7 +51,7 @@ def status(
 
     Several are shown in a table.
     """
-    selected, single = chosen(names, everything, project, store)
+    selected, single = chosen(names, everything, project, store, overlay)
     if watch:
         _watch(selected, output)
     if not single:
@@ -112,6 +114,7 @@ def _details(found: DeploymentSummary) -> Iterator[str]:
 
 @click.command()
 @click.argument("name", type=ObjectName("deployment"))
+@overlay_option()
 @click.option(
     "--status", "-s", "statuses", multiple=True, default=("running",), help="A status to wait for; may be repeated."
 )

@@ -35,6 +35,7 @@ def _row(one: DeploymentSummary) -> list[str]:
 def _note(one: DeploymentSummary) -> str:
     words = [
         one.error or one.reason,
+        f"overlays: {', '.join(one.overlays)}" if one.overlays and one.release is None else "",
         *(f"{change.step} differs: {change.reason}" for change in one.drift),
         "" if one.declared else "not declared here",
         f"locked by {one.locked_by}" if one.locked_by else "",

@@ -13,13 +13,13 @@ from mlem.cli.deployment.handles import chosen, names_argument, parallel_option
 from mlem.cli.deployment.several import Result, for_each
 from mlem.cli.parameters.names import ObjectName
 from mlem.cli.terminal.output import Report, output_option, print_result, project_option, table
+from mlem.deployments.deploying import declared
 from mlem.deployments.execution.kept_protection import planned_protection
-from mlem.deployments.resolving.references import object_reference
+from mlem.deployments.handle import DeploymentHandle
 from mlem_model.errors import UserError
 from mlem_model.objects.files import write_atomic
 
 if TYPE_CHECKING:
-    from mlem.deployments.handle import DeploymentHandle
     from mlem.deployments.overview.selection import Selected
     from mlem.deployments.step import Difference
 
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 @click.command()
 @names_argument
 @click.option("--model", metavar="MODEL", type=ObjectName("model"), help="A model other than the declared one.")
+@click.option("--env", metavar="ENV", type=ObjectName("env"), help="An env other than the declared one.")
 @click.option("--detailed-exitcode", is_flag=True, help="Exit with 10 when a run would change something.")
 @click.option(
     "--out",
@@ -40,7 +41,9 @@ if TYPE_CHECKING:
 def plan(
     names: tuple[str, ...],
     everything: bool,
+    overlay: str | None,
     model: str | None,
+    env: str | None,
     detailed_exitcode: bool,
     out: Path | None,
     parallel: int,
@@ -48,12 +51,12 @@ def plan(
     output: str,
 ) -> int:
     """Show what a run would create, update, replace or remove, why, and the downtime for callers."""
-    selected, single = chosen(names, everything, project)
+    selected, single = chosen(names, everything, project, overlay=overlay)
     if not single and out is not None:
         raise UserError("--out keeps the plan of one deployment", hint="name that one alone")
 
     def work(one: Selected, _report: Report) -> Result:
-        result = _plan(one.handle(), model, project, out, detailed_exitcode=detailed_exitcode)
+        result = _plan(one, model, env, project, out, detailed_exitcode=detailed_exitcode)
         return result if single else replace(result, text=f"{one.name}:\n{indent(result.text, '  ')}")
 
     if not single:
@@ -64,12 +67,20 @@ def plan(
 
 
 def _plan(
-    one: DeploymentHandle, model: str | None, project: str | None, out: Path | None, *, detailed_exitcode: bool
+    selected: Selected,
+    model: str | None,
+    env: str | None,
+    project: str | None,
+    out: Path | None,
+    *,
+    detailed_exitcode: bool,
 ) -> Result:
-    if model is not None:
-        deployment = one.deployment.model_copy(update={"model": object_reference(model, project, one.target.location)})
-        one = replace(one, target=replace(one.target, deployment=deployment))
-    changes, planned = one.keep_plan(model)
+    values = {key: value for key, value in (("model", model), ("env", env)) if value is not None}
+    one = selected.handle()
+    if values:
+        declaration = declared(None, selected.source, values, project)
+        one = DeploymentHandle.of(declaration.place, declaration.deployment)
+    changes, planned = one.keep_plan(model, env)
     differs = any(change.action != "keep" for change in changes)
     rows = [[change.step, change.action, change.reason, change.downtime] for change in changes]
     if out is not None:

@@ -27,6 +27,7 @@ from mlem.deployments.overview.selection import Selected
 def remove(
     names: tuple[str, ...],
     everything: bool,
+    overlay: str | None,
     forget: bool,
     parallel: int,
     store: str | None,
@@ -36,7 +37,7 @@ def remove(
     output: str,
 ) -> int:
     """Remove what is deployed; the declaration stays. Removing twice is fine."""
-    selected, single = chosen(names, everything, project, store)
+    selected, single = chosen(names, everything, project, store, overlay)
 
     def work(one: Selected, report: Report) -> Result:
         found = one.handle(report=report, lock=lock_of(lock_timeout, lock_id))

@@ -9,11 +9,13 @@ import click
 from mlem.cli.deployment.handles import handle, state_option
 from mlem.cli.parameters.changes import lock_of, lock_options, release_options, run_options_of
 from mlem.cli.parameters.names import ObjectName
+from mlem.cli.parameters.overlay import overlay_option
 from mlem.cli.terminal.output import output_option, print_result, progress, project_option
 
 
 @click.command()
 @click.argument("name", type=ObjectName("deployment"))
+@overlay_option()
 @click.option(
     "--to", "number", type=int, default=None, help="The release to put back.  [default: the one before the current]"
 )

@@ -17,6 +17,7 @@ from mlem.cli.deployment.handles import chosen, parallel_option
 from mlem.cli.deployment.several import Result, for_each
 from mlem.cli.parameters.changes import lock_of, lock_options, run_options, run_options_of
 from mlem.cli.parameters.names import ObjectName
+from mlem.cli.parameters.overlay import overlay_of_several, overlay_option
 from mlem.cli.terminal.messages import say
 from mlem.cli.terminal.output import Report, output_option, print_result, progress, project_option
 from mlem.deployments.deploying import deploy
@@ -46,6 +47,7 @@ class RunTypes(click.Group):
         """Make the command of a type."""
         cls = deployment_class(cmd_name)
 
+        @overlay_option()
         @project_option
         @lock_options
         @run_options
@@ -75,11 +77,18 @@ class RunTypes(click.Group):
     help="Deploy what is declared under this name, or in this folder; may be repeated.",
 )
 @click.option("--all", "everything", is_flag=True, help="Deploy all that is declared in the project.")
+@overlay_of_several
 @click.option(
     "--model",
     metavar="MODEL",
     type=ObjectName("model"),
     help="With --load: a model other than the declared one; the declaration is updated.",
+)
+@click.option(
+    "--env",
+    metavar="ENV",
+    type=ObjectName("env"),
+    help="With --load: an env other than the declared one, by name or by type; the declaration is updated.",
 )
 @click.option(
     "--plan",
@@ -99,7 +108,9 @@ def run(
     /,
     load: tuple[str, ...],
     everything: bool,
+    overlay: str | None,
     model: str | None,
+    env: str | None,
     plan_file: Path | None,
     parallel: int,
     project: str | None,
@@ -123,22 +134,21 @@ def run(
         return 0
     planned = Planned.read(plan_file) if plan_file is not None else None
     if planned is not None:
-        if model is not None or everything or load not in ((), (planned.name,)):
-            raise UserError(
-                f"{plan_file} says what is deployed: {planned.name}", hint="leave out --load, --all and --model"
-            )
-        load, model = (planned.name,), planned.model
+        if model is not None or env is not None or everything or load not in ((), (planned.name,)):
+            hint = "leave out --load, --all, --model and --env"
+            raise UserError(f"{plan_file} says what is deployed: {planned.name}", hint=hint)
+        load, model, env = (planned.name,), planned.model, planned.env
     if not load and not everything:
         raise UserError(
             "what should be deployed?",
             hint="mlem deployment run TYPE NAME --model MODEL, or mlem deployment run --load NAME; "
             "list the types with: mlem types deployment",
         )
-    values = {"model": model} if model is not None else {}
-    selected, single = chosen(load, everything, project)
+    values = {name: value for name, value in (("model", model), ("env", env)) if value is not None}
+    selected, single = chosen(load, everything, project, overlay=overlay)
     lock, options = lock_of(lock_timeout, lock_id), run_options_of(said, planned)
     if single:
-        return _run_declared(None, load[0], values, project, output, lock, options)
+        return _run_declared(None, selected[0].source, values, project, output, lock, options)
 
     def work(one: Selected, report: Report) -> Result:
         found, outcome = deploy(None, one.source, values, project=project, report=report, lock=lock, options=options)
@@ -168,15 +178,20 @@ def _run_declared(
 ) -> int:
     with progress() as report:
         one, outcome = deploy(cls, name, values, project=project, report=report, lock=lock, options=options)
+    print_outcome(one, outcome, output)
+    return 0
+
+
+def print_outcome(one: DeploymentHandle, outcome: Outcome, output: str) -> None:
+    """Print what a run has done, and to a person how to call it."""
     result = _result(one, outcome)
     print_result(output, result.data, result.text)
     address, protection = result.data["url"], result.data["protection"]
     if output == "json" or not address:
-        return 0
+        return
     example = _example(one, address, asks=bool(protection and protection["tokens"]))
     if example:
         say(f"try: {example}")
-    return 0
 
 
 def _result(one: DeploymentHandle, outcome: Outcome) -> Result:

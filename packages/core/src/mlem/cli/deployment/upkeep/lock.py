@@ -7,6 +7,7 @@ import click
 from mlem.cli.deployment.handles import handle
 from mlem.cli.parameters.changes import lock_of, lock_options
 from mlem.cli.parameters.names import ObjectName
+from mlem.cli.parameters.overlay import overlay_option
 from mlem.cli.terminal.output import output_option, print_result, project_option
 from mlem.state.locks.owner import is_dead
 
@@ -18,6 +19,7 @@ def lock() -> None:
 
 @lock.command()
 @click.argument("name", type=ObjectName("deployment"))
+@overlay_option()
 @project_option
 @output_option
 def show(name: str, project: str | None, output: str) -> None:
@@ -41,6 +43,7 @@ def show(name: str, project: str | None, output: str) -> None:
 
 @lock.command()
 @click.argument("name", type=ObjectName("deployment"))
+@overlay_option()
 @click.option("--message", default="", help="The reason, for other people.")
 @project_option
 @lock_options
@@ -57,6 +60,7 @@ def hold(
 
 @lock.command()
 @click.argument("name", type=ObjectName("deployment"))
+@overlay_option()
 @click.option("--id", "id_", default=None, help="Release it only if it has this id.")
 @project_option
 @output_option

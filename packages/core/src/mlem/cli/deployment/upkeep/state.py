@@ -7,6 +7,7 @@ import click
 from mlem.cli.deployment.handles import handle
 from mlem.cli.parameters.changes import lock_of, lock_options
 from mlem.cli.parameters.names import ObjectName
+from mlem.cli.parameters.overlay import overlay_option
 from mlem.cli.terminal.messages import say
 from mlem.cli.terminal.output import output_option, print_result, project_option
 from mlem.deployments.execution.moving import move as move_state
@@ -15,6 +16,7 @@ from mlem.deployments.resolving.resolve import configured_manager
 from mlem.deployments.upkeep.forgetting import forget_state
 from mlem.deployments.upkeep.renaming import rename_state
 from mlem.project.project import locate
+from mlem_model.objects.files import shown
 
 
 @click.group()
@@ -24,6 +26,7 @@ def state() -> None:
 
 @state.command()
 @click.argument("name", type=ObjectName("deployment"))
+@overlay_option()
 @click.argument("uri")
 @project_option
 @lock_options
@@ -36,7 +39,7 @@ def move(
     old, new = move_state(target, uri, lock_of(lock_timeout, lock_id))
     print_result(output, {"name": name, "from": old, "to": new}, f"moved from {old}\nto {new}")
     if target.deployment.state_manager is not None:
-        say(f"set state_manager: {uri} in {target.location}", err=True)
+        say(f"set state_manager: {uri} in {shown(target.location.top)}", err=True)
     elif configured_manager(target.config).store(target.location.root).where(target.name) != new:
         say(
             f"next: mlem config set core.state.uri {uri}"
@@ -48,6 +51,7 @@ def move(
 
 @state.command()
 @click.argument("name", type=ObjectName("deployment"))
+@overlay_option()
 @project_option
 @lock_options
 @output_option
@@ -85,6 +89,7 @@ def rename(
 
 @state.command()
 @click.argument("name")
+@overlay_option()
 @click.option("--state", "place", metavar="URI", default=None, help="The store.  [default: the project's]")
 @project_option
 @lock_options
