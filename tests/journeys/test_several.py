@@ -90,7 +90,7 @@ def test_every_line_of_progress_says_whose_it_is(three: Project) -> None:
     [
         (["status"], 2, "which deployment?"),
         (["plan", "one", "two", "--out", "plan.json"], 2, "--out keeps the plan of one deployment"),
-        (["remove", "empty"], 3, "no deployments are declared in the folder empty"),
+        (["remove", "empty"], 3, "no deployments are declared in empty"),
         (["run", "--load", "one", "--load", "nobody"], 3, "nobody: no object 'nobody'"),
     ],
 )

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from mlem import api
-from mlem.deployments.promoting import prepare
+from mlem.deployments.upkeep.promoting import prepare
 from mlem.testing import Project
 from mlem.testing.fake import FakePlatform
 from mlem_model.errors import ConflictError, GateError, NotFoundError, UserError

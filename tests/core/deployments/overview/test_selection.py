@@ -22,6 +22,17 @@ def project(tmp_path: Path) -> Path:
     return tmp_path
 
 
+def test_an_overlay_says_which_of_a_folder(project: Path) -> None:
+    for name in ("one.prod", "apps/three.prod", "apps/three.test"):
+        (project / f"{name}.mlem").write_text("keep_releases: 5\n")
+    assert names(select(["."], str(project), overlay="prod")) == ["apps/three@prod", "one@prod"]
+    assert names(select([], str(project), everything=True)) == names(select(["."], str(project)))
+    assert "one@prod" not in names(select(["."], str(project)))
+    assert names(select(["one@prod", "apps/"], str(project))) == ["one@prod", "apps/deep/four", "apps/three"]
+    with pytest.raises(NotFoundError, match="under the overlay nowhere"):
+        select(["apps/"], str(project), overlay="nowhere")
+
+
 def names(selected: Sequence[Selected]) -> list[str]:
     return [one.name for one in selected]
 
@@ -34,7 +45,7 @@ def names(selected: Sequence[Selected]) -> list[str]:
         (["apps"], ["apps"]),  # a declaration of that name is there too
         (["apps/"], ["apps/deep/four", "apps/three"]),
         (["apps/three", "apps/"], ["apps/three", "apps/deep/four"]),
-        (["."], ["apps/deep/four", "apps/three", "apps", "one", "two"]),
+        (["."], ["apps", "apps/deep/four", "apps/three", "one", "two"]),
         (["nobody"], ["nobody"]),  # what is wrong with one is told with it
     ],
 )
@@ -48,7 +59,7 @@ def test_all_of_the_project_from_a_folder_of_it(project: Path) -> None:
 
 def test_a_folder_or_a_project_without_deployments_is_an_error(project: Path, tmp_path: Path) -> None:
     (project / "empty").mkdir()
-    with pytest.raises(NotFoundError, match="no deployments are declared in the folder empty"):
+    with pytest.raises(NotFoundError, match=r"no deployments are declared in .*empty"):
         select(["one", "empty"], str(project))
     with pytest.raises(NotFoundError, match="no deployments in"):
         select([], str(project), everything=True, state=f"file://{tmp_path}/states")

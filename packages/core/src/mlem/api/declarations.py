@@ -163,7 +163,7 @@ def promote(
         GateError: It does not give the right answer here. The last good release serves again, where there was one.
         MlemError: A step failed. The last good release serves again.
     """
-    from mlem.deployments.promoting import promote as run_promotion
+    from mlem.deployments.upkeep.promoting import promote as run_promotion
 
     return run_promotion(source, name, project=project, report=report, lock=lock, options=options)[0]
 

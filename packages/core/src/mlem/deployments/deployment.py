@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
-from mlem.deployments.duration import checked
 from mlem.deployments.step import AnyContext, AnyStep
 from mlem.deployments.variables import check_environment
+from mlem.project.duration import checked
 from mlem.state.adopted import Adopted
 from mlem.state.place import Place
 from mlem_model.errors import DeclarationError

@@ -117,6 +117,13 @@ def deployments_below(root: Path) -> Iterator[tuple[str, Path]]:
     yield from sorted(names.items())
 
 
+def files_of(name: str) -> tuple[str, ...]:
+    """Return the files that may declare a deployment of a name: ``app@prod.mlem``, ``app.prod.mlem``."""
+    below, _, overlay = name.rpartition(SIGN)
+    own = f"{name}{EXTENSION}"
+    return (own, f"{below}.{overlay}{EXTENSION}") if has_overlay(name) else (own,)
+
+
 def is_overlay(path: Path) -> bool:
     """Say whether a file is an overlay: it has no ``object_type``, and lies beside the deployment that it names."""
     below, dot, word = path.name.removesuffix(EXTENSION).rpartition(".")

@@ -353,15 +353,8 @@ class Engine:
         with _translated(f"build the image {name}"):
             token = _built_on.set(tuple(images))
             try:
-                messages = self._api.build(
-                    fileobj=cast("IO[bytes]", context),
-                    custom_context=True,
-                    tag=name,
-                    rm=True,
-                    forcerm=True,
-                    decode=True,
-                    **options,
-                )
+                fixed = {"custom_context": True, "rm": True, "forcerm": True, "decode": True}
+                messages = self._api.build(fileobj=cast("IO[bytes]", context), tag=name, **fixed, **options)
             finally:
                 _built_on.reset(token)
             yield from messages

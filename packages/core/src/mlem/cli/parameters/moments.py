@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 import click
 
-from mlem.deployments.duration import seconds
+from mlem.project.duration import seconds
 
 
 class Moment(click.ParamType[datetime | timedelta]):

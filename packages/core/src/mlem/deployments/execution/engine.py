@@ -6,7 +6,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from mlem.deployments.duration import expiry
 from mlem.deployments.edge import plugin_edge
 from mlem.deployments.execution.changes import changes_of, check_changes
 from mlem.deployments.execution.elsewhere import (
@@ -39,6 +38,7 @@ from mlem.deployments.releases.made_by import made_by
 from mlem.deployments.releases.planned import Planned
 from mlem.deployments.resolving.resolve import Target
 from mlem.deployments.step import Change
+from mlem.project.duration import expiry
 from mlem.project.git import Commit, head
 from mlem.state.state import Release, State
 from mlem_model.artifacts.transfer import expect_there

@@ -16,17 +16,20 @@ from mlem_model.interrupts import INTERRUPTS
 from mlem_model.raised import in_words
 
 
-def with_event(state: State, what: str, words: str = "", outcome: str = "done") -> State:
+def with_event(state: State, what: str, words: str = "") -> State:
     """Return a state that knows what this command did.
 
     Args:
         state: The state after it.
         what: See `Event`.
-        words: What it did, or why it failed.
-        outcome: See `Event`.
+        words: What it did.
     """
+    return state.with_event(_event(state, what, words, "done"))
+
+
+def _event(state: State, what: str, words: str, outcome: str) -> Event:
     job, served = current_job(), state.served
-    event = Event(
+    return Event(
         at=now(),
         what=what,
         outcome=outcome,
@@ -35,7 +38,6 @@ def with_event(state: State, what: str, words: str = "", outcome: str = "done") 
         release=served.number if served else None,
         words=words,
     )
-    return state.with_event(event)
 
 
 @contextlib.contextmanager
@@ -54,5 +56,5 @@ def failures_on_record(session: Session, what: str) -> Iterator[None]:
         words = failure.message if failure else "" if isinstance(error, INTERRUPTS) else in_words(error)
         if session.state is not None:
             with contextlib.suppress(MlemError):  # the failure counts, and is told
-                session.save(with_event(session.state, what, words, outcome))
+                session.append(_event(session.state, what, words, outcome))
         raise

@@ -5,17 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from mlem.deployments.duration import in_words
 from mlem.deployments.edge import plugin_edge
 from mlem.deployments.overview.parallel import Parallel
 from mlem.deployments.overview.selection import Stored
 from mlem.deployments.resolving.stored import NamedStore
+from mlem.project.duration import in_words
 from mlem.project.git import contains, head, is_older
+from mlem.project.overlays import files_of
 from mlem.project.project import Name
 from mlem.state.state import State
 from mlem.state.stored import read_state
 from mlem_model.errors import MlemError
-from mlem_model.objects.object import EXTENSION
 
 LIMIT_S = 30.0
 """How long reading one state may take, in seconds."""
@@ -83,13 +83,13 @@ def _expired(store: NamedStore, name: str, state: State) -> Garbage | None:
 
 
 def _undeclared(store: NamedStore, name: str, state: State) -> Garbage | None:
-    file = f"{name}{EXTENSION}"
-    if (store.root / file).exists() or state.empty:
+    files = files_of(name)
+    if state.empty or any((store.root / file).exists() for file in files):
         return None
     if not store.manager.shared:
         return Garbage(Stored(name, store), state, "not declared any more")
     made, here = state.served.made if state.served else None, head(store.root)
-    was = made is not None and here is not None and not made.dirty and contains(store.root, made.commit, file)
-    if was and made is not None and here is not None and is_older(store.root, made.commit, here.sha):
+    older = made is not None and here is not None and not made.dirty and is_older(store.root, made.commit, here.sha)
+    if older and made is not None and any(contains(store.root, made.commit, file) for file in files):
         return Garbage(Stored(name, store), state, "its declaration was deleted since it was deployed")
     return Garbage(Stored(name, store), state, "not declared here; another clone may have its declaration", sure=False)

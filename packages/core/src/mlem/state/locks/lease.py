@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 from mlem.state.backoff import backoff_s
 from mlem.state.clock import Clock
+from mlem.state.event import Event
 from mlem.state.locks.owner import is_dead, locked_by
 from mlem.state.locks.request import LockRequest
 from mlem.state.locks.session import Session
@@ -100,6 +101,11 @@ class Lease(Session):
                     super().release()
             finally:
                 self._open = False
+
+    def append(self, event: Event) -> None:
+        """Write an event into the history; see `Session.append`."""
+        with self._mutex:
+            super().append(event)
 
     def hold(self, state: State) -> None:
         """Write the lock into a state, to stay there after this session: it was taken by hand."""

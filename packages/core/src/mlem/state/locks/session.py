@@ -74,6 +74,15 @@ class Session:
         """Write the last state and leave the lock with the same write; see `save`."""
         return self._save(state, self._manual)
 
+    def append(self, event: Event) -> None:
+        """Write an event into the history of a state that a failure, or an interrupt, has left as it is.
+
+        The write before may have been interrupted: whether it landed is found out first.
+        """
+        self._catch_up()
+        if self.state is not None:
+            self.save(self.state.with_event(event))
+
     def guard(self) -> None:
         """Check that the lock is still ours, before an action on a platform."""
 

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from mlem.cli.terminal.output import table
-from mlem.deployments.duration import in_words
 from mlem.deployments.overview.summary import DeploymentSummary
+from mlem.project.duration import in_words
 
 HEADER = ("name", "type", "model", "release", "status", "url", "age", "by", "note")
 

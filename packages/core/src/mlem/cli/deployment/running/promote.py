@@ -12,8 +12,8 @@ from mlem.cli.parameters.changes import lock_of, lock_options, run_options, run_
 from mlem.cli.parameters.names import ObjectName
 from mlem.cli.terminal.messages import say
 from mlem.cli.terminal.output import output_option, print_result, progress, project_option, table
-from mlem.deployments.promoting import prepare
-from mlem.deployments.promoting import promote as run_promotion
+from mlem.deployments.upkeep.promoting import prepare
+from mlem.deployments.upkeep.promoting import promote as run_promotion
 
 
 @click.command()
