@@ -1,4 +1,4 @@
-"""Write the reference pages from the code: `types.md`, `commands.md` and `plugins.md` in `docs/reference`."""
+"""Write the reference pages in `docs/reference` from the code: types, platforms, commands, names for plugins."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ import public_names
 from pydantic import BaseModel
 
 from mlem.cli.main import CONTEXT_SETTINGS, cli
+from mlem.deployments.deployment import CAPABILITIES
 from mlem_model.objects.fields import describe_fields
 from mlem_model.plugins.registry import KINDS, registry
 
@@ -44,6 +45,25 @@ def type_section(cls: type[Any]) -> str:
     return "\n".join(lines)
 
 
+def platforms_page() -> str:
+    """Return the page that says which command can do its work on which platform."""
+    types = sorted(registry().all("deployment").values(), key=lambda cls: cls.type)
+    needs = {command: (word, meaning) for word, (command, meaning) in CAPABILITIES.items()}
+    group = importlib.import_module("mlem.cli.deployment.group").COMMANDS
+    lines = [
+        PLATFORMS,
+        "| command | " + " | ".join(f"`{cls.type}`" for cls in types) + " |",
+        "|---" * (len(types) + 1) + "|",
+    ]
+    for command in group:
+        word, _ = needs.get(command, ("", ""))
+        cells = ["yes" if not word or word in cls.capabilities else "no" for cls in types]
+        lines.append(f"| `mlem deployment {command}` | " + " | ".join(cells) + " |")
+    lines += ["", "| capability | meaning |", "|---|---|"]
+    lines += [f"| `{word}` | {meaning} |" for word, (_, meaning) in CAPABILITIES.items()]
+    return "\n".join(lines) + "\n"
+
+
 def commands_page() -> str:
     """Return the page about every command."""
     context = click.Context(cli, info_name="mlem", **CONTEXT_SETTINGS)
@@ -62,6 +82,12 @@ def command_sections(command: click.Command, context: click.Context) -> Iterator
                 )
 
 
+PLATFORMS = """# Commands and platforms
+
+What the engine does, it does on every platform: locks, plans, gates, releases, histories. What needs something of the
+platform itself is a capability that its provider declares. `promote` works everywhere; where it says no, the image is
+made again from the same model.
+"""
 PARAGRAPH = "\n\n"
 PLUGINS = """# Names for plugins
 
@@ -89,5 +115,6 @@ def plugins_page() -> str:
 if __name__ == "__main__":
     FOLDER.mkdir(parents=True, exist_ok=True)
     (FOLDER / "types.md").write_text(types_page(), encoding="utf-8")
+    (FOLDER / "platforms.md").write_text(platforms_page(), encoding="utf-8")
     (FOLDER / "commands.md").write_text(commands_page(), encoding="utf-8")
     (FOLDER / "plugins.md").write_text(plugins_page(), encoding="utf-8")

@@ -218,6 +218,7 @@ def test_what_somebody_changes_of_the_container_is_seen_and_put_right(
 ) -> None:
     deploy(project, name, "double", "--memory_mib", "256")
     before = record(project)["id"]
+    assert project.mlem("deployment", "status", APP, "--check").returncode == 0
     deeds = {
         "memory": ["update", "--memory", "512m", "--memory-swap", "512m", before],
         "restart policy": ["update", "--restart", "no", before],
@@ -229,6 +230,8 @@ def test_what_somebody_changes_of_the_container_is_seen_and_put_right(
         "restart policy": "restart_policy no -> unless-stopped",
         "network": "network disconnected -> none",
     }
+    checked = project.mlem("deployment", "status", APP, "--check")
+    assert (checked.returncode, f"container differs: {fields[deed]}" in checked.stderr) == (10, True), checked.stderr
     [change] = [change for change in project.handle(APP).plan() if change.action != "keep"]
     assert (change.action, change.reason) == ("replace", fields[deed])
     assert project.mlem("deployment", "run", "--load", APP).returncode == 0

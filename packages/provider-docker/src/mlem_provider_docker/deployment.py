@@ -30,7 +30,7 @@ class DockerContainer(ImageOptions, Deployment):
 
     type: ClassVar[str] = "docker_container"
     env_type: ClassVar[str] = "docker"
-    capabilities: ClassVar[frozenset[str]] = frozenset({"logs", "rollback", "promote"})
+    capabilities: ClassVar[frozenset[str]] = frozenset({"logs", "rollback", "restart", "address", "promote"})
 
     container_name: str | None = Field(
         default=None, pattern=_NAME, description="name of the container (default: the deployment's name)"

@@ -40,7 +40,7 @@ class HerokuApp(ImageOptions, Deployment):
 
     type: ClassVar[str] = "heroku"
     env_type: ClassVar[str] = "heroku"
-    capabilities: ClassVar[frozenset[str]] = frozenset({"logs", "rollback", "promote"})
+    capabilities: ClassVar[frozenset[str]] = frozenset({"logs", "rollback", "restart", "address", "promote"})
 
     app_name: str | None = Field(
         default=None,

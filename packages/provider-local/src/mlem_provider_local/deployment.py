@@ -29,6 +29,7 @@ class LocalProcess(Deployment):
 
     type: ClassVar[str] = "local_process"
     env_type: ClassVar[str] = "local"
+    capabilities: ClassVar[frozenset[str]] = frozenset({"logs", "rollback", "restart", "address"})
 
     port: Annotated[int, Field(ge=1, le=65535)] | None = Field(
         default=None, description="port to listen on (default: any free one, kept over updates)"

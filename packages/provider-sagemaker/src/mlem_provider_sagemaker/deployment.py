@@ -30,6 +30,7 @@ class SagemakerDeployment(ImageOptions, Deployment):
 
     type: ClassVar[str] = "sagemaker"
     env_type: ClassVar[str] = "sagemaker"
+    capabilities: ClassVar[frozenset[str]] = frozenset({"logs", "rollback"})
 
     endpoint_name: str | None = Field(
         default=None,

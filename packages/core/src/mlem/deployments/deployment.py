@@ -25,6 +25,16 @@ if TYPE_CHECKING:
     from mlem.state.state import State
 
 
+CAPABILITIES: Mapping[str, tuple[str, str]] = {
+    "logs": ("logs", "it has what the servers wrote"),
+    "rollback": ("rollback", "an earlier release can be put back"),
+    "restart": ("restart", "what serves can be started again as it is"),
+    "promote": ("promote", "what was made for another deployment is taken over, and not made again"),
+    "address": ("open", "it answers under a URL that a browser can open"),
+}
+"""What not every platform can do: the capability, the command that needs it, and what it means."""
+
+
 class Phase(enum.StrEnum):
     """What a deployment is doing."""
 
@@ -55,8 +65,8 @@ class Deployment(MlemObject, ABC):
     Attributes:
         type: The word that users type: ``docker_container``.
         env_type: The type of `Env` that it needs.
-        capabilities: What the conformance kit may ask of it: ``logs``, ``rollback``; and ``promote`` where its steps
-            take over what was made for another deployment, see `Step.promoted`.
+        capabilities: What it can do of that which not every platform can, see `CAPABILITIES`; the conformance kit asks
+            for it, and the table of commands and providers shows it.
     """
 
     object_type: ClassVar[str] = "deployment"

@@ -165,6 +165,13 @@ class LifeCycleSuite(DeploymentFixtures):
             assert client.predict(SAMPLE) == [2.0, 4.0, 6.0]
         assert len(self.running(_lineage(second))) == 1
 
+    def test_what_was_just_deployed_has_not_drifted(self, project: Project) -> None:
+        """`Step.observe` tells of nothing where nobody has touched the platform, without the model at hand."""
+        handle = self.deploy(project)
+        assert (handle.address() is not None) == ("address" in handle.deployment.capabilities), "declare it as it is"
+        done = project.mlem("deployment", "status", NAME, "--check")
+        assert (done.returncode, done.stdout.splitlines()[:1]) == (0, ["running"]), done.stderr
+
     def test_a_release_that_answers_wrongly_gives_way_to_the_last_good_one(self, project: Project) -> None:
         handle = self.deploy(project)
         done = project.run(self.type, NAME, "wrong", self.fields())
@@ -217,9 +224,10 @@ class LifeCycleSuite(DeploymentFixtures):
         try:
             release = handle.restart()
         except UserError as error:
-            if error.code != "no-restart":
+            if error.code != "no-restart" or "restart" in handle.deployment.capabilities:
                 raise
             pytest.skip("this provider has nothing that is started again")
+        assert "restart" in handle.deployment.capabilities, "it can: declare the capability"
         assert (release.number, [one.number for one in handle.releases()], len(self.running(_lineage(handle)))) == (
             1,
             [1],

@@ -353,7 +353,7 @@ class Engine:
         with _translated(f"build the image {name}"):
             token = _built_on.set(tuple(images))
             try:
-                fixed = {"custom_context": True, "rm": True, "forcerm": True, "decode": True}
+                fixed: dict[str, Any] = {"custom_context": True, "rm": True, "forcerm": True, "decode": True}
                 messages = self._api.build(fileobj=cast("IO[bytes]", context), tag=name, **fixed, **options)
             finally:
                 _built_on.reset(token)

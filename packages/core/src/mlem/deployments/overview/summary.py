@@ -103,7 +103,8 @@ def asked(target: Target, state: State | None, *, declared: bool, drift: bool = 
     seen = status_of(target, state)
     known = DeploymentSummary(target.name, target.deployment.type, seen.phase.value, seen.reason, declared=declared)
     summary = known if state is None else with_state(known, state)
-    if state is None or seen.phase is not Phase.RUNNING:
+    if state is None:
         return summary
-    differs = drift_of(target, state) if drift else ()
-    return replace(summary, url=DeploymentHandle(target).address(state), drift=differs)
+    if drift and seen.phase is not Phase.NOT_DEPLOYED:
+        summary = replace(summary, drift=drift_of(target, state))
+    return summary if seen.phase is not Phase.RUNNING else replace(summary, url=DeploymentHandle(target).address(state))
