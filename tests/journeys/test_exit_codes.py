@@ -36,9 +36,9 @@ def test_0_done(project: Project) -> None:
 def test_1_a_defect_shows_its_traceback(project: Project) -> None:
     done = project.python(
         "-c",
-        "import mlem.project.project\n"
+        "import mlem.project.overlays\n"
         "def broken(*_): raise RuntimeError('a defect')\n"
-        "mlem.project.project.objects_of_kind = broken\n"
+        "mlem.project.overlays.deployments_below = broken\n"
         "from mlem.cli.main import main\nmain(['deployment', 'list'])",
     )
     assert (done.returncode, "RuntimeError: a defect" in done.stderr) == (1, True)
