@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,11 +14,11 @@ from click.core import ParameterSource
 
 from mlem.cli.declare import _fields_command, _first_line, deployment_fields
 from mlem.cli.deployment.handles import chosen, parallel_option
-from mlem.cli.deployment.several import Result, for_each
+from mlem.cli.deployment.results import results_in_markdown
+from mlem.cli.deployment.several import Result, for_each, for_one
 from mlem.cli.parameters.changes import lock_of, lock_options, run_options, run_options_of
 from mlem.cli.parameters.names import ObjectName
-from mlem.cli.terminal.messages import say
-from mlem.cli.terminal.output import Report, output_option, print_result, progress, project_option
+from mlem.cli.terminal.output import Report, output_option, project_option
 from mlem.deployments.deploying import deploy
 from mlem.deployments.execution.engine import LockOptions
 from mlem.deployments.execution.kept_protection import protection_of
@@ -145,7 +145,7 @@ def run(
         return _result(found, outcome)
 
     _prepare(selected)
-    return for_each(selected, work, output, parallel=parallel)
+    return for_each(selected, work, output, parallel=parallel, summary=results_in_markdown)
 
 
 def _prepare(selected: Sequence[Selected]) -> None:
@@ -166,17 +166,14 @@ def _run_declared(
     lock: LockOptions,
     options: RunOptions,
 ) -> int:
-    with progress() as report:
+    def work(report: Report) -> Result:
         one, outcome = deploy(cls, name, values, project=project, report=report, lock=lock, options=options)
-    result = _result(one, outcome)
-    print_result(output, result.data, result.text)
-    address, protection = result.data["url"], result.data["protection"]
-    if output == "json" or not address:
-        return 0
-    example = _example(one, address, asks=bool(protection and protection["tokens"]))
-    if example:
-        say(f"try: {example}")
-    return 0
+        result = _result(one, outcome)
+        address, protection = result.data["url"], result.data["protection"]
+        example = _example(one, address, asks=bool(protection and protection["tokens"])) if address else None
+        return replace(result, text=f"{result.text}\ntry: {example}") if example else result
+
+    return for_one(name, work, output, results_in_markdown).exit_code
 
 
 def _result(one: DeploymentHandle, outcome: Outcome) -> Result:
@@ -198,7 +195,8 @@ def _result(one: DeploymentHandle, outcome: Outcome) -> Result:
     if protection is not None:
         nobody = "none, anybody who reaches it may call it: set MLEM_SERVER_TOKENS, run again"
         lines.append(f"tokens: {protection['tokens'] or nobody}")
-    return Result(one.name, data, "\n".join(lines))
+    done = "is deployed" if outcome.changed else "nothing to change"
+    return Result(one.name, data, "\n".join(lines), done=done)
 
 
 def _example(one: DeploymentHandle, address: str, *, asks: bool) -> str | None:
