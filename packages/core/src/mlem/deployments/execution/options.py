@@ -18,6 +18,7 @@ class RunOptions:
         expect_release: The number of the release that has to serve now, 0 for none; None to take any.
         allow_older: Whether the project's commit may be older than the one that serves.
         again: Whether what was rolled back may be deployed once more.
+        hooks: Whether the project's hooks are run.
         planned: A plan, of which the run has to do exactly what it says; None for whatever is to be done.
     """
 
@@ -26,4 +27,5 @@ class RunOptions:
     expect_release: int | None = None
     allow_older: bool = False
     again: bool = False
+    hooks: bool = True
     planned: Planned | None = None
