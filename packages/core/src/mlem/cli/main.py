@@ -12,8 +12,8 @@ from typing import Any, NoReturn
 
 import click
 
-from mlem.cli.terminal import traces
-from mlem.cli.terminal.messages import say
+from mlem.cli.terminal import messages, traces
+from mlem.cli.terminal.messages import note, say
 from mlem.cli.terminal.streams import lost, reader_is_gone, steady
 from mlem_model.errors import MlemError, PlatformError, UserError
 from mlem_model.interrupts import Terminated
@@ -128,6 +128,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     keep_stdout_for_results()
     _warn_of_predecessor()
     given = list(sys.argv[1:] if arguments is None else arguments)
+    messages.quiet = False
     traces.wanted = "--traceback" in given or bool(os.environ.get("MLEM_TRACEBACK"))
     if given[:1] != ["apply"]:  # it has such an option itself, for errors of the model
         given = [argument for argument in given if argument != "--traceback"]
@@ -196,7 +197,7 @@ def _warn_of_predecessor() -> None:
     if found is not None and "_MLEM_COMPLETE" not in os.environ:
         from importlib.metadata import version
 
-        say(warning(found, version("mlem-core")), err=True)
+        note(warning(found, version("mlem-core")))
 
 
 def _forget_interrupt() -> None:

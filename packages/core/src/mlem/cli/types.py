@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from mlem.cli.terminal import traces
-from mlem.cli.terminal.messages import say
+from mlem.cli.terminal.messages import note, say
 from mlem.cli.terminal.output import output_option, print_result, table
 from mlem.deployments.resolving.resolve import deployment_class
 from mlem_model.errors import UserError
@@ -40,7 +40,7 @@ def types(kind: str | None, type_: str | None, as_json: bool, schema: bool, outp
     found = {name: registry().words(name) for name in KINDS if kind in (None, name)}
     for clash in registry().clashes():
         if clash.kinds and set(clash.kinds) & found.keys():
-            say(f"note: {clash}", err=True)
+            note(f"note: {clash}")
     text = (
         "\n".join(found[kind])
         if kind

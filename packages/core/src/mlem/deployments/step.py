@@ -130,10 +130,13 @@ class Step(ABC, Generic[DeploymentT, EnvT, RecordT]):
     Attributes:
         record: The class of what the step wants and leaves on the platform.
         name: The step's name, which its record declares.
+        serves: Whether callers get the new release by this step; where no step says so, it is the last one. What is
+            before it is what hooks call the build.
     """
 
     record: type[RecordT]
     name: ClassVar[str]
+    serves: ClassVar[bool] = False
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)

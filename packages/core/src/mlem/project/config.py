@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+import shlex
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import ConfigDict, Field
+from pydantic import BeforeValidator, ConfigDict, Field
 
 from mlem.project.project import read_config_file
 from mlem.project.yaml_update import update_file
@@ -37,11 +38,44 @@ class StateSection(Value):
     )
 
 
+HookPoint = Literal["before-build", "after-build", "before-release", "after-gate", "on-failure"]
+"""Where a run calls commands of the project: see `HooksSection`."""
+
+
+def _commands(given: Any) -> Any:
+    """Take one command for a list of one, and split those that are one text, as a shell does."""
+    commands = given if isinstance(given, list) else [given]
+    split = [shlex.split(command) if isinstance(command, str) else command for command in commands]
+    if not all(split):
+        raise ValueError("expected a command, met nothing")
+    return split
+
+
+Commands = Annotated[list[list[str]], BeforeValidator(_commands)]
+
+
+class HooksSection(Value):
+    """Commands of the project that a run calls; no shell is between, unless a command is one: ``sh -c "..."``."""
+
+    before_build: Commands = Field(default=[], description="commands before the first resource is changed")
+    after_build: Commands = Field(default=[], description="commands when all is made but what serves")
+    before_release: Commands = Field(default=[], description="commands before callers may get the new release")
+    after_gate: Commands = Field(default=[], description="commands when the new release has passed the gate")
+    on_failure: Commands = Field(default=[], description="commands after a run that failed")
+    timeout_s: Annotated[float, Field(gt=0), Unit("s")] = Field(default=600.0, description="how long each may take")
+
+    def commands(self, point: HookPoint) -> Sequence[Sequence[str]]:
+        """Return the commands of a point."""
+        found: Sequence[Sequence[str]] = getattr(self, point.replace("-", "_"))
+        return found
+
+
 class CoreSection(Value):
     """Settings of the core."""
 
     state: StateSection = Field(default=StateSection(), description="where states are kept")
     trust: Trust = Field(default=Trust(), description="what may be deployed and loaded")
+    hooks: HooksSection = Field(default=HooksSection(), description="commands that a run calls")
 
 
 class ProjectSection(Value):

@@ -33,6 +33,7 @@ class ReleaseStep(OfApp[ReleaseRecord]):
     """The release of the image, with these config vars: Heroku numbers the pair."""
 
     record = ReleaseRecord
+    serves = True
 
     def wanted(self, ctx: HerokuContext) -> ReleaseRecord:
         """Want this image and these config vars released, and the dynos up."""

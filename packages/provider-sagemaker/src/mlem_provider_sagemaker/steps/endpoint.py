@@ -27,6 +27,7 @@ class EndpointStep(Step["SagemakerDeployment", "SagemakerEnv", EndpointRecord]):
     """The endpoint."""
 
     record = EndpointRecord
+    serves = True
 
     def __init__(self, snapshot: Snapshot) -> None:
         self._snapshot = snapshot

@@ -11,7 +11,7 @@ from mlem.cli.deployment.handles import handle
 from mlem.cli.parameters.data import EPILOG, CallCommand, data_options, form_of, noted, print_answer, reader_of
 from mlem.cli.parameters.names import ObjectName
 from mlem.cli.parameters.overlay import overlay_option
-from mlem.cli.terminal.messages import say
+from mlem.cli.terminal.messages import note
 from mlem.cli.terminal.output import progress
 from mlem_model.data.chunks import PartsWriter, read_parts
 
@@ -80,4 +80,4 @@ def _apply_in_parts(client: Client, reader: CallReader, data: str, target: Path,
             writer.write(answer)
             done += returns.rows(answer) or 0
             report(f"{done} rows")
-    say(f"saved {target}", err=True)
+    note(f"saved {target}")

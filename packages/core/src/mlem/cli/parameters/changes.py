@@ -48,6 +48,7 @@ def run_options(command: CommandT) -> CommandT:
     """Add what can be said about a run."""
     command = click.option("--again", is_flag=True, help="Deploy once more what was rolled back.")(command)
     help_ = "Deploy from a commit that is older than the one that serves."
+    command = click.option("--no-hooks", is_flag=True, help="Run without the project's hooks (core.hooks).")(command)
     return release_options(click.option("--allow-older", is_flag=True, help=help_)(command))
 
 
@@ -60,6 +61,7 @@ def run_options_of(given: Mapping[str, Any], planned: Planned | None = None) -> 
         expect_release=given["expect_release"],
         allow_older=given.get("allow_older", False),
         again=given.get("again", False),
+        hooks=not given.get("no_hooks", False),
     )
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from mlem.cli.terminal.messages import say
+from mlem.cli.terminal.messages import note, say
 from mlem.cli.terminal.output import output_option, project_option, to_json
 from mlem_model.data.csv.text import CsvForm
 from mlem_model.data.dataset import write_data
@@ -137,7 +137,7 @@ def noted(*, strict: bool) -> Iterator[None]:
     with collecting(strict=strict) as notes:
         yield
     for line in notes.lines:
-        say(f"note: {line}", err=True)
+        note(f"note: {line}")
 
 
 def print_answer(method: Method, answer: Any, target: str | None) -> None:
@@ -154,6 +154,6 @@ def print_answer(method: Method, answer: Any, target: str | None) -> None:
         answer = list(answer)
     if target is not None:
         write_data(answer, target)
-        say(f"saved {target}", err=True)
+        note(f"saved {target}")
         return
     say(to_json(encode_answer(method.returns, answer)[0]))

@@ -11,7 +11,9 @@ from typing import Any, TypeVar
 
 import click
 
-from mlem.cli.terminal.messages import OBEYED, plain, say
+from mlem.cli.terminal import messages
+from mlem.cli.terminal.messages import OBEYED, annotate, note, plain, say
+from mlem.cli.terminal.workflow_commands import disarmed
 from mlem_model.errors import MlemError
 
 CommandT = TypeVar("CommandT", bound=Callable[..., Any])
@@ -20,10 +22,35 @@ Report = Callable[[str], None]
 
 
 def output_option(command: CommandT) -> CommandT:
-    """Add ``--output text|json`` to a command, which gets it as ``output``."""
+    """Add ``--output text|json`` to a command, which gets it as ``output``, and ``--quiet``."""
+    return outputs_option("text", "json")(command)
+
+
+def outputs_option(*forms: str) -> Callable[[CommandT], CommandT]:
+    """Add ``--output`` with these forms, the first being the default, and ``--quiet``."""
+
+    def add(command: CommandT) -> CommandT:
+        output = click.option("--output", type=click.Choice(forms), default=forms[0], help="How to print the result.")
+        return output(quiet_option(command))
+
+    return add
+
+
+def quiet_option(command: CommandT) -> CommandT:
+    """Add ``--quiet``: nothing but results, warnings and errors is printed."""
     return click.option(
-        "--output", type=click.Choice(["text", "json"]), default="text", help="How to print the result."
+        "--quiet",
+        "-q",
+        is_flag=True,
+        expose_value=False,
+        callback=_be_quiet,
+        help="Print results, warnings and errors alone: no progress, no notes.",
     )(command)
+
+
+def _be_quiet(_ctx: click.Context, _param: click.Parameter, value: bool) -> None:
+    if value:
+        messages.quiet = True
 
 
 def project_option(command: CommandT) -> CommandT:
@@ -37,7 +64,11 @@ def to_json(data: Any) -> str:
     """Write plain data as JSON, with escapes where the terminal's encoding lacks characters."""
     encoding = (sys.stdout.encoding or "").lower().replace("-", "") if sys.stdout else ""
     text = json.dumps(data, ensure_ascii=not encoding.startswith("utf"), default=str)
-    return OBEYED.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
+    return disarmed(OBEYED.sub(lambda match: _escaped(match[0]), text), _escaped)
+
+
+def _escaped(sign: str) -> str:
+    return f"\\u{ord(sign):04x}"
 
 
 def print_result(output: str, data: Any, text: str) -> None:
@@ -72,6 +103,8 @@ def wants_json(arguments: Sequence[str]) -> bool:
 def print_error(error: MlemError, *, as_json: bool, subject: str = "") -> None:
     """Print an error for a person on stderr and, where JSON was asked for, as JSON on stdout.
 
+    In GitHub Actions it is an annotation too.
+
     Args:
         error: The error.
         as_json: Whether JSON was asked for.
@@ -85,6 +118,9 @@ def print_error(error: MlemError, *, as_json: bool, subject: str = "") -> None:
         say(f"known: {', '.join(error.known)}", err=True)
     if error.hint:
         say(f"hint: {error.hint}", err=True)
+    lines = [error.message, error.known and f"known: {', '.join(error.known)}", error.hint and f"hint: {error.hint}"]
+    title = ": ".join(filter(None, ["mlem", subject, error.code]))
+    annotate("error", title, "\n".join(line for line in lines if line))
     if as_json:
         say(to_json({"error": error_data(error)}))
 
@@ -102,9 +138,12 @@ def error_data(error: MlemError) -> Mapping[str, Any]:
 
 @contextmanager
 def progress() -> Iterator[Report]:
-    """Show lines of progress on stderr: on a terminal the newest one with a spinner, elsewhere one per line."""
-    if not sys.stderr.isatty():
-        yield lambda line: say(line, err=True)
+    """Show lines of progress on stderr: on a terminal the newest one with a spinner, elsewhere one per line.
+
+    With ``--quiet`` none, but warnings.
+    """
+    if messages.quiet or not sys.stderr.isatty():
+        yield note
         return
     from rich.console import Console
 

@@ -29,6 +29,7 @@ from mlem.deployments.execution.options import RunOptions
 from mlem.deployments.execution.reconcile import Reconciler
 from mlem.deployments.execution.recovery import gate, putting_back, same_release, tell_crash
 from mlem.deployments.execution.status import not_deployed
+from mlem.deployments.hooks.hooks import Hooks
 from mlem.deployments.promotion import Promotion
 from mlem.deployments.releases.gate_samples import asked_of
 from mlem.deployments.releases.history import failures_on_record, with_event
@@ -144,21 +145,30 @@ def run(
             expect_kept(target.name, changes, options.drop)
             work.check(changes)
             _expect_artifacts(state, model)
+            served, hooks = work.state.served, _hooks(work, model, changes, options)
+            kept = work.state.finished and served and served.model_hash == model.digest and _unchanged(changes)
+            if not kept:
+                with hooks.telling_failures(lambda: work.state):
+                    hooks.run("before-build", work.state)
             accepted()
-        served = work.state.served
-        if served is not None and work.state.finished and served.model_hash == model.digest and _unchanged(changes):
+        if served is not None and kept:
             return _kept(work, served, changes)
         if served is not None:
             tell_crash(work)
-        with putting_back(work, served, model.digest, "run"):
-            work.apply(changes)
+        with hooks.telling_failures(lambda: work.state), putting_back(work, served, model.digest, "run"):
+            work.apply(changes, hooks.before_serving)
             gate(work, model.digest)
+            hooks.run("after-gate", work.state)
         work.remove_obsolete(changes)
         made = made_by(target, commit, changes, options.message)
         new = released(target, work.state, model.digest, made, gate=asked_of(model))
         new = new.model_copy(update={"expires": expiry(target.deployment.ttl)})
         state = work.finish(with_event(new, "run", "; ".join(filter(None, [options.message, *made.changes]))))
         return _outcome(changes, state, changed=True)
+
+
+def _hooks(work: Reconciler, model: Model, changes: Sequence[Change], options: RunOptions) -> Hooks:
+    return Hooks(work.target, model, changes, options.message, work.ctx.report, work.session.guard, options.hooks)
 
 
 def _expect_nothing_undone(

@@ -20,6 +20,7 @@ class RunOptions:
         allow_older: Whether the project's commit may be older than the one that serves.
         again: Whether what was rolled back may be deployed once more.
         promotion: The release of another deployment that is to be served; None for what is declared.
+        hooks: Whether the project's hooks are run.
         planned: A plan, of which the run has to do exactly what it says; None for whatever is to be done.
     """
 
@@ -28,5 +29,6 @@ class RunOptions:
     expect_release: int | None = None
     allow_older: bool = False
     again: bool = False
+    hooks: bool = True
     planned: Planned | None = None
     promotion: Promotion | None = None

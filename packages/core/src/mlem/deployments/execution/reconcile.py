@@ -5,7 +5,7 @@ Each is on record before the next begins.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from mlem.deployments.execution.changes import (
@@ -56,9 +56,17 @@ class Reconciler:
         """Let every step that differs say what is in its way, before the first one is changed."""
         check_changes(self.steps, self.ctx, self.state, changes)
 
-    def apply(self, changes: Sequence[Change]) -> None:
-        """Bring every step that differs to what is wanted; each is on record before the next begins."""
+    def apply(self, changes: Sequence[Change], before_serving: Callable[[State], None] = lambda _state: None) -> None:
+        """Bring every step that differs to what is wanted; each is on record before the next begins.
+
+        Args:
+            changes: What happens to each step.
+            before_serving: Called before the step by which callers get the new release, whether it differs or not.
+        """
+        serving = next((step for step in self.steps if step.serves), self.steps[-1] if self.steps else None)
         for step, change in zip(self.steps, changes, strict=True):
+            if step is serving:
+                before_serving(self.state)
             wanted = wanted_of(step, self.ctx)
             if change.action != "keep" and wanted is not None:
                 self._apply(step, wanted, change)

@@ -3,12 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 from mlem.deployments.resolving.resolve import Target
 from mlem.state.locks.owner import now
 from mlem.state.provenance import Provenance
 from mlem.state.state import GateSample, Release, State
 from mlem_model.errors import NotFoundError
+
+
+def next_number(target: Target, state: State, model_hash: str) -> int:
+    """Return the number that a release has which a run of the declaration makes."""
+    served = state.served
+    return (served.number + (0 if _is_repair(served, model_hash, target.declaration()) else 1)) if served else 1
+
+
+def _is_repair(served: Release, model_hash: str, declaration: Mapping[str, Any]) -> bool:
+    """Whether it is the same release again, which was only repaired, as after a process has died."""
+    return (served.model_hash, served.declaration) == (model_hash, declaration)
 
 
 def released(
@@ -31,10 +43,8 @@ def released(
     """
     declaration = source.declaration if source else target.declaration()
     served = state.served
-    # What was only repaired, a dead process for instance, is the same release again: rollback must not count it.
-    repaired = (
-        source is None and served is not None and (served.model_hash, served.declaration) == (model_hash, declaration)
-    )
+    # rollback must not count what was only repaired
+    repaired = source is None and served is not None and _is_repair(served, model_hash, declaration)
     # What MLEM 0.4 made can't be put back once another serves: the platform may have deleted it.
     earlier = [release for release in (state.releases[1:] if repaired else state.releases) if not release.adopted]
     release = Release(

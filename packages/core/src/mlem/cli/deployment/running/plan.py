@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 import click
 
 from mlem.cli.deployment.handles import chosen, names_argument, parallel_option
-from mlem.cli.deployment.several import Result, for_each
+from mlem.cli.deployment.results import plans_in_markdown
+from mlem.cli.deployment.several import Result, for_each, for_one
 from mlem.cli.parameters.names import ObjectName
-from mlem.cli.terminal.output import Report, output_option, print_result, project_option, table
+from mlem.cli.terminal.output import Report, outputs_option, project_option, table
 from mlem.deployments.deploying import declared
 from mlem.deployments.execution.kept_protection import planned_protection
 from mlem.deployments.handle import DeploymentHandle
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
 )
 @parallel_option
 @project_option
-@output_option
+@outputs_option("text", "json", "markdown")
 def plan(
     names: tuple[str, ...],
     everything: bool,
@@ -60,10 +61,9 @@ def plan(
         return result if single else replace(result, text=f"{one.name}:\n{indent(result.text, '  ')}")
 
     if not single:
-        return for_each(selected, work, output, parallel=parallel)
-    result = work(selected[0], lambda _line: None)
-    print_result(output, result.data, result.text)
-    return result.exit_code
+        return for_each(selected, work, output, parallel=parallel, summary=plans_in_markdown)
+    one = selected[0]
+    return for_one(one.name, lambda report: work(one, report), output, plans_in_markdown).exit_code
 
 
 def _plan(

@@ -7,11 +7,13 @@ from typing import Any
 
 import click
 
-from mlem.cli.deployment.running.run import print_outcome
+from mlem.cli.deployment.results import results_in_markdown
+from mlem.cli.deployment.running.run import outcome_result
+from mlem.cli.deployment.several import Result, for_one
 from mlem.cli.parameters.changes import lock_of, lock_options, run_options, run_options_of
 from mlem.cli.parameters.names import ObjectName
-from mlem.cli.terminal.messages import say
-from mlem.cli.terminal.output import output_option, print_result, progress, project_option, table
+from mlem.cli.terminal.messages import note
+from mlem.cli.terminal.output import Report, output_option, print_result, project_option, table
 from mlem.deployments.upkeep.promoting import prepare
 from mlem.deployments.upkeep.promoting import promote as run_promotion
 
@@ -41,7 +43,7 @@ def promote(
     if only_plan:
         prepared = prepare(source, name, project)
         if prepared.note:
-            say(prepared.note, err=True)
+            note(prepared.note)
         changes = prepared.plan()
         rows = [[change.step, change.action, change.reason, change.downtime] for change in changes]
         data = {
@@ -53,9 +55,9 @@ def promote(
         }
         print_result(output, data, table(rows, ["step", "action", "why", "downtime"]))
         return
-    lock = lock_of(lock_timeout, lock_id)
-    with progress() as report:
-        one, outcome = run_promotion(
-            source, name, project=project, report=report, lock=lock, options=run_options_of(said)
-        )
-    print_outcome(one, outcome, output)
+    lock, options = lock_of(lock_timeout, lock_id), run_options_of(said)
+
+    def work(report: Report) -> Result:
+        return outcome_result(*run_promotion(source, name, project=project, report=report, lock=lock, options=options))
+
+    for_one(name, work, output, results_in_markdown)

@@ -5,9 +5,10 @@ from __future__ import annotations
 import click
 
 from mlem.cli.deployment.handles import chosen, names_argument, parallel_option, state_option
-from mlem.cli.deployment.several import Result, for_each
+from mlem.cli.deployment.results import results_in_markdown
+from mlem.cli.deployment.several import Result, for_each, for_one
 from mlem.cli.parameters.changes import lock_of, lock_options
-from mlem.cli.terminal.output import Report, output_option, print_result, progress, project_option
+from mlem.cli.terminal.output import Report, output_option, project_option
 from mlem.deployments.handle import DeploymentHandle
 from mlem.deployments.overview.selection import Selected
 
@@ -44,17 +45,15 @@ def remove(
         return _forget(found) if forget else _remove(found)
 
     if not single:
-        return for_each(selected, work, output, parallel=parallel)
-    with progress() as report:
-        result = work(selected[0], report)
-    print_result(output, result.data, result.text)
-    return result.exit_code
+        return for_each(selected, work, output, parallel=parallel, summary=results_in_markdown)
+    only = selected[0]
+    return for_one(only.name, lambda report: work(only, report), output, results_in_markdown).exit_code
 
 
 def _remove(one: DeploymentHandle) -> Result:
     removed = one.remove()
     words = "is removed" if removed else "is not deployed"
-    return Result(one.name, {"name": one.name, "removed": removed}, f"{one.name} {words}")
+    return Result(one.name, {"name": one.name, "removed": removed}, f"{one.name} {words}", done=words)
 
 
 def _forget(one: DeploymentHandle) -> Result:
@@ -62,4 +61,5 @@ def _forget(one: DeploymentHandle) -> Result:
     where = forgotten.place.words if forgotten and forgotten.place else "its platform"
     words = f"is forgotten: what is on {where} stays as it is" if forgotten else "is not deployed"
     data = {"name": one.name, "removed": False, "forgotten": forgotten is not None}
-    return Result(one.name, data, f"{one.name} {words}")
+    done = "is forgotten" if forgotten else words
+    return Result(one.name, data, f"{one.name} {words}", done=done)

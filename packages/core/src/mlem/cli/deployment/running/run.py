@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,12 +14,12 @@ from click.core import ParameterSource
 
 from mlem.cli.declare import _fields_command, _first_line, deployment_fields
 from mlem.cli.deployment.handles import chosen, parallel_option
-from mlem.cli.deployment.several import Result, for_each
+from mlem.cli.deployment.results import results_in_markdown
+from mlem.cli.deployment.several import Result, for_each, for_one
 from mlem.cli.parameters.changes import lock_of, lock_options, run_options, run_options_of
 from mlem.cli.parameters.names import ObjectName
 from mlem.cli.parameters.overlay import overlay_of_several, overlay_option
-from mlem.cli.terminal.messages import say
-from mlem.cli.terminal.output import Report, output_option, print_result, progress, project_option
+from mlem.cli.terminal.output import Report, output_option, project_option
 from mlem.deployments.deploying import deploy
 from mlem.deployments.execution.engine import LockOptions
 from mlem.deployments.execution.kept_protection import protection_of
@@ -148,14 +148,14 @@ def run(
     selected, single = chosen(load, everything, project, overlay=overlay)
     lock, options = lock_of(lock_timeout, lock_id), run_options_of(said, planned)
     if single:
-        return _run_declared(None, selected[0].source, values, project, output, lock, options)
+        return _run_declared(None, selected[0].source, values, project, output, lock, options, selected[0].name)
 
     def work(one: Selected, report: Report) -> Result:
         found, outcome = deploy(None, one.source, values, project=project, report=report, lock=lock, options=options)
         return _result(found, outcome)
 
     _prepare(selected)
-    return for_each(selected, work, output, parallel=parallel)
+    return for_each(selected, work, output, parallel=parallel, summary=results_in_markdown)
 
 
 def _prepare(selected: Sequence[Selected]) -> None:
@@ -175,23 +175,21 @@ def _run_declared(
     output: str,
     lock: LockOptions,
     options: RunOptions,
+    title: str = "",
 ) -> int:
-    with progress() as report:
+    def work(report: Report) -> Result:
         one, outcome = deploy(cls, name, values, project=project, report=report, lock=lock, options=options)
-    print_outcome(one, outcome, output)
-    return 0
+        return outcome_result(one, outcome)
+
+    return for_one(title or name, work, output, results_in_markdown).exit_code
 
 
-def print_outcome(one: DeploymentHandle, outcome: Outcome, output: str) -> None:
-    """Print what a run has done, and to a person how to call it."""
+def outcome_result(one: DeploymentHandle, outcome: Outcome) -> Result:
+    """Return what a run has done, and to a person how to call what serves."""
     result = _result(one, outcome)
-    print_result(output, result.data, result.text)
     address, protection = result.data["url"], result.data["protection"]
-    if output == "json" or not address:
-        return
-    example = _example(one, address, asks=bool(protection and protection["tokens"]))
-    if example:
-        say(f"try: {example}")
+    example = _example(one, address, asks=bool(protection and protection["tokens"])) if address else None
+    return replace(result, text=f"{result.text}\ntry: {example}") if example else result
 
 
 def _result(one: DeploymentHandle, outcome: Outcome) -> Result:
@@ -213,7 +211,8 @@ def _result(one: DeploymentHandle, outcome: Outcome) -> Result:
     if protection is not None:
         nobody = "none, anybody who reaches it may call it: set MLEM_SERVER_TOKENS, run again"
         lines.append(f"tokens: {protection['tokens'] or nobody}")
-    return Result(one.name, data, "\n".join(lines))
+    done = "is deployed" if outcome.changed else "nothing to change"
+    return Result(one.name, data, "\n".join(lines), done=done)
 
 
 def _example(one: DeploymentHandle, address: str, *, asks: bool) -> str | None:

@@ -7,9 +7,10 @@ from collections.abc import Sequence
 import click
 
 from mlem.cli.deployment.handles import parallel_option
+from mlem.cli.deployment.results import results_in_markdown
 from mlem.cli.deployment.several import Result, for_each
 from mlem.cli.parameters.changes import lock_of, lock_options
-from mlem.cli.terminal.messages import say
+from mlem.cli.terminal.messages import note, say
 from mlem.cli.terminal.output import Report, output_option, print_result, project_option, table
 from mlem.deployments.overview.selection import Selected
 from mlem.deployments.upkeep.garbage import Garbage, find_garbage
@@ -42,17 +43,22 @@ def gc(
     seen = {one.name: one for one in going}
     for one in found:
         if one.name not in seen:
-            say(f"{one.name} is kept: {one.why} (--undeclared removes it)", err=True)
+            note(f"{one.name} is kept: {one.why} (--undeclared removes it)")
 
     def work(one: Selected, report: Report) -> Result:
         garbage = seen[one.name]
         removed = one.handle(report=report, lock=lock_of(lock_timeout, lock_id)).remove(expected=garbage.state)
         words = f"{one.name} is removed: {garbage.why}" if removed else f"{one.name} is not deployed any more"
-        return Result(one.name, {"name": one.name, "removed": removed, "why": garbage.why}, words)
+        return Result(
+            one.name,
+            {"name": one.name, "removed": removed, "why": garbage.why},
+            words,
+            done="is removed" if removed else "is not deployed any more",
+        )
 
     if not going and output == "text":
         say("nothing to remove")
-    return for_each([one.selected for one in going], work, output, parallel=parallel)
+    return for_each([one.selected for one in going], work, output, parallel=parallel, summary=results_in_markdown)
 
 
 def _show(found: Sequence[Garbage], going: Sequence[Garbage], output: str) -> None:

@@ -8,7 +8,7 @@ from mlem.cli.deployment.handles import handle
 from mlem.cli.parameters.changes import lock_of, lock_options
 from mlem.cli.parameters.names import ObjectName
 from mlem.cli.parameters.overlay import overlay_option
-from mlem.cli.terminal.messages import say
+from mlem.cli.terminal.messages import note, say
 from mlem.cli.terminal.output import output_option, print_result, project_option
 from mlem.deployments.execution.moving import move as move_state
 from mlem.deployments.execution.moving import push as push_state
@@ -39,7 +39,7 @@ def move(
     old, new = move_state(target, uri, lock_of(lock_timeout, lock_id))
     print_result(output, {"name": name, "from": old, "to": new}, f"moved from {old}\nto {new}")
     if target.deployment.state_manager is not None:
-        say(f"set state_manager: {uri} in {shown(target.location.top)}", err=True)
+        note(f"set state_manager: {uri} in {shown(target.location.top)}")
     elif configured_manager(target.config).store(target.location.root).where(target.name) != new:
         say(
             f"next: mlem config set core.state.uri {uri}"
@@ -83,8 +83,8 @@ def rename(
     print_result(output, {"name": new, "from": before, "to": after}, f"moved from {before}\nto {after}")
     declared = locate(new, project)
     if not declared.path.exists():
-        say(f"next: rename the declaration to {declared}", err=True)
-    say(f"what a run changes on the platform: mlem deployment plan {new}", err=True)
+        note(f"next: rename the declaration to {declared}")
+    note(f"what a run changes on the platform: mlem deployment plan {new}")
 
 
 @state.command()

@@ -1,0 +1,1 @@
+"""Hooks of the project: commands of its own at certain points of a run."""
