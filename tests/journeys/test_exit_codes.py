@@ -199,6 +199,36 @@ def test_130_interrupted_releases_the_lock_and_keeps_the_journal(
     assert project.mlem("deployment", "remove", "app", "--lock-timeout", "1").returncode == 0
 
 
+LOSES = """
+import os, signal
+from mlem.state.state import State
+to_bytes, written = State.to_bytes, []
+def loses(state):
+    written.append(state)
+    if len(written) == 3:
+        try:
+            os.kill(os.getpid(), signal.{sent})
+        except BaseException:
+            {then}
+    return to_bytes(state)
+State.to_bytes = loses
+from mlem.cli.main import main
+main(["deployment", "run", "local", "app", "--model", "iris"])
+"""
+
+
+@pytest.mark.parametrize(("sent", "code"), [("SIGINT", 130), ("SIGTERM", 143)])
+@pytest.mark.parametrize("then", ["pass", "raise ValueError('Error calling function: KeyboardInterrupt')"])
+def test_130_an_interrupt_that_a_library_swallows_or_renames_is_none_the_less_one(
+    project: Project, sent: str, code: int, then: str
+) -> None:
+    done = project.python("-c", LOSES.format(sent=sent, then=then))
+    assert (done.returncode, "Traceback" in done.stderr, done.stdout) == (code, False, ""), done.stderr
+    state = project.handle("app").state()
+    assert state is not None
+    assert (state.lock, state.releases, state.history[-1].outcome) == (None, (), "interrupted")
+
+
 def test_errors_are_json_when_json_is_asked_for(project: Project) -> None:
     done = project.mlem("deployment", "status", "app", "--output", "json")
     error = json.loads(done.stdout)["error"]

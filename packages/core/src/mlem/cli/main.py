@@ -16,7 +16,7 @@ from mlem.cli.terminal import messages, traces
 from mlem.cli.terminal.messages import note, say
 from mlem.cli.terminal.streams import lost, reader_is_gone, steady
 from mlem_model.errors import MlemError, PlatformError, UserError
-from mlem_model.interrupts import Terminated
+from mlem_model.interrupts import Terminated, pending, reached, remember
 from mlem_model.plugins.output import keep_stdout_for_results
 
 COMMANDS: dict[str, tuple[str, str]] = {
@@ -121,6 +121,8 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         arguments: What follows ``mlem``; the process's own when None.
     """
     steady()
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, _interrupt)
     for name in ("SIGTERM", "SIGHUP"):
         number = getattr(signal, name, None)
         if number is not None and signal.getsignal(number) is not signal.SIG_IGN:  # otherwise nohup keeps it alive
@@ -141,17 +143,17 @@ def _run(arguments: list[str]) -> int:
         sys.stdout.flush()
         return (code if isinstance(code, int) else 0) or _output_lost()
     except MlemError as error:
-        return _report(error, arguments)
+        return _interrupted() if pending() else _report(error, arguments)
     except click.UsageError as error:
         command = error.ctx.command_path if error.ctx else "mlem"
         return _report(UserError(error.format_message(), hint=f"{command} --help"), arguments)
     except click.ClickException as error:
         return _report(UserError(error.format_message()), arguments)
     except (click.Abort, KeyboardInterrupt):
-        _forget_interrupt()
-        say("interrupted: what was done is on record; repeat the command to continue from there", err=True)
-        return 130
+        return _interrupted()
     except BaseException as error:
+        if pending():
+            return _interrupted()
         from mlem.deployments.edge import failure_of
 
         failure = failure_of(error)
@@ -200,6 +202,15 @@ def _warn_of_predecessor() -> None:
         note(warning(found, version("mlem-core")))
 
 
+def _interrupted() -> int:
+    """Say that the work was interrupted, and return the exit code: that of the signal."""
+    interrupt = pending()
+    reached()
+    _forget_interrupt()
+    say("interrupted: what was done is on record; repeat the command to continue from there", err=True)
+    return interrupt.code if isinstance(interrupt, Terminated) and isinstance(interrupt.code, int) else 130
+
+
 def _forget_interrupt() -> None:
     """Let the process end with its exit code.
 
@@ -212,4 +223,9 @@ def _forget_interrupt() -> None:
 
 def _terminate(number: int, _frame: FrameType | None) -> None:
     """Leave by an exception on SIGTERM and SIGHUP, so that the lock is released on the way."""
-    raise Terminated(128 + number)
+    raise remember(Terminated(128 + number))
+
+
+def _interrupt(_number: int, _frame: FrameType | None) -> None:
+    """Interrupt the work on SIGINT."""
+    raise remember(KeyboardInterrupt())

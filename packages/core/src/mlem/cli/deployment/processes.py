@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from mlem.cli.terminal.output import Report
 from mlem.deployments.edge import failure_of
 from mlem_model.errors import MlemError, PlatformError
-from mlem_model.interrupts import INTERRUPTS
+from mlem_model.interrupts import INTERRUPTS, pending
 
 if TYPE_CHECKING:
     from multiprocessing.context import ForkProcess
@@ -112,7 +112,7 @@ class Processes(Generic[ItemT, ResultT]):
         except INTERRUPTS:
             message = {}
         except Exception as error:
-            message = {"found": of(error)}
+            message = {} if pending() else {"found": of(error)}
         for signal_ in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(signal_, signal.SIG_IGN)  # it is over
         with contextlib.suppress(OSError):  # the parent is gone: the state has it all the same

@@ -12,6 +12,7 @@ from mlem.deployments.execution.reconcile import Reconciler
 from mlem.deployments.releases.history import failures_on_record
 from mlem.state.state import Release, State
 from mlem_model.errors import GateError, LockedError, MlemError, StateUnknownError
+from mlem_model.interrupts import pending
 from mlem_model.raised import in_words
 
 
@@ -83,7 +84,7 @@ def _may_serve(model_hash: str) -> str:
 
 def _put_back(work: Reconciler, served: Release | None, model_hash: str, raised: BaseException) -> BaseException:
     """Put the last good release back after a failure, and say so in the error that is returned, to be raised."""
-    name, error = work.target.name, failure_of(raised) or raised
+    name, error = work.target.name, pending() or failure_of(raised) or raised
     if not isinstance(error, Exception):
         return error  # an interrupt: the records stand, and the next run goes on from them
     if served is None:

@@ -12,7 +12,7 @@ from mlem.state.locks.owner import now, user_and_host
 from mlem.state.locks.session import Session
 from mlem.state.state import State
 from mlem_model.errors import LockedError, MlemError, StateUnknownError
-from mlem_model.interrupts import INTERRUPTS
+from mlem_model.interrupts import INTERRUPTS, pending, reached
 from mlem_model.raised import in_words
 
 
@@ -50,11 +50,15 @@ def failures_on_record(session: Session, what: str) -> Iterator[None]:
         yield
     except (LockedError, StateUnknownError):
         raise
-    except BaseException as error:
+    except BaseException as raised:
+        error = pending() or raised
         outcome = "interrupted" if isinstance(error, INTERRUPTS) else "failed"
         failure = failure_of(error)
         words = failure.message if failure else "" if isinstance(error, INTERRUPTS) else in_words(error)
+        reached()
         if session.state is not None:
             with contextlib.suppress(MlemError):  # the failure counts, and is told
                 session.append(_event(session.state, what, words, outcome))
-        raise
+        if error is raised:
+            raise
+        raise error from raised

@@ -75,6 +75,7 @@ class Lease(Session):
             LockedError: Somebody else took the lock over.
             StateUnknownError: The store does not answer, and the lock may be somebody else's by now.
         """
+        super().guard()
         with self._mutex:
             if self._lost is not None:
                 raise self._lost

@@ -13,6 +13,7 @@ from mlem.state.manager import ABSENT, Store
 from mlem.state.state import LockInfo, State
 from mlem.state.stored import StoredState
 from mlem_model.errors import ConflictError, MlemError, StateUnknownError
+from mlem_model.interrupts import raise_pending
 from mlem_model.objects.files import write_atomic
 
 _log = logging.getLogger(__name__)
@@ -84,7 +85,8 @@ class Session:
             self.save(self.state.with_event(event))
 
     def guard(self) -> None:
-        """Check that the lock is still ours, before an action on a platform."""
+        """Check that the lock is still ours, and that nobody wants to stop, before an action on a platform."""
+        raise_pending()
 
     def erase(self) -> None:
         """Delete the state."""
