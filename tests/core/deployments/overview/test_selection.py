@@ -17,8 +17,10 @@ from mlem_model.errors import NotFoundError
 def project(tmp_path: Path) -> Path:
     api.init(tmp_path)
     for name in ("one", "two", "apps/three", "apps/deep/four", "apps"):
-        api.declare_deployment("local", name, {"model": "iris"}, project=str(tmp_path))
-    api.declare_env("local", "apps/env", {}, project=str(tmp_path))
+        path = tmp_path / f"{name}.mlem"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("model: iris\nobject_type: deployment\ntype: local_process\n")
+    (tmp_path / "apps/env.mlem").write_text("object_type: env\ntype: local\n")
     return tmp_path
 
 
