@@ -50,6 +50,37 @@ def test_the_first_page_works_as_typed(readme_tool: ModuleType, tmp_path: Path) 
     assert outputs["python ask.py"] == "[2 1 0 2 0]\n"
 
 
+def test_the_tutorial_for_teams_works_as_typed(
+    readme_tool: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    for role in ("AUTHOR", "COMMITTER"):
+        monkeypatch.setenv(f"GIT_{role}_NAME", "Ada")
+        monkeypatch.setenv(f"GIT_{role}_EMAIL", "ada@example.com")
+    folder = tmp_path / "team"
+    folder.mkdir()
+    outputs = {}
+    for item in readme_tool.parse((ROOT / "docs" / "team.md").read_text()):
+        if isinstance(item, readme_tool.File):
+            (folder / item.name).write_text(item.text)
+            continue
+        done = subprocess.run(["bash", "-c", item.line], cwd=folder, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, f"{item.line}\n{done.stdout}{done.stderr}"
+        outputs[item.line] = done.stdout + done.stderr
+    said = {command.partition("mlem deployment ")[2].strip(): text for command, text in outputs.items()}
+    assert "staging</code>" in said["plan --all --overlay staging --output markdown"]
+    assert "shop@prod is running" in said["promote shop@staging shop@prod"]
+    assert (
+        "older" in said["run --load shop@prod; test $? -eq 4"]
+        or "rolled back" in said["run --load shop@prod; test $? -eq 4"]
+    )
+    assert "release 1" in said['rollback shop@prod --message "too cold"']
+    assert "nothing to remove" in said["gc --dry-run"]
+    assert "shop@staging is removed: its declaration was deleted" in said["gc"]
+    assert "too cold" in said["audit shop@prod"]
+    assert said["remove pr-17 shop@prod"].startswith(("pr-17 is removed", "pr-17: "))
+
+
 def test_the_curl_line_that_run_prints_answers(readme_tool: ModuleType, project) -> None:
     ran = project.run("local", "app", "iris")
     line = next(line.removeprefix("try: ") for line in ran.stdout.splitlines() if line.startswith("try: "))

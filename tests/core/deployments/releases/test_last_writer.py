@@ -172,6 +172,28 @@ def test_an_older_commit_does_not_replace_a_newer_one_unless_asked_to(declare: D
     assert made(project.handle("app")).commit == old
 
 
+def test_a_clone_that_lags_behind_knows_it_without_having_what_is_newer(declare: Declare, project: Project) -> None:
+    git(project.folder, "init", "--quiet", "--initial-branch", "main")
+    declare()
+    old = commit(project.folder, "first")
+    commit(project.folder, "between")
+    declare("triple")
+    new = commit(project.folder, "second")
+    project.handle("app").run()
+    git(project.folder, "checkout", "--quiet", "--detach", old)
+    git(project.folder, "branch", "--quiet", "--force", "main", old)
+    (project.folder / ".git" / "objects" / new[:2] / new[2:]).unlink()
+
+    with pytest.raises(ConflictError, match=f"at commit {old[:10]}, which is older than {new[:10]}"):
+        project.handle("app").run()
+
+    project.handle("app").run(RunOptions(allow_older=True))
+    newest, before = project.handle("app").releases()
+    assert newest.made is not None
+    assert before.made is not None
+    assert (newest.made.ancestors, before.made.ancestors) == ((), ())  # of the newest alone; this one has none
+
+
 def test_a_commit_on_another_branch_is_not_older(declare: Declare, project: Project) -> None:
     git(project.folder, "init", "--quiet")
     declare()

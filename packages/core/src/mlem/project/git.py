@@ -8,6 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 _TIMEOUT_S = 10.0
+MOST_ANCESTORS = 60
+"""How many commits before its own a release keeps: a clone that lags behind by no more knows that it does."""
+SHORT = 12
 _SHA = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 _CAREFUL = ("-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null")
 """A repository's own settings may name programs to run: these two are not followed."""
@@ -32,6 +35,19 @@ def head(folder: Path) -> Commit | None:
     if sha is None or not _SHA.fullmatch(sha):
         return None
     return Commit(sha, bool(_git(folder, "status", "--porcelain", "--untracked-files=no", "--", ".")))
+
+
+def ancestors(folder: Path, sha: str) -> tuple[str, ...]:
+    """Return the newest commits that a commit contains, without itself, each by its first 12 hex digits.
+
+    Args:
+        folder: A folder of the repository.
+        sha: The commit.
+    """
+    if not _SHA.fullmatch(sha):
+        return ()
+    listed = _git(folder, "rev-list", f"--max-count={MOST_ANCESTORS + 1}", sha) or ""
+    return tuple(line[:SHORT] for line in listed.split() if _SHA.fullmatch(line))[1:]
 
 
 def is_older(folder: Path, sha: str, than: str) -> bool | None:

@@ -16,6 +16,8 @@ class Provenance(Value):
         job: The CI job's name; empty elsewhere.
         job_url: The address of that job.
         commit: The project's commit in git, 40 or 64 hex digits; empty without a repository.
+        ancestors: The commits before it, newest first, each by its first 12 hex digits, of the newest release alone: a
+            clone that does not have the commit yet finds its own among them.
         dirty: Whether files that git knows were changed since that commit.
         versions: Of our distributions and of the provider: ``mlem-core`` -> ``0.5.0``.
         message: What whoever ran it had to say.
@@ -26,6 +28,7 @@ class Provenance(Value):
     job: str = ""
     job_url: str = ""
     commit: str = ""
+    ancestors: tuple[str, ...] = ()
     dirty: bool = False
     versions: dict[str, str] = {}
     message: str = ""

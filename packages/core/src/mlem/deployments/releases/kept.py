@@ -58,8 +58,15 @@ def released(
         made=served.made if repaired and served else made,
         gate=source.gate if source else dict(gate or {}),
     )
-    kept = (release, *earlier)[: target.deployment.keep_releases]
+    kept = (release, *map(_without_ancestors, earlier))[: target.deployment.keep_releases]
     return state.model_copy(update={"model_hash": model_hash, "declaration": declaration, "releases": kept})
+
+
+def _without_ancestors(release: Release) -> Release:
+    """Return a release that does not serve any more: nobody asks what its commit contains."""
+    if release.made is None or not release.made.ancestors:
+        return release
+    return release.model_copy(update={"made": release.made.model_copy(update={"ancestors": ()})})
 
 
 def find_release(state: State, number: int | None) -> Release:

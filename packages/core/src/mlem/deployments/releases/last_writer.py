@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from mlem.project.git import Commit, is_older
+from mlem.project.git import SHORT, Commit, is_older
 from mlem.state.state import Release, State
 from mlem_model.errors import ConflictError
 
@@ -47,10 +47,11 @@ def expect_not_older(name: str, root: Path, state: State, commit: Commit | None)
     Raises:
         ConflictError: It is an ancestor of that commit.
     """
-    deployed = state.served.made.commit if state.served and state.served.made else ""
-    if commit is None or not deployed or not state.served:
+    made = state.served.made if state.served else None
+    if commit is None or made is None or not made.commit or not state.served:
         return None
-    older = is_older(root, commit.sha, deployed)
+    deployed = made.commit
+    older = commit.sha[:SHORT] in made.ancestors or is_older(root, commit.sha, deployed)
     if older is None:
         return f"note: release {state.served.number} is of commit {deployed[:10]}, which this clone does not have"
     if older:

@@ -8,7 +8,7 @@ from importlib.metadata import version
 from mlem.deployments.resolving.resolve import Target
 from mlem.deployments.step import Change
 from mlem.project.ci import current_job
-from mlem.project.git import Commit
+from mlem.project.git import Commit, ancestors
 from mlem.state.locks.owner import user_and_host
 from mlem.state.provenance import LONGEST_MESSAGE, Provenance
 from mlem_model.plugins.registry import registry
@@ -31,6 +31,7 @@ def made_by(target: Target, commit: Commit | None, changes: Sequence[Change], me
         job=job.name if job else "",
         job_url=job.url if job else "",
         commit=commit.sha if commit else "",
+        ancestors=ancestors(target.location.root, commit.sha) if commit else (),
         dirty=commit.dirty if commit else False,
         versions=_versions(target),
         message=message.strip()[:LONGEST_MESSAGE],

@@ -41,7 +41,7 @@ def receipt(target: Target, state: State, number: int | None = None) -> dict[str
         "serves": release is state.served,
         "passed_gate": release.created,
         "gate": {method: sample.model_dump() for method, sample in release.gate.items()},
-        "made": release.made.model_dump(mode="json") if release.made else None,
+        "made": release.made.model_dump(mode="json", exclude={"ancestors"}) if release.made else None,
         "rollback_of": release.rollback_of,
         "model": _model(target, release),
         "config": {"declaration": release.declaration, "sha256": hashlib.sha256(declaration.encode()).hexdigest()},

@@ -36,7 +36,7 @@ def releases(name: str, store: str | None, project: str | None, output: str) -> 
             "created": one.created,
             "model_hash": one.model_hash,
             "rollback_of": one.rollback_of,
-            "made": one.made.model_dump(mode="json") if one.made else None,
+            "made": one.made.model_dump(mode="json", exclude={"ancestors"}) if one.made else None,
         }
         for one in found
     ]
