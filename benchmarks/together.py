@@ -4,11 +4,11 @@
 
 Local deployments of one scikit-learn model, each a process of its own. Prints, as medians of interleaved rounds:
 
-- ``mlem deployment run --all`` against as many ``mlem deployment run --load NAME`` one after the other; to reach: 0.4 x;
+- ``mlem deployment run --all`` against as many ``run --load NAME`` one after the other; to reach: at most 0.4 x;
 - the same for ``remove``.
 
-The work of a start is mostly a processor's (Python, scikit-learn): two processors bound the ratio at about one half, and
-what is saved beyond that are the commands' own starts.
+The work of a start is mostly a processor's (Python, scikit-learn): two processors bound the ratio at about one half,
+and what is saved beyond that are the commands' own starts.
 """
 
 from __future__ import annotations
