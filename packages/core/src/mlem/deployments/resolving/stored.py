@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,8 +10,9 @@ from mlem.deployments.edge import plugin_edge
 from mlem.deployments.resolving.resolve import Target, configured_manager, deployment_class, manager_at, resolve_env
 from mlem.project.config import Config, load_config
 from mlem.project.project import Location, Name, locate
+from mlem.state.locks.request import LockRequest
 from mlem.state.manager import StateManager, Store
-from mlem.state.state import State
+from mlem.state.state import LockInfo, State
 from mlem.state.stored import read_state
 from mlem_model.errors import NotFoundError
 from mlem_model.objects.object import EXTENSION, HEAD
@@ -62,6 +64,27 @@ class NamedStore:
             where, hint = self.store.where(name), did_you_mean(name, known)
             raise NotFoundError(f"{where} is not there", code="not-deployed", known=known[:20], hint=hint)
         return state
+
+    def lock_request(
+        self,
+        name: str,
+        owner: LockInfo,
+        timeout_s: float | None,
+        *,
+        check: Callable[[State], None],
+        initial: State | None = None,
+    ) -> LockRequest:
+        """Return the request for the lock of a state that may have no declaration here.
+
+        Args:
+            name: Its name in the store.
+            owner: Who asks.
+            timeout_s: How long to wait for another owner; the project's setting when None.
+            check: Called with a state that is there; raises when it is not to be touched.
+            initial: What to write where there is no state yet.
+        """
+        waits_s = self.config.core.state.lock_timeout_s if timeout_s is None else timeout_s
+        return LockRequest(self.store, name, owner, timeout_s=waits_s, initial=initial, check=check)
 
     @plugin_edge()
     def target(self, name: str, state: State) -> Target:

@@ -9,7 +9,6 @@ from mlem.deployments.execution.locking import LockOptions
 from mlem.deployments.resolving.stored import NamedStore
 from mlem.project.project import Name
 from mlem.state.locks.owner import new_lock
-from mlem.state.locks.request import LockRequest
 from mlem.state.state import State
 from mlem_model.errors import ConflictError, DeclarationError, PluginError
 
@@ -65,9 +64,7 @@ def _erase(named: NamedStore, name: str, seen: State, lock: LockOptions) -> None
         if state.lineage != seen.lineage:
             raise ConflictError(f"{named.store.where(name)} is of another deployment now", code="other-deployment")
 
-    timeout_s = named.config.core.state.lock_timeout_s if lock.timeout_s is None else lock.timeout_s
-    owner = new_lock("forget", id_=lock.id)
-    request = LockRequest(named.store, name, owner, timeout_s=timeout_s, initial=None, check=check)
+    request = named.lock_request(name, new_lock("forget", id_=lock.id), lock.timeout_s, check=check)
     with named.manager.session(request) as session:
         if session.state is not None:
             session.erase()

@@ -10,7 +10,6 @@ from mlem.deployments.releases.history import with_event
 from mlem.deployments.resolving.stored import NamedStore
 from mlem.project.project import Name, locate
 from mlem.state.locks.owner import new_lock
-from mlem.state.locks.request import LockRequest
 from mlem.state.pointer import remove_pointer, write_pointer
 from mlem.state.state import State
 from mlem_model.errors import ConflictError, NotFoundError, UserError
@@ -45,26 +44,18 @@ def rename_state(
     old, new = (locate(name, str(store.root)).key for name in (old, new))
     if old == new:
         raise UserError(f'"{old}" has that name already', code="same-name")
-    timeout_s = store.config.core.state.lock_timeout_s if lock.timeout_s is None else lock.timeout_s
     owner = new_lock("rename", id_=lock.id)
     store.read(old)
     ours = partial(_expect_ours, store, old)
-    with store.manager.session(LockRequest(store.store, old, owner, timeout_s=timeout_s, check=ours)) as leaving:
+    with store.manager.session(store.lock_request(old, owner, lock.timeout_s, check=ours)) as leaving:
         if leaving.state is None:
             raise NotFoundError(f"{store.store.where(old)} is not there any more", code="not-deployed")
-        arriving_state = with_event(leaving.state, "rename", f"{old} to {new}").model_copy(update={"lock": None})
-        same = partial(_expect_same, store, new, leaving.state)
-        request = LockRequest(
-            store.store,
-            new,
-            owner,
-            timeout_s=timeout_s,
-            initial=leaving.state.model_copy(update={"lock": None}),
-            check=same,
-        )
+        state = leaving.state.model_copy(update={"lock": None})
+        same = partial(_expect_same, store, new, state)
+        request = store.lock_request(new, owner, lock.timeout_s, check=same, initial=state)
         with store.manager.session(request) as arriving:
-            if arriving.current.serial <= leaving.state.serial:
-                arriving.finish(arriving_state)
+            if arriving.current.serial <= state.serial:
+                arriving.finish(with_event(state, "rename", f"{old} to {new}"))
         write_pointer(store.manager, store.root, new)
         leaving.erase()
         remove_pointer(store.root, old)
