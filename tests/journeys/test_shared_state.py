@@ -5,18 +5,17 @@ At the same time, killed, and without secrets in what they write.
 
 from __future__ import annotations
 
-import http.server
 import json
 import os
 import signal
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Mapping
 from typing import Any
 
 import pytest
+from login_page import login_page
 
 from mlem.testing import Project
 
@@ -51,34 +50,14 @@ def test_a_plan_says_create_where_nothing_is_deployed(shared: Project) -> None:
     assert planned() == {"create"}
 
 
-class Page(http.server.BaseHTTPRequestHandler):
-    """Answers everything as a proxy does that wants a login."""
-
-    def _answer(self) -> None:
-        self.rfile.read(int(self.headers.get("Content-Length") or 0))
-        body = b"<html><body>log in first</body></html>"
-        self.send_response(200)
-        self.send_header("Content-Type", "text/html")
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(b"" if self.command == "HEAD" else body)
-
-    do_GET = do_PUT = do_POST = do_DELETE = do_HEAD = _answer
-
-    def log_message(self, *_arguments: Any) -> None:
-        """Say nothing."""
-
-
 def test_a_page_in_the_place_of_s3_is_not_taken_for_an_old_state(
     project: Project, seaweedfs: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for key, value in seaweedfs.environment.items():
         monkeypatch.setenv(key, value)
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Page) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        page = {"type": "s3", "uri": "s3://states/x", "endpoint_url": f"http://127.0.0.1:{server.server_port}"}
+    with login_page() as address:
+        page = {"type": "s3", "uri": "s3://states/x", "endpoint_url": address}
         done = project.run("local", "app", "iris", {f"state_manager.{key}": value for key, value in page.items()})
-        server.shutdown()
     assert (done.returncode, "error[no-s3]" in done.stderr) == (7, True), done.stderr
 
 

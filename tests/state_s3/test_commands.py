@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import http.server
 import json
-import threading
 from pathlib import Path
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
+from login_page import login_page
 
 from mlem import DeclarationError, PlatformError
 from mlem.project.config import load_config
@@ -144,30 +143,11 @@ def test_the_probe_tells_the_fault_of_a_proxy_that_drops_conditions(tmp_path: Pa
         probe(S3StateManager(uri="s3://states/p", endpoint_url=rclone.url), tmp_path)
 
 
-class Page(http.server.BaseHTTPRequestHandler):
-    """What a proxy in between answers to everything."""
-
-    def _answer(self) -> None:
-        self.rfile.read(int(self.headers.get("Content-Length") or 0))
-        body = b"<html><body>log in first</body></html>"
-        self.send_response(200)
-        self.send_header("Content-Type", "text/html")
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(b"" if self.command == "HEAD" else body)
-
-    do_GET = do_PUT = do_POST = do_DELETE = do_HEAD = _answer
-
-    def log_message(self, *_arguments: Any) -> None:
-        """Say nothing."""
-
-
 def test_an_address_that_is_no_s3_is_told(moto: Any, tmp_path: Path) -> None:
     project = Project.make(tmp_path / "project", dict(moto.environment))
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Page) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+    with login_page() as address:
         for endpoint, words, exit_code in (
-            (f"http://127.0.0.1:{server.server_port}", "the server that answered is not S3", 7),
+            (address, "the server that answered is not S3", 7),
             ("minio:9000", "write the address with its scheme", 2),
         ):
             assert project.mlem("config", "set", "core.state.endpoint_url", endpoint).returncode == 0
@@ -175,7 +155,6 @@ def test_an_address_that_is_no_s3_is_told(moto: Any, tmp_path: Path) -> None:
             assert (done.returncode, words in done.stderr, "Traceback" in done.stderr) == (exit_code, True, False), (
                 done.stderr
             )
-        server.shutdown()
 
 
 def test_a_clock_that_is_wrong_is_not_taken_for_a_wrong_profile() -> None:

@@ -44,10 +44,10 @@ class Failed:
     error: MlemError | None
     trace: str
 
-
-def of(error: Exception) -> Failed:
-    """Return how the work for an item failed, from what it raised."""
-    return Failed(failure_of(error), "".join(traceback.format_exception(error)))
+    @classmethod
+    def of(cls, raised: Exception) -> Failed:
+        """Return how the work failed, from what it raised."""
+        return cls(failure_of(raised), "".join(traceback.format_exception(raised)))
 
 
 class Processes(Generic[ItemT, ResultT]):
@@ -89,7 +89,7 @@ class Processes(Generic[ItemT, ResultT]):
         try:
             return self._work(item, self._report)
         except Exception as error:
-            return of(error)
+            return Failed.of(error)
 
     def _start(self, index: int, item: ItemT) -> None:
         context = get_context("fork")
@@ -112,7 +112,7 @@ class Processes(Generic[ItemT, ResultT]):
         except INTERRUPTS:
             message = {}
         except Exception as error:
-            message = {} if pending() else {"found": of(error)}
+            message = {} if pending() else {"found": Failed.of(error)}
         for signal_ in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(signal_, signal.SIG_IGN)  # it is over
         with contextlib.suppress(OSError):  # the parent is gone: the state has it all the same

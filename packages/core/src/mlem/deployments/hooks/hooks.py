@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any
 from mlem.deployments.edge import failure_of
 from mlem.deployments.hooks.command import run_command
 from mlem.deployments.releases.kept import next_number
+from mlem.deployments.releases.made_by import performer
 from mlem.deployments.resolving.resolve import Target
 from mlem.deployments.step import Change
 from mlem.project.ci import current_job
 from mlem.project.config import HookPoint
-from mlem.state.locks.owner import user_and_host
 from mlem.state.state import State
 from mlem_model.errors import GateError, MlemError
 from mlem_model.raised import in_words
@@ -129,7 +129,7 @@ class Hooks:
             "release": number,
             "url": deployment.address(self.target.context(shown), shown) if shown else None,
             "message": self.message,
-            "performer": job.user if job and job.user else user_and_host(),
+            "performer": performer(job),
             "job_url": job.url if job else "",
         }
 

@@ -6,9 +6,10 @@ import contextlib
 from collections.abc import Iterator
 
 from mlem.deployments.edge import failure_of
+from mlem.deployments.releases.made_by import performer
 from mlem.project.ci import current_job
 from mlem.state.event import Event
-from mlem.state.locks.owner import now, user_and_host
+from mlem.state.locks.owner import now
 from mlem.state.locks.session import Session
 from mlem.state.state import State
 from mlem_model.errors import LockedError, MlemError, StateUnknownError
@@ -33,7 +34,7 @@ def _event(state: State, what: str, words: str, outcome: str) -> Event:
         at=now(),
         what=what,
         outcome=outcome,
-        by=job.user if job and job.user else user_and_host(),
+        by=performer(job),
         job_url=job.url if job else "",
         release=served.number if served else None,
         words=words,

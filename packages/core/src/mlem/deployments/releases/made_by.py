@@ -7,13 +7,22 @@ from importlib.metadata import version
 
 from mlem.deployments.resolving.resolve import Target
 from mlem.deployments.step import Change
-from mlem.project.ci import current_job
+from mlem.project.ci import Job, current_job
 from mlem.project.git import Commit, ancestors
 from mlem.state.locks.owner import user_and_host
 from mlem.state.provenance import LONGEST_MESSAGE, Provenance
 from mlem_model.plugins.registry import registry
 
 OURS = ("mlem-core", "mlem-model")
+
+
+def performer(job: Job | None) -> str:
+    """Return who acts: the person that a CI job names, or the user of this process and its host.
+
+    Args:
+        job: The job that this is part of; None elsewhere.
+    """
+    return job.user if job and job.user else user_and_host()
 
 
 def made_by(target: Target, commit: Commit | None, changes: Sequence[Change], message: str) -> Provenance:
@@ -27,7 +36,7 @@ def made_by(target: Target, commit: Commit | None, changes: Sequence[Change], me
     """
     job = current_job()
     return Provenance(
-        user=job.user if job and job.user else user_and_host(),
+        user=performer(job),
         job=job.name if job else "",
         job_url=job.url if job else "",
         commit=commit.sha if commit else "",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from textwrap import indent
@@ -22,7 +23,7 @@ from mlem_model.objects.files import write_atomic
 
 if TYPE_CHECKING:
     from mlem.deployments.overview.selection import Selected
-    from mlem.deployments.step import Difference
+    from mlem.deployments.step import Change, Difference
 
 
 @click.command()
@@ -82,7 +83,6 @@ def _plan(
         one = DeploymentHandle.of(declaration.place, declaration.deployment)
     changes, planned = one.keep_plan(model, env)
     differs = any(change.action != "keep" for change in changes)
-    rows = [[change.step, change.action, change.reason, change.downtime] for change in changes]
     if out is not None:
         write_atomic(out, planned.to_bytes())
     protection = planned_protection(changes)
@@ -91,7 +91,7 @@ def _plan(
         for key, value in (protection or {}).items()
         if key == "tokens" or value.old or value.new
     )
-    text = table(rows, ["step", "action", "why", "downtime"]) + words + ("" if differs else "\nnothing to change")
+    text = changes_table(changes) + words + ("" if differs else "\nnothing to change")
     data = {
         "name": one.name,
         "changes": [asdict(change) for change in changes],
@@ -99,6 +99,12 @@ def _plan(
         "differs": differs,
     }
     return Result(one.name, data, text, 10 if detailed_exitcode and differs else 0)
+
+
+def changes_table(changes: Sequence[Change]) -> str:
+    """Lay out what would happen to each resource."""
+    rows = [[change.step, change.action, change.reason, change.downtime] for change in changes]
+    return table(rows, ["step", "action", "why", "downtime"])
 
 
 def _become(one: Difference) -> str:

@@ -8,12 +8,13 @@ from typing import Any
 import click
 
 from mlem.cli.deployment.results import results_in_markdown
+from mlem.cli.deployment.running.plan import changes_table
 from mlem.cli.deployment.running.run import outcome_result
 from mlem.cli.deployment.several import Result, for_one
 from mlem.cli.parameters.changes import lock_of, lock_options, run_options, run_options_of
 from mlem.cli.parameters.names import ObjectName
 from mlem.cli.terminal.messages import note
-from mlem.cli.terminal.output import Report, output_option, print_result, project_option, table
+from mlem.cli.terminal.output import Report, output_option, print_result, project_option
 from mlem.deployments.upkeep.promoting import prepare
 from mlem.deployments.upkeep.promoting import promote as run_promotion
 
@@ -45,7 +46,6 @@ def promote(
         if prepared.note:
             note(prepared.note)
         changes = prepared.plan()
-        rows = [[change.step, change.action, change.reason, change.downtime] for change in changes]
         data = {
             "name": prepared.handle.name,
             "source": prepared.promotion.source,
@@ -53,7 +53,7 @@ def promote(
             "model_hash": prepared.promotion.model_hash,
             "changes": [asdict(change) for change in changes],
         }
-        print_result(output, data, table(rows, ["step", "action", "why", "downtime"]))
+        print_result(output, data, changes_table(changes))
         return
     lock, options = lock_of(lock_timeout, lock_id), run_options_of(said)
 
