@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import yaml
 
-from mlem.provider import responds
+from mlem.clients.probe import responds
 from mlem.state.state import is_state_04
 from mlem.testing import Project
 from mlem_provider_docker.api.sdk import Engine
@@ -256,3 +256,46 @@ def test_a_state_that_is_shared_is_met_and_taken_over_where_it_is(project: Proje
     done = project.mlem("deployment", "remove", APP)
     assert (done.returncode, engine.container(old.id)) == (0, None), done.stderr
     assert status(project) == "not_deployed"
+
+
+@pytest.fixture
+def by_hand(engine: Engine, name: str) -> Iterator[Old]:
+    """A container that somebody started by hand, whose server answers nothing that we know."""
+    port = free_port()
+    command = ["python3", "-m", "http.server", "8000"]
+    id_ = engine.create("python:3.11-slim", name, {"command": command, "ports": {"8000/tcp": port}, "detach": True})
+    engine.start(id_, name)
+    yield Old(id_, name, port, Path())
+    engine.remove_container(id_)
+
+
+def test_a_container_that_somebody_started_is_adopted_replaced_and_put_back(
+    project: Project, engine: Engine, by_hand: Old
+) -> None:
+    refused = project.mlem("deployment", "adopt", "docker_container", APP, "--from", "no-such-container")
+    assert (refused.returncode, "error[nothing-to-take-over]" in refused.stderr) == (3, True), refused.stderr
+    assert not (project.folder / f"{APP}.mlem").exists()
+    words = ["deployment", "adopt", "docker_container", APP, "--from", by_hand.name, "--model", "double"]
+    done = project.mlem(*words)
+    assert (done.returncode, by_hand.id[:12] in done.stdout) == (0, True), done.stderr
+    declared = yaml.safe_load((project.folder / f"{APP}.mlem").read_text())
+    assert (declared["container_name"], declared["port"], declared["model"]) == (by_hand.name, by_hand.port, "double")
+    assert project.handle(APP).wait().phase == "running"
+    called = project.mlem("deployment", "apply", APP, "double.mlem")
+    assert (called.returncode, "what somebody else deployed" in called.stderr) != (0, False), called.stderr
+    again = project.mlem(*words)
+    assert (again.returncode, "error[has-a-state]" in again.stderr) == (4, True), again.stderr
+
+    failed = project.mlem("deployment", "run", "--load", APP, "--model", "wrong")
+    assert (failed.returncode, "serves again" in failed.stderr, status(project)) == (8, True, "running"), failed.stderr
+    done = project.mlem("deployment", "run", "--load", APP, "--model", "double")
+    assert (done.returncode, engine.container(by_hand.id)) == (0, None), done.stderr
+    assert project.json("deployment", "status", APP)["url"].endswith(f":{by_hand.port}")
+
+
+def test_what_is_ours_is_recovered_and_not_adopted(project: Project, engine: Engine, name: str) -> None:
+    assert project.run("docker", "shop", "double", ["--container_name", name]).returncode == 0
+    words = ["deployment", "adopt", "docker_container", APP, "--from", name]
+    refused = project.mlem(*words)
+    assert (refused.returncode, 'the mlem deployment "shop"' in refused.stderr) == (4, True), refused.stderr
+    assert project.mlem("deployment", "remove", "shop").returncode == 0

@@ -140,3 +140,32 @@ def test_what_is_not_a_name_of_an_app_is_not_asked_for(
     heroku.api.exchanges.clear()
     done = project.mlem("migrate")
     assert (done.returncode, "this is not a name of an app" in done.stdout, list(heroku.api.exchanges)) == (2, True, [])
+
+
+def test_an_app_that_somebody_made_is_adopted_replaced_and_removed(
+    project: Project, heroku: HerokuSimulator, old: Path, name: str
+) -> None:
+    for path in (old, project.folder / "app.mlem"):
+        path.unlink()
+    env = project.folder / "staging.mlem"
+    env.write_text(env.read_text().replace(f"api_key: {CANARY}\n", ""))
+    app = heroku.app(name)
+    words = ["deployment", "adopt", "heroku", "app", "--from", name, "--model", "triple", "--env", "staging"]
+    done = project.mlem(*words)
+    assert (done.returncode, name in done.stdout, LINEAGE_VAR in done.stderr) == (0, True, True), done.stderr
+    state = project.handle("app").state()
+    assert state is not None
+    assert (app.config_vars[LINEAGE_VAR], status(project)) == (state.lineage, "running")
+    done = project.mlem("deployment", "run", "--load", "app")
+    assert done.returncode == 0, done.stderr
+    with project.handle("app").get_client() as client:
+        assert client.predict(SAMPLE) == [3.0, 6.0, 9.0]
+    assert heroku.app(name).id == app.id, "the same app"
+    assert project.mlem("deployment", "remove", "app").returncode == 0
+    assert heroku.apps_of(state.lineage) == []
+
+
+def test_an_app_that_is_not_there_is_nothing_to_adopt(project: Project) -> None:
+    done = project.mlem("deployment", "adopt", "heroku", "app", "--from", "no-such-app", "--env", "staging")
+    assert (done.returncode, "error[nothing-to-take-over]" in done.stderr) == (3, True), done.stderr
+    assert not (project.folder / "app.mlem").exists()

@@ -165,3 +165,23 @@ def test_a_file_that_loses_something_is_not_read_as_it_is() -> None:
     assert SagemakerDeployment.from_data({"initial_instance_count": 3}, "sm.mlem").instance_count == 3, (
         "nothing is lost"
     )
+
+
+def test_an_endpoint_that_somebody_made_is_adopted_replaced_and_removed(project: Project, old: Path, name: str) -> None:
+    old.unlink()
+    (project.folder / f"{APP}.mlem").unlink()
+    env = project.folder / "smenv.mlem"
+    env.write_text(env.read_text().replace("bucket: bkt\n", ""))
+    words = ["deployment", "adopt", "sagemaker", APP, "--from", name, "--model", "triple", "--env", "smenv"]
+    done = project.mlem(*words)
+    assert done.returncode == 0, done.stdout + done.stderr
+    faster(project)
+    state = project.handle(APP).state()
+    assert state is not None
+    assert (status(project), tags(state.records["endpoint"]["arn"])["mlem:lineage"]) == ("running", state.lineage)
+    done = project.mlem("deployment", "run", "--load", APP)
+    assert done.returncode == 0, done.stderr
+    with project.handle(APP).get_client() as client:
+        assert client.predict(SAMPLE) == [3.0, 6.0, 9.0]
+    assert project.mlem("deployment", "remove", APP).returncode == 0
+    assert not exists("endpoint", EndpointName=name)

@@ -6,7 +6,9 @@ A test is named after what it is an example of: `test_ready_asks_our_server` is 
 from __future__ import annotations
 
 import copy
+import http.server
 import os
+import threading
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, ClassVar
@@ -30,12 +32,14 @@ from mlem import (
 )
 from mlem.provider import (
     BY_04,
+    BY_OTHERS,
     FROM_HERE,
     PROTECTION,
     PROTECTION_FILES,
     TOKENS,
     TOKENS_VARIABLE,
     Adopted,
+    Candidate,
     FieldReader,
     HttpClient,
     Lost,
@@ -45,6 +49,7 @@ from mlem.provider import (
     Translation,
     Unit,
     VariableError,
+    adopted_responds,
     backoff_s,
     check_labels,
     check_response,
@@ -61,14 +66,21 @@ from mlem.provider import (
     protection_in,
     ready,
     recorded_protection,
-    responds,
     seen_protection,
     serialize_data,
-    served_by_04,
+    served_by_others,
     suffixes_04,
     unusable,
     word_of,
 )
+
+
+class AdoptedRecord(Record):
+    """What is on record of a server that was taken over."""
+
+    step: ClassVar[str] = "server"
+
+    adopted: str = ""
 
 
 class ContainerRecord(Record):
@@ -204,11 +216,6 @@ def test_VariableError_refuses_a_variable_with_a_hint() -> None:
     )
 
 
-def test_responds_asks_a_server_that_is_not_ours() -> None:
-    does, why = responds("http://127.0.0.1:1", "/health", timeout_s=2.0)
-    assert (does, why) == (False, "no connection to 127.0.0.1:1: Connection refused")
-
-
 def test_check_response_returns_the_json_or_raises_what_the_server_means() -> None:
     good = Response(200, "application/json", None, b"[2.0]")
     bad = Response(
@@ -312,9 +319,34 @@ def test_serialize_data_writes_what_a_method_takes(ctx: Context) -> None:
     assert serialize_data([1.0, 2.0], numbers.data_type, "json").split() == [b"[1.0,", b"2.0]"]
 
 
-def test_served_by_04_is_the_error_of_a_client_for_what_was_adopted() -> None:
-    error = served_by_04("app")
+def test_served_by_others_is_the_error_of_a_client_for_what_was_adopted() -> None:
+    error = served_by_others("app", BY_04)
     assert (error.code, error.hint) == ("of-mlem-0-4", "replace it: mlem deployment run --load app")
+    assert served_by_others("app", BY_OTHERS).message.startswith('"app" still serves what somebody else deployed')
+
+
+def test_adopted_responds_takes_any_answer_of_somebody_elses_server() -> None:
+    with http.server.HTTPServer(("127.0.0.1", 0), http.server.BaseHTTPRequestHandler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()  # it knows no method: status 501
+        url = f"http://127.0.0.1:{server.server_port}"
+        assert "/ with status 501" in adopted_responds(BY_OTHERS, url, 5.0)[1]
+        assert "/interface.json with status 501" in adopted_responds(BY_04, url, 5.0)[1]
+        server.RequestHandlerClass = http.server.SimpleHTTPRequestHandler
+        assert adopted_responds(BY_OTHERS, url, 5.0) == (True, "")
+        assert "/interface.json with status 404" in adopted_responds(BY_04, url, 5.0)[1]
+        server.shutdown()
+    assert adopted_responds(BY_OTHERS, None, 5.0)[0]
+
+
+def test_BY_OTHERS_is_what_a_record_says_of_what_was_adopted() -> None:
+    record = AdoptedRecord(adopted=BY_OTHERS)
+    assert served_by_others("app", record.adopted).code == "not-our-server"
+
+
+def test_Candidate_says_what_could_be_taken_over() -> None:
+    ours = Candidate("0123", "the container app (0123), running", Owner("a" * 32, "app"), "b" * 32)
+    assert (ours.ours, Candidate("0123", "the container app", Owner()).ours) == (True, False)
+    assert str(ours).endswith(f'running, model {"b" * 32}: belongs to the mlem deployment "app" of lineage {"a" * 32}')
 
 
 def test_suffixes_04_name_a_state_that_is_set_aside() -> None:

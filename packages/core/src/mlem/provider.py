@@ -11,10 +11,11 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from mlem.clients.adopted import BY_OTHERS, adopted_responds, served_by_others
     from mlem.clients.http import HttpClient
-    from mlem.clients.probe import ready, responds
+    from mlem.clients.probe import ready
     from mlem.clients.response import Response, check_response
-    from mlem.deployments.owner import Owner
+    from mlem.deployments.owner import Candidate, Owner
     from mlem.deployments.step import differences
     from mlem.deployments.variables import VariableError, check_labels, check_variable_names
     from mlem.state.adopted import Adopted
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
     from mlem_model.artifacts.installed import other_versions
     from mlem_model.data.formats.reading import parse_data
     from mlem_model.data.formats.writing import serialize_data
-    from mlem_model.legacy.fields import BY_04, FieldReader, Lost, Translation, served_by_04, suffixes_04, word_of
+    from mlem_model.legacy.fields import BY_04, FieldReader, Lost, Translation, suffixes_04, word_of
     from mlem_model.models.saving import copy_model
     from mlem_model.objects.fields import Unit
     from mlem_model.objects.file_systems import lacks_credentials
@@ -49,6 +50,8 @@ _HOMES = {
     "Adopted": "mlem.state.adopted",
     "Response": "mlem.clients.response",
     "BY_04": "mlem_model.legacy.fields",
+    "BY_OTHERS": "mlem.clients.adopted",
+    "Candidate": "mlem.deployments.owner",
     "ErasingStore": "mlem.state.stores.erasing",
     "FROM_HERE": "mlem.state.protection",
     "FieldReader": "mlem_model.legacy.fields",
@@ -65,7 +68,7 @@ _HOMES = {
     "Translation": "mlem_model.legacy.fields",
     "Unit": "mlem_model.objects.fields",
     "VariableError": "mlem.deployments.variables",
-    "responds": "mlem.clients.probe",
+    "adopted_responds": "mlem.clients.adopted",
     "check_response": "mlem.clients.response",
     "backoff_s": "mlem.state.backoff",
     "check_labels": "mlem.deployments.variables",
@@ -84,7 +87,7 @@ _HOMES = {
     "recorded_protection": "mlem.state.protection",
     "seen_protection": "mlem.state.protection",
     "serialize_data": "mlem_model.data.formats.writing",
-    "served_by_04": "mlem_model.legacy.fields",
+    "served_by_others": "mlem.clients.adopted",
     "suffixes_04": "mlem_model.legacy.fields",
     "unusable": "mlem_model.objects.files",
     "word_of": "mlem_model.legacy.fields",
@@ -92,6 +95,7 @@ _HOMES = {
 
 __all__ = [
     "BY_04",
+    "BY_OTHERS",
     "FROM_HERE",
     "PROTECTION",
     "PROTECTION_FILES",
@@ -99,6 +103,7 @@ __all__ = [
     "TOKENS",
     "TOKENS_VARIABLE",
     "Adopted",
+    "Candidate",
     "ErasingStore",
     "FieldReader",
     "HttpClient",
@@ -110,6 +115,7 @@ __all__ = [
     "Translation",
     "Unit",
     "VariableError",
+    "adopted_responds",
     "backoff_s",
     "check_labels",
     "check_response",
@@ -126,10 +132,9 @@ __all__ = [
     "protection_in",
     "ready",
     "recorded_protection",
-    "responds",
     "seen_protection",
     "serialize_data",
-    "served_by_04",
+    "served_by_others",
     "suffixes_04",
     "unusable",
     "word_of",

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, TypeAlias
 from pydantic import Field, field_validator
 
 from mlem import Context, Deployment, NotFoundError, Phase, Place, Status, Step
-from mlem.provider import Adopted, Translation, Unit, check_labels, served_by_04
+from mlem.provider import BY_OTHERS, Adopted, Candidate, Translation, Unit, check_labels, served_by_others
 from mlem_provider_docker.images.options import ImageOptions
 from mlem_provider_docker.records import ContainerRecord, ImageRecord
 from mlem_provider_docker.steps.engine import engine_of_record
@@ -30,7 +30,9 @@ class DockerContainer(ImageOptions, Deployment):
 
     type: ClassVar[str] = "docker_container"
     env_type: ClassVar[str] = "docker"
-    capabilities: ClassVar[frozenset[str]] = frozenset({"logs", "rollback", "restart", "address", "promote"})
+    capabilities: ClassVar[frozenset[str]] = frozenset(
+        {"logs", "rollback", "restart", "address", "promote", "recover", "adopt"}
+    )
 
     container_name: str | None = Field(
         default=None, pattern=_NAME, description="name of the container (default: the deployment's name)"
@@ -146,6 +148,20 @@ class DockerContainer(ImageOptions, Deployment):
 
         return adopt(engine_of_record(ctx, None), ctx.env.where, old)
 
+    def candidates(self, ctx: DockerContext, id_: str | None) -> Sequence[Candidate]:
+        """See `Deployment.candidates`: containers, by name or id; without one those with this deployment's label."""
+        from mlem_provider_docker.containers.unrecorded import candidates
+
+        return candidates(engine_of_record(ctx, None), ctx.name, id_)
+
+    def adopt(self, ctx: DockerContext, id_: str) -> Adopted:
+        """See `Deployment.adopt`: a container, which is known by its id alone from now on."""
+        from mlem_provider_docker.containers.adoption import adopt
+        from mlem_provider_docker.containers.unrecorded import found_by_hand
+
+        engine = engine_of_record(ctx, None)
+        return adopt(engine, ctx.env.where, found_by_hand(engine, id_), BY_OTHERS)
+
     def steps(self, ctx: DockerContext) -> Sequence[Step[DockerContainer, DockerEnv, Any]]:
         """Return the image, then the container."""
         from mlem_provider_docker.steps.container import ContainerStep
@@ -172,9 +188,8 @@ class DockerContainer(ImageOptions, Deployment):
 
     def status(self, ctx: DockerContext, state: State) -> Status:
         """Inspect the container, then ask the server whether it is ready."""
-        from mlem.provider import ready
+        from mlem.provider import adopted_responds, ready
         from mlem_provider_docker.containers import container
-        from mlem_provider_docker.containers.adoption import ready_04
 
         record = state.record_of(ContainerRecord)
         if record is None:
@@ -188,7 +203,7 @@ class DockerContainer(ImageOptions, Deployment):
             return Status(Phase.UNKNOWN, f"the container is {drift}: run again to put it on record")
         direct = not record.address_host
         if record.adopted:
-            is_ready, reason = ready_04(record.url, _PROBE_TIMEOUT_S, direct=direct)
+            is_ready, reason = adopted_responds(record.adopted, record.url, _PROBE_TIMEOUT_S, direct=direct)
         else:
             is_ready, reason = ready(str(record.url), _PROBE_TIMEOUT_S, direct=direct)
         if is_ready and reason:
@@ -214,7 +229,7 @@ class DockerContainer(ImageOptions, Deployment):
 
         record = state.record_of(ContainerRecord)
         if record is not None and record.adopted:
-            raise served_by_04(ctx.name)
+            raise served_by_others(ctx.name, record.adopted)
         if record is None or record.url is None:
             raise NotFoundError(
                 f'"{ctx.name}" has no container', code="not-deployed", hint=f"mlem deployment run --load {ctx.name}"

@@ -10,6 +10,8 @@ from collections.abc import Mapping, Sequence
 
 LINEAGE_LABEL = "mlem.lineage"
 """Whose it is."""
+DEPLOYMENT_LABEL = "mlem.deployment"
+"""The name of the deployment that it was made for."""
 IMAGE_LABEL = "mlem.image"
 """Of an image: the name that it was made under; a copy has another name."""
 MODEL_LABEL = "mlem.model_hash"

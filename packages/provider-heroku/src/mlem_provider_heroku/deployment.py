@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, TypeAlias
 from pydantic import Field, field_validator
 
 from mlem import Context, Deployment, NotFoundError, Phase, Status, Step
-from mlem.provider import Adopted, Translation, check_variable_names, served_by_04
+from mlem.provider import BY_OTHERS, Adopted, Candidate, Translation, check_variable_names, served_by_others
 from mlem_provider_docker import ImageOptions
 from mlem_provider_heroku.api.limits import (
     APP_NAME,
@@ -19,7 +19,7 @@ from mlem_provider_heroku.api.limits import (
     MOST_DYNOS,
     REQUEST_TIMEOUT_S,
 )
-from mlem_provider_heroku.names import LINEAGE_VAR
+from mlem_provider_heroku.names import LINEAGE_VAR, app_name
 from mlem_provider_heroku.records import AppRecord, ReleaseRecord
 from mlem_provider_heroku.steps.app import AppStep
 from mlem_provider_heroku.steps.config_vars import ConfigVarsStep
@@ -40,7 +40,9 @@ class HerokuApp(ImageOptions, Deployment):
 
     type: ClassVar[str] = "heroku"
     env_type: ClassVar[str] = "heroku"
-    capabilities: ClassVar[frozenset[str]] = frozenset({"logs", "rollback", "restart", "address", "promote"})
+    capabilities: ClassVar[frozenset[str]] = frozenset(
+        {"logs", "rollback", "restart", "address", "promote", "recover", "adopt"}
+    )
 
     app_name: str | None = Field(
         default=None,
@@ -101,6 +103,18 @@ class HerokuApp(ImageOptions, Deployment):
                 raise ValueError(f'"{name}" is not a config var that may be set')
         return variables
 
+    def candidates(self, ctx: HerokuContext, id_: str | None) -> Sequence[Candidate]:
+        """See `Deployment.candidates`: the app of this name, or of the deployment's."""
+        from mlem_provider_heroku.steps.adoption import candidates
+
+        return candidates(Snapshot(ctx).heroku(None), id_ or app_name(ctx))
+
+    def adopt(self, ctx: HerokuContext, id_: str) -> Adopted:
+        """See `Deployment.adopt`: an app, which gets our mark."""
+        from mlem_provider_heroku.steps.adoption import adopt
+
+        return adopt(ctx, Snapshot(ctx).heroku(None), {"app": {"name": id_}}, BY_OTHERS)
+
     def steps(self, ctx: HerokuContext) -> Sequence[Step[HerokuApp, HerokuEnv, Any]]:
         """Return the app, its config vars, the image, the release, the dynos."""
         snapshot = Snapshot(ctx)
@@ -140,7 +154,7 @@ class HerokuApp(ImageOptions, Deployment):
 
         release = state.record_of(ReleaseRecord)
         if release is not None and release.adopted:
-            raise served_by_04(ctx.name)
+            raise served_by_others(ctx.name, release.adopted)
         url = self.address(ctx, state)
         if url is None:
             raise NotFoundError(

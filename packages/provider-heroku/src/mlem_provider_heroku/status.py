@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from mlem import MlemError, Phase, Status
@@ -57,10 +58,10 @@ def status(heroku: Heroku, app: AppRecord, release: ReleaseRecord, url: str) -> 
         release: The release's record.
         url: The public address.
     """
+    from mlem.provider import adopted_responds
     from mlem.provider import ready as ready_now
-    from mlem_provider_heroku.steps.adoption import ready_04
 
-    ready = ready_04 if release.adopted else ready_now
+    ready = partial(adopted_responds, release.adopted) if release.adopted else ready_now
     watch = _watches.setdefault((app.app_id, release.release_id), Watch())
     age_s = time.monotonic() - watch.at
     waiting = watch.seen.phase is Phase.STARTING

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, TypeAlias
 from pydantic import Field
 
 from mlem import Context, Deployment, NotFoundError, Phase, Place, Status, Step
-from mlem.provider import Unit
+from mlem.provider import Candidate, Unit
 from mlem_provider_local.records import ModelRecord, ProcessRecord
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ class LocalProcess(Deployment):
 
     type: ClassVar[str] = "local_process"
     env_type: ClassVar[str] = "local"
-    capabilities: ClassVar[frozenset[str]] = frozenset({"logs", "rollback", "restart", "address"})
+    capabilities: ClassVar[frozenset[str]] = frozenset({"logs", "rollback", "restart", "address", "recover"})
 
     port: Annotated[int, Field(ge=1, le=65535)] | None = Field(
         default=None, description="port to listen on (default: any free one, kept over updates)"
@@ -81,6 +81,12 @@ class LocalProcess(Deployment):
             return Status(Phase.RUNNING)
         before = f"ended {end.ends} times, last with {end.how} at {end.at}; " if end and end.how else ""
         return Status(Phase.STARTING, before + reason)
+
+    def candidates(self, ctx: LocalContext, id_: str | None) -> Sequence[Candidate]:
+        """See `Deployment.candidates`: the servers that a deployment of this name has started, by their process id."""
+        from mlem_provider_local.unrecorded import candidates
+
+        return candidates(ctx, id_)
 
     def address(self, ctx: LocalContext, state: State) -> str | None:
         """Return the URL of the process."""

@@ -72,13 +72,14 @@ class Server:
     orphan: bool = False
 
 
+def find_all() -> list[Server]:
+    """Return the running servers of all deployments, whoever started them."""
+    return [server for process in psutil.process_iter() if (server := _server(process)) is not None]
+
+
 def find(lineage: str) -> list[Server]:
-    """Return the running servers of a deployment, whoever started them."""
-    return [
-        server
-        for process in psutil.process_iter()
-        if (server := _server(process)) is not None and server.label.lineage == lineage
-    ]
+    """Return the running servers of a deployment."""
+    return [server for server in find_all() if server.label.lineage == lineage]
 
 
 def lookup(pid: int, started: float) -> Server | None:

@@ -25,6 +25,7 @@ from mlem_provider_local.environment import files_here
 from mlem_provider_local.log_file import LOG_FILE
 from mlem_provider_local.process import lookup_recorded, variables_of
 from mlem_provider_local.records import ModelRecord, ProcessRecord
+from mlem_provider_local.unrecorded import write_about
 
 if TYPE_CHECKING:
     from mlem_provider_local.deployment import LocalContext, LocalProcess
@@ -180,6 +181,7 @@ class ProcessStep(Step["LocalProcess", "LocalEnv", ProcessRecord]):
         listener = self._listen(wanted, recorded, ours, stop_timeout_s)
         try:
             process.stop(ours, stop_timeout_s)
+            write_about(Path(wanted.home), ctx.name)
             port = listener.getsockname()[1]
             label = process.Label(ctx.lineage, str(wanted.model_hash), wanted.host, port)
             return _record(wanted, process.start(_copy(wanted), listener, label, log, whole, restart), whole)

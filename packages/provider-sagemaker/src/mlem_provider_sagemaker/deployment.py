@@ -8,8 +8,19 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self, TypeA
 from pydantic import Field, field_validator, model_validator
 
 from mlem import Context, Deployment, NotFoundError, Phase, Place, Status, Step
-from mlem.provider import PROTECTION_FILES, TOKENS_VARIABLE, Adopted, Translation, Unit, VariableError, served_by_04
+from mlem.provider import (
+    BY_OTHERS,
+    PROTECTION_FILES,
+    TOKENS_VARIABLE,
+    Adopted,
+    Candidate,
+    Translation,
+    Unit,
+    VariableError,
+    served_by_others,
+)
 from mlem_provider_docker import ImageOptions
+from mlem_provider_sagemaker.names import endpoint_name
 from mlem_provider_sagemaker.records import EndpointRecord, ModelRecord, RepositoryRecord
 from mlem_provider_sagemaker.serving_options import Autoscaling, DataCapture, Serverless, UpdatePolicy
 from mlem_provider_sagemaker.steps.wanted_records import account_of
@@ -30,7 +41,7 @@ class SagemakerDeployment(ImageOptions, Deployment):
 
     type: ClassVar[str] = "sagemaker"
     env_type: ClassVar[str] = "sagemaker"
-    capabilities: ClassVar[frozenset[str]] = frozenset({"logs", "rollback"})
+    capabilities: ClassVar[frozenset[str]] = frozenset({"logs", "rollback", "recover", "adopt"})
 
     endpoint_name: str | None = Field(
         default=None,
@@ -93,6 +104,18 @@ class SagemakerDeployment(ImageOptions, Deployment):
         from mlem_provider_sagemaker.steps.adoption import adopt
 
         return adopt(ctx, old)
+
+    def candidates(self, ctx: SagemakerContext, id_: str | None) -> Sequence[Candidate]:
+        """See `Deployment.candidates`: the endpoint of this name, or of the deployment's."""
+        from mlem_provider_sagemaker.steps.adoption import candidates
+
+        return candidates(ctx, id_ or endpoint_name(self.endpoint_name, ctx.name))
+
+    def adopt(self, ctx: SagemakerContext, id_: str) -> Adopted:
+        """See `Deployment.adopt`: an endpoint, with its configuration and model, which get our tags."""
+        from mlem_provider_sagemaker.steps.adoption import adopt
+
+        return adopt(ctx, {"endpoint_name": id_}, BY_OTHERS)
 
     @field_validator("environment")
     @classmethod
@@ -162,7 +185,7 @@ class SagemakerDeployment(ImageOptions, Deployment):
 
         record = _endpoint(ctx, state)
         if record.adopted:
-            raise served_by_04(ctx.name)
+            raise served_by_others(ctx.name, record.adopted)
         client = SagemakerClient(
             endpoint_name=record.endpoint, region=record.region, profile=ctx.env.profile, wire_format=self.wire_format
         )

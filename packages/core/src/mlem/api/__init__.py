@@ -47,7 +47,9 @@ if TYPE_CHECKING:
     from mlem.deployments.overview.listing import list_deployments
     from mlem.deployments.overview.selection import Selected, select
     from mlem.deployments.overview.summary import DeploymentSummary
+    from mlem.deployments.owner import Candidate
     from mlem.deployments.releases.planned import Planned
+    from mlem.deployments.upkeep.adopting import adopt, find_candidates, recover
     from mlem.deployments.upkeep.forgetting import Left, forget_state
     from mlem.deployments.upkeep.garbage import Garbage, find_garbage
     from mlem.deployments.upkeep.renaming import rename_state
@@ -55,6 +57,7 @@ if TYPE_CHECKING:
     from mlem_model.models.model import Model
 
 _LATE = {
+    "Candidate": "mlem.deployments.owner",
     "Client": "mlem.clients.client",
     "Dataset": "mlem_model.data.dataset",
     "DeploymentSummary": "mlem.deployments.overview.summary",
@@ -65,15 +68,19 @@ _LATE = {
     "Planned": "mlem.deployments.releases.planned",
     "Selected": "mlem.deployments.overview.selection",
     "UnknownMethodError": "mlem.clients.client",
+    "adopt": "mlem.deployments.upkeep.adopting",
+    "find_candidates": "mlem.deployments.upkeep.adopting",
     "find_garbage": "mlem.deployments.upkeep.garbage",
     "forget_state": "mlem.deployments.upkeep.forgetting",
     "list_deployments": "mlem.deployments.overview.listing",
+    "recover": "mlem.deployments.upkeep.adopting",
     "rename_state": "mlem.deployments.upkeep.renaming",
     "select": "mlem.deployments.overview.selection",
 }
 """Names that take time to import and are seldom used: by their modules."""
 
 __all__ = [
+    "Candidate",
     "Change",
     "Client",
     "ConflictError",
@@ -112,6 +119,7 @@ __all__ = [
     "UnknownMethodError",
     "UserError",
     "WaitTimeoutError",
+    "adopt",
     "apply",
     "build",
     "declare_deployment",
@@ -119,6 +127,7 @@ __all__ = [
     "deploy",
     "deployments",
     "fields",
+    "find_candidates",
     "find_garbage",
     "forget_state",
     "get_config",
@@ -129,6 +138,7 @@ __all__ = [
     "load_meta",
     "model_types",
     "promote",
+    "recover",
     "rename_state",
     "save",
     "select",

@@ -8,6 +8,7 @@ import io
 import json
 import socket
 import ssl
+from collections.abc import Container
 from typing import Any
 from urllib.parse import SplitResult, unquote, urlsplit
 
@@ -34,14 +35,17 @@ def ready(url: str, timeout_s: float, *, direct: bool = False) -> tuple[bool, st
     return (False, answer) if isinstance(answer, str) else _judge(*answer, place)
 
 
-def responds(url: str, path: str, timeout_s: float, *, direct: bool = False) -> tuple[bool, str]:
-    """Check whether a server that is not ours answers a request with the status 200.
+def responds(
+    url: str, path: str, timeout_s: float, *, direct: bool = False, accepted: Container[int] = (200,)
+) -> tuple[bool, str]:
+    """Check whether a server that is not ours answers a request.
 
     Args:
         url: The server's address, ``http://host:8080``.
         path: The path to request: ``/interface.json``.
         timeout_s: Seconds for everything together.
         direct: Whether to use no proxy, whatever the environment says.
+        accepted: The status codes that will do.
 
     Returns:
         Whether it does, and why not; the reason is empty when it does.
@@ -49,7 +53,8 @@ def responds(url: str, path: str, timeout_s: float, *, direct: bool = False) -> 
     answer = _answer(url, path, timeout_s, direct=direct)
     if isinstance(answer, str):
         return False, answer
-    return answer[0] == 200, "" if answer[0] == 200 else f"{_place(url)} answers {path} with status {answer[0]}"
+    fine = answer[0] in accepted
+    return fine, "" if fine else f"{_place(url)} answers {path} with status {answer[0]}"
 
 
 def _place(url: str) -> str:

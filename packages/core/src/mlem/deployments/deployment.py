@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
+from mlem.deployments.owner import Candidate
 from mlem.deployments.step import AnyContext, AnyStep
 from mlem.deployments.variables import check_environment
 from mlem.project.duration import checked
 from mlem.state.adopted import Adopted
 from mlem.state.place import Place
-from mlem_model.errors import DeclarationError
+from mlem_model.errors import DeclarationError, UserError
 from mlem_model.legacy.fields import OF_04
 from mlem_model.objects.fields import Unit
 from mlem_model.objects.object import MlemObject
@@ -31,6 +32,8 @@ CAPABILITIES: Mapping[str, tuple[str, str]] = {
     "restart": ("restart", "what serves can be started again as it is"),
     "promote": ("promote", "what was made for another deployment is taken over, and not made again"),
     "address": ("open", "it answers under a URL that a browser can open"),
+    "recover": ("state recover", "what serves is found by its marks when its state is lost"),
+    "adopt": ("adopt", "what somebody else deployed is taken over"),
 }
 """What not every platform can do: the capability, the command that needs it, and what it means."""
 
@@ -178,6 +181,41 @@ class Deployment(MlemObject, ABC):
             f"a {self.type} deployment of MLEM 0.4 can't be taken over",
             code=OF_04,
             hint=f"remove it with MLEM 0.4: mlem deployment remove {ctx.name}; then run mlem migrate again",
+        )
+
+    def candidates(self, ctx: AnyContext, id_: str | None) -> Sequence[Candidate]:
+        """Look on the platform for what could be taken over, since no state has it on record; it changes nothing.
+
+        Who implements it declares the capability ``recover``.
+
+        Args:
+            ctx: The context, with the declaration and the env; it has no lineage and no records.
+            id_: What a person points to, in the platform's words; None for whatever a deployment of this name, as it is
+                declared, has left.
+
+        Returns:
+            What was found; somebody else's too, where it has the name, or a person points to it.
+        """
+        return ()
+
+    def adopt(self, ctx: AnyContext, id_: str) -> Adopted:
+        """Take over what somebody else deployed, because its owner asks for it; see `adopt_04`.
+
+        Who implements it declares the capability ``adopt``.
+
+        Args:
+            ctx: The context, with the lineage that it gets.
+            id_: What a person points to: the id of one of the `candidates`, which is not ours.
+
+        Raises:
+            UserError: This type takes nothing over, the default.
+            NotFoundError: It is not there.
+            ConflictError: It can't be taken over.
+        """
+        raise UserError(
+            f"a {self.type} deployment of somebody else can't be taken over",
+            code="no-adopt",
+            hint=f"deploy beside it: mlem deployment run --load {ctx.name}; then remove it",
         )
 
     def pauses(self) -> Iterator[float]:

@@ -1,4 +1,7 @@
-"""Whose a resource on a platform is, as its marks say: asked before anything is taken, changed or deleted."""
+"""Whose a resource on a platform is, as its marks say: asked before anything is taken, changed or deleted.
+
+And `Candidate`: a resource that nothing has on record, and that could be taken over.
+"""
 
 from __future__ import annotations
 
@@ -55,3 +58,29 @@ class Owner:
             hint: The next step.
         """
         return ConflictError(f"{what} is there already, and {self}", code="not-ours", hint=hint)
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """What is on a platform and could be taken over, because no state has it on record.
+
+    Attributes:
+        id: What names it there, as a person types it: a container's id, an app's name.
+        what: It in words, with what tells it from others: ``the container iris-app (0123456789ab), running``.
+        owner: Whose it is, as its marks say; somebody else's, or nobody's, where it has none of ours.
+        model_hash: The digest of the model that it serves; None where nothing says it.
+    """
+
+    id: str
+    what: str
+    owner: Owner
+    model_hash: str | None = None
+
+    @property
+    def ours(self) -> bool:
+        """Whether a deployment of mlem made it."""
+        return self.owner.lineage is not None
+
+    def __str__(self) -> str:
+        model = f", model {self.model_hash}" if self.model_hash else ""
+        return f"{self.what}{model}: {self.owner}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from mlem.deployments.deployment import Deployment
@@ -12,16 +12,15 @@ from mlem.deployments.edge import plugin_edge
 from mlem.deployments.execution.changes import expect_plain
 from mlem.deployments.execution.locking import LockOptions, expect_identity, lock_request
 from mlem.deployments.resolving.resolve import Target
+from mlem.deployments.upkeep.adopting import adopted_state
 from mlem.migrating.old_file import OldFile, parsed
 from mlem.migrating.result import Result
 from mlem.migrating.settings import secret_notes
 from mlem.project.project import Location
 from mlem.state.adopted import Adopted
-from mlem.state.locks.owner import now
-from mlem.state.locks.session import core_version
 from mlem.state.manager import StateManager
 from mlem.state.pointer import write_pointer
-from mlem.state.state import STATE_EXTENSION, Release, State, is_state_04
+from mlem.state.state import STATE_EXTENSION, State, is_state_04
 from mlem_model.errors import ConflictError
 from mlem_model.objects.files import shown
 
@@ -152,28 +151,8 @@ def result_of(old: OldState, about: str, notes: tuple[str, ...], backup: str | N
 
 
 def _state(old: OldState, adopted: Adopted, target: Target) -> State:
-    records = {record.step: record.to_data() for record in adopted.records}
-    begun = State(
-        type=target.deployment.type,
-        lineage=old.lineage,
-        serial=1,
-        project=target.config.project.id,
-        model_hash=str(old.data.get("model_hash") or "unknown"),
-        declaration=target.deployment.to_declaration(target.env.to_data()),
-        records=records,
-        written_by=core_version(),
-    )
-    with plugin_edge():
-        place = target.deployment.place(replace(target.context(begun), records=records))
-    release = Release(
-        number=1,
-        model_hash=str(begun.model_hash),
-        declaration=begun.declaration,
-        records=records,
-        created=now(),
-        adopted=True,
-    )
-    return begun.model_copy(update={"place": place, "releases": (release,)})
+    begun = State(type=target.deployment.type, lineage=old.lineage, project=target.config.project.id)
+    return adopted_state(target, adopted, begun, str(old.data.get("model_hash") or "unknown"))
 
 
 def _expect_same(target: Target, there: State, old: OldState) -> None:

@@ -307,6 +307,33 @@ class LifeCycleSuite(DeploymentFixtures):
         state.write_bytes(content)  # else nobody could remove it
         assert handle.remove() is True
 
+    def test_what_has_lost_its_state_is_found_by_its_marks(self, project: Project) -> None:
+        """The state is deleted while the server lives: it is found, and put on record as the one that it is.
+
+        `Deployment.candidates` finds it by the marks that its steps have made, and a step whose record is lost finds
+        what it made: nothing is made a second time.
+        """
+        handle = self.deploy(project)
+        lineage, recover = _lineage(handle), ("deployment", "state", "recover", NAME)
+        if "recover" not in handle.deployment.capabilities:
+            assert "error[no-recover]" in project.mlem(*recover).stderr
+            pytest.skip("this provider's platform has no marks to look for")
+        refused = project.mlem(*recover)
+        assert (refused.returncode, "error[has-a-state]" in refused.stderr) == (ConflictError.exit_code, True)
+        (project.folder / f"{NAME}.mlem.state").unlink()
+        (found,) = project.json(*recover)
+        assert found["lineage"] == lineage
+        nothing = project.mlem(*recover, "--from", "nothing-of-ours")
+        assert nothing.returncode == NotFoundError.exit_code, nothing.stderr
+        done = project.mlem(*recover, "--from", found["id"])
+        assert done.returncode == 0, done.stderr
+        assert (_lineage(handle), len(self.running(lineage))) == (lineage, 1)
+        assert {change.action for change in handle.plan()} == {"keep"}
+        with handle.get_client() as client:
+            assert client.predict(SAMPLE) == [2.0, 4.0, 6.0]
+        assert handle.remove() is True
+        assert self.leftovers(lineage) == []
+
     def test_the_client_knows_the_methods_and_checks_arguments(self, project: Project) -> None:
         with self.deploy(project).get_client() as client:
             assert client.methods == ("predict",)

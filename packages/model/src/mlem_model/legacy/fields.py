@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from mlem_model.errors import ConflictError, DeclarationError
+from mlem_model.errors import DeclarationError
 
 OF_04 = "of-mlem-0-4"
 """The code of errors about what MLEM 0.4 wrote and ``mlem migrate`` can take over."""
@@ -74,19 +74,6 @@ class Translation:
 
     fields: Mapping[str, Any]
     lost: tuple[Lost, ...] = ()
-
-
-def served_by_04(name: str) -> ConflictError:
-    """Return the error for calling a deployment that is still what MLEM 0.4 made.
-
-    Args:
-        name: The deployment's name.
-    """
-    return ConflictError(
-        f'"{name}" still serves what MLEM 0.4 deployed, whose answers this version has no client for',
-        code=OF_04,
-        hint=f"replace it: mlem deployment run --load {name}",
-    )
 
 
 def word_of(value: Any) -> Any:

@@ -156,13 +156,13 @@ class Engine:
 
     # Containers
 
-    def containers(self, lineage: str) -> list[dict[str, Any]]:
-        """List the containers that were made for a deployment, running or not.
+    def containers(self, value: str, label: str = LINEAGE_LABEL) -> list[dict[str, Any]]:
+        """List the containers that were made for a deployment, running or not: by its lineage, or another label.
 
         ``Id``, ``Names``, ``State``, ``Labels``.
         """
         with _translated("list containers"):
-            found = self._api.containers(all=True, filters={"label": [f"{LINEAGE_LABEL}={lineage}"]})
+            found = self._api.containers(all=True, filters={"label": [f"{label}={value}"]})
         return [item for item in found if is_our_container(item.get("Labels"), str(item.get("ImageID")))]
 
     def publishers(self, port: int) -> list[dict[str, Any]]:

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from mlem import ConflictError, NotFoundError
-from mlem.provider import BY_04, Adopted, FieldReader, responds
+from mlem.provider import BY_04, Adopted, FieldReader
 from mlem_provider_docker.containers import container, drift
 from mlem_provider_docker.ownership import is_our_container
 from mlem_provider_docker.records import ContainerRecord
@@ -29,13 +29,14 @@ def words(old: Mapping[str, Any]) -> str:
     return f"the container {old.get('container_name') or 'without a name'} ({str(id_)[:12]})" if id_ else ""
 
 
-def adopt(engine: Engine, where: str | None, old: Mapping[str, Any]) -> Adopted:
-    """Take over the container that a state of MLEM 0.4 has on record.
+def adopt(engine: Engine, where: str | None, old: Mapping[str, Any], by: str = BY_04) -> Adopted:
+    """Take over a container that is not ours.
 
     Args:
         engine: Where it is looked for.
         where: The same as a record has it.
-        old: The content of the state's file.
+        old: What a state of MLEM 0.4 has on record, or the same of a container that a person points to.
+        by: Who made it.
 
     Raises:
         DeclarationError: What is on record is not the id of a container.
@@ -58,10 +59,13 @@ def adopt(engine: Engine, where: str | None, old: Mapping[str, Any]) -> Adopted:
         )
     if is_our_container(found["Config"].get("Labels"), str(found.get("Image"))):
         raise ConflictError(f"{words(old)} belongs to a deployment of this version already", code="not-ours")
-    return Adopted(words(old), [record_of(engine, where, found, old.get("model_hash"))], notes=(*_notes(found, old),))
+    record = record_of(engine, where, found, old.get("model_hash"), by)
+    fields = {"container_name": record.container_name, "port": record.port} if by != BY_04 else {}
+    given = {key: value for key, value in fields.items() if value is not None}
+    return Adopted(words(old), [record], fields=given, notes=(*_notes(found, old),))
 
 
-def record_of(engine: Engine, where: str | None, found: Mapping[str, Any], model_hash: Any) -> ContainerRecord:
+def record_of(engine: Engine, where: str | None, found: Mapping[str, Any], model_hash: Any, by: str) -> ContainerRecord:
     """Return the record of an inspected container that is not ours.
 
     What a run compares with, and what finds it again.
@@ -97,7 +101,7 @@ def record_of(engine: Engine, where: str | None, found: Mapping[str, Any], model
         else None,
         as_made=made,
         start_s=None,
-        adopted=BY_04,
+        adopted=by,
     )
 
 
@@ -130,13 +134,6 @@ def _published(found: Mapping[str, Any]) -> tuple[str, int | None, int]:
 
 def _reachable(engine: Engine, bind_address: str) -> bool:
     return engine.endpoint.remote_name is None or bind_address not in ("127.0.0.1", "::1", "localhost")
-
-
-def ready_04(url: str | None, timeout_s: float, *, direct: bool = False) -> tuple[bool, str]:
-    """Ask a server of MLEM 0.4 for its interface: it has no address that says whether the model answers."""
-    if not url:
-        return True, "it publishes no port, so that only the Engine says so"
-    return responds(url, "/interface.json", timeout_s, direct=direct)
 
 
 def known_id(recorded: ContainerRecord | None) -> str | None:

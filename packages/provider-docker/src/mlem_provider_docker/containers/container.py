@@ -11,8 +11,14 @@ from typing import TYPE_CHECKING, Any
 
 from mlem import DeclarationError, Phase, Status, UserError
 from mlem.provider import PROTECTION, passed_tokens
-from mlem_provider_docker.images.image import DEPLOYMENT_LABEL, owner
-from mlem_provider_docker.ownership import LINEAGE_LABEL, MADE_FROM_LABEL, MODEL_LABEL, is_our_container
+from mlem_provider_docker.images.image import owner
+from mlem_provider_docker.ownership import (
+    DEPLOYMENT_LABEL,
+    LINEAGE_LABEL,
+    MADE_FROM_LABEL,
+    MODEL_LABEL,
+    is_our_container,
+)
 from mlem_provider_docker.records import ContainerRecord
 
 if TYPE_CHECKING:

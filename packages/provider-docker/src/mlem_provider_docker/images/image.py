@@ -17,6 +17,7 @@ from mlem_provider_docker.images.options import ImageOptions
 from mlem_provider_docker.images.promoted import names_for, promoted_to
 from mlem_provider_docker.images.recipe import Recipe
 from mlem_provider_docker.ownership import (
+    DEPLOYMENT_LABEL,
     IMAGE_LABEL,
     LINEAGE_LABEL,
     MODEL_LABEL,
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
     from mlem_provider_docker.api.sdk import Engine
 
 VERSIONS_LABEL = "mlem.versions"
-DEPLOYMENT_LABEL = "mlem.deployment"
 BUILT = "build"
 """The lineage of an image that belongs to no deployment: ``mlem build`` made it."""
 

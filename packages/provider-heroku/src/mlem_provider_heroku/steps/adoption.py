@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from mlem import NotFoundError
-from mlem.provider import BY_04, Adopted, FieldReader
+from mlem import CredentialsError, NotFoundError
+from mlem.provider import BY_04, Adopted, Candidate, FieldReader
 from mlem_provider_heroku.api.limits import APP_NAME, DYNO_MEMORY_MIB
 from mlem_provider_heroku.names import LINEAGE_VAR, owner
 from mlem_provider_heroku.records import AppRecord, ConfigVarsRecord, ReleaseRecord, ScaleRecord
@@ -28,13 +28,14 @@ def words(old: Mapping[str, Any]) -> str:
     return f"the app {str(app.get('name'))[:40]}" if isinstance(app, Mapping) and app.get("name") else ""
 
 
-def adopt(ctx: HerokuContext, heroku: Heroku, old: Mapping[str, Any]) -> Adopted:
-    """Take over the app that a state of MLEM 0.4 has on record: it gets our mark, which starts its dynos again.
+def adopt(ctx: HerokuContext, heroku: Heroku, old: Mapping[str, Any], by: str = BY_04) -> Adopted:
+    """Take over an app that is not ours: it gets our mark, which starts its dynos again.
 
     Args:
         ctx: The context, with the lineage.
         heroku: The API.
-        old: The content of the state's file.
+        old: What a state of MLEM 0.4 has on record, or the same of an app that a person points to.
+        by: Who made it.
 
     Raises:
         DeclarationError: What is on record is not an app.
@@ -57,10 +58,10 @@ def adopt(ctx: HerokuContext, heroku: Heroku, old: Mapping[str, Any]) -> Adopted
     else:
         ctx.report(f"setting {LINEAGE_VAR} of the app {app['name']}: its dynos start again")
         heroku.set_config_vars(id_, {LINEAGE_VAR: ctx.lineage})
-    return _adopted(ctx, heroku, app, old)
+    return _adopted(ctx, heroku, app, old, by)
 
 
-def _adopted(ctx: HerokuContext, heroku: Heroku, app: App, old: Mapping[str, Any]) -> Adopted:
+def _adopted(ctx: HerokuContext, heroku: Heroku, app: App, old: Mapping[str, Any], by: str) -> Adopted:
     id_, region = str(app["id"]), str(app["region"]["name"])
     team = app["team"]["name"] if app.get("team") else None
     dynos, release = heroku.dynos(id_) or [], heroku.newest_release(id_)
@@ -89,7 +90,7 @@ def _adopted(ctx: HerokuContext, heroku: Heroku, app: App, old: Mapping[str, Any
             release_id=release["id"],
             version=release["version"],
             image_id=None,
-            adopted=BY_04,
+            adopted=by,
         ),
         ScaleRecord(place=place, dyno_size=size, quantity=quantity),
     ]
@@ -119,8 +120,16 @@ def _id_of(old: Mapping[str, Any]) -> str:
     return str(app["name"])
 
 
-def ready_04(url: str, timeout_s: float) -> tuple[bool, str]:
-    """Ask a server of MLEM 0.4 for its interface: it has no address that says whether the model answers."""
-    from mlem.provider import responds
-
-    return responds(url, "/interface.json", timeout_s)
+def candidates(heroku: Heroku, name: str) -> Sequence[Candidate]:
+    """Return the app that has a name, where this account has it."""
+    try:
+        app = heroku.app(name)
+    except CredentialsError as error:
+        if error.code != "heroku-forbidden":
+            raise
+        return ()
+    if app is None:
+        return ()
+    released = heroku.newest_release(str(app["id"]))
+    what = f"the app {app['name']} in {app['region']['name']}, release v{released['version']}"
+    return [Candidate(str(app["name"]), what, owner(heroku.config_vars(str(app["id"]))))]

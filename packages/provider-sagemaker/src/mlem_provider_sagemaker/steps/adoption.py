@@ -6,11 +6,11 @@ They, their configurations and their models get the tag of their new owner.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from mlem import ConflictError, NotFoundError
-from mlem.provider import BY_04, Adopted, FieldReader
+from mlem.provider import BY_04, Adopted, Candidate, FieldReader
 from mlem_provider_sagemaker.names import owner, tags_of
 from mlem_provider_sagemaker.records import IN_PLACE, EndpointConfigRecord, EndpointRecord, ModelRecord
 from mlem_provider_sagemaker.steps import wanted_records
@@ -29,12 +29,13 @@ def words(old: Mapping[str, Any]) -> str:
     return f"the endpoint {str(name)[:63]}" if name else ""
 
 
-def adopt(ctx: SagemakerContext, old: Mapping[str, Any]) -> Adopted:
-    """Take over the endpoint that a state of MLEM 0.4 has on record, by adding our tags.
+def adopt(ctx: SagemakerContext, old: Mapping[str, Any], by: str = BY_04) -> Adopted:
+    """Take over an endpoint that is not ours, by adding our tags.
 
     Args:
         ctx: The context, with the lineage.
-        old: The content of the state's file.
+        old: What a state of MLEM 0.4 has on record, or the same of an endpoint that a person points to.
+        by: Who made it.
 
     Raises:
         DeclarationError: What is on record is not the name of an endpoint.
@@ -72,7 +73,7 @@ def adopt(ctx: SagemakerContext, old: Mapping[str, Any]) -> Adopted:
         raise ConflictError(
             f"{words(old)} has {len(variants)} variants, but a deployment has only one", code="not-ours"
         )
-    return _adopted(ctx, account, old, found, config, variants[0])
+    return _adopted(ctx, account, old, found, config, variants[0], by)
 
 
 def _adopted(
@@ -82,6 +83,7 @@ def _adopted(
     found: Mapping[str, Any],
     config: Mapping[str, Any],
     variant: Mapping[str, Any],
+    by: str,
 ) -> Adopted:
     model = account.call(
         f"describe the model {variant['ModelName']}", "sagemaker", "describe_model", ModelName=variant["ModelName"]
@@ -104,7 +106,7 @@ def _adopted(
         ModelRecord(
             region=region,
             tags={},
-            adopted=BY_04,
+            adopted=by,
             name=str(variant["ModelName"]),
             arn=arns["model"],
             image=None,
@@ -115,7 +117,7 @@ def _adopted(
         EndpointConfigRecord(
             region=region,
             tags={},
-            adopted=BY_04,
+            adopted=by,
             name=config_name,
             model=str(variant["ModelName"]),
             instance_type=instance_type,
@@ -126,7 +128,7 @@ def _adopted(
         EndpointRecord(
             region=region,
             tags={},
-            adopted=BY_04,
+            adopted=by,
             endpoint=name,
             config=config_name,
             instance_type=instance_type,
@@ -135,7 +137,18 @@ def _adopted(
         ),
     ]
     fields = {"endpoint_name": name, "instance_type": instance_type, "instance_count": instance_count}
-    notes = ["what MLEM 0.4 put on S3 and into ECR stays there: delete it by hand when the next release serves"]
+    notes = [f"what {by} put on S3 and into ECR stays there: delete it by hand when the next release serves"]
     return Adopted(
         words(old), records, {key: value for key, value in fields.items() if value is not None}, tuple(notes)
     )
+
+
+def candidates(ctx: SagemakerContext, name: str) -> Sequence[Candidate]:
+    """Return the endpoint that has a name."""
+    account = account_of(ctx)
+    found = account.endpoint(name) if _NAME.fullmatch(name) else None
+    if found is None:
+        return ()
+    made = str(found.get("CreationTime", ""))[:19]
+    what = f"the endpoint {name} in {account.region}, {found.get('EndpointStatus')}, made at {made}"
+    return [Candidate(name, what, owner(account.tags(str(found["EndpointArn"]))))]

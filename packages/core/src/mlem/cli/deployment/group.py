@@ -15,6 +15,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "open": ("mlem.cli.deployment.inspection.open:open_", "Open the page of a deployment in the browser."),
     "apply": ("mlem.cli.deployment.apply:apply", "Call a method of a deployed model with data from a file."),
     "promote": ("mlem.cli.deployment.running.promote:promote", "Deploy what another deployment serves."),
+    "adopt": ("mlem.cli.deployment.upkeep.adopt:adopt", "Take over what somebody else deployed."),
     "releases": ("mlem.cli.deployment.inspection.releases:releases", "List the releases that can be put back."),
     "audit": ("mlem.cli.deployment.inspection.audit:audit", "List what happened to a deployment."),
     "receipt": ("mlem.cli.deployment.inspection.receipt:receipt", "Print what serves, with digests, as JSON."),
@@ -23,7 +24,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "remove": ("mlem.cli.deployment.running.remove:remove", "Remove what is deployed; the declaration stays."),
     "list": ("mlem.cli.deployment.inspection.list:list_", "List the project's deployments."),
     "gc": ("mlem.cli.deployment.upkeep.gc:gc", "Remove what has expired, or is not declared any more."),
-    "state": ("mlem.cli.deployment.upkeep.state:state", "Move, rename, push or forget the state of a deployment."),
+    "state": (
+        "mlem.cli.deployment.upkeep.state:state",
+        "Move, rename, forget or recover the state of a deployment.",
+    ),
     "lock": ("mlem.cli.deployment.upkeep.lock:lock", "Show, take or release the lock of a deployment."),
 }
 

@@ -129,7 +129,7 @@ def run(
         MlemError: A step failed. The last good release serves again; the state says what is there.
     """
     place = declared_place(target)
-    initial, commit = new_state(target, place), head(target.location.root)
+    initial, commit = new_state(target, place, options.lineage), head(target.location.root)
     with session_of(target, "run", lock, report, initial) as session:
         with nothing_left_of(session, initial):
             state = session.current

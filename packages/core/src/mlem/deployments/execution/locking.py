@@ -185,11 +185,15 @@ def expect_ours(target: Target, state: State) -> None:
         )
 
 
-def new_state(target: Target, place: Place | None = None) -> State:
-    """Return the first state of a deployment, with a lineage of its own, and where its first run makes something."""
-    return State(
+def new_state(target: Target, place: Place | None = None, lineage: str | None = None) -> State:
+    """Return the first state of a deployment, and where its first run makes something.
+
+    It has a lineage of its own, unless it takes over what has one.
+    """
+    state = State(
         place=place,
         type=target.deployment.type,
         project=target.config.project.id,
         declaration=target.declaration(),
     )
+    return state if lineage is None else state.model_copy(update={"lineage": lineage})

@@ -20,6 +20,7 @@ class RunOptions:
         allow_older: Whether the project's commit may be older than the one that serves.
         again: Whether what was rolled back may be deployed once more.
         promotion: The release of another deployment that is to be served; None for what is declared.
+        lineage: The identity of what a first run finds on the platform and takes over; None for one of its own.
         hooks: Whether the project's hooks are run.
         planned: A plan, of which the run has to do exactly what it says; None for whatever is to be done.
     """
@@ -32,3 +33,4 @@ class RunOptions:
     hooks: bool = True
     planned: Planned | None = None
     promotion: Promotion | None = None
+    lineage: str | None = None

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 
 from mlem.cli.deployment.handles import handle
-from mlem.cli.parameters.changes import lock_of, lock_options
+from mlem.cli.deployment.results import results_in_markdown
+from mlem.cli.deployment.running.run import outcome_result
+from mlem.cli.deployment.several import Result, for_one
+from mlem.cli.parameters.changes import lock_of, lock_options, run_options, run_options_of
 from mlem.cli.parameters.names import ObjectName
 from mlem.cli.parameters.overlay import overlay_option
 from mlem.cli.terminal.messages import note, say
-from mlem.cli.terminal.output import output_option, print_result, project_option
+from mlem.cli.terminal.output import Report, output_option, print_result, project_option
 from mlem.deployments.execution.moving import move as move_state
 from mlem.deployments.execution.moving import push as push_state
 from mlem.deployments.resolving.resolve import configured_manager
+from mlem.deployments.upkeep.adopting import find_candidates
+from mlem.deployments.upkeep.adopting import recover as recover_state
 from mlem.deployments.upkeep.forgetting import forget_state
 from mlem.deployments.upkeep.renaming import rename_state
 from mlem.project.project import locate
@@ -21,7 +28,7 @@ from mlem_model.objects.files import shown
 
 @click.group()
 def state() -> None:
-    """Move, rename or forget the state of a deployment, or push one that was kept."""
+    """Move, rename, forget or recover the state of a deployment, or push one that was kept."""
 
 
 @state.command()
@@ -103,3 +110,55 @@ def forget(
     text = f"{name} is forgotten; on {left.where} stays what is there" + (f":{words}" if words else "")
     data = {"name": name, "forgotten": True, "where": left.where, "left": left.state.records}
     print_result(output, data, text)
+
+
+@state.command()
+@click.argument("name", type=ObjectName("deployment"))
+@overlay_option()
+@click.option("--from", "id_", metavar="ID", default=None, help="What to put on record, of what was found.")
+@click.option("--other-model", is_flag=True, help="Deploy the declared model in the place of another one that serves.")
+@project_option
+@lock_options
+@run_options
+@output_option
+def recover(
+    name: str,
+    id_: str | None,
+    other_model: bool,
+    project: str | None,
+    lock_timeout: float | None,
+    lock_id: str | None,
+    output: str,
+    **said: Any,
+) -> None:
+    """Put what serves on record again when its state is lost; without --from, show what is found by its marks."""
+    if id_ is None:
+        _print_candidates(name, project, output)
+        return
+    lock, options = lock_of(lock_timeout, lock_id), run_options_of(said)
+
+    def work(report: Report) -> Result:
+        found = recover_state(
+            name, id_, other_model=other_model, project=project, report=report, lock=lock, options=options
+        )
+        return outcome_result(*found)
+
+    for_one(name, work, output, results_in_markdown)
+
+
+def _print_candidates(name: str, project: str | None, output: str) -> None:
+    found = find_candidates(name, project=project)
+    data = [
+        {
+            "id": one.id,
+            "what": one.what,
+            "lineage": one.owner.lineage,
+            "deployment": one.owner.deployment,
+            "model_hash": one.model_hash,
+        }
+        for one in found
+    ]
+    print_result(output, data, "\n".join(str(one) for one in found) or "nothing was found")
+    ours = next((one for one in found if one.ours), None)
+    if ours is not None:
+        note(f"to put it on record again: mlem deployment state recover {name} --from {ours.id}")
