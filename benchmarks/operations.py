@@ -1,6 +1,6 @@
 """What a list of many deployments costs, side by side with asking the store by hand, in one run.
 
-    python benchmarks/operations.py [--deployments 200] [--rounds 7]
+    python benchmarks/operations.py [--deployments 200] [--rounds 7] [--grow 100 1000 10000]
 
 On SeaweedFS, which it starts: the states of 200 local deployments that have ended, in one bucket. Prints, as medians of
 interleaved rounds:
@@ -8,19 +8,24 @@ interleaved rounds:
 - `list_deployments` of the store, against one LIST and as many GETs by boto3 with the same number of threads and
   connections; to reach: at most 3 x. Ours also reads each state, and looks at its platform;
 - the requests of such a list, counted by botocore's events: one LIST, and a GET for each;
-- ``mlem deployment list --state`` as a command.
+- ``mlem deployment list --state`` as a command;
+- with ``--grow``, stores of so many states: the command's time, its memory at the peak, and its requests as they grow;
+- the requests of ``run``, ``status`` and ``remove`` of one deployment; ``status`` to reach: at most 2 round trips;
+- what a month costs at S3's prices, by these requests: each of the deployments is run once a day, and the whole store
+  is listed once an hour, as a dashboard does.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -58,9 +63,10 @@ def client(url: str) -> Any:
 
 def fill(url: str, folder: Path, count: int) -> None:
     """Deploy once, and write its state under many names, each of a lineage of its own."""
-    api.init(folder)
-    with (folder / ".mlem.yaml").open("a") as config:
-        config.write(f"core: {{state: {{uri: '{URI}', endpoint_url: '{url}'}}}}\n")
+    if not (folder / ".mlem.yaml").exists():
+        api.init(folder)
+        with (folder / ".mlem.yaml").open("a") as config:
+            config.write(f"core: {{state: {{uri: '{URI}', endpoint_url: '{url}'}}}}\n")
     api.save(double, "double", sample_data=[1.0], project=folder)
     handle = api.deploy("local", "app", model="double", project=folder)
     state = handle.state()
@@ -70,7 +76,8 @@ def fill(url: str, folder: Path, count: int) -> None:
 
     def write(number: int) -> None:
         copy = state.model_copy(update={"lineage": f"{number:032x}", "lock": None})
-        store.write(f"app-{number:05d}", copy.to_bytes(), ABSENT)
+        if store.read(f"app-{number:05d}") is None:
+            store.write(f"app-{number:05d}", copy.to_bytes(), ABSENT)
 
     with ThreadPoolExecutor(WORKERS) as threads:
         list(threads.map(write, range(count)))
@@ -92,8 +99,8 @@ def seconds(action: Callable[[], Any]) -> float:
     return time.perf_counter() - began
 
 
-def requests_of_a_list(folder: Path) -> dict[str, int]:
-    """Count the requests of one list by botocore's events."""
+def requests_of(action: Callable[[], Any]) -> dict[str, int]:
+    """Count the requests of an action by botocore's events."""
     import botocore.client
 
     counted: dict[str, int] = {}
@@ -105,10 +112,73 @@ def requests_of_a_list(folder: Path) -> dict[str, int]:
 
     botocore.client.BaseClient._make_api_call = count
     try:
-        list_deployments(folder, state=URI)
+        action()
     finally:
         botocore.client.BaseClient._make_api_call = send
     return counted
+
+
+COMMAND = """
+import json, resource, subprocess, sys, time
+began = time.perf_counter()
+subprocess.run([sys.executable, "-m", "mlem.cli", *sys.argv[1:]], check=True, stdout=subprocess.DEVNULL)
+peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
+print(json.dumps({"s": time.perf_counter() - began, "mib": peak / 1024}))
+"""
+
+
+def measured(folder: Path, *words: str) -> dict[str, float]:
+    """Run a command; return its seconds, and its memory at the peak in MiB."""
+    done = subprocess.run([sys.executable, "-c", COMMAND, *words], cwd=folder, check=True, capture_output=True)
+    return dict(json.loads(done.stdout))
+
+
+def grow(folder: Path, url: str, sizes: Sequence[int]) -> None:
+    """Print what a list costs as a store grows."""
+    start = measured(folder, "--help")
+    print(f"mlem --help: {start['s']:.2f} s, {start['mib']:.0f} MiB")
+    print("states  list, s  per state, ms  peak, MiB  requests")
+    for size in sorted(sizes):
+        fill(url, folder, size)
+        listed = measured(folder, "deployment", "list", "--state", URI, "--output", "json")
+        requests = requests_of(lambda: list_deployments(folder, state=URI))
+        words = ", ".join(f"{count} {name}" for name, count in sorted(requests.items()))
+        per_ms = listed["s"] / size * 1000
+        print(f"{size:6}  {listed['s']:7.1f}  {per_ms:13.2f}  {listed['mib']:9.0f}  {words}", flush=True)
+
+
+PRICES = {"Put": 0.005, "List": 0.005, "Get": 0.0004, "Head": 0.0004, "Delete": 0.0}
+"""US dollars for 1,000 requests, S3 Standard in us-east-1. Source: Amazon S3 pricing, "Requests & data retrievals"
+(read 2026-11)."""
+STORED = 0.023
+"""US dollars for a GB and month. Source: the same page, "Storage"."""
+
+
+def cost(requests: Mapping[str, int]) -> float:
+    """Return what requests cost, in US dollars."""
+    kinds = {name: next(kind for kind in PRICES if name.startswith(kind)) for name in requests}
+    return sum(count * PRICES[kinds[name]] / 1000 for name, count in requests.items())
+
+
+def month(folder: Path, deployments: int) -> None:
+    """Print the requests of one deployment's commands, and what a month of it costs."""
+    handle = api.load("app", folder, kind="deployment")
+    counted = {"run": requests_of(handle.run), "status": requests_of(handle.status)}
+    stored = handle.target.store.read(handle.name)
+    size = len(stored.data) if stored is not None else 0
+    counted["a second run"] = requests_of(handle.run)
+    counted["remove"] = requests_of(handle.remove)
+    for name, requests in counted.items():
+        words = ", ".join(f"{count} {kind}" for kind, count in sorted(requests.items()))
+        goal = " (to reach: 2 round trips)" if name == "status" else ""
+        print(f"{name}: {words}{goal}")
+    listed = {"ListObjectsV2": -(-deployments // 1000), "GetObject": deployments}
+    runs, lists = 30 * deployments * cost(counted["run"]), 24 * 30 * cost(listed)
+    kept = deployments * size / 1e9 * STORED
+    print(
+        f"a month of {deployments} deployments: {runs:.2f} $ for a run a day, {lists:.2f} $ for a list an hour, "
+        f"{kept:.4f} $ for {size} bytes each"
+    )
 
 
 def main() -> None:
@@ -116,6 +186,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--deployments", type=int, default=200)
     parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--grow", type=int, nargs="*", default=[])
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as name, s3_servers.seaweedfs(Path(name) / "weed") as server:
         os.environ.update(server.environment)
@@ -136,8 +207,10 @@ def main() -> None:
         print(f"{options.deployments} deployments, {WORKERS} threads")
         print(f"list {statistics.median(ours):.2f} s / by hand {statistics.median(hand):.2f} s = ", end="")
         print(f"{statistics.median(a / b for a, b in zip(ours, hand, strict=True)):.2f} x (to reach: 3)")
-        print(f"requests: {requests_of_a_list(folder)}")
+        print(f"requests: {requests_of(lambda: list_deployments(folder, state=URI))}")
         print(f"the command: {whole:.2f} s")
+        month(folder, options.deployments)
+        grow(folder, server.url, options.grow)
 
 
 if __name__ == "__main__":

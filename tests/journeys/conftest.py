@@ -40,6 +40,7 @@ def project(tmp_path: Path, trained: Path, monkeypatch: pytest.MonkeyPatch) -> I
         if path.name != ".mlem.yaml":
             (made.folder / path.name).write_bytes(path.read_bytes())
     yield made
+    made.expect_done_as_said()
     for name, _ in api.deployments(str(made.folder)):
         made.mlem("deployment", "remove", name)
 

@@ -51,6 +51,7 @@ def other_engine(lacking: Callable[[str], NoReturn], tmp_path_factory: pytest.Te
 def project(plain: Project, warm: None) -> Iterator[Project]:
     """The same, and what it deployed is removed in the end."""
     yield plain
+    plain.expect_done_as_said()
     for name, _ in api.deployments(str(plain.folder)):
         plain.handle(name).remove()
 

@@ -111,5 +111,6 @@ def project(plain: Project, heroku: HerokuSimulator) -> Iterator[Project]:
     )
     yield plain
     heroku.api.faults.plan({})
+    plain.expect_done_as_said()
     for deployed, _ in api.deployments(str(plain.folder)):
         plain.handle(deployed).remove()

@@ -93,6 +93,7 @@ def project(aws: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterat
     aws.faults, aws.refused, aws.allowed = {}, {}, None
     for key, value in aws.environment.items():  # which the test may have changed
         monkeypatch.setenv(key, value)
+    made.expect_done_as_said()
     for deployment, _ in api.deployments(str(made.folder)):
         made.handle(deployment).remove()
 

@@ -98,6 +98,7 @@ class DeploymentFixtures(ABC):
         project.save("triple", 3.0)
         project.save_wrong("wrong")
         yield project
+        project.expect_done_as_said()
         if (project.folder / f"{NAME}.mlem").exists():
             project.handle(NAME).remove()
 
@@ -150,6 +151,27 @@ class LifeCycleSuite(DeploymentFixtures):
         assert before is not None
         assert after is not None
         assert (after.records, after.releases) == (before.records, before.releases)
+
+    def test_a_run_does_what_its_plan_has_said(self, project: Project) -> None:
+        """``plan`` and ``run`` say the same of each step, and the records tell that it was done.
+
+        A step that is said to be kept keeps its record, ids of the platform included.
+        """
+        first = self.deploy(project)
+        before = first.state()
+        declaration = project.folder / f"{NAME}.mlem"
+        declaration.write_text(declaration.read_text().replace("model: double", "model: triple"))
+        planned = project.json("deployment", "plan", NAME)["changes"]
+        ran = project.json("deployment", "run", "--load", NAME)["changes"]
+        assert ran == planned
+        after = first.state()
+        assert before is not None
+        assert after is not None
+        kept = [change["step"] for change in planned if change["action"] == "keep"]
+        changed = [change["step"] for change in planned if change["action"] in ("create", "update", "replace")]
+        assert changed
+        assert [after.records.get(step) for step in kept] == [before.records.get(step) for step in kept]
+        assert [step for step in changed if after.records[step] == before.records.get(step)] == []
 
     def test_another_model_replaces_the_first_and_can_be_rolled_back(self, project: Project) -> None:
         first = self.deploy(project)

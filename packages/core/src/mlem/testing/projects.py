@@ -13,6 +13,8 @@ from typing import Any
 
 from mlem import api
 from mlem.deployments.handle import DeploymentHandle
+from mlem.testing.journal import otherwise_than_said
+from mlem_model.errors import MlemError
 
 SAMPLE = [1.0, 2.0, 3.0]
 """The sample data of the models; `Project.save` says what they answer."""
@@ -59,6 +61,21 @@ class Project:
         if not isinstance(loaded, DeploymentHandle):
             raise TypeError(f"{name} is not a deployment")
         return loaded
+
+    def expect_done_as_said(self) -> None:
+        """Check that what each deployment of the project has done is what its plans said; see `otherwise_than_said`.
+
+        Raises:
+            AssertionError: A release has changed something that its plan kept, or kept what its plan changed.
+        """
+        for name, _ in api.deployments(str(self.folder)):
+            try:
+                state = self.handle(name).state()
+            except MlemError:
+                continue  # a test has made it unreadable
+            otherwise = otherwise_than_said(state) if state is not None else []
+            if otherwise:
+                raise AssertionError(f"{name}: {otherwise}")
 
     @property
     def variables(self) -> dict[str, str]:
