@@ -16,9 +16,11 @@ OLD = {"image": {"id": "1"}, "container": {"id": "1"}, "volume": {"id": "1"}}
 
 
 def state(said: list[str], records: Mapping[str, Any], *events: Event) -> State:
-    first = Release(number=1, model_hash="0", created="2026-11-27T00:00:00Z", records=OLD)
+    first = Release(number=1, model_hash="0", created="2026-11-27T00:00:00Z", declaration={}, records=OLD)
     made = Provenance(changes=tuple(said))
-    second = Release(number=2, model_hash="1", created="2026-11-27T00:00:01Z", records=records, made=made)
+    second = Release(
+        number=2, model_hash="1", created="2026-11-27T00:00:01Z", declaration={}, records=records, made=made
+    )
     return State(type="fake", releases=(second, first), history=events)
 
 
