@@ -141,6 +141,13 @@ def tests(session: nox.Session, package: str) -> None:
 
 
 @nox.session
+def frameworks(session: nox.Session) -> None:
+    """Save, load and serve the models of each framework, which are real and small."""
+    install(session, SERVER_AND_CLIENT, *group("test", "example", "formats", "frameworks"))
+    _pytest(session, "tests/frameworks")
+
+
+@nox.session
 @nox.parametrize("python", list(PYTHONS.values()) or [None], ids=list(PYTHONS) or ["none"])
 def pythons(session: nox.Session) -> None:
     """Run the tests of what saves, loads and serves, or those given, with every other Python that this machine has."""

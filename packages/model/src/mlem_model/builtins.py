@@ -16,9 +16,13 @@ api_version = 1
 @hookimpl
 def mlem_model_types() -> Sequence[type[ModelType]]:
     """Return the model types, the more specific first."""
+    from mlem_model.frameworks.boosting.catboost import CatboostModel
+    from mlem_model.frameworks.boosting.lightgbm import LightgbmEstimator, LightgbmModel
+    from mlem_model.frameworks.boosting.xgboost import XgboostEstimator, XgboostModel
     from mlem_model.frameworks.callable import CallableModel, ObjectModel
     from mlem_model.frameworks.onnx import OnnxModel
     from mlem_model.frameworks.sklearn import SklearnModel
     from mlem_model.frameworks.skops import SkopsModel
 
-    return [SklearnModel, SkopsModel, OnnxModel, ObjectModel, CallableModel]
+    boosting = [XgboostModel, XgboostEstimator, LightgbmModel, LightgbmEstimator, CatboostModel]
+    return [*boosting, SklearnModel, SkopsModel, OnnxModel, ObjectModel, CallableModel]

@@ -38,7 +38,7 @@ def apply(model: Name | Any, data: Any, method: str = "predict", project: Name |
     """
     if not isinstance(model, str | os.PathLike):
         return finished(getattr(model, method)(data) if hasattr(model, method) else model(data))
-    meta, obj = with_object(model, project)
+    meta, obj = with_object(model, project, served=True)
     described = meta.method(method)
     with collecting() as notes:
         values = described.decode_args(described.bind((data,), {}, called=method))

@@ -250,16 +250,19 @@ def load(path: Name, project: Name | None = None, *, kind: Kind | None = None, o
 
 
 def with_object(
-    path: Name, project: Name | None, kind: Kind | None = None, overlay: str | None = None
+    path: Name, project: Name | None, kind: Kind | None = None, overlay: str | None = None, *, served: bool = False
 ) -> tuple[Any, Any]:
-    """Return the metadata of an object, and the object, both of one version, even while it is saved; see `load`."""
+    """Return the metadata of an object, and the object, both of one version, even while it is saved; see `load`.
+
+    With ``served`` a model is loaded to be called; see `ModelType.served`.
+    """
     from mlem_model.artifacts.transfer import use_current
 
     read: Callable[[], Any] = functools.partial(load_meta, path, project, kind=kind, overlay=overlay)
-    return use_current(read, lambda meta: _object_of(locate_deployment(path, project, overlay), meta))
+    return use_current(read, lambda meta: _object_of(locate_deployment(path, project, overlay), meta, served=served))
 
 
-def _object_of(place: Location, meta: Any) -> Any:
+def _object_of(place: Location, meta: Any, *, served: bool) -> Any:
     if isinstance(meta, Deployment):
         return DeploymentHandle.of(place, meta)
     if isinstance(meta, Env):
@@ -271,5 +274,9 @@ def _object_of(place: Location, meta: Any) -> Any:
         return load_data(meta, place.folder)
     kind = registry().find(("model_type",), meta.model_type)
     return load_model(
-        meta, place.folder, model_types=[] if kind is None else [kind], trust=load_config(place.root).core.trust
+        meta,
+        place.folder,
+        model_types=[] if kind is None else [kind],
+        trust=load_config(place.root).core.trust,
+        served=served,
     )

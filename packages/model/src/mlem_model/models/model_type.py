@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import IO, Any, ClassVar
 
 from mlem_model.artifacts.requirement import Requirement
@@ -21,6 +22,7 @@ class ModelType(ABC):
             class is found.
         first_only: Whether a method's arguments but the first are knobs of the framework (``return_std``,
             ``num_iteration``), and not data.
+        files: Whether it is saved as a folder of files, by `dump_files` and `load_files`, and not as a single file.
     """
 
     type: ClassVar[str] = ""
@@ -28,6 +30,7 @@ class ModelType(ABC):
     converts: ClassVar[bool] = False
     made_by: ClassVar[str] = ""
     first_only: ClassVar[bool] = True
+    files: ClassVar[bool] = False
 
     @classmethod
     @abstractmethod
@@ -45,6 +48,18 @@ class ModelType(ABC):
         Returns:
             The attribute to call by public name. The first has to answer the sample; others that can't are left out.
         """
+
+    @classmethod
+    def served(cls, obj: Any) -> Any:
+        """Return what is called in the place of an object, when it is saved as when it is served; by default itself.
+
+        A framework whose methods take what no caller has, such as a matrix or a tensor of its own, has an object here
+        whose methods take arrays and frames. `methods` and the others below are asked about it.
+
+        Args:
+            obj: An object that matches, or that was loaded.
+        """
+        return obj
 
     @classmethod
     def rowwise(cls, obj: Any, method: str) -> bool:
@@ -90,3 +105,27 @@ class ModelType(ABC):
             trusted: Classes that the loading user trusts, for formats that need it.
         """
         return pickles.load(file, requirements)
+
+    @classmethod
+    def dump_files(cls, obj: Any, folder: Path) -> frozenset[str]:
+        """Write the artifact as files; only where `files` says so.
+
+        Args:
+            obj: An object that matches.
+            folder: An empty folder; it may get folders of its own.
+
+        Returns:
+            The modules that loading it needs.
+        """
+        raise NotImplementedError
+
+    @classmethod
+    def load_files(cls, folder: Path, requirements: Sequence[Requirement] = (), trusted: Sequence[str] = ()) -> Any:
+        """Read the artifact from files that have been verified; only where `files` says so.
+
+        Args:
+            folder: What `dump_files` has written; it is gone after the call.
+            requirements: See `load`.
+            trusted: See `load`.
+        """
+        raise NotImplementedError

@@ -10,8 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from mlem_model.artifacts import transfer as artifacts
+from mlem_model.artifacts.artifact import Artifact
 from mlem_model.artifacts.destinations.destination import destination
 from mlem_model.artifacts.destinations.rules import Destination, samples_name
+from mlem_model.artifacts.folder import files_of, laid_out, write_files
 from mlem_model.artifacts.requirements import complaints, resolve
 from mlem_model.artifacts.transfer import Opener, open_artifact
 from mlem_model.artifacts.trust import SAMPLES, Trust
@@ -99,7 +101,8 @@ def save(
             "and deployments have no sample row to compare answers with",
             stacklevel=3,
         )
-    described, samples = describe(obj, _how(obj, kind, methods, signature or {}, batch), sample_data)
+    called = kind.served(obj)
+    described, samples = describe(called, _how(called, kind, methods, signature or {}, batch), sample_data)
     if not described:
         raise UserError(
             f"a {type(obj).__qualname__} has no method that {kind.type} models can serve", code="no-methods"
@@ -120,10 +123,10 @@ def _write(
     params: Mapping[str, Any] | None,
 ) -> Model:
     with pickles.with_classes(_classes_of(methods, kind)):
-        artifact, modules = artifacts.write_artifact(path, lambda file: kind.dump(obj, file), kind.format)
-    if artifact.format == "pickle" and pickles.has_code(path):
-        artifact = artifact.model_copy(update={"code": PYTHON})
-    if artifact.format != "pickle":
+        written, modules = _write_object(obj, kind, path)
+    if kind.format == "pickle" and pickles.has_code(path):
+        written = {DATA: written[DATA].model_copy(update={"code": PYTHON})}
+    if kind.format != "pickle":
         modules |= {kind.__module__}  # pickle loads without it
     types = [
         data_type
@@ -135,7 +138,7 @@ def _write(
     small, beside = divide(samples, path.with_name(samples_name(path.name)))
     model = Model(
         model_type=kind.type,
-        artifacts={DATA: artifact, **beside},
+        artifacts={**written, **beside},
         methods=methods,
         samples=small,
         requirements=resolve(modules | needed),
@@ -145,6 +148,13 @@ def _write(
     if kind.converts:
         _expect_same_answers(model, path.parent, kind)
     return model
+
+
+def _write_object(obj: Any, kind: type[ModelType], path: Path) -> tuple[dict[str, Artifact], frozenset[str]]:
+    if kind.files:
+        return write_files(path, lambda folder: kind.dump_files(obj, folder), kind.format, DATA)
+    artifact, modules = artifacts.write_artifact(path, lambda file: kind.dump(obj, file), kind.format)
+    return {DATA: artifact}, modules
 
 
 def _tell_of_csv(methods: Mapping[str, Method], sample_data: Any) -> None:
@@ -222,8 +232,7 @@ def _expect_same_answers(model: Model, folder: Path, kind: type[ModelType]) -> N
 
     A conversion may round, and may not support everything.
     """
-    with artifacts.verified(model.artifacts[DATA], folder, open_artifact) as file:
-        loaded = kind.load(file, model.requirements)
+    loaded = kind.served(_load(model, folder, kind, Trust(), open_artifact))
 
     def ask(name: str, sample: Sample) -> Json:
         method = model.methods[name]
@@ -233,6 +242,7 @@ def _expect_same_answers(model: Model, folder: Path, kind: type[ModelType]) -> N
         raise UserError(
             f"saved as {kind.format}, {wrong.method} gives another answer to the sample row than the object itself",
             code="lossy-format",
+            hint='save it as a pickle, which includes code: format="pickle"',
         )
 
 
@@ -268,6 +278,7 @@ def load_model(
     *,
     trust: Trust = Trust(),
     opener: Opener = open_artifact,
+    served: bool = False,
 ) -> Any:
     """Load the object of a model. This runs code that the artifact names; its digest is verified before.
 
@@ -277,6 +288,7 @@ def load_model(
         model_types: The kinds of objects that can be loaded, for formats other than pickle.
         trust: What may be loaded.
         opener: Opens an address; for stores that need credentials of their own.
+        served: Whether it is loaded to be called: then it is what the model's type has in the object's place.
 
     Raises:
         ConflictError: An artifact is not what was saved.
@@ -284,13 +296,25 @@ def load_model(
         PluginError: A package that it needs is missing, the model's type is, or it has code that this Python can't run.
         UserError: Its format, or a class that it has, is not trusted.
     """
-    artifact = model.artifacts.get(DATA)
-    if artifact is None or model.artifacts.keys() - {DATA, SAMPLES}:
-        raise DeclarationError(f'expected one artifact, "{DATA}", got {", ".join(model.artifacts) or "none"}')
-    trust.check(model, artifacts.join(folder, artifact.uri))
+    trust.check(model, artifacts.join(folder, next(iter(model.artifacts.values())).uri if model.artifacts else ""))
     kind = next((kind for kind in model_types if kind.type == model.model_type), None)
-    if kind is None and artifact.format != "pickle":
+    if kind is None and any(one.format != "pickle" for key, one in model.artifacts.items() if key != SAMPLES):
         raise PluginError(f'no model type "{model.model_type}" is installed', known=[kind.type for kind in model_types])
+    loaded = _load(model, folder, kind, trust, opener)
+    return kind.served(loaded) if kind is not None and served else loaded
+
+
+def _load(model: Model, folder: Path | str, kind: type[ModelType] | None, trust: Trust, opener: Opener) -> Any:
+    files = files_of(model.artifacts, DATA)
+    expected = {f"{DATA}/{inside}" for inside in files} or {DATA}
+    if not expected <= model.artifacts.keys() or model.artifacts.keys() - expected - {SAMPLES}:
+        raise DeclarationError(f'expected one artifact, "{DATA}", got {", ".join(model.artifacts) or "none"}')
+    if kind is not None and kind.files != bool(files):
+        raise DeclarationError(f"a {kind.type} model is saved as {'files' if kind.files else 'one file'}")
+    if files and kind is not None:
+        with laid_out(files, folder, opener) as place:
+            return kind.load_files(place, model.requirements, trusted=trust.types)
+    artifact = model.artifacts[DATA]
     with artifacts.verified(artifact, folder, opener) as file:
         if artifact.format == "pickle":
             pickles.expect_python(file, artifact.code or model.python, known=artifact.code is not None)
@@ -334,7 +358,10 @@ def copy_model(model: Model, target_folder: Path, name: str = "model", *, opener
         NotFoundError: An artifact is not there.
     """
     folder, target_folder = model.folder, Path(target_folder)
-    names = {key: name if len(model.artifacts) == 1 else f"{name}.{key}" for key in model.artifacts}
+    names = {
+        key: name if len(model.artifacts) == 1 else f"{name}.{_file_key(key, number)}"
+        for number, key in enumerate(model.artifacts)
+    }
     copied = {
         key: artifacts.copy(artifact, folder, target_folder / names[key], opener)
         for key, artifact in model.artifacts.items()
@@ -342,3 +369,8 @@ def copy_model(model: Model, target_folder: Path, name: str = "model", *, opener
     copy = model.model_copy(update={"artifacts": copied})
     write_metadata(copy, target_folder / name)
     return copy.at(str(target_folder / f"{name}{EXTENSION}"))
+
+
+def _file_key(key: str, number: int) -> str:
+    """Return what tells a file from others in a folder without folders: two paths may be the same without slashes."""
+    return f"{number}.{key.rpartition('/')[2]}" if "/" in key else key

@@ -57,7 +57,7 @@ def load(model: Model, folder: Path, trust: Trust) -> Any:
         MlemError: It can't be loaded.
     """
     warn_of_versions(model)
-    obj = load_model(model, folder, _model_types(model), trust=trust)
+    obj = load_model(model, folder, _model_types(model), trust=trust, served=True)
     check_samples(model, obj, all_samples(model, folder))
     return obj
 

@@ -1,0 +1,1 @@
+"""Trees that were boosted: XGBoost, LightGBM and CatBoost, each in its own format."""

@@ -1,0 +1,153 @@
+"""XGBoost's models in its binary format, UBJSON: loading runs no code of the file.
+
+Source: https://xgboost.readthedocs.io/en/stable/tutorials/saving_model.html (read 2026-11).
+"""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import IO, Any, ClassVar
+
+from mlem_model.artifacts.requirement import Requirement
+from mlem_model.errors import PluginError, UserError
+from mlem_model.frameworks.sklearn import SklearnModel
+from mlem_model.models.model import PREDICT
+from mlem_model.models.model_type import ModelType
+
+_FILE = "model.ubj"
+_ESTIMATORS = {"classifier": "XGBClassifier", "regressor": "XGBRegressor", "ranker": "XGBRanker"}
+"""The classes of the scikit-learn interface by the kind that a file has on record."""
+
+
+class XgboostModel(ModelType):
+    """A ``Booster``: what is served takes frames and arrays, and makes the ``DMatrix`` itself."""
+
+    type: ClassVar[str] = "xgboost"
+    format: ClassVar[str] = "ubj"
+
+    @classmethod
+    def matches(cls, obj: Any) -> bool:
+        """See `ModelType.matches`."""
+        return (type(obj).__module__.partition(".")[0], type(obj).__name__) == ("xgboost", "Booster")
+
+    @classmethod
+    def methods(cls, obj: Any) -> Mapping[str, str]:
+        """See `ModelType.methods`."""
+        return {PREDICT: PREDICT}
+
+    @classmethod
+    def served(cls, obj: Any) -> Any:
+        """See `ModelType.served`."""
+        return ServedBooster(obj)
+
+    @classmethod
+    def rowwise(cls, obj: Any, method: str) -> bool:
+        """See `ModelType.rowwise`."""
+        return True
+
+    @classmethod
+    def dump(cls, obj: Any, file: IO[bytes]) -> frozenset[str]:
+        """See `ModelType.dump`."""
+        file.write(obj.save_raw("ubj"))
+        return frozenset({"xgboost", "numpy"})
+
+    @classmethod
+    def load(cls, file: IO[bytes], requirements: Sequence[Requirement] = (), trusted: Sequence[str] = ()) -> Any:
+        """See `ModelType.load`."""
+        return _booster(file.read())
+
+
+class XgboostEstimator(SklearnModel):
+    """An estimator of XGBoost's interface for scikit-learn, with what makes it one: labels, parameters."""
+
+    type: ClassVar[str] = "xgboost_sklearn"
+    format: ClassVar[str] = "ubj"
+    converts: ClassVar[bool] = True
+
+    @classmethod
+    def matches(cls, obj: Any) -> bool:
+        """See `ModelType.matches`; a subclass of the user's is code, and stays a pickle."""
+        cls_ = type(obj)
+        return cls_.__module__ == "xgboost.sklearn" and cls_.__name__ in (*_ESTIMATORS.values(), *_FORESTS)
+
+    @classmethod
+    def dump(cls, obj: Any, file: IO[bytes]) -> frozenset[str]:
+        """See `ModelType.dump`.
+
+        Raises:
+            UserError: It has not been fitted.
+        """
+        with tempfile.TemporaryDirectory(prefix="mlem-") as folder:
+            path = Path(folder) / _FILE
+            try:
+                obj.save_model(path)
+            except Exception as error:  # of the framework's own kinds
+                raise UserError(f"the {type(obj).__name__} can't be saved: {error}", code="not-saved") from error
+            file.write(path.read_bytes())
+        return frozenset({"xgboost", "sklearn", "numpy"})
+
+    @classmethod
+    def load(cls, file: IO[bytes], requirements: Sequence[Requirement] = (), trusted: Sequence[str] = ()) -> Any:
+        """See `ModelType.load`."""
+        import xgboost
+
+        content = file.read()
+        kind = json.loads(_booster(content).attr("scikit_learn") or "{}").get("_estimator_type")
+        name = _ESTIMATORS.get(str(kind))
+        if name is None:
+            raise UserError("this file has no estimator of XGBoost's interface for scikit-learn", code="no-xgboost")
+        found = getattr(xgboost, name)()
+        found.load_model(bytearray(content))
+        return found
+
+
+_FORESTS = ("XGBRFClassifier", "XGBRFRegressor")
+"""Random forests: the file has them as the classes that they are made of, which answer the same."""
+
+
+class ServedBooster:
+    """A booster whose ``predict`` takes what callers have.
+
+    Args:
+        booster: An ``xgboost.Booster``.
+    """
+
+    def __init__(self, booster: Any) -> None:
+        self._booster = booster
+
+    def predict(self, X: Any) -> Any:
+        """Return what the booster answers for rows, shape (rows,) or (rows, classes).
+
+        Args:
+            X: A frame, an array, a sparse matrix, or a ``DMatrix``.
+        """
+        return self._booster.predict(self._matrix(X))
+
+    def _matrix(self, rows: Any) -> Any:
+        import xgboost
+
+        if isinstance(rows, xgboost.DMatrix):
+            return rows
+        if hasattr(rows, "columns"):
+            return xgboost.DMatrix(rows, enable_categorical=True)
+        return xgboost.DMatrix(
+            rows, feature_names=self._booster.feature_names, feature_types=self._booster.feature_types
+        )
+
+
+def _booster(content: bytes) -> Any:
+    try:
+        import xgboost
+    except ImportError as error:
+        raise PluginError(
+            "models in the format of XGBoost need the package xgboost", hint="pip install xgboost"
+        ) from error
+    booster = xgboost.Booster()
+    try:
+        booster.load_model(bytearray(content))
+    except Exception as error:  # xgboost.core.XGBoostError, and what its parser raises
+        raise UserError(f"this is not a model of XGBoost: {str(error)[:300]}", code="no-xgboost") from error
+    return booster
