@@ -14,7 +14,8 @@ from mlem.cli.deployment.handles import chosen, names_argument, parallel_option
 from mlem.cli.deployment.results import plans_in_markdown
 from mlem.cli.deployment.several import Result, for_each, for_one
 from mlem.cli.parameters.names import ObjectName
-from mlem.cli.terminal.output import Report, outputs_option, project_option, table
+from mlem.cli.terminal.output import outputs_option, project_option, table
+from mlem.cli.terminal.progress import Report
 from mlem.deployments.deploying import declared
 from mlem.deployments.execution.kept_protection import planned_protection
 from mlem.deployments.handle import DeploymentHandle
