@@ -65,6 +65,7 @@ from mlem.provider import (
     seen_protection,
     serialize_data,
     served_by_04,
+    size_in_words,
     suffixes_04,
     unusable,
     word_of,
@@ -315,6 +316,11 @@ def test_serialize_data_writes_what_a_method_takes(ctx: Context) -> None:
 def test_served_by_04_is_the_error_of_a_client_for_what_was_adopted() -> None:
     error = served_by_04("app")
     assert (error.code, error.hint) == ("of-mlem-0-4", "replace it: mlem deployment run --load app")
+
+
+def test_size_in_words_is_for_lines_of_progress() -> None:
+    sizes = [size_in_words(size) for size in (0, 999, 1_000, 41_234_000, 999_960, 10**18)]
+    assert sizes == ["0 B", "999 B", "1.0 kB", "41.2 MB", "1.0 MB", "1000000.0 TB"]
 
 
 def test_suffixes_04_name_a_state_that_is_set_aside() -> None:
