@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self
 
@@ -15,7 +15,7 @@ from mlem.deployments.variables import check_environment
 from mlem.project.duration import checked
 from mlem.state.adopted import Adopted
 from mlem.state.place import Place
-from mlem_model.errors import DeclarationError
+from mlem_model.errors import DeclarationError, UserError
 from mlem_model.legacy.fields import OF_04
 from mlem_model.objects.fields import Unit
 from mlem_model.objects.object import MlemObject
@@ -44,6 +44,28 @@ class Phase(enum.StrEnum):
     RUNNING = "running"
     STOPPED = "stopped"
     CRASHED = "crashed"
+
+
+def phases_of(wanted: Phase | str | Iterable[Phase | str]) -> frozenset[Phase]:
+    """Return the phases that are named by their words.
+
+    Args:
+        wanted: One, or several.
+
+    Raises:
+        UserError: There is no such status.
+    """
+    named = [wanted] if isinstance(wanted, str) else wanted
+    words = [str(word) for word in named] if isinstance(named, Iterable) else [str(named)]
+    known = [status.value for status in Phase]
+    wrong = next((word for word in words if word not in known), None)
+    if wrong is not None or not words:
+        raise UserError(
+            "no status to wait for is named" if wrong is None else f'no status "{wrong}"',
+            known=known,
+            code="unknown-status",
+        )
+    return frozenset(map(Phase, words))
 
 
 @dataclass(frozen=True)
