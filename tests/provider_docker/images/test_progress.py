@@ -106,16 +106,13 @@ def test_a_build_says_its_steps_in_words_and_its_log_line_by_line() -> None:
             "  Status: Downloaded newer image for python:3.11-slim",
             "choosing",
             "  step 2/4: RUN choose",
-            "   ---> Running in 0123",
             "  Collecting a",
             "  mlem: packages chosen: 21",
             "installing 21",
             "  step 3/4: RUN install now",
-            "   ---> Running in 4567",
             "  Downloading",
             "copying",
             "  step 4/4: COPY model /opt",
-            "   ---> 89ab",
         ],
     )
 
@@ -126,6 +123,15 @@ def test_what_an_earlier_build_did_is_no_step() -> None:
     )
     assert error == "broken"
     assert [line for line in lines if not line.startswith("  ")] == ["installing 0"]
+
+
+def test_a_failure_is_told_of_by_the_words_of_its_step() -> None:
+    log = BuildLog(["", "choosing packages"], [].append, lambda _number: [])
+    assert (
+        log.follow([*stream("Step 2/2 : RUN pip", " ---> Running in 0123", "no such"), {"error": "1"}], lambda: None)
+        == "1"
+    )
+    assert (log.step, log.words, list(log.lines)) == ("2/2", "choosing packages", ["no such"])
 
 
 def test_a_builder_that_counts_otherwise_is_shown_by_its_log() -> None:

@@ -145,7 +145,7 @@ def _build_once(
     with closing(messages):  # type: ignore[type-var]  # a generator: closing it ends the build
         error = log.follow(messages, guard)
     if error is not None:
-        raise _build_failed(wanted.name, log.step, log.command, log.lines, error)
+        raise _build_failed(wanted.name, log.step, log.words, log.lines, error)
 
 
 def _log(wanted: ImageBuild, text: str, pins: Pins | None, report: Report) -> BuildLog:
@@ -155,13 +155,9 @@ def _log(wanted: ImageBuild, text: str, pins: Pins | None, report: Report) -> Bu
     return BuildLog(steps(len(pins.lines) if pins is not None else None), report, steps)
 
 
-def _build_failed(name: str, step: str, command: str, lines: Iterable[str], error: str) -> MlemError:
+def _build_failed(name: str, step: str, words: str, lines: Iterable[str], error: str) -> MlemError:
     """Say why a build failed: a cause that we know, else the step and its last lines."""
-    kept = [
-        line
-        for line in lines
-        if line.strip() and not line.lstrip().startswith(("--->", "Removing intermediate container"))
-    ]
+    kept = list(lines)
     shown = "".join(f"\n    | {line}" for line in kept)
     output = "\n".join(kept)
     mismatch = _MISMATCH.search(output)
@@ -174,7 +170,7 @@ def _build_failed(name: str, step: str, command: str, lines: Iterable[str], erro
     # a command that failed says why in its output; what the Engine itself could not do is in the error
     exit_code = _EXIT_CODE.search(error)
     if exit_code is None:
-        known = translate(f"build the image {name}, step {step} ({command})", error)
+        known = translate(f"build the image {name}, step {step} ({words})", error)
         if known.code not in ("platform", "refused"):
             return known
     if "No space left on device" in output:
@@ -206,7 +202,7 @@ def _build_failed(name: str, step: str, command: str, lines: Iterable[str], erro
         hint = "the same by hand: mlem build docker_dir MODEL --target DIR && docker build DIR"
     why = f"exit code {exit_code[1]}" if exit_code else error
     return PlatformError(
-        f"the build of the image {name} failed in step {step} ({command[:120]}): {why}{shown}",
+        f"the build of the image {name} failed in step {step} ({words}): {why}{shown}",
         code="build-failed",
         hint=hint,
     )

@@ -15,6 +15,10 @@ Report = Callable[[str], None]
 _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 _STEP = re.compile(r"^Step (\d+)/(\d+) : (.*)", re.DOTALL)
 _CACHED = "---> Using cache"
+_NOISE = ("--->", "Removing intermediate container")
+"""How lines begin that tell of the Engine's own images and containers."""
+_LONGEST = 500
+"""So many characters of an instruction are part of the log: one has a whole program."""
 _CHOSEN = re.compile(rf"^{re.escape(CHOSEN)} (\d{{1,5}})$")
 
 
@@ -29,11 +33,12 @@ class BuildLog:
     Attributes:
         step: The step under way: ``13/29``.
         command: Its instruction, on one line.
+        words: What it does, in words; the instruction where there are none.
         lines: The last lines that it printed.
     """
 
     def __init__(self, steps: Sequence[str], report: Report, chosen: Callable[[int], Sequence[str]]) -> None:
-        self.step, self.command, self.lines = "", "", deque[str](maxlen=LAST_LINES)
+        self.step, self.command, self.words, self.lines = "", "", "", deque[str](maxlen=LAST_LINES)
         self._steps, self._report, self._chosen = steps, report, chosen
         self._held: list[str] = []
         self._layers: Layers | None = None
@@ -64,9 +69,10 @@ class BuildLog:
         self._begin()
         self.step, self.command, self._layers = f"{number}/{of}", command, None
         self.lines.clear()
-        self._held = [f"  step {self.step}: {command}"]
-        if len(self._steps) == of and self._steps[number - 1]:
-            self._held.insert(0, self._steps[number - 1])
+        shown = command if len(command) <= _LONGEST else f"{command[:_LONGEST]}..."
+        said = self._steps[number - 1] if len(self._steps) == of else ""
+        self.words = said or shown
+        self._held = [*filter(None, [said]), f"  step {self.step}: {shown}"]
         if not command.startswith("RUN"):
             self._begin()  # the Engine says no more of it until it is done
 
@@ -80,6 +86,8 @@ class BuildLog:
             if _CACHED in line:
                 self._held = self._held[-1:]  # it was done by an earlier build: no step of this one
             self._begin()
+            if line.lstrip().startswith(_NOISE):
+                continue
             self.lines.append(line.rstrip())
             self._report(f"  {line.rstrip()}")
             chosen = _CHOSEN.match(line)
