@@ -240,11 +240,13 @@ def test_quiet_prints_results_and_errors_alone(clone: Clone) -> None:
 
 def test_progress_is_one_plain_line_a_step_where_there_is_no_terminal(clone: Clone) -> None:
     done = clone.project.mlem("deployment", "run", "--load", "app")
-    assert done.stderr.splitlines() == [
+    lines = done.stderr.splitlines()
+    assert lines[:3] == [
         "creating model (not there yet)",
         "creating process (not there yet)",
         "waiting until it answers as the saved model did",
     ]
+    assert all(re.fullmatch(r"took \d+\.\d s| +\d+\.\d s  .+", line) for line in lines[3:])
 
 
 def test_a_plan_without_changes_says_so(clone: Clone) -> None:

@@ -163,7 +163,7 @@ def test_a_person_sees_more_of_a_status_than_a_program(team: Team) -> None:
         check=True,
     )
 
-    word, release, since, url = done.stdout.splitlines()
-    assert (word, release.startswith("release 1, model double (")) == ("running", True)
-    assert since.startswith("since 20")
-    assert url.startswith("http://127.0.0.1:")
+    word, release, model, url, since, by = done.stdout.splitlines()
+    assert (word, release, model.startswith("model: double (")) == ("running", "release: 1", True)
+    assert url.startswith("url: http://127.0.0.1:")
+    assert (since.startswith("since: 20"), by.startswith("by: ")) == (True, True)

@@ -68,7 +68,7 @@ def test_what_aws_finds_invalid_is_shown(project: Project, aws: Any, options: li
 def test_a_role_that_is_not_there_is_found_out_before_anything_is_built(project: Project, options: list[str]) -> None:
     code, name, said = failure(project, *[item.replace("mlem-endpoints", "nobody") for item in options])
     assert (code, name, "no role nobody" in said, "--env.role" in said) == (3, "no-such-role", True, True), said
-    assert ("creating" in said, "step 1/" in said, "pushing" in said) == (False, False, False), said
+    assert ("creating" in said, "sending the model" in said, "pushing" in said) == (False, False, False), said
 
 
 def test_a_role_that_does_not_trust_sagemaker(project: Project, options: list[str]) -> None:

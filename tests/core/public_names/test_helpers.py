@@ -69,6 +69,7 @@ from mlem.provider import (
     seen_protection,
     serialize_data,
     served_by_others,
+    size_in_words,
     suffixes_04,
     unusable,
     word_of,
@@ -347,6 +348,11 @@ def test_Candidate_says_what_could_be_taken_over() -> None:
     ours = Candidate("0123", "the container app (0123), running", Owner("a" * 32, "app"), "b" * 32)
     assert (ours.ours, Candidate("0123", "the container app", Owner()).ours) == (True, False)
     assert str(ours).endswith(f'running, model {"b" * 32}: belongs to the mlem deployment "app" of lineage {"a" * 32}')
+
+
+def test_size_in_words_is_for_lines_of_progress() -> None:
+    sizes = [size_in_words(size) for size in (0, 999, 1_000, 41_234_000, 999_960, 10**18)]
+    assert sizes == ["0 B", "999 B", "1.0 kB", "41.2 MB", "1.0 MB", "1000000.0 TB"]
 
 
 def test_suffixes_04_name_a_state_that_is_set_aside() -> None:

@@ -79,7 +79,8 @@ def retrain(project: Project, value: float) -> None:
 
 
 def deploy(project: Project, name: str, **fields: str) -> str:
-    done = project.run("docker", name, "double", fields)
+    options = [f"--{key}={value}" for key, value in fields.items()]
+    done = project.run("docker", name, "double", [*options, "--verbose"])
     assert done.returncode == 0, done.stderr
     return done.stderr
 

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from mlem.state.stores.erasing import ErasingStore
     from mlem.state.stores.leased import LeasedStateManager
     from mlem_model.artifacts.installed import other_versions
+    from mlem_model.artifacts.sizes import size_in_words
     from mlem_model.data.formats.reading import parse_data
     from mlem_model.data.formats.writing import serialize_data
     from mlem_model.legacy.fields import BY_04, FieldReader, Lost, Translation, suffixes_04, word_of
@@ -88,6 +89,7 @@ _HOMES = {
     "seen_protection": "mlem.state.protection",
     "serialize_data": "mlem_model.data.formats.writing",
     "served_by_others": "mlem.clients.adopted",
+    "size_in_words": "mlem_model.artifacts.sizes",
     "suffixes_04": "mlem_model.legacy.fields",
     "unusable": "mlem_model.objects.files",
     "word_of": "mlem_model.legacy.fields",
@@ -135,6 +137,7 @@ __all__ = [
     "seen_protection",
     "serialize_data",
     "served_by_others",
+    "size_in_words",
     "suffixes_04",
     "unusable",
     "word_of",

@@ -10,7 +10,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 from mlem.api.declarations import declare_deployment, declare_env, deploy, deployments, init, promote
-from mlem.api.installed import fields, types
+from mlem.api.installed import InstalledPlugin, fields, plugins, types
 from mlem.api.models import apply, build, serve
 from mlem.api.objects import load, load_meta, model_types, save
 from mlem.api.settings import get_config, list_config, set_config, unset_config
@@ -20,6 +20,8 @@ from mlem.deployments.execution.engine import Outcome
 from mlem.deployments.execution.locking import LockOptions
 from mlem.deployments.execution.options import RunOptions
 from mlem.deployments.handle import DeploymentHandle
+from mlem.deployments.notebook.plan import Plan
+from mlem.deployments.notebook.releases import Releases
 from mlem.deployments.step import Change
 from mlem.project.config import Setting
 from mlem.state.event import Event
@@ -42,6 +44,7 @@ from mlem_model.errors import (
 )
 
 if TYPE_CHECKING:
+    from mlem.api.diagnosis import Check, diagnose
     from mlem.clients.client import Client, UnknownMethodError
     from mlem.clients.http import HttpClient
     from mlem.deployments.overview.listing import list_deployments
@@ -53,11 +56,13 @@ if TYPE_CHECKING:
     from mlem.deployments.upkeep.forgetting import Left, forget_state
     from mlem.deployments.upkeep.garbage import Garbage, find_garbage
     from mlem.deployments.upkeep.renaming import rename_state
+    from mlem.migrating.project import migrate
     from mlem_model.data.dataset import Dataset
     from mlem_model.models.model import Model
 
 _LATE = {
     "Candidate": "mlem.deployments.owner",
+    "Check": "mlem.api.diagnosis",
     "Client": "mlem.clients.client",
     "Dataset": "mlem_model.data.dataset",
     "DeploymentSummary": "mlem.deployments.overview.summary",
@@ -69,10 +74,12 @@ _LATE = {
     "Selected": "mlem.deployments.overview.selection",
     "UnknownMethodError": "mlem.clients.client",
     "adopt": "mlem.deployments.upkeep.adopting",
+    "diagnose": "mlem.api.diagnosis",
     "find_candidates": "mlem.deployments.upkeep.adopting",
     "find_garbage": "mlem.deployments.upkeep.garbage",
     "forget_state": "mlem.deployments.upkeep.forgetting",
     "list_deployments": "mlem.deployments.overview.listing",
+    "migrate": "mlem.migrating.project",
     "recover": "mlem.deployments.upkeep.adopting",
     "rename_state": "mlem.deployments.upkeep.renaming",
     "select": "mlem.deployments.overview.selection",
@@ -82,6 +89,7 @@ _LATE = {
 __all__ = [
     "Candidate",
     "Change",
+    "Check",
     "Client",
     "ConflictError",
     "CredentialsError",
@@ -96,6 +104,7 @@ __all__ = [
     "Garbage",
     "GateError",
     "HttpClient",
+    "InstalledPlugin",
     "Left",
     "LockInfo",
     "LockOptions",
@@ -105,11 +114,13 @@ __all__ = [
     "NotFoundError",
     "Outcome",
     "Phase",
+    "Plan",
     "Planned",
     "PlatformError",
     "PluginError",
     "Provenance",
     "Release",
+    "Releases",
     "RunOptions",
     "Selected",
     "Setting",
@@ -126,6 +137,7 @@ __all__ = [
     "declare_env",
     "deploy",
     "deployments",
+    "diagnose",
     "fields",
     "find_candidates",
     "find_garbage",
@@ -136,7 +148,9 @@ __all__ = [
     "list_deployments",
     "load",
     "load_meta",
+    "migrate",
     "model_types",
+    "plugins",
     "promote",
     "recover",
     "rename_state",

@@ -1,8 +1,9 @@
-"""The installed types of each kind, and their fields."""
+"""What is installed: plugins, the types of each kind, and their fields."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from pydantic import BaseModel
@@ -11,6 +12,49 @@ from mlem.deployments.resolving.resolve import deployment_class
 from mlem_model.errors import UserError
 from mlem_model.objects.fields import FieldDescription, describe_fields
 from mlem_model.plugins.registry import KINDS, registry
+
+
+@dataclass(frozen=True)
+class InstalledPlugin:
+    """A plugin, and what it brings.
+
+    Attributes:
+        name: Its name.
+        distribution: What was installed, with its version.
+        types: The words of its types, by kind.
+        problem: Why it is broken; empty where it is not.
+        clashes: What it has in common with others, and should not.
+        off: Whether it is switched off by ``MLEM_DISABLE_PLUGINS``.
+        import_s: How long its import took, in seconds.
+        traces: The tracebacks of what is broken.
+    """
+
+    name: str
+    distribution: str
+    types: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    problem: str = ""
+    clashes: Sequence[str] = ()
+    off: bool = False
+    import_s: float = 0.0
+    traces: Sequence[str] = ()
+
+
+def plugins() -> Sequence[InstalledPlugin]:
+    """Return the installed plugins, the broken ones too, as ``mlem plugins`` lists them."""
+    found, clashes = registry().plugins(), registry().clashes()
+    return [
+        InstalledPlugin(
+            plugin.name,
+            plugin.distribution,
+            {kind: [str(cls.type) for cls in classes] for kind, classes in plugin.classes.items() if classes},
+            plugin.problem or "",
+            [str(clash) for clash in clashes if any(bearer.plugin is plugin for bearer in clash.bearers)],
+            plugin.off,
+            plugin.import_s,
+            list(plugin.traces),
+        )
+        for plugin in found
+    ]
 
 
 def types() -> Mapping[str, Sequence[str]]:

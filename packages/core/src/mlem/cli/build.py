@@ -10,7 +10,8 @@ from mlem.api import load_meta
 from mlem.cli.declare import _first_line
 from mlem.cli.parameters.names import ObjectName
 from mlem.cli.parameters.options import FieldsCommand
-from mlem.cli.terminal.output import output_option, print_result, progress, project_option
+from mlem.cli.terminal.output import output_option, print_result, project_option, verbose_option
+from mlem.cli.terminal.progress import progress
 from mlem.deployments.resolving.resolve import expect_object
 from mlem.project.config import load_config
 from mlem.project.project import locate
@@ -30,6 +31,7 @@ class BuilderTypes(click.Group):
         cls = registry().get("builder", cmd_name)
 
         @project_option
+        @verbose_option
         @output_option
         def command(model: str, values: dict[str, Any], project: str | None, output: str) -> None:
             place = locate(model, project)
@@ -37,7 +39,7 @@ class BuilderTypes(click.Group):
             expect_object(place.read("model"), "model", place)
             meta: Model = load_meta(model, project)
             load_config(place.root).core.trust.check(meta, place.source)
-            with progress() as report:
+            with progress(times=True) as report:
                 made = builder.build(meta, report)
             print_result(output, dict(made), "\n".join(f"{key}: {value}" for key, value in made.items()))
 

@@ -130,7 +130,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     keep_stdout_for_results()
     _warn_of_predecessor()
     given = list(sys.argv[1:] if arguments is None else arguments)
-    messages.quiet = False
+    messages.quiet = messages.verbose = False
     traces.wanted = "--traceback" in given or bool(os.environ.get("MLEM_TRACEBACK"))
     if given[:1] != ["apply"]:  # it has such an option itself, for errors of the model
         given = [argument for argument in given if argument != "--traceback"]

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import click
 
-from mlem.cli.terminal.output import output_option, print_result, progress
+from mlem.cli.terminal.output import output_option, print_result
+from mlem.cli.terminal.progress import progress
 from mlem.migrating.project import migrate as migrate_project
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from mlem.api import installed
 from mlem.cli.terminal import traces
 from mlem.cli.terminal.messages import note, say
 from mlem.cli.terminal.output import output_option, print_result, table
@@ -100,30 +101,25 @@ def _shown(default: Any) -> str:
 def plugins(as_json: bool, output: str) -> None:
     """List the installed plugins: their types, the time that their import takes, and what is wrong with broken ones."""
     data, rows = [], []
-    found, clashes = registry().plugins(), registry().clashes()
-    for plugin in found:
-        types_ = {kind: [str(cls.type) for cls in classes] for kind, classes in plugin.classes.items() if classes}
-        told = [str(clash) for clash in clashes if any(bearer.plugin is plugin for bearer in clash.bearers)]
+    for one in installed.plugins():
         data.append(
             {
-                "name": plugin.name,
-                "distribution": plugin.distribution,
-                "types": types_,
-                "problem": plugin.problem or None,
-                "clashes": told,
-                "off": plugin.off,
-                "import_s": round(plugin.import_s, 4),
+                "name": one.name,
+                "distribution": one.distribution,
+                "types": one.types,
+                "problem": one.problem or None,
+                "clashes": one.clashes,
+                "off": one.off,
+                "import_s": round(one.import_s, 4),
             }
         )
-        brings = [f"{kind}: {' '.join(names)}" for kind, names in types_.items()]
-        broken = [f"broken: {plugin.problem}"] if plugin.problem else []
-        off = [f"switched off by {DISABLE}"] if plugin.off else []
-        rows.append(
-            [plugin.name, plugin.distribution, f"{plugin.import_s * 1000:.0f} ms", ", ".join([*off, *broken, *brings])]
-        )
-        for trace in plugin.traces:
+        brings = [f"{kind}: {' '.join(names)}" for kind, names in one.types.items()]
+        broken = [f"broken: {one.problem}"] if one.problem else []
+        off = [f"switched off by {DISABLE}"] if one.off else []
+        rows.append([one.name, one.distribution, f"{one.import_s * 1000:.0f} ms", ", ".join([*off, *broken, *brings])])
+        for trace in one.traces:
             traces.show_text(trace)
-    notes = "".join(f"\nnote: {clash}" for clash in clashes)
+    notes = "".join(f"\nnote: {clash}" for clash in registry().clashes())
     print_result(
         "json" if as_json else output, data, table(rows, ["plugin", "distribution", "import", "types"]) + notes
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self
 
@@ -47,6 +47,28 @@ class Phase(enum.StrEnum):
     RUNNING = "running"
     STOPPED = "stopped"
     CRASHED = "crashed"
+
+
+def phases_of(wanted: Phase | str | Iterable[Phase | str]) -> frozenset[Phase]:
+    """Return the phases that are named by their words.
+
+    Args:
+        wanted: One, or several.
+
+    Raises:
+        UserError: There is no such status.
+    """
+    named = [wanted] if isinstance(wanted, str) else wanted
+    words = [str(word) for word in named] if isinstance(named, Iterable) else [str(named)]
+    known = [status.value for status in Phase]
+    wrong = next((word for word in words if word not in known), None)
+    if wrong is not None or not words:
+        raise UserError(
+            "no status to wait for is named" if wrong is None else f'no status "{wrong}"',
+            known=known,
+            code="unknown-status",
+        )
+    return frozenset(map(Phase, words))
 
 
 @dataclass(frozen=True)

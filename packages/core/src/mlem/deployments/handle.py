@@ -9,16 +9,17 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from mlem.deployments import log_lines
-from mlem.deployments.deployment import Deployment, Phase, Status
+from mlem.deployments.deployment import Deployment, Phase, Status, phases_of
 from mlem.deployments.edge import plugin_edge, under_edge
 from mlem.deployments.execution import engine, moving
 from mlem.deployments.execution.engine import LockOptions, Outcome
 from mlem.deployments.execution.options import RunOptions
 from mlem.deployments.execution.status import expect_deployed, not_deployed, status
+from mlem.deployments.notebook.handle import handle_in_html
+from mlem.deployments.notebook.releases import Releases
 from mlem.deployments.releases.planned import Planned
 from mlem.deployments.resolving.resolve import Target, resolve, resolve_model
 from mlem.deployments.resolving.stored import NamedStore
-from mlem.deployments.step import Change
 from mlem.project.project import Location, Name, spelt
 from mlem.state.event import Event
 from mlem.state.locks.owner import is_dead
@@ -28,6 +29,7 @@ from mlem_model.objects.object import one_line
 
 if TYPE_CHECKING:
     from mlem.clients.client import Client
+    from mlem.deployments.notebook.plan import Plan
     from mlem_model.models.model import Model
 
 
@@ -44,25 +46,6 @@ def _silent(_line: str) -> None:
 def _served(state: State) -> State:
     """Return a state as callers may see it: a release that has not passed the gate gets no calls but the gate's."""
     return state if state.served is None else state.model_copy(update={"records": state.served.records})
-
-
-def _statuses(wanted: Phase | str | Iterable[Phase | str]) -> frozenset[Phase]:
-    """Return the statuses that are named.
-
-    Raises:
-        UserError: There is no such status.
-    """
-    named = [wanted] if isinstance(wanted, str) else wanted
-    words = [str(word) for word in named] if isinstance(named, Iterable) else [str(named)]
-    known = [status.value for status in Phase]
-    wrong = next((word for word in words if word not in known), None)
-    if wrong is not None or not words:
-        raise UserError(
-            "no status to wait for is named" if wrong is None else f'no status "{wrong}"',
-            known=known,
-            code="unknown-status",
-        )
-    return frozenset(map(Phase, words))
 
 
 def _may_change(before: State, now: State | None) -> bool:
@@ -151,11 +134,11 @@ class DeploymentHandle:
         self.target.config.core.trust.check(model, place.source)
         return model
 
-    def plan(self) -> Sequence[Change]:
+    def plan(self) -> Plan:
         """Say what `run` would do to each resource."""
         return engine.plan(self.target, self.model())
 
-    def keep_plan(self, named: str | None = None, env: str | None = None) -> tuple[Sequence[Change], Planned]:
+    def keep_plan(self, named: str | None = None, env: str | None = None) -> tuple[Plan, Planned]:
         """Plan, and return with it what makes a later run do exactly that or nothing: ``RunOptions(planned=...)``.
 
         Args:
@@ -244,7 +227,7 @@ class DeploymentHandle:
         """
         from mlem.deployments.execution.gate import await_status
 
-        statuses = _statuses(wanted)
+        statuses = phases_of(wanted)
         over = (_ENDED if Phase.RUNNING in statuses else frozenset[Phase]()) - statuses
         state = expect_deployed(self.target) if Phase.NOT_DEPLOYED not in statuses else self.target.read_state()
         deadline = time.monotonic() + timeout_s
@@ -276,10 +259,10 @@ class DeploymentHandle:
                 )
             time.sleep(min(_PAUSE_S, max(0.0, deadline - time.monotonic())))
 
-    def releases(self) -> Sequence[Release]:
+    def releases(self) -> Releases:
         """Return the kept releases, newest first."""
         state = self.target.read_state()
-        return state.releases if state else ()
+        return Releases(state.releases if state else ())
 
     def history(self) -> Sequence[Event]:
         """Return what happened to it, oldest first: the newest fifty events, from its first run on."""
@@ -380,6 +363,9 @@ class DeploymentHandle:
 
     def __repr__(self) -> str:
         return one_line("DeploymentHandle", f'"{self.name}"', self.deployment.type, str(self.target.location))
+
+    def _repr_html_(self) -> str:
+        return handle_in_html(self)
 
     def holder(self) -> LockInfo | None:
         """Return who holds the lock."""

@@ -79,7 +79,9 @@ class Context(Generic[DeploymentT, EnvT]):
             `put_back_of` reads one.
         promotion: The release of another deployment that is promoted to this one; None where there is none;
             `promoted_of` reads one of its records.
-        report: Call it with a line of progress for the user.
+        report: Call it with a line of progress for the user: a step in words, such as ``pushing app:3 (41.2 MB)``. With
+            two spaces in front it says what goes on in that step, a line of its log or ``12.0 MB of 41.2 MB``: that is
+            shown with ``--verbose``, and where the step fails.
         variables: What the project's settings say to every server, as variables of its environment: what it may load.
         guard: Call it before each action on the platform in a long step; raises `LockedError` when the lock was lost.
     """

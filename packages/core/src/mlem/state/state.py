@@ -15,6 +15,7 @@ from mlem.state.provenance import Provenance
 from mlem.state.record import RecordT, record_in
 from mlem_model.errors import ConflictError, DeclarationError
 from mlem_model.legacy.fields import OF_04
+from mlem_model.objects.html import fields
 from mlem_model.objects.object import Value, one_line
 from mlem_model.objects.validation import validate
 from mlem_model.objects.yaml_file import dump, parse_mapping
@@ -112,6 +113,21 @@ class Release(Value):
         return one_line("Release", str(self.number), f"model: {self.model_hash}", self.created)
 
     __str__ = __repr__
+
+    @property
+    def by(self) -> str:
+        """Who made it, and from what, in words; empty where it was not recorded."""
+        return self.made.describe() if self.made else ""
+
+    @property
+    def note(self) -> str:
+        """What it put back, and the message that was given with it."""
+        message = self.made.message if self.made else ""
+        return ". ".join(filter(None, [f"rollback to {self.rollback_of}" if self.rollback_of else "", message]))
+
+    def _repr_html_(self) -> str:
+        values = [("model", self.model_hash), ("created", self.created), ("by", self.by), ("note", self.note)]
+        return fields(f"release {self.number}", values)
 
 
 class State(Value):

@@ -19,6 +19,7 @@ from mlem_model.data.types.any import AnyDataType, Json, wrong_key
 from mlem_model.data.types.base import name_of
 from mlem_model.errors import DataError, UserError
 from mlem_model.models.calling import finished
+from mlem_model.models.described import model_in_html
 from mlem_model.models.python import PYTHON, other_python
 from mlem_model.models.request_bodies import NOTHING, value_of_body
 from mlem_model.objects.grown import Grown
@@ -298,6 +299,9 @@ class Model(MlemObject):
         )
 
     __str__ = __repr__
+
+    def _repr_html_(self) -> str:
+        return model_in_html(self)
 
     def at(self, source: str) -> Self:
         """Return the metadata, which knows from now on where it is: a program may name the model by it.

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import tempfile
-from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import closing
 from dataclasses import dataclass
@@ -13,9 +12,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from mlem import ConflictError, MlemError, Model, PlatformError
+from mlem.provider import size_in_words
 from mlem_provider_docker.api.errors import translate
 from mlem_provider_docker.images import context, image
 from mlem_provider_docker.images.options import ImageOptions
+from mlem_provider_docker.images.pins import Pins
+from mlem_provider_docker.images.progress.build_log import BuildLog
+from mlem_provider_docker.images.progress.layers import sending
+from mlem_provider_docker.images.progress.words import numbered, words_of
 from mlem_provider_docker.images.recipe import Recipe, arguments
 from mlem_provider_docker.images.supplies import known_pins
 from mlem_provider_docker.records import ImageRecord, PushedImageRecord
@@ -23,12 +27,9 @@ from mlem_provider_docker.records import ImageRecord, PushedImageRecord
 if TYPE_CHECKING:
     from mlem_provider_docker.api.sdk import Engine
 
-LAST_LINES = 15
 ATTEMPTS = 3
 """Builds, where other commands remove what they use."""
-_COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 _EXIT_CODE = re.compile(r"returned a non-zero code: (\d+)")
-_STEP = re.compile(r"^Step (\d+)/(\d+) : (.*)", re.DOTALL)
 _MISMATCH = re.compile(r"^mlem: the base image has Python.*$", re.MULTILINE)
 _TAKEN_AWAY = re.compile(
     r"unable to find image .?sha256:|no such image: sha256:|layer does not exist|failed to get digest sha256:"
@@ -117,10 +118,11 @@ def build(
     """
     wanted.expect_versions()
     with tempfile.TemporaryDirectory(prefix="mlem-build-") as folder:
-        context.write(Path(folder), wanted, known_pins(engine, wanted.recipe, recorded))
+        pins = known_pins(engine, wanted.recipe, recorded)
+        context.write(Path(folder), wanted, pins)
         for attempt in range(1, ATTEMPTS + 1):
             try:
-                _build_once(engine, wanted, Path(folder), report, guard)
+                _build_once(engine, wanted, pins, Path(folder), report, guard)
                 return
             except MlemError as error:
                 if attempt == ATTEMPTS or not _TAKEN_AWAY.search(error.message):
@@ -128,47 +130,34 @@ def build(
                 report("another command removed a layer that this build used: building again")
 
 
-def _build_once(engine: Engine, wanted: ImageBuild, folder: Path, report: Report, guard: Callable[[], None]) -> None:
+def _build_once(
+    engine: Engine, wanted: ImageBuild, pins: Pins | None, folder: Path, report: Report, guard: Callable[[], None]
+) -> None:
     recipe = wanted.recipe
     settings: dict[str, Any] = {"buildargs": arguments(recipe, wanted.options, os.environ)}
     if recipe.platform:
         settings["platform"] = recipe.platform
     images = (recipe.builder_image, recipe.base_image)
-    messages = engine.build(context.stream(folder), wanted.name, images, **settings)
+    size_bytes = context.size_of(folder)
+    report(f"sending the model and the server to the Engine ({size_in_words(size_bytes)})")
+    messages = engine.build(context.stream(folder, sending(report, size_bytes)), wanted.name, images, **settings)
+    log = _log(wanted, (folder / context.DOCKERFILE).read_text(encoding="utf-8"), pins, report)
     with closing(messages):  # type: ignore[type-var]  # a generator: closing it ends the build
-        _follow(messages, wanted.name, report, guard)
+        error = log.follow(messages, guard)
+    if error is not None:
+        raise _build_failed(wanted.name, log.step, log.words, log.lines, error)
 
 
-def _follow(messages: Iterable[Mapping[str, Any]], name: str, report: Report, guard: Callable[[], None]) -> None:
-    step, command, lines = "", "", deque[str](maxlen=LAST_LINES)
-    for message in messages:
-        if "error" in message:
-            raise _build_failed(name, step, command, lines, str(message["error"]).strip())
-        text = _COLOURS.sub("", str(message.get("stream") or ""))
-        found = _STEP.match(text)
-        if found:
-            guard()
-            step, command = f"{found[1]}/{found[2]}", " ".join(found[3].split())
-            lines.clear()
-            if command.startswith(("FROM", "RUN", "COPY")):
-                report(f"step {step}: {command[:100]}")
-            continue
-        for line in text.splitlines():
-            if line.strip():
-                lines.append(line.rstrip())
-                if line.lstrip().startswith(("Collecting ", "Installing collected")):
-                    report(f"  {line.strip()[:100]}")
-        if message.get("status") and not message.get("progress"):
-            report(f"  {message.get('id', '')} {message['status']}".rstrip())
+def _log(wanted: ImageBuild, text: str, pins: Pins | None, report: Report) -> BuildLog:
+    def steps(number: int | None) -> list[str]:
+        return numbered(text, words_of(wanted.recipe, wanted.model, number))
+
+    return BuildLog(steps(len(pins.lines) if pins is not None else None), report, steps)
 
 
-def _build_failed(name: str, step: str, command: str, lines: Iterable[str], error: str) -> MlemError:
+def _build_failed(name: str, step: str, words: str, lines: Iterable[str], error: str) -> MlemError:
     """Say why a build failed: a cause that we know, else the step and its last lines."""
-    kept = [
-        line
-        for line in lines
-        if line.strip() and not line.lstrip().startswith(("--->", "Removing intermediate container"))
-    ]
+    kept = list(lines)
     shown = "".join(f"\n    | {line}" for line in kept)
     output = "\n".join(kept)
     mismatch = _MISMATCH.search(output)
@@ -181,7 +170,7 @@ def _build_failed(name: str, step: str, command: str, lines: Iterable[str], erro
     # a command that failed says why in its output; what the Engine itself could not do is in the error
     exit_code = _EXIT_CODE.search(error)
     if exit_code is None:
-        known = translate(f"build the image {name}, step {step} ({command})", error)
+        known = translate(f"build the image {name}, step {step} ({words})", error)
         if known.code not in ("platform", "refused"):
             return known
     if "No space left on device" in output:
@@ -213,7 +202,7 @@ def _build_failed(name: str, step: str, command: str, lines: Iterable[str], erro
         hint = "the same by hand: mlem build docker_dir MODEL --target DIR && docker build DIR"
     why = f"exit code {exit_code[1]}" if exit_code else error
     return PlatformError(
-        f"the build of the image {name} failed in step {step} ({command[:120]}): {why}{shown}",
+        f"the build of the image {name} failed in step {step} ({words}): {why}{shown}",
         code="build-failed",
         hint=hint,
     )

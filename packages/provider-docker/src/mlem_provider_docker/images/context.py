@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import tarfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -94,10 +94,19 @@ def _expect_ours(folder: Path) -> None:
         )
 
 
-def stream(folder: Path) -> Iterator[bytes]:
+def size_of(folder: Path) -> int:
+    """Return the size of a folder's files in bytes."""
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+
+
+def stream(folder: Path, sent: Callable[[int], None] = lambda _size_bytes: None) -> Iterator[bytes]:
     """Yield a folder as a tar archive that depends on its content alone.
 
     The Engine finds unchanged files in its cache.
+
+    Args:
+        folder: The folder.
+        sent: Called with the size of each part of a file that was taken, in bytes.
     """
     for path in sorted(folder.rglob("*")):
         entry = tarfile.TarInfo(path.relative_to(folder).as_posix())
@@ -106,14 +115,15 @@ def stream(folder: Path) -> Iterator[bytes]:
         entry.size = 0 if path.is_dir() else path.stat().st_size
         yield entry.tobuf(tarfile.PAX_FORMAT)
         if entry.size:
-            yield from _blocks(path)
+            yield from _blocks(path, sent)
     yield bytes(2 * tarfile.BLOCKSIZE)
 
 
-def _blocks(path: Path) -> Iterator[bytes]:
+def _blocks(path: Path, sent: Callable[[int], None]) -> Iterator[bytes]:
     size_bytes = 0
     with path.open("rb") as file:
         while chunk := file.read(_CHUNK_BYTES):
             size_bytes += len(chunk)
             yield chunk
+            sent(len(chunk))
     yield bytes(-size_bytes % tarfile.BLOCKSIZE)

@@ -22,6 +22,8 @@ HEADER = "# Made by mlem: the image of a saved model."
 PORT = 8080
 MODEL = "/opt/mlem/model"
 USER = 10001
+COPY_PACKAGES = "COPY --from=builder /venv /venv"
+COPY_MODEL = f"COPY model {MODEL}"
 
 BUILDER_LABEL = "mlem.builder"
 SERVER_LABEL = "mlem.server"
@@ -80,23 +82,40 @@ def _pins_stage(recipe: Recipe, *, pinned: bool) -> list[str]:
     return [
         *_prepared(recipe, "pins"),
         "COPY requirements.txt write_pins.py /build/",
-        f"RUN {_pip(recipe)} --dry-run --report /build/report.json -r /build/requirements.txt"
-        " && python /build/write_pins.py /build/report.json /build/pins",
+        choosing(recipe),
         ends,
     ]
 
 
-def _build_stage(recipe: Recipe) -> list[str]:
+def choosing(recipe: Recipe) -> str:
+    """Return the instruction that chooses the packages."""
+    return (
+        f"RUN {_pip(recipe)} --dry-run --report /build/report.json -r /build/requirements.txt"
+        " && python /build/write_pins.py /build/report.json /build/pins"
+    )
+
+
+def installing(recipe: Recipe) -> str:
+    """Return the instruction that installs the packages that were chosen."""
     install = f"{_pip(recipe)} --no-deps"
     others = f" && {install} -r {pins.FOLDER}/{UNHASHED}" if recipe.has_repositories else ""
+    return f"RUN {install} --require-hashes -r {pins.FOLDER}/{HASHED}{others}"
+
+
+def installing_own(recipe: Recipe) -> str:
+    """Return the instruction that installs what of ours is on this machine."""
+    return f"RUN {_pip(recipe)} --no-deps --no-index --require-hashes -r /build/wheels/{HASHED}"
+
+
+def _build_stage(recipe: Recipe) -> list[str]:
     lines = [
         *_prepared(recipe, "builder"),
         f"COPY --from=pins /build/pins {pins.FOLDER}",
-        f"RUN {install} --require-hashes -r {pins.FOLDER}/{HASHED}{others}",
+        installing(recipe),
         _label({SERVER_LABEL: recipe.server}),
     ]
     if not recipe.published:
-        lines += ["COPY wheels /build/wheels", f"RUN {install} --no-index --require-hashes -r /build/wheels/{HASHED}"]
+        lines += ["COPY wheels /build/wheels", installing_own(recipe)]
     return lines
 
 
@@ -118,14 +137,24 @@ def _prepared(recipe: Recipe, stage: str) -> list[str]:
     return [*lines, f"RUN {check}python -m venv --without-pip /venv"]
 
 
-def _final_stage(recipe: Recipe, labels: Mapping[str, str]) -> list[str]:
+def hardening() -> str:
+    """Return the instruction that takes away what a server has no use for."""
     program = Path(harden.__file__).read_text(encoding="utf-8")
+    return f"RUN {json.dumps(['/venv/bin/python', '-I', '-S', '-c', program, '/'])}"
+
+
+def instructions(text: str) -> list[str]:
+    """Return the instructions of a Dockerfile that `render` wrote: an Engine counts them as its steps, from 1 on."""
+    return [line for line in text.splitlines() if line and not line.startswith("#")]
+
+
+def _final_stage(recipe: Recipe, labels: Mapping[str, str]) -> list[str]:
     return [
         f"FROM {recipe.base_image}",
         _label({BUILDER_LABEL: recipe.requirements_digest, SERVER_LABEL: recipe.server, BASE_LABEL: recipe.base_image}),
-        "COPY --from=builder /venv /venv",
+        COPY_PACKAGES,
         "USER 0",
-        f"RUN {json.dumps(['/venv/bin/python', '-I', '-S', '-c', program, '/'])}",
+        hardening(),
         f"ENV PATH=/venv/bin:$PATH PORT={PORT} HOME=/tmp PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 "
         f"MLEM_MODEL={MODEL}/model.mlem",
         f"EXPOSE {PORT}",
@@ -135,7 +164,7 @@ def _final_stage(recipe: Recipe, labels: Mapping[str, str]) -> list[str]:
         f"USER {USER}:{USER}",
         "WORKDIR /tmp",
         'ENTRYPOINT ["/venv/bin/mlem-server"]',
-        f"COPY model {MODEL}",
+        COPY_MODEL,
         _label(labels),
     ]
 

@@ -10,10 +10,11 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from mlem import Model
-from mlem.provider import Owner
+from mlem.provider import Owner, size_in_words
 from mlem_provider_docker.api.errors import translate
 from mlem_provider_docker.images import dockerfile, versions, wheels
 from mlem_provider_docker.images.options import ImageOptions
+from mlem_provider_docker.images.progress.layers import Layers
 from mlem_provider_docker.images.promoted import names_for, promoted_to
 from mlem_provider_docker.images.recipe import Recipe
 from mlem_provider_docker.ownership import (
@@ -129,8 +130,9 @@ def push(engine: Engine, name: str, report: Report, credentials: Mapping[str, st
         CredentialsError: The registry refuses.
         PlatformError: It does not answer.
     """
-    report(f"pushing {name}")
-    return _transfer(engine.push(name, credentials), f"push {name}", "pushed", report)
+    size_bytes = (engine.image(name) or {}).get("Size")
+    report(f"pushing {name}" + (f" ({size_in_words(size_bytes)})" if size_bytes else ""))
+    return _transfer(engine.push(name, credentials), f"push {name}", report)
 
 
 def pull(engine: Engine, name: str, report: Report, credentials: Mapping[str, str] | None = None) -> None:
@@ -140,26 +142,18 @@ def pull(engine: Engine, name: str, report: Report, credentials: Mapping[str, st
         NotFoundError: The registry does not have it.
     """
     report(f"pulling {name}")
-    _transfer(engine.pull(name, credentials), f"pull {name}", "pulled", report)
+    _transfer(engine.pull(name, credentials), f"pull {name}", report)
 
 
-def _transfer(messages: Iterable[Mapping[str, Any]], what: str, done: str, report: Report) -> str | None:
-    digest, layers = None, dict[str, bool]()
+def _transfer(messages: Iterable[Mapping[str, Any]], what: str, report: Report) -> str | None:
+    digest, layers = None, Layers(report)
     for message in messages:
         if "error" in message:
             raise translate(what, str(message["error"]).strip())
         aux = message.get("aux")
         if isinstance(aux, Mapping) and aux.get("Digest"):
             digest = str(aux["Digest"])
-        status, layer = str(message.get("status", "")), message.get("id")
-        if layer is None or message.get("progress"):
-            continue
-        finished = status.startswith(("Pushed", "Layer already exists", "Mounted", "Pull complete", "Already exists"))
-        if finished and not layers.get(layer):
-            layers[layer] = True
-            report(f"  {done} {sum(layers.values())} of {len(layers)} layers")
-        else:
-            layers.setdefault(layer, finished)
+        layers.take(message)
     return digest
 
 

@@ -12,7 +12,7 @@ from mlem.cli.parameters.data import EPILOG, CallCommand, data_options, form_of,
 from mlem.cli.parameters.names import ObjectName
 from mlem.cli.parameters.overlay import overlay_option
 from mlem.cli.terminal.messages import note
-from mlem.cli.terminal.output import progress
+from mlem.cli.terminal.progress import progress
 from mlem_model.data.chunks import PartsWriter, read_parts
 
 if TYPE_CHECKING:

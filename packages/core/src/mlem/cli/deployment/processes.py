@@ -17,7 +17,7 @@ from multiprocessing import get_context
 from multiprocessing.connection import Connection, wait
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from mlem.cli.terminal.output import Report
+from mlem.cli.terminal.progress import Report
 from mlem.deployments.edge import failure_of
 from mlem_model.errors import MlemError, PlatformError
 from mlem_model.interrupts import INTERRUPTS, pending

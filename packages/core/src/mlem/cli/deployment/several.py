@@ -11,7 +11,8 @@ from mlem.cli.deployment.processes import Failed, Processes
 from mlem.cli.deployment.results import Entry
 from mlem.cli.terminal import job_summary, traces
 from mlem.cli.terminal.messages import WARNING, note, say
-from mlem.cli.terminal.output import Report, error_data, print_error, print_result, progress, to_json
+from mlem.cli.terminal.output import error_data, print_error, print_result, to_json
+from mlem.cli.terminal.progress import Report, lines, progress
 from mlem.deployments.edge import failure_of
 from mlem.deployments.overview.selection import Selected
 
@@ -61,7 +62,7 @@ def for_one(name: str, work: Callable[[Report], Result], output: str, summary: S
         summary: Makes the summary of a CI job; None for none.
     """
     try:
-        with progress() as report:
+        with progress(times=True) as report:
             result = _timed(lambda: work(report))
     except Exception as error:
         failure = failure_of(error)
@@ -93,7 +94,7 @@ def for_each(
         summary: Makes the summary of a CI job; None for none.
     """
     processes: Processes[Selected, Result] = Processes(
-        lambda one, report: _timed(lambda: work(one, _named(report, one.name))), note, parallel=parallel
+        lambda one, report: _alone(one, work, _named(report, one.name)), note, parallel=parallel
     )
     found = processes.all(selected)
     for one, result in zip(selected, found, strict=True):
@@ -117,6 +118,11 @@ def for_each(
     if failed:
         say(f"{failed} of {len(found)} failed", err=True)
     return worst([_exit_code(result) for result in found])
+
+
+def _alone(one: Selected, work: Callable[[Selected, Report], Result], show: Report) -> Result:
+    with lines(show) as report:
+        return _timed(lambda: work(one, report))
 
 
 def _timed(work: Callable[[], Result]) -> Result:

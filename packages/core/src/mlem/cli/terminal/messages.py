@@ -11,6 +11,8 @@ from mlem.cli.terminal.workflow_commands import annotation, disarmed, in_actions
 
 quiet = False
 """Whether this call of the command line shows results, warnings and errors alone."""
+verbose = False
+"""Whether it also shows all that goes on in a step: the log of a build, the bytes of a transfer."""
 
 _COLOURS = re.compile(r"\x1b\[[0-9;:]*m")
 OBEYED = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")

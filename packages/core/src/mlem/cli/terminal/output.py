@@ -1,24 +1,21 @@
-"""Results on stdout, as text or JSON; progress and errors on stderr."""
+"""Results on stdout, as text or JSON; errors on stderr."""
 
 from __future__ import annotations
 
 import json
 import os
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 import click
 
 from mlem.cli.terminal import messages
-from mlem.cli.terminal.messages import OBEYED, annotate, note, plain, say
+from mlem.cli.terminal.messages import OBEYED, annotate, say
 from mlem.cli.terminal.workflow_commands import disarmed
 from mlem_model.errors import MlemError
 
 CommandT = TypeVar("CommandT", bound=Callable[..., Any])
-Report = Callable[[str], None]
-"""Shows a line of progress."""
 
 
 def output_option(command: CommandT) -> CommandT:
@@ -51,6 +48,23 @@ def quiet_option(command: CommandT) -> CommandT:
 def _be_quiet(_ctx: click.Context, _param: click.Parameter, value: bool) -> None:
     if value:
         messages.quiet = True
+
+
+def verbose_option(command: CommandT) -> CommandT:
+    """Add ``--verbose`` to a command that has steps: the log of each is shown as it is written."""
+    return click.option(
+        "--verbose",
+        "-v",
+        is_flag=True,
+        expose_value=False,
+        callback=_be_verbose,
+        help="Show all that goes on in each step, such as the log of a build.",
+    )(command)
+
+
+def _be_verbose(_ctx: click.Context, _param: click.Parameter, value: bool) -> None:
+    if value:
+        messages.verbose = True
 
 
 def project_option(command: CommandT) -> CommandT:
@@ -134,25 +148,3 @@ def error_data(error: MlemError) -> Mapping[str, Any]:
         "hint": error.hint,
         "exit_code": error.exit_code,
     }
-
-
-@contextmanager
-def progress() -> Iterator[Report]:
-    """Show lines of progress on stderr: on a terminal the newest one with a spinner, elsewhere one per line.
-
-    With ``--quiet`` none, but warnings.
-    """
-    if messages.quiet or not sys.stderr.isatty():
-        yield note
-        return
-    from rich.console import Console
-
-    console = Console(stderr=True, highlight=False)
-    with console.status("working") as status:
-
-        def report(line: str) -> None:
-            shown = plain(line)
-            console.print(shown, style="dim", markup=False)
-            status.update(shown.split("\n")[0].replace("[", r"\["))
-
-        yield report

@@ -30,6 +30,7 @@ from mlem.deployments.execution.reconcile import Reconciler
 from mlem.deployments.execution.recovery import gate, putting_back, same_release, tell_crash
 from mlem.deployments.execution.status import not_deployed
 from mlem.deployments.hooks.hooks import Hooks
+from mlem.deployments.notebook.plan import Plan
 from mlem.deployments.promotion import Promotion
 from mlem.deployments.releases.gate_samples import asked_of
 from mlem.deployments.releases.history import failures_on_record, with_event
@@ -70,15 +71,13 @@ class Outcome:
 
 
 @plugin_edge()
-def plan(target: Target, model: Model, promotion: Promotion | None = None) -> tuple[Change, ...]:
+def plan(target: Target, model: Model, promotion: Promotion | None = None) -> Plan:
     """Say what a run would do, without doing it and without a lock."""
     return _plan(target, model, promotion)[1]
 
 
 @plugin_edge()
-def keep_plan(
-    target: Target, model: Model, named: str | None = None, env: str | None = None
-) -> tuple[tuple[Change, ...], Planned]:
+def keep_plan(target: Target, model: Model, named: str | None = None, env: str | None = None) -> tuple[Plan, Planned]:
     """Plan, and return with it what a later run compares: `RunOptions.planned`.
 
     Args:
@@ -91,13 +90,13 @@ def keep_plan(
     return changes, Planned.of(target.name, state, model.digest, target.declaration(), changes, named, env)
 
 
-def _plan(target: Target, model: Model, promotion: Promotion | None = None) -> tuple[State, tuple[Change, ...]]:
+def _plan(target: Target, model: Model, promotion: Promotion | None = None) -> tuple[State, Plan]:
     state, place = target.read_state() or new_state(target), declared_place(target)
     expect_ours(target, state)
     expect_place(target, state, place)
     ctx = replace(target.context(state), model=model, promotion=promotion)
     steps = target.deployment.steps(ctx)
-    changes = tuple(changes_of(steps, ctx, state))
+    changes = Plan(changes_of(steps, ctx, state))
     check_changes(steps, ctx, state, changes)
     _expect_artifacts(state, model)
     return state, changes

@@ -15,6 +15,8 @@ from pathlib import Path
 from typing import Any
 
 HASHED, UNHASHED = "hashed.txt", "unhashed.txt"
+CHOSEN = "mlem: packages chosen:"
+"""How the line begins that says how many there are, for the progress of the build."""
 
 
 def pin(item: dict[str, Any]) -> str:
@@ -54,6 +56,7 @@ def main(report: str, folder: str) -> None:
         (made / name).write_text(
             "".join(f"{line}\n" for line in lines if (" --hash=" in line) is hashed), encoding="utf-8"
         )
+    print(CHOSEN, len(lines))
 
 
 if __name__ == "__main__":

@@ -12,13 +12,14 @@ from typing import NoReturn
 import click
 
 from mlem.cli.deployment.handles import chosen, handle, names_argument, state_option
-from mlem.cli.deployment.inspection.table import summaries
+from mlem.cli.deployment.inspection.table import ago, summaries
 from mlem.cli.deployment.several import worst
 from mlem.cli.parameters.names import ObjectName
 from mlem.cli.parameters.overlay import overlay_option
 from mlem.cli.terminal import traces
 from mlem.cli.terminal.messages import say
-from mlem.cli.terminal.output import output_option, print_result, progress, project_option
+from mlem.cli.terminal.output import output_option, print_result, project_option
+from mlem.cli.terminal.progress import progress
 from mlem.cli.terminal.streams import reader_is_gone
 from mlem.deployments.deployment import Phase
 from mlem.deployments.overview.listing import summarize
@@ -104,12 +105,17 @@ def _watch(selected: Sequence[Selected], output: str) -> NoReturn:
 
 
 def _details(found: DeploymentSummary) -> Iterator[str]:
-    """Say to a person what serves, where, since when, and who made it."""
-    if found.release is not None:
-        yield f"release {found.release}, model {found.model} ({found.model_hash})"
-        yield f"since {found.since}" + (f", by {found.by}" if found.by else "")
-    if found.url:
-        yield found.url
+    """Yield what serves, where, since when, and who made it: for a person."""
+    lines = [
+        ("release", "" if found.release is None else str(found.release)),
+        ("model", f"{found.model} ({found.model_hash})" if found.release is not None else ""),
+        ("url", found.url or ""),
+        ("since", ", ".join(filter(None, [found.since, ago(found.since)]))),
+        ("by", found.by),
+    ]
+    for word, value in lines:
+        if value:
+            yield f"{word}: {value}"
 
 
 @click.command()

@@ -50,6 +50,12 @@ def _age(since: str | None) -> str:
     return "" if ago_s is None else in_words(ago_s)
 
 
+def ago(at: str | None) -> str:
+    """Return how long ago a time of a state was, in words: ``3 h ago``; empty where there is none."""
+    age = _age(at)
+    return f"{age} ago" if age else ""
+
+
 def _expiry(expires: str | None) -> str:
     ago_s = _ago_s(expires)
     if ago_s is None:

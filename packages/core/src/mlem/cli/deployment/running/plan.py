@@ -14,10 +14,12 @@ from mlem.cli.deployment.handles import chosen, names_argument, parallel_option
 from mlem.cli.deployment.results import plans_in_markdown
 from mlem.cli.deployment.several import Result, for_each, for_one
 from mlem.cli.parameters.names import ObjectName
-from mlem.cli.terminal.output import Report, outputs_option, project_option, table
+from mlem.cli.terminal.output import outputs_option, project_option, table
+from mlem.cli.terminal.progress import Report
 from mlem.deployments.deploying import declared
 from mlem.deployments.execution.kept_protection import planned_protection
 from mlem.deployments.handle import DeploymentHandle
+from mlem.deployments.notebook.plan import Plan
 from mlem_model.errors import UserError
 from mlem_model.objects.files import write_atomic
 
@@ -82,7 +84,6 @@ def _plan(
         declaration = declared(None, selected.source, values, project)
         one = DeploymentHandle.of(declaration.place, declaration.deployment)
     changes, planned = one.keep_plan(model, env)
-    differs = any(change.action != "keep" for change in changes)
     if out is not None:
         write_atomic(out, planned.to_bytes())
     protection = planned_protection(changes)
@@ -91,20 +92,20 @@ def _plan(
         for key, value in (protection or {}).items()
         if key == "tokens" or value.old or value.new
     )
-    text = changes_table(changes) + words + ("" if differs else "\nnothing to change")
+    text = changes_table(changes) + words + ("" if changes.differs else "\nnothing to change")
     data = {
         "name": one.name,
         "changes": [asdict(change) for change in changes],
         "protection": None if protection is None else {key: asdict(value) for key, value in protection.items()},
-        "differs": differs,
+        "differs": changes.differs,
     }
-    return Result(one.name, data, text, 10 if detailed_exitcode and differs else 0)
+    return Result(one.name, data, text, 10 if detailed_exitcode and changes.differs else 0)
 
 
 def changes_table(changes: Sequence[Change]) -> str:
     """Lay out what would happen to each resource."""
-    rows = [[change.step, change.action, change.reason, change.downtime] for change in changes]
-    return table(rows, ["step", "action", "why", "downtime"])
+    shown = Plan(changes)
+    return table(shown.rows, shown.header)
 
 
 def _become(one: Difference) -> str:

@@ -14,7 +14,8 @@ from mlem.cli.deployment.several import Result, for_one
 from mlem.cli.parameters.changes import lock_of, lock_options, run_options, run_options_of
 from mlem.cli.parameters.names import ObjectName
 from mlem.cli.terminal.messages import note
-from mlem.cli.terminal.output import Report, output_option, print_result, project_option
+from mlem.cli.terminal.output import output_option, print_result, project_option, verbose_option
+from mlem.cli.terminal.progress import Report
 from mlem.deployments.upkeep.promoting import prepare
 from mlem.deployments.upkeep.promoting import promote as run_promotion
 
@@ -26,6 +27,7 @@ from mlem.deployments.upkeep.promoting import promote as run_promotion
 @project_option
 @lock_options
 @run_options
+@verbose_option
 @output_option
 def promote(
     source: str,

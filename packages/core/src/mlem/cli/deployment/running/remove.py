@@ -8,7 +8,8 @@ from mlem.cli.deployment.handles import chosen, names_argument, parallel_option,
 from mlem.cli.deployment.results import results_in_markdown
 from mlem.cli.deployment.several import Result, for_each, for_one
 from mlem.cli.parameters.changes import lock_of, lock_options
-from mlem.cli.terminal.output import Report, output_option, project_option
+from mlem.cli.terminal.output import output_option, project_option, verbose_option
+from mlem.cli.terminal.progress import Report
 from mlem.deployments.handle import DeploymentHandle
 from mlem.deployments.overview.selection import Selected
 
@@ -24,6 +25,7 @@ from mlem.deployments.overview.selection import Selected
 @state_option
 @project_option
 @lock_options
+@verbose_option
 @output_option
 def remove(
     names: tuple[str, ...],

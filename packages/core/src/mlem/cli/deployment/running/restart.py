@@ -10,7 +10,8 @@ from mlem.cli.deployment.several import Result, for_one
 from mlem.cli.parameters.changes import lock_of, lock_options
 from mlem.cli.parameters.names import ObjectName
 from mlem.cli.parameters.overlay import overlay_option
-from mlem.cli.terminal.output import Report, output_option, project_option
+from mlem.cli.terminal.output import output_option, project_option, verbose_option
+from mlem.cli.terminal.progress import Report
 
 
 @click.command()
@@ -19,6 +20,7 @@ from mlem.cli.terminal.output import Report, output_option, project_option
 @state_option
 @project_option
 @lock_options
+@verbose_option
 @output_option
 def restart(
     name: str,

@@ -12,7 +12,8 @@ from mlem.cli.deployment.several import Result, for_one
 from mlem.cli.parameters.changes import lock_of, lock_options, release_options, run_options_of
 from mlem.cli.parameters.names import ObjectName
 from mlem.cli.parameters.overlay import overlay_option
-from mlem.cli.terminal.output import Report, output_option, project_option
+from mlem.cli.terminal.output import output_option, project_option, verbose_option
+from mlem.cli.terminal.progress import Report
 
 
 @click.command()
@@ -25,6 +26,7 @@ from mlem.cli.terminal.output import Report, output_option, project_option
 @project_option
 @lock_options
 @release_options
+@verbose_option
 @output_option
 def rollback(
     name: str,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, replace
@@ -13,13 +12,15 @@ import click
 from click.core import ParameterSource
 
 from mlem.cli.declare import _fields_command, _first_line, deployment_fields
+from mlem.cli.deployment import calls
 from mlem.cli.deployment.handles import chosen, parallel_option
 from mlem.cli.deployment.results import results_in_markdown
 from mlem.cli.deployment.several import Result, for_each, for_one
 from mlem.cli.parameters.changes import lock_of, lock_options, run_options, run_options_of
 from mlem.cli.parameters.names import ObjectName
 from mlem.cli.parameters.overlay import overlay_of_several, overlay_option
-from mlem.cli.terminal.output import Report, output_option, project_option
+from mlem.cli.terminal.output import output_option, project_option, verbose_option
+from mlem.cli.terminal.progress import Report
 from mlem.deployments.deploying import deploy
 from mlem.deployments.execution.engine import LockOptions
 from mlem.deployments.execution.kept_protection import protection_of
@@ -51,6 +52,7 @@ class RunTypes(click.Group):
         @project_option
         @lock_options
         @run_options
+        @verbose_option
         @output_option
         def command(
             name: str,
@@ -101,6 +103,7 @@ class RunTypes(click.Group):
 @project_option
 @lock_options
 @run_options
+@verbose_option
 @output_option
 @click.pass_context
 def run(
@@ -188,7 +191,7 @@ def outcome_result(one: DeploymentHandle, outcome: Outcome) -> Result:
     """Return what a run has done, and to a person how to call what serves."""
     result = _result(one, outcome)
     address, protection = result.data["url"], result.data["protection"]
-    example = _example(one, address, asks=bool(protection and protection["tokens"])) if address else None
+    example = calls.example(one, address, asks=bool(protection and protection["tokens"])) if address else None
     return replace(result, text=f"{result.text}\ntry: {example}") if example else result
 
 
@@ -208,23 +211,10 @@ def _result(one: DeploymentHandle, outcome: Outcome) -> Result:
     lines = [f"{one.name} is running" + ("" if outcome.changed else ": nothing to change")]
     if address:
         lines.append(f"url: {address}")
+        page = calls.page(address)
+        lines += [f"page: {page}"] if page else []
     if protection is not None:
         nobody = "none, anybody who reaches it may call it: set MLEM_SERVER_TOKENS, run again"
         lines.append(f"tokens: {protection['tokens'] or nobody}")
     done = "is deployed" if outcome.changed else "nothing to change"
     return Result(one.name, data, "\n".join(lines), done=done)
-
-
-def _example(one: DeploymentHandle, address: str, *, asks: bool) -> str | None:
-    """Return a curl command with the model's own sample row, and with the caller's token if the server needs one."""
-    import shlex
-
-    model = one.model()
-    if not model.samples:
-        return None
-    method, sample = next(iter(model.samples.items()))
-    body = json.dumps(sample.args)
-    if len(body) > 2000:
-        return None
-    token = ' -H "Authorization: Bearer $MLEM_TOKEN"' if asks else ""
-    return f"curl -X POST {address}/{method}{token} -H 'Content-Type: application/json' -d {shlex.quote(body)}"

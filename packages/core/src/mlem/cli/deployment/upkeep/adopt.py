@@ -7,7 +7,8 @@ import click
 from mlem.cli.parameters.changes import lock_of, lock_options
 from mlem.cli.parameters.names import ObjectName
 from mlem.cli.terminal.messages import note
-from mlem.cli.terminal.output import output_option, print_result, progress, project_option
+from mlem.cli.terminal.output import output_option, print_result, project_option, verbose_option
+from mlem.cli.terminal.progress import progress
 from mlem.deployments.upkeep.adopting import adopt as take_over
 
 
@@ -21,6 +22,7 @@ from mlem.deployments.upkeep.adopting import adopt as take_over
 @click.option("--env", metavar="ENV", type=ObjectName("env"), help="Where it is: the name of a declared env.")
 @project_option
 @lock_options
+@verbose_option
 @output_option
 def adopt(
     type_: str,

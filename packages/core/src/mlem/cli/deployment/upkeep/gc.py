@@ -11,7 +11,8 @@ from mlem.cli.deployment.results import results_in_markdown
 from mlem.cli.deployment.several import Result, for_each
 from mlem.cli.parameters.changes import lock_of, lock_options
 from mlem.cli.terminal.messages import note, say
-from mlem.cli.terminal.output import Report, output_option, print_result, project_option, table
+from mlem.cli.terminal.output import output_option, print_result, project_option, table, verbose_option
+from mlem.cli.terminal.progress import Report
 from mlem.deployments.overview.selection import Selected
 from mlem.deployments.upkeep.garbage import Garbage, find_garbage
 
@@ -23,6 +24,7 @@ from mlem.deployments.upkeep.garbage import Garbage, find_garbage
 @parallel_option
 @project_option
 @lock_options
+@verbose_option
 @output_option
 def gc(
     dry_run: bool,

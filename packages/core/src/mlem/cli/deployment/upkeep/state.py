@@ -14,7 +14,8 @@ from mlem.cli.parameters.changes import lock_of, lock_options, run_options, run_
 from mlem.cli.parameters.names import ObjectName
 from mlem.cli.parameters.overlay import overlay_option
 from mlem.cli.terminal.messages import note, say
-from mlem.cli.terminal.output import Report, output_option, print_result, project_option
+from mlem.cli.terminal.output import output_option, print_result, project_option, verbose_option
+from mlem.cli.terminal.progress import Report
 from mlem.deployments.execution.moving import move as move_state
 from mlem.deployments.execution.moving import push as push_state
 from mlem.deployments.resolving.resolve import configured_manager
@@ -120,6 +121,7 @@ def forget(
 @project_option
 @lock_options
 @run_options
+@verbose_option
 @output_option
 def recover(
     name: str,

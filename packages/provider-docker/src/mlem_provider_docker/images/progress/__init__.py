@@ -1,0 +1,1 @@
+"""What a build or a transfer does, in words and bytes."""
