@@ -75,7 +75,7 @@ def full(engine: Engine, tmp_path: Path) -> Iterator[str]:
 def _copy_base(source: Engine, target: Engine) -> None:
     id_ = source.create("python:3.11-slim", f"mlem-test-export-{os.getpid()}", {"command": ["true"]})
     try:
-        target._api.import_image_from_data(source._api.export(id_), repository="python", tag="3.11-slim")
+        target.api.import_image_from_data(source.api.export(id_), repository="python", tag="3.11-slim")
     finally:
         source.remove_container(id_)
 

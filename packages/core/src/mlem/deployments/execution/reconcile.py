@@ -121,13 +121,20 @@ class Reconciler:
     def finish(self, state: State) -> State:
         """Write the last state of a command.
 
-        With the lock left by the same write, unless a step has something to prune under it.
+        With the lock left by the same write, unless a step has something to prune under it. What serves is told before
+        when it expires.
         """
+        self.expire(state.expires)
         if all(type(step).prune is Step.prune for step in self.steps):
             return self.session.finish(state)
         written = self.session.save(state)
         self.prune()
         return written
+
+    def expire(self, at: str | None) -> None:
+        """Tell a platform that stops by itself what has expired when that is."""
+        if "ttl" in self.target.deployment.capabilities:
+            self.target.deployment.expire(self.ctx, self.state, at)
 
     def _apply(self, step: AnyStep, wanted: Record, change: Change) -> None:
         self.session.guard()
