@@ -176,7 +176,7 @@ class HerokuApp(ImageOptions, Deployment):
 
     def maintenance(self, ctx: HerokuContext, state: State, *, on: bool | None = None) -> bool:
         """Have Heroku's router answer in the app's place, or end that; say how it is."""
-        from mlem_provider_heroku.maintenance import maintenance
+        from mlem_provider_heroku.steps.maintenance import maintenance
 
         app = state.record_of(AppRecord)
         if app is None:

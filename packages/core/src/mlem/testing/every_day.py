@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import fcntl
 import io
 import json
 import os
+import select
 import signal
+import struct
 import subprocess
 import sys
+import termios
 import time
 from collections.abc import Callable
 from typing import Any
@@ -108,6 +112,47 @@ class EveryDaySuite(DeploymentFixtures):
         for wrong in ("ls", [], ["ls", "\0"], [b"ls"]):
             with pytest.raises(UserError):
                 handle.exec(wrong)  # type: ignore[arg-type]  # what a caller may give
+
+    def test_a_shell_has_the_terminal(self, project: Project) -> None:
+        handle = self.deploy(project)
+        if "exec" not in handle.deployment.capabilities:
+            pytest.skip("this provider runs no commands")
+        ours, theirs = os.openpty()
+        fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 33, 99, 0, 0))
+        command = [sys.executable, "-m", "mlem.cli", "deployment", "shell", NAME]
+        said = bytearray()
+
+        def says(words: bytes) -> bool:
+            """Read what is there, and look whether words have come: typed ones come back, too."""
+            if select.select([ours], [], [], 0)[0]:
+                said.extend(os.read(ours, 65536))
+            return words in said
+
+        try:
+            with subprocess.Popen(  # noqa: S603  # the arguments are the test's own
+                command,
+                cwd=project.folder,
+                env={**project.variables, "PS1": "$ "},
+                stdin=theirs,
+                stdout=theirs,
+                stderr=theirs,
+                start_new_session=True,
+                preexec_fn=lambda: fcntl.ioctl(theirs, termios.TIOCSCTTY, 0),
+            ) as running:
+                try:
+                    os.write(ours, b"echo size $(stty size)\n")
+                    wait_until(lambda: says(b"size 33 99"))
+                    os.write(ours, b"echo be''gun; sleep 1000\n")
+                    wait_until(lambda: says(b"begun"))
+                    os.write(ours, b"\x03")
+                    os.write(ours, b"echo en''ded; exit 9\n")
+                    wait_until(lambda: says(b"ended"))
+                    assert running.wait(60) == 9
+                finally:
+                    running.kill()
+        finally:
+            os.close(ours)
+            os.close(theirs)
 
     def test_an_interrupted_command_is_not_left_behind(self, project: Project) -> None:
         handle = self.deploy(project)

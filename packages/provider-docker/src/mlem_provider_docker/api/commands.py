@@ -20,6 +20,7 @@ _STDERR = 2
 _CHUNK_BYTES = 65536
 _END_S = 5.0
 _LOOK_S = 0.05
+_RESIZE_ATTEMPTS = 10
 _NO_DETACHING = "ctrl-],ctrl-@,ctrl-]"
 """The Engine's own keys for leaving a command behind are those of bash for the line before."""
 _NOT_THERE = re.compile(r"executable file not found|no such file or directory|permission denied", re.IGNORECASE)
@@ -147,8 +148,11 @@ def _pass_on(engine: Engine, id_: str, connection: _Connection, streams: Streams
     feeding = threading.Thread(target=_feed, args=(connection, streams, ended), daemon=True)
 
     def resized(rows: int, columns: int) -> None:
-        with contextlib.suppress(MlemError), translated("resize the terminal"):
-            engine.api.exec_resize(id_, height=rows, width=columns)
+        for _ in range(_RESIZE_ATTEMPTS):  # it may not be started yet, though the Engine has said so
+            with contextlib.suppress(MlemError), translated("resize the terminal"):
+                engine.api.exec_resize(id_, height=rows, width=columns)
+                return
+            time.sleep(_LOOK_S)
 
     with streams.raw(resized):
         feeding.start()

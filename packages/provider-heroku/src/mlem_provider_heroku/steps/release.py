@@ -9,11 +9,11 @@ from mlem import Change, NotFoundError, PlatformError
 from mlem.provider import (
     differences,
 )
-from mlem_provider_heroku.maintenance import expect_no_maintenance
 from mlem_provider_heroku.names import LINEAGE_VAR
 from mlem_provider_heroku.records import AppRecord, ConfigVarsRecord, ImageRecord, ReleaseRecord
 from mlem_provider_heroku.steps.foreign import Foreign
 from mlem_provider_heroku.steps.image import ImageStep
+from mlem_provider_heroku.steps.maintenance import expect_no_maintenance
 from mlem_provider_heroku.steps.snapshot import UP, app_of
 
 if TYPE_CHECKING:

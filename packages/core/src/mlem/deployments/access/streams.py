@@ -87,7 +87,7 @@ class Streams:
         handler = signal.signal(signal.SIGWINCH, tell) if in_main else None
         try:
             tell()
-            tty.setraw(descriptor)
+            tty.setraw(descriptor, termios.TCSADRAIN)  # what was typed ahead counts
             yield
         finally:
             termios.tcsetattr(descriptor, termios.TCSADRAIN, before)
