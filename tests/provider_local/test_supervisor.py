@@ -21,10 +21,10 @@ import pytest
 from waiting import wait_until
 
 from mlem import NotFoundError, api
-from mlem_provider_local.expiry import expired, forget_expiry, write_expiry
+from mlem_provider_local.home.expiry import expired, forget_expiry, write_expiry
+from mlem_provider_local.home.starts import NOT_KEPT, read_starts
 from mlem_provider_local.log_file import LOG_FILE, LogWriter, names_of, read
 from mlem_provider_local.process import find
-from mlem_provider_local.starts import NOT_KEPT, read_starts
 
 MODEL = """
 import mlem.api

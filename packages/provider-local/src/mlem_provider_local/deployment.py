@@ -68,7 +68,7 @@ class LocalProcess(Deployment):
     def status(self, ctx: LocalContext, state: State) -> Status:
         """Look for the process, then ask it whether it is ready."""
         from mlem.provider import ready
-        from mlem_provider_local.exit_record import ExitRecord
+        from mlem_provider_local.home.exit_record import ExitRecord
         from mlem_provider_local.process import lookup_recorded
 
         record = state.record_of(ProcessRecord)
@@ -120,8 +120,8 @@ class LocalProcess(Deployment):
 
     def previous_logs(self, ctx: LocalContext, state: State) -> Iterator[str]:
         """Yield the lines of the server before; one that its supervisor has started anew is another server."""
+        from mlem_provider_local.home.starts import previous_lines
         from mlem_provider_local.log_file import LOG_FILE
-        from mlem_provider_local.starts import previous_lines
         from mlem_provider_local.steps import home_of
 
         return previous_lines(home_of(ctx, state.record_of(ProcessRecord) or state.record_of(ModelRecord)) / LOG_FILE)
@@ -143,7 +143,7 @@ class LocalProcess(Deployment):
 
     def expire(self, ctx: LocalContext, state: State, at: str | None) -> None:
         """Tell the supervisor when the deployment expires."""
-        from mlem_provider_local.expiry import write_expiry
+        from mlem_provider_local.home.expiry import write_expiry
 
         record = state.record_of(ProcessRecord)
         if record is not None:

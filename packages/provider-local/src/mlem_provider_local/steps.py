@@ -22,7 +22,7 @@ from mlem.provider import (
 )
 from mlem_provider_local import environment, process
 from mlem_provider_local.environment import files_here
-from mlem_provider_local.expiry import forget_expiry
+from mlem_provider_local.home.expiry import forget_expiry
 from mlem_provider_local.log_file import LOG_FILE
 from mlem_provider_local.process import lookup_recorded, variables_of
 from mlem_provider_local.records import ModelRecord, ProcessRecord

@@ -19,10 +19,10 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from mlem_provider_local.exit_record import ExitRecord
-from mlem_provider_local.expiry import expired
+from mlem_provider_local.home.exit_record import ExitRecord
+from mlem_provider_local.home.expiry import expired
+from mlem_provider_local.home.starts import NOT_KEPT, Start, read_starts, write_starts
 from mlem_provider_local.log_file import LogWriter
-from mlem_provider_local.starts import NOT_KEPT, Start, read_starts, write_starts
 from mlem_server.http.sockets.syn_filter import drop_new_connections
 from mlem_server.process.backoff import Backoff
 from mlem_server.process.exit_codes import PERMANENT_FAILURES, describe_exit, exit_code

@@ -25,7 +25,7 @@ def run_in(target: Target, command: Sequence[str], streams: Streams) -> int:
         UserError: It is no command, or the platform can't do this.
         NotFoundError: Nothing is deployed.
     """
-    if isinstance(command, str) or not command or not all(_is_word(word) for word in command):
+    if not isinstance(command, list | tuple) or not command or not all(_is_word(word) for word in command):
         raise UserError(
             f"expected a command as a list of words, got {command!r}",
             code="bad-command",
