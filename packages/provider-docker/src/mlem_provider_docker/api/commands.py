@@ -78,7 +78,7 @@ def run_command(engine: Engine, container: str, command: Sequence[str], streams:
     if code is None:  # the connection was lost
         _end(engine, container, id_, mark)
         raise NotFoundError(f"the connection to {command[0]} was lost", code="not-running")
-    # theirs where the program could not be started. Source: moby, daemon/exec.go (read 2026-11)
+    # the Engine's own where the program could not be started (seen with Engine 20.10)
     if code in (126, 127) and not _was_started(engine, id_):
         raise _no_such(command[0])
     return code

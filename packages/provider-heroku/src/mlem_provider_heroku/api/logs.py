@@ -12,8 +12,8 @@ from mlem_provider_heroku.api.platform import Heroku
 _PAUSE_S = 1.0
 _OF_A_DYNO = re.compile(r"\S+ (app|heroku)\[(web\.\d+)\]: (.*)", re.DOTALL)
 _START = "Starting process with "
-"""What Heroku says of a dyno that it starts. Source: Dev Center, "Logging", section "Types of logs", system logs, with
-examples (read 2026-11)."""
+"""What Heroku says of a dyno that it starts, with the command in backquotes or without. Source: logs of apps of the
+stacks cedar to container that their owners have published (2012 to 2024, read 2026-11)."""
 
 
 def read(heroku: Heroku, app_id: str, lines: int) -> Iterator[str]:
