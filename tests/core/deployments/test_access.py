@@ -171,6 +171,13 @@ def test_streams_give_what_is_there_and_nothing_after_the_end() -> None:
         assert os.read(stdin.fileno(), 10) == b"two", "it is left to whoever reads next"
 
 
+def test_a_notebook_gets_the_output_as_text(handle: DeploymentHandle, monkeypatch: pytest.MonkeyPatch) -> None:
+    shown = io.StringIO()  # it has no buffer of bytes, as the streams of a notebook
+    monkeypatch.setattr("sys.stdout", shown)
+    assert handle.exec(["\xe9t\xe9", "-l"]) == 2
+    assert shown.getvalue().endswith(" \xe9t\xe9 -l")
+
+
 def test_a_reader_that_is_gone_ends_a_command_as_its_signal_does() -> None:
     read, write = os.pipe()
     os.close(read)

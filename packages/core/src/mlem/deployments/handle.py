@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 from mlem.deployments.access.commands import run_in
 from mlem.deployments.access.logs import read_log
 from mlem.deployments.access.maintenance import maintenance
-from mlem.deployments.access.streams import Streams
+from mlem.deployments.access.streams import Streams, bytes_of
 from mlem.deployments.access.waiting import wait_for
 from mlem.deployments.deployment import Deployment, Phase, Status
 from mlem.deployments.edge import plugin_edge
@@ -279,7 +279,7 @@ class DeploymentHandle:
             UserError: It is no command, or the platform can't do this.
             NotFoundError: Nothing is deployed.
         """
-        streams = Streams(stdin, stdout or sys.stdout.buffer, stderr or sys.stderr.buffer, tty)
+        streams = Streams(stdin, stdout or bytes_of(sys.stdout), stderr or bytes_of(sys.stderr), tty)
         return run_in(self.target, command, streams)
 
     @plugin_edge()

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import codecs
 import contextlib
+import io
 import os
 import select
 import signal
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import BinaryIO
+from typing import Any, BinaryIO, TextIO, cast
 
 from mlem_model.interrupts import Terminated
 
@@ -93,6 +95,26 @@ class Streams:
             termios.tcsetattr(descriptor, termios.TCSADRAIN, before)
             if in_main:
                 signal.signal(signal.SIGWINCH, handler)
+
+
+class _AsText(io.RawIOBase):
+    """Takes bytes for a stream that takes text alone, such as that of a notebook."""
+
+    def __init__(self, text: TextIO) -> None:
+        self._text = text
+        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: Any) -> int:
+        self._text.write(self._decoder.decode(bytes(data)))
+        return memoryview(data).nbytes
+
+
+def bytes_of(text: TextIO) -> BinaryIO:
+    """Return what takes the bytes of a standard stream."""
+    return getattr(text, "buffer", None) or cast("BinaryIO", _AsText(text))
 
 
 def descriptor_of(stream: BinaryIO) -> int | None:
