@@ -48,15 +48,16 @@ def type_section(cls: type[Any]) -> str:
 def platforms_page() -> str:
     """Return the page that says which command can do its work on which platform."""
     types = sorted(registry().all("deployment").values(), key=lambda cls: cls.type)
-    needs = {command: (word, meaning) for word, (command, meaning) in CAPABILITIES.items()}
+    needs = {command: word for word, (commands, _) in CAPABILITIES.items() for command in commands.split(", ")}
     group = importlib.import_module("mlem.cli.deployment.group").COMMANDS
     lines = [
         PLATFORMS,
         "| command | " + " | ".join(f"`{cls.type}`" for cls in types) + " |",
         "|---" * (len(types) + 1) + "|",
     ]
-    for command in group:
-        word, _ = needs.get(command, ("", ""))
+    with_options = {command: [each for each in needs if each.startswith(f"{command} ")] for command in group}
+    for command in (each for name in group for each in (name, *with_options[name])):
+        word = needs.get(command, "")
         cells = ["yes" if not word or word in cls.capabilities else "no" for cls in types]
         lines.append(f"| `mlem deployment {command}` | " + " | ".join(cells) + " |")
     lines += ["", "| capability | meaning |", "|---|---|"]
@@ -85,8 +86,9 @@ def command_sections(command: click.Command, context: click.Context) -> Iterator
 PLATFORMS = """# Commands and platforms
 
 What the engine does, it does on every platform: locks, plans, gates, releases, histories. What needs something of the
-platform itself is a capability that its provider declares. `promote` works everywhere; where it says no, the image is
-made again from the same model.
+platform itself is a capability that its provider declares. Two of them work everywhere: where it says no, `promote` has
+the image made again from the same model, and what has expired (`run --ttl`) goes on until `mlem deployment gc` removes
+it.
 """
 PARAGRAPH = "\n\n"
 PLUGINS = """# Names for plugins

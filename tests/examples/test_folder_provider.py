@@ -15,7 +15,15 @@ import yaml
 from mlem_provider_folder.deployment import FolderEnv, FolderProcess, processes
 
 from mlem import Context, State
-from mlem.testing import CrashSafetySuite, DeploymentFixtures, DeploymentHandle, LifeCycleSuite, OperationSuite, Project
+from mlem.testing import (
+    CrashSafetySuite,
+    DeploymentFixtures,
+    DeploymentHandle,
+    EveryDaySuite,
+    LifeCycleSuite,
+    OperationSuite,
+    Project,
+)
 
 ROOT = Path(__file__).parents[2]
 
@@ -96,6 +104,10 @@ class TestLifeCycle(FolderFixtures, LifeCycleSuite):
 
 
 class TestOperation(FolderFixtures, OperationSuite):
+    pass
+
+
+class TestEveryDay(FolderFixtures, EveryDaySuite):
     pass
 
 

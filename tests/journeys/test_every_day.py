@@ -13,6 +13,8 @@ from waiting import wait_until
 
 from mlem.testing import Project
 
+PRINTS = "import sys; print(sys.argv[1:])"
+
 
 @pytest.fixture
 def running(project: Project) -> Project:
@@ -61,6 +63,23 @@ def test_a_watched_deployment_shows_its_changes(running: Project) -> None:
     assert watching.stdout.readline().split()[1:] == ["app", "not_deployed"]
     watching.send_signal(signal.SIGINT)
     assert (watching.wait(20), "Traceback" in watching.communicate()[1]) == (130, False)
+
+
+def test_the_words_after_two_dashes_are_the_commands_own(running: Project) -> None:
+    words = ["--traceback", "--output=json", "--help", "-n", "--"]
+    done = running.mlem("deployment", "exec", "app", "-n", "--", sys.executable, "-c", PRINTS, *words)
+    assert (done.returncode, done.stdout) == (0, f"{words}\n"), done.stderr
+    done = running.mlem("deployment", "exec", "app")
+    assert (done.returncode, "Missing argument" in done.stderr) == (2, True), done.stderr
+    done = running.mlem("deployment", "exec", "app", "--tty", "--", "true")
+    assert (done.returncode, "error[no-terminal]" in done.stderr) == (2, True), done.stderr
+    done = running.mlem("deployment", "exec", "other", "--", "true")
+    assert done.returncode == 3, done.stderr
+
+
+def test_what_a_command_writes_is_passed_on_and_what_a_log_has_is_shown(running: Project) -> None:
+    done = running.mlem("deployment", "exec", "app", "--", "printf", "\\033[31mred")
+    assert done.stdout == "\033[31mred"
 
 
 def test_a_check_is_red_when_it_does_not_run(running: Project) -> None:

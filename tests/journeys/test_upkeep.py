@@ -34,7 +34,7 @@ def test_a_preview_lives_for_its_time_and_is_then_collected(project: Project) ->
     assert project.run("local", "preview", "iris", {"ttl": "1s"}).returncode == 0  # the same release, another time
     wait_until(lambda: "preview" in would_go(project))
     assert would_go(project)["preview"][0] == "remove"
-    assert project.json("deployment", "status", "preview")["status"] == "running"  # a dry run removes nothing
+    assert project.json("deployment", "status", "preview")["status"] != "not_deployed"  # a dry run removes nothing
 
     done = project.mlem("deployment", "gc")
     assert (done.returncode, done.stdout.startswith("preview is removed: expired")) == (0, True), done.stderr

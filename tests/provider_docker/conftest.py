@@ -60,3 +60,12 @@ def project(plain: Project, warm: None) -> Iterator[Project]:
 def name(tmp_path: Path) -> str:
     """A name for containers and images that no other test uses."""
     return f"mlem-test-{os.getpid()}-{tmp_path.name}".lower().replace("_", "-")[:60].strip("-")
+
+
+@pytest.fixture
+def container(engine: Engine, warm: None, name: str) -> Iterator[str]:
+    """A running container that does nothing."""
+    id_ = engine.create("python:3.11-slim", name, {"command": ["sleep", "600"], "init": True})
+    engine.start(id_, name)
+    yield id_
+    engine.remove_container(id_)

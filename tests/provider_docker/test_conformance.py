@@ -12,7 +12,15 @@ from typing import Any
 
 import pytest
 
-from mlem.testing import CrashSafetySuite, DeploymentFixtures, DeploymentHandle, LifeCycleSuite, OperationSuite, Project
+from mlem.testing import (
+    CrashSafetySuite,
+    DeploymentFixtures,
+    DeploymentHandle,
+    EveryDaySuite,
+    LifeCycleSuite,
+    OperationSuite,
+    Project,
+)
 from mlem_provider_docker.api.sdk import Engine
 from mlem_provider_docker.images.image import made_for
 
@@ -84,8 +92,8 @@ class DockerFixtures(DeploymentFixtures):
         state = handle.state()
         assert state is not None
         id_ = state.records["container"]["id"]
-        self.engine._api.kill(id_)
-        self.engine._api.wait(id_, timeout=30)
+        self.engine.api.kill(id_)
+        self.engine.api.wait(id_, timeout=30)
 
 
 class TestLifeCycle(DockerFixtures, LifeCycleSuite):
@@ -93,6 +101,10 @@ class TestLifeCycle(DockerFixtures, LifeCycleSuite):
 
 
 class TestOperation(DockerFixtures, OperationSuite):
+    pass
+
+
+class TestEveryDay(DockerFixtures, EveryDaySuite):
     pass
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import os
 import shutil
 import socket
@@ -18,8 +19,9 @@ from pathlib import Path
 
 import pytest
 
-from mlem import CredentialsError
+from mlem import CredentialsError, Streams, UserError
 from mlem.testing import Project
+from mlem_provider_docker.api.commands import run_command
 from mlem_provider_docker.api.sdk import Engine, connect
 from mlem_provider_docker.env import DockerEnv
 
@@ -75,7 +77,7 @@ def full(engine: Engine, tmp_path: Path) -> Iterator[str]:
 def _copy_base(source: Engine, target: Engine) -> None:
     id_ = source.create("python:3.11-slim", f"mlem-test-export-{os.getpid()}", {"command": ["true"]})
     try:
-        target._api.import_image_from_data(source._api.export(id_), repository="python", tag="3.11-slim")
+        target.api.import_image_from_data(source.api.export(id_), repository="python", tag="3.11-slim")
     finally:
         source.remove_container(id_)
 
@@ -268,3 +270,41 @@ def test_an_engine_behind_ssh(engine: Engine, fake_ssh: Path) -> None:
 def test_an_engine_behind_an_ssh_that_fails(engine: Engine, fake_ssh: Path, tmp_path: Path) -> None:
     (tmp_path / "bin" / "ssh").write_text("#!/bin/sh\necho 'Permission denied (publickey).' >&2\nexit 255\n")
     assert _connect() in ("7 engine-unreachable True", "6 engine-permission True")
+
+
+def test_through_tls_a_command_runs_without_input(
+    with_tls: str, certificates: Path, engine: Engine, container: str
+) -> None:
+    made = connect(DockerEnv(host=with_tls, cert_path=certificates).endpoint())
+    streams = Streams(None, io.BytesIO(), io.BytesIO())
+    assert run_command(made, container, ["sh", "-c", "cat; echo out; echo err >&2; exit 4"], streams) == 4
+    assert [one.getvalue() for one in (streams.stdout, streams.stderr)] == [b"out\n", b"err\n"]
+    with pytest.raises(UserError) as caught:
+        run_command(made, container, ["cat"], Streams(io.BytesIO(b"in"), io.BytesIO(), io.BytesIO()))
+    assert caught.value.code == "no-input"
+    made._client.close()
+
+
+# In a process of its own: the SDK leaves the processes of its connections to the end of the program.
+BY_SSH = """
+import sys
+from mlem import Streams
+from mlem_provider_docker.api.commands import run_command
+from mlem_provider_docker.api.sdk import connect
+from mlem_provider_docker.env import DockerEnv
+made = connect(DockerEnv(host="ssh://deploy@box").endpoint())
+streams = Streams(sys.stdin.buffer, sys.stdout.buffer, sys.stderr.buffer)
+sys.exit(run_command(made, sys.argv[1], ["sh", "-c", "cat; echo err >&2; exit 4"], streams))
+"""
+
+
+def test_through_ssh_a_command_has_its_input_to_the_end(engine: Engine, container: str, fake_ssh: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", BY_SSH, container],
+        input="in\n" * 50_000,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        env=dict(os.environ),
+    )
+    assert (done.returncode, len(done.stdout), done.stderr) == (4, 150_000, "err\n")

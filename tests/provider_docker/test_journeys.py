@@ -266,7 +266,7 @@ def test_what_is_as_it_should_be_and_does_not_answer_is_started_again(
 ) -> None:
     deploy(project, name, "double", "--gate_timeout_s", "5")
     before = record(project)["id"]
-    for process in engine._api.top(before)["Processes"]:
+    for process in engine.api.top(before)["Processes"]:
         os.kill(int(process[1]), signal.SIGSTOP)
     assert {change.action for change in project.handle(APP).plan()} == {"keep"}
     assert project.handle(APP).run().changed is True
@@ -285,9 +285,9 @@ def test_what_happens_behind_our_back_is_found_and_put_right(
     elif deed == "remove":
         engine.remove_container(id_)
     elif deed == "restart":
-        engine._api.restart(id_)
+        engine.api.restart(id_)
     elif deed == "pause":
-        engine._api.pause(id_)
+        engine.api.pause(id_)
     elif deed == "rename":
         engine.rename(id_, f"{name}-elsewhere")
     else:

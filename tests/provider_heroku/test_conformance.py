@@ -9,7 +9,14 @@ from typing import Any
 
 import pytest
 
-from mlem.testing import CrashSafetySuite, DeploymentFixtures, DeploymentHandle, LifeCycleSuite, OperationSuite
+from mlem.testing import (
+    CrashSafetySuite,
+    DeploymentFixtures,
+    DeploymentHandle,
+    EveryDaySuite,
+    LifeCycleSuite,
+    OperationSuite,
+)
 from mlem_heroku_simulator import HerokuSimulator
 from mlem_provider_docker import LINEAGE_LABEL, Engine
 
@@ -53,6 +60,10 @@ class TestLifeCycle(HerokuFixtures, LifeCycleSuite):
 
 
 class TestOperation(HerokuFixtures, OperationSuite):
+    pass
+
+
+class TestEveryDay(HerokuFixtures, EveryDaySuite):
     pass
 
 

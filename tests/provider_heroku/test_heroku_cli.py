@@ -362,7 +362,7 @@ def test_what_somebody_did_to_the_app_is_told_and_put_right(
     expect_put_right(handle)
 
     cli.out(f"maintenance:on -a {name}")
-    how = f"heroku maintenance:off --app {name} ends it, and so does mlem deployment run"
+    how = "mlem deployment maintenance app off ends it, and so does a run"
     assert settle(handle) == Status(Phase.STOPPED, f"the app is in maintenance mode, its callers get status 503: {how}")
     assert plan(handle) == {"app": "maintenance True -> False"}
     expect_put_right(handle)

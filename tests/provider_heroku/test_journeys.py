@@ -385,3 +385,31 @@ def test_what_passed_on_staging_is_pushed_to_another_app_as_it_is(
     assert project.mlem("deployment", "rollback", "app@prod").returncode == 0
     with project.handle("app@prod").get_client() as client:
         assert client.predict(SAMPLE) == [3.0, 6.0, 9.0]
+
+
+def test_a_restart_in_maintenance_is_refused_before_a_dyno_is_touched(
+    project: Project, heroku: HerokuSimulator, name: str
+) -> None:
+    assert run(project, name).returncode == 0
+    dynos = [dyno.id for dyno in heroku.app(name).dynos]
+    assert project.mlem("deployment", "maintenance", "app", "on").stdout == "on\n"
+    done = project.mlem("deployment", "restart", "app")
+    assert (done.returncode, "error[in-maintenance]" in done.stderr) == (4, True), done.stderr
+    assert "hint: mlem deployment maintenance app off" in done.stderr
+    assert [dyno.id for dyno in heroku.app(name).dynos] == dynos
+    planned = project.mlem("deployment", "plan", "app")
+    assert "maintenance True -> False" in planned.stdout
+    done = project.mlem("deployment", "run", "--load", "app", "--model", "triple")
+    assert (done.returncode, heroku.app(name).maintenance, answers(project)) == (0, False, [3.0, 6.0, 9.0]), done.stderr
+
+
+def test_the_maintenance_of_an_app_that_is_gone_or_not_ours(
+    project: Project, heroku: HerokuSimulator, name: str
+) -> None:
+    assert run(project, name).returncode == 0
+    app = heroku.app(name)
+    mark = app.config_vars.pop("MLEM_LINEAGE")
+    done = project.mlem("deployment", "maintenance", "app", "on")
+    assert (done.returncode, "Traceback" in done.stderr, app.maintenance) == (4, False, False), done.stderr
+    app.config_vars["MLEM_LINEAGE"] = mark
+    assert project.mlem("deployment", "maintenance", "app", "on").returncode == 0

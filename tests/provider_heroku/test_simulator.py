@@ -44,9 +44,9 @@ def test_the_router_finds_an_app_by_host_and_says_why_none_answers(
         404,
     )
     heroku.router.request_timeout_s = 0.2
-    engine._api.pause(app.dynos[0].container)
+    engine.api.pause(app.dynos[0].container)
     assert (ask(heroku, f"/{name}/readyz"), "code=H12" in "".join(app.log.last(9))) == (503, True)
-    engine._api.unpause(app.dynos[0].container)
+    engine.api.unpause(app.dynos[0].container)
     heroku.router.request_timeout_s = 30
     with heroku.platform.lock:
         heroku.platform.scale(app, 0, None)

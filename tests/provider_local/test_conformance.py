@@ -15,7 +15,15 @@ from typing import Any, NoReturn
 import psutil
 import pytest
 
-from mlem.testing import CrashSafetySuite, DeploymentFixtures, DeploymentHandle, LifeCycleSuite, OperationSuite, Project
+from mlem.testing import (
+    CrashSafetySuite,
+    DeploymentFixtures,
+    DeploymentHandle,
+    EveryDaySuite,
+    LifeCycleSuite,
+    OperationSuite,
+    Project,
+)
 from mlem_provider_local.process import find
 
 
@@ -79,6 +87,10 @@ class TestLifeCycle(LocalFixtures, LifeCycleSuite):
 
 
 class TestOperation(LocalFixtures, OperationSuite):
+    pass
+
+
+class TestEveryDay(LocalFixtures, EveryDaySuite):
     pass
 
 

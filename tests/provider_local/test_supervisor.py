@@ -5,6 +5,7 @@ Exit codes on record, another start where asked, a log of a bounded size, nothin
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import signal
@@ -19,7 +20,9 @@ import psutil
 import pytest
 from waiting import wait_until
 
-from mlem import api
+from mlem import NotFoundError, api
+from mlem_provider_local.home.expiry import expired, forget_expiry, write_expiry
+from mlem_provider_local.home.starts import NOT_KEPT, read_starts
 from mlem_provider_local.log_file import LOG_FILE, LogWriter, names_of, read
 from mlem_provider_local.process import find
 
@@ -231,3 +234,88 @@ def test_a_log_that_is_no_file_of_ours_is_not_put_aside() -> None:
 def test_the_numbers_are_those_that_the_readme_names() -> None:
     assert os.path.basename(LOG_FILE) == "server.log"
     assert LogWriter.__init__.__defaults__ == (10 * 2**20, 3)
+
+
+def test_the_log_of_the_server_before_is_told_from_the_present_ones(deploy: Callable[..., Any]) -> None:
+    handle = deploy(restart="on-failure")
+    with pytest.raises(NotFoundError, match="this is the first server"):
+        list(handle.logs(previous=True))
+    ask(handle, "say 1")
+    with pytest.raises(OSError):  # noqa: PT011  # reset, or closed without an answer
+        ask(handle, "crash")
+    wait_until(lambda: status(handle) == ("running", ""))
+    previous = list(handle.logs(previous=True))
+    everything = list(handle.logs())
+    assert everything[: len(previous)] == previous
+    assert ("listening" in previous[0], "said" in previous, "SIGSEGV" in previous[-1]) == (True, True, True)
+    assert "listening" in everything[len(previous)]
+    handle.restart()
+    assert (list(handle.logs(previous=True)) == everything[len(previous) :]) is False  # it has said how it ended
+    assert list(handle.logs(previous=True))[: len(everything) - len(previous)] == everything[len(previous) :]
+
+
+def test_the_log_before_is_read_over_files_and_known_to_be_gone(deploy: Callable[..., Any]) -> None:
+    handle = deploy()
+    ask(handle, "say 8000")
+    handle.restart()
+    ask(handle, "say 8000")  # the first server's lines are in the file before now
+    previous = list(handle.logs(previous=True))
+    assert ("listening" in previous[0], previous.count("said")) == (True, 1)
+    for _ in range(4):
+        ask(handle, "say 8000")
+    log = Path(handle.state().records["process"]["home"]) / LOG_FILE
+    wait_until(lambda: read_starts(log.parent)[-1] == NOT_KEPT)
+    with pytest.raises(NotFoundError, match="is not kept any more") as caught:
+        list(handle.logs(previous=True))
+    assert (caught.value.exit_code, caught.value.code) == (3, "no-previous-log")
+
+
+def test_what_has_expired_stops_with_all_that_the_model_has_started(deploy: Callable[..., Any]) -> None:
+    handle = deploy(restart="always", ttl="1h")
+    child = psutil.Process(int(ask(handle, "child")))
+    family = [process_of(handle), *process_of(handle).children(recursive=True)]
+    assert child in family
+    home = Path(handle.state().records["process"]["home"])
+    write_expiry(home, "2026-01-01T00:00:00Z")
+    _, alive = psutil.wait_procs(family, 60)
+    assert (alive, status(handle)[0], "expired at 2026-01-01T00:00:00Z" in status(handle)[1]) == ([], "stopped", True)
+    assert any("the deployment expired at 2026-01-01T00:00:00Z" in line for line in handle.logs())
+    assert handle.restart().number == 1, "a time that is over does not end what is started after it"
+    assert status(handle) == ("running", "")
+    pid = process_of(handle).pid
+    handle = deploy(ttl=None)
+    assert (process_of(handle).pid, (home / "expires").exists()) == (pid, False), "a run without a time takes it away"
+
+
+def test_what_is_restarted_though_its_time_is_over_goes_on_until_it_is_removed(deploy: Callable[..., Any]) -> None:
+    handle = deploy(ttl="1s")
+    assert "expired" in handle.wait("stopped").reason
+    handle.restart()
+    home = Path(handle.state().records["process"]["home"])
+    assert (status(handle), (home / "expires").exists()) == (("running", ""), False)
+
+
+@pytest.mark.parametrize("content", ["", "soon", "2026-01-01T00:00:00", "\x00", "9999-12-31T00:00:00Z"])
+def test_a_time_that_is_none_ends_nothing(tmp_path: Path, content: str) -> None:
+    (tmp_path / "expires").write_text(content)
+    assert expired(tmp_path) is None
+    forget_expiry(tmp_path)
+    assert (tmp_path / "expires").read_text() == content
+
+
+def test_a_command_has_the_servers_folder_variables_and_python(
+    deploy: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TOLD_AT_THE_RUN", "yes")
+    handle = deploy()
+    monkeypatch.delenv("TOLD_AT_THE_RUN")
+    program = "import os, sys; print(sys.executable, os.getcwd(), os.environ['TOLD_AT_THE_RUN'])"
+    output = io.BytesIO()
+    assert handle.exec(["python", "-c", program], stdout=output) == 0
+    assert output.getvalue().decode().split() == [sys.executable, os.getcwd(), "yes"]
+    process_of(handle).kill()
+    process_of(handle).wait(60)
+    wait_until(lambda: status(handle)[0] == "crashed")
+    with pytest.raises(NotFoundError) as caught:
+        handle.exec(["true"])
+    assert caught.value.code == "not-running"

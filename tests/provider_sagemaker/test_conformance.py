@@ -11,7 +11,15 @@ from typing import Any
 
 import pytest
 
-from mlem.testing import CrashSafetySuite, DeploymentFixtures, DeploymentHandle, LifeCycleSuite, OperationSuite, Project
+from mlem.testing import (
+    CrashSafetySuite,
+    DeploymentFixtures,
+    DeploymentHandle,
+    EveryDaySuite,
+    LifeCycleSuite,
+    OperationSuite,
+    Project,
+)
 from mlem_provider_sagemaker.api.aws import connect
 
 from .conftest import fields
@@ -64,6 +72,10 @@ class TestLifeCycle(SagemakerFixtures, LifeCycleSuite):
 
 
 class TestOperation(SagemakerFixtures, OperationSuite):
+    pass
+
+
+class TestEveryDay(SagemakerFixtures, EveryDaySuite):
     pass
 
 

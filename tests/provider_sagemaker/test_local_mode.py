@@ -64,7 +64,7 @@ def test_the_image_serves_in_sagemakers_local_mode(
     try:
         ran = project.python("-c", SCRIPT, image, str(port), str(tmp_path / "data"), timeout_s=180)
     finally:
-        for left in engine._api.containers(
+        for left in engine.api.containers(
             all=True, filters={"ancestor": image}
         ):  # local mode stops its containers, no more
             engine.remove_container(left["Id"])

@@ -5,8 +5,10 @@ A test is named after what it is an example of: `test_Step_makes_one_resource` i
 
 from __future__ import annotations
 
+import io
 import re
 import shutil
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -42,6 +44,7 @@ from mlem import (
     State,
     Status,
     Step,
+    Streams,
     UserError,
     Value,
     WaitTimeoutError,
@@ -310,6 +313,19 @@ def test_Step_makes_one_resource(ctx: Context, tmp_path: Path) -> None:
     assert (step.name, step.observe(ctx, record)) == ("folder", record)
     step.remove(ctx, record)
     assert step.observe(ctx, record) is None
+
+
+def test_Streams_pass_bytes_on_as_they_are() -> None:
+    def copied(streams: Streams, ended: threading.Event) -> int:
+        """A command that answers what it is told: the platform's part of `Deployment.exec`."""
+        for chunk in streams.chunks(ended):
+            streams.write_output(chunk)
+        streams.write_errors(b"done\n")
+        return 0
+
+    streams = Streams(io.BytesIO(b"\x1b[2J"), io.BytesIO(), io.BytesIO())
+    assert copied(streams, threading.Event()) == 0
+    assert (streams.stdout.getvalue(), streams.stderr.getvalue()) == (b"\x1b[2J", b"done\n")
 
 
 def test_UserError_is_for_a_command_that_has_to_be_another() -> None:

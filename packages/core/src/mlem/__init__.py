@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from mlem.clients.client import Client
+    from mlem.deployments.access.streams import Streams
     from mlem.deployments.builder import Builder
     from mlem.deployments.deployment import Deployment, Phase, Status
     from mlem.deployments.env import Env
@@ -74,6 +75,7 @@ _HOMES = {
     "Status": "mlem.deployments.deployment",
     "Step": "mlem.deployments.step",
     "Store": "mlem.state.manager",
+    "Streams": "mlem.deployments.access.streams",
     "UserError": "mlem_model.errors",
     "Value": "mlem_model.objects.object",
     "Versioned": "mlem.state.manager",
@@ -112,6 +114,7 @@ __all__ = [
     "Status",
     "Step",
     "Store",
+    "Streams",
     "UserError",
     "Value",
     "Versioned",

@@ -16,7 +16,8 @@ from mlem_provider_docker.records import ContainerRecord, ImageRecord
 from mlem_provider_docker.steps.engine import engine_of_record
 
 if TYPE_CHECKING:
-    from mlem import Client, State
+    from mlem import Client, State, Streams
+    from mlem_provider_docker.api.sdk import Engine
     from mlem_provider_docker.env import DockerEnv
 
     DockerContext: TypeAlias = Context["DockerContainer", DockerEnv]
@@ -31,7 +32,7 @@ class DockerContainer(ImageOptions, Deployment):
     type: ClassVar[str] = "docker_container"
     env_type: ClassVar[str] = "docker"
     capabilities: ClassVar[frozenset[str]] = frozenset(
-        {"logs", "rollback", "restart", "address", "promote", "recover", "adopt"}
+        {"address", "adopt", "exec", "logs", "previous-logs", "promote", "recover", "restart", "rollback"}
     )
 
     container_name: str | None = Field(
@@ -238,20 +239,54 @@ class DockerContainer(ImageOptions, Deployment):
 
     def logs(self, ctx: DockerContext, state: State, *, follow: bool, tail: int | None) -> Iterator[str]:
         """Yield what the container wrote; following ends when it stops."""
+        found = self._container(ctx, state)
+        if found is not None:
+            engine, container = found
+            yield from engine.logs(container["Id"], follow=follow, tail=tail)
+
+    def previous_logs(self, ctx: DockerContext, state: State) -> Iterator[str]:
+        """Yield what the container wrote before its last start, or the last of what the one before it wrote."""
+        from mlem_provider_docker.containers.previous_log import previous_lines
+
+        found = self._container(ctx, state)
+        if found is None:
+            raise NotFoundError("no container was started", code="no-previous-log")
+        return previous_lines(*found)
+
+    def exec(self, ctx: DockerContext, state: State, command: Sequence[str], streams: Streams) -> int:
+        """Run a command in the container, as the server's user."""
+        from mlem_provider_docker.api.commands import run_command
+
+        found = self._container(ctx, state)
+        if found is None or not found[1]["State"].get("Running"):
+            raise NotFoundError(
+                f'the container of "{ctx.name}" does not run',
+                code="not-running",
+                hint=f"mlem deployment status {ctx.name}",
+            )
+        return run_command(found[0], found[1]["Id"], command, streams)
+
+    def _container(self, ctx: DockerContext, state: State) -> tuple[Engine, dict[str, Any]] | None:
+        """Return the container, inspected, and where it is; None where none was made.
+
+        Raises:
+            NotFoundError: It is gone.
+        """
         record = state.record_of(ContainerRecord) or state.record_of(ImageRecord)
         if record is None:
-            return
+            return None
         engine = engine_of_record(ctx, record)
         id_ = (record.id if isinstance(record, ContainerRecord) else None) or next(
             (found["Id"] for found in engine.containers(ctx.lineage)), None
         )
-        if id_ is None or engine.container(id_) is None:
+        found = engine.container(id_) if id_ is not None else None
+        if found is None:
             raise NotFoundError(
                 f'the container of "{ctx.name}" is gone, and its logs with it',
                 code="container-not-found",
                 hint=f"mlem deployment run --load {ctx.name}",
             )
-        yield from engine.logs(id_, follow=follow, tail=tail)
+        return engine, found
 
 
 def _moved(volume: str, moved: Callable[[str], str]) -> str:

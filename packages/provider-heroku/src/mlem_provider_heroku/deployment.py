@@ -41,7 +41,7 @@ class HerokuApp(ImageOptions, Deployment):
     type: ClassVar[str] = "heroku"
     env_type: ClassVar[str] = "heroku"
     capabilities: ClassVar[frozenset[str]] = frozenset(
-        {"logs", "rollback", "restart", "address", "promote", "recover", "adopt"}
+        {"address", "adopt", "logs", "maintenance", "previous-logs", "promote", "recover", "restart", "rollback"}
     )
 
     app_name: str | None = Field(
@@ -133,7 +133,7 @@ class HerokuApp(ImageOptions, Deployment):
         app, release, url = state.record_of(AppRecord), state.record_of(ReleaseRecord), self.address(ctx, state)
         if app is None or release is None or url is None:
             return Status(Phase.STOPPED, "nothing was released")
-        return status(Snapshot(ctx).heroku(app), app, release, url)
+        return status(Snapshot(ctx).heroku(app), app, release, url, ctx.name)
 
     def address(self, ctx: HerokuContext, state: State) -> str | None:
         """Return the app's public address, with TLS."""
@@ -171,3 +171,28 @@ class HerokuApp(ImageOptions, Deployment):
             return
         heroku, lines = Snapshot(ctx).heroku(app), LOG_LINES if tail is None else min(max(tail, 1), LOG_LINES)
         yield from (logs.follow if follow else logs.read)(heroku, app.app_id, lines)
+
+    def previous_logs(self, ctx: HerokuContext, state: State) -> Iterator[str]:
+        """Yield what each web dyno wrote before its last start, of what Heroku has of the app's log."""
+        from mlem_provider_heroku.api import logs
+
+        app = state.record_of(AppRecord)
+        found = [] if app is None else logs.previous(list(logs.read(Snapshot(ctx).heroku(app), app.app_id, LOG_LINES)))
+        if not found:
+            raise NotFoundError(
+                f"nothing is kept of earlier dynos: Heroku has the last {LOG_LINES} lines of an app",
+                code="no-previous-log",
+                hint="a log drain keeps more: heroku drains:add",
+            )
+        yield from found
+
+    def maintenance(self, ctx: HerokuContext, state: State, *, on: bool | None = None) -> bool:
+        """Have Heroku's router answer in the app's place, or end that; say how it is."""
+        from mlem_provider_heroku.steps.maintenance import maintenance
+
+        app = state.record_of(AppRecord)
+        if app is None:
+            raise NotFoundError(
+                f'"{ctx.name}" has no app', code="not-deployed", hint=f"mlem deployment run --load {ctx.name}"
+            )
+        return maintenance(ctx, app, on=on)

@@ -46,7 +46,7 @@ class Watch:
 _watches: dict[tuple[str, str], Watch] = {}
 
 
-def status(heroku: Heroku, app: AppRecord, release: ReleaseRecord, url: str) -> Status:
+def status(heroku: Heroku, app: AppRecord, release: ReleaseRecord, url: str, name: str) -> Status:
     """Say what a release is doing.
 
     The first look asks the API. While the dynos start, further ones ask the server alone, and the API again after a
@@ -57,6 +57,7 @@ def status(heroku: Heroku, app: AppRecord, release: ReleaseRecord, url: str) -> 
         app: The app's record.
         release: The release's record.
         url: The public address.
+        name: The deployment's name.
     """
     from mlem.provider import adopted_responds
     from mlem.provider import ready as ready_now
@@ -77,11 +78,11 @@ def status(heroku: Heroku, app: AppRecord, release: ReleaseRecord, url: str) -> 
         return watch.seen
     is_ready, reason = ready(url, PROBE_TIMEOUT_S)
     if not is_ready:
-        watch.seen = _of_app(heroku, app) or Status(Phase.STARTING, reason)
+        watch.seen = _of_app(heroku, app, name) or Status(Phase.STARTING, reason)
     return watch.seen
 
 
-def _of_app(heroku: Heroku, app: AppRecord) -> Status | None:
+def _of_app(heroku: Heroku, app: AppRecord, name: str) -> Status | None:
     """Say why an app does not answer though its dynos are up.
 
     The result is None where it is not the app.
@@ -89,7 +90,7 @@ def _of_app(heroku: Heroku, app: AppRecord) -> Status | None:
     found = heroku.app(app.app_id)
     if found is None or not found["maintenance"]:
         return None
-    how = f"heroku maintenance:off --app {found['name']} ends it, and so does mlem deployment run"
+    how = f"mlem deployment maintenance {name} off ends it, and so does a run"
     return Status(Phase.STOPPED, f"the app is in maintenance mode, its callers get status 503: {how}")
 
 

@@ -13,7 +13,7 @@ from mlem.provider import Candidate, Unit
 from mlem_provider_local.records import ModelRecord, ProcessRecord
 
 if TYPE_CHECKING:
-    from mlem import Client, State
+    from mlem import Client, State, Streams
     from mlem_provider_local.env import LocalEnv
 
     LocalContext: TypeAlias = Context["LocalProcess", LocalEnv]
@@ -29,7 +29,9 @@ class LocalProcess(Deployment):
 
     type: ClassVar[str] = "local_process"
     env_type: ClassVar[str] = "local"
-    capabilities: ClassVar[frozenset[str]] = frozenset({"logs", "rollback", "restart", "address", "recover"})
+    capabilities: ClassVar[frozenset[str]] = frozenset(
+        {"address", "exec", "logs", "previous-logs", "recover", "restart", "rollback", "ttl"}
+    )
 
     port: Annotated[int, Field(ge=1, le=65535)] | None = Field(
         default=None, description="port to listen on (default: any free one, kept over updates)"
@@ -66,7 +68,7 @@ class LocalProcess(Deployment):
     def status(self, ctx: LocalContext, state: State) -> Status:
         """Look for the process, then ask it whether it is ready."""
         from mlem.provider import ready
-        from mlem_provider_local.exit_record import ExitRecord
+        from mlem_provider_local.home.exit_record import ExitRecord
         from mlem_provider_local.process import lookup_recorded
 
         record = state.record_of(ProcessRecord)
@@ -74,6 +76,11 @@ class LocalProcess(Deployment):
             return Status(Phase.STOPPED, "no process was started")
         server = lookup_recorded(record)
         end = ExitRecord.read(Path(record.home), record.pid)
+        if server is None and end and end.expired:
+            return Status(
+                Phase.STOPPED,
+                f"expired at {end.expired}: mlem deployment gc removes it, a run begins its time again",
+            )
         if server is None:
             return Status(Phase.CRASHED, end.how if end and end.last else f"process {record.pid} is gone")
         is_ready, reason = ready(record.url, _PROBE_TIMEOUT_S)
@@ -116,3 +123,34 @@ class LocalProcess(Deployment):
             return isinstance(record, ProcessRecord) and record.knows("pid") and lookup_recorded(record) is not None
 
         yield from read(home_of(ctx, record) / LOG_FILE, tail=tail, follow=writes if follow else None)
+
+    def previous_logs(self, ctx: LocalContext, state: State) -> Iterator[str]:
+        """Yield the lines of the server before; one that its supervisor has started anew is another server."""
+        from mlem_provider_local.home.starts import previous_lines
+        from mlem_provider_local.log_file import LOG_FILE
+        from mlem_provider_local.steps import home_of
+
+        return previous_lines(home_of(ctx, state.record_of(ProcessRecord) or state.record_of(ModelRecord)) / LOG_FILE)
+
+    def exec(self, ctx: LocalContext, state: State, command: Sequence[str], streams: Streams) -> int:
+        """Run a command on this machine with the server's variables, folder and Python."""
+        from mlem_provider_local.commands import run_command
+        from mlem_provider_local.process import lookup_recorded
+
+        record = state.record_of(ProcessRecord)
+        server = lookup_recorded(record) if record else None
+        if server is None:
+            raise NotFoundError(
+                f'the server of "{ctx.name}" does not run',
+                code="not-running",
+                hint=f"mlem deployment run --load {ctx.name}",
+            )
+        return run_command(server, command, streams)
+
+    def expire(self, ctx: LocalContext, state: State, at: str | None) -> None:
+        """Tell the supervisor when the deployment expires."""
+        from mlem_provider_local.home.expiry import write_expiry
+
+        record = state.record_of(ProcessRecord)
+        if record is not None:
+            write_expiry(Path(record.home), at)

@@ -26,12 +26,17 @@ class LogWriter:
     Args:
         max_bytes: The size at which the file is put aside and a new one is begun.
         files: How many files there are, including the one that is being written.
+
+    Attributes:
+        path: The file; None where the output is none that can be put aside.
+        dropped: The inodes of the files that were deleted to make room: others get them.
     """
 
     def __init__(self, max_bytes: int = MAX_BYTES, files: int = FILES) -> None:
         self._max_bytes = max_bytes
         self._files = files
         self._between_lines = True
+        self.dropped: list[int] = []
         self.path = _path_of_output()
         self._size_bytes = os.fstat(1).st_size if self.path is not None else 0
 
@@ -48,6 +53,11 @@ class LogWriter:
             while data:
                 data = data[os.write(1, data) :]
 
+    def place(self) -> tuple[int, int]:
+        """Return the file that is written and its length: inode, bytes."""
+        found = os.fstat(1)
+        return found.st_ino, found.st_size
+
     def reopen(self) -> None:
         """Open the file by its name again: another process has put it aside."""
         if self.path is None:
@@ -63,6 +73,8 @@ class LogWriter:
         if self.path is None:
             return
         names = names_of(self.path, self._files)
+        with contextlib.suppress(OSError):
+            self.dropped.append(names[0].stat().st_ino)
         for older, newer in itertools.pairwise(names):
             with contextlib.suppress(OSError):  # there are not so many yet
                 newer.replace(older)
@@ -107,14 +119,14 @@ def read(path: Path, *, tail: int | None, follow: Callable[[], bool] | None) -> 
             if follow is not None and not line.endswith(b"\n"):
                 part = line  # the rest follows
             else:
-                yield _text(line)
+                yield as_text(line)
         current = opened[-1]
         while follow is not None:
             goes_on = follow()  # asked before reading, so that what was written before the end is read
             for line in current:
                 part += line
                 if part.endswith(b"\n"):
-                    yield _text(part)
+                    yield as_text(part)
                     part = b""
             newer = _next(path, current)
             if newer is not None:
@@ -124,7 +136,7 @@ def read(path: Path, *, tail: int | None, follow: Callable[[], bool] | None) -> 
             else:
                 time.sleep(_FOLLOW_POLL_S)
         if part:
-            yield _text(part)
+            yield as_text(part)
 
 
 def _next(path: Path, current: BinaryIO) -> BinaryIO | None:
@@ -157,5 +169,6 @@ def _open(name: Path) -> BinaryIO | None:
         return None
 
 
-def _text(line: bytes) -> str:
+def as_text(line: bytes) -> str:
+    """Return a line of a log, without its end."""
     return line.decode(errors="replace").rstrip("\r\n")

@@ -22,6 +22,7 @@ from mlem.provider import (
 )
 from mlem_provider_local import environment, process
 from mlem_provider_local.environment import files_here
+from mlem_provider_local.home.expiry import forget_expiry
 from mlem_provider_local.log_file import LOG_FILE
 from mlem_provider_local.process import lookup_recorded, variables_of
 from mlem_provider_local.records import ModelRecord, ProcessRecord
@@ -182,6 +183,7 @@ class ProcessStep(Step["LocalProcess", "LocalEnv", ProcessRecord]):
         try:
             process.stop(ours, stop_timeout_s)
             write_about(Path(wanted.home), ctx.name)
+            forget_expiry(Path(wanted.home))
             port = listener.getsockname()[1]
             label = process.Label(ctx.lineage, str(wanted.model_hash), wanted.host, port)
             return _record(wanted, process.start(_copy(wanted), listener, label, log, whole, restart), whole)

@@ -19,7 +19,9 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from mlem_provider_local.exit_record import ExitRecord
+from mlem_provider_local.home.exit_record import ExitRecord
+from mlem_provider_local.home.expiry import expired
+from mlem_provider_local.home.starts import NOT_KEPT, Start, read_starts, write_starts
 from mlem_provider_local.log_file import LogWriter
 from mlem_server.http.sockets.syn_filter import drop_new_connections
 from mlem_server.process.backoff import Backoff
@@ -45,6 +47,9 @@ class Supervisor:
         restart: ``no``, ``on-failure`` or ``always``, as in Docker. After an exit code which says that another start
             would not help, the server is not started again.
         writer: The log.
+
+    Attributes:
+        expired: When the deployment expired, once the server is stopped for it; empty until then.
     """
 
     def __init__(self, command: Sequence[str], restart: str, writer: LogWriter) -> None:
@@ -56,6 +61,7 @@ class Supervisor:
         self._pid: int | None = None
         self._started = 0.0
         self._stopping = False
+        self.expired = ""
         self._ends = 0
         # above the numbers under which the server gets them
         self._life, self._watched = (fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, _FREE_FD) for fd in os.pipe())
@@ -76,6 +82,7 @@ class Supervisor:
         """Wait for the next event, and act on it; return the exit code when that was the end."""
         numbers = self._signals.wait(wait_s, self._output)
         self._pump()
+        self._look_at_time()
         for number in numbers:
             self._act_on(number)
         for pid, code in reap_children():
@@ -86,6 +93,15 @@ class Supervisor:
                     return exit_code(code)
         return 0 if self._stopping and self._pid is None else None
 
+    def _look_at_time(self) -> None:
+        """Stop for good where the deployment has expired."""
+        at = None if self._stopping or self._folder is None else expired(self._folder)
+        if at is not None:
+            log.warning("the deployment expired at %s: the server is stopped", at)
+            self.expired = at
+            self._note(ExitRecord(os.getpid(), 0, _now(), self._ends, expired=at))
+            self._act_on(signal.SIGTERM)
+
     def _start(self) -> None:
         actions: list[tuple[int, ...] | tuple[int, int, str, int, int]] = [
             (os.POSIX_SPAWN_DUP2, self._input, 1),
@@ -93,6 +109,7 @@ class Supervisor:
             (os.POSIX_SPAWN_DUP2, self._life, LIFE_FD),
         ]
         folder = self._folder
+        place = self._writer.place()
         if folder is not None:
             actions.append((os.POSIX_SPAWN_OPEN, FOLDER_FD, str(folder), os.O_RDONLY, 0))
         try:
@@ -100,7 +117,20 @@ class Supervisor:
         except OSError as error:  # no memory, too many processes
             log.error("can't start the server: %s", error)
             self._backoff.ended(0.0)
+        else:
+            self._note_start(*place)
         self._started = time.monotonic()
+
+    def _note_start(self, file: int, offset: int) -> None:
+        if self._folder is not None:
+            write_starts(self._folder, [*read_starts(self._folder), Start(file, offset)])
+
+    def _forget_dropped(self) -> None:
+        """Forget the starts in files that were deleted: the next file may get the same inode."""
+        gone = self._writer.dropped
+        if gone and self._folder is not None:
+            write_starts(self._folder, [NOT_KEPT if one.file in gone else one for one in read_starts(self._folder)])
+        gone.clear()
 
     def _has_ended(self, code: int) -> bool:
         """Note an end; return whether it is the last."""
@@ -116,9 +146,10 @@ class Supervisor:
             ExitRecord(
                 os.getpid(),
                 code,
-                datetime.now(UTC).isoformat(timespec="seconds"),
+                _now(),
                 self._ends,
                 pause_s if again else None,
+                self.expired,
             )
         )
         if again:
@@ -144,6 +175,7 @@ class Supervisor:
         try:
             while data := os.read(self._output, _READ_BYTES):
                 self._writer.write(data)
+                self._forget_dropped()
         except BlockingIOError:
             return
 
@@ -156,6 +188,10 @@ class Supervisor:
             record.write(self._folder)
 
 
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
 def main(arguments: Sequence[str]) -> int:
     """Run a supervisor; return the server's exit code.
 
@@ -164,7 +200,11 @@ def main(arguments: Sequence[str]) -> int:
     """
     configure_logs(os.environ.get("MLEM_SERVER_LOG_FORMAT", "text"))
     at = arguments.index("--")
-    return Supervisor(arguments[at + 1 :], arguments[arguments.index("--restart") + 1], LogWriter()).run()
+    supervisor = Supervisor(arguments[at + 1 :], arguments[arguments.index("--restart") + 1], LogWriter())
+    code = supervisor.run()
+    if supervisor.expired and os.getsid(0) == os.getpid():
+        os.killpg(os.getpgrp(), signal.SIGKILL)  # what the model has started has no other end
+    return code
 
 
 if __name__ == "__main__":

@@ -41,7 +41,7 @@ class SagemakerDeployment(ImageOptions, Deployment):
 
     type: ClassVar[str] = "sagemaker"
     env_type: ClassVar[str] = "sagemaker"
-    capabilities: ClassVar[frozenset[str]] = frozenset({"logs", "rollback", "recover", "adopt"})
+    capabilities: ClassVar[frozenset[str]] = frozenset({"adopt", "logs", "previous-logs", "recover", "rollback"})
 
     endpoint_name: str | None = Field(
         default=None,
@@ -201,6 +201,23 @@ class SagemakerDeployment(ImageOptions, Deployment):
 
         record = _endpoint(ctx, state)
         return logs.lines(account_of(ctx, record), record.endpoint, follow=follow, tail=tail)
+
+    def previous_logs(self, ctx: SagemakerContext, state: State) -> Iterator[str]:
+        """Yield what the instances of earlier releases wrote, from CloudWatch Logs."""
+        from datetime import datetime
+
+        from mlem_provider_sagemaker.api import logs
+
+        record = _endpoint(ctx, state)
+        if len(state.releases) > 1:
+            released = datetime.fromisoformat(state.releases[1].created)
+            lines = list(logs.previous(account_of(ctx, record), record.endpoint, record.config, released))
+            if lines:
+                return iter(lines)
+        raise NotFoundError(
+            "nothing is kept of instances before the present release: this is the first, or its logs are deleted",
+            code="no-previous-log",
+        )
 
 
 def _endpoint(ctx: SagemakerContext, state: State) -> EndpointRecord:

@@ -131,9 +131,11 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     _warn_of_predecessor()
     given = list(sys.argv[1:] if arguments is None else arguments)
     messages.quiet = messages.verbose = False
-    traces.wanted = "--traceback" in given or bool(os.environ.get("MLEM_TRACEBACK"))
+    end = given.index("--") if "--" in given else len(given)
+    ours = given[:end]  # what follows is another command's: deployment exec NAME -- COMMAND
+    traces.wanted = "--traceback" in ours or bool(os.environ.get("MLEM_TRACEBACK"))
     if given[:1] != ["apply"]:  # it has such an option itself, for errors of the model
-        given = [argument for argument in given if argument != "--traceback"]
+        given = [argument for argument in ours if argument != "--traceback"] + given[end:]
     sys.exit(_run(given))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self
 
@@ -23,11 +23,16 @@ from mlem_model.objects.object import MlemObject
 
 if TYPE_CHECKING:
     from mlem.clients.client import Client
+    from mlem.deployments.access.streams import Streams
     from mlem.state.state import State
 
 
 CAPABILITIES: Mapping[str, tuple[str, str]] = {
     "logs": ("logs", "it has what the servers wrote"),
+    "previous-logs": ("logs --previous", "it has what was written before the last start, too"),
+    "exec": ("exec, shell", "a command can be run where the model is served"),
+    "maintenance": ("maintenance", "callers can be shown a page that asks for patience"),
+    "ttl": ("run --ttl", "what has expired stops by itself; without it, gc stops and removes it"),
     "rollback": ("rollback", "an earlier release can be put back"),
     "restart": ("restart", "what serves can be started again as it is"),
     "promote": ("promote", "what was made for another deployment is taken over, and not made again"),
@@ -35,7 +40,7 @@ CAPABILITIES: Mapping[str, tuple[str, str]] = {
     "recover": ("state recover", "what serves is found by its marks when its state is lost"),
     "adopt": ("adopt", "what somebody else deployed is taken over"),
 }
-"""What not every platform can do: the capability, the command that needs it, and what it means."""
+"""What not every platform can do: the capability, the commands or the option that need it, and what it means."""
 
 
 class Phase(enum.StrEnum):
@@ -47,28 +52,6 @@ class Phase(enum.StrEnum):
     RUNNING = "running"
     STOPPED = "stopped"
     CRASHED = "crashed"
-
-
-def phases_of(wanted: Phase | str | Iterable[Phase | str]) -> frozenset[Phase]:
-    """Return the phases that are named by their words.
-
-    Args:
-        wanted: One, or several.
-
-    Raises:
-        UserError: There is no such status.
-    """
-    named = [wanted] if isinstance(wanted, str) else wanted
-    words = [str(word) for word in named] if isinstance(named, Iterable) else [str(named)]
-    known = [status.value for status in Phase]
-    wrong = next((word for word in words if word not in known), None)
-    if wrong is not None or not words:
-        raise UserError(
-            "no status to wait for is named" if wrong is None else f'no status "{wrong}"',
-            known=known,
-            code="unknown-status",
-        )
-    return frozenset(map(Phase, words))
 
 
 @dataclass(frozen=True)
@@ -141,6 +124,77 @@ class Deployment(MlemObject, ABC):
             follow: Go on with new lines until the caller stops, or the deployment ends.
             tail: Begin with this many last lines; None for all.
         """
+
+    def previous_logs(self, ctx: AnyContext, state: State) -> Iterator[str]:
+        """Yield the lines of what ran before the last start: before a crash, a restart or a run. Oldest first.
+
+        It declares the capability ``previous-logs``. Where the platform does not tell one earlier server from another,
+        the lines of all are there, and the newest come last.
+
+        Raises:
+            NotFoundError: Nothing ran before, or its log is not kept any more; the message says which.
+        """
+        raise self.lacking("previous-logs")
+
+    def exec(self, ctx: AnyContext, state: State, command: Sequence[str], streams: Streams) -> int:
+        """Run a command where the model is served, and return its exit code; 128 and the number of a signal.
+
+        It declares the capability ``exec``. At an interrupt, as at any other error, the command is interrupted too, and
+        killed if it does not end by that: nothing of it goes on.
+
+        Args:
+            ctx: The context.
+            state: The deployment's state.
+            command: Its words, which reach no shell that is not one of them.
+            streams: Its standard streams.
+
+        Raises:
+            NotFoundError: Nothing runs that it could be run in, or there is no such command.
+        """
+        raise self.lacking("exec")
+
+    def maintenance(self, ctx: AnyContext, state: State, *, on: bool | None = None) -> bool:
+        """Say whether callers get a page that asks for patience, in place of answers; begin or end that first.
+
+        It declares the capability ``maintenance``. The engine has the lock when something is to change.
+
+        Args:
+            ctx: The context.
+            state: The deployment's state.
+            on: Whether it is to be so; None only to ask.
+        """
+        raise self.lacking("maintenance")
+
+    def expire(self, ctx: AnyContext, state: State, at: str | None) -> None:
+        """Have what serves stop by itself at a time; None for never. Its resources and its state stay for ``gc``.
+
+        Called where the capability ``ttl`` is declared, each time that a command has started or confirmed what serves.
+
+        Args:
+            ctx: The context.
+            state: The deployment's state.
+            at: UTC, ISO 8601, to the second.
+        """
+
+    def expect_capability(self, capability: str) -> None:
+        """Check that this type can do something that not every platform can.
+
+        Raises:
+            UserError: It can't.
+        """
+        if capability not in self.capabilities:
+            raise self.lacking(capability)
+
+    def lacking(self, capability: str) -> UserError:
+        """Return the error for what this type can't do."""
+        from mlem_model.plugins.registry import registry
+
+        able = sorted(cls.type for cls in registry().all("deployment").values() if capability in cls.capabilities)
+        return UserError(
+            f"a {self.type} deployment can't do this: mlem deployment {CAPABILITIES[capability][0].partition(',')[0]}",
+            known=able,
+            code=f"no-{capability}",
+        )
 
     @abstractmethod
     def client(self, ctx: AnyContext, state: State) -> Client:

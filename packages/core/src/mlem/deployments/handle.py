@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-import time
+import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any, BinaryIO
 
-from mlem.deployments import log_lines
-from mlem.deployments.deployment import Deployment, Phase, Status, phases_of
-from mlem.deployments.edge import plugin_edge, under_edge
+from mlem.deployments.access.commands import run_in
+from mlem.deployments.access.logs import read_log
+from mlem.deployments.access.maintenance import maintenance
+from mlem.deployments.access.streams import Streams, bytes_of
+from mlem.deployments.access.waiting import wait_for
+from mlem.deployments.deployment import Deployment, Phase, Status
+from mlem.deployments.edge import plugin_edge
 from mlem.deployments.execution import engine, moving
 from mlem.deployments.execution.engine import LockOptions, Outcome
 from mlem.deployments.execution.options import RunOptions
-from mlem.deployments.execution.status import expect_deployed, not_deployed, status
+from mlem.deployments.execution.status import expect_deployed, not_deployed, serving, status
 from mlem.deployments.notebook.handle import handle_in_html
 from mlem.deployments.notebook.releases import Releases
 from mlem.deployments.releases.planned import Planned
@@ -22,9 +26,8 @@ from mlem.deployments.resolving.resolve import Target, resolve, resolve_model
 from mlem.deployments.resolving.stored import NamedStore
 from mlem.project.project import Location, Name, spelt
 from mlem.state.event import Event
-from mlem.state.locks.owner import is_dead
 from mlem.state.state import LockInfo, Release, State
-from mlem_model.errors import PlatformError, UserError, WaitTimeoutError
+from mlem_model.errors import UserError
 from mlem_model.objects.object import one_line
 
 if TYPE_CHECKING:
@@ -33,29 +36,8 @@ if TYPE_CHECKING:
     from mlem_model.models.model import Model
 
 
-_ENDED = frozenset({Phase.CRASHED, Phase.STOPPED, Phase.NOT_DEPLOYED})
-"""What does not become running by itself."""
-_PAUSE_S = 0.2
-_LOOK_S = 1.0
-
-
 def _silent(_line: str) -> None:
     """Report progress to nobody."""
-
-
-def _served(state: State) -> State:
-    """Return a state as callers may see it: a release that has not passed the gate gets no calls but the gate's."""
-    return state if state.served is None else state.model_copy(update={"records": state.served.records})
-
-
-def _may_change(before: State, now: State | None) -> bool:
-    """Say whether a deployment that has crashed may get on by itself.
-
-    A command has changed it meanwhile, or is at work.
-    """
-    if now is None or now.records != before.records:
-        return True
-    return now.lock is not None and not now.lock.manual and not is_dead(now.lock)
 
 
 @dataclass(frozen=True, repr=False)
@@ -200,7 +182,7 @@ class DeploymentHandle:
         state = state or self.target.read_state()
         if state is None or state.empty:
             return None
-        state = _served(state)
+        state = serving(state)
         return self.deployment.address(self.target.context(state), state)
 
     @plugin_edge()
@@ -225,39 +207,7 @@ class DeploymentHandle:
                 that.
             WaitTimeoutError: It did not get there in time.
         """
-        from mlem.deployments.execution.gate import await_status
-
-        statuses = phases_of(wanted)
-        over = (_ENDED if Phase.RUNNING in statuses else frozenset[Phase]()) - statuses
-        state = expect_deployed(self.target) if Phase.NOT_DEPLOYED not in statuses else self.target.read_state()
-        deadline = time.monotonic() + timeout_s
-        while True:
-            if state is None or state.empty:
-                return Status(Phase.NOT_DEPLOYED)
-            left_s = max(0.0, deadline - time.monotonic())
-            look_s = (
-                min(left_s, _LOOK_S) if Phase.NOT_DEPLOYED in statuses else left_s
-            )  # the state says so, not the platform
-            seen = await_status(
-                self.deployment,
-                self.target.context(state),
-                state,
-                statuses,
-                look_s,
-                give_up=lambda found: found.phase in over,
-            )
-            if seen.phase in statuses:
-                return seen
-            words = f": {seen.reason}" if seen.reason else ""
-            hint = f"mlem deployment logs {self.name}"
-            if time.monotonic() >= deadline and seen.phase not in over:
-                raise WaitTimeoutError(f'"{self.name}" is still {seen.phase} after {timeout_s:g} s{words}', hint=hint)
-            before, state = state, self.target.read_state()
-            if seen.phase in over and (time.monotonic() >= deadline or not _may_change(before, state)):
-                raise PlatformError(
-                    f'"{self.name}" is {seen.phase}{words}', code=seen.phase.value.replace("_", "-"), hint=hint
-                )
-            time.sleep(min(_PAUSE_S, max(0.0, deadline - time.monotonic())))
+        return wait_for(self.target, wanted, timeout_s)
 
     def releases(self) -> Releases:
         """Return the kept releases, newest first."""
@@ -287,7 +237,12 @@ class DeploymentHandle:
 
     @plugin_edge()
     def logs(
-        self, *, follow: bool = False, tail: int | None = None, since: datetime | timedelta | None = None
+        self,
+        *,
+        follow: bool = False,
+        tail: int | None = None,
+        since: datetime | timedelta | None = None,
+        previous: bool = False,
     ) -> Iterator[str]:
         """Yield log lines, oldest first.
 
@@ -295,15 +250,52 @@ class DeploymentHandle:
             follow: Go on with new lines until the caller stops, or the deployment ends.
             tail: Begin with this many last lines; None for all.
             since: Leave out what was written before this time, or longer ago than this.
+            previous: Of what ran before the last start, instead of what runs.
+
+        Raises:
+            UserError: The platform has no log of what ran before, or it was to be followed.
+            NotFoundError: Nothing is deployed, or nothing ran before.
         """
-        state = expect_deployed(self.target)
-        ctx = self.target.context(state)
-        if since is None:
-            return under_edge(self.deployment.logs(ctx, state, follow=follow, tail=tail))
-        moment = datetime.now(UTC) - since if isinstance(since, timedelta) else since
-        lines = under_edge(self.deployment.logs(ctx, state, follow=follow, tail=None))
-        found = log_lines.since(lines, moment if moment.tzinfo else moment.astimezone())
-        return found if follow else log_lines.last(found, tail)
+        return read_log(self.target, follow=follow, tail=tail, since=since, previous=previous)
+
+    @plugin_edge()
+    def exec(
+        self,
+        command: Sequence[str],
+        *,
+        stdin: BinaryIO | None = None,
+        stdout: BinaryIO | None = None,
+        stderr: BinaryIO | None = None,
+        tty: bool = False,
+    ) -> int:
+        """Run a command where the model is served, and return its exit code.
+
+        Args:
+            command: Its words: ``["python", "-m", "pip", "list"]``; no shell of ours reads them.
+            stdin: What it reads; nothing when None.
+            stdout: What gets its output; this process's own when None.
+            stderr: What gets its errors; this process's own when None.
+            tty: Whether it gets a terminal: errors then come with the output.
+
+        Raises:
+            UserError: It is no command, or the platform can't do this.
+            NotFoundError: Nothing is deployed.
+        """
+        streams = Streams(stdin, stdout or bytes_of(sys.stdout), stderr or bytes_of(sys.stderr), tty)
+        return run_in(self.target, command, streams)
+
+    @plugin_edge()
+    def maintenance(self, on: bool | None = None) -> bool:
+        """Say whether callers get a page that asks for patience, in place of the model's answers.
+
+        Args:
+            on: Begin or end that first; None only to ask.
+
+        Raises:
+            UserError: The platform has no such mode.
+            NotFoundError: Nothing is deployed.
+        """
+        return maintenance(self.target, on, report=self.report, lock=self.lock)
 
     @plugin_edge()
     def get_client(
@@ -326,7 +318,7 @@ class DeploymentHandle:
             NotFoundError: Nothing is deployed.
             UserError: The platform's client has no such option, or it does not accept the value.
         """
-        state = _served(expect_deployed(self.target, to_call=True))
+        state = serving(expect_deployed(self.target, to_call=True))
         client = self.deployment.client(self.target.context(state), state)
         given = {
             "timeout_s": timeout_s,

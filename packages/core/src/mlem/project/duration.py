@@ -46,6 +46,11 @@ def expiry(ttl: str | None) -> str | None:
     return (datetime.now(UTC) + timedelta(seconds=seconds(ttl))).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
+def is_over(at: str) -> bool:
+    """Say whether a moment has passed: ISO 8601, with its time zone."""
+    return datetime.fromisoformat(at) <= datetime.now(UTC)
+
+
 def checked(text: str) -> str:
     """Return a duration as it is written, once it is known to be one; see `seconds`."""
     seconds(text)

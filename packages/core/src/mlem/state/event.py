@@ -15,8 +15,8 @@ class Event(Value):
 
     Attributes:
         at: When, UTC, ISO 8601.
-        what: ``run``, ``rollback``, ``restart``, ``remove``, ``rename``, ``hold`` (a lock by hand), ``take over`` (the
-            lock of a command that had died).
+        what: ``run``, ``rollback``, ``restart``, ``remove``, ``rename``, ``maintenance``, ``hold`` (a lock by hand),
+            ``take over`` (the lock of a command that had died).
         outcome: ``done``, ``failed`` or ``interrupted``.
         by: Who: ``ada@build-7``, or the person that a CI job names.
         job_url: The address of the CI job; empty elsewhere.

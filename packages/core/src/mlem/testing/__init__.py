@@ -5,6 +5,7 @@ Install it with ``pip install mlem-core[testing]``; `DeploymentFixtures` says wh
 
 from mlem.deployments.handle import DeploymentHandle
 from mlem.testing.crash import CrashSafetySuite
+from mlem.testing.every_day import EveryDaySuite
 from mlem.testing.history.suite import HistorySuite
 from mlem.testing.life_cycle import DeploymentFixtures, LifeCycleSuite
 from mlem.testing.operation import OperationSuite
@@ -18,6 +19,7 @@ __all__ = [
     "CrashSafetySuite",
     "DeploymentFixtures",
     "DeploymentHandle",
+    "EveryDaySuite",
     "HistorySuite",
     "LifeCycleSuite",
     "OperationSuite",

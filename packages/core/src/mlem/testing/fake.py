@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar, TypeAlias, TypeVar
 
 from mlem.clients.client import Client
+from mlem.deployments.access.streams import Streams
 from mlem.deployments.deployment import Deployment, Phase, Status
 from mlem.deployments.env import Env
 from mlem.deployments.step import Change, Context, Step, differences
@@ -33,6 +34,8 @@ class FakePlatform:
             ends in `` after`` is raised when the platform has done what was asked.
         wrong: Digests of models that give wrong answers here.
         hangs: What a look at a deployment waits for, by its name, before it is answered.
+        expires: When what serves stops by itself, by lineage.
+        in_maintenance: The lineages that are in maintenance mode.
     """
 
     resources: dict[tuple[str, str], dict[str, Any]] = field(default_factory=dict)
@@ -41,6 +44,8 @@ class FakePlatform:
     faults: dict[str, BaseException] = field(default_factory=dict)
     wrong: set[str] = field(default_factory=set)
     hangs: dict[str, threading.Event] = field(default_factory=dict)
+    expires: dict[str, str | None] = field(default_factory=dict)
+    in_maintenance: set[str] = field(default_factory=set)
 
     def called(self, name: str) -> None:
         """Note a call, and raise the fault that is set for it."""
@@ -184,6 +189,9 @@ class FakeDeployment(Deployment):
 
     type: ClassVar[str] = "fake_deployment"
     env_type: ClassVar[str] = "fake"
+    capabilities: ClassVar[frozenset[str]] = frozenset(
+        {"logs", "previous-logs", "rollback", "exec", "maintenance", "ttl"}
+    )
 
     size: int = 1
     disk: bool = True
@@ -204,6 +212,27 @@ class FakeDeployment(Deployment):
     def logs(self, ctx: FakeContext, state: Any, *, follow: bool, tail: int | None) -> Iterator[str]:
         """Yield a line."""
         yield "a line of the log"
+
+    def previous_logs(self, ctx: FakeContext, state: Any) -> Iterator[str]:
+        """Yield lines of three hours, unless there are none."""
+        PLATFORM.fail("previous logs")
+        yield from (f"2026-11-27T0{hour}:00:00Z line {hour}" for hour in range(3))
+
+    def exec(self, ctx: FakeContext, state: Any, command: Sequence[str], streams: Streams) -> int:
+        """Answer with the command's words, the id of the server, and as many as the exit code."""
+        streams.write_output(" ".join([state.records["server"]["id"], *command]).encode())
+        return len(command)
+
+    def maintenance(self, ctx: FakeContext, state: Any, *, on: bool | None = None) -> bool:
+        """Note who is in maintenance."""
+        PLATFORM.fail("maintenance")
+        if on is not None:
+            (PLATFORM.in_maintenance.add if on else PLATFORM.in_maintenance.discard)(ctx.lineage)
+        return ctx.lineage in PLATFORM.in_maintenance
+
+    def expire(self, ctx: FakeContext, state: Any, at: str | None) -> None:
+        """Note the time."""
+        PLATFORM.expires[ctx.lineage] = at
 
     def client(self, ctx: FakeContext, state: Any) -> Client:
         """Return a client of the served model."""

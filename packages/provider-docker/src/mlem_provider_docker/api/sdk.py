@@ -12,7 +12,6 @@ from typing import IO, TYPE_CHECKING, Any, cast
 
 from mlem import CredentialsError, MlemError, Place
 from mlem_provider_docker.api import configuration as docker_config
-from mlem_provider_docker.api.archive import files_in, read_at_most
 from mlem_provider_docker.api.errors import text_of, translate
 from mlem_provider_docker.api.place import place_of
 from mlem_provider_docker.names import split_name
@@ -38,7 +37,7 @@ def connect(endpoint: EngineEndpoint) -> Engine:
     _import_docker(ssh=endpoint.host.startswith("ssh://"))
     from docker.tls import TLSConfig
 
-    with _translated(f"reach the Docker Engine at {endpoint.host}"):
+    with translated(f"reach the Docker Engine at {endpoint.host}"):
         tls: Any = False
         folder = endpoint.certificates
         if folder is not None:
@@ -106,7 +105,12 @@ def _client(host: str, tls: Any) -> DockerClient:
 
 
 @contextmanager
-def _translated(what: str) -> Iterator[None]:
+def translated(what: str) -> Iterator[None]:
+    """Put what the SDK raises into our words.
+
+    Args:
+        what: What is being done: ``start the container app``.
+    """
     from docker.errors import DockerException
     from requests.exceptions import RequestException
     from urllib3.exceptions import HTTPError
@@ -136,23 +140,26 @@ class Engine:
     Args:
         client: The SDK's client.
         endpoint: Its address.
+
+    Attributes:
+        api: The SDK's calls, one for each of the Engine's.
     """
 
     def __init__(self, client: DockerClient, endpoint: EngineEndpoint) -> None:
         self._client = client
-        self._api = client.api
+        self.api = client.api
         self.endpoint = endpoint
 
     def place(self) -> Place:
         """Return which Engine this is, whatever the way to it."""
-        with _translated(f"ask the Docker Engine at {self.endpoint.host} who it is"):
-            info: dict[str, Any] = self._api.info()
+        with translated(f"ask the Docker Engine at {self.endpoint.host} who it is"):
+            info: dict[str, Any] = self.api.info()
         return place_of(info, self.endpoint.host)
 
     def logging_driver(self) -> str:
         """Return what keeps the logs of containers that do not say: ``json-file``, ``local``, ``journald``..."""
-        with _translated("ask the Docker Engine how it keeps logs"):
-            return str(self._api.info().get("LoggingDriver") or "")
+        with translated("ask the Docker Engine how it keeps logs"):
+            return str(self.api.info().get("LoggingDriver") or "")
 
     # Containers
 
@@ -161,14 +168,14 @@ class Engine:
 
         ``Id``, ``Names``, ``State``, ``Labels``.
         """
-        with _translated("list containers"):
-            found = self._api.containers(all=True, filters={"label": [f"{label}={value}"]})
+        with translated("list containers"):
+            found = self.api.containers(all=True, filters={"label": [f"{label}={value}"]})
         return [item for item in found if is_our_container(item.get("Labels"), str(item.get("ImageID")))]
 
     def publishers(self, port: int) -> list[dict[str, Any]]:
         """List the running containers, whoever made them, that publish a TCP port of the Engine's machine."""
-        with _translated("list containers"):
-            found = self._api.containers()
+        with translated("list containers"):
+            found = self.api.containers()
         wanted = (port, "tcp")
         return [
             item for item in found if wanted in [(each.get("PublicPort"), each["Type"]) for each in item["Ports"] or ()]
@@ -176,24 +183,24 @@ class Engine:
 
     def container(self, id_or_name: str) -> dict[str, Any] | None:
         """Inspect a container; None when there is none."""
-        with self._absent_is_none(f"inspect the container {id_or_name}") as found:
-            found.append(self._api.inspect_container(id_or_name))
+        with self.absent_is_none(f"inspect the container {id_or_name}") as found:
+            found.append(self.api.inspect_container(id_or_name))
         return found[0] if found else None
 
     def create(self, image: str, name: str, settings: Mapping[str, Any]) -> str:
         """Create a container and return its id."""
-        with _translated(f"create the container {name}"):
+        with translated(f"create the container {name}"):
             return str(self._client.containers.create(image, name=name, **settings).id)
 
     def start(self, id_: str, name: str) -> None:
         """Start a container."""
-        with _translated(f"start the container {name}"):
-            self._api.start(id_)
+        with translated(f"start the container {name}"):
+            self.api.start(id_)
 
     def stop(self, id_: str, timeout_s: float) -> None:
         """Stop a container, and kill it after a time; fine when it is gone."""
-        with self._absent_is_none(f"stop the container {id_[:12]}"):
-            self._api.stop(id_, timeout=max(1, round(timeout_s)))
+        with self.absent_is_none(f"stop the container {id_[:12]}"):
+            self.api.stop(id_, timeout=max(1, round(timeout_s)))
 
     def rename(self, id_: str, name: str) -> bool:
         """Rename a container; fine when it is gone.
@@ -208,43 +215,43 @@ class Engine:
         """
         what = f"rename the container {id_[:12]} to {name}"
         try:
-            with self._absent_is_none(what):
-                self._api.rename(id_, name)
+            with self.absent_is_none(what):
+                self.api.rename(id_, name)
         except MlemError as error:
             if _SANDBOX_GONE not in str(error.__cause__):
                 raise
         else:
             return False
         self.stop(id_, 1)
-        with self._absent_is_none(what):
-            self._api.rename(id_, name)
+        with self.absent_is_none(what):
+            self.api.rename(id_, name)
         return True
 
     def has_network(self, name: str) -> bool:
         """Say whether there is a network of a name."""
-        with self._absent_is_none(f"inspect the network {name}") as found:
-            found.append(self._api.inspect_network(name))
+        with self.absent_is_none(f"inspect the network {name}") as found:
+            found.append(self.api.inspect_network(name))
         return bool(found)
 
     def leave_network(self, id_: str, network: str) -> None:
         """Take a container off a network, with the ports that it publishes there; fine when it is gone or not on it."""
-        with self._absent_is_none(f"take the container {id_[:12]} off the network {network}"):
-            self._api.disconnect_container_from_network(id_, network)
+        with self.absent_is_none(f"take the container {id_[:12]} off the network {network}"):
+            self.api.disconnect_container_from_network(id_, network)
 
     def join_network(self, id_: str, network: str) -> None:
         """Put a container on a network; its ports are published again."""
-        with _translated(f"put the container {id_[:12]} on the network {network}"):
-            self._api.connect_container_to_network(id_, network)
+        with translated(f"put the container {id_[:12]} on the network {network}"):
+            self.api.connect_container_to_network(id_, network)
 
     def restart(self, id_: str, timeout_s: float) -> None:
         """Stop a container and start it again."""
-        with _translated(f"start the container {id_[:12]} again"):
-            self._api.restart(id_, timeout=max(1, round(timeout_s)))
+        with translated(f"start the container {id_[:12]} again"):
+            self.api.restart(id_, timeout=max(1, round(timeout_s)))
 
     def unpause(self, id_: str) -> None:
         """Let a paused container go on."""
-        with _translated(f"unpause the container {id_[:12]}"):
-            self._api.unpause(id_)
+        with translated(f"unpause the container {id_[:12]}"):
+            self.api.unpause(id_)
 
     def remove_container(self, id_: str) -> None:
         """Remove a container with its anonymous volumes.
@@ -252,8 +259,8 @@ class Engine:
         Fine when it is gone, and waited for when the Engine does so by itself.
         """
         try:
-            with self._absent_is_none(f"remove the container {id_[:12]}"):
-                self._api.remove_container(id_, v=True, force=True)
+            with self.absent_is_none(f"remove the container {id_[:12]}"):
+                self.api.remove_container(id_, v=True, force=True)
         except MlemError as error:
             if _REMOVING not in error.message:
                 raise
@@ -263,11 +270,15 @@ class Engine:
                     raise
                 time.sleep(_REMOVAL_POLL_S)
 
-    def logs(self, id_: str, *, follow: bool, tail: int | None) -> Iterator[str]:
-        """Yield the lines that a container wrote, to stdout and stderr."""
+    def logs(
+        self, id_: str, *, follow: bool = False, tail: int | None = None, until: float | None = None
+    ) -> Iterator[str]:
+        """Yield the lines that a container wrote, to stdout and stderr; until a time, in seconds since the epoch."""
         rest = b""
-        with _translated(f"read the logs of the container {id_[:12]}"):
-            for chunk in self._api.logs(id_, stream=True, follow=follow, tail="all" if tail is None else tail):
+        with translated(f"read the logs of the container {id_[:12]}"):
+            for chunk in self.api.logs(
+                id_, stream=True, follow=follow, tail="all" if tail is None else tail, until=until
+            ):
                 *lines, rest = (rest + chunk).split(b"\n")
                 for line in lines:
                     yield line.decode(errors="replace").rstrip("\r")
@@ -278,52 +289,26 @@ class Engine:
 
     def architecture(self) -> str:
         """Return what the Engine's images are for where nothing else is said: ``amd64``."""
-        with _translated("ask the Docker Engine for its architecture"):
-            return str(self._api.version()["Arch"])
-
-    def read_files(self, image: str, folder: str, most_bytes: int, labels: Mapping[str, str]) -> dict[str, bytes]:
-        """Read the files of a folder of an image, through a container that is never started.
-
-        Args:
-            image: The image.
-            folder: The folder.
-            most_bytes: What they may have together, with their frames.
-            labels: Labels of the container.
-
-        Returns:
-            Their content by their names, none where there is no such folder.
-
-        Raises:
-            PlatformError: There is more.
-        """
-        what = f"read {folder} of the image {image[:19]}"
-        with _translated(what):
-            container = str(self._client.containers.create(image, labels=dict(labels), network_disabled=True).id)
-        try:
-            with self._absent_is_none(what) as found:
-                chunks, _ = self._api.get_archive(container, folder)
-                found.append({"archive": read_at_most(chunks, most_bytes, what)})
-        finally:
-            self.remove_container(container)
-        return files_in(found[0]["archive"]) if found else {}
+        with translated("ask the Docker Engine for its architecture"):
+            return str(self.api.version()["Arch"])
 
     def image(self, name: str) -> dict[str, Any] | None:
         """Inspect an image; None when there is none."""
-        with self._absent_is_none(f"inspect the image {name}") as found:
-            found.append(self._api.inspect_image(name))  # type: ignore[no-untyped-call]  # the stubs leave it out
+        with self.absent_is_none(f"inspect the image {name}") as found:
+            found.append(self.api.inspect_image(name))  # type: ignore[no-untyped-call]  # the stubs leave it out
         return found[0] if found else None
 
     def images(self, label: str, *, dangling: bool | None = None) -> list[dict[str, Any]]:
         """List images with a label: ``Id``, ``RepoTags``, ``Labels``."""
-        with _translated("list images"):
+        with translated("list images"):
             filters: dict[str, Any] = {"label": [label], **({} if dangling is None else {"dangling": dangling})}
-            return list(self._api.images(filters=filters))
+            return list(self.api.images(filters=filters))
 
     def tag(self, image: str, name: str) -> None:
         """Give an image one more name."""
         repository, tag = split_name(name)
-        with _translated(f"tag {image} as {name}"):
-            self._api.tag(image, repository, tag, force=True)
+        with translated(f"tag {image} as {name}"):
+            self.api.tag(image, repository, tag, force=True)
 
     def remove_image(self, name: str) -> None:
         """Take a name off an image, and delete the image with its last one.
@@ -331,8 +316,8 @@ class Engine:
         Fine when it is gone or a container uses it.
         """
         try:
-            with self._absent_is_none(f"remove the image {name}"):
-                self._api.remove_image(name)
+            with self.absent_is_none(f"remove the image {name}"):
+                self.api.remove_image(name)
         except MlemError as error:
             # another name, or a container that is not ours, still needs it; or another command removes it at this very
             # moment
@@ -350,11 +335,11 @@ class Engine:
             images: The images that it is built on: their registries get credentials.
             **options: Further arguments of the SDK's ``build``.
         """
-        with _translated(f"build the image {name}"):
+        with translated(f"build the image {name}"):
             token = _built_on.set(tuple(images))
             try:
                 fixed: dict[str, Any] = {"custom_context": True, "rm": True, "forcerm": True, "decode": True}
-                messages = self._api.build(fileobj=cast("IO[bytes]", context), tag=name, **fixed, **options)
+                messages = self.api.build(fileobj=cast("IO[bytes]", context), tag=name, **fixed, **options)
             finally:
                 _built_on.reset(token)
             yield from messages
@@ -367,33 +352,34 @@ class Engine:
             credentials: ``username`` and ``password``; docker's own when None.
         """
         repository, tag = split_name(name)
-        with _translated(f"push {name}"):
-            yield from self._api.push(
+        with translated(f"push {name}"):
+            yield from self.api.push(
                 repository, tag, stream=True, decode=True, auth_config=dict(credentials) if credentials else None
             )
 
     def pull(self, name: str, credentials: Mapping[str, str] | None = None) -> Iterator[dict[str, Any]]:
         """Pull an image and yield the messages; the arguments are those of `push`, and the tag may be a digest."""
         repository, tag = split_name(name)
-        with _translated(f"pull {name}"):
-            yield from self._api.pull(
+        with translated(f"pull {name}"):
+            yield from self.api.pull(
                 repository, tag, stream=True, decode=True, auth_config=dict(credentials) if credentials else None
             )
 
     def is_in_registry(self, name: str, credentials: Mapping[str, str] | None = None) -> bool:
         """Ask the registry of an image whether it has it; the arguments are those of `push`."""
-        with self._absent_is_none(f"look for the image {name} in its registry") as found:
+        with self.absent_is_none(f"look for the image {name} in its registry") as found:
             given = dict(credentials) if credentials else None
-            found.append(self._api.inspect_distribution(name, given))  # type: ignore[no-untyped-call]  # no stubs
+            found.append(self.api.inspect_distribution(name, given))  # type: ignore[no-untyped-call]  # no stubs
         return bool(found)
 
     @contextmanager
-    def _absent_is_none(self, what: str) -> Iterator[list[dict[str, Any]]]:
+    def absent_is_none(self, what: str) -> Iterator[list[dict[str, Any]]]:
+        """The same; fine where what is asked for is not there: then nothing is put into the list."""
         from docker.errors import NotFound
 
         found: list[dict[str, Any]] = []
         try:
-            with _translated(what):
+            with translated(what):
                 yield found
         except MlemError as error:
             if not isinstance(error.__cause__, NotFound) or _SANDBOX_GONE in str(error.__cause__):

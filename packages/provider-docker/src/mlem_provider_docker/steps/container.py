@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from mlem import Change, Step
 from mlem.provider import differences, protection
-from mlem_provider_docker.containers import adoption, container, surroundings
+from mlem_provider_docker.containers import adoption, container, previous_log, surroundings
 from mlem_provider_docker.containers.adoption import known_id
 from mlem_provider_docker.containers.container import IN_PLACE, drift
 from mlem_provider_docker.containers.drift import observed
@@ -158,18 +158,20 @@ class ContainerStep(Step["DockerContainer", "DockerEnv", ContainerRecord]):
         engine = engine_of_record(ctx, keep[0])
         for id_ in self._ids(ctx, engine, *keep):
             if id_ != keep[0].id:
-                self._remove(ctx, engine, id_)
+                self._remove(ctx, engine, id_, heir=keep[0].id)
 
     def _ids(self, ctx: DockerContext, engine: Engine, *records: ContainerRecord | None) -> list[str]:
         """Return the ids of the containers that have our labels, and of those that are ours by the records alone."""
         foreign = [id_ for record in records if (id_ := _foreign(engine, record)) is not None]
         return [*dict.fromkeys([*(found["Id"] for found in engine.containers(ctx.lineage)), *foreign])]
 
-    def _remove(self, ctx: DockerContext, engine: Engine, id_: str) -> None:
+    def _remove(self, ctx: DockerContext, engine: Engine, id_: str, heir: str | None = None) -> None:
         ctx.guard()
         found = engine.container(id_)
         if found is not None and found["State"].get("Status") in ("running", "restarting"):
             engine.stop(id_, ctx.deployment.stop_timeout_s)
+        if heir is not None:
+            previous_log.hand_over(engine, id_, heir)
         engine.remove_container(id_)
 
 

@@ -125,9 +125,10 @@ class Heroku:
             return found
         return renamed
 
-    def end_maintenance(self, id_: str) -> None:
-        """Let the router send requests to an app again."""
-        self._request("end the maintenance mode", "PATCH", f"/apps/{id_}", {"maintenance": False})
+    def set_maintenance(self, id_: str, *, on: bool) -> None:
+        """Have the router answer in an app's place with a page that asks for patience, or send requests to it again."""
+        what = "begin the maintenance mode" if on else "end the maintenance mode"
+        self._request(what, "PATCH", f"/apps/{id_}", {"maintenance": on})
 
     def delete_app(self, id_: str) -> None:
         """Delete an app with all that it has.

@@ -119,7 +119,7 @@ class AppStep(Step["HerokuApp", "HerokuEnv", AppRecord]):
     def _in_service(self, heroku: Heroku, app: App) -> App:
         """End the maintenance mode of an app, in which nobody is let through to it."""
         if app["maintenance"]:
-            heroku.end_maintenance(app["id"])
+            heroku.set_maintenance(app["id"], on=False)
             self._snapshot.forget(app["id"])
         return app
 

@@ -13,6 +13,7 @@ from mlem_provider_heroku.names import LINEAGE_VAR
 from mlem_provider_heroku.records import AppRecord, ConfigVarsRecord, ImageRecord, ReleaseRecord
 from mlem_provider_heroku.steps.foreign import Foreign
 from mlem_provider_heroku.steps.image import ImageStep
+from mlem_provider_heroku.steps.maintenance import expect_no_maintenance
 from mlem_provider_heroku.steps.snapshot import UP, app_of
 
 if TYPE_CHECKING:
@@ -78,6 +79,7 @@ class ReleaseStep(OfApp[ReleaseRecord]):
     def restart(self, ctx: HerokuContext, recorded: ReleaseRecord) -> ReleaseRecord | None:
         """Start the dynos again."""
         app = app_of(ctx)
+        expect_no_maintenance(ctx, self._snapshot, app)
         self._snapshot.heroku(app).restart(app.app_id)
         self._snapshot.forget(app.app_id)
         return recorded

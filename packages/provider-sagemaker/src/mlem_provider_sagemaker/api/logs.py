@@ -7,12 +7,17 @@ each instance; CloudWatch Logs API reference, FilterLogEvents, DescribeLogStream
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
+from mlem import NotFoundError
 from mlem_provider_sagemaker.api.aws import Account
 
 _STREAMS = 10
+_MOST_STREAMS = 100
+"""How many streams one call may name. Source: CloudWatch Logs API reference, FilterLogEvents, logStreamNames (read
+2026-11)."""
 _FOLLOW_POLL_S = 2.0
 _LATE_MS = 30_000
 """Events of several instances may arrive out of order by some seconds."""
@@ -52,8 +57,36 @@ def lines(account: Account, endpoint: str, *, follow: bool, tail: int | None) ->
             return
 
 
-def _events(account: Account, endpoint: str, since_ms: int) -> Iterator[Mapping[str, Any]]:
+def previous(account: Account, endpoint: str, config: str | None, released: datetime) -> Iterator[str]:
+    """Yield what the instances wrote that were there before the present release.
+
+    Each instance has a stream of its own. Those of the present release were made since its configuration was, and since
+    the release before it had passed its gate: a configuration that is put back is older than that.
+
+    Args:
+        account: Where the endpoint is.
+        endpoint: Its name.
+        config: The name of its configuration.
+        released: When the release before had passed its gate.
+    """
+    what = f"read the logs of {endpoint}"
+    found = account.find(what, "sagemaker", "describe_endpoint_config", EndpointConfigName=config) if config else None
+    until = max(released, found["CreationTime"]) if found else released
+    streams = account.pages(what, "logs", "describe_log_streams", "logStreams", logGroupName=group_of(endpoint))
+    try:
+        names = [one["logStreamName"] for one in streams if one["creationTime"] < until.timestamp() * 1000]
+    except NotFoundError:  # nothing was ever written
+        names = []
+    events: list[Mapping[str, Any]] = []
+    for at in range(0, len(names), _MOST_STREAMS):
+        events += _events(account, endpoint, 0, names[at : at + _MOST_STREAMS])
+    yield from map(_text, sorted(events, key=lambda event: event["timestamp"]))
+
+
+def _events(account: Account, endpoint: str, since_ms: int, streams: Sequence[str] = ()) -> Iterator[Mapping[str, Any]]:
     request: dict[str, Any] = {"logGroupName": group_of(endpoint), "startTime": since_ms}
+    if streams:
+        request["logStreamNames"] = list(streams)
     while True:
         page = account.find(f"read the logs of {endpoint}", "logs", "filter_log_events", **request)
         if page is None:

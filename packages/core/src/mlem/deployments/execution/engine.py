@@ -198,13 +198,14 @@ def _expect_artifacts(state: State, model: Model) -> None:
 
 def _kept(work: Reconciler, served: Release, changes: tuple[Change, ...]) -> Outcome:
     """Let what is as it should be pass the gate once more; start it again where it does not answer."""
+    if work.state.expires is not None or work.target.deployment.ttl is not None:
+        state = work.session.save(work.state.model_copy(update={"expires": expiry(work.target.deployment.ttl)}))
+        work.expire(state.expires)
     try:
         gate(work, served.answers_for)
     except GateError as error:
         work.ctx.report(f"{error.message}\nstarting it again")
         return _outcome(changes, _restarted(work, served, error), changed=True)
-    if work.state.expires is not None or work.target.deployment.ttl is not None:
-        work.session.save(work.state.model_copy(update={"expires": expiry(work.target.deployment.ttl)}))
     work.prune()  # what a run left that was killed after its gate
     return _outcome(changes, work.state, changed=False)
 

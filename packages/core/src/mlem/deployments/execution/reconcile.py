@@ -19,6 +19,7 @@ from mlem.deployments.execution.changes import (
 )
 from mlem.deployments.resolving.resolve import Target
 from mlem.deployments.step import AnyContext, AnyStep, Change, Step
+from mlem.project.duration import is_over
 from mlem.state.locks.session import Session
 from mlem.state.record import Record, record_in
 from mlem.state.state import Release, State
@@ -121,13 +122,23 @@ class Reconciler:
     def finish(self, state: State) -> State:
         """Write the last state of a command.
 
-        With the lock left by the same write, unless a step has something to prune under it.
+        With the lock left by the same write, unless a step has something to prune under it. What serves is told before
+        when it expires.
         """
+        self.expire(state.expires)
         if all(type(step).prune is Step.prune for step in self.steps):
             return self.session.finish(state)
         written = self.session.save(state)
         self.prune()
         return written
+
+    def expire(self, at: str | None) -> None:
+        """Tell a platform that stops by itself what has expired when that is.
+
+        What is started though its time is over goes on until ``gc`` removes it.
+        """
+        if "ttl" in self.target.deployment.capabilities:
+            self.target.deployment.expire(self.ctx, self.state, None if at is None or is_over(at) else at)
 
     def _apply(self, step: AnyStep, wanted: Record, change: Change) -> None:
         self.session.guard()

@@ -31,6 +31,11 @@ def status_of(target: Target, state: State | None) -> Status:
     return seen
 
 
+def serving(state: State) -> State:
+    """Return a state as callers may see it: a release that has not passed the gate gets no calls but the gate's."""
+    return state if state.served is None else state.model_copy(update={"records": state.served.records})
+
+
 def expect_deployed(target: Target, *, to_call: bool = False) -> State:
     """Return the state of a deployment that has something on record, and is here.
 

@@ -28,6 +28,7 @@ from mlem.cli.terminal.streams import reader_is_gone
     type=Moment(),
     help="Leave out what was written before: a duration (90min, 2h), or a time (2026-11-27T10:00).",
 )
+@click.option("--previous", "-p", is_flag=True, help="Of what ran before the last crash, restart or run.")
 @state_option
 @project_option
 def logs(
@@ -35,11 +36,12 @@ def logs(
     follow: bool,
     tail: int | None,
     since: datetime | timedelta | None,
+    previous: bool,
     store: str | None,
     project: str | None,
 ) -> None:
     """Show the log of a deployment."""
-    for line in handle(name, project, store).logs(follow=follow, tail=tail, since=since):
+    for line in handle(name, project, store).logs(follow=follow, tail=tail, since=since, previous=previous):
         say(line)
         if reader_is_gone():
             return

@@ -24,6 +24,7 @@ class ExitRecord:
         at: When, in UTC, ISO 8601.
         ends: How many ends there were.
         pause_s: Seconds from then to the next start; None where none follows.
+        expired: When the deployment expired, if that is why it ended; empty if not.
     """
 
     supervisor: int
@@ -31,6 +32,7 @@ class ExitRecord:
     at: str = ""
     ends: int = 0
     pause_s: float | None = None
+    expired: str = ""
 
     def write(self, folder: Path) -> None:
         """Write it, whole or not at all; where the folder can't be written, the record is lost."""
