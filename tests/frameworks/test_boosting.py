@@ -152,3 +152,10 @@ def test_what_is_loaded_is_what_was_saved(here: Path) -> None:
     booster = xgboost.train({}, xgboost.DMatrix(PEOPLE, PROGRESS), 2)
     api.save(booster, "model", sample_data=PEOPLE)
     assert type(api.load("model")) is xgboost.Booster
+
+
+def test_the_library_that_lightgbm_needs_is_on_record(here: Path) -> None:
+    saved = api.save(lightgbm.train({"verbose": -1}, lightgbm.Dataset(PEOPLE, PROGRESS), 2), "one", sample_data=PEOPLE)
+    assert saved.system_packages == ("libgomp1",)
+    other = api.save(xgboost.XGBRegressor(n_estimators=2).fit(PEOPLE, PROGRESS), "two", sample_data=PEOPLE)
+    assert other.system_packages == ()

@@ -16,7 +16,7 @@ from typing import Any
 import docker.errors
 import pytest
 
-from mlem import ConflictError, api
+from mlem import ConflictError, PlatformError, api
 from mlem.testing import SAMPLE, Project
 from mlem_provider_docker.api.sdk import Engine
 from mlem_provider_docker.builders import DockerBuilder, DockerDirBuilder
@@ -115,6 +115,23 @@ def test_an_image_has_what_serves_and_nothing_of_what_deploys(engine: Engine, bu
     }
     assert names & absent == set()
     assert found["Size"] - base["Size"] < MOST_OF_OURS_BYTES
+
+
+def test_an_image_has_the_libraries_that_wheels_need(project: Project, engine: Engine, built: str, name: str) -> None:
+    asks = ("/venv/bin/python", "-c", "import ctypes; ctypes.CDLL('libgomp.so.1'); print('there')")
+    with pytest.raises(docker.errors.ContainerError, match="libgomp"):
+        inside(engine, built, *asks)
+    with_it = str(build(project, f"{name}-omp", system_packages=["libgomp1"])["image"])
+    try:
+        assert inside(engine, with_it, *asks) == "there\n"
+        assert "var/lib/apt/lists" not in inside(engine, with_it, "/bin/sh", "-c", "find /var/lib/apt/lists -type f")
+    finally:
+        engine.remove_image(with_it)
+
+
+def test_a_system_package_that_is_not_there_is_named(project: Project, name: str) -> None:
+    with pytest.raises(PlatformError, match="no-such-library-1"):
+        build(project, name, system_packages=["no-such-library-1"])
 
 
 def test_a_new_model_changes_one_layer_alone(project: Project, engine: Engine, built: str, name: str) -> None:

@@ -57,6 +57,19 @@ def test_the_image_gets_what_was_saved_with_the_model() -> None:
     )
 
 
+def test_libraries_that_wheels_need_are_installed_and_another_model_keeps_its_image() -> None:
+    without = Recipe.of(ImageOptions(), MODEL)
+    assert "apt-get" not in dockerfile.render(without, LABELS)
+    needs = MODEL.model_copy(update={"system_packages": ("libgomp1",)})
+    recipe = Recipe.of(ImageOptions(system_packages=["libgl1", "libgomp1=12.2.0-14+deb12u1"]), needs)
+    assert recipe.system_packages == ("libgl1", "libgomp1=12.2.0-14+deb12u1")
+    final = dockerfile.render(recipe, LABELS).partition(f"FROM {recipe.base_image}\n")[2]
+    assert "apt-get install --yes --quiet --no-install-recommends libgl1 libgomp1=12.2.0-14+deb12u1 &&" in final
+    assert final.index("apt-get") < final.index(dockerfile.COPY_PACKAGES), "other packages do not install it anew"
+    assert recipe.digest != without.digest
+    assert without.digest == Recipe.of(ImageOptions(system_packages=[]), MODEL).digest
+
+
 def test_a_package_of_the_user_takes_the_place_of_the_models() -> None:
     recipe = Recipe.of(ImageOptions(packages=["NumPy==2.1.0", "boto3"]), MODEL)
     assert recipe.requirements == ("scikit-learn==1.9.1", "NumPy==2.1.0", "boto3")
@@ -294,6 +307,10 @@ def test_the_stream_is_a_tar_that_depends_on_the_content_alone(tmp_path: Path) -
         {"packages": ["numpy==1\n"]},
         {"packages": ["-r /etc/passwd"]},
         {"platform": "linux/amd64\nRUN id"},
+        {"system_packages": ["libgl1\n"]},
+        {"system_packages": ["libgl1 && id"]},
+        {"system_packages": ["--allow-unauthenticated"]},
+        {"system_packages": ["./libgl1.deb"]},
         {"mlem_version": "0.5.0 --index-url=http://h"},
         {"python_version": "3.11\n"},
         {"build_arguments": {"A\nRUN id": "x"}},

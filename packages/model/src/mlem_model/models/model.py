@@ -9,12 +9,13 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, ClassVar, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Field, PrivateAttr
 
 from mlem_model.artifacts.artifact import Artifact
 from mlem_model.artifacts.requirement import Requirement
+from mlem_model.artifacts.system_packages import NAME
 from mlem_model.data.types.any import AnyDataType, Json, wrong_key
 from mlem_model.data.types.base import name_of
 from mlem_model.errors import DataError, UserError
@@ -271,6 +272,7 @@ class Model(MlemObject):
         methods: What can be called, by public name.
         samples: A recorded call of each method that was tried when the model was saved.
         requirements: The packages that it needs.
+        system_packages: The Debian packages that its requirements need and do not bring: ``libgomp1``.
         python: The version of Python that saved it.
         params: What the user recorded beside it.
         public_sample: Whether a deployment shows the sample rows to its callers.
@@ -283,6 +285,7 @@ class Model(MlemObject):
     methods: dict[str, Method]
     samples: dict[str, Sample] = Field(default_factory=dict)
     requirements: tuple[Requirement, ...] = ()
+    system_packages: tuple[Annotated[str, Field(pattern=NAME, max_length=100)], ...] = ()
     python: str = Field(default="", pattern=r"^([0-9]+\.[0-9]+[0-9A-Za-z.+-]*)?$", max_length=50)
     params: dict[str, Any] = Field(default_factory=dict)
     public_sample: bool = True
@@ -364,6 +367,8 @@ class Model(MlemObject):
         content = self.model_dump(mode="json", exclude={"artifacts": {"__all__": {"uri"}}})
         if self.public_sample:  # a field that came later: the digest of a model that was saved before stays
             del content["public_sample"]
+        if not self.system_packages:
+            del content["system_packages"]
         text = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False, default=str)
         return hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()[:32]
 

@@ -22,6 +22,7 @@ class ModelType(ABC):
             class is found.
         first_only: Whether a method's arguments but the first are knobs of the framework (``return_std``,
             ``num_iteration``), and not data.
+        system_packages: Debian packages that loading it needs, beside those that are known of its Python packages.
         files: Whether it is saved as a folder of files, by `dump_files` and `load_files`, and not as a single file.
     """
 
@@ -31,6 +32,7 @@ class ModelType(ABC):
     made_by: ClassVar[str] = ""
     first_only: ClassVar[bool] = True
     files: ClassVar[bool] = False
+    system_packages: ClassVar[tuple[str, ...]] = ()
 
     @classmethod
     @abstractmethod

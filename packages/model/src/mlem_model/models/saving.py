@@ -15,6 +15,7 @@ from mlem_model.artifacts.destinations.destination import destination
 from mlem_model.artifacts.destinations.rules import Destination, samples_name
 from mlem_model.artifacts.folder import files_of, laid_out, write_files
 from mlem_model.artifacts.requirements import complaints, resolve
+from mlem_model.artifacts.system_packages import system_packages
 from mlem_model.artifacts.transfer import Opener, open_artifact
 from mlem_model.artifacts.trust import SAMPLES, Trust
 from mlem_model.data.dataset import Dataset, load_data, parse_data, save_data, serialize_data
@@ -136,12 +137,14 @@ def _write(
     needed = set().union(*(data_type.requirements() for data_type in types))
     _tell_of_requirements(modules | needed)
     small, beside = divide(samples, path.with_name(samples_name(path.name)))
+    requirements = resolve(modules | needed)
     model = Model(
         model_type=kind.type,
         artifacts={**written, **beside},
         methods=methods,
         samples=small,
-        requirements=resolve(modules | needed),
+        requirements=requirements,
+        system_packages=system_packages(requirements, kind.system_packages),
         python=platform.python_version(),
         params=dict(params or {}),
     )

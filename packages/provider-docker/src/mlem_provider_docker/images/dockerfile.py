@@ -102,6 +102,17 @@ def installing(recipe: Recipe) -> str:
     return f"RUN {install} --require-hashes -r {pins.FOLDER}/{HASHED}{others}"
 
 
+def installing_libraries(recipe: Recipe) -> str:
+    """Return the instruction that installs Debian packages into the final image."""
+    names = shlex.join(recipe.system_packages)
+    options = "--yes --quiet --no-install-recommends"
+    return (
+        "RUN apt-get update --quiet"
+        f" && DEBIAN_FRONTEND=noninteractive apt-get install {options} {names}"
+        " && rm -rf /var/lib/apt/lists/*"
+    )
+
+
 def installing_own(recipe: Recipe) -> str:
     """Return the instruction that installs what of ours is on this machine."""
     return f"RUN {_pip(recipe)} --no-deps --no-index --require-hashes -r /build/wheels/{HASHED}"
@@ -152,6 +163,7 @@ def _final_stage(recipe: Recipe, labels: Mapping[str, str]) -> list[str]:
     return [
         f"FROM {recipe.base_image}",
         _label({BUILDER_LABEL: recipe.requirements_digest, SERVER_LABEL: recipe.server, BASE_LABEL: recipe.base_image}),
+        *(["USER 0", installing_libraries(recipe)] if recipe.system_packages else []),
         COPY_PACKAGES,
         "USER 0",
         hardening(),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Annotated
 
 from packaging.requirements import InvalidRequirement, Requirement
 from pydantic import Field, field_validator
@@ -44,6 +45,11 @@ class ImageOptions(Value):
     )
     packages: list[str] = Field(
         default=[], description="further packages, as pip takes them; one that the model has is replaced"
+    )
+    system_packages: list[Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9+.-]+(=[0-9A-Za-z.+:~-]+)?$")]] = Field(
+        default=[],
+        description="Debian packages to install beside those that the model needs, for example libgl1; "
+        "the base image has apt-get",
     )
     pip_arguments: list[str] = Field(
         default=[], description="further arguments for pip install, for example --prefer-binary"

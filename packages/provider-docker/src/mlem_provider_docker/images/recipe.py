@@ -63,6 +63,7 @@ class Recipe:
         published: Whether ``server`` is a published version.
         any_python: Whether the base image's Python may differ from ``python``.
         resolution: A word of the user's: another one has the packages chosen again.
+        system_packages: Debian packages, sorted.
     """
 
     python: str
@@ -80,6 +81,7 @@ class Recipe:
     published: bool
     any_python: bool
     resolution: str
+    system_packages: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, options: ImageOptions, model: Model) -> Recipe:
@@ -116,6 +118,7 @@ class Recipe:
             published=options.mlem_version is not None,
             any_python=options.accept_version_differences,
             resolution=options.resolution,
+            system_packages=_system_packages(options, model),
         )
 
     @property
@@ -126,7 +129,10 @@ class Recipe:
     @property
     def digest(self) -> str:
         """The identity of the recipe: 32 hex digits."""
-        return _digest({"format": FORMAT, **{key: value for key, value in asdict(self).items() if key != "passed"}})
+        fields = {key: value for key, value in asdict(self).items() if key != "passed"}
+        if not self.system_packages:  # images that were made before this field stay
+            del fields["system_packages"]
+        return _digest({"format": FORMAT, **fields})
 
     @property
     def requirements_digest(self) -> str:
@@ -183,3 +189,9 @@ def arguments(recipe: Recipe, options: ImageOptions, environment: Mapping[str, s
     """Return the values of all build arguments."""
     passed = {**pip_environment(environment), **proxies(environment)} if options.pass_pip_environment else {}
     return {**passed, **dict(recipe.build_arguments)}
+
+
+def _system_packages(options: ImageOptions, model: Model) -> tuple[str, ...]:
+    """Return the Debian packages that a model needs, and the user's; a version of the user's counts."""
+    chosen = {package.partition("=")[0] for package in options.system_packages}
+    return tuple(sorted({*options.system_packages, *(name for name in model.system_packages if name not in chosen)}))

@@ -25,7 +25,12 @@ def words_of(recipe: Recipe, model: Model, number: int | None) -> dict[str, str]
         model: What is in it.
         number: How many packages there are with all that is needed; None where they are not chosen yet.
     """
-    return {
+    libraries = (
+        {dockerfile.installing_libraries(recipe): f"installing {', '.join(recipe.system_packages)} of Debian"}
+        if recipe.system_packages
+        else {}
+    )
+    return libraries | {
         dockerfile.choosing(recipe): f"choosing packages for {packages(recipe.requirements, 0)}",
         dockerfile.installing(recipe): f"installing {packages(recipe.requirements, number)}",
         dockerfile.installing_own(recipe): f"installing {', '.join(recipe.distributions)} from this machine",
