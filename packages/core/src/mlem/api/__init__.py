@@ -45,6 +45,7 @@ from mlem_model.errors import (
 
 if TYPE_CHECKING:
     from mlem.api.diagnosis import Check, diagnose
+    from mlem.api.importing import import_model
     from mlem.clients.client import Client, UnknownMethodError
     from mlem.clients.http import HttpClient
     from mlem.deployments.overview.listing import list_deployments
@@ -78,6 +79,7 @@ _LATE = {
     "find_candidates": "mlem.deployments.upkeep.adopting",
     "find_garbage": "mlem.deployments.upkeep.garbage",
     "forget_state": "mlem.deployments.upkeep.forgetting",
+    "import_model": "mlem.api.importing",
     "list_deployments": "mlem.deployments.overview.listing",
     "migrate": "mlem.migrating.project",
     "recover": "mlem.deployments.upkeep.adopting",
@@ -143,6 +145,7 @@ __all__ = [
     "find_garbage",
     "forget_state",
     "get_config",
+    "import_model",
     "init",
     "list_config",
     "list_deployments",

@@ -24,6 +24,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "declare": ("mlem.cli.declare:declare", "Write a declaration of an env or a deployment."),
     "deployment": ("mlem.cli.deployment.group:deployment", "Deploy models, and look after what is deployed."),
     "apply": ("mlem.cli.models:apply", "Call a method of a saved model in this process."),
+    "import": ("mlem.cli.importing:import_", "Save a model from the file that its framework has written."),
+    "save": ("mlem.cli.importing:save", "Save a file of data under a name."),
     "serve": ("mlem.cli.models:serve", "Serve a saved model over HTTP in this terminal."),
     "build": ("mlem.cli.build:build", "Make an artifact from a model: a Docker image, a folder."),
     "types": ("mlem.cli.types:types", "List the installed types, and the fields of one."),

@@ -98,9 +98,16 @@ class Location:
             raise NotFoundError(
                 f"no object {self.key!r}: {shown(self.path)} does not exist",
                 known=names[:20],
-                hint=did_you_mean(self.key, names),
+                hint=self._import_hint(kind) or did_you_mean(self.key, names),
             )
         return parse_mapping(self._read_bytes(), shown(self.path))
+
+    def _import_hint(self, kind: str | None) -> str | None:
+        """Say how a model is made of a file of the same name, where there is one that we have not saved."""
+        file = self.path.with_name(self.path.name.removesuffix(EXTENSION))
+        if kind not in (None, "model") or not file.suffix or not file.exists():
+            return None
+        return f"{shown(file)} was not saved by mlem: mlem import {shown(file)} {file.stem}, then use {file.stem}"
 
     def _read_bytes(self) -> bytes:
         try:

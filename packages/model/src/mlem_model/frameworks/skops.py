@@ -25,6 +25,8 @@ class SkopsModel(SklearnModel):
 
     type: ClassVar[str] = "sklearn_skops"
     format: ClassVar[str] = "skops"
+    imports: ClassVar[bool] = True
+    suffixes: ClassVar[tuple[str, ...]] = (".skops",)
 
     @classmethod
     def dump(cls, obj: Any, file: IO[bytes]) -> frozenset[str]:

@@ -22,6 +22,8 @@ class ModelType(ABC):
             class is found.
         first_only: Whether a method's arguments but the first are knobs of the framework (``return_std``,
             ``num_iteration``), and not data.
+        suffixes: How names of its files end that others have written: ``.ubj``.
+        imports: Whether files that others have written are read, by `read`.
         system_packages: Debian packages that loading it needs, beside those that are known of its Python packages.
         files: Whether it is saved as a folder of files, by `dump_files` and `load_files`, and not as a single file.
     """
@@ -33,6 +35,8 @@ class ModelType(ABC):
     first_only: ClassVar[bool] = True
     files: ClassVar[bool] = False
     system_packages: ClassVar[tuple[str, ...]] = ()
+    suffixes: ClassVar[tuple[str, ...]] = ()
+    imports: ClassVar[bool] = False
 
     @classmethod
     @abstractmethod
@@ -131,3 +135,28 @@ class ModelType(ABC):
             trusted: See `load`.
         """
         raise NotImplementedError
+
+    @classmethod
+    def recognises(cls, path: Path) -> bool:
+        """Say whether a file or a folder that others have written is of this kind, judging by its name and its start.
+
+        Args:
+            path: The file or the folder, which exists.
+        """
+        return path.is_file() and path.name.lower().endswith(cls.suffixes) if cls.suffixes else False
+
+    @classmethod
+    def read(cls, path: Path, trusted: Sequence[str] = ()) -> Any:
+        """Read a file or a folder that others have written, without running code of it.
+
+        Args:
+            path: The file or the folder.
+            trusted: Classes that the user trusts.
+
+        Raises:
+            UserError: It is damaged, or has what could be any code.
+        """
+        if cls.files:
+            return cls.load_files(path, trusted=trusted)
+        with path.open("rb") as file:
+            return cls.load(file, trusted=trusted)

@@ -26,6 +26,8 @@ class CatboostModel(ModelType):
     type: ClassVar[str] = "catboost"
     format: ClassVar[str] = "cbm"
     converts: ClassVar[bool] = True
+    imports: ClassVar[bool] = True
+    suffixes: ClassVar[tuple[str, ...]] = (".cbm", ".cb")
 
     @classmethod
     def matches(cls, obj: Any) -> bool:

@@ -25,6 +25,16 @@ class LightgbmModel(ModelType):
 
     type: ClassVar[str] = "lightgbm"
     format: ClassVar[str] = "lightgbm"
+    imports: ClassVar[bool] = True
+    suffixes: ClassVar[tuple[str, ...]] = (".lgb", ".lightgbm")
+
+    @classmethod
+    def recognises(cls, path: Path) -> bool:
+        """See `ModelType.recognises`; a text is known by its first line."""
+        if path.is_file() and path.suffix in (".txt", ".model"):
+            with path.open("rb") as file:
+                return file.read(5) == b"tree\n"
+        return super().recognises(path)
 
     @classmethod
     def matches(cls, obj: Any) -> bool:

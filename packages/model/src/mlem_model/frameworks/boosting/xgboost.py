@@ -5,6 +5,7 @@ Source: https://xgboost.readthedocs.io/en/stable/tutorials/saving_model.html (re
 
 from __future__ import annotations
 
+import io
 import json
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -27,11 +28,29 @@ class XgboostModel(ModelType):
 
     type: ClassVar[str] = "xgboost"
     format: ClassVar[str] = "ubj"
+    imports: ClassVar[bool] = True
+    suffixes: ClassVar[tuple[str, ...]] = (".ubj", ".xgb", ".bst")
 
     @classmethod
     def matches(cls, obj: Any) -> bool:
         """See `ModelType.matches`."""
         return (type(obj).__module__.partition(".")[0], type(obj).__name__) == ("xgboost", "Booster")
+
+    @classmethod
+    def recognises(cls, path: Path) -> bool:
+        """See `ModelType.recognises`; a file in JSON is known by its start."""
+        if path.is_file() and path.suffix == ".json":
+            with path.open("rb") as file:
+                return b'"learner"' in file.read(200)
+        return super().recognises(path)
+
+    @classmethod
+    def read(cls, path: Path, trusted: Sequence[str] = ()) -> Any:
+        """See `ModelType.read`; what the interface for scikit-learn has written becomes an estimator again."""
+        with path.open("rb") as file:
+            content = file.read()
+        booster = _booster(content)
+        return XgboostEstimator.load(io.BytesIO(content)) if booster.attr("scikit_learn") else booster
 
     @classmethod
     def methods(cls, obj: Any) -> Mapping[str, str]:
