@@ -288,11 +288,7 @@ class Deployment(MlemObject, ABC):
             NotFoundError: It is not there.
             ConflictError: It can't be taken over.
         """
-        raise UserError(
-            f"a {self.type} deployment of somebody else can't be taken over",
-            code="no-adopt",
-            hint=f"deploy beside it: mlem deployment run --load {ctx.name}; then remove it",
-        )
+        raise self.lacking("adopt")
 
     def pauses(self) -> Iterator[float]:
         """Yield the seconds between looks at the platform while something is awaited.

@@ -25,7 +25,7 @@ from mlem.state.locks.owner import now
 from mlem.state.locks.session import core_version
 from mlem.state.pointer import write_pointer
 from mlem.state.state import Release, State
-from mlem_model.errors import ConflictError, NotFoundError, UserError
+from mlem_model.errors import ConflictError, NotFoundError
 
 RECOVER = "recover"
 """What a deployment's class is capable of if it finds what serves by its marks."""
@@ -204,13 +204,7 @@ def _pick(target: Target, id_: str, capability: str) -> Candidate:
 @plugin_edge()
 def _candidates(target: Target, id_: str | None, capability: str) -> Sequence[Candidate]:
     deployment = target.deployment
-    if capability not in deployment.capabilities:
-        able = "take over what others deployed" if capability == ADOPT else "find what has lost its state"
-        raise UserError(
-            f"a {deployment.type} deployment can't {able}",
-            code=f"no-{capability}",
-            hint=f"deploy it again: mlem deployment run --load {target.name}",
-        )
+    deployment.expect_capability(capability)
     state = target.read_state()
     if state is not None and not state.empty:
         raise ConflictError(
