@@ -14,6 +14,7 @@ from mlem_model.errors import MlemError, UserError
 from mlem_server.http.auth import read_tokens
 from mlem_server.options import MODEL_VARIABLE, PORT_VARIABLE, parser, port_number, words_of
 from mlem_server.process.exit_codes import HANG_EXIT_CODE
+from mlem_server.process.threads import limit_threads
 from mlem_server.settings import DEFAULT_PORT, Settings
 
 SAGEMAKER_WORD = "serve"
@@ -35,6 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         options = parser().parse_args([*words_of(os.environ), *given])
         model = model_of(options.model, os.environ)
         settings = settings_of(options, os.environ)
+        told = limit_threads(os.environ, options.workers)  # before a library is imported that counts processors
         # late: --help and a wrong option need no server
         if options.workers > 1:
             from mlem_server.supervision.workers import Workers
@@ -57,7 +59,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             keep_under(settings.slot)
         from mlem_server.server import serve
 
-        serve(model, settings)
+        serve(model, settings, told=told)
     except MlemError as error:
         print(render(error), file=sys.stderr, flush=True)
         if (

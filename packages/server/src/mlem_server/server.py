@@ -33,12 +33,13 @@ _AFTER_HANG_S = 2.0
 """Waiting callers have been answered by then; this time is for those that have not sent all of a request."""
 
 
-def serve(model: str | Path, settings: Settings | None = None) -> None:
+def serve(model: str | Path, settings: Settings | None = None, *, told: str = "") -> None:
     """Serve a model over HTTP, until SIGTERM or SIGINT.
 
     Args:
         model: Path of ``<name>.mlem``, with or without the extension.
         settings: Where to listen, and limits.
+        told: What is said first in the log; empty for nothing.
 
     Raises:
         MlemError: The metadata can't be read, the address can't be used, the model can't be loaded or does not answer
@@ -51,6 +52,8 @@ def serve(model: str | Path, settings: Settings | None = None) -> None:
     path = metadata_path(model)
     metadata = read_model(path)
     configure_logs(settings.log_format)
+    if told:
+        log.info("%s", told)
     name = path.name.removesuffix(".mlem")
     with contextlib.closing(listen(settings)) as listener:
         # the port opens before the model is loaded, so that callers learn that the server is alive and not ready yet
