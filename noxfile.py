@@ -142,9 +142,20 @@ def tests(session: nox.Session, package: str) -> None:
 
 @nox.session
 def frameworks(session: nox.Session) -> None:
-    """Save, load and serve the models of each framework, which are real and small."""
-    install(session, SERVER_AND_CLIENT, *group("test", "example", "formats", "frameworks"))
-    _pytest(session, "tests/frameworks")
+    """Save, import, load and serve the models of boosted trees, of scikit-learn's files, and of strangers' types."""
+    install(session, EVERYWHERE, *group("test", "example", "formats", "frameworks"))
+    _pytest(session, *([] if session.posargs else ["tests/frameworks", "--ignore=tests/frameworks/neural"]))
+
+
+@nox.session(venv_backend="virtualenv")
+def neural(session: nox.Session) -> None:
+    """Save, load and serve the models of PyTorch, Keras, TensorFlow and ONNX, which are real and small.
+
+    pip installs them, with this machine's settings: these say where PyTorch without CUDA is, which no public index has
+    under a version of its own.
+    """
+    install(session, EVERYWHERE, *group("test", "example", "formats", "frameworks", "neural"))
+    _pytest(session, "tests/frameworks/neural")
 
 
 @nox.session

@@ -47,6 +47,7 @@ def test_every_import_is_declared_by_the_package_that_makes_it(package: Path) ->
         "sagemaker-core": "sagemaker",
         "ruamel.yaml": "ruamel",
         "pillow": "PIL",
+        "protobuf": "google",
         "mlem-core": "mlem",
     }
     importable = {names.get(name, name.replace("-", "_")) for name in declared} | {

@@ -181,8 +181,8 @@ def test_an_estimator_is_served_as_it_answers_here(name: str, starter: Any, tmp_
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("name", sorted(ESTIMATORS.keys() - set(SERVED) - SLOW - NOT_SAVED.keys()))
 def test_every_other_estimator_that_fits_is_saved_and_asked_in_every_format(name: str, tmp_path: Path) -> None:
+    from mlem_model.models.loading import load_model
     from mlem_model.models.pickling.travelling import ways
-    from mlem_model.models.saving import load_model
 
     try:
         obj, X = fitted(name)

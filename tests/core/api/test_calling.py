@@ -19,8 +19,8 @@ from mlem_model.data.types.any import ListType, PrimitiveType
 from mlem_model.errors import UserError
 from mlem_model.models import calling
 from mlem_model.models.calling import finish, finished
+from mlem_model.models.loading import load_model
 from mlem_model.models.model import Model, Sample
-from mlem_model.models.saving import load_model
 
 
 @pytest.fixture

@@ -12,8 +12,8 @@ from mlem import api
 from mlem.project.config import set_setting
 from mlem_model.artifacts.trust import Trust
 from mlem_model.errors import NotFoundError, UserError
+from mlem_model.models.loading import load_model
 from mlem_model.models.model import Model
-from mlem_model.models.saving import load_model
 
 sklearn = pytest.importorskip("sklearn")
 

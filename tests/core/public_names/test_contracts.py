@@ -19,6 +19,7 @@ from pydantic import Field
 
 import mlem
 from mlem import (
+    AdaptedType,
     Builder,
     Change,
     Client,
@@ -26,6 +27,7 @@ from mlem import (
     Context,
     CredentialsError,
     DataError,
+    DataType,
     DeclarationError,
     Deployment,
     Env,
@@ -49,6 +51,7 @@ from mlem import (
     Value,
     WaitTimeoutError,
     hookimpl,
+    parse_type,
 )
 from mlem.provider import HttpClient, differences, ready
 
@@ -216,6 +219,46 @@ def test_MlemError_is_the_root_of_every_expected_error() -> None:
 def test_Model_is_the_metadata_of_what_is_deployed(ctx: Context) -> None:
     assert isinstance(ctx.model, Model)
     assert (list(ctx.model.methods), len(ctx.model.digest)) == (["predict"], 32)
+
+
+def test_AdaptedType_lets_values_travel_as_those_of_another_type() -> None:
+    class Words:
+        def __init__(self, text: str) -> None:
+            self.words = text.split()
+
+    class WordsType(AdaptedType):
+        """Words of a text; they travel as a list."""
+
+        type: ClassVar[str] = "words"
+
+        @classmethod
+        def of(cls, value: Any, infer: Callable[[Any], DataType]) -> WordsType | None:
+            return cls() if isinstance(value, Words) else None
+
+        @property
+        def wire(self) -> DataType:
+            return parse_type({"type": "list", "dtype": {"type": "primitive", "ptype": "str"}})
+
+        def to_wire(self, value: Any) -> Any:
+            return value.words if isinstance(value, Words) else value
+
+        def from_wire(self, value: Any) -> Any:
+            return Words(" ".join(value))
+
+    words = WordsType()
+    assert words.encode(Words("to be")) == ["to", "be"]
+    assert words.decode(["or", "not"]).words == ["or", "not"]
+
+
+def test_DataType_checks_and_converts_the_values_of_its_kind() -> None:
+    numbers: DataType = parse_type({"type": "list", "dtype": {"type": "primitive", "ptype": "float"}})
+    assert numbers.json_schema()["type"] == "array"
+    assert numbers.decode([1, 2.5]) == [1, 2.5]
+
+
+def test_parse_type_makes_a_data_type_of_its_fields_in_a_file() -> None:
+    array = parse_type({"type": "ndarray", "shape": [None, 2], "dtype": "float64"})
+    assert (array.type, array.model_dump()["shape"]) == ("ndarray", (None, 2))
 
 
 def test_ModelType_recognises_objects_by_their_class() -> None:

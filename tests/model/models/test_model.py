@@ -104,9 +104,10 @@ def test_a_requirement_says_what_pip_installs() -> None:
         (
             "methods.predict.returns",
             {"type": "tensor"},
-            "m.mlem: methods.predict.returns: expected a data type, with one of number, structured, ndarray, "
-            "dataframe, series, sparse, polars, image, class, standard, primitive, list, tuple, dict, d_dict, set, "
-            "optional, union, literal, unspecified as its type",
+            "m.mlem: methods.predict.returns: expected a data type, with one of class, d_dict, dataframe, dict, image, "
+            "list, literal, ndarray, number, optional, polars, primitive, series, set, sparse, standard, structured, "
+            "tf_tensor, torch_tensor, tuple, union, unspecified as its type; "
+            'no installed package has "tensor"',
         ),
     ],
 )

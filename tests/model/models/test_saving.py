@@ -17,8 +17,9 @@ from mlem_model.data.types.any import DataFrameType, ListType, NdarrayType, Prim
 from mlem_model.errors import ConflictError, DataError, DeclarationError, NotFoundError, PluginError, UserError
 from mlem_model.frameworks.callable import CallableModel
 from mlem_model.frameworks.sklearn import SklearnModel
+from mlem_model.models.loading import load_model
 from mlem_model.models.model import Argument, Method, Model, Sample
-from mlem_model.models.saving import copy_model, load_data, load_model, save, verify
+from mlem_model.models.saving import copy_model, load_data, save, verify
 from mlem_model.objects.yaml_file import read_mapping
 
 TYPES = (SklearnModel, CallableModel)

@@ -1,7 +1,7 @@
 """Deploy a saved model to any platform with one command, and keep track of it there.
 
-The names below are the contracts for providers, state managers, builders and model types: the first of two doors for
-plugins. The second, `mlem.provider`, has tools for implementing them, and `mlem.testing` tests whether an
+The names below are the contracts for providers, state managers, builders, model types and data types: the first of two
+doors for plugins. The second, `mlem.provider`, has tools for implementing them, and `mlem.testing` tests whether an
 implementation keeps them. A plugin imports nothing else of ours. `mlem.api` is what programs use.
 """
 
@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from mlem.state.place import Place
     from mlem.state.record import Record
     from mlem.state.state import Release, State
+    from mlem_model.data.types.adapted import AdaptedType
+    from mlem_model.data.types.any import parse_type
+    from mlem_model.data.types.base import DataType
     from mlem_model.errors import (
         ConflictError,
         CredentialsError,
@@ -46,6 +49,7 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "ABSENT": "mlem.state.manager",
+    "AdaptedType": "mlem_model.data.types.adapted",
     "Builder": "mlem.deployments.builder",
     "Change": "mlem.deployments.step",
     "Client": "mlem.clients.client",
@@ -53,6 +57,7 @@ _HOMES = {
     "Context": "mlem.deployments.step",
     "CredentialsError": "mlem_model.errors",
     "DataError": "mlem_model.errors",
+    "DataType": "mlem_model.data.types.base",
     "DeclarationError": "mlem_model.errors",
     "Deployment": "mlem.deployments.deployment",
     "Env": "mlem.deployments.env",
@@ -81,10 +86,12 @@ _HOMES = {
     "Versioned": "mlem.state.manager",
     "WaitTimeoutError": "mlem_model.errors",
     "hookimpl": "mlem_model.hookspecs",
+    "parse_type": "mlem_model.data.types.any",
 }
 
 __all__ = [
     "ABSENT",
+    "AdaptedType",
     "Builder",
     "Change",
     "Client",
@@ -92,6 +99,7 @@ __all__ = [
     "Context",
     "CredentialsError",
     "DataError",
+    "DataType",
     "DeclarationError",
     "Deployment",
     "Env",
@@ -121,6 +129,7 @@ __all__ = [
     "WaitTimeoutError",
     "__version__",
     "hookimpl",
+    "parse_type",
 ]
 
 

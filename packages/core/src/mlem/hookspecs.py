@@ -1,6 +1,6 @@
 """The hooks for what deploys: envs, deployments, state managers, clients, builders.
 
-The hook for model types is in `mlem_model.hookspecs`.
+The hooks for model types and data types are in `mlem_model.hookspecs`.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The hook for model types, and the marks of all hooks.
+"""The hooks for model types and data types, and the marks of all hooks.
 
 A plugin is a module with some of these functions, named in the group ``mlem``.
 """
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import pluggy
 
 if TYPE_CHECKING:
+    from mlem_model.data.types.base import DataType
     from mlem_model.models.model_type import ModelType
 
 hookspec = pluggy.HookspecMarker("mlem")
@@ -27,4 +28,12 @@ def mlem_model_types() -> Sequence[type[ModelType]]:  # type: ignore[empty-body]
     """Return model type classes, asked in order whether a Python object is theirs.
 
     Called when a model is saved or loaded.
+    """
+
+
+@hookspec
+def mlem_data_types() -> Sequence[type[DataType]]:  # type: ignore[empty-body]  # see above
+    """Return data type classes: kinds of values that methods take and answer.
+
+    Called when a file names a type that is not ours, and when no type of ours describes a value.
     """

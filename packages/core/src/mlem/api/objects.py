@@ -268,7 +268,7 @@ def _object_of(place: Location, meta: Any, *, served: bool) -> Any:
     if isinstance(meta, Env):
         return meta
     from mlem_model.data.dataset import Dataset, load_data
-    from mlem_model.models.saving import load_model
+    from mlem_model.models.loading import load_model
 
     if isinstance(meta, Dataset):
         return load_data(meta, place.folder)

@@ -214,6 +214,7 @@ def _data_object(path: Path) -> Mapping[str, Any]:
 
 def _formats_for(data_type: DataType) -> tuple[str, ...]:
     """Return the formats to save a value in, the best first."""
+    data_type = data_type.wire
     if isinstance(data_type, NdarrayType) and data_type.dtype != "object":
         return ("npy", "json")
     return ("parquet", "json") if isinstance(data_type, DataFrameType) and has_arrow() else ("json",)

@@ -8,6 +8,10 @@ from mlem_model.raised import in_words
 MAX_CHARS = 1000
 
 
+class UnfitError(UserError):
+    """The format of a model type can't hold an object: the next type that matches is taken, if there is one."""
+
+
 def model_failed(called: str, error: BaseException, *, hint: str | None = None) -> MlemError:
     """Return the error for a model that raised.
 

@@ -89,11 +89,29 @@ class ModelType(ABC):
         return sample_data
 
     @classmethod
+    def prepared(cls, obj: Any, sample_data: Any) -> Any:
+        """Return what is dumped in the place of an object, made before anything is written; by default itself.
+
+        A framework that saves the program of an object needs a value to run it on. What is returned is given to `dump`
+        or `dump_files`; `served` and `methods` are still asked about the object.
+
+        Args:
+            obj: An object that matches.
+            sample_data: What its first method takes, as the user gave it; None where there is none.
+
+        Raises:
+            UnfitError: The format can't hold this object. The next kind that matches is taken, unless the user has
+                named the format.
+            UserError: It can't be saved, by this kind or another.
+        """
+        return obj
+
+    @classmethod
     def dump(cls, obj: Any, file: IO[bytes]) -> frozenset[str]:
         """Write the artifact.
 
         Args:
-            obj: An object that matches.
+            obj: What `prepared` has made of an object that matches.
             file: Where to; it can be written, not read or sought.
 
         Returns:
@@ -117,7 +135,7 @@ class ModelType(ABC):
         """Write the artifact as files; only where `files` says so.
 
         Args:
-            obj: An object that matches.
+            obj: What `prepared` has made of an object that matches.
             folder: An empty folder; it may get folders of its own.
 
         Returns:

@@ -13,17 +13,19 @@ from mlem_model.artifacts import transfer as artifacts
 from mlem_model.artifacts.artifact import Artifact
 from mlem_model.artifacts.destinations.destination import destination
 from mlem_model.artifacts.destinations.rules import Destination, samples_name
-from mlem_model.artifacts.folder import files_of, laid_out, write_files
+from mlem_model.artifacts.folder import write_files
 from mlem_model.artifacts.requirements import complaints, resolve
 from mlem_model.artifacts.system_packages import system_packages
 from mlem_model.artifacts.transfer import Opener, open_artifact
-from mlem_model.artifacts.trust import SAMPLES, Trust
+from mlem_model.artifacts.trust import Trust
 from mlem_model.data.dataset import Dataset, load_data, parse_data, save_data, serialize_data
 from mlem_model.data.formats.binary import is_table
-from mlem_model.data.types.any import Json, difference, infer
+from mlem_model.data.types.any import DataType, Json, difference, infer
 from mlem_model.data.types.containers.classes import class_types
-from mlem_model.errors import DataError, DeclarationError, PluginError, UserError
+from mlem_model.errors import DataError, UserError
 from mlem_model.models.calls.arguments import Signature
+from mlem_model.models.errors import UnfitError
+from mlem_model.models.loading import DATA, load_object
 from mlem_model.models.matching import kinds_of
 from mlem_model.models.model import Method, Model, Sample
 from mlem_model.models.model_type import ModelType
@@ -35,15 +37,14 @@ from mlem_model.objects.files import write_atomic
 from mlem_model.objects.object import EXTENSION
 from mlem_model.objects.validation import did_you_mean
 from mlem_model.objects.yaml_file import dump
+from mlem_model.plugins.kinds import is_own_package
 
-__all__ = ["DATA", "Dataset", "copy_model", "load_data", "load_model", "save", "save_data", "verify"]
+__all__ = ["DATA", "Dataset", "copy_model", "load_data", "save", "save_data", "verify"]
 
 _log = logging.getLogger(__name__)
 
 CSV_ROWS = 100
 """At most this many rows of the sample are tried as CSV."""
-DATA = "data"
-"""The key of a model's only artifact."""
 
 
 def save(
@@ -89,11 +90,11 @@ def save(
     """
     target = destination(path)
     kinds = kinds_of(obj, model_types)
-    kind = next((kind for kind in kinds if format in (None, kind.format)), None)
-    if kinds and kind is None:
+    fitting = [kind for kind in kinds if format in (None, kind.format)]
+    if kinds and not fitting:
         known = sorted({kind.format for kind in kinds})
         raise UserError(f"a {type(obj).__qualname__} can't be saved as {format}", code="unknown-format", known=known)
-    if kind is None:
+    if not fitting:
         return _save_data(obj, target, model_types, overwrite=overwrite)
     target.expect_ours(Model.object_type, overwrite=overwrite)
     if sample_data is None:
@@ -102,6 +103,7 @@ def save(
             "and deployments have no sample row to compare answers with",
             stacklevel=3,
         )
+    kind, prepared = _prepared(obj, fitting, sample_data)
     called = kind.served(obj)
     described, samples = describe(called, _how(called, kind, methods, signature or {}, batch), sample_data)
     if not described:
@@ -110,9 +112,23 @@ def save(
         )
     _tell_of_csv(described, sample_data)
     with target.staging() as folder:
-        model = _write(obj, kind, folder / target.file_name, described, samples, params)
+        model = _write(prepared, kind, folder / target.file_name, described, samples, params)
         model = model.model_copy(update={"public_sample": public_sample})
         return target.take(folder, model)
+
+
+def _prepared(obj: Any, kinds: Sequence[type[ModelType]], sample_data: Any) -> tuple[type[ModelType], Any]:
+    """Return the first kind whose format can hold an object, and what is dumped in its place.
+
+    Raises:
+        UserError: None can.
+    """
+    for kind in kinds[:-1]:
+        try:
+            return kind, kind.prepared(obj, sample_data)
+        except UnfitError as error:
+            _log.warning("a %s is not saved as %s: %s", type(obj).__qualname__, kind.format, error)
+    return kinds[-1], kinds[-1].prepared(obj, sample_data)
 
 
 def _write(
@@ -134,7 +150,7 @@ def _write(
         for method in methods.values()
         for data_type in (method.returns, *(argument.data_type for argument in method.args))
     ]
-    needed = set().union(*(data_type.requirements() for data_type in types))
+    needed = set().union(*(data_type.requirements() for data_type in types), *map(_homes, types))
     _tell_of_requirements(modules | needed)
     small, beside = divide(samples, path.with_name(samples_name(path.name)))
     requirements = resolve(modules | needed)
@@ -151,6 +167,12 @@ def _write(
     if kind.converts:
         _expect_same_answers(model, path.parent, kind)
     return model
+
+
+def _homes(data_type: DataType) -> frozenset[str]:
+    """Return the modules of the data types of plugins that a type is, or is made of: servers need them."""
+    own = frozenset() if is_own_package(type(data_type).__module__) else frozenset({type(data_type).__module__})
+    return own.union(*map(_homes, data_type.parts()))
 
 
 def _write_object(obj: Any, kind: type[ModelType], path: Path) -> tuple[dict[str, Artifact], frozenset[str]]:
@@ -235,7 +257,7 @@ def _expect_same_answers(model: Model, folder: Path, kind: type[ModelType]) -> N
 
     A conversion may round, and may not support everything.
     """
-    loaded = kind.served(_load(model, folder, kind, Trust(), open_artifact))
+    loaded = kind.served(load_object(model, folder, kind, Trust(), open_artifact))
 
     def ask(name: str, sample: Sample) -> Json:
         method = model.methods[name]
@@ -272,58 +294,6 @@ def _save_data(obj: Any, target: Destination, model_types: Sequence[type[ModelTy
 def write_metadata(model: Model, target: Path) -> None:
     """Write ``<target>.mlem``."""
     write_atomic(target.with_name(target.name + EXTENSION), dump(model.to_data()))
-
-
-def load_model(
-    model: Model,
-    folder: Path | str,
-    model_types: Sequence[type[ModelType]] = (),
-    *,
-    trust: Trust = Trust(),
-    opener: Opener = open_artifact,
-    served: bool = False,
-) -> Any:
-    """Load the object of a model. This runs code that the artifact names; its digest is verified before.
-
-    Args:
-        model: The metadata.
-        folder: The folder, or the fsspec URL, that has its file.
-        model_types: The kinds of objects that can be loaded, for formats other than pickle.
-        trust: What may be loaded.
-        opener: Opens an address; for stores that need credentials of their own.
-        served: Whether it is loaded to be called: then it is what the model's type has in the object's place.
-
-    Raises:
-        ConflictError: An artifact is not what was saved.
-        NotFoundError: An artifact is not there.
-        PluginError: A package that it needs is missing, the model's type is, or it has code that this Python can't run.
-        UserError: Its format, or a class that it has, is not trusted.
-    """
-    trust.check(model, artifacts.join(folder, next(iter(model.artifacts.values())).uri if model.artifacts else ""))
-    kind = next((kind for kind in model_types if kind.type == model.model_type), None)
-    if kind is None and any(one.format != "pickle" for key, one in model.artifacts.items() if key != SAMPLES):
-        raise PluginError(f'no model type "{model.model_type}" is installed', known=[kind.type for kind in model_types])
-    loaded = _load(model, folder, kind, trust, opener)
-    return kind.served(loaded) if kind is not None and served else loaded
-
-
-def _load(model: Model, folder: Path | str, kind: type[ModelType] | None, trust: Trust, opener: Opener) -> Any:
-    files = files_of(model.artifacts, DATA)
-    expected = {f"{DATA}/{inside}" for inside in files} or {DATA}
-    if not expected <= model.artifacts.keys() or model.artifacts.keys() - expected - {SAMPLES}:
-        raise DeclarationError(f'expected one artifact, "{DATA}", got {", ".join(model.artifacts) or "none"}')
-    if kind is not None and kind.files != bool(files):
-        raise DeclarationError(f"a {kind.type} model is saved as {'files' if kind.files else 'one file'}")
-    if files and kind is not None:
-        with laid_out(files, folder, opener) as place:
-            return kind.load_files(place, model.requirements, trusted=trust.types)
-    artifact = model.artifacts[DATA]
-    with artifacts.verified(artifact, folder, opener) as file:
-        if artifact.format == "pickle":
-            pickles.expect_python(file, artifact.code or model.python, known=artifact.code is not None)
-        return (
-            kind.load(file, model.requirements, trusted=trust.types) if kind else pickles.load(file, model.requirements)
-        )
 
 
 def verify(model: Model | Dataset, folder: Path | str, *, opener: Opener = open_artifact) -> None:

@@ -288,9 +288,9 @@ class _Trial:
         The first row of everything, then, where there is only one argument, other rows of it.
         """
         if len(values) > 1:
-            return [{name: first_row(value) for name, value in values.items()}, dict(values)]
+            return [{name: _row_of(types[name], value) for name, value in values.items()}, dict(values)]
         ((name, value),) = values.items()
-        return [{name: _first(value)}, *({name: part} for part in _rows_tried(types[name], value)[1:])]
+        return [{name: _first(types[name], value)}, *({name: part} for part in _rows_tried(types[name], value)[1:])]
 
     def _is_rowwise(self, method: Method, types: Mapping[str, DataType], values: Mapping[str, Any], whole: Any) -> bool:
         if self._streams:  # its items come one by one, and are not the rows of others
@@ -329,9 +329,15 @@ def _own(value: Any) -> Any:
         return value
 
 
-def _first(value: Any) -> Any:
+def _first(data_type: DataType, value: Any) -> Any:
     """Return the first item of a list, or the first row of anything else."""
-    return value[:1] if isinstance(value, list) else first_row(value)
+    return value[:1] if isinstance(value, list) else _row_of(data_type, value)
+
+
+def _row_of(data_type: DataType, value: Any) -> Any:
+    if data_type.wire is data_type:
+        return first_row(value)
+    return data_type.from_wire(first_row(data_type.to_wire(value)))
 
 
 def _rows_tried(data_type: DataType, value: Any) -> list[Any]:

@@ -9,8 +9,8 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Literal
 
-Kind = Literal["env", "deployment", "state_manager", "client", "builder", "model_type"]
-KINDS: tuple[Kind, ...] = ("env", "deployment", "state_manager", "client", "builder", "model_type")
+Kind = Literal["env", "deployment", "state_manager", "client", "builder", "model_type", "data_type"]
+KINDS: tuple[Kind, ...] = ("env", "deployment", "state_manager", "client", "builder", "model_type", "data_type")
 
 SPECIFICATIONS = ("mlem_model.hookspecs", "mlem.hookspecs")
 """The modules with the hooks; where models are only served, the second is not installed."""
@@ -22,6 +22,7 @@ CONTRACTS: Mapping[Kind, str] = {
     "client": "mlem.clients.client:Client",
     "builder": "mlem.deployments.builder:Builder",
     "model_type": "mlem_model.models.model_type:ModelType",
+    "data_type": "mlem_model.data.types.base:DataType",
 }
 """The class that each kind has to be a subclass of; they are imported when a plugin has one."""
 
@@ -43,6 +44,7 @@ OWN: Mapping[Kind, Mapping[str, str]] = {
     "client": {"sagemaker": _SAGEMAKER},
     "builder": {"docker": _DOCKER, "docker_dir": _DOCKER},
     "model_type": {},
+    "data_type": {},
 }
 """Word -> distribution, by kind. The types of the core and of `mlem_model` are not in it: these are there always, and
 asked first."""

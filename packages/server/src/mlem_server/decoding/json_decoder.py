@@ -162,6 +162,8 @@ def compiled_value(data_type: DataType) -> Callable[[bytes], Any] | None:
 
 def _compile(data_type: DataType) -> tuple[Any, Convert] | None:
     """Return a type for msgspec to check, and a function that makes our value from it; None where there is none."""
+    if data_type.wire is not data_type:
+        return _compile_adapted(data_type)
     if isinstance(data_type, PrimitiveType):
         return (_PLAIN[data_type.ptype], _same) if data_type.ptype in _PLAIN else None
     if isinstance(data_type, ListType):
@@ -174,6 +176,14 @@ def _compile(data_type: DataType) -> tuple[Any, Convert] | None:
     if isinstance(data_type, NdarrayType):
         return _compile_array(data_type)
     return _compile_frame(data_type) if isinstance(data_type, DataFrameType) else None
+
+
+def _compile_adapted(data_type: DataType) -> tuple[Any, Convert] | None:
+    found = _compile(data_type.wire)
+    if found is None:
+        return None
+    parsed, convert = found
+    return parsed, lambda payload: data_type.from_wire(convert(payload))
 
 
 def _compile_array(data_type: NdarrayType) -> tuple[Any, Convert] | None:

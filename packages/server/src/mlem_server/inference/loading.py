@@ -12,10 +12,10 @@ from mlem_model.artifacts.installed import other_versions
 from mlem_model.artifacts.trust import SAMPLES, Trust
 from mlem_model.data.types.any import Json
 from mlem_model.errors import GateError, MlemError
+from mlem_model.models.loading import load_model
 from mlem_model.models.model import Model, Sample
 from mlem_model.models.model_type import ModelType
 from mlem_model.models.samples import all_samples, wrong_answers
-from mlem_model.models.saving import load_model
 from mlem_model.objects.object import EXTENSION
 from mlem_model.objects.yaml_file import read_mapping
 from mlem_model.plugins.registry import registry

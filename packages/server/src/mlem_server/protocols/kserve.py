@@ -164,13 +164,13 @@ class KServe:
             tensors[item["name"]] = nested(item, path)
         arguments: dict[str, Any] = {}
         for argument in endpoint.method.args:
-            if isinstance(argument.data_type, DataFrameType) and argument.name not in tensors:
-                columns = [str(column) for column in argument.data_type.columns if str(column) in tensors]
+            if isinstance(table := argument.data_type.wire, DataFrameType) and argument.name not in tensors:
+                columns = [str(column) for column in table.columns if str(column) in tensors]
                 if columns:
                     arguments[argument.name] = {column: column_of(tensors.pop(column)) for column in columns}
             elif argument.name in tensors:
                 value = tensors.pop(argument.name)
-                single = isinstance(argument.data_type, PrimitiveType | NumberType)
+                single = isinstance(argument.data_type.wire, PrimitiveType | NumberType)
                 arguments[argument.name] = value[0] if single and isinstance(value, list) and len(value) == 1 else value
         if len(tensors) == 1 and not arguments and endpoint.argument is not None:
             # load tools send one tensor under a name of their own

@@ -35,6 +35,7 @@ def wrong(path: str, expected: str, got: str) -> HttpError:
 
 def describe(name: str, data_type: DataType) -> list[dict[str, Any]]:
     """Describe the tensors that a value is sent as."""
+    data_type = data_type.wire
     if isinstance(data_type, DataFrameType):
         dtypes = zip(data_type.columns, data_type.dtypes, strict=True)
         return [{"name": str(column), "datatype": _datatype(dtype), "shape": [-1]} for column, dtype in dtypes]
@@ -93,6 +94,7 @@ def column_of(value: Any) -> list[Any]:
 
 def tensors_of(name: str, data_type: DataType, encoded: Any) -> list[dict[str, Any]]:
     """Write an encoded answer as tensors."""
+    data_type = data_type.wire
     if isinstance(data_type, DataFrameType):
         return [
             {**described, "shape": [len(encoded)], "data": [row[described["name"]] for row in encoded]}

@@ -86,6 +86,7 @@ def layout_of(data_type: DataType | None, argument: str = "data") -> Layout:
     Raises:
         UserError: No table is a value of this type.
     """
+    data_type = None if data_type is None else data_type.wire
     if data_type is None or isinstance(data_type, UnspecifiedType):
         return Named({}, frozenset(), untyped=True)
     if isinstance(data_type, DataFrameType):

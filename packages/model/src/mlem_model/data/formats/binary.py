@@ -49,6 +49,7 @@ def formats_of(data_type: DataType) -> tuple[str, ...]:
 
     A format is listed only where every value comes back unchanged.
     """
+    data_type = data_type.wire
     if isinstance(data_type, NdarrayType):
         plain = kind_of(data_type.dtype) in ("int", "float", "bool") and not data_type.masked
         table = plain and len(data_type.shape) == 2 and data_type.shape[0] is None and bool(data_type.shape[1])
@@ -91,6 +92,7 @@ def dump(data_type: DataType, value: Any, media_type: str) -> bytes:
         value: The value.
         media_type: One of those; an image is written as a PNG, whatever is asked for.
     """
+    value, data_type = data_type.to_wire(value), data_type.wire
     buffer = io.BytesIO()
     if media_type == NPY:
         return _write_npy(value)
@@ -108,7 +110,7 @@ def dump(data_type: DataType, value: Any, media_type: str) -> bytes:
 
 def written_as(data_type: DataType, media_type: str) -> str:
     """Return the media type of what `dump` writes."""
-    return PNG if isinstance(data_type, ImageType) else media_type
+    return PNG if isinstance(data_type.wire, ImageType) else media_type
 
 
 def load(
@@ -128,6 +130,8 @@ def load(
         UserError: The body is damaged or in another format, or it would become too large.
         DataError: The value does not fit.
     """
+    if data_type.wire is not data_type:
+        return data_type.from_wire(load(data_type.wire, body, media_type, path, read=read))
     if isinstance(data_type, ImageType):
         return data_type.load(bytes(body), path)
     if media_type == OCTETS:
@@ -198,6 +202,7 @@ def is_plain_npy(body: bytes | bytearray) -> bool:
 
 def is_table(data_type: DataType) -> bool:
     """Say whether values of a type are tables: frames, series, and arrays of one or two dimensions."""
+    data_type = data_type.wire
     if isinstance(data_type, NdarrayType):
         return len(data_type.shape) in (1, 2) and data_type.shape[0] is None and data_type.dtype != "object"
     return isinstance(data_type, DataFrameType | SeriesType)
@@ -207,6 +212,7 @@ def to_arrow(data_type: DataType, value: Any) -> pyarrow.Table:
     """Return a value as a table of Arrow; the columns of an array are numbered, a single one is called ``value``."""
     import pyarrow as pa
 
+    value, data_type = data_type.to_wire(value), data_type.wire
     if isinstance(data_type, DataFrameType):
         return pa.Table.from_pandas(_flattened(data_type, value), preserve_index=False)
     if isinstance(data_type, SeriesType):

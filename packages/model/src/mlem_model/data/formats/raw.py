@@ -21,7 +21,8 @@ section 2."""
 def is_bytes(data_type: DataType | None) -> bool:
     """Say whether values of a type are bytes."""
     inner = there(data_type)
-    return isinstance(inner, PrimitiveType) and inner.ptype == "bytes"
+    wire = None if inner is None else inner.wire
+    return isinstance(wire, PrimitiveType) and wire.ptype == "bytes"
 
 
 def is_raw(data_type: DataType | None) -> bool:
@@ -49,7 +50,7 @@ def load_raw(data_type: DataType | None, content: bytes, source: str, path: str)
     """
     inner = there(data_type)
     if inner is None or is_bytes(inner):
-        return content
+        return content if inner is None else inner.from_wire(content)
     known = [form for form in formats_of(inner) if form.startswith(IMAGE)]
     found = next((kind for magic, kind in _MAGIC if content.startswith(magic)), None)
     if content[:4] == b"RIFF" and content[8:12] == b"WEBP":

@@ -32,6 +32,7 @@ def write_data(value: Any, path: Path | str, *, format: str | None = None) -> No
         UserError: The format can't hold the value.
     """
     data_type = infer(value)
+    value, data_type = data_type.to_wire(value), data_type.wire
     found, compressed = format_of(str(path), written=True)
     if format is None and is_raw(data_type) and found not in ("json", "jsonl"):
         content = dump_raw(data_type, value, str(path))
@@ -52,6 +53,7 @@ def serialize_data(value: Any, data_type: DataType, kind: str) -> bytes:
         UserError: The format can't hold the value.
     """
     kind = checked_format(kind)
+    value, data_type = data_type.to_wire(value), data_type.wire
     if kind == "npy" and isinstance(data_type, NdarrayType):
         import numpy as np
 

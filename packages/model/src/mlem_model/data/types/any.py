@@ -11,17 +11,18 @@ import math
 import sys
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, Discriminator, Tag, TypeAdapter
+from pydantic import BeforeValidator, Discriminator, SerializeAsAny, Tag, TypeAdapter
 
 from mlem_model.data.types.arrays.array import NdarrayType, NumberType
 from mlem_model.data.types.arrays.images import ImageType
 from mlem_model.data.types.arrays.sparse import SparseType
+from mlem_model.data.types.arrays.tensors import TensorflowType, TorchType
 from mlem_model.data.types.base import DataType, Json, module_of
 from mlem_model.data.types.containers.classes import ClassType
 from mlem_model.data.types.containers.mappings import DictType, MappingType, wrong_key
 from mlem_model.data.types.containers.sequences import ListType, TupleType
 from mlem_model.data.types.containers.sets import SetType
-from mlem_model.data.types.known import infer, register
+from mlem_model.data.types.known import foreign, infer, register
 from mlem_model.data.types.plain.difference import difference
 from mlem_model.data.types.plain.literal import LiteralType
 from mlem_model.data.types.plain.optional import OptionalType
@@ -42,22 +43,33 @@ __all__ = [
     "UnionType", "UnspecifiedType", "difference", "equal", "first_row", "infer", "parse_type", "wrong_key",
 ]  # fmt: skip
 
-_CLASSES: tuple[type[DataType], ...] = (
-    NumberType, StructuredType, NdarrayType, DataFrameType, SeriesType, SparseType, PolarsType, ImageType, ClassType,
-    StandardType, PrimitiveType, ListType, TupleType, DictType, MappingType, SetType, OptionalType, UnionType,
+CLASSES: tuple[type[DataType], ...] = (
+    NumberType, StructuredType, NdarrayType, DataFrameType, SeriesType, SparseType, PolarsType, ImageType, TorchType,
+    TensorflowType, ClassType, StandardType, PrimitiveType, ListType, TupleType, DictType, MappingType, SetType,
+    OptionalType, UnionType,
     LiteralType, UnspecifiedType,
 )  # fmt: skip
+
+_WORDS = frozenset({*(cls.type for cls in CLASSES), "binary"})
+_FOREIGN = ""
+"""Stands for the words of plugins where types are told apart; the paths of errors end with it."""
 
 
 def _tag(data: Any) -> str | None:
     if isinstance(data, DataType):
-        return data.type
+        return data.type if isinstance(data, CLASSES) else _FOREIGN
     if not isinstance(data, dict):
         return None
     word = data.get("type")
     if word == "list" and "items" in data:
         return "list04"
-    return {"array": "list", "binary": "binary"}.get(word, word) if isinstance(word, str) else None
+    if not isinstance(word, str):
+        return None
+    return {"array": "list", "torch": "torch_tensor"}.get(word, word if word in _WORDS else _FOREIGN)
+
+
+def _of_plugin(data: Any) -> Any:
+    return data if isinstance(data, DataType) else foreign(data)
 
 
 def _list_of_04(data: Any) -> Any:
@@ -84,6 +96,8 @@ AnyDataType = Annotated[
     | Annotated[SparseType, Tag("sparse")]
     | Annotated[PolarsType, Tag("polars")]
     | Annotated[ImageType, Tag("image")]
+    | Annotated[TorchType, Tag("torch_tensor")]
+    | Annotated[TensorflowType, Tag("tf_tensor")]
     | Annotated[ClassType, Tag("class")]
     | Annotated[StandardType, Tag("standard")]
     | Annotated[ListType, Tag("list")]
@@ -96,19 +110,20 @@ AnyDataType = Annotated[
     | Annotated[UnionType, Tag("union")]
     | Annotated[LiteralType, Tag("literal")]
     | Annotated[PrimitiveType, BeforeValidator(_binary_of_04), Tag("binary")]
-    | Annotated[UnspecifiedType, Tag("unspecified")],
+    | Annotated[UnspecifiedType, Tag("unspecified")]
+    | Annotated[SerializeAsAny[DataType], BeforeValidator(_of_plugin), Tag(_FOREIGN)],
     _ByWord(
         _tag,
         custom_error_type="value_error",
         custom_error_context={
-            "error": f"expected a data type, with one of {', '.join(cls.type for cls in _CLASSES)} as its type"
+            "error": f"expected a data type, with one of {', '.join(cls.type for cls in CLASSES)} as its type"
         },
     ),
 ]
-"""Any of the data types, told apart by ``type``; the spellings of MLEM 0.4 are accepted."""
+"""Any of the data types, told apart by ``type``; those of plugins too, and the spellings of MLEM 0.4."""
 
-register(_CLASSES)
-for _class in _CLASSES:
+register(CLASSES)
+for _class in CLASSES:
     # the classes are built when they are first used: most programs use a few
     vars(sys.modules[_class.__module__])["AnyDataType"] = AnyDataType
 
@@ -161,6 +176,6 @@ def first_row(value: Any) -> Any:
     """
     if module_of(value) == "pandas" and hasattr(value, "iloc"):
         return value.iloc[:1]
-    if module_of(value) == "numpy" and getattr(value, "ndim", 0) > 0:
+    if module_of(value) in ("numpy", "torch", "tensorflow") and len(getattr(value, "shape", ())) > 0:
         return value[:1]
     return value

@@ -136,6 +136,19 @@ class DataType(Value, ABC):
         """Return the modules that decoding needs."""
         return set()
 
+    @property
+    def wire(self) -> DataType:
+        """The type that values of this type travel as; itself, unless it is a `mlem_model.data.types.adapted` type."""
+        return self
+
+    def to_wire(self, value: Any) -> Any:
+        """Return a value as one of `wire`; what is no value of this type is returned as it is, for `wire` to judge."""
+        return value
+
+    def from_wire(self, value: Any) -> Any:
+        """Return a value of `wire`, which has been checked, as one of this type."""
+        return value
+
     def merge(self, others: Sequence[Any]) -> DataType | None:
         """Return the type of values of this type and of others of the same class.
 

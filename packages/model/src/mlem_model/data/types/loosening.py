@@ -45,6 +45,10 @@ def free_dimensions(
         answer: The method's answer to the sample.
         ask: Calls the method.
     """
+    if data_type.wire is not data_type and "shape" in type(data_type).model_fields:
+        inner = data_type.to_wire(value)
+        found = free_dimensions(data_type.wire, inner, returns, answer, lambda other: ask(data_type.from_wire(other)))
+        return data_type.model_copy(update={"shape": getattr(found, "shape", None)})
     if not isinstance(data_type, NdarrayType) or len(data_type.shape) < 2 or 0 in value.shape:
         return data_type
     if len(data_type.shape) == 2 and returns.rows(answer) == len(value):

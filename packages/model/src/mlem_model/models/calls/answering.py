@@ -70,6 +70,9 @@ def is_on_record(returns: DataType, value: Any) -> bool:
         returns: The recorded type.
         value: What the model returned.
     """
+    if returns.wire is not returns:
+        own = _own_type(returns, value)
+        return own is not None and is_on_record(returns.wire, returns.to_wire(value))
     expected = _CLASSES.get(type(returns))
     if (
         expected is None
@@ -85,6 +88,13 @@ def is_on_record(returns: DataType, value: Any) -> bool:
     if isinstance(returns, SeriesType) and columns.name_of_dtype(value.dtype) != returns.dtype:
         return False
     return not hides_index(returns, value)
+
+
+def _own_type(returns: DataType, value: Any) -> DataType | None:
+    """Return the type of an answer, where it is of the recorded kind."""
+    with contextlib.suppress(DataError):
+        return type(returns).of(value, infer)
+    return None
 
 
 def hides_index(returns: DataType, value: Any) -> bool:

@@ -5,17 +5,22 @@ from __future__ import annotations
 import dataclasses
 import enum
 import math
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from decimal import Decimal
 from typing import Any
 
 from pydantic import BaseModel
 
-from mlem_model.data.types.base import child, module_of
+from mlem_model.data.types.base import DataType, child, module_of
 from mlem_model.data.types.index import levels_of
+from mlem_model.data.types.known import infer
 from mlem_model.data.types.plain.optional import missing_of
 from mlem_model.data.types.plain.scalars import kind_of
+from mlem_model.errors import DataError
 
+_PLAIN = frozenset({*sys.stdlib_module_names, "numpy", "pandas", "pyarrow"})
+"""Packages whose values travel as themselves."""
 CELLS = 10_000
 """At most this many cells of a column of objects are compared one by one."""
 
@@ -37,6 +42,9 @@ def difference(given: Any, back: Any, path: str = "data") -> str | None:
     compare = _comparison(given)
     if compare is not None:
         return compare(given, back, path)
+    adapted = _adapted(given)
+    if adapted is not None:
+        return _on_the_wire(adapted, given, back, path)
     missing, came = missing_of(given), missing_of(back)
     if missing or came:
         return None if missing == came else _words(path, given, back)
@@ -163,6 +171,23 @@ def _arrays(given: Any, back: Any, path: str) -> str | None:
         return _words(path, given, back)
     position = np.argwhere(~np.asarray(same))[0].tolist()
     return _words("".join([path, *(f"[{index}]" for index in position)]), given[tuple(position)], back[tuple(position)])
+
+
+def _adapted(given: Any) -> DataType | None:
+    """Return the type of a value that travels as one of another type; None where it is none of those."""
+    if module_of(given) in _PLAIN:
+        return None
+    try:
+        found = infer(given)
+    except DataError:
+        return None
+    return None if found.wire is found else found
+
+
+def _on_the_wire(data_type: DataType, given: Any, back: Any, path: str) -> str | None:
+    if type(given).__qualname__ != type(back).__qualname__:
+        return _words(path, given, back)
+    return difference(data_type.to_wire(given), data_type.to_wire(back), path)
 
 
 def _array(value: Any) -> str:
