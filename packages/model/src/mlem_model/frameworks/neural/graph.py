@@ -38,6 +38,8 @@ class OnnxGraph(ModelType):
     format: ClassVar[str] = "onnx"
     first_only: ClassVar[bool] = False
     files: ClassVar[bool] = True
+    imports: ClassVar[bool] = True
+    suffixes: ClassVar[tuple[str, ...]] = (".onnx",)
     most_inside: ClassVar[int] = _MOST_BYTES
     """A graph of more bytes has its weights in a file of their own."""
 
@@ -111,6 +113,30 @@ class OnnxGraph(ModelType):
             raise UserError(f"this is not an ONNX graph: {_short(error)}", code="no-onnx") from error
         _expect_beside(graph, len(beside or b""))
         return _session(content, beside)
+
+    @classmethod
+    def read(cls, path: Path, trusted: Sequence[str] = ()) -> Any:
+        """See `ModelType.read`; weights in files of their own have to lie beside the graph.
+
+        Raises:
+            UserError: It is not a graph, or it names a file that is elsewhere.
+        """
+        onnx = _onnx()
+        try:
+            graph = onnx.load_model_from_string(path.read_bytes())
+        except Exception as error:  # of the file system, and of protocol buffers
+            raise UserError(f"{path.name} is not an ONNX graph: {_short(error)}", code="no-onnx") from error
+        home = path.resolve().parent
+        for place in _outside(graph):
+            name = place.get("location", "")
+            file = (home / name).resolve()
+            if file.parent != home or not file.is_file():
+                raise UserError(
+                    f"{path.name} has weights in {name!r}, which is no file beside it",
+                    code="outside",
+                    hint="put the files that were saved with it into its folder",
+                )
+        return onnx.load(os.fspath(path)) if next(_outside(graph), None) is not None else graph
 
 
 class ServedGraph:

@@ -33,6 +33,8 @@ class KerasModel(ModelType):
 
     type: ClassVar[str] = "keras"
     format: ClassVar[str] = "keras"
+    imports: ClassVar[bool] = True
+    suffixes: ClassVar[tuple[str, ...]] = (".keras",)
     converts: ClassVar[bool] = True
     first_only: ClassVar[bool] = False
 

@@ -36,6 +36,12 @@ class TensorflowModel(ModelType):
     converts: ClassVar[bool] = True
     first_only: ClassVar[bool] = False
     files: ClassVar[bool] = True
+    imports: ClassVar[bool] = True
+
+    @classmethod
+    def recognises(cls, path: Path) -> bool:
+        """See `ModelType.recognises`."""
+        return (path / "saved_model.pb").is_file()
 
     @classmethod
     def matches(cls, obj: Any) -> bool:

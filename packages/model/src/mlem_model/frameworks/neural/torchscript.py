@@ -10,7 +10,9 @@ from __future__ import annotations
 
 import io
 import warnings
+import zipfile
 from collections.abc import Sequence
+from pathlib import Path
 from typing import IO, Any, ClassVar
 
 from mlem_model.artifacts.requirement import Requirement
@@ -24,6 +26,8 @@ class TorchScriptModel(TorchModel):
 
     type: ClassVar[str] = "torchscript"
     format: ClassVar[str] = "torchscript"
+    imports: ClassVar[bool] = True
+    suffixes: ClassVar[tuple[str, ...]] = (".pt", ".pth", ".ts", ".torchscript")
 
     @classmethod
     def matches(cls, obj: Any) -> bool:
@@ -57,6 +61,23 @@ class TorchScriptModel(TorchModel):
             needed_torch().jit.save(obj, content)
         file.write(content.getbuffer())
         return frozenset({"torch", "numpy"})
+
+    @classmethod
+    def read(cls, path: Path, trusted: Sequence[str] = ()) -> Any:
+        """See `ModelType.read`; other files of PyTorch are weights without a module, or pickles.
+
+        Raises:
+            UserError: It is not TorchScript.
+        """
+        names = zipfile.ZipFile(path).namelist() if zipfile.is_zipfile(path) else []
+        if not any("/code/" in name for name in names):
+            raise UserError(
+                f"{path.name} is no program of TorchScript: weights alone, or a pickle",
+                code="no-torch",
+                hint="make the module, load the weights into it (weights_only=True), and save it with mlem.api.save",
+            )
+        with path.open("rb") as file:
+            return cls.load(file, trusted=trusted)
 
     @classmethod
     def load(cls, file: IO[bytes], requirements: Sequence[Requirement] = (), trusted: Sequence[str] = ()) -> Any:
