@@ -9,10 +9,9 @@ from typing import Any
 
 from mlem.deployments.deployment import Deployment
 from mlem.deployments.edge import plugin_edge
-from mlem.deployments.execution.changes import expect_plain
 from mlem.deployments.execution.locking import LockOptions, expect_identity, lock_request
 from mlem.deployments.resolving.resolve import Target
-from mlem.deployments.upkeep.adopting import adopted_state
+from mlem.deployments.upkeep.adopting import adopted_state, take_over
 from mlem.migrating.old_file import OldFile, parsed
 from mlem.migrating.result import Result
 from mlem.migrating.settings import secret_notes
@@ -102,14 +101,8 @@ def adopt(old: OldState, target: Target, report: Callable[[str], None]) -> Adopt
         there = State.from_bytes(found.data, target.store.where(target.name))
         if there.lineage != old.lineage:
             raise two_states(f"{target.store.where(target.name)}, which is of this version", old.where)
-    with plugin_edge():
-        ctx = target.context(State(type=target.deployment.type, lineage=old.lineage), report)
-        adopted = target.deployment.adopt_04(ctx, old.data)
-        records = {record.step: record for record in adopted.records}
-        for step in target.deployment.steps(ctx):
-            if step.name in records:
-                expect_plain(step, records[step.name], "adopt_04")
-        return adopted
+    begun = State(type=target.deployment.type, lineage=old.lineage)
+    return take_over(target, begun, report, lambda ctx: target.deployment.adopt_04(ctx, old.data))
 
 
 def write(old: OldState, adopted: Adopted, target: Target) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -18,6 +18,7 @@ from mlem.deployments.handle import DeploymentHandle
 from mlem.deployments.owner import Candidate
 from mlem.deployments.releases.history import with_event
 from mlem.deployments.resolving.resolve import Target, deployment_class, resolve
+from mlem.deployments.step import AnyContext
 from mlem.project.overlays import locate_deployment
 from mlem.project.project import Name
 from mlem.state.adopted import Adopted
@@ -133,7 +134,7 @@ def adopt(
     request = lock_request(target, "adopt", lock, initial=initial, check=same)
     with target.manager.session(request) as session:
         try:
-            adopted = _taken(target, found, initial, report)
+            adopted = take_over(target, initial, report, lambda ctx: target.deployment.adopt(ctx, found.id))
             given = {**adopted.fields, **(values or {})}
             declaration = declared(deployment_class(type_), name, given, project)
             state = adopted_state(resolve(declaration.place, declaration.deployment), adopted, initial, "unknown")
@@ -179,9 +180,17 @@ def adopted_state(target: Target, adopted: Adopted, begun: State, model_hash: st
 
 
 @plugin_edge()
-def _taken(target: Target, found: Candidate, initial: State, report: Report) -> Adopted:
-    ctx = target.context(initial, report)
-    adopted = target.deployment.adopt(ctx, found.id)
+def take_over(target: Target, begun: State, report: Report, adopt: Callable[[AnyContext], Adopted]) -> Adopted:
+    """Let the provider take something over, and check that a state can keep what it returns.
+
+    Args:
+        target: The deployment.
+        begun: Its state so far, with its lineage.
+        report: Called with lines of progress.
+        adopt: Takes it over.
+    """
+    ctx = target.context(begun, report)
+    adopted = adopt(ctx)
     records = {record.step: record for record in adopted.records}
     for step in target.deployment.steps(ctx):
         if step.name in records:
