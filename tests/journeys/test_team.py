@@ -6,13 +6,16 @@ import json
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
+from waiting import wait_until
 
+from mlem import api
 from mlem.testing import Project
 
 MOVED = 4
@@ -50,6 +53,13 @@ def do(project: Project, *words: str, exit_code: int = 0) -> str:
     done = project.mlem("deployment", *words)
     assert done.returncode == exit_code, (words, done.stdout, done.stderr)
     return done.stdout + done.stderr
+
+
+def begun(project: Project, *words: str) -> subprocess.Popen[str]:
+    command = [sys.executable, "-m", "mlem.cli", "deployment", *words]
+    return subprocess.Popen(
+        command, cwd=project.folder, env=project.variables, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
 
 
 def answer(project: Project) -> Any:
@@ -167,3 +177,46 @@ def test_a_person_sees_more_of_a_status_than_a_program(team: Team) -> None:
     assert (word, release, model.startswith("model: double (")) == ("running", "release: 1", True)
     assert url.startswith("url: http://127.0.0.1:")
     assert (since.startswith("since: 20"), by.startswith("by: ")) == (True, True)
+
+
+def slow(numbers: list[float]) -> list[float]:
+    time.sleep(2)
+    return [number * 2 for number in numbers]
+
+
+slow.__module__ = "__main__"
+
+
+def test_a_rollback_while_a_deploy_waits_then_a_promotion_and_the_end_of_a_preview(team: Team) -> None:
+    ada, ben, ci = team.ada, team.ben, team.ci
+    (ada.folder / "app.prod.mlem").write_text("keep_releases: 5\n")
+    api.save(slow, "slow", sample_data=[1.0], project=str(ada.folder))
+    do(ada, "run", "local", "app", "--model", "slow")
+    do(ada, "run", "--load", "app", "--model", "triple")
+    commit(ada, "declare the app, and its production")
+    pull(ben)
+    pull(ci)
+
+    # Ben goes back; the deploy of CI comes meanwhile, waits for him, and does not bring back what he took away.
+    with begun(ben, "rollback", "app") as back:
+        wait_until(lambda: "rollback" in do(ada, "lock", "show", "app"))
+        with begun(ci, "run", "--load", "app", "--lock-timeout", "120") as deploy:
+            told = deploy.communicate(timeout=120)[1]
+        assert back.wait(timeout=120) == 0
+    assert ("waiting up to 120 s for the lock" in told, "rolled-back" in told) == (True, True), told
+    assert deploy.returncode == MOVED
+    assert answer(ada) == [2.0, 4.0]
+
+    # What passed goes to production as it is: the model that serves, and not the one that is declared.
+    do(ci, "promote", "app", "app@prod", "--message", "for everybody")
+    promoted = json.loads(ada.mlem("deployment", "releases", "app@prod", "--output", "json").stdout)[0]
+    serving = json.loads(ada.mlem("deployment", "releases", "app", "--output", "json").stdout)[0]
+    assert promoted["model_hash"] == serving["model_hash"]
+
+    # A preview of a pull request ends by its time, whoever made it.
+    do(ben, "run", "local", "preview-8", "--model", "triple", "--ttl", "1s")
+    pull(ci)
+    wait_until(lambda: "preview-8" in do(ci, "gc", "--dry-run"))
+    assert "preview-8 is removed: expired" in do(ci, "gc")
+    assert "preview-8" not in do(ada, "list", "--state", team.uri)
+    do(ada, "list", "--state", team.uri, "--check")
