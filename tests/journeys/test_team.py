@@ -219,4 +219,4 @@ def test_a_rollback_while_a_deploy_waits_then_a_promotion_and_the_end_of_a_previ
     wait_until(lambda: "preview-8" in do(ci, "gc", "--dry-run"))
     assert "preview-8 is removed: expired" in do(ci, "gc")
     assert "preview-8" not in do(ada, "list", "--state", team.uri)
-    do(ada, "list", "--state", team.uri, "--check")
+    do(ada, "list", "--check")
