@@ -64,7 +64,10 @@ class SkopsModel(SklearnModel):
         """
         sio = _skops()
         data = file.read()
-        unknown = sorted(set(sio.get_untrusted_types(data=data)) - set(trusted))
+        try:
+            unknown = sorted(set(sio.get_untrusted_types(data=data)) - set(trusted))
+        except Exception as error:  # of the archive, of JSON, of skops
+            raise UserError(f"this is not a file of skops: {str(error)[:200]}", code="no-skops") from error
         if unknown:
             raise UserError(
                 f"the model has classes that are not trusted: {', '.join(unknown)}",

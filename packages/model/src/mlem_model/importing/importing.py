@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from mlem_model.artifacts.trust import Trust
-from mlem_model.errors import UserError
+from mlem_model.errors import MlemError, UserError
 from mlem_model.importing import joblib_file
 from mlem_model.importing.archives import expect_bounded
 from mlem_model.importing.mlflow_folder import is_mlflow, read_mlflow
@@ -78,15 +78,15 @@ def _load(path: Path, model_types: Sequence[type[ModelType]], type_: str | None,
 
 
 def _unpickled(path: Path, kind: str, trusted: Sequence[str]) -> Any:
-    import pickle
-
     with joblib_file.unfolded(path) as file:
         if kind == PICKLE:
             expect_harmless(file.read(_PICKLE_LOOKED_AT), trusted)
             file.seek(0)
         try:
             return joblib_file.load(file, trusted) if kind == JOBLIB else Restricted(file, trusted).load()
-        except (pickle.UnpicklingError, EOFError, ValueError, TypeError, IndexError, KeyError, AttributeError) as error:
+        except MlemError:
+            raise
+        except Exception as error:  # whatever unpickling raises at a damaged file
             raise UserError(
                 f"{path.name} can't be loaded: {type(error).__name__}: {str(error)[:200]}",
                 code="bad-file",

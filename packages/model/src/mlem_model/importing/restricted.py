@@ -41,6 +41,10 @@ _FUNCTIONS = frozenset(
             for module in ("numpy.core.multiarray", "numpy._core.multiarray")
             for name in ("_reconstruct", "scalar")
         ),
+        *(
+            f"numpy.{name}"
+            for name in ("bool_", "float32", "float64", "int8", "int16", "int32", "int64", "object_", "str_")
+        ),
         *(f"{module}._frombuffer" for module in ("numpy.core.numeric", "numpy._core.numeric")),
     }
 )
