@@ -11,7 +11,6 @@ from mlem_model.models.model_type import ModelType
 
 PICKLE = "pickle"
 JOBLIB = "joblib"
-SKOPS = "skops"
 _PICKLES = (".pkl", ".pickle", ".p")
 _JOBLIB = (".joblib", ".jl", ".gz", ".z", ".xz", ".bz2", ".lzma")
 

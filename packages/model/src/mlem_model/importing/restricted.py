@@ -10,7 +10,7 @@ import importlib
 import io
 import pickle
 import pickletools
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import IO, Any
 
 from mlem_model.errors import PluginError, UserError
@@ -106,7 +106,7 @@ def find(module: str, name: str, trusted: frozenset[str]) -> Any:
         PluginError: The module is not installed.
     """
     full = f"{module}.{name}"
-    if not (full in trusted or full in _FUNCTIONS or _may_be_class(module, name)):
+    if not _seems_harmless(full, trusted):
         raise _refusal([full])
     try:
         found = importlib.import_module({"copy_reg": "copyreg"}.get(module, module))
@@ -183,9 +183,8 @@ def _is_harmless(found: Any, name: str) -> bool:
 
 
 def _refusal(names: list[str]) -> UserError:
-    shown: Iterator[str] = (name for name in names[:10])
     return UserError(
-        f"the pickle names what could be any code, and nothing of it was run: {', '.join(shown)}",
+        f"the pickle names what could be any code, and nothing of it was run: {', '.join(names[:10])}",
         code="untrusted-types",
         hint="if you know who made it, and trust these: "
         f"mlem config set core.trust.types {','.join(names[:10])}; or let its maker save it with mlem.api.save",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from html import escape
 
 _LONGEST = 200
 
@@ -13,6 +12,8 @@ def cell(value: object) -> str:
 
     What can't be printed, such as characters that turn the direction of what follows, is shown as its escape.
     """
+    from html import escape  # late: every command imports what has a table, and hardly any shows one
+
     text = str(value)
     text = text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."
     return escape("".join(sign if sign.isprintable() else ascii(sign)[1:-1] for sign in text))

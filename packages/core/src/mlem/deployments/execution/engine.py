@@ -29,7 +29,6 @@ from mlem.deployments.execution.options import RunOptions
 from mlem.deployments.execution.reconcile import Reconciler
 from mlem.deployments.execution.recovery import gate, putting_back, same_release, tell_crash
 from mlem.deployments.execution.status import not_deployed
-from mlem.deployments.hooks.hooks import Hooks
 from mlem.deployments.notebook.plan import Plan
 from mlem.deployments.promotion import Promotion
 from mlem.deployments.releases.gate_samples import asked_of
@@ -48,6 +47,7 @@ from mlem_model.errors import ConflictError, GateError, MlemError, NotFoundError
 from mlem_model.objects.object import one_line
 
 if TYPE_CHECKING:
+    from mlem.deployments.hooks.hooks import Hooks
     from mlem_model.models.model import Model
 
 
@@ -167,6 +167,8 @@ def run(
 
 
 def _hooks(work: Reconciler, model: Model, changes: Sequence[Change], options: RunOptions) -> Hooks:
+    from mlem.deployments.hooks.hooks import Hooks  # late: only a run has any
+
     return Hooks(work.target, model, changes, options.message, work.ctx.report, work.session.guard, options.hooks)
 
 

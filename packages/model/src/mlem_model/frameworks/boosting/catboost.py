@@ -5,16 +5,15 @@ Source: https://catboost.ai/docs/en/concepts/python-reference_catboost_save_mode
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any, ClassVar
 
 from mlem_model.artifacts.requirement import Requirement
 from mlem_model.errors import PluginError, UserError
+from mlem_model.frameworks.boosting.written import written
 from mlem_model.models.model_type import ModelType
 
-_FILE = "model.cbm"
 _CLASS = "mlem.class"
 _METHODS = ("predict", "predict_proba", "predict_log_proba")
 _CLASSES = ("CatBoost", "CatBoostClassifier", "CatBoostRegressor", "CatBoostRanker")
@@ -51,18 +50,16 @@ class CatboostModel(ModelType):
         Raises:
             UserError: It has not been fitted.
         """
-        with tempfile.TemporaryDirectory(prefix="mlem-") as folder:
-            path = Path(folder) / _FILE
+
+        def save(path: Path) -> None:
+            metadata = obj.get_metadata()
+            metadata[_CLASS] = type(obj).__name__
             try:
-                metadata = obj.get_metadata()
-                metadata[_CLASS] = type(obj).__name__
-                try:
-                    obj.save_model(str(path), format="cbm")
-                finally:
-                    del metadata[_CLASS]
-            except Exception as error:  # catboost.CatBoostError
-                raise UserError(f"the {type(obj).__name__} can't be saved: {error}", code="not-saved") from error
-            file.write(path.read_bytes())
+                obj.save_model(str(path), format="cbm")
+            finally:
+                del metadata[_CLASS]
+
+        file.write(written(obj, save, ".cbm"))
         return frozenset({"catboost", "numpy"})
 
     @classmethod

@@ -98,7 +98,6 @@ class LightgbmEstimator(SklearnModel):
             "class": type(obj).__name__,
             "parameters": obj.get_params(),
             "features": obj.n_features_in_,
-            "names": _names(obj),
             "iteration": obj.best_iteration_,
             **_labels(obj),
         }
@@ -123,8 +122,8 @@ class LightgbmEstimator(SklearnModel):
             found = getattr(lightgbm, about["class"])(**about["parameters"])
             found._Booster, found.fitted_ = booster, True
             found._n_features = found._n_features_in = int(about["features"])
-            found._best_iteration, found._objective = about["iteration"], booster.params.get("objective")
-            found._objective = found._objective or _objective(booster)
+            found._best_iteration = about["iteration"]
+            found._objective = booster.params.get("objective") or _objective(booster)
             if "classes" in about:
                 found._classes = np.asarray(about["classes"], dtype=about["dtype"])
                 found._n_classes = len(found._classes)
@@ -147,10 +146,6 @@ def _plain(obj: Any) -> bool:
 def _labels(obj: Any) -> dict[str, Any]:
     classes = getattr(obj, "_classes", None)
     return {} if classes is None else {"classes": classes.tolist(), "dtype": str(classes.dtype)}
-
-
-def _names(obj: Any) -> list[str]:
-    return [str(name) for name in obj.booster_.feature_name()]
 
 
 def _encoder(classes: Any) -> Any:

@@ -7,20 +7,21 @@ from __future__ import annotations
 
 import io
 import json
-import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any, ClassVar
 
 from mlem_model.artifacts.requirement import Requirement
 from mlem_model.errors import PluginError, UserError
+from mlem_model.frameworks.boosting.written import written
 from mlem_model.frameworks.sklearn import SklearnModel
 from mlem_model.models.model import PREDICT
 from mlem_model.models.model_type import ModelType
 
-_FILE = "model.ubj"
 _ESTIMATORS = {"classifier": "XGBClassifier", "regressor": "XGBRegressor", "ranker": "XGBRanker"}
 """The classes of the scikit-learn interface by the kind that a file has on record."""
+_FORESTS = ("XGBRFClassifier", "XGBRFRegressor")
+"""Random forests: the file has them as the classes that they are made of, which answer the same."""
 
 
 class XgboostModel(ModelType):
@@ -99,13 +100,7 @@ class XgboostEstimator(SklearnModel):
         Raises:
             UserError: It has not been fitted.
         """
-        with tempfile.TemporaryDirectory(prefix="mlem-") as folder:
-            path = Path(folder) / _FILE
-            try:
-                obj.save_model(path)
-            except Exception as error:  # of the framework's own kinds
-                raise UserError(f"the {type(obj).__name__} can't be saved: {error}", code="not-saved") from error
-            file.write(path.read_bytes())
+        file.write(written(obj, obj.save_model, ".ubj"))
         return frozenset({"xgboost", "sklearn", "numpy"})
 
     @classmethod
@@ -121,10 +116,6 @@ class XgboostEstimator(SklearnModel):
         found = getattr(xgboost, name)()
         found.load_model(bytearray(content))
         return found
-
-
-_FORESTS = ("XGBRFClassifier", "XGBRFRegressor")
-"""Random forests: the file has them as the classes that they are made of, which answer the same."""
 
 
 class ServedBooster:
