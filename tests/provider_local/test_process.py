@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
 import subprocess
@@ -46,10 +47,13 @@ def log(tmp_path: Path) -> Iterator[IO[bytes]]:
 
 
 def test_the_same_pid_with_another_start_is_another_process(log: IO[bytes]) -> None:
-    arguments = [sys.executable, "-c", "input()", "--deployment", str(LABEL)]
-    ours = subprocess.Popen(arguments, stdin=subprocess.PIPE, stdout=log)
+    program = "import sys; print('started', file=sys.stderr, flush=True); input()"
+    arguments = [sys.executable, "-c", program, "--deployment", str(LABEL)]
+    ours = subprocess.Popen(arguments, stdin=subprocess.PIPE, stdout=log, stderr=subprocess.PIPE)
     copy = subprocess.Popen(arguments, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL)
     try:
+        assert ours.stderr is not None
+        ours.stderr.readline()  # a process has no arguments yet in the moment in which it becomes its program
         started = psutil.Process(ours.pid).create_time()
         assert lookup(ours.pid, started) == Server(ours.pid, started, LABEL)
         assert lookup(ours.pid, started - 3600) is None
@@ -89,6 +93,16 @@ def test_a_started_process_leads_a_session_of_its_own(tmp_path: Path) -> None:
     assert os.getsid(server.pid) == server.pid
     psutil.Process(server.pid).wait(30)
     assert "no.mlem" in (tmp_path / "log").read_text()
+
+
+def test_a_started_process_is_found_at_once(tmp_path: Path) -> None:
+    log = tmp_path / LABEL.lineage / LOG_FILE
+    with contextlib.closing(listen("127.0.0.1", 0)) as listener:
+        for _ in range(20):
+            server = start(tmp_path / "no.mlem", listener, LABEL, log)
+            found = lookup(server.pid, server.started)
+            stop([server], timeout_s=0)
+            assert found == server
 
 
 def test_what_has_ended_is_not_waited_for_when_its_parent_does_not_ask_for_it(log: IO[bytes]) -> None:

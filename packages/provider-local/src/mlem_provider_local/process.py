@@ -241,7 +241,20 @@ def start(
         )
     except OSError as error:
         raise unusable(log, error, "start a server with the log") from error
+    _await_arguments(pid)
     return Server(pid, psutil.Process(pid).create_time(), label, restart)
+
+
+def _await_arguments(pid: int) -> None:
+    """Wait until a process that was started can be told by its arguments.
+
+    The kernel lets the parent go on as soon as the child leaves its memory, which is before the child has its own: who
+    looks for it then does not find it.
+    """
+    process = psutil.Process(pid)
+    with contextlib.suppress(psutil.ZombieProcess):
+        while not process.cmdline():
+            time.sleep(0.0005)
 
 
 def stop(servers: Sequence[Server], timeout_s: float) -> None:
