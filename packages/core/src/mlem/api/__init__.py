@@ -16,12 +16,9 @@ from mlem.api.objects import load, load_meta, model_types, save
 from mlem.api.settings import get_config, list_config, set_config, unset_config
 from mlem.deployments.deployment import Deployment, Phase, Status
 from mlem.deployments.env import Env
-from mlem.deployments.execution.engine import Outcome
 from mlem.deployments.execution.locking import LockOptions
 from mlem.deployments.execution.options import RunOptions
 from mlem.deployments.handle import DeploymentHandle
-from mlem.deployments.notebook.plan import Plan
-from mlem.deployments.notebook.releases import Releases
 from mlem.deployments.step import Change
 from mlem.project.config import Setting
 from mlem.state.event import Event
@@ -48,6 +45,9 @@ if TYPE_CHECKING:
     from mlem.api.importing import import_model
     from mlem.clients.client import Client, UnknownMethodError
     from mlem.clients.http import HttpClient
+    from mlem.deployments.execution.engine import Outcome
+    from mlem.deployments.notebook.plan import Plan
+    from mlem.deployments.notebook.releases import Releases
     from mlem.deployments.overview.listing import list_deployments
     from mlem.deployments.overview.selection import Selected, select
     from mlem.deployments.overview.summary import DeploymentSummary
@@ -71,7 +71,10 @@ _LATE = {
     "HttpClient": "mlem.clients.http",
     "Left": "mlem.deployments.upkeep.forgetting",
     "Model": "mlem_model.models.model",
+    "Outcome": "mlem.deployments.execution.engine",
+    "Plan": "mlem.deployments.notebook.plan",
     "Planned": "mlem.deployments.releases.planned",
+    "Releases": "mlem.deployments.notebook.releases",
     "Selected": "mlem.deployments.overview.selection",
     "UnknownMethodError": "mlem.clients.client",
     "adopt": "mlem.deployments.upkeep.adopting",

@@ -7,13 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import SecretStr
 
 from mlem.deployments.deployment import Deployment
-from mlem.deployments.execution.engine import LockOptions, Outcome
-from mlem.deployments.execution.locking import Report
+from mlem.deployments.execution.locking import LockOptions, Report
 from mlem.deployments.execution.options import RunOptions
 from mlem.deployments.handle import DeploymentHandle
 from mlem.deployments.resolving.layers import Layers, without_head
@@ -25,6 +24,9 @@ from mlem.project.project import Location, Name
 from mlem.project.yaml_update import update_file
 from mlem_model.errors import ConflictError, DeclarationError, UserError
 from mlem_model.objects.files import shown
+
+if TYPE_CHECKING:
+    from mlem.deployments.execution.engine import Outcome
 
 
 @dataclass(frozen=True)

@@ -8,20 +8,11 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from mlem.deployments.access.commands import run_in
-from mlem.deployments.access.logs import read_log
-from mlem.deployments.access.maintenance import maintenance
-from mlem.deployments.access.streams import Streams, bytes_of
-from mlem.deployments.access.waiting import wait_for
 from mlem.deployments.deployment import Deployment, Phase, Status
 from mlem.deployments.edge import plugin_edge
-from mlem.deployments.execution import engine, moving
-from mlem.deployments.execution.engine import LockOptions, Outcome
+from mlem.deployments.execution.locking import LockOptions
 from mlem.deployments.execution.options import RunOptions
 from mlem.deployments.execution.status import expect_deployed, not_deployed, serving, status
-from mlem.deployments.notebook.handle import handle_in_html
-from mlem.deployments.notebook.releases import Releases
-from mlem.deployments.releases.planned import Planned
 from mlem.deployments.resolving.resolve import Target, resolve, resolve_model
 from mlem.deployments.resolving.stored import NamedStore
 from mlem.project.project import Location, Name, spelt
@@ -32,7 +23,10 @@ from mlem_model.objects.object import one_line
 
 if TYPE_CHECKING:
     from mlem.clients.client import Client
+    from mlem.deployments.execution.engine import Outcome
     from mlem.deployments.notebook.plan import Plan
+    from mlem.deployments.notebook.releases import Releases
+    from mlem.deployments.releases.planned import Planned
     from mlem_model.models.model import Model
 
 
@@ -118,6 +112,8 @@ class DeploymentHandle:
 
     def plan(self) -> Plan:
         """Say what `run` would do to each resource."""
+        from mlem.deployments.execution import engine
+
         return engine.plan(self.target, self.model())
 
     def keep_plan(self, named: str | None = None, env: str | None = None) -> tuple[Plan, Planned]:
@@ -127,6 +123,8 @@ class DeploymentHandle:
             named: The name of the model, where it is not the one that the declaration's file names.
             env: The name of the env, where it is another one than the file's.
         """
+        from mlem.deployments.execution import engine
+
         return engine.keep_plan(self.target, self.model(), named, env)
 
     def run(self, options: RunOptions = RunOptions(), accepted: Callable[[], None] = lambda: None) -> Outcome:
@@ -136,6 +134,8 @@ class DeploymentHandle:
             options: What is said about this run: a message, which release it expects to find.
             accepted: Called under the lock when all that can be known beforehand is right, before anything is done.
         """
+        from mlem.deployments.execution import engine
+
         model = self.model()
         return engine.run(self.target, model, report=self.report, lock=self.lock, accepted=accepted, options=options)
 
@@ -146,6 +146,8 @@ class DeploymentHandle:
             number: The release's number.
             options: What is said about it: a message, which release it expects to find.
         """
+        from mlem.deployments.execution import engine
+
         return engine.rollback(self.target, number, report=self.report, lock=self.lock, options=options)
 
     def remove(self, expected: State | None = None) -> bool:
@@ -154,14 +156,20 @@ class DeploymentHandle:
         Args:
             expected: The state by which it was found not to be needed; None to remove it whatever was deployed since.
         """
+        from mlem.deployments.execution import engine
+
         return engine.remove(self.target, report=self.report, lock=self.lock, expected=expected)
 
     def restart(self) -> Release:
         """Start again what serves, with the present values of what is passed on to it; return its release."""
+        from mlem.deployments.execution import engine
+
         return engine.restart(self.target, report=self.report, lock=self.lock)
 
     def forget(self) -> State | None:
         """Erase the record of a deployment whose machine or account is gone for good; return what was on record."""
+        from mlem.deployments.execution import engine
+
         return engine.forget(self.target, lock=self.lock)
 
     def state(self) -> State | None:
@@ -207,10 +215,14 @@ class DeploymentHandle:
                 that.
             WaitTimeoutError: It did not get there in time.
         """
+        from mlem.deployments.access.waiting import wait_for
+
         return wait_for(self.target, wanted, timeout_s)
 
     def releases(self) -> Releases:
         """Return the kept releases, newest first."""
+        from mlem.deployments.notebook.releases import Releases
+
         state = self.target.read_state()
         return Releases(state.releases if state else ())
 
@@ -256,6 +268,8 @@ class DeploymentHandle:
             UserError: The platform has no log of what ran before, or it was to be followed.
             NotFoundError: Nothing is deployed, or nothing ran before.
         """
+        from mlem.deployments.access.logs import read_log
+
         return read_log(self.target, follow=follow, tail=tail, since=since, previous=previous)
 
     @plugin_edge()
@@ -281,6 +295,9 @@ class DeploymentHandle:
             UserError: It is no command, or the platform can't do this.
             NotFoundError: Nothing is deployed.
         """
+        from mlem.deployments.access.commands import run_in
+        from mlem.deployments.access.streams import Streams, bytes_of
+
         streams = Streams(stdin, stdout or bytes_of(sys.stdout), stderr or bytes_of(sys.stderr), tty)
         return run_in(self.target, command, streams)
 
@@ -295,6 +312,8 @@ class DeploymentHandle:
             UserError: The platform has no such mode.
             NotFoundError: Nothing is deployed.
         """
+        from mlem.deployments.access.maintenance import maintenance
+
         return maintenance(self.target, on, report=self.report, lock=self.lock)
 
     @plugin_edge()
@@ -340,6 +359,8 @@ class DeploymentHandle:
             ConflictError: The new place has a state of another deployment.
             LockedError: A command is at work on it.
         """
+        from mlem.deployments.execution import moving
+
         return moving.move(self.target, spelt(uri), self.lock)
 
     def push_state(self) -> tuple[State, bool]:
@@ -351,12 +372,16 @@ class DeploymentHandle:
             NotFoundError: Nothing is kept.
             ConflictError: The state in the store is another deployment's, or newer.
         """
+        from mlem.deployments.execution import moving
+
         return moving.push(self.target, self.lock)
 
     def __repr__(self) -> str:
         return one_line("DeploymentHandle", f'"{self.name}"', self.deployment.type, str(self.target.location))
 
     def _repr_html_(self) -> str:
+        from mlem.deployments.notebook.handle import handle_in_html
+
         return handle_in_html(self)
 
     def holder(self) -> LockInfo | None:
@@ -366,8 +391,12 @@ class DeploymentHandle:
 
     def hold(self, message: str = "") -> LockInfo:
         """Take the lock by hand."""
+        from mlem.deployments.execution import engine
+
         return engine.hold(self.target, message, self.lock)
 
     def release_lock(self, id_: str | None = None) -> LockInfo | None:
         """Release a lock that was taken by hand; return it."""
+        from mlem.deployments.execution import engine
+
         return engine.release_lock(self.target, id_)

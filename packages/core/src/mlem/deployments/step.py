@@ -10,12 +10,12 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, TypeAlias, TypeVar
 
-from mlem.deployments.promotion import Promotion
 from mlem.state.protection import OTHERS, TOKENS
 from mlem.state.record import RecordT, record_in
 from mlem_model.serving.protection import TOKENS_VARIABLE
 
 if TYPE_CHECKING:
+    from mlem.deployments.promotion import Promotion
     from mlem_model.models.model import Model
 
 DeploymentT = TypeVar("DeploymentT")

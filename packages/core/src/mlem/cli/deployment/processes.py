@@ -13,8 +13,6 @@ import sys
 import traceback
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from multiprocessing import get_context
-from multiprocessing.connection import Connection, wait
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from mlem.cli.terminal.progress import Report
@@ -23,6 +21,7 @@ from mlem_model.errors import MlemError, PlatformError
 from mlem_model.interrupts import INTERRUPTS, pending
 
 if TYPE_CHECKING:
+    from multiprocessing.connection import Connection
     from multiprocessing.context import ForkProcess
 
 ItemT = TypeVar("ItemT")
@@ -92,6 +91,8 @@ class Processes(Generic[ItemT, ResultT]):
             return Failed.of(error)
 
     def _start(self, index: int, item: ItemT) -> None:
+        from multiprocessing import get_context
+
         context = get_context("fork")
         receiver, sender = context.Pipe(duplex=False)
         held = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM, signal.SIGHUP})
@@ -120,6 +121,8 @@ class Processes(Generic[ItemT, ResultT]):
 
     def _take(self) -> None:
         """Take what has come from the processes, and wait for something where nothing has."""
+        from multiprocessing.connection import Connection, wait
+
         for connection in wait(list(self._running)):
             if not isinstance(connection, Connection):
                 continue

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from mlem.deployments.promotion import Promotion
-from mlem.deployments.releases.planned import Planned
+if TYPE_CHECKING:
+    from mlem.deployments.promotion import Promotion
+    from mlem.deployments.releases.planned import Planned
 
 
 @dataclass(frozen=True)

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from importlib.metadata import version
+from typing import TYPE_CHECKING
 
 from mlem.deployments.resolving.resolve import Target
 from mlem.deployments.step import Change
 from mlem.project.ci import Job, current_job
-from mlem.project.git import Commit, ancestors
 from mlem.state.locks.owner import user_and_host
 from mlem.state.provenance import LONGEST_MESSAGE, Provenance
 from mlem_model.plugins.registry import registry
+
+if TYPE_CHECKING:
+    from mlem.project.git import Commit
 
 OURS = ("mlem-core", "mlem-model")
 
@@ -34,6 +37,8 @@ def made_by(target: Target, commit: Commit | None, changes: Sequence[Change], me
         changes: What is done.
         message: What whoever runs it has to say.
     """
+    from mlem.project.git import ancestors
+
     job = current_job()
     return Provenance(
         user=performer(job),

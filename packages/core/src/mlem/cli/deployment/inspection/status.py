@@ -12,8 +12,6 @@ from typing import NoReturn
 import click
 
 from mlem.cli.deployment.handles import chosen, handle, names_argument, state_option
-from mlem.cli.deployment.inspection.table import ago, summaries
-from mlem.cli.deployment.several import worst
 from mlem.cli.parameters.names import ObjectName
 from mlem.cli.parameters.overlay import overlay_option
 from mlem.cli.terminal import traces
@@ -22,7 +20,6 @@ from mlem.cli.terminal.output import output_option, print_result, project_option
 from mlem.cli.terminal.progress import progress
 from mlem.cli.terminal.streams import reader_is_gone
 from mlem.deployments.deployment import Phase
-from mlem.deployments.overview.listing import summarize
 from mlem.deployments.overview.selection import Selected
 from mlem.deployments.overview.summary import DeploymentSummary, asked
 from mlem_model.errors import MlemError, UserError
@@ -76,6 +73,10 @@ def status(
 
 
 def _several(selected: Sequence[Selected], check: bool, output: str) -> int:
+    from mlem.cli.deployment.inspection.table import summaries
+    from mlem.cli.deployment.several import worst
+    from mlem.deployments.overview.listing import summarize
+
     errors: list[MlemError] = []
 
     def keep(error: MlemError) -> None:
@@ -90,6 +91,8 @@ def _several(selected: Sequence[Selected], check: bool, output: str) -> int:
 
 def _watch(selected: Sequence[Selected], output: str) -> NoReturn:
     """Print a line for each change, until an interrupt."""
+    from mlem.deployments.overview.listing import summarize
+
     seen: dict[str, str] = {}
     while True:
         for one in summarize(selected):
@@ -106,6 +109,8 @@ def _watch(selected: Sequence[Selected], output: str) -> NoReturn:
 
 def _details(found: DeploymentSummary) -> Iterator[str]:
     """Yield what serves, where, since when, and who made it: for a person."""
+    from mlem.cli.deployment.inspection.table import ago
+
     lines = [
         ("release", "" if found.release is None else str(found.release)),
         ("model", f"{found.model} ({found.model_hash})" if found.release is not None else ""),
