@@ -132,8 +132,7 @@ print(loaded.words == forest.words, loaded.again[0] is loaded.estimators_[0], lo
 def test_the_same_model_is_the_same_file(folder: Path) -> None:
     answers = set()
     for seed in ("1", "2", "3"):
-        types = "sklearn.tree._tree.Tree,numpy.random.mtrand.RandomState,numpy.random._mt19937.MT19937"
-        environment = {**os.environ, "PYTHONHASHSEED": seed, "MLEM_CORE__TRUST__TYPES": types}
+        environment = {**os.environ, "PYTHONHASHSEED": seed}
         done = subprocess.run(
             [sys.executable, "-c", SAME], env=environment, capture_output=True, text=True, check=False
         )
@@ -141,3 +140,85 @@ def test_the_same_model_is_the_same_file(folder: Path) -> None:
         answers.add(done.stdout)
     (answer,) = answers
     assert answer.split("\n")[1] == "True True b'bytes' True"
+
+
+def preferring(folder: Path) -> None:
+    api.set_config("core.save.formats", "skops", folder)
+
+
+NAMES = [
+    "Birch",
+    "DecisionTreeClassifier",
+    "GaussianProcessRegressor",
+    "GridSearchCV",
+    "HistGradientBoostingClassifier",
+    "KMeans",
+    "KNeighborsClassifier",
+    "MLPClassifier",
+    "RandomForestRegressor",
+    "SVC",
+    "StackingClassifier",
+    "VotingRegressor",
+]
+
+
+ESTIMATORS = """
+import sys, warnings
+warnings.simplefilter("ignore")
+import numpy as np
+import mlem.api
+from sklearn.datasets import load_iris
+from sklearn.utils import all_estimators
+from sklearn.utils._test_common.instance_generator import _construct_instances
+
+X, y = load_iris(return_X_y=True)
+for name, cls in all_estimators():
+    if name not in sys.argv:
+        continue
+    try:
+        estimator = next(iter(_construct_instances(cls)))
+        if "random_state" in estimator.get_params():
+            estimator.set_params(random_state=0)
+        estimator.fit(X, y)
+    except Exception:
+        continue  # it takes other data
+    if not hasattr(estimator, "predict"):
+        continue
+    model = mlem.api.save(estimator, "m", sample_data=X)
+    same = np.allclose(mlem.api.load("m").predict(X), estimator.predict(X), rtol=1e-9)
+    print(name, model.model_type, same)
+"""
+
+
+def test_a_project_may_prefer_it(folder: Path) -> None:
+    preferring(folder)
+    done = subprocess.run([sys.executable, "-c", ESTIMATORS, *NAMES], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    found = [line.split() for line in done.stdout.splitlines()]
+    assert {name for name, _, _ in found} == {*NAMES}
+    assert {name for name, type_, same in found if (type_, same) != ("sklearn_skops", "True")} == {"Birch"}
+    assert ["Birch", "sklearn", "True"] in found
+    assert "a Birch is not saved as skops: the Birch can't be saved in the format of skops" in done.stderr
+
+
+def test_what_does_not_fit_is_told_and_saved_as_it_was_before(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
+    from sklearn.linear_model import LinearRegression
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import FunctionTransformer
+
+    preferring(folder)
+    model = api.save(make_pipeline(FunctionTransformer(local), LinearRegression()).fit(X, Y), "m", sample_data=X)
+    assert isinstance(model, Model)
+    assert model.model_type == "sklearn"
+    assert "is not saved as skops" in caplog.text
+    assert f"{local.__module__}.local, which no installed package has" in caplog.text
+    assert np.allclose(api.load("m").predict(X[:1]), LinearRegression().fit(X, Y).predict(X[:1]))
+    assert isinstance(double := api.save(lambda x: 2 * x, "double", sample_data=X), Model)
+    assert double.model_type == "callable"
+
+
+def test_an_unknown_preferred_format_is_an_error(folder: Path) -> None:
+    api.set_config("core.save.formats", "skop", folder)
+    with pytest.raises(UserError, match="no model is saved as skop") as caught:
+        api.save(len, "m", sample_data=[1])
+    assert (caught.value.code, caught.value.hint) == ("unknown-format", 'did you mean "skops"?')

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from pathlib import Path
 from typing import Any
 
@@ -104,16 +105,19 @@ def test_a_pickle_is_neither_loaded_nor_deployed_where_the_format_is_not_trusted
     assert api.load("iris", project=str(project)).predict(X[:1]).tolist() == [0]
 
 
-def test_classes_that_skops_does_not_trust_need_the_word_of_who_loads(project: Path) -> None:
+def test_what_other_packages_have_needs_the_word_of_who_loads(project: Path) -> None:
     pytest.importorskip("skops", minversion="0.14")
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import FunctionTransformer
+
     model, X = forest()
-    saved = api.save(model, "forest", sample_data=X, format="skops", project=str(project))
-    assert isinstance(saved, Model)
+    copying = make_pipeline(FunctionTransformer(copy.deepcopy), model)
+    api.save(copying, "forest", sample_data=X, format="skops", project=str(project))
     with pytest.raises(UserError) as caught:
         api.load("forest", project=str(project))
     assert caught.value.code == "untrusted-types"
-    assert "sklearn.tree._tree.Tree" in caught.value.message
-    set_setting(project, "core.trust.types", "sklearn.tree._tree.Tree")
+    assert caught.value.message.endswith("are not trusted: copy.deepcopy")
+    set_setting(project, "core.trust.types", "copy.deepcopy")
     assert api.load("forest", project=str(project)).predict(X[:1]).tolist() == [0]
 
 

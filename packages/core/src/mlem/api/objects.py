@@ -111,7 +111,8 @@ def save(
             all of it, and its first row with the model's answer becomes the gate of every deployment.
         params: Anything worth keeping with the model.
         format: How the artifact is written: ``skops`` and ``onnx`` are formats of scikit-learn's objects whose loading
-            runs no code of the file; the default is pickle, which every object has.
+            runs no code of the file. When None, the first format of the setting ``core.save.formats`` that can hold the
+            object, else the format of its kind: that of its framework, or pickle.
         methods: The names of the methods that can be called; those that the object's kind has when None.
         signature: What the sample does not say about the types: an annotation by the name of an argument, or under
             ``return``: ``{"x": float, "mode": Literal["fast", "exact"]}``; where methods differ, such a mapping by the
@@ -147,6 +148,7 @@ def save(
         batch=batch,
         public_sample=public_sample,
         overwrite=overwrite,
+        preferred=load_config(place.root).core.save.formats if format is None else (),
         model_types=model_types(),
     )
     return saved.at(place.source) if isinstance(saved, Model) else saved

@@ -364,9 +364,7 @@ class DeploymentHandle:
         return moving.move(self.target, spelt(uri), self.lock)
 
     def push_state(self) -> tuple[State, bool]:
-        """Write the state that was kept when the store did not answer.
-
-        Return it, and whether it was written: False when it had landed after all.
+        """Write the state that was kept when the store did not answer; return it, and whether it had not landed.
 
         Raises:
             NotFoundError: Nothing is kept.

@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BeforeValidator, ConfigDict, Field
+from pydantic import BeforeValidator, ConfigDict, Field, field_validator
 
 from mlem.project.project import read_config_file
 from mlem.project.yaml_update import update_file
-from mlem_model.artifacts.trust import Trust
+from mlem_model.artifacts.trust import Trust, words
 from mlem_model.errors import DeclarationError, NotFoundError, UserError
 from mlem_model.legacy.fields import OF_04, is_settings_04
 from mlem_model.objects.fields import Unit, describe_fields
@@ -70,11 +70,27 @@ class HooksSection(Value):
         return found
 
 
+class SaveSection(Value):
+    """How models are saved."""
+
+    formats: tuple[str, ...] = Field(
+        default=(),
+        description="formats that are taken before others where they can hold a model, for example [skops] "
+        "(default: the format of its framework, and pickle for scikit-learn)",
+    )
+
+    @field_validator("formats", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        return words(value) if isinstance(value, str) else value
+
+
 class CoreSection(Value):
     """Settings of the core."""
 
     state: StateSection = Field(default=StateSection(), description="where states are kept")
     trust: Trust = Field(default=Trust(), description="what may be deployed and loaded")
+    save: SaveSection = Field(default=SaveSection(), description="how models are saved")
     hooks: HooksSection = Field(default=HooksSection(), description="commands that a run calls")
 
 

@@ -30,8 +30,8 @@ class Trust(Value):
     )
     types: tuple[str, ...] = Field(
         default=(),
-        description="classes that a skops artifact may have beside those that skops itself trusts, "
-        "for example sklearn.tree._tree.Tree",
+        description="classes that a skops artifact or a foreign pickle may have beside those of scikit-learn and the "
+        "like, for example shop.features.Encoder",
     )
 
     unverified: bool = Field(

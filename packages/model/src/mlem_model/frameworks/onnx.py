@@ -8,6 +8,7 @@ from typing import IO, Any, ClassVar
 from mlem_model.artifacts.requirement import Requirement
 from mlem_model.errors import PluginError, UserError
 from mlem_model.frameworks.sklearn import SklearnModel
+from mlem_model.models.errors import UnfitError
 
 _INPUT = "X"
 _HINT = "pip install 'mlem-core[onnx]'"
@@ -28,7 +29,7 @@ class OnnxModel(SklearnModel):
         """See `ModelType.dump`.
 
         Raises:
-            UserError: It can't be converted.
+            UnfitError: It can't be converted.
         """
         try:
             from skl2onnx import to_onnx
@@ -43,7 +44,7 @@ class OnnxModel(SklearnModel):
                 obj, initial_types=[(_INPUT, DoubleTensorType([None, obj.n_features_in_]))], options=options
             )
         except Exception as error:  # the converters may raise anything
-            raise UserError(
+            raise UnfitError(
                 f"a {type(obj).__qualname__} can't be converted to ONNX: {error}",
                 code="no-onnx",
                 hint='save it with format="skops"',

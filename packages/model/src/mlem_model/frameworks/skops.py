@@ -1,6 +1,7 @@
 """Scikit-learn's objects in the format of skops.
 
-Loading runs no code of the file, and makes only classes that are trusted.
+Loading runs no code of the file, and makes only classes that are trusted: those that skops trusts, those that fitted
+estimators are made of, and those that whoever loads names.
 """
 
 from __future__ import annotations
@@ -12,7 +13,9 @@ from mlem_model.artifacts.requirement import Requirement
 from mlem_model.artifacts.requirements import is_local, owner_here
 from mlem_model.errors import PluginError, UserError
 from mlem_model.frameworks import skops_archive
+from mlem_model.frameworks.harmless import is_harmless
 from mlem_model.frameworks.sklearn import SklearnModel
+from mlem_model.models.errors import UnfitError
 
 _HINT = 'save it as a pickle, which includes code: without format="skops"'
 
@@ -33,7 +36,7 @@ class SkopsModel(SklearnModel):
         """See `ModelType.dump`.
 
         Raises:
-            UserError: It has something that can't be saved in the format, or that can't be loaded from it elsewhere.
+            UnfitError: It has something that can't be saved in the format, or that can't be loaded from it elsewhere.
         """
         sio = _skops()
         try:
@@ -65,9 +68,11 @@ class SkopsModel(SklearnModel):
         sio = _skops()
         data = file.read()
         try:
-            unknown = sorted(set(sio.get_untrusted_types(data=data)) - set(trusted))
+            named = set(sio.get_untrusted_types(data=data)) - set(trusted)
         except Exception as error:  # of the archive, of JSON, of skops
             raise UserError(f"this is not a file of skops: {str(error)[:200]}", code="no-skops") from error
+        harmless = {name for name in named if is_harmless(name)}
+        unknown = sorted(named - harmless)
         if unknown:
             raise UserError(
                 f"the model has classes that are not trusted: {', '.join(unknown)}",
@@ -75,7 +80,7 @@ class SkopsModel(SklearnModel):
                 hint=f"when you trust who saved it: mlem config set core.trust.types {','.join(unknown)}"
                 f" (for a server: MLEM_CORE__TRUST__TYPES={','.join(unknown)})",
             )
-        return sio.loads(data, trusted=list(trusted))
+        return sio.loads(data, trusted=[*trusted, *harmless])
 
 
 def _is_homeless(module: str, name: str) -> bool:
@@ -83,8 +88,8 @@ def _is_homeless(module: str, name: str) -> bool:
     return module in ("__main__", "__mp_main__") or "<" in name or (is_local(module) and owner_here(module) is None)
 
 
-def _unfit(obj: Any, why: str) -> UserError:
-    return UserError(f"the {type(obj).__qualname__} {why}", code="no-skops", hint=_HINT)
+def _unfit(obj: Any, why: str) -> UnfitError:
+    return UnfitError(f"the {type(obj).__qualname__} {why}", code="no-skops", hint=_HINT)
 
 
 def _skops() -> Any:

@@ -14,11 +14,8 @@ from collections.abc import Iterable
 from typing import IO, Any
 
 from mlem_model.errors import PluginError, UserError
+from mlem_model.frameworks.harmless import is_class_of_its_package, may_be_class
 
-_PLAIN = frozenset(
-    {"object", "set", "frozenset", "list", "dict", "tuple", "int", "float", "complex", "str", "bytes", "bytearray"}
-    | {"bool", "slice", "range"}
-)
 _FUNCTIONS = frozenset(
     {
         "_codecs.encode",
@@ -49,23 +46,6 @@ _FUNCTIONS = frozenset(
     }
 )
 """What arrays, frames and containers are pickled by. None of them calls what it is given by name."""
-_CLASSES = (
-    "sklearn.",
-    "imblearn.",
-    "xgboost.",
-    "lightgbm.",
-    "catboost.",
-    "_catboost.",
-    "scipy.sparse.",
-    "scipy.stats._",
-    "scipy.interpolate.",
-    "numpy.dtypes.",
-    "numpy.random._",
-    "numpy.random.bit_generator.",
-    "pandas.core.",
-    "pandas._libs.",
-)
-"""Beginnings of modules whose classes, and no functions, may be made."""
 _KEEPING = ("MEMOIZE", "PUT", "BINPUT", "LONG_BINPUT")
 _FETCHING = ("GET", "BINGET", "LONG_BINGET")
 _UNPICKLERS = "__pyx_unpickle_"
@@ -165,21 +145,11 @@ def expect_harmless(content: bytes, trusted: Iterable[str]) -> None:
 
 def _seems_harmless(full: str, trusted: frozenset[str]) -> bool:
     module, _, name = full.rpartition(".")
-    return full in trusted or full in _FUNCTIONS or _may_be_class(module, name)
-
-
-def _may_be_class(module: str, name: str) -> bool:
-    if module in ("builtins", "__builtin__"):
-        return name in _PLAIN
-    return f"{module}.".startswith(_CLASSES)
+    return full in trusted or full in _FUNCTIONS or may_be_class(module, name)
 
 
 def _is_harmless(found: Any, name: str) -> bool:
-    """Say whether it is a class of its own package, and not one that a module of it has imported."""
-    home = str(getattr(found, "__module__", ""))
-    if home == "builtins":
-        return name in _PLAIN
-    return (isinstance(found, type) and f"{home}.".startswith(_CLASSES)) or name.startswith(_UNPICKLERS)
+    return is_class_of_its_package(found, name) or name.startswith(_UNPICKLERS)
 
 
 def _refusal(names: list[str]) -> UserError:

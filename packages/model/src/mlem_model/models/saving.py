@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import platform
 import warnings
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Callable, Mapping, Sequence, Set
 from pathlib import Path
 from typing import Any
 
@@ -59,6 +59,7 @@ def save(
     batch: bool | None = None,
     public_sample: bool = True,
     overwrite: bool = False,
+    preferred: Sequence[str] = (),
     model_types: Sequence[type[ModelType]],
 ) -> Model | Dataset:
     """Save an object: its artifact at ``<path>``, then what is known of it at ``<path>.mlem``; both, or neither.
@@ -77,6 +78,7 @@ def save(
         public_sample: Whether a deployment shows the sample row to its callers.
         overwrite: Whether files that are there may be replaced, whatever they are. Those of an object of the same kind
             always are.
+        preferred: Formats that are taken before others where they can hold the object; why one can't is logged.
         model_types: The kinds of objects that can be saved, the first that matches is chosen.
 
     Returns:
@@ -89,7 +91,9 @@ def save(
         MlemError: It can't be written.
     """
     target = destination(path)
-    kinds = kinds_of(obj, model_types)
+    _expect_formats(preferred, model_types)
+    places = {format: place for place, format in enumerate(preferred)}
+    kinds = sorted(kinds_of(obj, model_types), key=lambda kind: places.get(kind.format, len(places)))
     fitting = [kind for kind in kinds if format in (None, kind.format)]
     if kinds and not fitting:
         known = sorted({kind.format for kind in kinds})
@@ -103,32 +107,45 @@ def save(
             "and deployments have no sample row to compare answers with",
             stacklevel=3,
         )
-    kind, prepared = _prepared(obj, fitting, sample_data)
-    called = kind.served(obj)
-    described, samples = describe(called, _how(called, kind, methods, signature or {}, batch), sample_data)
-    if not described:
-        raise UserError(
-            f"a {type(obj).__qualname__} has no method that {kind.type} models can serve", code="no-methods"
-        )
-    _tell_of_csv(described, sample_data)
-    with target.staging() as folder:
-        model = _write(prepared, kind, folder / target.file_name, described, samples, params)
-        model = model.model_copy(update={"public_sample": public_sample})
-        return target.take(folder, model)
+
+    def save_as(kind: type[ModelType]) -> Model:
+        prepared = kind.prepared(obj, sample_data)
+        called = kind.served(obj)
+        described, samples = describe(called, _how(called, kind, methods, signature or {}, batch), sample_data)
+        if not described:
+            raise UserError(
+                f"a {type(obj).__qualname__} has no method that {kind.type} models can serve", code="no-methods"
+            )
+        with target.staging() as folder:
+            model = _write(prepared, kind, folder / target.file_name, described, samples, params)
+            model = model.model_copy(update={"public_sample": public_sample})
+            return target.take(folder, model)
+
+    model = _with_first(fitting, save_as, type(obj).__qualname__)
+    _tell_of_csv(model.methods, sample_data)
+    return model
 
 
-def _prepared(obj: Any, kinds: Sequence[type[ModelType]], sample_data: Any) -> tuple[type[ModelType], Any]:
-    """Return the first kind whose format can hold an object, and what is dumped in its place.
+def _expect_formats(formats: Sequence[str], model_types: Sequence[type[ModelType]]) -> None:
+    known = sorted({kind.format for kind in model_types})
+    unknown = next((format for format in formats if format not in known), None)
+    if unknown is not None:
+        hint = did_you_mean(unknown, known)
+        raise UserError(f"no model is saved as {unknown}", code="unknown-format", known=known, hint=hint)
+
+
+def _with_first(kinds: Sequence[type[ModelType]], save_as: Callable[[type[ModelType]], Model], what: str) -> Model:
+    """Save as the first kind whose format can hold an object.
 
     Raises:
         UserError: None can.
     """
     for kind in kinds[:-1]:
         try:
-            return kind, kind.prepared(obj, sample_data)
+            return save_as(kind)
         except UnfitError as error:
-            _log.warning("a %s is not saved as %s: %s", type(obj).__qualname__, kind.format, error)
-    return kinds[-1], kinds[-1].prepared(obj, sample_data)
+            _log.warning("a %s is not saved as %s: %s", what, kind.format, error)
+    return save_as(kinds[-1])
 
 
 def _write(
@@ -203,13 +220,13 @@ def _classes_of(methods: Mapping[str, Method], kind: type[ModelType]) -> dict[st
     """Return the user's classes that the arguments of methods are made of.
 
     Raises:
-        UserError: The format can't take them along.
+        UnfitError: The format can't take them along.
     """
     taken = class_types(argument.data_type for method in methods.values() for argument in method.args)
     found = {data_type.name: cls for data_type in taken if (cls := data_type.find()) is not None}
     if found and kind.format != "pickle":
         message = f"a model saved as {kind.format} can't include the class {next(iter(found))}"
-        raise UserError(message, code="no-classes", hint="let the method take a dict instead, or save it as a pickle")
+        raise UnfitError(message, code="no-classes", hint="let the method take a dict instead, or save it as a pickle")
     return found
 
 
@@ -264,7 +281,7 @@ def _expect_same_answers(model: Model, folder: Path, kind: type[ModelType]) -> N
         return method.returns.encode(method.call(loaded, method.decode_args(dict(sample.args))))
 
     for wrong in wrong_answers(all_samples(model, folder), ask):
-        raise UserError(
+        raise UnfitError(
             f"saved as {kind.format}, {wrong.method} gives another answer to the sample row than the object itself",
             code="lossy-format",
             hint='save it as a pickle, which includes code: format="pickle"',

@@ -5,6 +5,7 @@ Source: https://catboost.ai/docs/en/concepts/python-reference_catboost_save_mode
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any, ClassVar
@@ -14,6 +15,9 @@ from mlem_model.errors import PluginError, UserError
 from mlem_model.frameworks.boosting.written import written
 from mlem_model.models.model_type import ModelType
 
+_MAGIC = b"CBM1"
+_HEADER = struct.Struct("<I")
+"""After the magic number a file has the size of the trees, in bytes; CatBoost itself reads on beyond the file's end."""
 _CLASS = "mlem.class"
 _METHODS = ("predict", "predict_proba", "predict_log_proba")
 _CLASSES = ("CatBoost", "CatBoostClassifier", "CatBoostRegressor", "CatBoostRanker")
@@ -76,6 +80,8 @@ class CatboostModel(ModelType):
                 "models in the format of CatBoost need the package catboost", hint="pip install catboost"
             ) from error
         content = file.read()
+        if content[:4] == _MAGIC and _HEADER.unpack(content[4:8].ljust(4, b"\xff"))[0] > len(content) - 8:
+            raise UserError("this is not a whole model of CatBoost: its end is missing", code="no-catboost")
         try:
             found = catboost.CatBoost().load_model(blob=content)
             named = found.get_metadata().get(_CLASS, "CatBoost")
