@@ -34,6 +34,9 @@ PACKAGES = {
 PLATFORMS = {"provider-heroku": ["heroku-simulator"]}
 """What stands in for a platform in the tests of its provider."""
 
+EXAMPLES = ["mlem-plane", "mlem-provider-folder"]
+"""Distributions as a stranger writes them."""
+
 SERVER_AND_CLIENT = ["model", "core", "server"]
 """A server is called by the client of the core; what an image has without the core is shown by the tests of Docker's
 provider."""
@@ -215,8 +218,7 @@ def journeys(session: nox.Session) -> None:
         session,
         list(PACKAGES),
         *group("test", "example", "servers", "types", "values", "architecture"),
-        "-e",
-        "examples/mlem-provider-folder",
+        *(argument for example in EXAMPLES for argument in ("-e", f"examples/{example}")),
     )
     _pytest(session, "tests/journeys", "tests/architecture", "tests/examples")
 
@@ -268,7 +270,7 @@ def types(session: nox.Session) -> None:
     session.run(
         "mypy",
         *[f"packages/{package}/src" for package in PACKAGES],
-        "examples/mlem-provider-folder/src",
+        *[f"examples/{example}/src" for example in EXAMPLES],
         "noxfile.py",
         "tools",
     )

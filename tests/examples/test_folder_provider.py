@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import ast
-import re
-import textwrap
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -24,29 +21,6 @@ from mlem.testing import (
     OperationSuite,
     Project,
 )
-
-ROOT = Path(__file__).parents[2]
-
-
-def test_the_page_about_providers_shows_the_example_as_it_is() -> None:
-    page = (ROOT / "docs/how-to/write-a-provider.md").read_text(encoding="utf-8")
-    blocks = [
-        ast.parse(textwrap.dedent(block))
-        for block in re.findall(r"^```python\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
-    ]
-    modules = [
-        ast.parse(path.read_text(encoding="utf-8"))
-        for path in (ROOT / "examples/mlem-provider-folder/src").rglob("*.py")
-    ]
-    there = {ast.dump(node) for module in modules for node in ast.walk(module)}
-    parts = [
-        part
-        for block in blocks[:-1]
-        for one in block.body
-        for part in (one.body if isinstance(one, ast.ClassDef) else [one])
-    ]
-    assert [ast.unparse(part) for part in parts if ast.dump(part) not in there] == []
-    assert "mlem.testing" in ast.unparse(blocks[-1])
 
 
 @pytest.mark.parametrize(("tail", "lines"), [(None, ["a", "b", "c"]), (2, ["b", "c"]), (0, []), (5, ["a", "b", "c"])])

@@ -67,6 +67,7 @@ print(json.dumps(told))
 """Loads broken models; only errors of ours are told as errors should be."""
 
 
+@pytest.mark.filterwarnings("ignore:.* was installed from this machine")  # a plugin under test always is
 class ModelTypeSuite(ABC):
     """Saves, loads, answers, refuses.
 

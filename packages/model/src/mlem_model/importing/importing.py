@@ -14,6 +14,7 @@ from mlem_model.artifacts.trust import Trust
 from mlem_model.errors import MlemError, UserError
 from mlem_model.importing import joblib_file
 from mlem_model.importing.archives import expect_bounded
+from mlem_model.importing.mlem04_model import is_mlem04, read_mlem04
 from mlem_model.importing.mlflow_folder import is_mlflow, read_mlflow
 from mlem_model.importing.recognition import JOBLIB, PICKLE, kind_of_file
 from mlem_model.importing.restricted import Restricted, expect_harmless
@@ -55,6 +56,9 @@ def load_file(
             for line in _differing(found.requirements):
                 _log.warning("%s: %s", path.name, line)
             return _load(found.file, model_types, found.type, trust), found.example
+        if is_mlem04(path) and type_ is None:
+            file, word = read_mlem04(path)
+            return _load(file, model_types, word, trust), None
         return _load(path, model_types, type_, trust), None
 
 

@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from mlem_model.legacy.fields import FieldReader
+from mlem_model.errors import DeclarationError
+from mlem_model.legacy.fields import OF_04, FieldReader
 
 AGAIN = "load the object with the packages that it was saved with, and save it again with this version"
-_ALIKE = {"sklearn": "sklearn", "sklearn_pipeline": "sklearn", "lightgbm": None, "callable": None}
+_ALIKE = {"sklearn": "sklearn", "sklearn_pipeline": "sklearn"}
+_IMPORTED = frozenset({"xgboost", "lightgbm", "catboost", "onnx", "torch", "tensorflow", "tf_keras"})
+"""What has files of its framework, which can be imported."""
 _IGNORED_INSTALLABLE = {"type", "module", "version", "package_name"}
 
 
@@ -38,6 +41,12 @@ def translate(data: Mapping[str, Any], source: str, prefix: str = "") -> dict[st
     model = reader.mapping(processors["model"], "processors.model")
     reader.only(model, ("type", "methods", "io"), "processors.model")
     word = model.get("type")
+    if word in _IMPORTED:
+        raise DeclarationError(
+            f"{source}: a model that MLEM 0.4 saved with {word}: it has a file of its framework",
+            code=OF_04,
+            hint=f"mlem import {source} NAME --sample rows.csv",
+        )
     if not isinstance(word, str) or _ALIKE.get(word) is None:
         raise reader.fail("processors.model.type", f"objects that MLEM 0.4 saved as {word!r} can't be read")
     io = reader.mapping(model.get("io", {}), "processors.model.io")

@@ -14,6 +14,7 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, Discriminator, SerializeAsAny, Tag, TypeAdapter
 
 from mlem_model.data.types.arrays.array import NdarrayType, NumberType
+from mlem_model.data.types.arrays.dmatrix import DMatrixType
 from mlem_model.data.types.arrays.images import ImageType
 from mlem_model.data.types.arrays.sparse import SparseType
 from mlem_model.data.types.arrays.tensors import TensorflowType, TorchType
@@ -45,9 +46,8 @@ __all__ = [
 
 CLASSES: tuple[type[DataType], ...] = (
     NumberType, StructuredType, NdarrayType, DataFrameType, SeriesType, SparseType, PolarsType, ImageType, TorchType,
-    TensorflowType, ClassType, StandardType, PrimitiveType, ListType, TupleType, DictType, MappingType, SetType,
-    OptionalType, UnionType,
-    LiteralType, UnspecifiedType,
+    TensorflowType, DMatrixType, ClassType, StandardType, PrimitiveType, ListType, TupleType, DictType, MappingType,
+    SetType, OptionalType, UnionType, LiteralType, UnspecifiedType,
 )  # fmt: skip
 
 _WORDS = frozenset({*(cls.type for cls in CLASSES), "binary"})
@@ -98,6 +98,7 @@ AnyDataType = Annotated[
     | Annotated[ImageType, Tag("image")]
     | Annotated[TorchType, Tag("torch_tensor")]
     | Annotated[TensorflowType, Tag("tf_tensor")]
+    | Annotated[DMatrixType, Tag("dmatrix")]
     | Annotated[ClassType, Tag("class")]
     | Annotated[StandardType, Tag("standard")]
     | Annotated[ListType, Tag("list")]

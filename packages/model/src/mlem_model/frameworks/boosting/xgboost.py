@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import IO, Any, ClassVar
 
 from mlem_model.artifacts.requirement import Requirement
+from mlem_model.data.types.arrays.dmatrix import values_of
 from mlem_model.errors import PluginError, UserError
 from mlem_model.frameworks.boosting.written import written
 from mlem_model.frameworks.sklearn import SklearnModel
@@ -62,6 +63,18 @@ class XgboostModel(ModelType):
     def served(cls, obj: Any) -> Any:
         """See `ModelType.served`."""
         return ServedBooster(obj)
+
+    @classmethod
+    def sample_of(cls, obj: Any, method: str, sample_data: Any) -> Any:
+        """See `ModelType.sample_of`; callers have what a ``DMatrix`` was made of, and not the matrix."""
+        if type(sample_data).__name__ != "DMatrix":
+            return sample_data
+        values = values_of(sample_data)
+        if not sample_data.feature_names or "c" in (sample_data.feature_types or ()):
+            return values
+        import pandas as pd
+
+        return pd.DataFrame(values, columns=sample_data.feature_names)
 
     @classmethod
     def rowwise(cls, obj: Any, method: str) -> bool:
