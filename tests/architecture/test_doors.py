@@ -25,6 +25,7 @@ PLUGINS = sorted(
 EXAMPLES = sorted(path for path in ROOT.glob("examples/*/src/*") if path.is_dir())
 PAGES = [
     ROOT / "docs/how-to/write-a-provider.md",
+    ROOT / "docs/how-to/write-a-model-type.md",
     ROOT / "docs/explanation/locks.md",
     *ROOT.glob("examples/*/README.md"),
 ]
@@ -111,6 +112,12 @@ def _public(module: str) -> frozenset[str]:
     return frozenset(importlib.import_module(module).__all__)
 
 
+TESTS_OF_EXAMPLES = {
+    "mlem_provider_folder": "test_folder_provider.py",
+    "mlem_plane": "test_plane.py",
+}
+
+
 def found_in(folders: Mapping[str, list[Path]], doors: tuple[str, ...] = DOORS) -> dict[str, list[str]]:
     """Return what modules use that is not public, by their paths; ``folders`` are those of each package."""
     found = {}
@@ -126,9 +133,11 @@ def test_plugins_import_from_the_doors_alone() -> None:
     assert found_in({path.name: [path] for path in PLUGINS}) == {}
 
 
-def test_the_example_and_its_tests_import_from_the_doors_alone() -> None:
+def test_the_examples_and_their_tests_import_from_the_doors_alone() -> None:
     assert found_in({path.name: [path] for path in EXAMPLES}) == {}
-    assert found_in({"mlem_provider_folder": [ROOT / "tests/examples"]}, FOR_TESTS) == {}
+    assert {path.name for path in EXAMPLES} == {*TESTS_OF_EXAMPLES}
+    for package, name in TESTS_OF_EXAMPLES.items():
+        assert behind_the_doors((ROOT / "tests/examples" / name).read_text("utf-8"), package, FOR_TESTS) == []
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

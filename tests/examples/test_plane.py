@@ -6,15 +6,17 @@ import json
 from pathlib import Path
 from typing import Any
 
-import pytest
 from mlem_plane.plane import Nearest, Points
 
-from mlem import api
-from mlem.testing import Project
-from mlem.testing.data_types import DataTypeSuite
-from mlem.testing.model_types import ModelTypeSuite
+from mlem.testing import DataTypeSuite, ModelTypeSuite, Project
 
 POINTS = [[0.0, 0.0], [1.0, 1.0], [8.0, 9.0], [9.0, 8.0]]
+AGAIN = """
+import mlem.api
+from mlem_plane.plane import Points
+
+mlem.api.save(mlem.api.load("nearest"), "nearest", sample_data=Points([[0, 0], [9, 9]]))
+"""
 LABELS = ["low", "low", "high", "high"]
 
 
@@ -36,15 +38,14 @@ class TestNearest(ModelTypeSuite):
         return Nearest().fit(Points(POINTS), LABELS), Points(POINTS)
 
 
-@pytest.mark.filterwarnings("ignore:.* was installed from this machine", "ignore:.* without sample_data")
 def test_it_is_deployed_and_its_files_are_imported(tmp_path: Path) -> None:
     project = Project.make(tmp_path / "project")
     (project.folder / "model.plane").write_text(json.dumps({"low": [0.5, 0.5], "high": [8.5, 8.5]}))
     (project.folder / "points.json").write_text(json.dumps(POINTS))
     done = project.mlem("import", "model.plane", "nearest")
     assert done.returncode == 0, done.stderr
-    loaded = api.load("nearest", project.folder)
-    api.save(loaded, "nearest", sample_data=Points(POINTS), project=project.folder)
+    (project.folder / "again.py").write_text(AGAIN)
+    assert project.python("-W", "ignore", "again.py").returncode == 0
     try:
         done = project.mlem("deployment", "run", "local", "app", "--model", "nearest")
         assert done.returncode == 0, done.stderr

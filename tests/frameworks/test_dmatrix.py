@@ -13,7 +13,7 @@ import xgboost
 from sklearn.datasets import load_diabetes
 
 from mlem import api
-from mlem.testing.data_types import DataTypeSuite
+from mlem.testing import DataTypeSuite
 from mlem_model.models.model import Model
 
 PEOPLE, PROGRESS = load_diabetes(return_X_y=True, as_frame=True)

@@ -5,9 +5,11 @@ Install it with ``pip install mlem-core[testing]``; `DeploymentFixtures` says wh
 
 from mlem.deployments.handle import DeploymentHandle
 from mlem.testing.crash import CrashSafetySuite
+from mlem.testing.data_types import DataTypeSuite
 from mlem.testing.every_day import EveryDaySuite
 from mlem.testing.history.suite import HistorySuite
 from mlem.testing.life_cycle import DeploymentFixtures, LifeCycleSuite
+from mlem.testing.model_types import ModelTypeSuite
 from mlem.testing.operation import OperationSuite
 from mlem.testing.projects import SAMPLE, Project
 from mlem.testing.stores.fixtures import StateManagerFixtures
@@ -17,11 +19,13 @@ from mlem.testing.stores.suite import StoreSuite
 __all__ = [
     "SAMPLE",
     "CrashSafetySuite",
+    "DataTypeSuite",
     "DeploymentFixtures",
     "DeploymentHandle",
     "EveryDaySuite",
     "HistorySuite",
     "LifeCycleSuite",
+    "ModelTypeSuite",
     "OperationSuite",
     "Project",
     "StateManagerFixtures",
