@@ -215,6 +215,26 @@ def test_a_secret_is_passed_and_written_nowhere(
     assert answers(project) == [2.0, 4.0, 6.0]
 
 
+def test_an_engine_without_gpus_says_so(project: Project, engine: Engine, name: str) -> None:
+    done = project.mlem(
+        "deployment", "run", "docker", APP, "--model", "double", "--container_name", name, "--gpus", "all"
+    )
+    if done.returncode == 0:
+        found = engine.container(name)
+        assert found is not None
+        assert found["HostConfig"]["DeviceRequests"][0]["Count"] == -1
+        return
+    assert (done.returncode, "error[no-gpu]" in done.stderr) == (7, True), done.stderr
+    assert "leave --gpus out" in done.stderr
+    assert engine.container(name) is None
+
+
+@pytest.mark.parametrize("given", ["0", "-1", "some", "device=", "all;rm", "true"])
+def test_a_count_of_gpus_that_is_none_is_refused(project: Project, given: str) -> None:
+    done = project.mlem("deployment", "run", "docker", APP, "--model", "double", f"--gpus={given}")
+    assert (done.returncode, "gpus" in done.stderr) == (2, True), done.stderr
+
+
 @pytest.mark.parametrize("deed", ["memory", "restart policy", "network"])
 def test_what_somebody_changes_of_the_container_is_seen_and_put_right(
     project: Project, engine: Engine, name: str, deed: str

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, TypeAlias
 
-from pydantic import Field, field_validator
+from pydantic import BeforeValidator, Field, field_validator
 
 from mlem import Context, Deployment, NotFoundError, Phase, Place, Status, Step
 from mlem.provider import BY_OTHERS, Adopted, Candidate, Translation, Unit, check_labels, served_by_others
@@ -24,6 +24,12 @@ if TYPE_CHECKING:
 
 _PROBE_TIMEOUT_S = 2.0
 _NAME = r"^[a-zA-Z0-9][a-zA-Z0-9_.-]*$"
+_GPUS = r"^(all|[1-9][0-9]{0,3}|device=[a-zA-Z0-9_:-]+(,[a-zA-Z0-9_:-]+)*)$"
+
+
+def _as_text(value: Any) -> Any:
+    """Take the number of YAML for the text of the command line."""
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
 
 class DockerContainer(ImageOptions, Deployment):
@@ -73,6 +79,9 @@ class DockerContainer(ImageOptions, Deployment):
     )
     cpus: Annotated[float, Field(gt=0), Unit("CPUs")] | None = Field(
         default=None, description="CPU limit, for example 1.5 (default: none)"
+    )
+    gpus: Annotated[str, BeforeValidator(_as_text), Field(pattern=_GPUS)] | None = Field(
+        default=None, description="GPUs of the Engine's machine: all, how many, or which, as device=0,1 (default: none)"
     )
     restart_policy: Literal["no", "on-failure", "always", "unless-stopped"] = Field(
         default="unless-stopped", description="when the Engine restarts the container by itself"

@@ -133,6 +133,7 @@ class ContainerRecord(Record):
     labels: dict[str, str] = {}
     memory_mib: int | None = None
     cpus: float | None = None
+    gpus: str | None = None
     restart_policy: str | None = None
     network: str | None = None
     volumes: list[str] = []

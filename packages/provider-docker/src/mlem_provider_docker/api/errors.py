@@ -54,6 +54,12 @@ TABLE = (
         "choose another port: --port N, or leave it out for any free one",
     ),
     Rule(
+        r"could not select device driver",
+        PlatformError,
+        "no-gpu",
+        "the Engine's machine needs a GPU and NVIDIA's container toolkit; without one leave --gpus out",
+    ),
+    Rule(
         r"cannot assign requested address",
         UserError,
         "bad-address",

@@ -48,6 +48,8 @@ def config_digest(wanted: ContainerRecord) -> str:
         key: value for key, value in wanted.to_data().items() if key not in ("situation", "address_host", *PROTECTION)
     }
     content |= {"engine": None}  # an Engine has more than one address
+    if content.get("gpus") is None:
+        content.pop("gpus", None)  # containers from before there was such a field are recognised
     return hashlib.sha256(json.dumps(content, sort_keys=True, default=str).encode()).hexdigest()[:32]
 
 
@@ -98,6 +100,8 @@ def settings(
         found["mem_limit"] = found["memswap_limit"] = wanted.memory_mib * 2**20
     if wanted.cpus:
         found["nano_cpus"] = round(wanted.cpus * 1e9)
+    if wanted.gpus:
+        found["device_requests"] = [_gpus(wanted.gpus)]
     if wanted.network:
         found["network"] = wanted.network
     if wanted.volumes:
@@ -111,6 +115,17 @@ def settings(
     if wanted.platform:
         found["platform"] = wanted.platform
     return {**found, **wanted.run_arguments}
+
+
+def _gpus(wanted: str) -> dict[str, Any]:
+    """Return what the Engine takes for ``--gpus``.
+
+    Source: https://docs.docker.com/reference/api/engine/version/v1.47/, ``DeviceRequest`` (read 2026-11).
+    """
+    kind = {"capabilities": [["gpu"]]}
+    if wanted.startswith("device="):
+        return {**kind, "device_ids": wanted.removeprefix("device=").split(",")}
+    return {**kind, "count": -1 if wanted == "all" else int(wanted)}
 
 
 def _passed(names: list[str]) -> dict[str, str]:

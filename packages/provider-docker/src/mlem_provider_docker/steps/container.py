@@ -52,6 +52,7 @@ class ContainerStep(Step["DockerContainer", "DockerEnv", ContainerRecord]):
             labels=dict(deployment.labels),
             memory_mib=deployment.memory_mib,
             cpus=deployment.cpus,
+            gpus=deployment.gpus,
             restart_policy=deployment.restart_policy,
             network=deployment.network,
             volumes=[_mount(deployment, volume) for volume in deployment.volumes],
