@@ -1,16 +1,25 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from pathlib import Path
+from typing import IO, Any, ClassVar
 
 import numpy
 import pytest
 
 from mlem_model.artifacts.requirement import Requirement
+from mlem_model.artifacts.trust import Trust
 from mlem_model.data.types.any import infer
 from mlem_model.errors import GateError
+from mlem_model.frameworks.callable import CallableModel
+from mlem_model.hookspecs import hookimpl
 from mlem_model.models.model import Argument, Method, Model, Sample
-from mlem_server.inference.loading import check_samples, metadata_path, warn_of_versions
+from mlem_model.models.model_type import ModelType
+from mlem_model.models.saving import save
+from mlem_model.plugins.installed import installed_plugins
+from mlem_model.plugins.registry import Plugin, Registry, using
+from mlem_server.inference.loading import check_samples, load, metadata_path, warn_of_versions
 
 NUMBER = infer(1.0)
 METHOD = Method(name="__call__", args=(Argument(name="x", data_type=NUMBER),), returns=NUMBER)
@@ -68,3 +77,69 @@ def test_another_version_of_a_package_is_logged(caplog: pytest.LogCaptureFixture
     with caplog.at_level(logging.WARNING, logger="mlem.server"):
         warn_of_versions(model_of(2.0, (old, absent)))
     assert caplog.messages == [f"the model was saved with numpy 0.0.1, and {numpy.__version__} is installed"]
+
+
+class Counting:
+    """A model of a framework that tells how often it was asked."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+
+    def predict(self, x: float) -> float:
+        self.asked += 1
+        return x * 2
+
+
+class CountingType(ModelType):
+    """Its type, with a format of its own."""
+
+    type: ClassVar[str] = "counting"
+    format: ClassVar[str] = "nothing"
+
+    @classmethod
+    def matches(cls, obj: Any) -> bool:
+        return isinstance(obj, Counting)
+
+    @classmethod
+    def methods(cls, obj: Any) -> dict[str, str]:
+        return {"predict": "predict"}
+
+    @classmethod
+    def dump(cls, obj: Any, file: IO[bytes]) -> frozenset[str]:
+        file.write(b"nothing")
+        return frozenset()
+
+    @classmethod
+    def load(cls, file: IO[bytes], requirements: Sequence[Any] = (), trusted: Sequence[str] = ()) -> Any:
+        return Counting()
+
+
+class CountingPlugin:
+    @hookimpl
+    def mlem_model_types(self) -> list[Any]:
+        return [CountingType]
+
+
+@pytest.mark.filterwarnings("ignore:.* was installed from this machine")
+def test_a_frameworks_model_is_warm_before_it_is_ready_and_a_function_is_asked_once(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", "mlem.server")
+    plugins = [*installed_plugins(), Plugin("counting", "counting 1.0", CountingPlugin)]
+    with using(Registry(plugins)):
+        model = save(Counting(), tmp_path / "m", sample_data=1.0, model_types=[CountingType])
+        assert isinstance(model, Model)
+        assert load(model, tmp_path, Trust()).asked == 4
+    assert "warm: the sample rows take" in caplog.text
+    calls = tmp_path / "calls"
+
+    def count(x: float) -> float:
+        with calls.open("a") as file:
+            file.write("x")
+        return x
+
+    function = save(count, tmp_path / "f", sample_data=1.0, model_types=[CallableModel])
+    calls.unlink()
+    assert isinstance(function, Model)
+    load(function, tmp_path, Trust())
+    assert calls.read_text() == "x"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,9 @@ from mlem_server.inference.endpoint import Endpoint
 from mlem_server.inference.errors import ModelFailedError
 
 log = logging.getLogger("mlem.server")
+_WARM_CALLS = 3
+_WARM_S = 1.0
+"""So many times the sample rows are asked again, as long as all of it takes no longer."""
 
 
 def metadata_path(model: str | Path) -> Path:
@@ -57,9 +61,31 @@ def load(model: Model, folder: Path, trust: Trust) -> Any:
         MlemError: It can't be loaded.
     """
     warn_of_versions(model)
-    obj = load_model(model, folder, _model_types(model), trust=trust, served=True)
-    check_samples(model, obj, all_samples(model, folder))
+    kinds = _model_types(model)
+    obj = load_model(model, folder, kinds, trust=trust, served=True)
+    samples = all_samples(model, folder)
+    began = time.perf_counter()
+    check_samples(model, obj, samples)
+    if kinds and samples:
+        _warm_up(model, obj, samples, time.perf_counter() - began)
     return obj
+
+
+def _warm_up(model: Model, obj: Any, samples: Mapping[str, Sample], first_s: float) -> None:
+    """Ask a framework's model again: its first calls compile, choose and allocate, and no caller should wait for that.
+
+    What is saved as a pickle may be any function, and is asked once: a call may have effects.
+    """
+    took_s, left_s = first_s, _WARM_S
+    for _ in range(_WARM_CALLS):
+        if took_s > left_s:
+            break
+        began = time.perf_counter()
+        check_samples(model, obj, samples)
+        took_s = time.perf_counter() - began
+        left_s -= took_s
+    else:
+        log.info("warm: the sample rows take %.1f ms, and took %.1f ms at first", took_s * 1e3, first_s * 1e3)
 
 
 def check_samples(model: Model, obj: Any, samples: Mapping[str, Sample] | None = None) -> None:
