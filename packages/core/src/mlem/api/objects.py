@@ -47,6 +47,7 @@ def save(
     methods: Sequence[str] | None = ...,
     signature: Mapping[str, Any] | None = ...,
     batch: bool | None = ...,
+    effects: bool = ...,
     public_sample: bool = ...,
     overwrite: bool = ...,
     project: Name | None = ...,
@@ -64,6 +65,7 @@ def save(
     methods: Sequence[str] | None = ...,
     signature: Mapping[str, Any] | None = ...,
     batch: bool | None = ...,
+    effects: bool = ...,
     public_sample: bool = ...,
     overwrite: bool = ...,
     project: Name | None = ...,
@@ -81,6 +83,7 @@ def save(
     methods: Sequence[str] | None = ...,
     signature: Mapping[str, Any] | None = ...,
     batch: bool | None = ...,
+    effects: bool = ...,
     public_sample: bool = ...,
     overwrite: bool = ...,
     project: Name | None = ...,
@@ -97,6 +100,7 @@ def save(
     methods: Sequence[str] | None = None,
     signature: Mapping[str, Any] | None = None,
     batch: bool | None = None,
+    effects: bool = False,
     public_sample: bool = True,
     overwrite: bool = False,
     project: Name | None = None,
@@ -119,6 +123,8 @@ def save(
             name of each method. It is checked against the sample.
         batch: True if each row of the answer depends only on the same row of the argument, so that the server may call
             the model once for several callers; False if it does not; None to find out.
+        effects: True if a call does more than to answer, such as to write or to send something: clients then never send
+            it a second time. Else they do so where a kept connection was closed before any answer.
         public_sample: False if callers of a deployment must not see the sample row.
         overwrite: Whether existing files may be replaced, whatever they are. Those of an object of the same kind always
             are.
@@ -146,6 +152,7 @@ def save(
         methods=methods,
         signature=signature,
         batch=batch,
+        effects=effects,
         public_sample=public_sample,
         overwrite=overwrite,
         preferred=load_config(place.root).core.save.formats if format is None else (),

@@ -198,19 +198,27 @@ class HttpClient(Client):
 
     def _call_encoded(self, method: str, payload: Mapping[str, Any]) -> Course[Any]:
         body = json.dumps(payload, separators=(",", ":")).encode()
-        return check_response((yield from self._exchange("POST", f"/{quote(method, safe='')}", body)), self.url)
+        once = self._has_effects(method)
+        answer = yield from self._exchange("POST", f"/{quote(method, safe='')}", body, once=once)
+        return check_response(answer, self.url)
 
     def _call_stream(self, method: str, payload: Mapping[str, Any]) -> Course[Response]:
         body = json.dumps(payload, separators=(",", ":")).encode()
-        return (yield from self._exchange("POST", f"/{quote(method, safe='')}", body, accept=_STREAM, whole=False))
+        path, once = f"/{quote(method, safe='')}", self._has_effects(method)
+        return (yield from self._exchange("POST", path, body, accept=_STREAM, whole=False, once=once))
 
     def _call_binary(self, method: str, body: bytes, media_type: str, accept: str) -> Course[tuple[bytes, str]]:
-        answer = yield from self._exchange("POST", f"/{quote(method, safe='')}", body, media_type, accept)
+        path, once = f"/{quote(method, safe='')}", self._has_effects(method)
+        answer = yield from self._exchange("POST", path, body, media_type, accept, once=once)
         answered_as = answer.content_type.partition(";")[0].strip()
         if answer.status != 200 or answered_as not in (JSON, *self.formats):
             check_response(answer, self.url)
             raise not_a_server(self.url, f"it answers with {answered_as or 'no content type'}")
         return answer.body, answered_as
+
+    def _has_effects(self, method: str) -> bool:
+        described = self._interface.methods.get(method) if self._interface is not None else None
+        return described is not None and described.effects
 
     def _exchange(
         self,
@@ -221,6 +229,7 @@ class HttpClient(Client):
         accept: str = JSON,
         *,
         whole: bool = True,
+        once: bool = False,
     ) -> Course[Response]:
         """Send a request, and repeat it if the model can't have seen it."""
         from mlem.clients.wire import Request
@@ -232,7 +241,7 @@ class HttpClient(Client):
             pause_s: float | None
             try:
                 headers = self._headers(body, media_type, accept)
-                answer: Response = yield Request(verb, self.url, path, headers, body, deadline, whole)
+                answer: Response = yield Request(verb, self.url, path, headers, body, deadline, whole, once)
             except PlatformError as error:
                 pause_s = (
                     PAUSE_S

@@ -14,7 +14,7 @@ from urllib.parse import quote, urlsplit
 
 import httpcore2
 
-from mlem.clients.connection.deadline import Deadline
+from mlem.clients.connection.deadline import Deadline, Part
 from mlem.clients.connection.pools import Pools, Route
 from mlem.clients.lines import MEDIA_TYPE
 from mlem.clients.response import Response
@@ -36,6 +36,7 @@ class Request:
         body: The body.
         deadline: When all of it must be done; for a stream, the first item, and again each of the others.
         whole: Whether the whole answer is read, even if it comes item by item.
+        once: Whether it must never be sent twice.
     """
 
     verb: str
@@ -45,19 +46,41 @@ class Request:
     body: bytes | None
     deadline: Deadline
     whole: bool = True
+    once: bool = False
 
-    def encoded(self) -> httpcore2.Request:
-        """Return it in the form of the transport."""
+    def encoded(self) -> tuple[httpcore2.Request, Sending]:
+        """Return it in the form of the transport, and what is to be known of its way."""
         headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in self.headers.items()]
         base = _ascii(self.base)
         headers = [(b"Host", urlsplit(base).netloc.encode()), (b"accept-encoding", b"identity"), *headers]
         if self.body is not None:
             headers.append((b"Content-Length", str(len(self.body)).encode()))
-        connect = self.deadline.sooner(CONNECT_TIMEOUT_S)
-        timeouts = {"connect": connect, "read": self.deadline, "write": self.deadline}
+        sending = Sending(Part(self.deadline.sooner(CONNECT_TIMEOUT_S)), Part(self.deadline))
+        timeouts = {"connect": sending.connecting, "read": sending.reading, "write": self.deadline}
         return httpcore2.Request(
             self.verb, f"{base}{self.path}", headers=headers, content=self.body, extensions={"timeout": timeouts}
-        )
+        ), sending
+
+    def may_be_sent_again(self, sending: Sending) -> bool:
+        """Say whether a request that failed is sent once more: the other side has closed a kept connection unseen.
+
+        Load balancers and proxies close what was idle for some time, also in the moment in which a call arrives. On a
+        connection that was made for it a request is never sent again, so each one that was kept is tried once at most.
+        """
+        return not (self.once or sending.connecting.done or sending.reading.done)
+
+
+@dataclass(frozen=True)
+class Sending:
+    """How far a request came.
+
+    Attributes:
+        connecting: Done when a connection was made for it; not with one that was kept.
+        reading: Done with the first byte of the answer.
+    """
+
+    connecting: Part
+    reading: Part
 
 
 def send(pools: Pools, route: Route, request: Request) -> Response:
@@ -73,7 +96,7 @@ def send(pools: Pools, route: Route, request: Request) -> Response:
         PlatformError: The server can't be reached, or the connection was lost.
     """
     with _translated(request):
-        response = pools.of_threads(route).handle_request(request.encoded())
+        response = _answered(pools, route, request)
         if _comes_item_by_item(request, response):
             return _answer(response, b"", ThreadBody(request, response))
         try:
@@ -85,13 +108,37 @@ def send(pools: Pools, route: Route, request: Request) -> Response:
 async def send_async(pools: Pools, route: Route, request: Request) -> Response:
     """Send a request without blocking the event loop; see `send`. When it is cancelled, its connection is closed."""
     with _translated(request):
-        response = await pools.of_loop(route).handle_async_request(request.encoded())
+        response = await _answered_async(pools, route, request)
         if _comes_item_by_item(request, response):
             return _answer(response, b"", LoopBody(request, response))
         try:
             return _answer(response, await response.aread())
         finally:
             await response.aclose()
+
+
+def _answered(pools: Pools, route: Route, request: Request) -> httpcore2.Response:
+    while True:
+        encoded, sending = request.encoded()
+        try:
+            return pools.of_threads(route).handle_request(encoded)
+        except httpcore2.ConnectError:
+            raise
+        except (httpcore2.NetworkError, httpcore2.ProtocolError):
+            if not request.may_be_sent_again(sending):
+                raise
+
+
+async def _answered_async(pools: Pools, route: Route, request: Request) -> httpcore2.Response:
+    while True:
+        encoded, sending = request.encoded()
+        try:
+            return await pools.of_loop(route).handle_async_request(encoded)
+        except httpcore2.ConnectError:
+            raise
+        except (httpcore2.NetworkError, httpcore2.ProtocolError):
+            if not request.may_be_sent_again(sending):
+                raise
 
 
 class ThreadBody:

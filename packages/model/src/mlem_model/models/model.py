@@ -63,9 +63,10 @@ class Method(Grown):
         streams: Whether it answers item by item, as a generator does; ``returns`` describes all items together.
         keeps_index: Whether it copies the index of a frame or a series to its answer, and does not use it otherwise:
             then the index is not sent, and the caller adds it to the answer.
+        effects: Whether a call does more than to answer: then a client never sends it twice.
     """
 
-    _LATER: ClassVar[frozenset[str]] = frozenset({"streams", "keeps_index"})
+    _LATER: ClassVar[frozenset[str]] = frozenset({"streams", "keeps_index", "effects"})
 
     name: str
     args: tuple[Argument, ...] = ()
@@ -73,6 +74,7 @@ class Method(Grown):
     rowwise: bool = False
     streams: bool = False
     keeps_index: bool = False
+    effects: bool = False
 
     def bind(self, args: Sequence[Any], kwargs: Mapping[str, Any], *, called: str = PREDICT) -> dict[str, Json]:
         """Match the arguments of a call with the signature, and encode them; see `match`.

@@ -57,6 +57,7 @@ def save(
     methods: Sequence[str] | None = None,
     signature: Signature | None = None,
     batch: bool | None = None,
+    effects: bool = False,
     public_sample: bool = True,
     overwrite: bool = False,
     preferred: Sequence[str] = (),
@@ -75,6 +76,7 @@ def save(
         signature: What the user says about the types of arguments and answers; see
             `mlem_model.models.calls.arguments.types_of`.
         batch: Whether calls of several callers may be joined; None to find out.
+        effects: Whether a call does more than to answer.
         public_sample: Whether a deployment shows the sample row to its callers.
         overwrite: Whether files that are there may be replaced, whatever they are. Those of an object of the same kind
             always are.
@@ -116,6 +118,8 @@ def save(
             raise UserError(
                 f"a {type(obj).__qualname__} has no method that {kind.type} models can serve", code="no-methods"
             )
+        if effects:
+            described = {name: method.model_copy(update={"effects": True}) for name, method in described.items()}
         with target.staging() as folder:
             model = _write(prepared, kind, folder / target.file_name, described, samples, params)
             model = model.model_copy(update={"public_sample": public_sample})

@@ -135,7 +135,7 @@ def _describe(name: str, method: Method) -> dict[str, Json]:
         for argument in method.args
     ]
     returns = {"data_type": method.returns.model_dump(mode="json"), "schema": method.returns.json_schema()}
-    later: dict[str, Json] = {name: True for name in ("streams", "keeps_index") if getattr(method, name)}
+    later: dict[str, Json] = {name: True for name in ("streams", "keeps_index", "effects") if getattr(method, name)}
     return {
         "name": name,
         "attribute": method.name,
@@ -164,5 +164,6 @@ def _method(name: str, data: Any) -> Method:
             "rowwise": data.get("rowwise", False),
             "streams": data.get("streams", False),
             "keeps_index": data.get("keeps_index", False),
+            "effects": data.get("effects", False),
         }
     )

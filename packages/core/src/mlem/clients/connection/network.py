@@ -17,7 +17,7 @@ from mlem.clients.connection.connecting import connect
 
 NO_TLS_IN_TLS = "a connection by TLS inside of another is not supported"
 Timeout = Any
-"""What `httpcore2` passes on as a timeout: the `Deadline` that came with the request."""
+"""What `httpcore2` passes on as a timeout: the `Part` that came with the request."""
 
 
 @contextlib.contextmanager
@@ -45,7 +45,9 @@ class Stream(httpcore2.NetworkStream):
         """Read what has arrived."""
         with mapped(httpcore2.ReadTimeout, httpcore2.ReadError):
             self._sock.settimeout(timeout.expect_time())
-            return self._sock.recv(max_bytes)
+            found = self._sock.recv(max_bytes)
+            timeout.done = timeout.done or bool(found)
+            return found
 
     def write(self, buffer: bytes, timeout: Timeout = None) -> None:
         """Write everything."""
@@ -95,7 +97,9 @@ class Backend(httpcore2.NetworkBackend):
     ) -> httpcore2.NetworkStream:
         """Connect to a host."""
         with mapped(httpcore2.ConnectTimeout, httpcore2.ConnectError):
-            return Stream(connect(host, port, timeout))
+            made = connect(host, port, timeout)
+            timeout.done = True
+            return Stream(made)
 
 
 def info_of(sock: socket.socket, tls: ssl.SSLObject | None, info: str) -> Any:

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 import httpcore2
 
 from mlem.clients.connection.connecting import Found, is_address, look_up
-from mlem.clients.connection.deadline import Deadline
+from mlem.clients.connection.deadline import Deadline, Part
 from mlem.clients.connection.network import NO_TLS_IN_TLS, Timeout, info_of, mapped
 from mlem.clients.connection.own_thread import in_own_thread
 
@@ -40,11 +40,14 @@ class AsyncStream(httpcore2.AsyncNetworkStream):
             async with asyncio.timeout(timeout.expect_time()):
                 tls = self._tls
                 if tls is None:
-                    return await asyncio.get_running_loop().sock_recv(self._sock, max_bytes)
-                try:
-                    return await self._by_tls(lambda: tls.read(max_bytes))
-                except ssl.SSLZeroReturnError:
-                    return b""
+                    found = await asyncio.get_running_loop().sock_recv(self._sock, max_bytes)
+                else:
+                    try:
+                        found = await self._by_tls(lambda: tls.read(max_bytes))
+                    except ssl.SSLZeroReturnError:
+                        found = b""
+                timeout.done = timeout.done or bool(found)
+                return found
 
     async def write(self, buffer: bytes, timeout: Timeout = None) -> None:
         """Write everything."""
@@ -117,10 +120,12 @@ class AsyncBackend(httpcore2.AsyncNetworkBackend):
     ) -> httpcore2.AsyncNetworkStream:
         """Connect to a host."""
         with mapped(httpcore2.ConnectTimeout, httpcore2.ConnectError):
-            return AsyncStream(await connect(host, port, timeout))
+            made = await connect(host, port, timeout)
+            timeout.done = True
+            return AsyncStream(made)
 
 
-async def connect(host: str, port: int, deadline: Deadline) -> socket.socket:
+async def connect(host: str, port: int, deadline: Deadline | Part) -> socket.socket:
     """Connect without blocking the event loop; see `mlem.clients.connection.connecting.connect`."""
     loop = asyncio.get_running_loop()
     failed: OSError | None = None
