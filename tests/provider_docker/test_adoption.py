@@ -62,10 +62,11 @@ def free_port() -> int:
 
 
 @pytest.fixture
-def old(project: Project, engine: Engine, name: str) -> Iterator[Old]:
-    """A container as MLEM 0.4 starts it, which goes when it stops, with the files as MLEM 0.4 writes them."""
+def old(request: pytest.FixtureRequest, project: Project, engine: Engine, name: str) -> Iterator[Old]:
+    """A container as MLEM 0.4 starts it, with the files as MLEM 0.4 writes them; as a rule it goes when it stops."""
     port = free_port()
-    settings = {"command": ["python3", "-c", SERVER], "ports": {"8080/tcp": port}, "auto_remove": True, "detach": True}
+    goes = getattr(request, "param", True)
+    settings = {"command": ["python3", "-c", SERVER], "ports": {"8080/tcp": port}, "auto_remove": goes, "detach": True}
     id_ = engine.create("python:3.11-slim", name, settings)
     engine.start(id_, name)
     declaration = {
@@ -182,6 +183,18 @@ def test_a_run_that_is_refused_leaves_what_was_taken_over_alone(project: Project
     assert (status(project), engine.container(old.id) is not None) == ("running", True)
 
 
+def test_what_goes_when_it_stops_is_not_started_again(project: Project, engine: Engine, old: Old) -> None:
+    migrate(project)
+    before = engine.container(old.id)
+    done = project.mlem("deployment", "restart", APP)
+    assert (done.returncode, "error[goes-when-stopped]" in done.stderr) == (4, True), done.stderr
+    after = engine.container(old.id)
+    assert before is not None
+    assert after is not None
+    assert before["State"]["StartedAt"] == after["State"]["StartedAt"]
+
+
+@pytest.mark.parametrize("old", [False], indirect=True)
 def test_restart_starts_what_was_taken_over_again(project: Project, engine: Engine, old: Old) -> None:
     migrate(project)
     before = engine.container(old.id)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from mlem import Change, Step
+from mlem import Change, ConflictError, Step
 from mlem.provider import differences, protection
 from mlem_provider_docker.containers import adoption, container, previous_log, surroundings
 from mlem_provider_docker.containers.adoption import known_id
@@ -138,10 +138,22 @@ class ContainerStep(Step["DockerContainer", "DockerEnv", ContainerRecord]):
     def restart(self, ctx: DockerContext, recorded: ContainerRecord) -> ContainerRecord:
         """Put a new container of the same settings in the place of the one that serves.
 
-        Start one of MLEM 0.4 again as it is.
+        Start one that was taken over again as it is.
+
+        Raises:
+            ConflictError: It was made with ``--rm``: an Engine that starts such a one again now and then removes it,
+                since the stop is told before all of it is done (moby, ``daemon/restart.go``, read 2026-11).
         """
         if recorded.adopted:
-            engine_of_record(ctx, recorded).restart(recorded.id, ctx.deployment.stop_timeout_s)
+            engine = engine_of_record(ctx, recorded)
+            found = engine.container(recorded.id)
+            if found is not None and found["HostConfig"].get("AutoRemove"):
+                raise ConflictError(
+                    f"the container {recorded.container_name} goes when it stops (--rm)",
+                    code="goes-when-stopped",
+                    hint=f"mlem deployment run --load {ctx.name} puts one in its place that stays",
+                )
+            engine.restart(recorded.id, ctx.deployment.stop_timeout_s)
             return recorded
         wanted = recorded.limited_to(self.wanted(ctx).to_data())
         return self._place(ctx, wanted, recorded, unfit=recorded.id)
