@@ -102,6 +102,10 @@ HOSTILE: dict[str, tuple[Callable[[Path], None], str]] = {
         field("sentence_bert_config.json", model_args={"trust_remote_code": True}),
         "unsafe-transformers",
     ),
+    "a method that writes": (
+        field("sentence_bert_config.json", modality_config={"text": {"method": "save_pretrained"}}),
+        "unsafe-transformers",
+    ),
     "pickles": (pickled, "unsafe-transformers"),
     "no modules": (lambda folder: (folder / "modules.json").write_text("{}"), "no-sentence-transformers"),
 }

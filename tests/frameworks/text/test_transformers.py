@@ -258,6 +258,10 @@ HOSTILE: dict[str, tuple[Callable[[Path], None], str]] = {
         changed("tokenizer_config.json", tokenizer_class="AutoModel"),
         UNSAFE,
     ),
+    "an adapter of a model elsewhere": (
+        lambda folder: (folder / "adapter_config.json").write_text('{"base_model_name_or_path": "/elsewhere"}'),
+        UNSAFE,
+    ),
     "a pickle": (pickled, UNSAFE),
     "a header longer than the file": (headed(2**62), "no-safetensors"),
     "a header of the file's length": (headed(2**20), "no-safetensors"),

@@ -29,6 +29,7 @@ _CONFIG = "config_sentence_transformers.json"
 _KINDS = "Transformer|Pooling|Normalize|Dense|LayerNorm|Dropout|WeightedLayerPooling|StaticEmbedding|CNN|LSTM|BoW"
 _CLASS = re.compile(rf"sentence_transformers\.(\w+\.)*(models|modules)\.(\w+\.)*({_KINDS})")
 _ACTIVATION = re.compile(r"torch\.nn\.(modules\.(activation|linear)\.)?[A-Z]\w*")
+_METHOD = re.compile(r"forward|get_[a-z]+_features")
 _PLACE = re.compile(r"[\w-]*")
 _BACKEND_ARGUMENTS = (
     "model_args",
@@ -194,5 +195,7 @@ def _check_config(file: Path) -> None:
     for _, name, value in fields(content):
         if name == "activation_function" and not _ACTIVATION.fullmatch(str(value)):
             raise refused(f"the activation function {str(value)[:100]!r}")
+        if name == "method" and not _METHOD.fullmatch(str(value)):
+            raise refused(f"the method {str(value)[:100]!r} in {file.name}")
         if name in _BACKEND_ARGUMENTS and value and not (isinstance(value, dict) and value.keys() <= _PLAIN_ARGUMENTS):
             raise refused(f"{name} in {file.name}: {json.dumps(value)[:100]}")

@@ -26,6 +26,7 @@ from mlem_model.frameworks.text.safetensors_header import expect_plain as expect
 CONFIG = "config.json"
 INDEX = ".safetensors.index.json"
 _TOKENIZER_CONFIG = "tokenizer_config.json"
+_ADAPTER = "adapter_config.json"
 _WEIGHTS = ".safetensors"
 _TEXTS = (".json", ".txt", ".jinja", ".model", ".tiktoken", ".vocab", ".spm", ".bpe")
 _PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl", ".h5", ".msgpack")
@@ -120,6 +121,8 @@ def _checked(file: Path) -> Any:
     if not file.name.endswith("config.json"):
         expect_size(file)
         return None
+    if file.name == _ADAPTER:
+        raise refused("an adapter, whose model is elsewhere")
     content = read_json(file, _NO, _LARGEST_CONFIG)
     for _, name, value in fields(content):
         allowed = _CODE_UNLESS.get(name, ())
