@@ -21,11 +21,14 @@ LARGEST_HEADER = 32 * 2**20
 _METADATA = "__metadata__"
 
 
-def expect_plain(path: Path) -> None:
+def expect_plain(path: Path) -> int:
     """Refuse a file whose header is longer than it is, or names tensors beyond its end.
 
     Args:
         path: The file.
+
+    Returns:
+        How many numbers its tensors have together.
 
     Raises:
         UserError: It is none, or such a one.
@@ -40,17 +43,16 @@ def expect_plain(path: Path) -> None:
         if not isinstance(tensors, dict):
             raise ValueError("its header is not a mapping")
         rest = size - _LENGTH_BYTES - length
-        for name, tensor in tensors.items():
-            if name != _METADATA:
-                _check(name, tensor, rest)
+        return sum(_items(name, tensor, rest) for name, tensor in tensors.items() if name != _METADATA)
     except (OSError, ValueError, TypeError, KeyError, RecursionError) as error:
         raise UserError(
             f"{path.name} is not a file of safetensors: {str(error)[:200]}", code="no-safetensors"
         ) from error
 
 
-def _check(name: str, tensor: Any, rest: int) -> None:
+def _items(name: str, tensor: Any, rest: int) -> int:
     start, stop = tensor["data_offsets"]
-    items = math.prod(tensor["shape"])
+    items: int = math.prod(tensor["shape"])
     if not 0 <= start <= stop <= rest or items < 0 or items > 8 * max(stop - start, 1):
         raise ValueError(f"the tensor {name[:80]!r} is not within the file")
+    return items

@@ -20,7 +20,7 @@ from mlem_model.errors import PluginError, UserError
 from mlem_model.frameworks.neural.modules import evaluating, unfit
 from mlem_model.frameworks.text.folders import expect_own_files, fields, read_json
 from mlem_model.frameworks.text.transformers_files import expect_weights, laid_out, make_stable, refused
-from mlem_model.frameworks.text.transformers_loading import modules_of, quietly
+from mlem_model.frameworks.text.transformers_loading import expect_bounded, modules_of, quietly
 from mlem_model.models.model_type import ModelType
 
 ENCODE = "encode"
@@ -124,6 +124,10 @@ class SentenceTransformersModel(ModelType):
             raise PluginError("this model needs the package sentence-transformers", hint=hint) from error
         expect_plain(folder)
         with laid_out(folder) as place, quietly():
+            for file in sorted(place.rglob("config.json")):
+                config = read_json(file, _NO)
+                if isinstance(config, dict) and "model_type" in config:
+                    expect_bounded(file.parent)
             try:
                 found = sentence_transformers.SentenceTransformer(
                     str(place),

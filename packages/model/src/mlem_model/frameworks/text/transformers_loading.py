@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -9,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from mlem_model.errors import PluginError, UserError
-from mlem_model.frameworks.text.folders import read_json
+from mlem_model.frameworks.text.folders import fields, read_json
+from mlem_model.frameworks.text.safetensors_header import expect_plain as expect_plain_weights
 from mlem_model.frameworks.text.transformers_files import CONFIG, laid_out, refused
 
 TASKS: Mapping[str, tuple[str, ...]] = {
@@ -21,6 +23,11 @@ TASKS: Mapping[str, tuple[str, ...]] = {
 }
 """The tasks that take texts alone, and how the names of the classes end that are made for them."""
 NO = "no-transformers"
+_REPEATED = re.compile(r"(layers?|depths?|blocks|stages|experts|heads)$")
+_MOST_REPEATED = 10_000
+"""So many layers, heads or experts no model has; each is made before anything is counted."""
+_MOST_TIMES, _FREE = 4, 2**24
+"""A model may have numbers that its files have once, or not at all: tied weights, masks."""
 
 
 def needed_transformers() -> Any:
@@ -82,8 +89,8 @@ def model_of(place: Path) -> Any:
     Raises:
         UserError: They are damaged, or some weights are missing, which would be random.
     """
-    config = read_json(place / CONFIG, NO)
-    kind = _class_of(config)
+    kind = _class_of(read_json(place / CONFIG, NO))
+    expect_bounded(place)
     try:
         with quietly():
             model, about = kind.from_pretrained(
@@ -95,6 +102,41 @@ def model_of(place: Path) -> Any:
     if missing:
         raise UserError(f"the model's files have no weights for {', '.join(missing[:5])[:300]}", code=NO)
     return model.eval()
+
+
+def expect_bounded(place: Path) -> None:
+    """Refuse a configuration that asks for far more memory than the files have numbers.
+
+    The model is made without memory for its numbers first, which are counted.
+
+    Args:
+        place: Where files that are plain are laid out.
+
+    Raises:
+        UserError: It does, or it is none.
+    """
+    import torch
+
+    config = read_json(place / CONFIG, NO)
+    kind = _class_of(config)
+    for _, name, value in fields(config):
+        count = max(map(_number, value), default=0) if isinstance(value, list) else _number(value)
+        if _REPEATED.search(name) and count > _MOST_REPEATED:
+            raise UserError(f"{CONFIG} asks for {name} = {str(value)[:40]}", code="too-large")
+    there = sum(map(expect_plain_weights, place.glob("*.safetensors")))
+    try:
+        own = needed_transformers().AutoConfig.from_pretrained(place, local_files_only=True, trust_remote_code=False)
+        with quietly(), torch.device("meta"):
+            empty = kind(own)
+    except Exception as error:  # of many kinds
+        raise UserError(f"this is not a model of transformers: {_short(error)}", code=NO) from error
+    asked = sum(one.numel() for one in (*empty.parameters(), *empty.buffers()))
+    if asked > _MOST_TIMES * there + _FREE:
+        raise UserError(f"{CONFIG} asks for {asked} numbers, and the files have {there}", code="too-large")
+
+
+def _number(value: Any) -> int:
+    return value if isinstance(value, int) else 0
 
 
 def _class_of(config: Any) -> Any:
