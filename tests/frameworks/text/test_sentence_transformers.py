@@ -102,6 +102,11 @@ HOSTILE: dict[str, tuple[Callable[[Path], None], str]] = {
         field("sentence_bert_config.json", model_args={"trust_remote_code": True}),
         "unsafe-transformers",
     ),
+    "a tokenizer in another folder": (
+        field("sentence_bert_config.json", tokenizer_name_or_path="/elsewhere"),
+        "unsafe-transformers",
+    ),
+    "another task": (field("sentence_bert_config.json", transformer_task="retrieval"), "unsafe-transformers"),
     "a network of a trillion numbers": (field("config.json", vocab_size=10**11), "too-large"),
     "a method that writes": (
         field("sentence_bert_config.json", modality_config={"text": {"method": "save_pretrained"}}),

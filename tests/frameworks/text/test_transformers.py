@@ -122,6 +122,13 @@ def test_a_pipeline_that_takes_other_things_than_texts_is_refused(here: Project,
         api.save(made, "model", sample_data=TEXTS)
 
 
+def test_a_parameter_that_loading_would_not_take_is_refused(here: Project, tiny: Any) -> None:
+    model = tiny.model("BertForMaskedLM")
+    made = transformers.pipeline("fill-mask", model=model, tokenizer=tiny.tokenizer, targets=["better"])
+    with pytest.raises(UserError, match="parameter target_ids can't be saved"):
+        api.save(made, "model", sample_data=["Now is [MASK] than never."])
+
+
 def test_what_is_saved_stays_in_the_mode_that_it_was_in(here: Project, tiny: Any) -> None:
     model = tiny.model("BertForSequenceClassification").train()
     api.save(model, "model", sample_data=np.array([[2, 9, 3], [2, 8, 3]]))
@@ -190,6 +197,14 @@ def changed(name: str, **fields: Any) -> Callable[[Path], None]:
     def change(folder: Path) -> None:
         content = json.loads((folder / name).read_text())
         (folder / name).write_text(json.dumps({**content, **fields}))
+
+    return change
+
+
+def piped(**parameters: Any) -> Callable[[Path], None]:
+    def change(folder: Path) -> None:
+        about = {"task": "text-classification", "parameters": parameters}
+        (folder / "pipeline.json").write_text(json.dumps(about))
 
     return change
 
@@ -265,6 +280,8 @@ HOSTILE: dict[str, tuple[Callable[[Path], None], str]] = {
     "a vocabulary of a trillion": (changed("config.json", vocab_size=10**12), "too-large"),
     "layers of a billion": (changed("config.json", num_hidden_layers=10**9), "too-large"),
     "a width of a million": (changed("config.json", hidden_size=2**20, intermediate_size=2**30), "too-large"),
+    "a pipeline with another model": (piped(assistant_model="/elsewhere"), UNSAFE),
+    "a pipeline with code": (piped(trust_remote_code=True), UNSAFE),
     "a pickle": (pickled, UNSAFE),
     "a header longer than the file": (headed(2**62), "no-safetensors"),
     "a header of the file's length": (headed(2**20), "no-safetensors"),
@@ -284,8 +301,8 @@ def test_a_hostile_folder_is_refused_before_anything_runs(folder: Path, tmp_path
     change, code = HOSTILE[what]
     change(folder)
     for kind in (TransformersPipeline, TransformersModel):
-        if "tokenizer" in what and kind is TransformersModel:
-            continue
+        if kind is TransformersModel and ("tokenizer" in what or "a pipeline with" in what):
+            continue  # it reads neither
         with pytest.raises(UserError) as caught:
             kind.read(folder)
         assert caught.value.code == code, caught.value.message

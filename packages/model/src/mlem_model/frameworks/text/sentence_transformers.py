@@ -48,6 +48,13 @@ _PLAIN_ARGUMENTS = {
     "model_max_length",
     "dtype",
 }
+_NETWORK_CONFIG = re.compile(r"sentence_[\w-]+_config\.json")
+_NETWORK_FIELDS = {
+    *("max_seq_length", "do_lower_case", "transformer_task", "modality_config", "module_output_name", "unpad_inputs"),
+    *("processing_kwargs", "query_length", "document_length", "query_expansion", *_BACKEND_ARGUMENTS),
+}
+"""What the first module may be made with: another field names a tokenizer elsewhere."""
+_TASK = "feature-extraction"
 _NO = "no-sentence-transformers"
 
 
@@ -196,6 +203,10 @@ def expect_plain(folder: Path) -> None:
 
 def _check_config(file: Path) -> None:
     content = read_json(file, _NO)
+    if _NETWORK_CONFIG.fullmatch(file.name) and isinstance(content, dict):
+        odd = next((name for name in content if name not in _NETWORK_FIELDS), None)
+        if odd is not None or content.get("transformer_task", _TASK) != _TASK:
+            raise refused(f"{odd or 'transformer_task'} in {file.name}: {str(content[odd or 'transformer_task'])[:80]}")
     for _, name, value in fields(content):
         if name == "activation_function" and not _ACTIVATION.fullmatch(str(value)):
             raise refused(f"the activation function {str(value)[:100]!r}")

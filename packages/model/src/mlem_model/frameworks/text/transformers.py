@@ -20,10 +20,11 @@ from mlem_model.frameworks.text.folders import expect_own_files, read_json
 from mlem_model.frameworks.text.transformers_files import CONFIG, expect_weights, laid_out, make_stable
 from mlem_model.frameworks.text.transformers_loading import (
     NO,
+    PARAMETERS,
     TASKS,
-    is_plain,
     model_of,
     modules_of,
+    odd_parameter,
     pipeline_of,
     quietly,
     task_of,
@@ -112,8 +113,8 @@ class TransformersPipeline(ModelType):
         if not isinstance(about, dict) or about.get("task") not in TASKS:
             raise UserError(f"{PIPELINE} names no task of those that are known", code=NO, known=sorted(TASKS))
         parameters = about.get("parameters", {})
-        if not isinstance(parameters, dict) or not all(map(is_plain, parameters.values())):
-            raise UserError(f"{PIPELINE} has odd parameters", code=NO)
+        if not isinstance(parameters, dict):
+            raise UserError(f"{PIPELINE} has no parameters by name", code=NO)
         return pipeline_of(folder, about["task"], parameters)
 
     @classmethod
@@ -219,15 +220,19 @@ def _parameters(pipeline: Any) -> dict[str, Any]:
     """Return what a pipeline was made with beside its parts.
 
     Raises:
-        UserError: It is not plain data.
+        UserError: It is not plain data, or not one of those that loading takes.
     """
     groups = ("_preprocess_params", "_forward_params", "_postprocess_params", "_generate_kwargs")
     found = {name: value for group in groups for name, value in getattr(pipeline, group, {}).items() if name[0] != "_"}
     found = {name: value.value if isinstance(value, enum.Enum) else value for name, value in found.items()}
-    odd = next((name for name, value in found.items() if not is_plain(value)), None)
+    odd = odd_parameter(found)
     if odd is not None:
-        hint = "make the pipeline without it"
-        raise UserError(f"the pipeline's {odd} is not plain data, so it can't be saved", code="not-saved", hint=hint)
+        raise UserError(
+            f"the pipeline's parameter {odd} can't be saved",
+            code="not-saved",
+            known=sorted(PARAMETERS),
+            hint="make the pipeline without it, or save a function that calls it",
+        )
     return found
 
 

@@ -22,6 +22,14 @@ TASKS: Mapping[str, tuple[str, ...]] = {
     "feature-extraction": ("Model",),
 }
 """The tasks that take texts alone, and how the names of the classes end that are made for them."""
+PARAMETERS = frozenset(
+    {"top_k", "function_to_apply", "aggregation_strategy", "ignore_labels", "is_split_into_words", "delimiter"}
+    | {"truncation", "padding", "max_length", "add_special_tokens", "tokenizer_kwargs", "return_full_text"}
+    | {"clean_up_tokenization_spaces", "max_new_tokens", "min_new_tokens", "do_sample", "temperature", "top_p", "min_p"}
+    | {"num_beams", "num_return_sequences", "repetition_penalty", "no_repeat_ngram_size", "length_penalty"}
+    | {"early_stopping", "eos_token_id", "pad_token_id", "bos_token_id", "use_cache", "renormalize_logits"}
+)
+"""What a pipeline may be made with beside its parts. Others name models, code or folders: ``assistant_model``."""
 NO = "no-transformers"
 _REPEATED = re.compile(r"(layers?|depths?|blocks|stages|experts|heads)$")
 _MOST_REPEATED = 10_000
@@ -70,6 +78,9 @@ def pipeline_of(folder: Path, task: str, parameters: Mapping[str, Any]) -> Any:
     Raises:
         UserError: It is no pipeline, or has something that would be run.
     """
+    odd = odd_parameter(parameters)
+    if odd is not None:
+        raise refused(f"the parameter {odd[:80]!r}")
     transformers = needed_transformers()
     with laid_out(folder) as place:
         model = model_of(place)
@@ -159,12 +170,19 @@ def task_of(path: Path) -> str | None:
     return next((task for task, ends in TASKS.items() if name.endswith(ends)), None)
 
 
-def is_plain(value: Any) -> bool:
-    """Say whether a value is JSON."""
+def odd_parameter(parameters: Mapping[str, Any]) -> str | None:
+    """Return the first parameter that is not plain data, or is none of `PARAMETERS`; None where all are."""
+    return next(
+        (name for name, value in parameters.items() if name not in PARAMETERS or not _is_plain(value)),
+        None,
+    )
+
+
+def _is_plain(value: Any) -> bool:
     if isinstance(value, list | tuple):
-        return all(map(is_plain, value))
+        return all(map(_is_plain, value))
     if isinstance(value, dict):
-        return all(isinstance(name, str) and is_plain(item) for name, item in value.items())
+        return all(isinstance(name, str) and _is_plain(item) for name, item in value.items())
     return value is None or isinstance(value, str | int | float | bool)
 
 
