@@ -108,6 +108,25 @@ def test_a_folder_is_imported(here: Project) -> None:
     assert np.allclose([one["cats"]["better"] for one in found], [one["cats"]["better"] for one in expected])
 
 
+def test_a_folder_whose_components_share_a_layer_and_its_width_by_a_variable_is_imported(here: Project) -> None:
+    nlp = spacy.blank("en")
+    nlp.add_pipe("tok2vec", config={"model": {"width": 32}})
+    shared = {"@architectures": "spacy.Tok2VecListener.v1", "width": 32, "upstream": "tok2vec"}
+    tagger = nlp.add_pipe("tagger", config={"model": {"@architectures": "spacy.Tagger.v2", "tok2vec": shared}})
+    tagger.add_label("A")
+    tagger.add_label("B")
+    nlp.initialize()
+    nlp.to_disk("pipeline")
+    file = Path("pipeline/config.cfg")
+    head, tail = file.read_text().split("[components.tagger.model.tok2vec]")
+    variable = "width = ${components.tok2vec.model.width}"
+    file.write_text(f"{head}[components.tagger.model.tok2vec]{tail.replace('width = 32', variable, 1)}")
+    expected = ServedSpacy(spacy.load("pipeline")).predict(TEXTS)
+    assert ServedSpacy(SpacyModel.read(Path("pipeline"))).predict(TEXTS) == expected
+    api.save(nlp, "model", sample_data=TEXTS)
+    assert api.apply("model", TEXTS) == expected
+
+
 def config(old: str, new: str) -> Callable[[Path], None]:
     def change(folder: Path) -> None:
         text = (folder / "config.cfg").read_text()
@@ -115,6 +134,11 @@ def config(old: str, new: str) -> Callable[[Path], None]:
         (folder / "config.cfg").write_text(text.replace(old, new, 1))
 
     return change
+
+
+def long_variable(folder: Path) -> None:
+    config("train = null", f'train = "{"x" * 2000}"')(folder)
+    config("batch_size = 1000", "batch_size = ${paths.train}")(folder)
 
 
 def linked(folder: Path) -> None:
@@ -157,6 +181,7 @@ HOSTILE: dict[str, tuple[Callable[[Path], None], str]] = {
     "a component in another folder": (config("[components.sentencizer]", "[components.../../x]"), "no-spacy outside"),
     "a language that is a module": (config('lang = "en"', 'lang = "en.evil"'), "unsafe-spacy"),
     "variables that grow": (config("batch_size = 1000", 'batch_size = "${nlp.lang}${nlp.lang}"'), "unsafe-spacy"),
+    "a variable that is long": (long_variable, "unsafe-spacy"),
     "a link out of the folder": (linked, "outside"),
     "an array longer than its file": (array, "no-spacy"),
     "an array of objects": (objects, "no-spacy"),

@@ -52,6 +52,8 @@ _LANGUAGE = re.compile(r"[a-z]{2,3}")
 _NAME = re.compile(r"\w[\w -]*")
 _VARIABLE = re.compile(r"\$\{([\w.-]+)\}")
 _LARGEST_CONFIG = 4 * 2**20
+_LONGEST = 1000
+"""Characters of a text that a variable may stand for."""
 _ARRAY = b"\x93NUMPY"
 _NO = "no-spacy"
 
@@ -63,7 +65,7 @@ def read_config(folder: Path) -> dict[str, Any]:
         folder: The folder.
 
     Returns:
-        What is about the pipeline, with its variables as they are.
+        What is about the pipeline, with the values of its variables.
 
     Raises:
         UserError: It has functions that are not spaCy's own, or is damaged.
@@ -73,14 +75,14 @@ def read_config(folder: Path) -> dict[str, Any]:
     try:
         expect_size(folder / CONFIG, _LARGEST_CONFIG)
         config = load_config_from_str((folder / CONFIG).read_text(encoding="utf-8"), interpolate=False)
+        kept = type(config)({name: config[name] for name in _KEPT if name in config})
+        expect_plain(kept)
+        return dict(kept.interpolate())
     except UserError:
         raise
     except Exception as error:  # of the file system, and what the reader of the format raises
         reason = " ".join(str(error).split())[:300]
         raise UserError(f"{CONFIG} is not the configuration of a pipeline of spaCy: {reason}", code=_NO) from error
-    kept = {name: config[name] for name in _KEPT if name in config}
-    expect_plain(kept)
-    return kept
 
 
 def expect_plain(config: Mapping[str, Any]) -> None:
@@ -138,7 +140,8 @@ def _check_variable(value: str, config: Mapping[str, Any]) -> None:
     found: Any = config
     for part in match[1].split(".") if match else ():
         found = found.get(part) if isinstance(found, Mapping) else None
-    if match is None or isinstance(found, Mapping | list) or (isinstance(found, str) and "$" in found):
+    large = isinstance(found, Mapping | list) or (isinstance(found, str) and ("$" in found or len(found) > _LONGEST))
+    if match is None or large:
         raise refused(f"the variable {value[:80]!r}, which is not a plain value")
 
 
