@@ -147,7 +147,8 @@ def tests(session: nox.Session, package: str) -> None:
 def frameworks(session: nox.Session) -> None:
     """Save, import, load and serve the models of boosted trees, of scikit-learn's files, and of strangers' types."""
     install(session, EVERYWHERE, *group("test", "example", "formats", "frameworks"))
-    _pytest(session, *([] if session.posargs else ["tests/frameworks", "--ignore=tests/frameworks/neural"]))
+    others = [f"--ignore=tests/frameworks/{room}" for room in ("neural", "text", "statistics")]
+    _pytest(session, *([] if session.posargs else ["tests/frameworks", *others]))
 
 
 @nox.session(venv_backend="virtualenv")
@@ -159,6 +160,16 @@ def neural(session: nox.Session) -> None:
     """
     install(session, EVERYWHERE, *group("test", "example", "formats", "frameworks", "neural"))
     _pytest(session, "tests/frameworks/neural")
+
+
+@nox.session(venv_backend="virtualenv")
+def text(session: nox.Session) -> None:
+    """Save, import, load and serve models of transformers, sentence-transformers, spaCy, statsmodels and Prophet.
+
+    They are real and small, and made without a network. pip installs PyTorch as for the session `neural`.
+    """
+    install(session, EVERYWHERE, *group("test", "example", "text"))
+    _pytest(session, "tests/frameworks/text", "tests/frameworks/statistics")
 
 
 @nox.session

@@ -10,6 +10,8 @@ import pytest
 
 from mlem_model.data.formats.binary import ARROW, NPY, dump, load
 from mlem_model.data.types.any import infer
+from mlem_model.frameworks.callable import CallableModel
+from mlem_model.models.saving import save
 
 FRAME = pandas.DataFrame(
     {"sepal_length": [5.1, 6.3], "sepal_width": [3.5, 3.3], "petal_length": [1.4, 6.0], "petal_width": [0.2, 2.5]}
@@ -69,3 +71,22 @@ def test_an_array_of_objects_is_never_unpickled(sums: Any, tmp_path: Any) -> Non
 def test_a_format_that_the_method_does_not_take_is_refused_with_those_it_takes(iris: Any) -> None:
     reply = iris.request("POST", "/predict", dump(infer(MATRIX), MATRIX, NPY), {"content-type": NPY})
     assert (reply.status, reply.json["error"]["known"]) == (415, ["application/json", ARROW])
+
+
+TEXTS = ["Beautiful is better than ugly.", "", "größer \U0001f40d"]
+
+
+def test_a_batch_of_texts_may_be_sent_as_json_and_as_arrow(shared_starter: Any, tmp_path: Any) -> None:
+    def predict(texts: list[str]) -> list[str]:
+        return [text.upper() for text in texts]
+
+    model = save(predict, tmp_path / "texts", sample_data=TEXTS, model_types=(CallableModel,))
+    assert model.methods["predict"].rowwise
+    served = shared_starter.start(tmp_path / "texts")
+    expected = [text.upper() for text in TEXTS]
+    assert served.post("/predict", {"texts": TEXTS}).json == expected
+    body = dump(infer(TEXTS), TEXTS, ARROW)
+    reply = served.request("POST", "/predict", body, {"content-type": ARROW, "accept": ARROW})
+    assert (reply.status, load(infer(TEXTS), reply.body, ARROW)) == (200, expected)
+    hostile = served.request("POST", "/predict", dump(infer(MATRIX), MATRIX, ARROW), {"content-type": ARROW})
+    assert (hostile.status, hostile.json["error"]["code"]) == (422, "bad-data")

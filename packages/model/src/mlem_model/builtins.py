@@ -29,10 +29,17 @@ def mlem_model_types() -> Sequence[type[ModelType]]:
     from mlem_model.frameworks.onnx import OnnxModel
     from mlem_model.frameworks.sklearn import SklearnModel
     from mlem_model.frameworks.skops import SkopsModel
+    from mlem_model.frameworks.statistics.prophet import ProphetModel
+    from mlem_model.frameworks.statistics.statsmodels import StatsmodelsResults
+    from mlem_model.frameworks.text.sentence_transformers import SentenceTransformersModel
+    from mlem_model.frameworks.text.spacy import SpacyModel
+    from mlem_model.frameworks.text.transformers import TransformersModel, TransformersPipeline
 
     boosting = [XgboostModel, XgboostEstimator, LightgbmModel, LightgbmEstimator, CatboostModel]
     neural = [KerasModel, TensorflowModel, OnnxGraph, TorchModel, TorchScriptModel, TorchModule]
-    return [*neural, *boosting, SklearnModel, SkopsModel, OnnxModel, ObjectModel, CallableModel]
+    text = [SentenceTransformersModel, TransformersPipeline, TransformersModel, SpacyModel]
+    statistics = [ProphetModel, StatsmodelsResults]
+    return [*text, *neural, *boosting, *statistics, SklearnModel, SkopsModel, OnnxModel, ObjectModel, CallableModel]
 
 
 @hookimpl

@@ -57,6 +57,26 @@ def test_a_series_comes_back_from_arrow() -> None:
         )
 
 
+@given(st.lists(st.text(), min_size=1))
+def test_a_batch_of_texts_comes_back_from_arrow_as_from_json(texts: list[str]) -> None:
+    data_type = infer(texts)
+    assert formats_of(data_type) == (ARROW,)
+    assert load(data_type, dump(data_type, data_type.accept(texts), ARROW), ARROW) == texts
+    assert data_type.decode(data_type.encode(texts)) == texts
+
+
+@pytest.mark.parametrize(
+    "columns", [{"a": ["x"], "b": ["y"]}, {}, {"a": [1]}, {"a": [None]}, {"a": [b"x"]}, {"a": [["x"]]}], ids=str
+)
+def test_a_table_that_is_no_batch_of_texts_is_refused(columns: dict[str, Any]) -> None:
+    table = pyarrow.table(columns)
+    sink = pyarrow.BufferOutputStream()
+    with pyarrow.ipc.new_stream(sink, table.schema) as writer:
+        writer.write_table(table)
+    with pytest.raises(DataError):
+        load(infer(["x"]), sink.getvalue().to_pybytes(), ARROW)
+
+
 def test_columns_may_come_in_another_order_and_not_under_other_names() -> None:
     frame = pandas.DataFrame({"a": [1.5], "b": [2.5]})
     data_type = infer(frame)

@@ -155,16 +155,16 @@ class ModelTypeSuite(ABC):
     def test_its_answers_are_those_of_the_framework(self, case: tuple[Any, Any, Model]) -> None:
         """What a caller of the loaded model gets for all rows is what the object itself answers for them."""
         obj, sample, model = case
-        method = next(iter(model.methods.values()))
-        got = method.returns.encode(api.apply(NAME, sample))
+        name, method = next(iter(model.methods.items()))
+        got = method.returns.encode(api.apply(NAME, sample, name))
         assert _close(got, method.returns.encode(self.expected(obj, sample)))
 
     def test_the_sample_travels_in_every_format(self, case: tuple[Any, Any, Model]) -> None:
         """JSON and a binary format bring the same value to the model."""
         _, sample, model = case
-        method = next(iter(model.methods.values()))
+        name, method = next(iter(model.methods.items()))
         (argument,) = method.args
-        answer = method.returns.encode(api.apply(NAME, sample))
+        answer = method.returns.encode(api.apply(NAME, sample, name))
         tried = {}
         for format_ in ("json", "npy", "arrow"):
             try:
@@ -181,7 +181,7 @@ class ModelTypeSuite(ABC):
     def test_joined_calls_answer_as_single_ones(self, case: tuple[Any, Any, Model]) -> None:
         """`rowwise` promises that a row's answer does not depend on the rows beside it."""
         _, sample, model = case
-        method = next(iter(model.methods.values()))
+        name, method = next(iter(model.methods.items()))
         assert method.rowwise == self.joined
         if not self.joined:
             return
@@ -189,10 +189,10 @@ class ModelTypeSuite(ABC):
         rows = argument.data_type.rows(sample)
         assert rows is not None
         assert rows > 1
-        together = method.returns.encode(api.apply(NAME, sample))
+        together = method.returns.encode(api.apply(NAME, sample, name))
         for row in range(min(rows, 3)):
             part = argument.data_type.part(sample, row, row + 1)
-            assert _close(method.returns.encode(api.apply(NAME, part)), together[row : row + 1])
+            assert _close(method.returns.encode(api.apply(NAME, part, name)), together[row : row + 1])
 
     def test_saved_again_it_has_the_same_digest(self, case: tuple[Any, Any, Model]) -> None:
         """No time, no random name, no order of a set is in the artifact: else each save would be a new release."""

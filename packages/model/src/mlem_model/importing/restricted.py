@@ -46,6 +46,7 @@ _FUNCTIONS = frozenset(
     }
 )
 """What arrays, frames and containers are pickled by. None of them calls what it is given by name."""
+_MOST_NAMED = 100
 _KEEPING = ("MEMOIZE", "PUT", "BINPUT", "LONG_BINPUT")
 _FETCHING = ("GET", "BINGET", "LONG_BINGET")
 _UNPICKLERS = "__pyx_unpickle_"
@@ -153,9 +154,9 @@ def _is_harmless(found: Any, name: str) -> bool:
 
 
 def _refusal(names: list[str]) -> UserError:
+    trusting = f"mlem config set core.trust.types {','.join(names[:_MOST_NAMED])}"
     return UserError(
         f"the pickle names what could be any code, and nothing of it was run: {', '.join(names[:10])}",
         code="untrusted-types",
-        hint="if you know who made it, and trust these: "
-        f"mlem config set core.trust.types {','.join(names[:10])}; or let its maker save it with mlem.api.save",
+        hint=f"if you know who made it, and trust these: {trusting}; or let its maker save it with mlem.api.save",
     )

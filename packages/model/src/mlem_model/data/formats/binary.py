@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from mlem_model.data.types.arrays.array import NdarrayType
 from mlem_model.data.types.arrays.images import MEDIA_TYPES, ImageType
 from mlem_model.data.types.base import DataType
+from mlem_model.data.types.containers.sequences import ListType
 from mlem_model.data.types.plain.optional import OptionalType
 from mlem_model.data.types.plain.primitive import PrimitiveType
 from mlem_model.data.types.plain.scalars import kind_of
@@ -61,6 +62,8 @@ def formats_of(data_type: DataType) -> tuple[str, ...]:
     if isinstance(data_type, SeriesType):
         fits = data_type.table is None and _fits_arrow(data_type.dtype, data_type.items, data_type.categories)
         return (ARROW,) if _has_arrow() and fits else ()
+    if is_texts(data_type):
+        return (ARROW,) if _has_arrow() else ()
     if isinstance(data_type, PrimitiveType) and data_type.ptype == "bytes":
         return (OCTETS,)
     return (
@@ -208,6 +211,14 @@ def is_table(data_type: DataType) -> bool:
     return isinstance(data_type, DataFrameType | SeriesType)
 
 
+def is_texts(data_type: DataType) -> bool:
+    """Say whether values of a type are lists of any number of texts: what models of language take."""
+    data_type = data_type.wire
+    if not isinstance(data_type, ListType) or not data_type.in_rows:
+        return False
+    return isinstance(data_type.dtype, PrimitiveType) and data_type.dtype.ptype == "str"
+
+
 def to_arrow(data_type: DataType, value: Any) -> pyarrow.Table:
     """Return a value as a table of Arrow; the columns of an array are numbered, a single one is called ``value``."""
     import pyarrow as pa
@@ -217,6 +228,8 @@ def to_arrow(data_type: DataType, value: Any) -> pyarrow.Table:
         return pa.Table.from_pandas(_flattened(data_type, value), preserve_index=False)
     if isinstance(data_type, SeriesType):
         return pa.table({str(data_type.name): pa.Array.from_pandas(value)})
+    if isinstance(data_type, ListType):
+        return pa.table({"value": pa.array(data_type.encode(value), pa.large_string())})
     if value.ndim == 1:
         return pa.table({"value": value})
     return pa.table({str(column): value[:, column] for column in range(value.shape[1])})
@@ -283,6 +296,10 @@ def _stacked(table: pyarrow.Table) -> Any:
 def _from_arrow(data_type: DataType, table: pyarrow.Table) -> Any:
     if isinstance(data_type, NdarrayType):
         return _stacked(table)
+    if isinstance(data_type, ListType):
+        if table.num_columns != 1:
+            raise DataError("data", "one column", f"{table.num_columns} columns")
+        return table.column(0).to_pylist()
     exact = any(
         family_of(dtype) == "nullable" for dtype in getattr(data_type, "dtypes", (getattr(data_type, "dtype", ""),))
     )

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from mlem_model.data.csv.table import write_csv
-from mlem_model.data.formats.binary import is_table, to_arrow
+from mlem_model.data.formats.binary import is_table, is_texts, to_arrow
 from mlem_model.data.formats.files import checked_format, format_of, is_lines
 from mlem_model.data.formats.raw import dump_raw, is_raw
 from mlem_model.data.types.any import DataFrameType, DataType, Json, NdarrayType, PrimitiveType, SeriesType, infer
@@ -60,7 +60,8 @@ def serialize_data(value: Any, data_type: DataType, kind: str) -> bytes:
         buffer = io.BytesIO()
         np.save(buffer, value, allow_pickle=False)
         return buffer.getvalue()
-    if kind in ("parquet", "arrow") and is_table(data_type) and has_arrow():
+    columns = is_table(data_type) or (kind == "arrow" and is_texts(data_type))
+    if kind in ("parquet", "arrow") and columns and has_arrow():
         try:
             return _parquet(value, data_type) if kind == "parquet" else _arrow(value, data_type)
         except (ValueError, TypeError, NotImplementedError, OverflowError) as error:  # pyarrow's errors are of these

@@ -23,17 +23,18 @@ CALL = "__call__"
 
 def is_module(obj: Any) -> bool:
     """Say whether an object is an ``nn.Module`` that is Python code, by the names of its classes."""
-    return _has_base(obj, "torch.nn.modules.module", "Module") and not is_script(obj)
+    return has_base(obj, "torch.nn.modules.module", "Module") and not is_script(obj)
 
 
 def is_script(obj: Any) -> bool:
     """Say whether an object is a module or a function of TorchScript, by the names of its classes."""
-    return _has_base(obj, "torch.jit._script", "ScriptModule") or (
+    return has_base(obj, "torch.jit._script", "ScriptModule") or (
         module_of(obj) == "torch" and type(obj).__name__ == "ScriptFunction"
     )
 
 
-def _has_base(obj: Any, module: str, name: str) -> bool:
+def has_base(obj: Any, module: str, name: str) -> bool:
+    """Say whether an object's class is, or is made of, one with these names; nothing is imported for it."""
     return any(base.__name__ == name and base.__module__ == module for base in type(obj).__mro__)
 
 

@@ -1,0 +1,1 @@
+"""Statistics: fitted models of statsmodels, and forecasts of Prophet."""
