@@ -172,6 +172,18 @@ def text(session: nox.Session) -> None:
     _pytest(session, "tests/frameworks/text", "tests/frameworks/statistics")
 
 
+@nox.session(venv_backend="virtualenv")
+def matrix(session: nox.Session) -> None:
+    """Try every kind of model locally and with Docker, and write the matrix of the documentation; see `neural` for pip.
+
+    Arguments are the script's: `nox -s matrix -- --only xgboost`.
+    """
+    install(session, [*EVERYWHERE, "provider-docker"], *group("example", "formats", "frameworks", "neural", "text"))
+    if "--without-docker" not in session.posargs:
+        session.run("python", "tools/engine/start.py")
+    session.run("python", "tools/frameworks.py", *session.posargs)
+
+
 @nox.session
 @nox.parametrize("python", list(PYTHONS.values()) or [None], ids=list(PYTHONS) or ["none"])
 def pythons(session: nox.Session) -> None:

@@ -14,6 +14,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -21,6 +22,7 @@ from typing import Self
 import psutil
 
 TIMEOUT_S = 120.0
+_MS = {"us": 1e-3, "ms": 1.0, "s": 1e3}
 
 
 def free_port() -> int:
@@ -28,6 +30,21 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+@dataclass(frozen=True)
+class Load:
+    """What wrk says of a server under load.
+
+    Attributes:
+        requests_per_s: Answers per second.
+        p50_ms: Half of the answers took no longer.
+        p99_ms: 99 of 100 took no longer.
+    """
+
+    requests_per_s: float
+    p50_ms: float
+    p99_ms: float
 
 
 class Command:
@@ -103,6 +120,10 @@ class Command:
 
     def requests_per_s(self, connections: int, seconds: int) -> float:
         """Let wrk ask from another processor; every answer has to be 200."""
+        return self.load(connections, seconds).requests_per_s
+
+    def load(self, connections: int, seconds: int) -> Load:
+        """Do the same, and say how long the answers took, too."""
         script = self._folder / f"wrk-{self.port}.lua"
         body = self.body.decode().replace("\\", "\\\\").replace("'", "\\'")
         script.write_text(
@@ -116,6 +137,7 @@ class Command:
             "-t1",
             f"-c{connections}",
             f"-d{seconds}",
+            "--latency",
             "--timeout",
             "30",
             "-s",
@@ -126,9 +148,11 @@ class Command:
         if "Non-2xx" in text or "Socket errors" in text:
             raise RuntimeError(text)
         found = re.search(r"Requests/sec:\s+([\d.]+)", text)
-        if found is None:
+        latencies = [re.search(rf"^\s+{share}%\s+([\d.]+)(us|ms|s)$", text, re.MULTILINE) for share in (50, 99)]
+        if found is None or None in latencies:
             raise RuntimeError(text)
-        return float(found[1])
+        p50_ms, p99_ms = (float(one[1]) * _MS[one[2]] for one in latencies if one is not None)
+        return Load(float(found[1]), p50_ms, p99_ms)
 
 
 class Served:

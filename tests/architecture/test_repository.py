@@ -143,7 +143,13 @@ def test_nothing_that_is_committed_names_a_registry_or_a_machine() -> None:
     ).stdout.splitlines()
     hosts = re.compile(
         "|".join(
-            ["pythonhosted" + r"\.org", r"pypi\.org" + "/simple", "registry" + r"\.npmjs", "deb" + r"\.debian\.org"]
+            [
+                "pythonhosted" + r"\.org",
+                r"pypi\.org" + "/simple",
+                "registry" + r"\.npmjs",
+                "download" + r"\.pytorch",
+                "deb" + r"\.debian\.org",
+            ]
         )
     )
     found = [

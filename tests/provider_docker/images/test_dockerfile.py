@@ -75,6 +75,16 @@ def test_a_package_of_the_user_takes_the_place_of_the_models() -> None:
     assert recipe.requirements == ("scikit-learn==1.9.1", "NumPy==2.1.0", "boto3")
 
 
+@pytest.mark.parametrize(
+    ("saved", "wanted"), [("xgboost", "xgboost-cpu"), ("xgboost", "XGBoost_CPU"), ("tensorflow_cpu", "tensorflow")]
+)
+def test_a_package_without_cuda_takes_the_place_of_the_one_with_it(saved: str, wanted: str) -> None:
+    needed = Requirement(module="it", version="3.2.0", package_name=saved)
+    model = MODEL.model_copy(update={"requirements": (*MODEL.requirements, needed)})
+    recipe = Recipe.of(ImageOptions(packages=[f"{wanted}==3.2.0"]), model)
+    assert recipe.requirements == ("scikit-learn==1.9.1", "numpy==2.4.6", f"{wanted}==3.2.0")
+
+
 def test_packages_are_installed_from_where_they_came() -> None:
     ours = (
         Requirement(module="shop", version="1.0", package_name="shop", url="git+https://host/shop@abc"),

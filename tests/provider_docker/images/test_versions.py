@@ -39,6 +39,15 @@ def test_only_differences_that_matter_are_told(python: str, packages: list[str],
     assert differences(MODEL, python, packages) == expected
 
 
+def test_a_package_without_cuda_has_to_be_of_the_version_of_the_one_with_it() -> None:
+    needed = Requirement(module="xgboost", version="3.2.0", package_name="xgboost")
+    model = MODEL.model_copy(update={"requirements": (needed,)})
+    assert differences(model, "3.11", ["xgboost-cpu==3.2.0"]) == []
+    assert differences(model, "3.11", ["xgboost-cpu==3.1.3"]) == [
+        "xgboost: saved with 3.2.0, the image gets xgboost-cpu==3.1.3"
+    ]
+
+
 def test_a_model_that_does_not_say_its_python_is_not_judged() -> None:
     assert differences(MODEL.model_copy(update={"python": ""}), "3.12", []) == []
 

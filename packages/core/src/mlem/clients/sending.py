@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from mlem_model.models.model import Method
 
 BINARY_FROM_BYTES = 4096
-"""Arrays and frames of at least this size are sent in a binary format, if the server supports one."""
+"""Arrays, tensors and frames of at least this size are sent in a binary format, if the server supports one."""
 
 
 def binary_format(method: Method, values: Mapping[str, Any], formats: Sequence[str]) -> str | None:
@@ -28,9 +28,11 @@ def binary_format(method: Method, values: Mapping[str, Any], formats: Sequence[s
 
     ((name, value),) = values.items()
     data_type = next(argument.data_type for argument in method.args if argument.name == name)
-    if sum(argument.required for argument in method.args) > 1 or _size_bytes(value) < BINARY_FROM_BYTES:
+    if sum(argument.required for argument in method.args) > 1:
         return None
-    return next((form for form in wire.formats_of(data_type) if form in formats), None)
+    found = next((form for form in wire.formats_of(data_type) if form in formats), None)
+    # as it would be sent: a tensor is an array then, a frame of polars one of pandas
+    return found if found is not None and _size_bytes(data_type.to_wire(value)) >= BINARY_FROM_BYTES else None
 
 
 def _size_bytes(value: Any) -> int:

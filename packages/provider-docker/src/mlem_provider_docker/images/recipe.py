@@ -17,7 +17,7 @@ from mlem import Model
 from mlem.provider import unusable
 from mlem_provider_docker.images import wheels
 from mlem_provider_docker.images.options import ImageOptions
-from mlem_provider_docker.images.versions import minor_of
+from mlem_provider_docker.images.versions import minor_of, stands_for
 
 FORMAT = 2
 """Part of the digest: a change of the Dockerfile's text makes other images."""
@@ -92,8 +92,8 @@ class Recipe:
         """
         python = options.python_version or minor_of(model.python or _own_python())
         base = options.base_image or f"python:{python}-slim"
-        replaced = {canonicalize_name(Requirement(package).name) for package in options.packages}
-        kept = [item for item in model.requirements if canonicalize_name(item.package_name) not in replaced]
+        replaced = {stands_for(Requirement(package).name) for package in options.packages}
+        kept = [item for item in model.requirements if stands_for(item.package_name) not in replaced]
         needed = (*(item.pip for item in kept), *options.packages)
         distributions = wheels.distributions(needed)
         requirements = tuple(line for line in needed if canonicalize_name(Requirement(line).name) not in distributions)

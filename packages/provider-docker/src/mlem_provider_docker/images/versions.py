@@ -29,6 +29,18 @@ ABI_RELEVANT = frozenset(
 )
 """Packages whose objects are pickled by their inner layout, or whose answers depend on the version."""
 
+WITHOUT_CUDA = {"tensorflow-cpu": "tensorflow", "xgboost-cpu": "xgboost"}
+"""Packages that have the same modules as others, and no CUDA: one of them takes the place of the other in an image.
+
+Sources: https://xgboost.readthedocs.io/en/stable/install.html, "Minimal installation (CPU-only)";
+https://www.tensorflow.org/install/pip, "TensorFlow CPU" (read 2026-11)."""
+
+
+def stands_for(package_name: str) -> str:
+    """Return the name by which a package is compared with others: ``xgboost`` of ``XGBoost_CPU``."""
+    name = canonicalize_name(package_name)
+    return WITHOUT_CUDA.get(name, name)
+
 
 def minor_of(python: str) -> str:
     """Return ``3.11`` of ``3.11.7``."""
@@ -49,9 +61,9 @@ def differences(model: Model, python: str, packages: Sequence[str]) -> list[str]
     found = []
     if model.python and minor_of(model.python) != python:
         found.append(f"Python: saved with {minor_of(model.python)}, the image gets {python}")
-    wanted = {canonicalize_name(Requirement(package).name): Requirement(package) for package in packages}
+    wanted = {stands_for(Requirement(package).name): Requirement(package) for package in packages}
     for requirement in model.requirements:
-        name = canonicalize_name(requirement.package_name)
+        name = stands_for(requirement.package_name)
         if name in ABI_RELEVANT and name in wanted and not _gives(wanted[name], requirement.public_version):
             found.append(f"{name}: saved with {requirement.version}, the image gets {wanted[name]}")
     return found

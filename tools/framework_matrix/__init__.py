@@ -1,0 +1,1 @@
+"""The matrix of frameworks: small real models, saved, deployed and asked, one row each."""
