@@ -90,3 +90,56 @@ def test_a_batch_of_texts_may_be_sent_as_json_and_as_arrow(shared_starter: Any, 
     assert (reply.status, load(infer(TEXTS), reply.body, ARROW)) == (200, expected)
     hostile = served.request("POST", "/predict", dump(infer(MATRIX), MATRIX, ARROW), {"content-type": ARROW})
     assert (hostile.status, hostile.json["error"]["code"]) == (422, "bad-data")
+
+
+def lists(**columns: Any) -> bytes:
+    """Return a stream of Arrow with such columns."""
+    pa = pytest.importorskip("pyarrow")
+    table = pa.table(columns)
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, table.schema) as writer:
+        writer.write_table(table)
+    return bytes(sink.getvalue())
+
+
+def test_sparse_matrices_and_frames_of_polars_travel_as_arrow_and_odd_ones_are_refused(
+    shared_starter: Any, tmp_path: Any
+) -> None:
+    sparse, pl = pytest.importorskip("scipy.sparse"), pytest.importorskip("polars")
+
+    def twice(x: Any) -> Any:
+        return x * 2
+
+    def names(x: Any) -> list[str]:
+        return [str(name) for name in x.columns]
+
+    matrix = sparse.csr_matrix(numpy.array([[0.0, 1.5, 0.0], [2.0, 0.0, 0.5]]))
+    frame = pl.DataFrame({"a": [1, None], "b": ["x", "y"]})
+    for name, function, sample in (("sparse", twice, matrix), ("polars", names, frame)):
+        save(function, tmp_path / name, sample_data=sample, model_types=(CallableModel,))
+    as_arrow = {"content-type": ARROW, "accept": ARROW}
+    served = shared_starter.start(tmp_path / "sparse")
+    reply = served.request("POST", "/predict", dump(infer(matrix), matrix, ARROW), as_arrow)
+    assert reply.status == 200, reply.body
+    assert load(infer(matrix), reply.body, ARROW).toarray().tolist() == (matrix * 2).toarray().tolist()
+    for body in (
+        lists(columns=[[0]], values=[[1.0, 2.0]]),
+        lists(columns=[[3]], values=[[1.0]]),
+        lists(columns=[[-1]], values=[[1.0]]),
+        lists(columns=[None], values=[None]),
+        lists(columns=[0], values=[1.0]),
+        lists(columns=[["0"]], values=[[1.0]]),
+        lists(columns=[[0]], values=[["text"]]),
+        lists(columns=[[0.5]], values=[[1.0]]),
+        lists(values=[[1.0]], columns=[[0]]),
+        lists(values=[[1.0]]),
+    ):
+        reply = served.request("POST", "/predict", body, as_arrow)
+        assert (reply.status, reply.json["error"]["code"] in ("bad-data", "bad-body")) == (422, True), reply.body
+    served = shared_starter.start(tmp_path / "polars")
+    reply = served.request("POST", "/predict", dump(infer(frame), frame, ARROW), {"content-type": ARROW})
+    assert (reply.status, reply.json) == (200, ["a", "b"])
+    reply = served.request("POST", "/predict", lists(a=["text"], b=["x"]), {"content-type": ARROW})
+    assert (reply.status, reply.json["error"]["code"]) == (422, "bad-data")
+    reply = served.request("POST", "/predict", lists(a=[[1]], b=["x"]), {"content-type": ARROW})
+    assert (reply.status, reply.json["error"]["code"]) == (422, "bad-body")

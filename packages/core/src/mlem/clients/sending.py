@@ -36,12 +36,16 @@ def binary_format(method: Method, values: Mapping[str, Any], formats: Sequence[s
 
 
 def _size_bytes(value: Any) -> int:
-    """Return the size of an array, a frame or a series in memory; 0 for anything else."""
+    """Return the size of an array, a matrix, a frame or a series in memory; 0 for anything else."""
     if module_of(value) == "numpy":
         return int(getattr(value, "nbytes", 0))
     if module_of(value) == "pandas" and hasattr(value, "memory_usage"):
         used = value.memory_usage(index=False)
         return int(used if isinstance(used, int) else used.sum())
+    if module_of(value) == "polars" and hasattr(value, "estimated_size"):
+        return int(value.estimated_size())
+    if module_of(value) == "scipy" and hasattr(value, "nnz"):
+        return int(value.nnz) * (value.dtype.itemsize + 4)  # with the number of its column
     return 0
 
 

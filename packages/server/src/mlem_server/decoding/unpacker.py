@@ -54,7 +54,7 @@ class Unpacker:
         if check_stream(body, self._most_bytes):
             return _table(self._unpacked(ARROW, body))  # the process has checked it
         table = _table(body)
-        check_table(table, self._most_bytes)
+        check_table(table, self._most_bytes, lists=True)
         return table
 
     def parquet(self, body: bytes | bytearray) -> pyarrow.Table:

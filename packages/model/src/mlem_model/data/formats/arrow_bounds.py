@@ -65,8 +65,13 @@ def check_stream(body: Any, most_bytes: int) -> bool:
     return compressed
 
 
-def check_table(table: pyarrow.Table, most_bytes: int) -> None:
+def check_table(table: pyarrow.Table, most_bytes: int, *, lists: bool = False) -> None:
     """Look at a table whose columns may share their texts, before each cell gets a text of its own.
+
+    Args:
+        table: The table.
+        most_bytes: How large its texts may be together.
+        lists: Whether a column may have lists of numbers, which are as large in memory as in the stream.
 
     Raises:
         UserError: It has columns within columns, or its texts are too large together.
@@ -82,16 +87,15 @@ def check_table(table: pyarrow.Table, most_bytes: int) -> None:
     total = 0
     for name, kind, column in zip(table.column_names, kinds, table.columns, strict=True):
         inner = kind.value_type if pa.types.is_dictionary(kind) else kind
+        if lists and is_list_of_numbers(kind):
+            continue
         if (
             pa.types.is_nested(inner)
             or pa.types.is_run_end_encoded(inner)
             or pa.types.is_union(inner)
             or pa.types.is_dictionary(inner)
         ):
-            raise UserError(
-                f"the column {name[:80]!r} has the type {str(kind)[:80]}, which no column here can have",
-                code="bad-body",
-            )
+            raise unknown_type(name, kind)
         for chunk in column.chunks:
             if _is_view(kind):
                 total += sum(_viewed(chunk))
@@ -102,6 +106,20 @@ def check_table(table: pyarrow.Table, most_bytes: int) -> None:
                 total += pc.sum(lengths.take(chunk.indices)).as_py() or 0
     if total > most_bytes:
         raise too_large(most_bytes, "its texts are repeated too often")
+
+
+def unknown_type(name: str, kind: pyarrow.DataType) -> UserError:
+    """Return the error for a column that has other values than those of a table."""
+    return UserError(
+        f"the column {name[:80]!r} has the type {str(kind)[:80]}, which no column here can have", code="bad-body"
+    )
+
+
+def is_list_of_numbers(kind: pyarrow.DataType) -> bool:
+    """Say whether the cells of a column are lists of numbers."""
+    import pyarrow as pa
+
+    return bool((pa.types.is_list(kind) or pa.types.is_large_list(kind)) and pa.types.is_primitive(kind.value_type))
 
 
 def _is_view(kind: pyarrow.DataType) -> bool:

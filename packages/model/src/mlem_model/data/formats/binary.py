@@ -14,8 +14,11 @@ import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from mlem_model.data.formats.arrow_bounds import is_list_of_numbers, unknown_type
+from mlem_model.data.formats.sparse_rows import from_table, to_table
 from mlem_model.data.types.arrays.array import NdarrayType
 from mlem_model.data.types.arrays.images import MEDIA_TYPES, ImageType
+from mlem_model.data.types.arrays.sparse import SparseType
 from mlem_model.data.types.base import DataType
 from mlem_model.data.types.containers.sequences import ListType
 from mlem_model.data.types.plain.optional import OptionalType
@@ -23,6 +26,7 @@ from mlem_model.data.types.plain.primitive import PrimitiveType
 from mlem_model.data.types.plain.scalars import kind_of
 from mlem_model.data.types.tables.columns import Categories, family_of
 from mlem_model.data.types.tables.frames import DataFrameType
+from mlem_model.data.types.tables.polars import PolarsType
 from mlem_model.data.types.tables.series import SeriesType
 from mlem_model.errors import DataError, UserError
 
@@ -62,7 +66,7 @@ def formats_of(data_type: DataType) -> tuple[str, ...]:
     if isinstance(data_type, SeriesType):
         fits = data_type.table is None and _fits_arrow(data_type.dtype, data_type.items, data_type.categories)
         return (ARROW,) if _has_arrow() and fits else ()
-    if is_texts(data_type):
+    if is_texts(data_type) or isinstance(data_type, PolarsType | SparseType):
         return (ARROW,) if _has_arrow() else ()
     if isinstance(data_type, PrimitiveType) and data_type.ptype == "bytes":
         return (OCTETS,)
@@ -228,11 +232,22 @@ def to_arrow(data_type: DataType, value: Any) -> pyarrow.Table:
         return pa.Table.from_pandas(_flattened(data_type, value), preserve_index=False)
     if isinstance(data_type, SeriesType):
         return pa.table({str(data_type.name): pa.Array.from_pandas(value)})
+    if isinstance(data_type, SparseType):
+        return to_table(data_type, value)
+    if isinstance(data_type, PolarsType):
+        return _of_polars(data_type.accept(value))
     if isinstance(data_type, ListType):
         return pa.table({"value": pa.array(data_type.encode(value), pa.large_string())})
     if value.ndim == 1:
         return pa.table({"value": value})
     return pa.table({str(column): value[:, column] for column in range(value.shape[1])})
+
+
+def _of_polars(value: Any) -> pyarrow.Table:
+    import polars as pl
+
+    frame = value if isinstance(value, pl.DataFrame) else value.to_frame()
+    return frame.to_arrow(compat_level=pl.CompatLevel.oldest())  # with types that every reader of Arrow knows
 
 
 def _flattened(data_type: DataFrameType, value: Any) -> Any:
@@ -300,6 +315,16 @@ def _from_arrow(data_type: DataType, table: pyarrow.Table) -> Any:
         if table.num_columns != 1:
             raise DataError("data", "one column", f"{table.num_columns} columns")
         return table.column(0).to_pylist()
+    if isinstance(data_type, SparseType):
+        return from_table(data_type, table)
+    for name, kind in zip(table.column_names, table.schema.types, strict=True):
+        if is_list_of_numbers(kind):  # only the rows of a sparse matrix are lists
+            raise unknown_type(name, kind)
+    if isinstance(data_type, PolarsType):
+        import polars as pl
+
+        found = pl.DataFrame(pl.from_arrow(table))
+        return found.to_series() if data_type.series and found.width == 1 else found
     exact = any(
         family_of(dtype) == "nullable" for dtype in getattr(data_type, "dtypes", (getattr(data_type, "dtype", ""),))
     )

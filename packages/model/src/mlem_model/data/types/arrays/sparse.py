@@ -70,19 +70,67 @@ class SparseType(DataType):
         """See `DataType.encode`; dense arrays and nested lists convert."""
         import numpy as np
 
+        rows = self.as_rows(value, path)
+        values = scalars.encode_array(rows.data, path)
+        bounds = np.asarray(rows.indptr).tolist()
+        names = list(map(str, np.asarray(rows.indices).tolist()))
+        return [dict(zip(names[start:stop], values[start:stop], strict=True)) for start, stop in pairwise(bounds)]
+
+    def accept(self, value: Any, path: str = "data") -> Any:
+        """See `DataType.accept`; a matrix is not copied into lists."""
+        if module_of(value) != "scipy":
+            return super().accept(value, path)
+        rows = self.as_rows(value, path)
+        return self.of_rows(rows.data, rows.indices, rows.indptr, width=rows.shape[1])
+
+    def as_rows(self, value: Any, path: str = "data") -> Any:
+        """Return a matrix as SciPy keeps one row by row, with values of this dtype; dense ones convert.
+
+        Raises:
+            DataError: It is no matrix, or one of another width or kind of numbers.
+        """
         if module_of(value) != "scipy":
             if isinstance(value, list):
-                return self.encode(self.decode(value, path), path)
+                return self.as_rows(self.decode(value, path), path)
             if module_of(value) != "numpy" or getattr(value, "ndim", 0) != 2:
                 raise mismatch(path, "a sparse matrix", value)
             value = self._empty(value.shape).__class__(value)
         rows = value.tocsr()
         if len(rows.shape) != 2 or (self.columns is not None and rows.shape[1] != self.columns):
             raise DataError(path, f"a sparse matrix of {self.columns} columns", f"one of shape {value.shape}")
-        values = scalars.encode_array(rows.data.astype(self.dtype, casting="same_kind"), path)
-        bounds = np.asarray(rows.indptr).tolist()
-        names = list(map(str, np.asarray(rows.indices).tolist()))
-        return [dict(zip(names[start:stop], values[start:stop], strict=True)) for start, stop in pairwise(bounds)]
+        if rows.dtype.name == self.dtype:
+            return rows
+        try:
+            return rows.astype(self.dtype, casting="same_kind")
+        except TypeError as error:
+            raise DataError(path, f"values of {self.dtype}", f"values of {rows.dtype}") from error
+
+    def of_rows(self, values: Any, columns: Any, bounds: Any, path: str = "data", *, width: int | None = None) -> Any:
+        """Return the matrix of all values, row by row.
+
+        Args:
+            values: Its values.
+            columns: The number of the column of each.
+            bounds: Where each row begins in them, and where the last one ends.
+            path: Where it is, for messages.
+            width: How many columns it has where the type does not say so; as many as there are values in when None.
+
+        Raises:
+            DataError: The columns are others, or the values of another kind.
+        """
+        import numpy as np
+
+        if columns.dtype.kind not in "iu" or values.dtype.kind not in "biuf":
+            raise DataError(path, "numbers of columns, and numbers", f"{columns.dtype} and {values.dtype}")
+        most = int(columns.max()) if len(columns) else -1
+        width = self.columns or width or most + 1
+        if len(columns) and (most >= width or int(columns.min()) < 0):
+            raise DataError(path, f"columns from 0 to {width - 1}", "others")
+        made = type(self._empty((0, 0)).tocsr())(
+            (values, columns.astype("int32", copy=False), np.asarray(bounds)), shape=(len(bounds) - 1, width)
+        )
+        made.sum_duplicates()
+        return self.as_rows(made, path).asformat(self.layout)
 
     def decode(self, payload: Json, path: str = "data") -> Any:
         """See `DataType.decode`; a row may be a list of all its values."""

@@ -112,6 +112,18 @@ class PolarsType(DataType):
         made = [self._decode(parts[name], at, partial(path_of, name=name)) for at, name in enumerate(self.columns)]
         return pl.DataFrame(made)
 
+    def accept(self, value: Any, path: str = "data") -> Any:
+        """See `DataType.accept`; a frame with columns of the right dtypes is not copied into lists."""
+        if module_of(value) == "polars" and type(value).__name__ == "DataFrame" and not self.series:
+            if (
+                dict(zip(self.columns, self.dtypes, strict=True)).items()
+                <= {name: str(dtype) for name, dtype in value.schema.items()}.items()
+            ):
+                return value.select(self.columns)
+        elif module_of(value) == "polars" and self.series and str(value.dtype) == self.dtypes[0]:
+            return value.rename(self.columns[0])
+        return super().accept(value, path)
+
     def rows(self, value: Any) -> int | None:
         """See `DataType.rows`."""
         return len(value)
