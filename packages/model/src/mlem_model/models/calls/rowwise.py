@@ -20,8 +20,8 @@ ROWS = 24
 MANY = 130
 """This many rows are tried together once: more than a joined call has by default."""
 BUDGET_S = 5.0
-"""A method that takes longer to try is never called for several callers at once: so much of a processor's time, and three
-times as long by the clock, so that other work on the machine does not decide."""
+"""A method that takes longer to try is never called for several callers at once: so much of a processor's time, and
+three times as long by the clock, so that other work on the machine does not decide."""
 
 Ask = Callable[[Any], Any]
 _log = logging.getLogger(__name__)
