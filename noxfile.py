@@ -156,7 +156,7 @@ def neural(session: nox.Session) -> None:
     """Save, load and serve the models of PyTorch, Keras, TensorFlow and ONNX, which are real and small.
 
     pip installs them, with this machine's settings: these say where PyTorch without CUDA is, which no public index has
-    under a version of its own.
+    under a version of its own. With CUDA it brings Triton, which ends a process that has imported TensorFlow.
     """
     install(session, EVERYWHERE, *group("test", "example", "formats", "frameworks", "neural"))
     _pytest(session, "tests/frameworks/neural")
