@@ -45,7 +45,7 @@ def _size_bytes(value: Any) -> int:
     if module_of(value) == "polars" and hasattr(value, "estimated_size"):
         return int(value.estimated_size())
     if module_of(value) == "scipy" and hasattr(value, "nnz"):
-        return int(value.nnz) * (value.dtype.itemsize + 4)  # with the number of its column
+        return int(value.nnz * (value.dtype.itemsize + 4))  # with the number of its column
     return 0
 
 
