@@ -120,7 +120,7 @@ class CountingPlugin:
         return [CountingType]
 
 
-@pytest.mark.filterwarnings("ignore:.* was installed from this machine")
+@pytest.mark.filterwarnings("ignore:the model needs")
 def test_a_frameworks_model_is_warm_before_it_is_ready_and_a_function_is_asked_once(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
