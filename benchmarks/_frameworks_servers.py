@@ -113,7 +113,7 @@ _ROW = [[round(number % 17 / 16, 4) for number in range(64)]]
 MODELS = {
     "torch": Measured(_TORCH, {"X": _ROW}),
     "xgboost": Measured(_XGBOOST, {"X": _ROW}),
-    "transformers": Measured(_TRANSFORMERS, {"inputs": ["the film was very boring"]}),
+    "transformers": Measured(_TRANSFORMERS, {"texts": ["the film was very boring"]}),
 }
 BARE = """
 import orjson
