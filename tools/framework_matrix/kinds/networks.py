@@ -140,6 +140,7 @@ KINDS = (
         variables={"KERAS_BACKEND": "tensorflow"},
     ),
     Kind("Keras 3 on PyTorch", "keras", ("keras", "torch"), keras_model, variables={"KERAS_BACKEND": "torch"}),
+    Kind("Keras 3 on JAX", "keras", ("keras", "jax"), keras_model, variables={"KERAS_BACKEND": "jax"}),
     Kind("TensorFlow, SavedModel", "tensorflow", (_TENSORFLOW,), saved_model, program=True),
     Kind("ONNX, session", "onnx", ("onnxruntime", "onnx"), session),
 )
