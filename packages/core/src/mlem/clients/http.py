@@ -198,27 +198,27 @@ class HttpClient(Client):
 
     def _call_encoded(self, method: str, payload: Mapping[str, Any]) -> Course[Any]:
         body = json.dumps(payload, separators=(",", ":")).encode()
-        once = self._has_effects(method)
-        answer = yield from self._exchange("POST", f"/{quote(method, safe='')}", body, once=once)
-        return check_response(answer, self.url)
+        return check_response((yield from self._post(method, body)), self.url)
 
     def _call_stream(self, method: str, payload: Mapping[str, Any]) -> Course[Response]:
         body = json.dumps(payload, separators=(",", ":")).encode()
-        path, once = f"/{quote(method, safe='')}", self._has_effects(method)
-        return (yield from self._exchange("POST", path, body, accept=_STREAM, whole=False, once=once))
+        return (yield from self._post(method, body, accept=_STREAM, whole=False))
 
     def _call_binary(self, method: str, body: bytes, media_type: str, accept: str) -> Course[tuple[bytes, str]]:
-        path, once = f"/{quote(method, safe='')}", self._has_effects(method)
-        answer = yield from self._exchange("POST", path, body, media_type, accept, once=once)
+        answer = yield from self._post(method, body, media_type, accept)
         answered_as = answer.content_type.partition(";")[0].strip()
         if answer.status != 200 or answered_as not in (JSON, *self.formats):
             check_response(answer, self.url)
             raise not_a_server(self.url, f"it answers with {answered_as or 'no content type'}")
         return answer.body, answered_as
 
-    def _has_effects(self, method: str) -> bool:
+    def _post(
+        self, method: str, body: bytes, media_type: str = JSON, accept: str = JSON, *, whole: bool = True
+    ) -> Course[Response]:
         described = self._interface.methods.get(method) if self._interface is not None else None
-        return described is not None and described.effects
+        once = described is not None and described.effects
+        path = f"/{quote(method, safe='')}"
+        return (yield from self._exchange("POST", path, body, media_type, accept, whole=whole, once=once))
 
     def _exchange(
         self,
