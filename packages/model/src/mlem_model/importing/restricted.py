@@ -32,7 +32,6 @@ _FUNCTIONS = frozenset(
         "numpy.random._pickle.__randomstate_ctor",
         "pandas._libs.internals._unpickle_block",
         "pandas.core.indexes.base._new_Index",
-        "sklearn.tree._tree.Tree",
         *(
             f"{module}.{name}"
             for module in ("numpy.core.multiarray", "numpy._core.multiarray")
