@@ -178,18 +178,15 @@ class App(Application):
             request.cancel()
             request.cancel = None
 
-    def connected(self, count: int) -> None:
-        """Note how many connections there are: the only caller need not wait for others."""
-        self.dispatcher.alone = count == 1
-
     def tick(self) -> None:
         """Look after calls that wait, after a model that hangs, and after files that may have changed.
 
-        See `Dispatcher.look`.
+        See `Dispatcher.look` and `Metrics.hand_over`.
         """
         self.dispatcher.look()
         self.health.readiness = self.hangs.look(self.health.readiness, self.dispatcher)
         self.watches.look()
+        self._metrics.hand_over()
 
     def loop_was_late(self, seconds: float) -> None:
         """Note by how much the event loop was late."""

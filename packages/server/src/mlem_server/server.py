@@ -23,6 +23,7 @@ from mlem_server.http.sockets.listener import address_of, certificate_watch, is_
 from mlem_server.inference.errors import ModelHangsError
 from mlem_server.inference.loading import load, metadata_path, read_model
 from mlem_server.process.heartbeat import heartbeat_writer
+from mlem_server.process.movable_loop import MovableLoop
 from mlem_server.process.signals import STOP_SIGNALS, has_terminal
 from mlem_server.settings import Settings
 from mlem_server.telemetry.logs import configure_logs
@@ -58,7 +59,8 @@ def serve(model: str | Path, settings: Settings | None = None, *, told: str = ""
     with contextlib.closing(listen(settings)) as listener:
         # the port opens before the model is loaded, so that callers learn that the server is alive and not ready yet
         app = App(metadata, name, settings, importlib.metadata.version("mlem-server"))
-        asyncio.run(_run(app, listener, settings, functools.partial(load, metadata, path.parent, settings.trust)))
+        with asyncio.Runner(loop_factory=MovableLoop) as runner:
+            runner.run(_run(app, listener, settings, functools.partial(load, metadata, path.parent, settings.trust)))
 
 
 def _watched_no_more(life: int, stopping: asyncio.Event) -> None:

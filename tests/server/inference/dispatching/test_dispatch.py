@@ -3,7 +3,6 @@ from __future__ import annotations
 import asyncio
 import json
 import threading
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -256,24 +255,6 @@ def test_callers_who_come_back_after_their_answers_are_asked_for_together() -> N
 
 def test_a_lone_caller_waits_for_nobody() -> None:
     assert circle(callers=1, times=5, timers=False) == [1] * 5
-
-
-def test_the_only_connection_does_not_even_wait_for_the_next_turn_of_the_loop() -> None:
-    model = Busy()
-
-    async def ask() -> None:
-        dispatcher = Dispatcher(max_queue=100)
-        await dispatcher.load(lambda: model)
-        dispatcher.alone = True
-        answered = asyncio.get_running_loop().create_future()
-        dispatcher.submit(ROWWISE.call_with({"X": [[1.0, 2.0]]}), answered.set_result)
-        until = time.monotonic() + 10
-        while not model.sizes and time.monotonic() < until:
-            pass  # the loop stands still, and the model is asked
-        assert model.sizes == [1]
-        assert json.loads((await answered).body) == [3.0]
-
-    asyncio.run(ask())
 
 
 def test_calls_that_cant_be_joined_do_not_wait_for_others() -> None:

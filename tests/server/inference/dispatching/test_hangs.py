@@ -70,11 +70,13 @@ def metric(served: Any, name: str) -> float:
     return sum(float(line[1]) for line in lines if len(line) == 2 and line[0].partition("{")[0] == name)
 
 
-@pytest.mark.parametrize("how", ["loop", "lock"])
+@pytest.mark.parametrize(("how", "quick"), [("loop", 0), ("lock", 0), ("loop", 100)])
 def test_a_model_that_hangs_ends_the_process_and_everybody_gets_an_answer(
-    starter: Any, hanging_model: Path, how: str
+    starter: Any, hanging_model: Path, how: str, quick: int
 ) -> None:
     served = starter.start(hanging_model, *BOUNDS)
+    for _ in range(quick):  # the event loop calls a quick model itself
+        assert served.post("/predict", {"how": "well"}).status == 200
     with ThreadPoolExecutor(1) as pool:
         first = pool.submit(served.post, "/predict", {"how": how}, {"x-request-id": "the-one"})
         wait_until(lambda: metric(served, "mlem_in_flight") == 1)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self
 
@@ -22,7 +23,7 @@ from mlem_model.errors import DataError, UserError
 from mlem_model.models.calling import finished
 from mlem_model.models.described import model_in_html
 from mlem_model.models.python import PYTHON, other_python
-from mlem_model.models.request_bodies import NOTHING, value_of_body
+from mlem_model.models.request_bodies import NOTHING, shape_of_body, value_of_body
 from mlem_model.objects.grown import Grown
 from mlem_model.objects.object import MlemObject, Value, one_line
 from mlem_model.objects.validation import did_you_mean
@@ -154,7 +155,8 @@ class Method(Grown):
             error = wrong_key(
                 "body", self._names if payload.keys() - set(self._names) else missing, list(payload), "argument"
             )
-            raise DataError(error.path, error.expected, error.got, hint=error.hint or self._shape(payload))
+            hint = error.hint or shape_of_body(self._names, payload)
+            raise DataError(error.path, error.expected, error.got, hint=hint)
         return {
             argument.name: argument.data_type.decode(payload[argument.name], argument.name)
             for argument in self.args
@@ -183,11 +185,17 @@ class Method(Grown):
             values: What `decode_args` returned.
         """
         function = obj if self.name == "__call__" else getattr(obj, self.name)
-        given = [argument for argument in self.args if argument.name in values]
-        # by position where that is certain: a wrapped function may name its arguments otherwise than the signature does
-        first = [argument for argument in given if _is_by_position(argument)]
-        named = {argument.name: values[argument.name] for argument in given if not _is_by_position(argument)}
-        return function(*(values[argument.name] for argument in first), **named)
+        first, named = self._places
+        return function(
+            *[values[name] for name in first if name in values],
+            **{name: values[name] for name in named if name in values},
+        )
+
+    @cached_property
+    def _places(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """The names of arguments by position, where that is certain, and of the others; see `_is_by_position`."""
+        first = tuple(argument.name for argument in self.args if _is_by_position(argument))
+        return first, tuple(argument.name for argument in self.args if argument.name not in first)
 
     @property
     def _names(self) -> list[str]:
@@ -204,19 +212,11 @@ class Method(Grown):
             if value is not NOTHING:
                 return {only.name: value}
         if not isinstance(payload, dict):
-            hint = self._shape(payload)
+            hint = shape_of_body(self._names, payload)
             raise DataError(
                 "body", f"an object with the arguments {', '.join(self._names)}", name_of(payload), hint=hint
             )
         return dict(payload)
-
-    def _shape(self, payload: Json) -> str:
-        """Show the shape of a body, with the caller's own data in it where it is one value."""
-        if len(self.args) != 1:
-            return "send {" + ", ".join(f'"{name}": ...' for name in self._names) + "}"
-        name = self.args[0].name
-        own = payload.get(name, NOTHING) if isinstance(payload, dict) and (not payload or name in payload) else payload
-        return f'send {{"{name}": {"..." if own is NOTHING else json.dumps(own, ensure_ascii=False)[:200]}}}'
 
     def _without_alias(self, values: Mapping[str, Any]) -> dict[str, Any]:
         if len(self.args) == 1 and values.keys() == {ALIAS}:
@@ -229,7 +229,7 @@ class Method(Grown):
 
 
 def _is_by_position(argument: Argument) -> bool:
-    """Whether an argument is given by position.
+    """Whether an argument is given by position: a wrapped function may name its arguments otherwise.
 
     Required ones are in front of all others, those without a place in a request too.
     """

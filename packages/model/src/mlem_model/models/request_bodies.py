@@ -17,6 +17,8 @@ TensorFlow Serving, "RESTful API", https://www.tensorflow.org/tfx/serving/api_re
 
 from __future__ import annotations
 
+import json
+from collections.abc import Sequence
 from typing import Any
 
 from mlem_model.data.types.any import (
@@ -70,3 +72,17 @@ def _has_names(payload: dict[str, Any], table: Any) -> bool:
     if payload.keys() & known or ("data" in payload and payload.keys() & {"columns", "schema"}):
         return True
     return all(isinstance(row, dict) and row.keys() & known for row in payload.values())
+
+
+def shape_of_body(names: Sequence[str], payload: Json) -> str:
+    """Show the shape of a body, with the caller's own data in it where it is one value.
+
+    Args:
+        names: The names of a method's arguments.
+        payload: What the caller sent.
+    """
+    if len(names) != 1:
+        return "send {" + ", ".join(f'"{name}": ...' for name in names) + "}"
+    name = names[0]
+    own = payload.get(name, NOTHING) if isinstance(payload, dict) and (not payload or name in payload) else payload
+    return f'send {{"{name}": {"..." if own is NOTHING else json.dumps(own, ensure_ascii=False)[:200]}}}'

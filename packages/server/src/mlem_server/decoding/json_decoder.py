@@ -207,21 +207,26 @@ def _compile_array(data_type: NdarrayType) -> tuple[Any, Convert] | None:
 
 
 def _compile_frame(data_type: DataFrameType) -> tuple[Any, Convert] | None:
-    dtypes = set(data_type.dtypes)
-    item = _item(data_type.dtypes[0]) if len(dtypes) == 1 and not data_type.index_cols else None
-    if item is None or item is str or data_type.axis_names or not all(map(_is_simple, data_type.columns)):
+    dtype = data_type.block_dtype
+    item = None if dtype is None else _item(dtype)
+    if item is None or not all(map(_is_simple, data_type.columns)):
         return None
     names = {f"c{number}": str(name) for number, name in enumerate(data_type.columns)}
     row = msgspec.defstruct("Row", [(field, item) for field in names], rename=names, forbid_unknown_fields=True)
-    labels, dtype = list(data_type.columns), data_type.dtypes[0]
+    labels = list(data_type.columns)
+    index: Any = None  # made once: it takes longer than the rest of the frame
 
     def convert(payload: Any) -> Any:
+        nonlocal index
         import numpy as np
         import pandas as pd
 
         if not payload:
             raise _UnfitError
-        return pd.DataFrame(np.array([msgspec.structs.astuple(item) for item in payload], dtype=dtype), columns=labels)
+        if index is None:
+            index = pd.DataFrame(columns=labels).columns
+        rows = np.array([msgspec.structs.astuple(item) for item in payload], dtype=dtype)
+        return pd.DataFrame(rows, columns=index, copy=False)
 
     return list[row], convert  # type: ignore[valid-type]  # made at run time
 

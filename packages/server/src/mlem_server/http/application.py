@@ -50,10 +50,6 @@ class Application(ABC):
         """Drop a request that nobody waits for any more."""
 
     @abstractmethod
-    def connected(self, count: int) -> None:
-        """Note how many connections there are."""
-
-    @abstractmethod
     def tick(self) -> None:
         """Do periodic work; called several times a second."""
 

@@ -25,6 +25,7 @@ from mlem_server.decoding.threads import LARGE_BYTES
 from mlem_server.http.errors import HttpError, refusal
 from mlem_server.http.negotiation import preferred
 from mlem_server.http.response import Response, to_json
+from mlem_server.inference.answer_writer import AnswerWriter
 from mlem_server.inference.errors import ModelFailedError
 from mlem_server.inference.model_errors import failure
 from mlem_server.inference.streaming import Form, Items, gathered, gathered_later
@@ -94,6 +95,7 @@ class Endpoint:
         self.formats = formats_of(self.argument.data_type) if self.argument else ()
         self.answer_formats = formats_of(method.returns)
         self._compiled = compiled(method)
+        self._writer = AnswerWriter(method.returns)
         alone = method.args[0] if len(method.args) == 1 and self.argument is not None else None
         self._slices = (
             Slices(alone, compiled_value(alone.data_type)) if alone is not None and alone.data_type.in_rows else None
@@ -320,8 +322,8 @@ class Endpoint:
         """Write an answer as its recorded type, or as its own type."""
         returns = self.method.returns
         if call.answer_as == JSON:
-            encoded, own = encode_answer(returns, value)
-            return Response(200, to_json(encoded), headers=self._headers_of(call, own))
+            text, own = self._writer.write(value)
+            return Response(200, text, headers=self._headers_of(call, own))
         try:
             if not is_on_record(returns, value):
                 raise DataError("the answer", "the recorded type", "another one")

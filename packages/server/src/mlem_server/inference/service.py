@@ -14,8 +14,9 @@ from mlem_server.http.errors import HttpError, overloaded
 from mlem_server.http.request import Reply, Request
 from mlem_server.http.response import Response
 from mlem_server.inference.decoded_size import size_of
-from mlem_server.inference.dispatching.dispatch import Dispatcher, StepsOf
+from mlem_server.inference.dispatching.dispatch import Dispatcher
 from mlem_server.inference.dispatching.jobs import Outcome
+from mlem_server.inference.dispatching.steps import StepsOf
 from mlem_server.inference.endpoint import Call, Endpoint
 from mlem_server.inference.error_mapping import ErrorMapping
 from mlem_server.inference.streaming import Items, Stream

@@ -15,10 +15,11 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Protocol
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest, values
+from prometheus_client import CollectorRegistry, Counter, Gauge, generate_latest, values
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 
 from mlem_server.process.exit_codes import exit_label
+from mlem_server.telemetry.tallies import TalliedHistogram, Tally
 
 log = logging.getLogger("mlem.server")
 
@@ -127,7 +128,7 @@ class Metrics:
         self._rejected = Counter(
             "mlem_rejected", "Requests that were refused, by reason.", ["reason"], registry=registry
         )
-        seconds = Histogram(
+        seconds = TalliedHistogram(
             "mlem_request_seconds",
             "From the head of a request to its answer.",
             ["method"],
@@ -135,16 +136,16 @@ class Metrics:
             buckets=_SECONDS,
         )
         self._seconds = {route: seconds.labels(route) for route in routes}
-        self._queue = Histogram(
+        self._queue = TalliedHistogram(
             "mlem_queue_seconds", "What a call waited for the model.", registry=registry, buckets=_SECONDS
         )
-        self._loop_late = Histogram(
+        self._loop_late = TalliedHistogram(
             "mlem_loop_late_seconds",
             "By how much the event loop is late, several times a second.",
             registry=registry,
             buckets=_LATE,
         )
-        self._calls = Histogram(
+        self._calls = TalliedHistogram(
             "mlem_batch_calls", "Calls that went to the model as one.", registry=registry, buckets=_CALLS
         )
         self._in_flight = Gauge(
@@ -167,7 +168,8 @@ class Metrics:
             multiprocess_mode="max",
         )
         info.labels(name, digest).set(1)
-        self._answered: dict[tuple[str, int], Counter] = {}
+        self._answered: dict[tuple[str, int], Tally] = {}
+        self._running = 0
 
     def loaded(self, seconds: float) -> None:
         """Note how long loading the model took."""
@@ -175,11 +177,11 @@ class Metrics:
 
     def began(self) -> None:
         """Count a call that is being answered."""
-        self._in_flight.inc()
+        self._running += 1
 
     def ended(self) -> None:
         """Count one less."""
-        self._in_flight.dec()
+        self._running -= 1
 
     def late(self) -> None:
         """Count a call that takes longer than a caller may wait."""
@@ -196,13 +198,13 @@ class Metrics:
             jobs: The calls.
             now: The time, in seconds of the monotonic clock.
         """
-        self._calls.observe(len(jobs))
+        self._calls.add(len(jobs))
         for job in jobs:
-            self._queue.observe(now - job.submitted)
+            self._queue.add(now - job.submitted)
 
     def loop_was_late(self, seconds: float) -> None:
         """Note by how much the event loop was late: a long delay keeps everybody waiting."""
-        self._loop_late.observe(max(0.0, seconds))
+        self._loop_late.add(max(0.0, seconds))
 
     def answered(self, route: str, status: int, seconds: float) -> None:
         """Note an answer.
@@ -215,12 +217,12 @@ class Metrics:
         counter = self._answered.get((route, status))
         if counter is None:
             known = route if route in self._routes else "other"
-            counter = self._answered[route if known == route else "", status] = self._requests.labels(
-                known, str(status)
+            counter = self._answered[route if known == route else "", status] = Tally(
+                self._requests.labels(known, str(status))
             )
-        counter.inc()
+        counter.count += 1
         if status == 200 and route in self._seconds:
-            self._seconds[route].observe(seconds)
+            self._seconds[route].add(seconds)
 
     def rejected(self, reason: str) -> None:
         """Note a refusal.
@@ -230,8 +232,17 @@ class Metrics:
         """
         self._rejected.labels(reason).inc()
 
+    def hand_over(self) -> None:
+        """Hand what was gathered to the library; to be called now and then, for other workers that are asked."""
+        self._in_flight.set(self._running)
+        for histogram in (self._calls, self._queue, self._loop_late, *self._seconds.values()):
+            histogram.hand_over()
+        for answered in self._answered.values():
+            answered.hand_over()
+
     def text(self) -> bytes:
         """Return the page."""
+        self.hand_over()
         if MULTIPROCESS_VARIABLE not in os.environ:
             return generate_latest(self._registry)
         registry = CollectorRegistry()

@@ -50,13 +50,11 @@ class Connections:
     def add(self, connection: Connection) -> None:
         """Register a connection that was made."""
         self._all[connection] = None
-        self._app.connected(len(self._all))
         self._empty.clear()
 
     def remove(self, connection: Connection) -> None:
         """Remove a connection that was lost."""
         self._all.pop(connection, None)
-        self._app.connected(len(self._all))
         if not self._all:
             self._empty.set()
 

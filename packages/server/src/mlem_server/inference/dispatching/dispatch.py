@@ -9,38 +9,23 @@ import asyncio
 import math
 import time
 from collections import deque
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from mlem_server.http.errors import HttpError, overloaded
 from mlem_server.inference.dispatching.batch_window import BatchWindow
 from mlem_server.inference.dispatching.jobs import Job, Outcome, Step
 from mlem_server.inference.dispatching.model_thread import ModelThread
+from mlem_server.inference.dispatching.outcomes import LATER, as_outcome, guarded
+from mlem_server.inference.dispatching.pace import Pace
 from mlem_server.inference.dispatching.stall import Stall, StallTimer
 from mlem_server.inference.endpoint import Call
 from mlem_server.inference.errors import ModelFailedError
+from mlem_server.process.movable_loop import MovableLoop
 
-_LATER = object()
 _LONGEST_PAUSE_S = 60
 Observe = Callable[[Sequence[Job], float], None]
 """Called on the event loop before calls go to the model, with the jobs and the monotonic time."""
-
-
-class StepsOf:
-    """Steps of one request; see `Dispatcher.step`.
-
-    Args:
-        dispatcher: Where they are done.
-        origin: The request.
-    """
-
-    def __init__(self, dispatcher: Dispatcher, origin: Any) -> None:
-        self._dispatcher = dispatcher
-        self._origin = origin
-
-    def step(self, take: Callable[[], Any], done: Callable[[Any], None]) -> Callable[[], None]:
-        """Do something on the model's thread; see `Dispatcher.step`."""
-        return self._dispatcher.step(take, done, self._origin)
 
 
 class Dispatcher:
@@ -49,6 +34,9 @@ class Dispatcher:
     A model is called from one thread only, the one that loaded it: few models are safe to call from several, and NumPy
     and scikit-learn use the cores inside one call. While it works, calls queue up; neighbours that may be joined go to
     the model as one. A single call never waits; see `BatchWindow`.
+
+    While a model is quick, a `MovableLoop` comes to its thread, so that a call costs no switch between threads. As soon
+    as a call takes too long, the loop goes back to its own thread.
 
     An awaited call leaves the thread to others in the meantime. Such calls count as waiting ones do.
 
@@ -60,9 +48,6 @@ class Dispatcher:
         max_batch_rows: The most rows of a joined call.
         observe: Told of each call of the model, for metrics.
         limit_s: How long a caller may wait for an answer.
-
-    Attributes:
-        alone: Whether there is one connection, so that no other call can arrive with one.
     """
 
     def __init__(
@@ -80,9 +65,11 @@ class Dispatcher:
         self._waiting: deque[Job] = deque()
         self._busy = False
         self._began = 0.0
-        self._scheduled: asyncio.Handle | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._soon = False
         self._window = BatchWindow()
-        self.alone = False
+        self._pace = Pace()
+        self._loop: MovableLoop | None = None
         self._at: Sequence[Job] = ()
         self._awaited: set[Job] = set()
         self._thread = ModelThread()
@@ -162,6 +149,7 @@ class Dispatcher:
             load: Returns the model; its exceptions are passed on.
         """
         loop = asyncio.get_running_loop()
+        self._loop = loop if isinstance(loop, MovableLoop) else None
         loaded = loop.create_future()
 
         def work() -> None:
@@ -208,9 +196,7 @@ class Dispatcher:
 
     def _add(self, job: Job) -> Job:
         self._waiting.append(job)
-        if self.alone and not self._busy and self._scheduled is None:
-            self._feed()
-        elif not self._busy:
+        if not self._busy:
             self._schedule(job.submitted)
         return job
 
@@ -219,15 +205,24 @@ class Dispatcher:
 
         This happens after the requests that arrived with the first, or when no more are expected.
         """
-        loop = asyncio.get_running_loop()
         left_s = self._window.left_s(now, len(self._waiting))
         if left_s and self._rows_waiting() >= self._max_batch_rows:
             left_s = 0.0
-        if self._scheduled is None:
-            self._scheduled = loop.call_later(left_s, self._feed) if left_s else loop.call_soon(self._feed)
-        elif not left_s and isinstance(self._scheduled, asyncio.TimerHandle):
-            self._scheduled.cancel()
-            self._scheduled = loop.call_soon(self._feed)
+        if not left_s:
+            self._feed_soon()
+        elif self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(left_s, self._feed_soon)
+
+    def _feed_soon(self) -> None:
+        """Give the model the next calls, those that arrive in this moment among them."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if self._loop is not None:
+            self._loop.after_round(self._feed)
+        elif not self._soon:
+            self._soon = True
+            asyncio.get_running_loop().call_soon(self._feed)
 
     def _rows_waiting(self) -> int:
         """Count the rows that wait; a call that can't be joined fills a batch."""
@@ -235,7 +230,7 @@ class Dispatcher:
 
     def _feed(self) -> None:
         """Give the model the next calls."""
-        self._scheduled = None
+        self._soon = False
         batch = self._next_batch()
         if not batch:
             return
@@ -245,7 +240,23 @@ class Dispatcher:
         if isinstance(batch[0].call, Call):
             self._observe(batch, started)
         loop = asyncio.get_running_loop()
+        if self._loop is not None:
+            if self._loop.away and isinstance(batch[0].call, Call):
+                self._feed_here(self._loop, batch, started)
+                return
+            self._loop.go_home()  # a step of a stream takes as long as it likes
         self._thread.put(lambda: _tell(loop, self._deliver, batch, self._outcomes(batch, loop), started))
+
+    def _feed_here(self, loop: MovableLoop, batch: list[Job], started: float) -> None:
+        """Give calls to a quick model, whose thread the loop visits."""
+
+        def held_up(outcomes: Sequence[Any]) -> None:
+            self._pace.was_slow()
+            self._deliver(batch, outcomes, started)
+
+        self._deliver(batch, loop.work(lambda: self._outcomes(batch, loop), held_up), started)
+        if self._thread.has_loop or not self._pace.quick:
+            loop.go_home()
 
     def _next_batch(self) -> list[Job]:
         """Take the first call that somebody waits for, and those after it that may be joined with it."""
@@ -256,7 +267,7 @@ class Dispatcher:
             if job.cancelled:
                 self._waiting.popleft()
                 continue
-            if batch and (not _join(batch[0].call, job.call) or rows + (job.call.rows or 0) > self._max_batch_rows):
+            if batch and (not batch[0].joins(job) or rows + (job.call.rows or 0) > self._max_batch_rows):
                 break
             batch.append(self._waiting.popleft())
             rows += job.call.rows or 0
@@ -267,8 +278,12 @@ class Dispatcher:
         self._at = ()
         now = time.monotonic()
         self._window.answered(now, now - started, len(batch), len(self._waiting))
+        if self._loop is not None and isinstance(batch[0].call, Call):
+            self._pace.took(now - started)
+            if self._pace.quick and not self._loop.away and not self._thread.has_loop:
+                self._loop.move(self._thread.put)
         for job, outcome in zip(batch, outcomes, strict=True):
-            if outcome is _LATER:
+            if outcome is LATER:
                 self._awaited.add(job)
             elif not job.cancelled:
                 job.done(outcome)
@@ -280,7 +295,7 @@ class Dispatcher:
         if not job.cancelled:
             job.done(outcome)
 
-    def _outcomes(self, batch: Sequence[Job], loop: asyncio.AbstractEventLoop) -> list[Any]:
+    def _outcomes(self, batch: Sequence[Job], loop: asyncio.AbstractEventLoop) -> Sequence[Any]:
         """Call the model, on its thread."""
         if len(batch) > 1:
             calls = [job.call for job in batch if isinstance(job.call, Call)]
@@ -297,42 +312,17 @@ class Dispatcher:
         try:
             outcome = job.call.ask(self._model)
         except BaseException as error:
-            return _failure(error)
+            return as_outcome(error)
         if not asyncio.iscoroutine(outcome):
             return outcome
 
         def ended(task: asyncio.Task[Any]) -> None:
             _tell(loop, self._deliver_later, job, ModelFailedError("cancelled") if task.cancelled() else task.result())
 
-        job.stop = self._thread.spawn(_guarded(outcome), ended, job)
+        job.stop = self._thread.spawn(guarded(outcome), ended, job)
         if job.cancelled:  # meanwhile
             job.stop()
-        return _LATER
-
-
-def _join(first: Call | Step, other: Call | Step) -> bool:
-    """Whether two calls may be joined."""
-    if not isinstance(first, Call) or not isinstance(other, Call):
-        return False
-    return other.endpoint is first.endpoint and first.rows is not None and other.rows is not None
-
-
-async def _guarded(coroutine: Coroutine[Any, Any, Any]) -> Any:
-    try:
-        return await coroutine
-    except asyncio.CancelledError:
-        raise
-    except BaseException as error:
-        return _failure(error)
-
-
-def _failure(error: BaseException) -> BaseException:
-    """Return an error as an outcome: a model's SystemExit must neither end the thread nor be taken for our own."""
-    if isinstance(error, Exception):
-        return error
-    failure = ModelFailedError(repr(error))
-    failure.__cause__ = error
-    return failure
+        return LATER
 
 
 def _tell(loop: asyncio.AbstractEventLoop, callback: Callable[..., None], *arguments: Any) -> None:

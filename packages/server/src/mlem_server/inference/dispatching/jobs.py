@@ -33,6 +33,13 @@ class Job:
     cancelled: bool = False
     stop: Callable[[], None] | None = None
 
+    def joins(self, other: Job) -> bool:
+        """Whether another call may be joined with this one."""
+        mine, its = self.call, other.call
+        if not isinstance(mine, Call) or not isinstance(its, Call):
+            return False
+        return its.endpoint is mine.endpoint and mine.rows is not None and its.rows is not None
+
     def cancel(self) -> None:
         """Note that nobody waits for it any more."""
         self.cancelled = True

@@ -36,6 +36,11 @@ class ModelThread:
         self._thread = threading.Thread(target=self._run, name="mlem-model", daemon=True)
         self._thread.start()
 
+    @property
+    def has_loop(self) -> bool:
+        """Whether it runs an event loop of its own."""
+        return self._loop is not None
+
     def put(self, work: Callable[[], None]) -> None:
         """Have something done on the thread."""
         self._work.put(work)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from itertools import chain
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
@@ -22,9 +23,10 @@ if TYPE_CHECKING:
 _SUPPORTED = "an array of integers, floats, booleans, strings, bytes, times or durations"
 
 
+@lru_cache(maxsize=1000)
 def dtype_name(dtype: Any) -> str:
     """Name a dtype without its byte order; the length of strings is left free."""
-    return {"U": "str", "S": "bytes"}.get(dtype.kind) or str(dtype.name)
+    return {"U": "str", "S": "bytes"}.get(dtype.kind) or str(dtype.name)  # numpy makes the name anew each time
 
 
 def _known(dtype: str) -> str:
@@ -172,7 +174,7 @@ class NdarrayType(DataType):
             value = value.to_numpy()
         elif module_of(value) != "numpy":
             raise mismatch(path, self._words(), value)
-        if not self._fits(value.shape):
+        if not self.fits(value.shape):
             raise DataError(path, self._words(), f"an array of shape {_shape(value.shape)}")
         if scalars.kind_of(self.dtype) == "int":
             value = _whole(value)
@@ -234,7 +236,7 @@ class NdarrayType(DataType):
         )
         if not plain or self.masked or self.dtype == "object":
             return super().accept(value, path)
-        if not self._fits(value.shape):
+        if not self.fits(value.shape):
             raise DataError(path, self._words(), f"an array of shape {_shape(value.shape)}")
         if value.dtype == self.dtype:
             return value
@@ -290,7 +292,8 @@ class NdarrayType(DataType):
         encoded[mask.ravel()] = None
         return encoded.reshape(value.shape).tolist()
 
-    def _fits(self, shape: tuple[int, ...]) -> bool:
+    def fits(self, shape: tuple[int, ...]) -> bool:
+        """Whether an array of a shape, the length of each dimension, is one of this type."""
         return len(shape) == len(self.shape) and all(
             want in (None, got) for want, got in zip(self.shape, shape, strict=True)
         )

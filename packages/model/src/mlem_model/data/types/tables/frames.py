@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
+from functools import cached_property, partial
 from itertools import chain
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
@@ -117,6 +117,12 @@ class DataFrameType(DataType):
     def names(self) -> list[str]:
         """The names of the columns on the wire."""
         return [str(name) for name in self.columns]
+
+    @cached_property
+    def block_dtype(self) -> str | None:
+        """The dtype of all columns, where they are one array of numbers or booleans; None where they are not."""
+        found = self.dtypes[0] if len(set(self.dtypes)) == 1 and not self.index_cols else ""
+        return found if scalars.kind_of(found) in ("int", "float", "bool") and not self.axis_names else None
 
     @property
     def optional_names(self) -> list[str]:
@@ -233,6 +239,12 @@ class DataFrameType(DataType):
 
         if self.categories and any(list(value.dtypes) != list(values[0].dtypes) for value in values):
             raise ValueError("the callers' columns have different categories")
+        if self.block_dtype is not None:
+            import numpy as np
+
+            return pd.DataFrame(
+                np.concatenate([value.to_numpy() for value in values]), columns=values[0].columns, copy=False
+            )
         return pd.concat(values, ignore_index=True)
 
     def part(self, value: Any, start: int, stop: int) -> Any:
