@@ -139,7 +139,7 @@ def tests(session: nox.Session, package: str) -> None:
         "core": ["formats", "values"],
         "provider-local": ["environments", "formats"],
         "provider-docker": ["dockerfile"],
-        "server": ["formats", "values", "processes", "traces", "browser", "schemathesis", "kserve"],
+        "server": ["formats", "values", "processes", "traces", "compression", "browser", "schemathesis", "kserve"],
     }
     install(
         session,

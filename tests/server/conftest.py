@@ -108,7 +108,9 @@ class Starter:
         env: Mapping[str, str] | None = None,
         wait: bool = True,
         prefix: Sequence[str] = (),
+        by_file: bool = False,
     ) -> Served:
+        """Start a server, and wait until it is ready; one that listens on a file of its own is not waited for."""
         environment = {
             name: value for name, value in os.environ.items() if not name.startswith("MLEM_") and name != "PORT"
         }
@@ -123,8 +125,7 @@ class Starter:
                     "-m",
                     "mlem_server",
                     *([str(model)] if model else []),
-                    "--fd",
-                    str(listener.fileno()),
+                    *(() if by_file else ("--fd", str(listener.fileno()))),
                     *options,
                 ],
                 pass_fds=[listener.fileno()],
@@ -135,7 +136,7 @@ class Starter:
             )
             self.processes.append(process)
             served = Served(process, listener.getsockname()[1], log_file)
-        if wait:
+        if wait and not by_file:
             wait_until(lambda: process.poll() is not None or ready(served.url, 5)[0])
             assert process.poll() is None, served.log
         return served

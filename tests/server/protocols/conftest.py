@@ -7,6 +7,7 @@ import pytest
 
 from mlem_model.data.types.any import infer
 from mlem_model.models.model import Argument, Method
+from mlem_server.decoding.threads import DecodingThreads
 from mlem_server.http.body_budget import BodyBudget
 from mlem_server.inference.dispatching.dispatch import Dispatcher
 from mlem_server.inference.endpoint import Endpoint
@@ -28,7 +29,12 @@ def metrics() -> Metrics:
 def service(metrics: Metrics) -> CallService:
     endpoints = {name: Endpoint(name, method) for name, method in METHODS.items()}
     return CallService(
-        endpoints, Dispatcher(8), metrics, ErrorMapping(metrics, hide_model_errors=False), BodyBudget(2**20)
+        endpoints,
+        Dispatcher(8),
+        metrics,
+        ErrorMapping(metrics, hide_model_errors=False),
+        BodyBudget(2**20),
+        DecodingThreads(),
     )
 
 

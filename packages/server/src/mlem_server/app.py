@@ -12,7 +12,12 @@ from mlem_model.data.formats.binary import ARROW, NPY
 from mlem_model.models.model import Model
 from mlem_model.serving.interface import Interface
 from mlem_server.decoding.limits import Limits
+from mlem_server.decoding.threads import DecodingThreads
 from mlem_server.decoding.unpacker import Unpacker
+from mlem_server.edge.compression import coding_of
+from mlem_server.edge.deadlines import timeout_of
+from mlem_server.edge.front import Front
+from mlem_server.edge.proxies import Proxies
 from mlem_server.http.application import Application
 from mlem_server.http.auth import Tokens
 from mlem_server.http.body_budget import BodyBudget
@@ -76,8 +81,11 @@ class App(Application):
         self.hangs = HangDetector(settings.request_timeout_s, settings.hang_bound_s, self._metrics)
         self._errors = ErrorMapping(self._metrics, hide_model_errors=settings.hide_model_errors)
         self._budget = BodyBudget(settings.max_bodies_bytes)
+        self._threads = DecodingThreads()
+        self._front = Front(settings, self._threads, self._budget, self._errors.response_to)
+        self._proxies = Proxies(settings.root_path, settings.trusted_proxies)
         self._unpacker = Unpacker(settings.max_decoded_bytes, settings.request_timeout_s)
-        self._table = RoutingTable(self._all_routes(name, version))
+        self._table = RoutingTable(self._all_routes(name, version), settings.root_path)
 
     def _all_routes(self, name: str, version: str) -> Iterator[Route]:
         """Yield the tables of all protocols. A method may be called invocations: the model's own routes come last."""
@@ -86,7 +94,7 @@ class App(Application):
             method_name: Endpoint(method_name, method, strict=self._settings.strict, limits=limits)
             for method_name, method in self.model.methods.items()
         }
-        service = CallService(endpoints, self.dispatcher, self._metrics, self._errors, self._budget)
+        service = CallService(endpoints, self.dispatcher, self._metrics, self._errors, self._budget, self._threads)
         formats = {
             method_name: (endpoint.formats, endpoint.answer_formats) for method_name, endpoint in endpoints.items()
         }
@@ -133,7 +141,7 @@ class App(Application):
             if route.calls:
                 self._admit_call(request, route)
         except HttpError as error:
-            return self.refused(error)
+            return self._front.cors.allow(request, self.refused(error))
         return None
 
     def reserve(self, request: Request, size_bytes: int) -> bool:
@@ -150,7 +158,7 @@ class App(Application):
         if request.handler is None:
             raise AssertionError("only what was admitted gets here")
         try:
-            request.handler(request, reply)
+            self._front.handle(request, reply, request.handler)
         except Exception as error:
             reply(self._errors.response_to(request, error))
 
@@ -167,6 +175,7 @@ class App(Application):
                 "path": request.path,
                 "status": response.status,
                 "ms": round(seconds * 1e3, 2),
+                "caller": self._proxies.caller(request),
             }
             log.info("%s %s %d %.1f ms id=%s", request.method, ascii(request.path)[1:-1], response.status,
                      seconds * 1e3, request.id, extra={"facts": {**facts, "request_id": request.id}})  # fmt: skip
@@ -206,7 +215,9 @@ class App(Application):
     # Routes
 
     def _route(self, request: Request) -> Route:
-        methods = self._table.by_target.get(request.target) or self._table.by_path.get(request.path)
+        methods = self._table.by_target.get(request.target) or self._table.by_path.get(self._proxies.path(request))
+        if self._front.cors.is_preflight(request):
+            return Route("OPTIONS", request.path, self._front.cors.answer, public=True)
         route = methods.get(request.method) if methods else None
         if route is None or not route.public:
             self._tokens.check(request.headers.get(b"authorization"))
@@ -224,7 +235,12 @@ class App(Application):
     def _admit_call(self, request: Request, route: Route) -> None:
         if self.health.readiness.status in ("loading", "failed", "hanging"):
             raise _unavailable("not-ready", self.health.readiness.reason)
-        request.media_type = content_type(request.headers, route.media_types)
+        headers = request.headers
+        request.media_type = content_type(headers, route.media_types)
+        if b"content-encoding" in headers:
+            request.coding = coding_of(headers[b"content-encoding"])
+        if b"x-request-timeout" in headers:
+            request.timeout_s = timeout_of(headers[b"x-request-timeout"])
         length = request.check_length(self._settings.max_body_bytes)
         self.dispatcher.expect_room()
         self._budget.check(length)

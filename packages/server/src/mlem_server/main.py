@@ -11,6 +11,7 @@ from dataclasses import replace
 
 from mlem_model.artifacts.trust import FORMATS_VARIABLE, Trust
 from mlem_model.errors import MlemError, UserError
+from mlem_server.edge.proxies import networks, prefix_of
 from mlem_server.http.auth import read_tokens
 from mlem_server.options import MODEL_VARIABLE, PORT_VARIABLE, parser, port_number, words_of
 from mlem_server.process.exit_codes import HANG_EXIT_CODE
@@ -114,6 +115,12 @@ def settings_of(options: argparse.Namespace, environment: Mapping[str, str]) -> 
         host=options.host,
         port=DEFAULT_PORT if port is None else port,
         fd=options.fd,
+        unix_socket=options.unix_socket,
+        root_path=prefix_of(options.root_path),
+        trusted_proxies=networks(options.trusted_proxies.split(",")),
+        cors_origins=tuple(filter(None, (origin.strip().rstrip("/") for origin in options.cors_origins.split(",")))),
+        compression=not options.no_compression,
+        keep_alive_s=options.keep_alive_s,
         tokens=read_tokens(options.token_file, environment),
         token_file=options.token_file,
         platform_knows_callers=options.model[-1:] == [SAGEMAKER_WORD],

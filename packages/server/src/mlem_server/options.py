@@ -17,9 +17,10 @@ PREFIX = "MLEM_SERVER_"
 _LIMITS = ("max-connections", "max-headers", "max-head-kib", "max-target-kib", "max-bodies-mib", "max-decoded-mib")
 _TUNING = (
     *_LIMITS, "max-body-mib", "max-queue", "max-batch-rows", "header-timeout-s", "request-timeout-s", "hang-timeout-s",
-    "shutdown-timeout-s", "workers", "token-file", "tls-cert", "tls-key", "log-format",
+    "shutdown-timeout-s", "workers", "token-file", "tls-cert", "tls-key", "log-format", "keep-alive-s", "root-path",
+    "trusted-proxies", "cors-origins",
 )  # fmt: skip
-_FLAGS = ("access-log", "traces", "hide-model-errors", "strict")
+_FLAGS = ("access-log", "traces", "hide-model-errors", "strict", "no-compression")
 
 
 def parser() -> argparse.ArgumentParser:
@@ -42,6 +43,10 @@ def parser() -> argparse.ArgumentParser:
         type=port_number,
         help=f"TCP port, 0 for any free one (default: ${PORT_VARIABLE}, then {DEFAULT_PORT})",
     )
+    result.add_argument(
+        "--unix-socket", type=Path, metavar="PATH", help="Unix socket to listen on, instead of --host and --port"
+    )
+    _add_edge(result, defaults)
     result.add_argument("--fd", type=_natural, help="file descriptor of a bound socket, instead of --host and --port")
     result.add_argument(
         "--token-file",
@@ -165,6 +170,32 @@ def parser() -> argparse.ArgumentParser:
         "--deployment", metavar="LABEL", help="a mark of ownership in the list of processes; the server ignores it"
     )
     return result
+
+
+def _add_edge(result: argparse.ArgumentParser, defaults: Settings) -> None:
+    """Add what browsers and proxies in front need."""
+    result.add_argument(
+        "--root-path", default="", metavar="PREFIX", help="path prefix under which callers see the server: /models/iris"
+    )
+    result.add_argument(
+        "--trusted-proxies",
+        default="",
+        metavar="NETWORK,...",
+        help="where proxies are whose X-Forwarded-Prefix and X-Forwarded-For count: 10.0.0.0/8",
+    )
+    result.add_argument(
+        "--cors-origins",
+        default="",
+        metavar="ORIGIN,...",
+        help="origins whose pages may call the server: https://app.example, or * for any (default: none)",
+    )
+    result.add_argument("--no-compression", action="store_true", help="send answers as they are, also large ones")
+    result.add_argument(
+        "--keep-alive-s",
+        type=_positive,
+        default=defaults.keep_alive_s,
+        help="seconds that a connection may be idle; more than any proxy in front keeps it (default: %(default)g)",
+    )
 
 
 def words_of(environment: Mapping[str, str]) -> Iterator[str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import functools
 import importlib.metadata
 import logging
@@ -19,7 +18,7 @@ from mlem_model.serving.protection import TOKENS_VARIABLE
 from mlem_server.app import App
 from mlem_server.http.sockets.acceptor import Acceptor
 from mlem_server.http.sockets.connections import Connections
-from mlem_server.http.sockets.listener import address_of, certificate_watch, is_open, listen, tls_context
+from mlem_server.http.sockets.listener import address_of, certificate_watch, is_open, listening, tls_context
 from mlem_server.inference.errors import ModelHangsError
 from mlem_server.inference.loading import load, metadata_path, read_model
 from mlem_server.process.heartbeat import heartbeat_writer
@@ -56,7 +55,7 @@ def serve(model: str | Path, settings: Settings | None = None, *, told: str = ""
     if told:
         log.info("%s", told)
     name = path.name.removesuffix(".mlem")
-    with contextlib.closing(listen(settings)) as listener:
+    with listening(settings) as listener:
         # the port opens before the model is loaded, so that callers learn that the server is alive and not ready yet
         app = App(metadata, name, settings, importlib.metadata.version("mlem-server"))
         with asyncio.Runner(loop_factory=MovableLoop) as runner:

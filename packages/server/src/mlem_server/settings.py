@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -13,6 +14,7 @@ KEEP_ALIVE_S = 75.0
 """Longer than load balancers usually keep a connection (60 s): the side that reuses it should be the one that closes
 it."""
 
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 _LONGER_S = 60.0
 """A call that nobody waits for any more may still end within this time after the longest wait of a caller."""
 
@@ -30,6 +32,11 @@ class Settings:
             file.
         platform_knows_callers: Whether the platform only lets callers through that it knows, so that tokens are not
             needed.
+        unix_socket: Path of a Unix socket to listen on, instead of ``host`` and ``port``.
+        root_path: The path prefix under which callers see the server; empty for none.
+        trusted_proxies: Networks of proxies whose ``X-Forwarded-`` headers count.
+        cors_origins: Origins whose pages may call the server; ``*`` for any.
+        compression: Whether large answers are packed for callers who accept that.
         tls_certificate: PEM file of the certificate and its chain; None serves without TLS.
         tls_key: PEM file of its key; None where the certificate's file has it.
         max_body_bytes: The largest request body.
@@ -67,6 +74,11 @@ class Settings:
     tokens: tuple[str, ...] = ()
     token_file: Path | None = None
     platform_knows_callers: bool = False
+    unix_socket: Path | None = None
+    root_path: str = ""
+    trusted_proxies: tuple[Network, ...] = ()
+    cors_origins: tuple[str, ...] = ()
+    compression: bool = True
     tls_certificate: Path | None = None
     tls_key: Path | None = None
     max_body_bytes: int = 64 * 2**20

@@ -64,11 +64,10 @@ def content_type(headers: Mapping[bytes, bytes], more: Collection[str] = ()) -> 
         more: Further media types that are accepted.
 
     Raises:
-        HttpError: 415 for another one, a charset other than UTF-8 where the body is not CSV, or a compressed body.
+        HttpError: 415 for another one, or a charset other than UTF-8 where the body is not CSV.
     """
     value = headers.get(b"content-type")
-    encoding = headers.get(b"content-encoding")
-    if value == b"application/json" and encoding is None:
+    if value == b"application/json":
         return JSON
     content = read_content_type(headers)
     if _JSON_TYPE.fullmatch(content.media_type):
@@ -80,8 +79,6 @@ def content_type(headers: Mapping[bytes, bytes], more: Collection[str] = ()) -> 
     charset = content.parameters.get("charset", "utf-8")
     if found != CSV and charset.lower() not in ("utf-8", "utf8", "us-ascii"):
         raise _refusal(f"charset {charset[:80]!r}", more)
-    if encoding is not None and encoding.strip().lower() not in (b"identity", b""):
-        raise _refusal(f"content encoding {encoding.decode('latin-1')[:80]!r}", more)
     return found
 
 

@@ -5,6 +5,7 @@ code                                 status  the caller's next step
 ===================================  ======  ======================================================================
 bad-http, bad-host, repeated-header  400     send a head as RFC 9112 has it
 bad-json                             400     send JSON
+bad-timeout                          400     send seconds above 0 as ``X-Request-Timeout``
 bad-csv, bad-encoding, empty-data    400     send CSV in the form that the header says
 bad-body                             400     send tensors whose sizes are those that they say
 unauthorized                         401     send ``Authorization: Bearer TOKEN``
@@ -16,6 +17,7 @@ body-too-large, too-many-values      413     send less at once
 unfolds-too-large                    413     send less at once; a table in Parquet or Arrow is larger than its body
 target-too-long                      414     send a shorter path and query
 bad-content-type                     415     send ``Content-Type: application/json``
+bad-content-encoding                 415     send the body as it is, or in a coding of ``Accept-Encoding``
 unknown-expectation                  417     leave ``Expect`` out, or send ``100-continue``
 bad-data, bad-arguments              422     correct the data at ``path``
 bad-body, bad-format                 422     send what the content type says, and whole
@@ -27,6 +29,7 @@ not-implemented                      501     do not send CONNECT: this is not a 
 overloaded, not-ready, model-busy    503     repeat after ``Retry-After`` seconds
 too-many-connections                 503     the same, on another connection
 timed-out, model-hangs, stopping     503     the same; the model may have seen the call
+deadline-passed                      504     give the call more time; the model may have seen it
 bad-http-version                     505     speak HTTP/1.1
 ===================================  ======  ======================================================================
 

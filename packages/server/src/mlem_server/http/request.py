@@ -39,6 +39,9 @@ class Request:
         route: A name for what answers it, for metrics.
         handler: What answers it, once it is admitted.
         media_type: What its body is, once it is admitted as a call.
+        coding: How its body is packed, once it is admitted as a call; empty for not at all.
+        peer: The address of the other side; empty for a Unix socket.
+        timeout_s: How many seconds the caller waits for the answer; None where it does not say.
         response: Set as soon as the answer is known.
         sent: Whether it was sent.
         takes_body: Whether anything reads its body; otherwise it is skipped.
@@ -57,6 +60,9 @@ class Request:
     route: str = ""
     handler: Handler | None = None
     media_type: str = ""
+    coding: str = ""
+    peer: str = ""
+    timeout_s: float | None = None
     response: Response | None = None
     sent: bool = False
     takes_body: bool = False

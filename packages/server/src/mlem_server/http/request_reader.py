@@ -59,6 +59,7 @@ class RequestReader(asyncio.Protocol):
         self._transport: asyncio.Transport = cast("asyncio.Transport", None)
         self._parser: Any = None
         self._phase = Phase.IDLE
+        self._peer = ""
         self._target = b""
         self._headers: dict[bytes, bytes] = {}
         self._repeats = 0  # headers that were there already
@@ -143,7 +144,7 @@ class RequestReader(asyncio.Protocol):
         method, version = parser.get_method().decode("latin-1"), parser.get_http_version()
         since_1_1 = version != "1.0"
         request = self._request = Request(
-            method, self._target, headers, since_1_1 and parser.should_keep_alive(), now, since_1_1
+            method, self._target, headers, since_1_1 and parser.should_keep_alive(), now, since_1_1, peer=self._peer
         )
         most = self._max_head_bytes
         too_long = self._other_bytes > most and sum(map(len, [self._target, *headers, *headers.values()])) > most

@@ -40,13 +40,14 @@ class RoutingTable:
 
     Args:
         routes: The rows; of two for the same method and path the later one counts.
+        root_path: A prefix that a proxy in front may leave in the path.
 
     Attributes:
         by_path: For each path its routes, by HTTP method.
         by_target: The same by what callers mostly send: the path as it is, without a query and nothing to decode.
     """
 
-    def __init__(self, routes: Iterable[Route]) -> None:
+    def __init__(self, routes: Iterable[Route], root_path: str = "") -> None:
         by_path: dict[str, dict[str, Route]] = {}
         for route in routes:
             methods = by_path.setdefault(route.path, {})
@@ -54,7 +55,10 @@ class RoutingTable:
                 methods[method] = route
         self.by_path: Mapping[str, Mapping[str, Route]] = by_path
         self.by_target: Mapping[bytes, Mapping[str, Route]] = {
-            path.encode(): methods for path, methods in by_path.items() if path.isascii() and "%" not in path
+            (prefix + path).encode(): methods
+            for prefix in {"", root_path}
+            for path, methods in by_path.items()
+            if path.isascii() and "%" not in path
         }
 
 

@@ -36,6 +36,7 @@ class CallService:
         metrics: Where they are counted.
         errors: Gives the answer where something fails.
         budget: The memory for bodies.
+        threads: Where large bodies are decoded.
 
     Attributes:
         endpoints: The same.
@@ -49,13 +50,14 @@ class CallService:
         metrics: Metrics,
         errors: ErrorMapping,
         budget: BodyBudget,
+        threads: DecodingThreads,
     ) -> None:
         self.endpoints = endpoints
         self.errors = errors
         self._dispatcher = dispatcher
         self._metrics = metrics
         self._budget = budget
-        self._decoding = DecodingThreads()
+        self._decoding = threads
 
     def endpoint(self, name: str) -> Endpoint:
         """Return a method of the model.

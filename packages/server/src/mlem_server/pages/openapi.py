@@ -77,7 +77,7 @@ def openapi(
             "version": interface["model"]["digest"],
             "summary": f"A model served by mlem-server {version}",
         },
-        "servers": [{"url": "/"}],
+        "servers": [{"url": "."}],
         "paths": paths,
         "components": {"schemas": {"Error": _ERROR}},
     }

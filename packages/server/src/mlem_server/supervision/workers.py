@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import os
 import signal
@@ -14,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from mlem_server.http.sockets.listener import address_of, listen
+from mlem_server.http.sockets.listener import address_of, listening
 from mlem_server.http.sockets.syn_filter import admit_new_connections, drop_new_connections
 from mlem_server.process.backoff import Backoff
 from mlem_server.process.exit_codes import PERMANENT_FAILURES, describe_exit, exit_code
@@ -83,7 +82,7 @@ class Workers:
         configure_logs(self._settings.log_format)
         report_faults()
         signals, clock = Signals((*STOP_SIGNALS, signal.SIGHUP)), CappedClock()
-        with contextlib.closing(listen(self._settings)) as listener, shared_folder() as self._folder:
+        with listening(self._settings) as listener, shared_folder() as self._folder:
             if self._folder is not None:
                 self._ends = WorkerExits(self._folder)
             count = len(self._due)

@@ -67,6 +67,8 @@ class Connection(RequestReader):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """See `asyncio.BaseProtocol`."""
         self._transport = cast("asyncio.Transport", transport)
+        address = transport.get_extra_info("peername")
+        self._peer = address[0] if isinstance(address, tuple) else ""
         self._parser = httptools.HttpRequestParser(self)
         self.deadline = monotonic() + self._settings.keep_alive_s
         self._owner.add(self)
@@ -145,7 +147,7 @@ class Connection(RequestReader):
             if len(self._pipeline) == MAX_PIPELINED - 1:
                 self._transport.resume_reading()
             self._current = request
-            self.deadline = monotonic() + self._settings.request_timeout_s
+            self.deadline = monotonic() + self._limit_s(request)
             if request.response is not None:
                 self._reply(request, request.response)
             else:
@@ -232,6 +234,11 @@ class Connection(RequestReader):
         self._write_piece(request, stream.broken(refusal).data)
         self._end_stream(request, whole=False)
 
+    def _limit_s(self, request: Request) -> float:
+        """Return how many seconds there are for an answer: the caller may want it sooner than the server allows."""
+        limit_s = self._settings.request_timeout_s
+        return limit_s if request.timeout_s is None else min(limit_s, request.timeout_s)
+
     def _rest(self) -> None:
         """Give the caller time for its next request, or for the rest of this one."""
         phase, settings = self._phase, self._settings
@@ -295,8 +302,7 @@ class Connection(RequestReader):
         if not self._drained or (self._phase is Phase.ENDED and self._current is None):
             self._transport.abort()
         elif self._current is not None:
-            error = HttpError(503, "timed-out", f"no answer within {limit_s:g} s", headers={"retry-after": "1"})
-            self._break_off(self._current, self._app.refused(error))
+            self._break_off(self._current, self._app.refused(_too_late(self._current, limit_s)))
         elif self._phase is Phase.HEAD:
             limit_s = self._settings.header_timeout_s
             self._fail(HttpError(408, "head-timeout", f"the request's head was not complete after {limit_s:g} s"))
@@ -310,3 +316,10 @@ class Connection(RequestReader):
         if self._current is not None:
             self._break_off(self._current, response)
         self._transport.close()
+
+
+def _too_late(request: Request, limit_s: float) -> HttpError:
+    if request.timeout_s is not None and request.timeout_s < limit_s:
+        message = f"no answer within the {request.timeout_s:g} s of X-Request-Timeout"
+        return HttpError(504, "deadline-passed", message, hint="give the call more time")
+    return HttpError(503, "timed-out", f"no answer within {limit_s:g} s", headers={"retry-after": "1"})

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import ipaddress
 import socket
 import ssl
+from collections.abc import Iterator
 from pathlib import Path
 
 from mlem_model.errors import PlatformError, UserError
@@ -19,13 +21,15 @@ def listen(settings: Settings) -> socket.socket:
     """Return a socket that listens.
 
     Args:
-        settings: ``fd`` takes precedence over ``host`` and ``port``.
+        settings: ``fd`` takes precedence over ``unix_socket``, and that over ``host`` and ``port``.
 
     Raises:
         UserError: The address can't be used, or the file descriptor is not a listening socket.
     """
     if settings.fd is not None:
         return _take_over(settings.fd)
+    if settings.unix_socket is not None:
+        return _listen_on_file(settings.unix_socket)
     try:
         family, *_, address = socket.getaddrinfo(
             settings.host, settings.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
@@ -36,6 +40,17 @@ def listen(settings: Settings) -> socket.socket:
         return _without_delay(socket.create_server((str(address[0]), settings.port), family=family, backlog=BACKLOG))
     except OSError as error:
         raise _unusable(settings, error) from error
+
+
+@contextlib.contextmanager
+def listening(settings: Settings) -> Iterator[socket.socket]:
+    """Listen while this context lasts; the file of a Unix socket is removed with it. See `listen`."""
+    with contextlib.closing(listen(settings)) as listener:
+        try:
+            yield listener
+        finally:
+            if settings.unix_socket is not None and settings.fd is None:
+                settings.unix_socket.unlink(missing_ok=True)
 
 
 def tls_context(settings: Settings) -> ssl.SSLContext | None:
@@ -110,6 +125,32 @@ def _take_over(fd: int) -> socket.socket:
         raise UserError(f"file descriptor {fd} is not a bound socket: {error.strerror}", code="bad-address") from error
     listener.set_inheritable(False)
     return _without_delay(listener)
+
+
+def _listen_on_file(path: Path) -> socket.socket:
+    """Listen on a Unix socket; the file that a server left behind which was killed is replaced."""
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        if path.is_socket() and not _is_answered(path):
+            path.unlink()
+        listener.bind(str(path))
+        listener.listen(BACKLOG)
+    except OSError as error:
+        listener.close()
+        taken = error.errno == errno.EADDRINUSE
+        reason = "it is in use, or not a socket" if taken else error.strerror or str(error)
+        code, hint = "port-in-use" if taken else "bad-address", "choose another path: --unix-socket PATH"
+        raise UserError(f"can't listen on {path}: {reason}", code=code, hint=hint) from error
+    return listener
+
+
+def _is_answered(path: Path) -> bool:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        try:
+            probe.connect(str(path))
+        except ConnectionRefusedError:
+            return False
+    return True
 
 
 def _without_delay(listener: socket.socket) -> socket.socket:

@@ -1,0 +1,1 @@
+"""What browsers, proxies and networks between a caller and this server ask for."""

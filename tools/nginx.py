@@ -1,0 +1,13 @@
+"""Install Debian's nginx for the tests of servers behind a proxy, unless an nginx is there. As root."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent / "engine"))
+
+from machine import need, note
+
+if __name__ == "__main__":
+    note(need("nginx", "nginx-light"))
