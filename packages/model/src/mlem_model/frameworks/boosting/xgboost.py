@@ -16,7 +16,7 @@ from mlem_model.data.types.arrays.dmatrix import values_of
 from mlem_model.errors import PluginError, UserError
 from mlem_model.frameworks.boosting.written import written
 from mlem_model.frameworks.sklearn import SklearnModel
-from mlem_model.models.model import PREDICT
+from mlem_model.models.method_choice import PREDICT
 from mlem_model.models.model_type import ModelType
 
 _ESTIMATORS = {"classifier": "XGBClassifier", "regressor": "XGBRegressor", "ranker": "XGBRanker"}

@@ -16,7 +16,7 @@ from mlem_model.data.types.base import module_of
 from mlem_model.errors import PluginError
 from mlem_model.models.calls.arguments import arguments_of, match_sample
 from mlem_model.models.errors import UnfitError
-from mlem_model.models.model import PREDICT
+from mlem_model.models.method_choice import PREDICT
 
 CALL = "__call__"
 

@@ -27,7 +27,7 @@ from mlem_model.frameworks.neural.modules import (
     unfit,
 )
 from mlem_model.frameworks.neural.program_archive import expect_plain
-from mlem_model.models.model import PREDICT
+from mlem_model.models.method_choice import PREDICT
 from mlem_model.models.model_type import ModelType
 from mlem_model.models.pickling import pickles
 

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 from mlem_model.frameworks.text.folders import expect_own_files
 from mlem_model.frameworks.text.transformers_files import expect_weights
-from mlem_model.models.model import PREDICT
+from mlem_model.models.method_choice import PREDICT
 from mlem_model.models.model_type import ModelType
 
 SAFETENSORS = "safetensors"

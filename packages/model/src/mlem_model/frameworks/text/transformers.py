@@ -31,7 +31,7 @@ from mlem_model.frameworks.text.transformers_loading import (
     task_of,
 )
 from mlem_model.frameworks.text.transformers_served import ServedPipeline, ServedPretrained
-from mlem_model.models.model import PREDICT
+from mlem_model.models.method_choice import PREDICT
 
 PIPELINE = "pipeline.json"
 
