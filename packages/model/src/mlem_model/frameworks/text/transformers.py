@@ -15,6 +15,7 @@ from typing import Any, ClassVar
 
 from mlem_model.artifacts.requirement import Requirement
 from mlem_model.errors import UserError
+from mlem_model.frameworks.neural.device import placed
 from mlem_model.frameworks.neural.modules import has_base, unfit
 from mlem_model.frameworks.text.folder_of_texts import FolderOfTexts
 from mlem_model.frameworks.text.folders import read_json
@@ -131,6 +132,11 @@ class TransformersModel(FolderOfTexts):
     def recognises(cls, path: Path) -> bool:
         """See `ModelType.recognises`."""
         return _is_folder(path)
+
+    @classmethod
+    def placed(cls, obj: Any) -> Any:
+        """See `ModelType.placed`; a pipeline goes there itself."""
+        return placed(obj)
 
     @classmethod
     def prepared(cls, obj: Any, sample_data: Any) -> Any:
