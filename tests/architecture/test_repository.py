@@ -49,6 +49,7 @@ def test_every_import_is_declared_by_the_package_that_makes_it(package: Path) ->
         "pillow": "PIL",
         "protobuf": "google",
         "mlem-core": "mlem",
+        "backports.zstd": "backports",
     }
     importable = {names.get(name, name.replace("-", "_")) for name in declared} | {
         "pydantic_core",
@@ -56,6 +57,7 @@ def test_every_import_is_declared_by_the_package_that_makes_it(package: Path) ->
     }
     # What a user's own data and models are made of: imported only where the user has it.
     importable |= {"numpy", "pandas", "sklearn", "pyarrow"}
+    importable.add("compression")  # of the standard library since Python 3.14
     if any(name.startswith("opentelemetry_") for name in importable):
         importable.add("opentelemetry")
     if package.name == "core":

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from mlem import api, hookimpl
-from mlem.clients.sending import binary_format
+from mlem.clients.sending import in_binary
 from mlem.testing import Project
 from mlem_model.data.formats.binary import NPY, dump, formats_of, load
 from mlem_model.data.types.any import infer, parse_type
@@ -182,8 +182,11 @@ def test_a_deployment_finds_it_through_its_entry_point(installed: Path, tmp_path
         assert np.load(project.folder / "answer.npy").tolist() == [[2.0, 3.0], [4.0, 5.0]]
         with using(Registry(installed_plugins())), project.handle("app").get_client() as client:
             many = importlib.import_module("mlem_plane").Points(POINTS * 200)
-            found = binary_format(client.interface.methods["predict"], {"points": many}, client.formats)
-            assert (found, client.predict(many).array.tolist()) == (NPY, [[2.0, 3.0], [4.0, 5.0]] * 200)
+            sent = in_binary(client.interface.methods["predict"], {"points": many}, client.formats)
+            assert (sent and sent.media_type, client.predict(many).array.tolist()) == (
+                NPY,
+                [[2.0, 3.0], [4.0, 5.0]] * 200,
+            )
     finally:
         sys.modules.pop("mlem_plane", None)
         project.mlem("deployment", "remove", "app")

@@ -22,6 +22,7 @@ import pandas as pd
 import mlem.api
 from PIL import Image
 from sklearn.linear_model import LinearRegression
+from sklearn.preprocessing import StandardScaler
 
 def score(X, threshold=0.5, unit="m", flags=None):
     if threshold > 5:
@@ -53,6 +54,7 @@ mlem.api.save(lambda img: list(img.size), "img", sample_data=Image.new("RGB", (3
 mlem.api.save(lambda d: d["value"].tolist(), "values", sample_data=frame)
 X = pd.DataFrame({"a": [5, 1, 0, 3], "b": [1, 2, 4, 7]})
 mlem.api.save(LinearRegression().fit(X, 10 * X["a"] + X["b"]), "named")
+mlem.api.save(StandardScaler().fit([[1.0], [3.0]]), "scaler", sample_data=[[1.0], [3.0]])
 mlem.api.save(LinearRegression().fit(X.to_numpy(), 10 * X["a"] + X["b"]), "positions")
 X[["b", "a"]][:3].to_csv("ba.csv", index=False)
 X[["b", "a"]][:3].to_parquet("ba.parquet")
@@ -74,10 +76,10 @@ def applied(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
     )
     done = project.python("-c", MODELS)
     assert done.returncode == 0, done.stderr
-    for model in ("score", "texts"):
+    for model in ("score", "texts", "scaler"):
         assert project.run("local", f"{model}-app", model).returncode == 0
     yield project
-    for model in ("score", "texts"):
+    for model in ("score", "texts", "scaler"):
         project.mlem("deployment", "remove", f"{model}-app")
 
 
@@ -96,6 +98,18 @@ def error(project: Project, *arguments: str) -> dict[str, Any]:
 
 def test_data_is_read_into_the_classes_that_a_model_brings(applied: Project) -> None:
     assert answer(applied, "apply", "total", '{"rooms": [{"area": 2.5}, {"area": 1, "name": "b"}]}') == 3.5
+
+
+@pytest.mark.parametrize("command", [["apply", "scaler"], ["deployment", "apply", "scaler-app"]])
+def test_a_model_without_predict_is_asked_by_its_first_method(applied: Project, command: list[str]) -> None:
+    assert answer(applied, *command, "[[1.0], [5.0]]") == [[-1.0], [3.0]]
+    assert answer(applied, *command, "[[-1.0], [3.0]]", "--method", "inverse_transform") == [[1.0], [5.0]]
+    refused = error(applied, *command, "[[1.0]]", "--method", "inverse_transfor")
+    assert (refused["code"], refused["known"], refused["hint"]) == (
+        "unknown-method",
+        ["inverse_transform", "transform"],
+        'did you mean "inverse_transform"?',
+    )
 
 
 def test_arguments_are_a_file_options_or_json(applied: Project) -> None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from framework_matrix.answers import CLOSE, DifferentError, agreement
 from framework_matrix.kind import Trained
+from mlem.clients import sending
 from mlem.clients.http import HttpClient
-from mlem.clients.sending import binary_format
 from mlem_model.models.model import Model
 
 
@@ -32,7 +32,7 @@ def in_binary(url: str, model: Model, trained: Trained) -> str:
     """
     name, method = next(iter(model.methods.items()))
     with HttpClient(url=url, direct=True) as client:
-        if binary_format(method, {method.args[0].name: trained.sample}, client.formats) is None:
+        if sending.in_binary(method, {method.args[0].name: trained.sample}, client.formats) is None:
             raise DifferentError("the client sends JSON")
         return agreement(trained.answer, client.call(name, trained.sample))
 

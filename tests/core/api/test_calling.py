@@ -155,3 +155,37 @@ def test_an_async_function_is_saved_as_any_other(folder: Path) -> None:
         )
         assert "streams" not in (folder / "m.mlem").read_text()
         assert api.apply("m", 4.0) == 8.0
+
+
+def scaler(rows: Any) -> Any:
+    from sklearn.preprocessing import StandardScaler
+
+    return StandardScaler().fit(rows)
+
+
+def test_a_call_that_names_no_method_is_for_the_first_one_of_a_model_without_predict(folder: Path) -> None:
+    rows = [[1.0], [3.0]]
+    saved = api.save(scaler(rows), "m", sample_data=rows, methods=["transform", "inverse_transform"])
+    assert isinstance(saved, Model)
+    assert [*saved.methods] == [*api.load_meta("m").methods] == ["transform", "inverse_transform"]
+    assert [api.apply(model, rows).tolist() for model in ("m", api.load("m"))] == [[[-1.0], [1.0]]] * 2
+    assert api.apply("m", [[-1.0], [1.0]], "inverse_transform").tolist() == rows
+
+
+def test_a_method_that_a_model_does_not_have_is_refused_with_those_that_it_has(folder: Path) -> None:
+    rows = [[1.0], [3.0]]
+    api.save(scaler(rows), "m", sample_data=rows, methods=["transform", "inverse_transform"])
+    api.save(words, "words", sample_data="a b")
+    for model, method, known in (
+        ("m", "predict", ("inverse_transform", "transform")),
+        (api.load("m"), "predict", ("inverse_transform", "transform")),
+        ("words", "wordz", ("predict",)),
+        (api.load("words"), "wordz", ("predict",)),
+    ):
+        with pytest.raises(UserError) as caught:
+            api.apply(model, rows, method)
+        assert (caught.value.code, caught.value.message, caught.value.known) == (
+            "unknown-method",
+            f'the model has no method "{method}"',
+            known,
+        )

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from estimators import save_estimators
 
 from mlem import api
 from mlem_model.errors import UserError
@@ -162,43 +163,11 @@ NAMES = [
 ]
 
 
-ESTIMATORS = """
-import sys, warnings
-warnings.simplefilter("ignore")
-import numpy as np
-import mlem.api
-from sklearn.datasets import load_iris
-from sklearn.utils import all_estimators
-from sklearn.utils._test_common.instance_generator import _construct_instances
-
-X, y = load_iris(return_X_y=True)
-for name, cls in all_estimators():
-    if name not in sys.argv:
-        continue
-    try:
-        estimator = next(iter(_construct_instances(cls)))
-        if "random_state" in estimator.get_params():
-            estimator.set_params(random_state=0)
-        estimator.fit(X, y)
-    except Exception:
-        continue  # it takes other data
-    if not hasattr(estimator, "predict"):
-        continue
-    model = mlem.api.save(estimator, "m", sample_data=X)
-    same = np.allclose(mlem.api.load("m").predict(X), estimator.predict(X), rtol=1e-9)
-    print(name, model.model_type, same)
-"""
-
-
 def test_a_project_may_prefer_it(folder: Path) -> None:
     preferring(folder)
-    done = subprocess.run([sys.executable, "-c", ESTIMATORS, *NAMES], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    found = [line.split() for line in done.stdout.splitlines()]
-    assert {name for name, _, _ in found} == {*NAMES}
-    assert {name for name, type_, same in found if (type_, same) != ("sklearn_skops", "True")} == {"Birch"}
-    assert ["Birch", "sklearn", "True"] in found
-    assert "a Birch is not saved as skops: the Birch can't be saved in the format of skops" in done.stderr
+    saved = save_estimators(folder, *NAMES)
+    assert (saved.names, saved.others) == ({*NAMES}, {"Birch": ("sklearn", "True")})
+    assert "a Birch is not saved as skops: the Birch can't be saved in the format of skops" in saved.told
 
 
 def test_what_does_not_fit_is_told_and_saved_as_it_was_before(folder: Path, caplog: pytest.LogCaptureFixture) -> None:

@@ -19,6 +19,7 @@ transformers = pytest.importorskip("transformers")
 torch = pytest.importorskip("torch")
 
 from mlem import api  # noqa: E402  # after what may not be installed
+from mlem.api.objects import with_object  # noqa: E402
 from mlem.testing import Project  # noqa: E402
 from mlem.testing.model_types import ModelTypeSuite  # noqa: E402
 from mlem_model.errors import UserError  # noqa: E402
@@ -335,3 +336,13 @@ def test_files_that_a_tokenizer_names_elsewhere_are_not_read(folder: Path, tmp_p
     (tmp_path / "secret.json").write_text("not a tokenizer")
     changed("tokenizer_config.json", tokenizer_file=str(tmp_path / "secret.json"), vocab_file="/etc/passwd")(folder)
     assert len(TransformersPipeline.read(folder)(TEXTS)) == 3
+
+
+def test_a_model_is_served_on_a_gpu_where_pytorch_says_that_there_is_one(
+    here: Project, tiny: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    api.save(tiny.model("BertModel"), "model", sample_data=[[2, 5, 3, 0]])
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    assert {one.device.type for one in api.load("model").parameters()} == {"cpu"}
+    with pytest.raises(AssertionError, match="Torch not compiled with CUDA enabled"):
+        with_object("model", None, served=True)

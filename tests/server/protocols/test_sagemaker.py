@@ -31,7 +31,7 @@ HEADER = b"x-amzn-sagemaker-custom-attributes"
     [
         ({}, ["predict", "predict_proba"], "predict"),
         ({}, ["transform"], "transform"),
-        ({}, ["transform", "score"], "predict"),
+        ({}, ["transform", "score"], "transform"),
         ({HEADER: b"method=predict_proba"}, ["predict", "predict_proba"], "predict_proba"),
         ({HEADER: b"trace_id=7; method = nothing "}, ["predict"], "nothing"),
         ({HEADER: b"trace"}, ["predict"], "predict"),

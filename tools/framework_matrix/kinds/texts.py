@@ -59,6 +59,18 @@ def pipeline(folder: Path) -> Trained:
     return Trained(made, texts, made(texts.tolist()))
 
 
+def network(folder: Path) -> Trained:
+    """A network that classifies what a tokenizer has made of texts."""
+    import torch
+
+    words = tokenizer()
+    rows = words(lines().tolist(), padding=True, return_tensors="pt")
+    made = bert("BertForSequenceClassification", words)
+    with torch.no_grad():
+        answer = made(rows["input_ids"], attention_mask=rows["attention_mask"]).logits
+    return Trained(made, rows["input_ids"].numpy(), answer.numpy())
+
+
 def sentence_transformer(folder: Path) -> Trained:
     """A model that makes vectors of texts."""
     import sentence_transformers
@@ -99,6 +111,7 @@ def spacy_pipeline(folder: Path) -> Trained:
 
 KINDS = (
     Kind("Transformers, pipeline", "transformers", ("transformers", "torch"), pipeline),
+    Kind("Transformers, model", "transformers_model", ("transformers", "torch"), network),
     Kind(
         "Sentence Transformers",
         "sentence_transformers",

@@ -5,9 +5,9 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
-from mlem.api.objects import load_meta, with_object
+from mlem.api.objects import load_meta, model_types, with_object
 from mlem.deployments.handle import _silent
 from mlem.deployments.resolving.references import model_name, plain
 from mlem.project.config import load_config
@@ -16,6 +16,8 @@ from mlem_model.data.types.index import hand_on_index
 from mlem_model.data.types.notes import collecting
 from mlem_model.errors import PluginError
 from mlem_model.models.calling import finished
+from mlem_model.models.matching import kinds_of
+from mlem_model.models.method_choice import PREDICT, default_method, find_method
 from mlem_model.plugins.registry import registry
 
 if TYPE_CHECKING:
@@ -25,7 +27,7 @@ if TYPE_CHECKING:
 _log = logging.getLogger("mlem.api")
 
 
-def apply(model: Name | Any, data: Any, method: str = "predict", project: Name | None = None) -> Any:
+def apply(model: Name | Any, data: Any, method: str | None = None, project: Name | None = None) -> Any:
     """Call a method of a saved model in this process.
 
     An async function is awaited, and what a generator yields becomes a list.
@@ -33,19 +35,36 @@ def apply(model: Name | Any, data: Any, method: str = "predict", project: Name |
     Args:
         model: The model's name, or a loaded model.
         data: The method's only argument.
-        method: The method's public name.
+        method: The method's public name; when None ``predict``, or the model's first where it has none of that name.
         project: Folder that a relative name starts from.
+
+    Raises:
+        UserError: The model has no such method, or the data is not what it takes.
+        MlemError: The model can't be loaded.
     """
     if not isinstance(model, str | os.PathLike):
-        return finished(getattr(model, method)(data) if hasattr(model, method) else model(data))
+        return finished(_called(model, method)(data))
     meta, obj = with_object(model, project, served=True)
-    described = meta.method(method)
+    called = default_method(meta.methods) if method is None else method
+    described = meta.method(called)
     with collecting() as notes:
-        values = described.decode_args(described.bind((data,), {}, called=method))
+        values = described.decode_args(described.bind((data,), {}, called=called))
     for line in notes.lines:
-        _log.warning("%s: %s", method, line)
+        _log.warning("%s: %s", called, line)
     answer = described.call(obj, values)
     return hand_on_index(data, answer) if described.keeps_index else answer
+
+
+def _called(model: Any, method: str | None) -> Callable[[Any], Any]:
+    """Return what is called of a loaded model: its own attribute, or what its kind has under the name."""
+    name = PREDICT if method is None else method
+    if hasattr(model, name):
+        return cast("Callable[[Any], Any]", getattr(model, name))
+    kind = next(iter(kinds_of(model, model_types())), None)
+    served = model if kind is None else kind.served(model)
+    methods = {} if kind is None else kind.methods(served)
+    attribute = find_method(methods, default_method(methods) if method is None else method)
+    return cast("Callable[[Any], Any]", served if attribute == "__call__" else getattr(served, attribute))
 
 
 def build(

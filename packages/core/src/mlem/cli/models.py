@@ -20,6 +20,7 @@ from mlem_model.data.types.any import UnspecifiedType
 from mlem_model.data.types.containers.classes import class_types
 from mlem_model.errors import PluginError
 from mlem_model.models.errors import model_failed
+from mlem_model.models.method_choice import default_method
 
 if TYPE_CHECKING:
     from mlem_model.models.calls.reader import Given
@@ -36,7 +37,7 @@ def apply(
     model: str,
     data: str | None,
     given: Given,
-    method: str,
+    method: str | None,
     format_: str | None,
     header: bool | None,
     separator: str | None,
@@ -56,14 +57,16 @@ def apply(
     """
     place = locate(model, project)
     expect_object(place.read("model"), "model", place)
-    described = api.load_meta(model, project).method(method)
+    meta = api.load_meta(model, project)
+    called = method or default_method(meta.methods)
+    described = meta.method(called)
     form = form_of(header=header, separator=separator, encoding=encoding, decimal=decimal, empty=empty)
     # Wrong data is reported before a model is loaded, which takes time, unless the model brings the classes of the
     # data.
     loaded = api.load(model, project) if any(class_types(argument.data_type for argument in described.args)) else None
     with noted(strict=strict):
-        values = reader_of(ctx, described, method, format_, form).read(data, given)
-    answer = _call(described, method, api.load(model, project) if loaded is None else loaded, values, show=traceback)
+        values = reader_of(ctx, described, called, format_, form).read(data, given)
+    answer = _call(described, called, api.load(model, project) if loaded is None else loaded, values, show=traceback)
     print_answer(described, answer, target)
 
 

@@ -20,7 +20,7 @@ from pydantic import PrivateAttr, SecretStr, ValidationError
 
 from mlem.clients.connection.own_thread import in_own_thread
 from mlem.clients.course import Ask, Course, follow
-from mlem.clients.sending import binary_format, halves_of
+from mlem.clients.sending import halves_of, in_binary
 from mlem.clients.streamed import items
 from mlem_model.data.types.index import hand_on_index
 from mlem_model.data.types.notes import collecting
@@ -289,17 +289,14 @@ class Client(MlemObject, ABC):
         from mlem_model.data.types.any import UnspecifiedType
         from mlem_model.models.calls.answering import type_of_header
 
-        media_type = binary_format(described, values, self.formats)
         with collecting() as notes, listening() as heard:
-            if media_type is None:
+            sent = in_binary(described, values, self.formats)
+            if sent is None:
                 content, answered_as = (yield Ask("call_encoded", (method, described.encode_args(values)))), wire.JSON
             else:
-                ((name, value),) = values.items()
-                data_type = next(argument.data_type for argument in described.args if argument.name == name)
-                body = wire.dump(data_type, data_type.accept(value, name), media_type)
                 accept = [form for form in wire.formats_of(described.returns) if form in self.formats]
                 accepted = ", ".join([*accept, f"{wire.JSON};q=0.5"])
-                content, answered_as = yield Ask("call_binary", (method, body, media_type, accepted))
+                content, answered_as = yield Ask("call_binary", (method, sent.body, sent.media_type, accepted))
                 content = json.loads(content) if answered_as == wire.JSON else content
         for line in dict.fromkeys((*notes.lines, *heard.notes)):
             _log.warning("%s: %s", method, line)

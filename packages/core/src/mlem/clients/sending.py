@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from mlem_model.data.types.base import module_of
@@ -14,25 +15,45 @@ BINARY_FROM_BYTES = 4096
 """Arrays, tensors and frames of at least this size are sent in a binary format, if the server supports one."""
 
 
-def binary_format(method: Method, values: Mapping[str, Any], formats: Sequence[str]) -> str | None:
-    """Return the media type to send the only argument in; None if JSON does as well, or the server supports no other.
+@dataclass(frozen=True)
+class Binary:
+    """The only argument of a call in a binary format.
+
+    Attributes:
+        media_type: The format.
+        body: The body of the request.
+    """
+
+    media_type: str
+    body: bytes
+
+
+def in_binary(method: Method, values: Mapping[str, Any], formats: Sequence[str]) -> Binary | None:
+    """Return the only argument in a binary format; None if JSON does as well, or the server supports no other.
+
+    It is converted once, to what travels: a tensor is an array then, which is measured, checked and written.
 
     Args:
         method: The method.
         values: The arguments.
         formats: Media types that the server takes.
+
+    Raises:
+        DataError: The value does not fit.
     """
-    if not formats or len(values) != 1:
+    if not formats or len(values) != 1 or sum(argument.required for argument in method.args) > 1:
         return None
     from mlem_model.data.formats import binary as wire
 
     ((name, value),) = values.items()
     data_type = next(argument.data_type for argument in method.args if argument.name == name)
-    if sum(argument.required for argument in method.args) > 1:
+    media_type = next((form for form in wire.formats_of(data_type) if form in formats), None)
+    if media_type is None:
         return None
-    found = next((form for form in wire.formats_of(data_type) if form in formats), None)
-    # as it would be sent: a tensor is an array then, a frame of polars one of pandas
-    return found if found is not None and _size_bytes(data_type.to_wire(value)) >= BINARY_FROM_BYTES else None
+    value, data_type = data_type.to_wire(value), data_type.wire
+    if _size_bytes(value) < BINARY_FROM_BYTES:
+        return None
+    return Binary(media_type, wire.dump(data_type, data_type.accept(value, name), media_type))
 
 
 def _size_bytes(value: Any) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from mlem_model.models.model import PREDICT
+from mlem_model.models.method_choice import PREDICT
 from mlem_model.models.model_type import ModelType
 
 

@@ -36,7 +36,8 @@ def load_model(
         model_types: The kinds of objects that can be loaded, for formats other than pickle.
         trust: What may be loaded.
         opener: Opens an address; for stores that need credentials of their own.
-        served: Whether it is loaded to be called: then it is what the model's type has in the object's place.
+        served: Whether it is loaded to be called: then it is what the model's type has in the object's place, and
+            where it is to answer.
 
     Raises:
         ConflictError: An artifact is not what was saved.
@@ -49,7 +50,7 @@ def load_model(
     if kind is None and any(one.format != "pickle" for key, one in model.artifacts.items() if key != SAMPLES):
         raise PluginError(f'no model type "{model.model_type}" is installed', known=[kind.type for kind in model_types])
     loaded = load_object(model, folder, kind, trust, opener)
-    return kind.served(loaded) if kind is not None and served else loaded
+    return kind.served(kind.placed(loaded)) if kind is not None and served else loaded
 
 
 def load_object(

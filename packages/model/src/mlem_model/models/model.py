@@ -15,6 +15,7 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 from pydantic import Field, PrivateAttr
 
 from mlem_model.artifacts.artifact import Artifact
+from mlem_model.artifacts.python import PYTHON, other_python
 from mlem_model.artifacts.requirement import Requirement
 from mlem_model.artifacts.system_packages import NAME
 from mlem_model.data.types.any import AnyDataType, Json, wrong_key
@@ -22,13 +23,12 @@ from mlem_model.data.types.base import name_of
 from mlem_model.errors import DataError, UserError
 from mlem_model.models.calling import finished
 from mlem_model.models.described import model_in_html
-from mlem_model.models.python import PYTHON, other_python
+from mlem_model.models.method_choice import PREDICT, find_method
 from mlem_model.models.request_bodies import NOTHING, shape_of_body, value_of_body
 from mlem_model.objects.grown import Grown
 from mlem_model.objects.object import MlemObject, Value, one_line
 from mlem_model.objects.validation import did_you_mean
 
-PREDICT = "predict"
 ALIAS = "data"
 """MLEM 0.4 renames the only argument of a method to this word in its requests."""
 
@@ -381,17 +381,3 @@ class Model(MlemObject):
             UserError: There is no such method.
         """
         return find_method(self.methods, name)
-
-
-def find_method(methods: Mapping[str, Method], name: str) -> Method:
-    """Return the method of a public name.
-
-    Raises:
-        UserError: There is no such method; the error lists those that exist.
-    """
-    if name not in methods:
-        known = sorted(methods)
-        raise UserError(
-            f'the model has no method "{name}"', code="unknown-method", known=known, hint=did_you_mean(name, known)
-        )
-    return methods[name]

@@ -68,6 +68,17 @@ class ModelType(ABC):
         return obj
 
     @classmethod
+    def placed(cls, obj: Any) -> Any:
+        """Return a loaded object where it is to answer, such as on a GPU; by default where it is.
+
+        It is asked about what was loaded to be called, before `served`, and never about an object of the user's.
+
+        Args:
+            obj: What `load` or `load_files` has returned.
+        """
+        return obj
+
+    @classmethod
     def rowwise(cls, obj: Any, method: str) -> bool:
         """Say whether the framework promises that a method answers row by row; otherwise saving finds out.
 

@@ -14,6 +14,7 @@ from mlem_model.artifacts.artifact import Artifact
 from mlem_model.artifacts.destinations.destination import destination
 from mlem_model.artifacts.destinations.rules import Destination, samples_name
 from mlem_model.artifacts.folder import write_files
+from mlem_model.artifacts.python import PYTHON
 from mlem_model.artifacts.requirements import complaints, resolve
 from mlem_model.artifacts.system_packages import system_packages
 from mlem_model.artifacts.transfer import Opener, open_artifact
@@ -30,7 +31,6 @@ from mlem_model.models.matching import kinds_of
 from mlem_model.models.model import Method, Model, Sample
 from mlem_model.models.model_type import ModelType
 from mlem_model.models.pickling import pickles
-from mlem_model.models.python import PYTHON
 from mlem_model.models.samples import all_samples, divide, wrong_answers
 from mlem_model.models.signatures import Described, describe
 from mlem_model.objects.files import write_atomic

@@ -12,7 +12,8 @@ from pydantic import Field
 
 from mlem_model.data.types.any import Json
 from mlem_model.errors import PlatformError
-from mlem_model.models.model import Method, Model, Sample, find_method
+from mlem_model.models.method_choice import find_method
+from mlem_model.models.model import Method, Model, Sample
 from mlem_model.objects.object import Value
 
 

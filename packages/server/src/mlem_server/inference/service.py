@@ -22,8 +22,6 @@ from mlem_server.inference.error_mapping import ErrorMapping
 from mlem_server.inference.streaming import Items, Stream
 from mlem_server.telemetry.metrics import Metrics
 
-DEFAULT_METHOD = "predict"
-"""The method that is called where a protocol names none."""
 Shape = Callable[[Response], Response]
 
 

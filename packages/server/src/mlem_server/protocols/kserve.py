@@ -17,13 +17,14 @@ from typing import Any
 
 from mlem_model.data.types.any import DataFrameType, NumberType, PrimitiveType
 from mlem_model.data.types.base import name_of
+from mlem_model.models.method_choice import default_method
 from mlem_server.http.errors import HttpError
 from mlem_server.http.request import Reply, Request
 from mlem_server.http.response import Response, json_response, to_json
 from mlem_server.http.routes import Route, always
 from mlem_server.inference.endpoint import Call, Endpoint, type_of_answer
 from mlem_server.inference.readiness import Health
-from mlem_server.inference.service import DEFAULT_METHOD, CallService
+from mlem_server.inference.service import CallService
 from mlem_server.protocols.kserve_binary import EXTENSION, HEADER, OCTETS, join, split, wanted
 from mlem_server.protocols.kserve_tensors import column_of, describe, nested, tensors_of, wrong
 
@@ -63,7 +64,7 @@ class KServe:
         self._name = name
         self._version = version
         self._digest = digest
-        self._default = DEFAULT_METHOD if DEFAULT_METHOD in self._endpoints else next(iter(self._endpoints))
+        self._default = default_method(self._endpoints)
 
     def routes(self) -> tuple[Route, ...]:
         """Return the protocol's table."""

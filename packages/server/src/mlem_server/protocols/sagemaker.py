@@ -21,6 +21,7 @@ import msgspec
 
 from mlem_model.data.formats.binary import JSON
 from mlem_model.models.calls.inputs import arguments_of
+from mlem_model.models.method_choice import default_method
 from mlem_server.decoding.json_decoder import parse_json
 from mlem_server.http.content_type import FILES
 from mlem_server.http.errors import HttpError
@@ -29,7 +30,7 @@ from mlem_server.http.response import Response, json_response
 from mlem_server.http.routes import Route
 from mlem_server.inference.endpoint import Call, Endpoint
 from mlem_server.inference.readiness import Health
-from mlem_server.inference.service import DEFAULT_METHOD, CallService
+from mlem_server.inference.service import CallService
 from mlem_server.protocols.files import answer_as_file, call_of_file
 
 ATTRIBUTES_HEADER = b"x-amzn-sagemaker-custom-attributes"
@@ -125,14 +126,10 @@ def method_of(headers: Mapping[bytes, bytes], methods: Collection[str]) -> str:
         methods: The names of the model's methods.
 
     Returns:
-        The named method, otherwise ``predict``, otherwise the only one.
+        The named method, or that of `default_method`.
     """
     named = _attribute(headers, "method")
-    if named is not None:
-        return named
-    if DEFAULT_METHOD not in methods and len(methods) == 1:
-        return next(iter(methods))
-    return DEFAULT_METHOD
+    return default_method(methods) if named is None else named
 
 
 def question_of(headers: Mapping[bytes, bytes]) -> str | None:

@@ -14,6 +14,7 @@ from mlem.cli.parameters.overlay import overlay_option
 from mlem.cli.terminal.messages import note
 from mlem.cli.terminal.progress import progress
 from mlem_model.data.chunks import PartsWriter, read_parts
+from mlem_model.models.method_choice import default_method
 
 if TYPE_CHECKING:
     from mlem.clients.client import Client
@@ -37,7 +38,7 @@ def apply(
     name: str,
     data: str | None,
     given: Given,
-    method: str,
+    method: str | None,
     format_: str | None,
     header: bool | None,
     separator: str | None,
@@ -57,15 +58,16 @@ def apply(
     """
     form = form_of(header=header, separator=separator, encoding=encoding, decimal=decimal, empty=empty)
     with handle(name, project).get_client() as client:
-        described = client.interface.method(method)
-        reader = reader_of(ctx, described, method, format_, form)
+        called = method or default_method(client.methods)
+        described = client.interface.method(called)
+        reader = reader_of(ctx, described, called, format_, form)
         if target is not None and data is not None and not given and described.rowwise and reader.is_file(data):
             with noted(strict=strict):
                 _apply_in_parts(client, reader, data, Path(target), batch_rows)
             return
         with noted(strict=strict):
             values = reader.read(data, given)
-        print_answer(described, client.call(method, **values), target)
+        print_answer(described, client.call(called, **values), target)
 
 
 def _apply_in_parts(client: Client, reader: CallReader, data: str, target: Path, batch_rows: int) -> None:

@@ -81,7 +81,10 @@ def data_options(command: CommandT) -> CommandT:
     """Add DATA and the options about it, the method and the answer to a command."""
     options = [
         click.argument("data", metavar="[DATA]", required=False),
-        click.option("--method", "-m", default="predict", help="The method to call."),
+        click.option(
+            "--method", "-m", default=None,
+            help="The method to call.  [default: predict, or the first of a model without it]",
+        ),
         click.option(
             "--format", "format_", metavar="FORMAT", default=None,
             help="Format of DATA: csv, tsv, txt, json, jsonl, npy, npz, parquet, arrow.  [default: from its name]",

@@ -13,7 +13,7 @@ from typing import IO, Any, ClassVar
 from mlem_model.artifacts.requirement import Requirement
 from mlem_model.errors import PluginError, UserError
 from mlem_model.frameworks.sklearn import SklearnModel
-from mlem_model.models.model import PREDICT
+from mlem_model.models.method_choice import PREDICT
 from mlem_model.models.model_type import ModelType
 
 _MODEL, _ESTIMATOR = "model.txt", "estimator.json"

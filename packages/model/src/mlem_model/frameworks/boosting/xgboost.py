@@ -14,9 +14,10 @@ from typing import IO, Any, ClassVar
 from mlem_model.artifacts.requirement import Requirement
 from mlem_model.data.types.arrays.dmatrix import values_of
 from mlem_model.errors import PluginError, UserError
+from mlem_model.frameworks.boosting.served_booster import ServedBooster
 from mlem_model.frameworks.boosting.written import written
 from mlem_model.frameworks.sklearn import SklearnModel
-from mlem_model.models.model import PREDICT
+from mlem_model.models.method_choice import PREDICT
 from mlem_model.models.model_type import ModelType
 
 _ESTIMATORS = {"classifier": "XGBClassifier", "regressor": "XGBRegressor", "ranker": "XGBRanker"}
@@ -26,7 +27,7 @@ _FORESTS = ("XGBRFClassifier", "XGBRFRegressor")
 
 
 class XgboostModel(ModelType):
-    """A ``Booster``: what is served takes frames and arrays, and makes the ``DMatrix`` itself."""
+    """A ``Booster``: what is served takes frames and arrays, and makes a ``DMatrix`` where it needs one."""
 
     type: ClassVar[str] = "xgboost"
     format: ClassVar[str] = "ubj"
@@ -129,36 +130,6 @@ class XgboostEstimator(SklearnModel):
         found = getattr(xgboost, name)()
         found.load_model(bytearray(content))
         return found
-
-
-class ServedBooster:
-    """A booster whose ``predict`` takes what callers have.
-
-    Args:
-        booster: An ``xgboost.Booster``.
-    """
-
-    def __init__(self, booster: Any) -> None:
-        self._booster = booster
-
-    def predict(self, X: Any) -> Any:
-        """Return what the booster answers for rows, shape (rows,) or (rows, classes).
-
-        Args:
-            X: A frame, an array, a sparse matrix, or a ``DMatrix``.
-        """
-        return self._booster.predict(self._matrix(X))
-
-    def _matrix(self, rows: Any) -> Any:
-        import xgboost
-
-        if isinstance(rows, xgboost.DMatrix):
-            return rows
-        if hasattr(rows, "columns"):
-            return xgboost.DMatrix(rows, enable_categorical=True)
-        return xgboost.DMatrix(
-            rows, feature_names=self._booster.feature_names, feature_types=self._booster.feature_types
-        )
 
 
 def _booster(content: bytes) -> Any:

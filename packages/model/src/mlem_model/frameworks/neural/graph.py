@@ -18,7 +18,7 @@ from typing import Any, ClassVar
 
 from mlem_model.artifacts.requirement import Requirement
 from mlem_model.errors import PluginError, UserError
-from mlem_model.models.model import PREDICT
+from mlem_model.models.method_choice import PREDICT
 from mlem_model.models.model_type import ModelType
 
 _GRAPH, _WEIGHTS = "model.onnx", "weights.bin"

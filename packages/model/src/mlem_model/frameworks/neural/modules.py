@@ -16,7 +16,7 @@ from mlem_model.data.types.base import module_of
 from mlem_model.errors import PluginError
 from mlem_model.models.calls.arguments import arguments_of, match_sample
 from mlem_model.models.errors import UnfitError
-from mlem_model.models.model import PREDICT
+from mlem_model.models.method_choice import PREDICT
 
 CALL = "__call__"
 
@@ -79,11 +79,16 @@ class ServedModule:
         """Return what the module answers: its tensors, in memory."""
         import torch
 
-        with torch.no_grad(), evaluating(self._module):
+        with torch.no_grad(), evaluating(self._module), self._place():
             answer = self._module(
                 *map(self.tensors, inputs), **{name: self.tensors(one) for name, one in named.items()}
             )
         return _without_devices(answer)
+
+    def _place(self) -> Any:
+        """Let what the module makes itself be where its weights are, unless it says where."""
+        in_memory = self._device is None or self._device.type == "cpu"
+        return contextlib.nullcontext() if in_memory else self._device
 
     def inputs(self, sample_data: Any) -> tuple[Any, ...]:
         """Return what a sample gives the module, by position.

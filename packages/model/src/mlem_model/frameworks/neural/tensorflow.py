@@ -21,7 +21,7 @@ from mlem_model.artifacts.requirement import Requirement
 from mlem_model.data.types.base import module_of
 from mlem_model.errors import PluginError, UserError
 from mlem_model.frameworks.neural.tensorflow_graph import expect_plain, make_stable
-from mlem_model.models.model import PREDICT
+from mlem_model.models.method_choice import PREDICT
 from mlem_model.models.model_type import ModelType
 
 _DEFAULT = "serving_default"

@@ -17,6 +17,7 @@ from typing import IO, Any, ClassVar
 
 from mlem_model.artifacts.requirement import Requirement
 from mlem_model.errors import UserError
+from mlem_model.frameworks.neural.device import placed
 from mlem_model.frameworks.neural.modules import (
     CALL,
     ServedModule,
@@ -27,7 +28,7 @@ from mlem_model.frameworks.neural.modules import (
     unfit,
 )
 from mlem_model.frameworks.neural.program_archive import expect_plain
-from mlem_model.models.model import PREDICT
+from mlem_model.models.method_choice import PREDICT
 from mlem_model.models.model_type import ModelType
 from mlem_model.models.pickling import pickles
 
@@ -57,6 +58,11 @@ class TorchModel(ModelType):
     def served(cls, obj: Any) -> Any:
         """See `ModelType.served`."""
         return ServedModule(obj)
+
+    @classmethod
+    def placed(cls, obj: Any) -> Any:
+        """See `ModelType.placed`."""
+        return placed(obj)
 
     @classmethod
     def prepared(cls, obj: Any, sample_data: Any) -> Any:

@@ -19,7 +19,7 @@ from typing import IO, Any, ClassVar
 from mlem_model.artifacts.requirement import Requirement
 from mlem_model.errors import PluginError, UserError
 from mlem_model.models.errors import UnfitError
-from mlem_model.models.model import PREDICT
+from mlem_model.models.method_choice import PREDICT
 from mlem_model.models.model_type import ModelType
 
 _MOST_BYTES = 256 * 2**20

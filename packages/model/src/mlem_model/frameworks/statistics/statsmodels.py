@@ -17,7 +17,7 @@ from typing import IO, Any, ClassVar
 
 from mlem_model.artifacts.requirement import Requirement
 from mlem_model.errors import MlemError, UserError
-from mlem_model.models.model import PREDICT
+from mlem_model.models.method_choice import PREDICT
 from mlem_model.models.model_type import ModelType
 from mlem_model.models.pickling import pickles
 

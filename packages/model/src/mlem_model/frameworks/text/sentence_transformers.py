@@ -11,17 +11,17 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
 from mlem_model.artifacts.requirement import Requirement
 from mlem_model.errors import PluginError, UserError
 from mlem_model.frameworks.neural.modules import evaluating, unfit
-from mlem_model.frameworks.text.folders import expect_own_files, fields, read_json
-from mlem_model.frameworks.text.transformers_files import expect_weights, laid_out, make_stable, refused
+from mlem_model.frameworks.text.folder_of_texts import FolderOfTexts
+from mlem_model.frameworks.text.folders import fields, read_json
+from mlem_model.frameworks.text.transformers_files import laid_out, make_stable, refused
 from mlem_model.frameworks.text.transformers_loading import expect_bounded, modules_of, quietly
-from mlem_model.models.model_type import ModelType
 
 ENCODE = "encode"
 _MODULES = "modules.json"
@@ -58,14 +58,32 @@ _TASK = "feature-extraction"
 _NO = "no-sentence-transformers"
 
 
-class SentenceTransformersModel(ModelType):
+class ServedEncoder:
+    """An encoder that takes texts.
+
+    Args:
+        model: A ``SentenceTransformer``.
+    """
+
+    def __init__(self, model: Any) -> None:
+        self._model = model
+
+    def encode(self, texts: Any) -> Any:
+        """Return a vector for each text, an array of the shape (texts, dimensions).
+
+        Args:
+            texts: A list, or an array or a series, of texts.
+        """
+        with evaluating(self._model):
+            return self._model.encode([str(text) for text in texts], show_progress_bar=False, convert_to_numpy=True)
+
+
+class SentenceTransformersModel(FolderOfTexts):
     """A ``SentenceTransformer``: its ``encode`` takes a list of texts, and answers with one vector for each."""
 
     type: ClassVar[str] = "sentence_transformers"
-    format: ClassVar[str] = "safetensors"
-    converts: ClassVar[bool] = True
-    files: ClassVar[bool] = True
-    imports: ClassVar[bool] = True
+    calls: ClassVar[Mapping[str, str]] = {ENCODE: ENCODE}
+    served_as: ClassVar[Callable[[Any], Any]] = ServedEncoder
 
     @classmethod
     def matches(cls, obj: Any) -> bool:
@@ -79,21 +97,6 @@ class SentenceTransformersModel(ModelType):
     def recognises(cls, path: Path) -> bool:
         """See `ModelType.recognises`."""
         return (path / _MODULES).is_file()
-
-    @classmethod
-    def methods(cls, obj: Any) -> Mapping[str, str]:
-        """See `ModelType.methods`."""
-        return {ENCODE: ENCODE}
-
-    @classmethod
-    def served(cls, obj: Any) -> Any:
-        """See `ModelType.served`."""
-        return ServedEncoder(obj)
-
-    @classmethod
-    def rowwise(cls, obj: Any, method: str) -> bool:
-        """See `ModelType.rowwise`."""
-        return True
 
     @classmethod
     def prepared(cls, obj: Any, sample_data: Any) -> Any:
@@ -146,37 +149,6 @@ class SentenceTransformersModel(ModelType):
                 reason = " ".join(str(error).split())[:300]
                 raise UserError(f"this is not a model of sentence-transformers: {reason}", code=_NO) from error
         return found.eval()
-
-    @classmethod
-    def read(cls, path: Path, trusted: Sequence[str] = ()) -> Any:
-        """See `ModelType.read`.
-
-        Raises:
-            UserError: It is no such folder, or has something that would be run.
-        """
-        expect_own_files(path)
-        expect_weights(path)
-        return cls.load_files(path, trusted=trusted)
-
-
-class ServedEncoder:
-    """An encoder that takes texts.
-
-    Args:
-        model: A ``SentenceTransformer``.
-    """
-
-    def __init__(self, model: Any) -> None:
-        self._model = model
-
-    def encode(self, texts: Any) -> Any:
-        """Return a vector for each text, an array of the shape (texts, dimensions).
-
-        Args:
-            texts: A list, or an array or a series, of texts.
-        """
-        with evaluating(self._model):
-            return self._model.encode([str(text) for text in texts], show_progress_bar=False, convert_to_numpy=True)
 
 
 def expect_plain(folder: Path) -> None:

@@ -8,101 +8,19 @@ Source: https://spacy.io/api/language (read 2026-11).
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
 from mlem_model.artifacts.requirement import Requirement
 from mlem_model.errors import PluginError, UserError
 from mlem_model.frameworks.neural.modules import has_base
-from mlem_model.frameworks.text.folders import expect_own_files, read_json
+from mlem_model.frameworks.text.folder_of_texts import FolderOfTexts
+from mlem_model.frameworks.text.folders import read_json
 from mlem_model.frameworks.text.spacy_folder import CONFIG, META, expect_plain, expect_plain_files, read_config
-from mlem_model.models.model import PREDICT
-from mlem_model.models.model_type import ModelType
 
 _WORDS = {"tag": "tag_", "pos": "pos_", "lemma": "lemma_", "dep": "dep_", "morph": "morph"}
 """What a token is told of, if a component says it, and the attribute with it as text."""
-
-
-class SpacyModel(ModelType):
-    """A pipeline, which takes texts: for each its tokens, and the entities, categories and spans that it finds."""
-
-    type: ClassVar[str] = "spacy"
-    format: ClassVar[str] = "spacy"
-    converts: ClassVar[bool] = True
-    files: ClassVar[bool] = True
-    imports: ClassVar[bool] = True
-
-    @classmethod
-    def matches(cls, obj: Any) -> bool:
-        """See `ModelType.matches`."""
-        return has_base(obj, "spacy.language", "Language")
-
-    @classmethod
-    def recognises(cls, path: Path) -> bool:
-        """See `ModelType.recognises`."""
-        return (path / META).is_file() and (path / CONFIG).is_file()
-
-    @classmethod
-    def methods(cls, obj: Any) -> Mapping[str, str]:
-        """See `ModelType.methods`."""
-        return {PREDICT: PREDICT}
-
-    @classmethod
-    def served(cls, obj: Any) -> Any:
-        """See `ModelType.served`."""
-        return ServedSpacy(obj)
-
-    @classmethod
-    def rowwise(cls, obj: Any, method: str) -> bool:
-        """See `ModelType.rowwise`; each text is a document of its own."""
-        return True
-
-    @classmethod
-    def prepared(cls, obj: Any, sample_data: Any) -> Any:
-        """See `ModelType.prepared`.
-
-        Raises:
-            UserError: It has a component of the user's, or of another package.
-        """
-        expect_plain(_plain_config(obj))
-        return obj
-
-    @classmethod
-    def dump_files(cls, obj: Any, folder: Path) -> frozenset[str]:
-        """See `ModelType.dump_files`; without what is about training."""
-        obj.to_disk(folder)
-        type(obj.config)(_plain_config(obj)).to_disk(folder / CONFIG)
-        return frozenset({"spacy", "numpy"})
-
-    @classmethod
-    def load_files(cls, folder: Path, requirements: Sequence[Requirement] = (), trusted: Sequence[str] = ()) -> Any:
-        """See `ModelType.load_files`.
-
-        Raises:
-            UserError: It is no pipeline, or one that would run something.
-        """
-        spacy = _spacy()
-        config = read_config(folder)
-        expect_plain_files(folder)
-        meta = read_json(folder / META, "no-spacy")
-        try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # of the framework about its own
-                return spacy.util.load_model_from_config(config, meta=meta).from_disk(folder)
-        except Exception as error:  # of many kinds
-            reason = " ".join(str(error).split())[:300]
-            raise UserError(f"this is not a pipeline of spaCy: {reason}", code="no-spacy") from error
-
-    @classmethod
-    def read(cls, path: Path, trusted: Sequence[str] = ()) -> Any:
-        """See `ModelType.read`.
-
-        Raises:
-            UserError: It is no such folder, or has something that would be run.
-        """
-        expect_own_files(path)
-        return cls.load_files(path, trusted=trusted)
 
 
 class ServedSpacy:
@@ -149,6 +67,60 @@ class ServedSpacy:
         if "token.is_sent_start" in self._assigned:
             found["sents"] = [one.text for one in doc.sents]
         return found
+
+
+class SpacyModel(FolderOfTexts):
+    """A pipeline, which takes texts: for each its tokens, and the entities, categories and spans that it finds."""
+
+    type: ClassVar[str] = "spacy"
+    format: ClassVar[str] = "spacy"
+    served_as: ClassVar[Callable[[Any], Any]] = ServedSpacy
+
+    @classmethod
+    def matches(cls, obj: Any) -> bool:
+        """See `ModelType.matches`."""
+        return has_base(obj, "spacy.language", "Language")
+
+    @classmethod
+    def recognises(cls, path: Path) -> bool:
+        """See `ModelType.recognises`."""
+        return (path / META).is_file() and (path / CONFIG).is_file()
+
+    @classmethod
+    def prepared(cls, obj: Any, sample_data: Any) -> Any:
+        """See `ModelType.prepared`.
+
+        Raises:
+            UserError: It has a component of the user's, or of another package.
+        """
+        expect_plain(_plain_config(obj))
+        return obj
+
+    @classmethod
+    def dump_files(cls, obj: Any, folder: Path) -> frozenset[str]:
+        """See `ModelType.dump_files`; without what is about training."""
+        obj.to_disk(folder)
+        type(obj.config)(_plain_config(obj)).to_disk(folder / CONFIG)
+        return frozenset({"spacy", "numpy"})
+
+    @classmethod
+    def load_files(cls, folder: Path, requirements: Sequence[Requirement] = (), trusted: Sequence[str] = ()) -> Any:
+        """See `ModelType.load_files`.
+
+        Raises:
+            UserError: It is no pipeline, or one that would run something.
+        """
+        spacy = _spacy()
+        config = read_config(folder)
+        expect_plain_files(folder)
+        meta = read_json(folder / META, "no-spacy")
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # of the framework about its own
+                return spacy.util.load_model_from_config(config, meta=meta).from_disk(folder)
+        except Exception as error:  # of many kinds
+            reason = " ".join(str(error).split())[:300]
+            raise UserError(f"this is not a pipeline of spaCy: {reason}", code="no-spacy") from error
 
 
 def _span(span: Any) -> dict[str, Any]:

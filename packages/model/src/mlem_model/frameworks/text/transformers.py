@@ -9,15 +9,17 @@ from __future__ import annotations
 
 import enum
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
 from mlem_model.artifacts.requirement import Requirement
 from mlem_model.errors import UserError
+from mlem_model.frameworks.neural.device import placed
 from mlem_model.frameworks.neural.modules import has_base, unfit
-from mlem_model.frameworks.text.folders import expect_own_files, read_json
-from mlem_model.frameworks.text.transformers_files import CONFIG, expect_weights, laid_out, make_stable
+from mlem_model.frameworks.text.folder_of_texts import FolderOfTexts
+from mlem_model.frameworks.text.folders import read_json
+from mlem_model.frameworks.text.transformers_files import CONFIG, laid_out, make_stable
 from mlem_model.frameworks.text.transformers_loading import (
     NO,
     PARAMETERS,
@@ -30,20 +32,16 @@ from mlem_model.frameworks.text.transformers_loading import (
     task_of,
 )
 from mlem_model.frameworks.text.transformers_served import ServedPipeline, ServedPretrained
-from mlem_model.models.model import PREDICT
-from mlem_model.models.model_type import ModelType
+from mlem_model.models.method_choice import PREDICT
 
 PIPELINE = "pipeline.json"
 
 
-class TransformersPipeline(ModelType):
+class TransformersPipeline(FolderOfTexts):
     """A pipeline that takes texts: its model, its tokenizer, its task and its parameters."""
 
     type: ClassVar[str] = "transformers"
-    format: ClassVar[str] = "safetensors"
-    converts: ClassVar[bool] = True
-    files: ClassVar[bool] = True
-    imports: ClassVar[bool] = True
+    served_as: ClassVar[Callable[[Any], Any]] = ServedPipeline
 
     @classmethod
     def matches(cls, obj: Any) -> bool:
@@ -57,21 +55,6 @@ class TransformersPipeline(ModelType):
             return _is_folder(path)
         tokenizer = any((path / name).is_file() for name in ("tokenizer.json", "tokenizer_config.json", "vocab.txt"))
         return tokenizer and task_of(path) is not None
-
-    @classmethod
-    def methods(cls, obj: Any) -> Mapping[str, str]:
-        """See `ModelType.methods`."""
-        return {PREDICT: PREDICT}
-
-    @classmethod
-    def served(cls, obj: Any) -> Any:
-        """See `ModelType.served`."""
-        return ServedPipeline(obj)
-
-    @classmethod
-    def rowwise(cls, obj: Any, method: str) -> bool:
-        """See `ModelType.rowwise`; each text is run on its own."""
-        return True
 
     @classmethod
     def prepared(cls, obj: Any, sample_data: Any) -> Any:
@@ -124,8 +107,7 @@ class TransformersPipeline(ModelType):
         Raises:
             UserError: It is no such folder, or has something that would be run.
         """
-        expect_own_files(path)
-        expect_weights(path)
+        cls.expect_readable(path)
         if (path / PIPELINE).is_file():
             return cls.load_files(path, trusted=trusted)
         task = task_of(path)
@@ -134,14 +116,12 @@ class TransformersPipeline(ModelType):
         return pipeline_of(path, task, {})
 
 
-class TransformersModel(ModelType):
+class TransformersModel(FolderOfTexts):
     """A model without its tokenizer: it takes the arrays that a tokenizer or a processor makes."""
 
     type: ClassVar[str] = "transformers_model"
-    format: ClassVar[str] = "safetensors"
-    converts: ClassVar[bool] = True
-    files: ClassVar[bool] = True
-    imports: ClassVar[bool] = True
+    calls: ClassVar[Mapping[str, str]] = {PREDICT: "__call__"}
+    served_as: ClassVar[Callable[[Any], Any]] = ServedPretrained
 
     @classmethod
     def matches(cls, obj: Any) -> bool:
@@ -154,19 +134,9 @@ class TransformersModel(ModelType):
         return _is_folder(path)
 
     @classmethod
-    def methods(cls, obj: Any) -> Mapping[str, str]:
-        """See `ModelType.methods`."""
-        return {PREDICT: "__call__"}
-
-    @classmethod
-    def served(cls, obj: Any) -> Any:
-        """See `ModelType.served`."""
-        return ServedPretrained(obj)
-
-    @classmethod
-    def rowwise(cls, obj: Any, method: str) -> bool:
-        """See `ModelType.rowwise`."""
-        return True
+    def placed(cls, obj: Any) -> Any:
+        """See `ModelType.placed`; a pipeline goes there itself."""
+        return placed(obj)
 
     @classmethod
     def prepared(cls, obj: Any, sample_data: Any) -> Any:
@@ -195,17 +165,6 @@ class TransformersModel(ModelType):
         """
         with laid_out(folder) as place:
             return model_of(place)
-
-    @classmethod
-    def read(cls, path: Path, trusted: Sequence[str] = ()) -> Any:
-        """See `ModelType.read`.
-
-        Raises:
-            UserError: It is no such folder, or has something that would be run.
-        """
-        expect_own_files(path)
-        expect_weights(path)
-        return cls.load_files(path, trusted=trusted)
 
 
 def _is_folder(path: Path) -> bool:

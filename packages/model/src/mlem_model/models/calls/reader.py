@@ -20,6 +20,7 @@ from mlem_model.data.formats.files import STDIN, format_of, opened, read_text, s
 from mlem_model.data.formats.raw import is_raw
 from mlem_model.data.types.any import Json, PrimitiveType, UnspecifiedType
 from mlem_model.errors import DataError, NotFoundError, UserError
+from mlem_model.models.method_choice import PREDICT
 from mlem_model.models.model import ALIAS, Argument, Method
 from mlem_model.objects.validation import did_you_mean
 
@@ -41,7 +42,7 @@ class CallReader:
     """
 
     method: Method
-    called: str = "predict"
+    called: str = PREDICT
     format: str | None = None
     form: CsvForm = CsvForm()
     options: tuple[str, ...] = ()

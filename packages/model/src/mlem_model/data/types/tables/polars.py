@@ -1,4 +1,4 @@
-"""`PolarsType`: a polars frame or series; it is sent as pandas frames and series are."""
+"""`PolarsType`: a polars frame or series; as JSON it is sent as pandas frames and series are, and as Arrow as it is."""
 
 from __future__ import annotations
 
