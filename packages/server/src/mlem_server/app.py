@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import logging
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from mlem_model.data.formats.binary import ARROW, NPY
@@ -28,6 +28,7 @@ from mlem_server.http.response import Response, error_response
 from mlem_server.http.routes import Route, RoutingTable
 from mlem_server.inference.dispatching.dispatch import Dispatcher
 from mlem_server.inference.dispatching.hangs import HangDetector
+from mlem_server.inference.dispatching.jobs import Job
 from mlem_server.inference.endpoint import Endpoint
 from mlem_server.inference.error_mapping import ErrorMapping
 from mlem_server.inference.readiness import LOADING, READY, STOPPING, Health, Readiness
@@ -39,6 +40,7 @@ from mlem_server.protocols.native import Native
 from mlem_server.protocols.sagemaker import SageMaker
 from mlem_server.settings import Settings
 from mlem_server.telemetry.metrics import Metrics
+from mlem_server.telemetry.trace_context import trace_id_of
 
 if TYPE_CHECKING:
     from mlem_server.telemetry.traces import Traces
@@ -76,7 +78,7 @@ class App(Application):
 
             self._traces = Traces(name, model.digest)
         self.dispatcher = Dispatcher(
-            settings.max_queue, settings.max_batch_rows, self._metrics.called, settings.request_timeout_s
+            settings.max_queue, settings.max_batch_rows, self._asked, settings.request_timeout_s
         )
         self.hangs = HangDetector(settings.request_timeout_s, settings.hang_bound_s, self._metrics)
         self._errors = ErrorMapping(self._metrics, hide_model_errors=settings.hide_model_errors)
@@ -166,9 +168,14 @@ class App(Application):
         """Count and log an answer that is sent."""
         self._budget.release(request)
         seconds = time.monotonic() - request.started
-        self._metrics.answered(request.route, response.status, seconds)
+        trace_id = ""
         if self._traces is not None:
-            self._traces.answered(request, response, seconds)
+            trace_id = self._traces.answered(request, response, seconds)
+        elif b"traceparent" in request.headers:
+            trace_id = trace_id_of(request.headers[b"traceparent"])
+        self._metrics.answered(request.route, response.status, seconds, trace_id)
+        if seconds > self._settings.slow_call_s and request.takes_body:
+            self._tell_slow(request, response, seconds)
         if self._settings.access_log:
             facts = {
                 "method": request.method,
@@ -179,6 +186,20 @@ class App(Application):
             }
             log.info("%s %s %d %.1f ms id=%s", request.method, ascii(request.path)[1:-1], response.status,
                      seconds * 1e3, request.id, extra={"facts": {**facts, "request_id": request.id}})  # fmt: skip
+
+    def _tell_slow(self, request: Request, response: Response, seconds: float) -> None:
+        waited = (request.asked or request.started + seconds) - request.started
+        facts = {"request_id": request.id, "route": request.route, "status": response.status}
+        log.warning(
+            "slow: %s took %.3g s, %.3g s of them until the model was asked, status %d id=%s",
+            request.route, seconds, waited, response.status, request.id,
+            extra={"facts": {**facts, "ms": round(seconds * 1e3), "waited_ms": round(waited * 1e3)}},
+        )  # fmt: skip
+
+    def _asked(self, jobs: Sequence[Job], now: float) -> None:
+        for job in jobs:
+            job.origin.asked = now
+        self._metrics.called(jobs, now)
 
     def forget(self, request: Request) -> None:
         """Drop a request that nobody waits for any more."""

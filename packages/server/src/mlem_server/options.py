@@ -18,7 +18,7 @@ _LIMITS = ("max-connections", "max-headers", "max-head-kib", "max-target-kib", "
 _TUNING = (
     *_LIMITS, "max-body-mib", "max-queue", "max-batch-rows", "header-timeout-s", "request-timeout-s", "hang-timeout-s",
     "shutdown-timeout-s", "workers", "token-file", "tls-cert", "tls-key", "log-format", "keep-alive-s", "root-path",
-    "trusted-proxies", "cors-origins",
+    "trusted-proxies", "cors-origins", "slow-call-s",
 )  # fmt: skip
 _FLAGS = ("access-log", "traces", "hide-model-errors", "strict", "no-compression")
 
@@ -160,6 +160,12 @@ def parser() -> argparse.ArgumentParser:
         "--strict",
         action="store_true",
         help="refuse columns and categories that the model was not saved with, instead of just reporting them",
+    )
+    result.add_argument(
+        "--slow-call-s",
+        type=_positive,
+        default=defaults.slow_call_s,
+        help="log each call that takes longer, in seconds (default: %(default)g)",
     )
     result.add_argument("--late", action="store_true", help=argparse.SUPPRESS)  # for a worker among several
     result.add_argument("--life-fd", type=_natural, help=argparse.SUPPRESS)  # from the process that watches the workers

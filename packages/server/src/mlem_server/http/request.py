@@ -34,6 +34,7 @@ class Request:
         keep_alive: Whether the connection may live on after the answer.
         id: The caller's ``X-Request-Id`` when it has a form that is safe in a log, otherwise a new one.
         started: When its head was complete, in seconds of the monotonic clock.
+        asked: When the model was asked, on the same clock; 0 before.
         chunks: Whether the caller accepts an answer in chunks, which HTTP/1.0 does not have.
         body: The body, once it is there.
         route: A name for what answers it, for metrics.
@@ -69,6 +70,7 @@ class Request:
     reserved_bytes: int = 0
     cancel: Callable[[], None] | None = None
     ends_early: Callable[[], bool] = lambda: False
+    asked: float = 0.0
     _id: str = field(default="", repr=False)
 
     @property

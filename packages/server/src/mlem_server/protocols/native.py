@@ -13,7 +13,7 @@ from mlem_server.inference.endpoint import Call, Endpoint
 from mlem_server.inference.readiness import Health
 from mlem_server.inference.service import CallService, takes_long
 from mlem_server.inference.streaming import form_of
-from mlem_server.telemetry.metrics import CONTENT_TYPE, Metrics
+from mlem_server.telemetry.metrics import Metrics
 
 
 class Native:
@@ -56,8 +56,9 @@ class Native:
         )
 
     def metrics(self, request: Request, reply: Reply) -> None:
-        """Answer with the metrics, in Prometheus' text format."""
-        reply(Response(200, self._metrics.text(), CONTENT_TYPE))
+        """Answer with the metrics, in Prometheus' text format or in OpenMetrics."""
+        text, content_type = self._metrics.text(request.headers.get(b"accept", b""))
+        reply(Response(200, text, content_type))
 
     def call(self, endpoint: Endpoint, request: Request, reply: Reply) -> None:
         """Call a method, with its arguments as the body."""

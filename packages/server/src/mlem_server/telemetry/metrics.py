@@ -17,14 +17,18 @@ from typing import Protocol
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, generate_latest, values
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
+from prometheus_client.openmetrics import exposition as openmetrics
 
+from mlem_server.http.negotiation import preferred
 from mlem_server.process.exit_codes import exit_label
 from mlem_server.telemetry.tallies import TalliedHistogram, Tally
 
 log = logging.getLogger("mlem.server")
 
 MULTIPROCESS_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
+PLAIN, OPEN = "text/plain", "application/openmetrics-text"
 CONTENT_TYPE = b"text/plain; version=0.0.4; charset=utf-8"
+OPEN_CONTENT_TYPE = b"application/openmetrics-text; version=1.0.0; charset=utf-8"
 
 _SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
 _LATE = (0.001, 0.01, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
@@ -206,13 +210,14 @@ class Metrics:
         """Note by how much the event loop was late: a long delay keeps everybody waiting."""
         self._loop_late.add(max(0.0, seconds))
 
-    def answered(self, route: str, status: int, seconds: float) -> None:
+    def answered(self, route: str, status: int, seconds: float, trace_id: str = "") -> None:
         """Note an answer.
 
         Args:
             route: What gave it; anything unknown counts as ``other``.
             status: Its status.
             seconds: What it took.
+            trace_id: The trace that it belongs to; empty for none.
         """
         counter = self._answered.get((route, status))
         if counter is None:
@@ -222,7 +227,7 @@ class Metrics:
             )
         counter.count += 1
         if status == 200 and route in self._seconds:
-            self._seconds[route].add(seconds)
+            self._seconds[route].add(seconds, trace_id)
 
     def rejected(self, reason: str) -> None:
         """Note a refusal.
@@ -240,11 +245,18 @@ class Metrics:
         for answered in self._answered.values():
             answered.hand_over()
 
-    def text(self) -> bytes:
-        """Return the page."""
+    def text(self, accept: bytes = b"") -> tuple[bytes, bytes]:
+        """Return the page, and its media type; OpenMetrics, which has the examples, where the caller prefers it.
+
+        Args:
+            accept: The request's header of this name.
+        """
         self.hand_over()
-        if MULTIPROCESS_VARIABLE not in os.environ:
-            return generate_latest(self._registry)
-        registry = CollectorRegistry()
-        MultiProcessCollector(registry)  # type: ignore[no-untyped-call]  # the library leaves it without types
-        return generate_latest(registry)
+        registry = self._registry
+        if MULTIPROCESS_VARIABLE in os.environ:
+            registry = CollectorRegistry()
+            MultiProcessCollector(registry)  # type: ignore[no-untyped-call]  # the library leaves it without types
+        if preferred(accept, (PLAIN, OPEN), PLAIN) == PLAIN:
+            return generate_latest(registry), CONTENT_TYPE
+        text: bytes = openmetrics.generate_latest(registry)  # type: ignore[no-untyped-call]  # as above
+        return text, OPEN_CONTENT_TYPE

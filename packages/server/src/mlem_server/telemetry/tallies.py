@@ -5,10 +5,12 @@ An observation of the library takes several microseconds; a call of a quick mode
 
 from __future__ import annotations
 
+import time
 from bisect import bisect_left
 from typing import Any
 
 from prometheus_client import Counter, Histogram
+from prometheus_client.samples import Exemplar
 
 
 class TalliedHistogram(Histogram):
@@ -20,12 +22,21 @@ class TalliedHistogram(Histogram):
         self._counts = [0] * len(self._bounds)
         self._total = 0.0
         self._some = False
+        self._examples: dict[int, Exemplar] = {}
 
-    def add(self, amount: float) -> None:
-        """Observe an amount."""
-        self._counts[bisect_left(self._bounds, amount)] += 1
+    def add(self, amount: float, trace_id: str = "") -> None:
+        """Observe an amount.
+
+        Args:
+            amount: The amount.
+            trace_id: The trace that it is from, which is kept as an example of its bucket; empty for none.
+        """
+        bucket = bisect_left(self._bounds, amount)
+        self._counts[bucket] += 1
         self._total += amount
         self._some = True
+        if trace_id:
+            self._examples[bucket] = Exemplar({"trace_id": trace_id}, amount, time.time())
 
     def hand_over(self) -> None:
         """Hand what was gathered to the library."""
@@ -37,6 +48,9 @@ class TalliedHistogram(Histogram):
         for bucket, count in zip(self._buckets, counts, strict=True):
             if count:
                 bucket.inc(count)
+        for bucket, example in self._examples.items():
+            self._buckets[bucket].set_exemplar(example)
+        self._examples.clear()
 
 
 class Tally:

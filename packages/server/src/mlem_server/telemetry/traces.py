@@ -46,8 +46,8 @@ class Traces:
         self._extract = propagate.extract
         self._kind, self._status, self._error = trace.SpanKind.SERVER, trace.Status, trace.StatusCode.ERROR
 
-    def answered(self, request: Request, response: Response, seconds: float) -> None:
-        """Note an answer.
+    def answered(self, request: Request, response: Response, seconds: float) -> str:
+        """Note an answer; return the id of its trace, empty where it is not recorded.
 
         Args:
             request: The request.
@@ -75,6 +75,8 @@ class Traces:
         if response.status >= 500:
             span.set_status(self._status(self._error))
         span.end(end_ns)
+        context = span.get_span_context()
+        return f"{context.trace_id:032x}" if context.trace_flags.sampled else ""
 
     def close(self) -> None:
         """Send what is left."""

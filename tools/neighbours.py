@@ -1,4 +1,4 @@
-"""Install Debian's nginx for the tests of servers behind a proxy, unless an nginx is there. As root."""
+"""Install Debian's nginx and Prometheus for the tests of servers, unless they are there. As root."""
 
 from __future__ import annotations
 
@@ -11,3 +11,4 @@ from machine import need, note
 
 if __name__ == "__main__":
     note(need("nginx", "nginx-light"))
+    note(need("prometheus", "prometheus"))
