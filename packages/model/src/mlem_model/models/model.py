@@ -32,7 +32,7 @@ ALIAS = "data"
 """MLEM 0.4 renames the only argument of a method to this word in its requests."""
 
 
-class Argument(Value):
+class Argument(Grown):
     """An argument of a method.
 
     Attributes:
@@ -41,13 +41,17 @@ class Argument(Value):
         required: Whether a call must give it.
         default: What the method uses when it is not given, encoded.
         kind: How a Python caller may give it.
+        missing: Where the sample lacks numbers: see `mlem_model.models.calls.missing`.
     """
+
+    _LATER: ClassVar[frozenset[str]] = frozenset({"missing"})
 
     name: str
     data_type: AnyDataType
     required: bool = True
     default: Json = None
     kind: Literal["positional_or_keyword", "positional_only", "keyword_only"] = "positional_or_keyword"
+    missing: tuple[str, ...] = ()
 
 
 class Method(Grown):
@@ -57,16 +61,15 @@ class Method(Grown):
         name: The attribute of the object that is called; ``__call__`` for the object itself.
         args: Its arguments, in order.
         returns: What it answers.
-        rowwise: Whether each row of the answer depends only on the same row of the only argument, as trial calls with
-            several rows and with single ones showed when the model was saved. Calls of several callers may then be
-            joined into one.
+        rowwise: Whether each row of the answer depends only on the same row of the only argument, as trial calls
+            showed when the model was saved. Calls of several callers may then be joined into one.
         streams: Whether it answers item by item, as a generator does; ``returns`` describes all items together.
-        keeps_index: Whether it copies the index of a frame or a series to its answer, and does not use it otherwise:
-            then the index is not sent, and the caller adds it to the answer.
+        keeps_index: Whether it only copies the index of a frame to its answer: the caller does that instead.
         effects: Whether a call does more than to answer: then a client never sends it twice.
+        missing: Where its answer to the sample lacks numbers.
     """
 
-    _LATER: ClassVar[frozenset[str]] = frozenset({"streams", "keeps_index", "effects"})
+    _LATER: ClassVar[frozenset[str]] = frozenset({"streams", "keeps_index", "effects", "missing"})
 
     name: str
     args: tuple[Argument, ...] = ()
@@ -75,6 +78,7 @@ class Method(Grown):
     streams: bool = False
     keeps_index: bool = False
     effects: bool = False
+    missing: tuple[str, ...] = ()
 
     def bind(self, args: Sequence[Any], kwargs: Mapping[str, Any], *, called: str = PREDICT) -> dict[str, Json]:
         """Match the arguments of a call with the signature, and encode them; see `match`.
@@ -390,8 +394,6 @@ def find_method(methods: Mapping[str, Method], name: str) -> Method:
         UserError: There is no such method; the error lists those that exist.
     """
     if name not in methods:
-        known = sorted(methods)
-        raise UserError(
-            f'the model has no method "{name}"', code="unknown-method", known=known, hint=did_you_mean(name, known)
-        )
+        known, message = sorted(methods), f'the model has no method "{name}"'
+        raise UserError(message, code="unknown-method", known=known, hint=did_you_mean(name, known))
     return methods[name]

@@ -131,10 +131,16 @@ def _describe(name: str, method: Method) -> dict[str, Json]:
             "required": argument.required,
             "default": argument.default,
             "kind": argument.kind,
+            **({"missing": list(argument.missing)} if argument.missing else {}),
         }
         for argument in method.args
     ]
-    returns = {"data_type": method.returns.model_dump(mode="json"), "schema": method.returns.json_schema()}
+    returns: dict[str, Json] = {
+        "data_type": method.returns.model_dump(mode="json"),
+        "schema": method.returns.json_schema(),
+    }
+    if method.missing:
+        returns["missing"] = list(method.missing)
     later: dict[str, Json] = {name: True for name in ("streams", "keeps_index", "effects") if getattr(method, name)}
     return {
         "name": name,
@@ -154,6 +160,7 @@ def _method(name: str, data: Any) -> Method:
             "required": item.get("required", True),
             "default": item.get("default"),
             "kind": item.get("kind", "positional_or_keyword"),
+            "missing": item.get("missing", ()),
         }
         for item in data["args"]
     ]
@@ -165,5 +172,6 @@ def _method(name: str, data: Any) -> Method:
             "streams": data.get("streams", False),
             "keeps_index": data.get("keeps_index", False),
             "effects": data.get("effects", False),
+            "missing": data["returns"].get("missing", ()),
         }
     )
