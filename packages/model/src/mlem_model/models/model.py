@@ -67,9 +67,10 @@ class Method(Grown):
         keeps_index: Whether it only copies the index of a frame to its answer: the caller does that instead.
         effects: Whether a call does more than to answer: then a client never sends it twice.
         missing: Where its answer to the sample lacks numbers.
+        classes: What the columns of its answer are, where they are a classifier's classes.
     """
 
-    _LATER: ClassVar[frozenset[str]] = frozenset({"streams", "keeps_index", "effects", "missing"})
+    _LATER: ClassVar[frozenset[str]] = frozenset({"streams", "keeps_index", "effects", "missing", "classes"})
 
     name: str
     args: tuple[Argument, ...] = ()
@@ -79,6 +80,7 @@ class Method(Grown):
     keeps_index: bool = False
     effects: bool = False
     missing: tuple[str, ...] = ()
+    classes: tuple[Json, ...] = ()
 
     def bind(self, args: Sequence[Any], kwargs: Mapping[str, Any], *, called: str = PREDICT) -> dict[str, Json]:
         """Match the arguments of a call with the signature, and encode them; see `match`.
@@ -371,10 +373,8 @@ class Model(MlemObject):
     def digest(self) -> str:
         """The identity of the content: 32 hex digits that do not depend on file names, folders or the time."""
         content = self.model_dump(mode="json", exclude={"artifacts": {"__all__": {"uri"}}})
-        if self.public_sample:  # a field that came later: the digest of a model that was saved before stays
-            del content["public_sample"]
-        if not self.system_packages:
-            del content["system_packages"]
+        later = {"public_sample": not self.public_sample, "system_packages": self.system_packages}
+        content = {name: value for name, value in content.items() if later.get(name, True)}  # as before they came
         text = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False, default=str)
         return hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()[:32]
 

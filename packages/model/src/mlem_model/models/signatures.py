@@ -18,6 +18,7 @@ from mlem_model.errors import DataError, UserError
 from mlem_model.models.calling import finish
 from mlem_model.models.calls.answering import encode_answer
 from mlem_model.models.calls.arguments import RETURNS, Signature, arguments_of, match_sample, types_of
+from mlem_model.models.calls.classes import classes_of
 from mlem_model.models.calls.index_use import Trimmed, keeps_index, trim_index
 from mlem_model.models.calls.missing import missing_numbers
 from mlem_model.models.calls.rowwise import answers_row_by_row
@@ -185,7 +186,12 @@ class _Trial:
             if not any(argument.data_type == types[only] for argument in self._arguments):  # not from an annotation
                 types[only] = free_keys(types[only], values[only], lambda value: self.ask({only: value}))
         method = self._method.model_copy(
-            update={"args": self._taken(types, values), "returns": returns, "missing": missing_numbers(whole)}
+            update={
+                "args": self._taken(types, values),
+                "returns": returns,
+                "missing": missing_numbers(whole),
+                "classes": classes_of(self._obj, whole),
+            }
         )
         if only is not None and isinstance(types[only], DataFrameType | SeriesType) and is_default(values[only].index):
             method = method.model_copy(

@@ -141,6 +141,8 @@ def _describe(name: str, method: Method) -> dict[str, Json]:
     }
     if method.missing:
         returns["missing"] = list(method.missing)
+    if method.classes:
+        returns["classes"] = list(method.classes)
     later: dict[str, Json] = {name: True for name in ("streams", "keeps_index", "effects") if getattr(method, name)}
     return {
         "name": name,
@@ -173,5 +175,6 @@ def _method(name: str, data: Any) -> Method:
             "keeps_index": data.get("keeps_index", False),
             "effects": data.get("effects", False),
             "missing": data["returns"].get("missing", ()),
+            "classes": data["returns"].get("classes", ()),
         }
     )

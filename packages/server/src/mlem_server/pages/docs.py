@@ -64,7 +64,7 @@ def _section(
     )
     parts = [
         f'<section id="{html.escape(name)}"><h2><span>POST</span> /{html.escape(name)}</h2>',
-        f"<table><tr><th>argument</th><th>type</th><th></th></tr>{rows}</table>",
+        f"<table><tr><th>argument</th><th>type</th><th>needed</th></tr>{rows}</table>",
         _block("returns", method["returns"]["data_type"]["type"]),
     ]
     if sample is not None:
