@@ -284,6 +284,16 @@ def fuzz(session: nox.Session) -> None:
 
 
 @nox.session
+def clients(session: nox.Session) -> None:
+    """Make clients of the server's OpenAPI document by the generators of others, check their types, and use them.
+
+    Those for TypeScript are where `MLEM_TEST_NODE_MODULES` says; `.ci/run` has the line for npm.
+    """
+    install(session, SERVER_AND_CLIENT, *group("test", "example", "clients"))
+    session.run("python", "-m", "pytest", "tests/clients", *session.posargs)
+
+
+@nox.session
 def lint(session: nox.Session) -> None:
     """Check style, format and spelling, and that the next release's notes can be made."""
     session.install(*group("lint"))

@@ -47,7 +47,7 @@ def take(url: str) -> None:
             page.goto(url)
             page.select_option("#method", "predict_proba")
             page.click("#send")
-            page.wait_for_selector("#answer td")
+            page.wait_for_selector("#answer meter")
             page.screenshot(path=FOLDER / f"{name}.png")
             print(FOLDER / f"{name}.png")
         browser.close()

@@ -169,12 +169,13 @@ def test_a_chunked_body_over_the_limit_is_refused(iris: Any) -> None:
         {"content-type": "text/csv"},
         {"content-type": "application/x-www-form-urlencoded"},
         {"content-type": "application/json; charset=utf-16"},
-        {"content-type": "application/json", "content-encoding": "gzip"},
+        {"content-type": "application/json", "content-encoding": "br"},
     ],
 )
 def test_another_content_type_is_refused(iris: Any, headers: dict[str, str]) -> None:
     reply = iris.post("/predict", {"X": [ROW]}, headers)
-    assert (reply.status, error_of(reply)["code"]) == (415, "bad-content-type")
+    refused = "bad-content-encoding" if "content-encoding" in headers else "bad-content-type"
+    assert (reply.status, error_of(reply)["code"]) == (415, refused)
 
 
 @pytest.mark.parametrize(

@@ -61,19 +61,25 @@ def test_an_estimator_is_saved_with_methods_types_sample_and_requirements(
             name="predict", args=(argument,), returns=NdarrayType(shape=(None,), dtype="int64"), rowwise=True
         ),
         "predict_proba": Method(
-            name="predict_proba", args=(argument,), returns=NdarrayType(shape=(None, 3), dtype="float64"), rowwise=True
+            name="predict_proba",
+            args=(argument,),
+            returns=NdarrayType(shape=(None, 3), dtype="float64"),
+            rowwise=True,
+            classes=(0, 1, 2),
         ),
         "predict_log_proba": Method(
             name="predict_log_proba",
             args=(argument,),
             returns=NdarrayType(shape=(None, 3), dtype="float64"),
             rowwise=True,
+            classes=(0, 1, 2),
         ),
         "decision_function": Method(
             name="decision_function",
             args=(argument,),
             returns=NdarrayType(shape=(None, 3), dtype="float64"),
             rowwise=True,
+            classes=(0, 1, 2),
         ),
     }
     assert model.samples["predict"] == Sample(args={"X": frame_type.encode(data.head(1))}, returns=[0])

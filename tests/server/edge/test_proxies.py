@@ -149,6 +149,9 @@ def test_client_page_and_document_work_behind_nginx(
     for path in document["paths"]:
         if "get" in document["paths"][path]:
             assert urllib.request.urlopen(where.rstrip("/") + path).status == 200, path
+    if prefix:
+        with urllib.request.urlopen(base) as answer:  # without the slash that relative links need
+            assert answer.url == base + "/"
     for page in ("/", "/docs"):
         with urllib.request.urlopen(base + page) as answer:
             assert (answer.status, b"<html" in answer.read()) == (200, True)

@@ -138,6 +138,9 @@ class App(Application):
     def admit(self, request: Request) -> Response | None:
         """Look at the head of a request; return its refusal, None when its body may come."""
         try:
+            redirect = self._proxies.redirect(request) if request.target not in self._table.by_target else None
+            if redirect is not None:
+                return redirect
             route = self._route(request)
             request.route, request.handler, request.takes_body = route.name, route.handler, route.calls
             if route.calls:

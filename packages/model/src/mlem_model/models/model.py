@@ -33,7 +33,7 @@ ALIAS = "data"
 """MLEM 0.4 renames the only argument of a method to this word in its requests."""
 
 
-class Argument(Value):
+class Argument(Grown):
     """An argument of a method.
 
     Attributes:
@@ -42,13 +42,17 @@ class Argument(Value):
         required: Whether a call must give it.
         default: What the method uses when it is not given, encoded.
         kind: How a Python caller may give it.
+        missing: Where the sample lacks numbers: see `mlem_model.models.calls.missing`.
     """
+
+    _LATER: ClassVar[frozenset[str]] = frozenset({"missing"})
 
     name: str
     data_type: AnyDataType
     required: bool = True
     default: Json = None
     kind: Literal["positional_or_keyword", "positional_only", "keyword_only"] = "positional_or_keyword"
+    missing: tuple[str, ...] = ()
 
 
 class Method(Grown):
@@ -58,16 +62,16 @@ class Method(Grown):
         name: The attribute of the object that is called; ``__call__`` for the object itself.
         args: Its arguments, in order.
         returns: What it answers.
-        rowwise: Whether each row of the answer depends only on the same row of the only argument, as trial calls with
-            several rows and with single ones showed when the model was saved. Calls of several callers may then be
-            joined into one.
+        rowwise: Whether each row of the answer depends only on the same row of the only argument, as trial calls
+            showed when the model was saved. Calls of several callers may then be joined into one.
         streams: Whether it answers item by item, as a generator does; ``returns`` describes all items together.
-        keeps_index: Whether it copies the index of a frame or a series to its answer, and does not use it otherwise:
-            then the index is not sent, and the caller adds it to the answer.
+        keeps_index: Whether it only copies the index of a frame to its answer: the caller does that instead.
         effects: Whether a call does more than to answer: then a client never sends it twice.
+        missing: Where its answer to the sample lacks numbers.
+        classes: What the columns of its answer are, where they are a classifier's classes.
     """
 
-    _LATER: ClassVar[frozenset[str]] = frozenset({"streams", "keeps_index", "effects"})
+    _LATER: ClassVar[frozenset[str]] = frozenset({"streams", "keeps_index", "effects", "missing", "classes"})
 
     name: str
     args: tuple[Argument, ...] = ()
@@ -76,6 +80,8 @@ class Method(Grown):
     streams: bool = False
     keeps_index: bool = False
     effects: bool = False
+    missing: tuple[str, ...] = ()
+    classes: tuple[Json, ...] = ()
 
     def bind(self, args: Sequence[Any], kwargs: Mapping[str, Any], *, called: str = PREDICT) -> dict[str, Json]:
         """Match the arguments of a call with the signature, and encode them; see `match`.
@@ -367,10 +373,8 @@ class Model(MlemObject):
     def digest(self) -> str:
         """The identity of the content: 32 hex digits that do not depend on file names, folders or the time."""
         content = self.model_dump(mode="json", exclude={"artifacts": {"__all__": {"uri"}}})
-        if self.public_sample:  # a field that came later: the digest of a model that was saved before stays
-            del content["public_sample"]
-        if not self.system_packages:
-            del content["system_packages"]
+        later = {"public_sample": not self.public_sample, "system_packages": self.system_packages}
+        content = {name: value for name, value in content.items() if later.get(name, True)}  # as before they came
         text = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False, default=str)
         return hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()[:32]
 

@@ -18,7 +18,9 @@ from mlem_model.errors import DataError, UserError
 from mlem_model.models.calling import finish
 from mlem_model.models.calls.answering import encode_answer
 from mlem_model.models.calls.arguments import RETURNS, Signature, arguments_of, match_sample, types_of
+from mlem_model.models.calls.classes import classes_of
 from mlem_model.models.calls.index_use import Trimmed, keeps_index, trim_index
+from mlem_model.models.calls.missing import missing_numbers
 from mlem_model.models.calls.rowwise import answers_row_by_row
 from mlem_model.models.model import Argument, Method, Sample
 from mlem_model.models.pickling.travelling import expect_same, lost_on_the_way
@@ -183,7 +185,14 @@ class _Trial:
             )
             if not any(argument.data_type == types[only] for argument in self._arguments):  # not from an annotation
                 types[only] = free_keys(types[only], values[only], lambda value: self.ask({only: value}))
-        method = self._method.model_copy(update={"args": self._taken(types), "returns": returns})
+        method = self._method.model_copy(
+            update={
+                "args": self._taken(types, values),
+                "returns": returns,
+                "missing": missing_numbers(whole),
+                "classes": classes_of(self._obj, whole),
+            }
+        )
         if only is not None and isinstance(types[only], DataFrameType | SeriesType) and is_default(values[only].index):
             method = method.model_copy(
                 update={"keeps_index": keeps_index(values[only], whole, lambda value: self.ask({only: value}))}
@@ -199,13 +208,16 @@ class _Trial:
             answer, self._streams = finish(self._method.begin(self._obj, own))
         return answer
 
-    def _taken(self, types: Mapping[str, DataType]) -> tuple[Argument, ...]:
+    def _taken(self, types: Mapping[str, DataType], values: Mapping[str, Any]) -> tuple[Argument, ...]:
         chosen = [
             self._said.get(argument.name) or types.get(argument.name, argument.data_type)
             for argument in self._arguments
         ]
         pairs = zip(self._arguments, chosen, strict=True)
-        return tuple(argument.model_copy(update={"data_type": data_type}) for argument, data_type in pairs)
+        return tuple(
+            argument.model_copy(update={"data_type": data_type, "missing": missing_numbers(values.get(argument.name))})
+            for argument, data_type in pairs
+        )
 
     def _type_of(self, argument: Argument, value: Any) -> DataType:
         """Return the type of an argument: what the user says, what an annotation says, or what the sample shows."""

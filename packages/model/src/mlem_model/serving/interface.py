@@ -132,10 +132,18 @@ def _describe(name: str, method: Method) -> dict[str, Json]:
             "required": argument.required,
             "default": argument.default,
             "kind": argument.kind,
+            **({"missing": list(argument.missing)} if argument.missing else {}),
         }
         for argument in method.args
     ]
-    returns = {"data_type": method.returns.model_dump(mode="json"), "schema": method.returns.json_schema()}
+    returns: dict[str, Json] = {
+        "data_type": method.returns.model_dump(mode="json"),
+        "schema": method.returns.json_schema(),
+    }
+    if method.missing:
+        returns["missing"] = list(method.missing)
+    if method.classes:
+        returns["classes"] = list(method.classes)
     later: dict[str, Json] = {name: True for name in ("streams", "keeps_index", "effects") if getattr(method, name)}
     return {
         "name": name,
@@ -155,6 +163,7 @@ def _method(name: str, data: Any) -> Method:
             "required": item.get("required", True),
             "default": item.get("default"),
             "kind": item.get("kind", "positional_or_keyword"),
+            "missing": item.get("missing", ()),
         }
         for item in data["args"]
     ]
@@ -166,5 +175,7 @@ def _method(name: str, data: Any) -> Method:
             "streams": data.get("streams", False),
             "keeps_index": data.get("keeps_index", False),
             "effects": data.get("effects", False),
+            "missing": data["returns"].get("missing", ()),
+            "classes": data["returns"].get("classes", ()),
         }
     )

@@ -14,6 +14,7 @@ from collections.abc import Sequence
 
 from mlem_model.errors import UserError
 from mlem_server.http.request import Request
+from mlem_server.http.response import Response
 from mlem_server.settings import Network
 
 _PREFIX = re.compile(r"(?:/[A-Za-z0-9._~!$&'()*+,;=:@%-]+)+")
@@ -71,6 +72,13 @@ class Proxies:
         if prefix and (path == prefix or path.startswith(prefix + "/")):
             return path[len(prefix) :] or "/"
         return path
+
+    def redirect(self, request: Request) -> Response | None:
+        """Send a caller who left out the slash behind the prefix there: relative links need it. None otherwise."""
+        prefix = self.prefix(request)
+        if not prefix or request.path != prefix or request.method not in ("GET", "HEAD"):
+            return None
+        return Response(308, b"", b"text/plain", {"location": f"{prefix.rpartition('/')[2]}/"})
 
     def caller(self, request: Request) -> str:
         """Return the address of the caller: the last one that no trusted proxy has."""

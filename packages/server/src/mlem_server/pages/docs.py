@@ -11,7 +11,8 @@ from string import Template
 from typing import Any
 
 from mlem_server.http.response import to_json
-from mlem_server.pages.openapi import body_schema
+from mlem_server.pages.clients import GENERATORS
+from mlem_server.pages.openapi.components import within
 
 DOCS_HEADERS = {
     "content-security-policy": "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; frame-ancestors 'none'"
@@ -28,6 +29,7 @@ def docs_page(document: Mapping[str, Any], interface: Mapping[str, Any], *, secu
     """
     samples = interface.get("samples") or {}
     methods = interface["methods"]
+    calls = [path["post"] for path in document["paths"].values() if "post" in path]
     page = Template(
         importlib.resources.files("mlem_server.pages").joinpath("assets", "docs.html").read_text(encoding="utf-8")
     )
@@ -36,12 +38,24 @@ def docs_page(document: Mapping[str, Any], interface: Mapping[str, Any], *, secu
         digest=html.escape(interface["model"]["digest"]),
         summary=html.escape(document["info"]["summary"]),
         contents="".join(f'<li><a href="#{html.escape(name)}">{html.escape(name)}</a></li>' for name in methods),
-        methods="".join(_section(name, method, samples.get(name), secured=secured) for name, method in methods.items()),
+        methods="".join(
+            _section(name, method, samples.get(name), call, document, secured=secured)
+            for (name, method), call in zip(methods.items(), calls, strict=True)
+        ),
+        clients=_clients(secured=secured),
     )
     return text.encode()
 
 
-def _section(name: str, method: Mapping[str, Any], sample: Mapping[str, Any] | None, *, secured: bool) -> str:
+def _section(
+    name: str,
+    method: Mapping[str, Any],
+    sample: Mapping[str, Any] | None,
+    call: Mapping[str, Any],
+    document: Mapping[str, Any],
+    *,
+    secured: bool,
+) -> str:
     rows = "".join(
         f"<tr><td><code>{html.escape(argument['name'])}</code></td>"
         f"<td>{html.escape(argument['data_type']['type'])}</td><td>"
@@ -50,7 +64,7 @@ def _section(name: str, method: Mapping[str, Any], sample: Mapping[str, Any] | N
     )
     parts = [
         f'<section id="{html.escape(name)}"><h2><span>POST</span> /{html.escape(name)}</h2>',
-        f"<table><tr><th>argument</th><th>type</th><th></th></tr>{rows}</table>",
+        f"<table><tr><th>argument</th><th>type</th><th>needed</th></tr>{rows}</table>",
         _block("returns", method["returns"]["data_type"]["type"]),
     ]
     if sample is not None:
@@ -58,13 +72,24 @@ def _section(name: str, method: Mapping[str, Any], sample: Mapping[str, Any] | N
             _block("a call", _curl(name, sample["args"], secured=secured)),
             _block("its answer", json.dumps(sample["returns"])),
         ]
+    schemas = document["components"]["schemas"]
     parts += [
-        f"<details><summary>schema of the body</summary>{_pre(json.dumps(body_schema(method), indent=2))}</details>",
-        "<details><summary>schema of the answer</summary>"
-        f"{_pre(json.dumps(method['returns']['schema'], indent=2))}</details>",
+        _schemas("body", call["requestBody"]["content"], schemas),
+        _schemas("answer", call["responses"]["200"]["content"], schemas),
         "</section>",
     ]
     return "".join(parts)
+
+
+def _schemas(what: str, content: Mapping[str, Any], schemas: Mapping[str, Any]) -> str:
+    named = within(content["application/json"]["schema"], schemas)
+    return f"<details><summary>schema of the {what}</summary>{_pre(json.dumps(named, indent=2))}</details>"
+
+
+def _clients(*, secured: bool) -> str:
+    token = ' -H "Authorization: Bearer $MLEM_TOKEN"' if secured else ""
+    fetch = _pre(f'curl "$URL/openapi.json"{token} -o openapi.json')
+    return fetch + "".join(_block(generator.what, "\n".join(generator.commands)) for generator in GENERATORS)
 
 
 def _curl(name: str, args: Mapping[str, Any], *, secured: bool) -> str:

@@ -134,13 +134,18 @@ class ClassType(DataType):
         return tuple(self.fields.values())
 
     def json_schema(self) -> dict[str, Any]:
-        """See `DataType.json_schema`."""
+        """See `DataType.json_schema`; the class's own name is the title."""
+        title = {"title": self.name.rpartition(":")[2].rpartition(".")[2]}
         if self.form == "flag":
             return {
+                **title,
                 "type": "integer",
                 "description": ", ".join(f"{value}: {name}" for name, value in self.members.items()),
             }
-        return {"enum": list(self.members.values())} if self.form == "enum" else self._as_dict.json_schema()
+        return {
+            **title,
+            **({"enum": list(self.members.values())} if self.form == "enum" else self._as_dict.json_schema()),
+        }
 
     def encode(self, value: Any, path: str = "data") -> Json:
         """See `DataType.encode`; a dict of the fields, and what an enum's member is in JSON, convert."""

@@ -1,0 +1,1 @@
+"""The OpenAPI document of a model, for people, for checks, and for the generators of clients."""
