@@ -48,7 +48,7 @@ class Load:
 
 
 class Command:
-    """A server as a command, pinned to one processor.
+    """A server as a command.
 
     Args:
         command: The command; ``{port}`` is the port.
@@ -56,13 +56,22 @@ class Command:
         body: A body that it answers with 200.
         folder: Where it runs.
         environment: Variables beside the process's own.
+        pinned: Whether it has one processor, and ``wrk`` another.
     """
 
     def __init__(
-        self, command: Sequence[str], path: str, body: bytes, folder: Path, environment: Mapping[str, str] | None = None
+        self,
+        command: Sequence[str],
+        path: str,
+        body: bytes,
+        folder: Path,
+        environment: Mapping[str, str] | None = None,
+        *,
+        pinned: bool = True,
     ) -> None:
         self.port = free_port()
-        self._command = ["taskset", "-c", "0", *(word.replace("{port}", str(self.port)) for word in command)]
+        self._pinned = pinned
+        self._command = [*self._on("0"), *(word.replace("{port}", str(self.port)) for word in command)]
         self.path, self.body, self._folder = path, body, folder
         self._environment = {**os.environ, "OMP_NUM_THREADS": "1", **(environment or {})}
         self.ready_s = 0.0
@@ -118,6 +127,9 @@ class Command:
         except (urllib.error.URLError, OSError):
             return None
 
+    def _on(self, processor: str) -> list[str]:
+        return ["taskset", "-c", processor] if self._pinned else []
+
     def requests_per_s(self, connections: int, seconds: int) -> float:
         """Let wrk ask from another processor; every answer has to be 200."""
         return self.load(connections, seconds).requests_per_s
@@ -130,9 +142,7 @@ class Command:
             f"wrk.method = 'POST'\nwrk.body = '{body}'\nwrk.headers['Content-Type'] = 'application/json'\n"
         )
         command = [
-            "taskset",
-            "-c",
-            "1",
+            *self._on("1"),
             "wrk",
             "-t1",
             f"-c{connections}",

@@ -68,6 +68,11 @@ _FAILURES: dict[str, tuple[str, str, dict[str, Any]]] = {
         "not ready, overloaded, or out of time: repeat after Retry-After seconds",
         {"code": "overloaded", "message": "too many calls are waiting for the model", "hint": "repeat the call later"},
     ),
+    "504": (
+        "DeadlinePassed",
+        "no answer within the seconds that the caller's header X-Request-Timeout says",
+        {"code": "deadline-passed", "message": "no answer within the 2.5 s of X-Request-Timeout"},
+    ),
 }
 
 
