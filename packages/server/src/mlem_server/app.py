@@ -14,6 +14,7 @@ from mlem_model.serving.interface import Interface
 from mlem_server.decoding.limits import Limits
 from mlem_server.decoding.threads import DecodingThreads
 from mlem_server.decoding.unpacker import Unpacker
+from mlem_server.edge.callers import CallerLimit
 from mlem_server.edge.compression import coding_of
 from mlem_server.edge.deadlines import timeout_of
 from mlem_server.edge.front import Front
@@ -86,6 +87,7 @@ class App(Application):
         self._threads = DecodingThreads()
         self._front = Front(settings, self._threads, self._budget, self._errors.response_to)
         self._proxies = Proxies(settings.root_path, settings.trusted_proxies)
+        self._callers = CallerLimit(settings.max_calls_per_caller, self._proxies)
         self._unpacker = Unpacker(settings.max_decoded_bytes, settings.request_timeout_s)
         self._table = RoutingTable(self._all_routes(name, version), settings.root_path)
 
@@ -170,6 +172,7 @@ class App(Application):
     def answered(self, request: Request, response: Response) -> None:
         """Count and log an answer that is sent."""
         self._budget.release(request)
+        self._callers.end(request)
         seconds = time.monotonic() - request.started
         trace_id = ""
         if self._traces is not None:
@@ -207,6 +210,7 @@ class App(Application):
     def forget(self, request: Request) -> None:
         """Drop a request that nobody waits for any more."""
         self._budget.release(request)
+        self._callers.end(request)
         if request.cancel is not None:
             request.cancel()
             request.cancel = None
@@ -268,6 +272,7 @@ class App(Application):
         length = request.check_length(self._settings.max_body_bytes)
         self.dispatcher.expect_room()
         self._budget.check(length)
+        self._callers.begin(request, by_token=bool(self._tokens))
 
     def refused(self, error: HttpError) -> Response:
         """Count a refusal, and return the answer."""

@@ -132,6 +132,7 @@ def settings_of(options: argparse.Namespace, environment: Mapping[str, str]) -> 
         max_headers=options.max_headers,
         max_target_bytes=int(options.max_target_kib * 2**10),
         max_queue=options.max_queue,
+        max_calls_per_caller=options.max_calls_per_caller,
         request_timeout_s=options.request_timeout_s,
         shutdown_timeout_s=options.shutdown_timeout_s,
         access_log=options.access_log,

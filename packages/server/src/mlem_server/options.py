@@ -16,9 +16,9 @@ PORT_VARIABLE = "PORT"
 PREFIX = "MLEM_SERVER_"
 _LIMITS = ("max-connections", "max-headers", "max-head-kib", "max-target-kib", "max-bodies-mib", "max-decoded-mib")
 _TUNING = (
-    *_LIMITS, "max-body-mib", "max-queue", "max-batch-rows", "header-timeout-s", "request-timeout-s", "hang-timeout-s",
-    "shutdown-timeout-s", "workers", "token-file", "tls-cert", "tls-key", "log-format", "keep-alive-s", "root-path",
-    "trusted-proxies", "cors-origins", "slow-call-s",
+    *_LIMITS, "max-body-mib", "max-queue", "max-calls-per-caller", "max-batch-rows", "header-timeout-s",
+    "request-timeout-s", "hang-timeout-s", "shutdown-timeout-s", "workers", "token-file", "tls-cert", "tls-key",
+    "log-format", "keep-alive-s", "root-path", "trusted-proxies", "cors-origins", "slow-call-s",
 )  # fmt: skip
 _FLAGS = ("access-log", "traces", "hide-model-errors", "strict", "no-compression")
 
@@ -95,6 +95,13 @@ def parser() -> argparse.ArgumentParser:
         type=_natural,
         default=defaults.max_queue,
         help="calls that may wait for the model (default: %(default)s)",
+    )
+    result.add_argument(
+        "--max-calls-per-caller",
+        type=_natural,
+        default=defaults.max_calls_per_caller,
+        help="calls that one token, or one address where there are none, may have on their way in a worker, "
+        "0 for no limit (default: %(default)s)",
     )
     result.add_argument(
         "--request-timeout-s",

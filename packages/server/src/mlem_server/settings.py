@@ -47,6 +47,7 @@ class Settings:
         max_headers: The most headers, repeated ones counted each.
         max_target_bytes: The longest path with its query.
         max_queue: Calls that may wait; one more is answered with 503.
+        max_calls_per_caller: Calls that a caller may have on their way, one more is answered with 429; 0 for any.
         max_batch_rows: The most rows that waiting calls are joined to; 1 joins none.
         header_timeout_s: Seconds to send a request's head.
         request_timeout_s: Seconds to send a request's body, and again seconds to answer it.
@@ -90,6 +91,7 @@ class Settings:
     max_headers: int = 200
     max_target_bytes: int = 16 * 2**10
     max_queue: int = 256
+    max_calls_per_caller: int = 0
     max_batch_rows: int = 64
     header_timeout_s: float = 10.0
     request_timeout_s: float = 60.0

@@ -22,6 +22,7 @@ unknown-expectation                  417     leave ``Expect`` out, or send ``100
 bad-data, bad-arguments              422     correct the data at ``path``
 bad-body, bad-format                 422     send what the content type says, and whole
 model-refused                        422     correct the data as the model says
+too-many-calls                       429     wait for an answer before the next call
 head-too-large, too-many-headers     431     send fewer and shorter headers, and no trailers
 model-failed, defect                 500     look at the server's log, under the request's id
 unknown-transfer-coding              501     send the body as it is, or in chunks

@@ -42,6 +42,7 @@ class Request:
         media_type: What its body is, once it is admitted as a call.
         coding: How its body is packed, once it is admitted as a call; empty for not at all.
         peer: The address of the other side; empty for a Unix socket.
+        caller: Whose call it counts as, for a limit; None where it does not count.
         timeout_s: How many seconds the caller waits for the answer; None where it does not say.
         response: Set as soon as the answer is known.
         sent: Whether it was sent.
@@ -63,6 +64,7 @@ class Request:
     media_type: str = ""
     coding: str = ""
     peer: str = ""
+    caller: bytes | None = None
     timeout_s: float | None = None
     response: Response | None = None
     sent: bool = False

@@ -8,12 +8,12 @@ from __future__ import annotations
 import asyncio
 import math
 import time
-from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from mlem_server.http.errors import HttpError, overloaded
 from mlem_server.inference.dispatching.batch_window import BatchWindow
+from mlem_server.inference.dispatching.fair_queue import FairQueue
 from mlem_server.inference.dispatching.jobs import Job, Outcome, Step
 from mlem_server.inference.dispatching.model_thread import ModelThread
 from mlem_server.inference.dispatching.outcomes import LATER, as_outcome, guarded
@@ -29,7 +29,7 @@ Observe = Callable[[Sequence[Job], float], None]
 
 
 class Dispatcher:
-    """Runs calls on the model, in the order of their arrival.
+    """Runs calls on the model: those of a method in the order of their arrival, and methods in turn.
 
     A model is called from one thread only, the one that loaded it: few models are safe to call from several, and NumPy
     and scikit-learn use the cores inside one call. While it works, calls queue up; neighbours that may be joined go to
@@ -62,7 +62,7 @@ class Dispatcher:
         self._max_batch_rows = max_batch_rows
         self._observe = observe
         self._model: Any = None
-        self._waiting: deque[Job] = deque()
+        self._waiting = FairQueue()
         self._busy = False
         self._began = 0.0
         self._timer: asyncio.TimerHandle | None = None
@@ -91,9 +91,7 @@ class Dispatcher:
         self._stall_timer.look(self._mark(), (job for job in self._awaited if job.cancelled))
         if not self._waiting or not self._busy or time.monotonic() - self._began <= self._limit_s:
             return
-        waiting = list(self._waiting)
-        self._waiting.clear()
-        for job in waiting:
+        for job in self._waiting.clear():
             if not job.cancelled:
                 job.done(self._held_up())
 
@@ -123,8 +121,7 @@ class Dispatcher:
         Args:
             error: Returns the answer for calls that the model may have seen; those that only waited get "busy".
         """
-        begun, waiting = [*self._at, *self._awaited], list(self._waiting)
-        self._waiting.clear()
+        begun, waiting = [*self._at, *self._awaited], self._waiting.clear()
         for job in (*begun, *waiting):
             if not job.cancelled:
                 job.cancelled = True
@@ -195,7 +192,7 @@ class Dispatcher:
         return self._add(Job(Step(take), done, time.monotonic(), origin)).cancel
 
     def _add(self, job: Job) -> Job:
-        self._waiting.append(job)
+        self._waiting.add(job)
         if not self._busy:
             self._schedule(job.submitted)
         return job
@@ -206,7 +203,7 @@ class Dispatcher:
         This happens after the requests that arrived with the first, or when no more are expected.
         """
         left_s = self._window.left_s(now, len(self._waiting))
-        if left_s and self._rows_waiting() >= self._max_batch_rows:
+        if left_s and self._waiting.rows(self._max_batch_rows) >= self._max_batch_rows:
             left_s = 0.0
         if not left_s:
             self._feed_soon()
@@ -224,14 +221,10 @@ class Dispatcher:
             self._soon = True
             asyncio.get_running_loop().call_soon(self._feed)
 
-    def _rows_waiting(self) -> int:
-        """Count the rows that wait; a call that can't be joined fills a batch."""
-        return sum(job.call.rows or self._max_batch_rows for job in self._waiting)
-
     def _feed(self) -> None:
         """Give the model the next calls."""
         self._soon = False
-        batch = self._next_batch()
+        batch = self._waiting.next_batch(self._max_batch_rows)
         if not batch:
             return
         self._busy = True
@@ -257,21 +250,6 @@ class Dispatcher:
         self._deliver(batch, loop.work(lambda: self._outcomes(batch, loop), held_up), started)
         if self._thread.has_loop or not self._pace.quick:
             loop.go_home()
-
-    def _next_batch(self) -> list[Job]:
-        """Take the first call that somebody waits for, and those after it that may be joined with it."""
-        batch: list[Job] = []
-        rows = 0
-        while self._waiting:
-            job = self._waiting[0]
-            if job.cancelled:
-                self._waiting.popleft()
-                continue
-            if batch and (not batch[0].joins(job) or rows + (job.call.rows or 0) > self._max_batch_rows):
-                break
-            batch.append(self._waiting.popleft())
-            rows += job.call.rows or 0
-        return batch
 
     def _deliver(self, batch: Sequence[Job], outcomes: Sequence[Any], started: float) -> None:
         self._busy = False

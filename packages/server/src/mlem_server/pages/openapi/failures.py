@@ -58,6 +58,11 @@ _FAILURES: dict[str, tuple[str, str, dict[str, Any]]] = {
             "got": "a string",
         },
     ),
+    "429": (
+        "TooManyCalls",
+        "the caller has as many calls on their way as it may have: repeat after Retry-After seconds",
+        {"code": "too-many-calls", "message": "8 calls of this caller are on their way already"},
+    ),
     "500": (
         "ModelFailed",
         "the model failed on valid data",
