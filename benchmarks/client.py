@@ -111,7 +111,9 @@ class Plain:
 
     def by_arrow(self, value: Any) -> Any:
         """Call with a stream of Arrow."""
-        if isinstance(value, polars.DataFrame):
+        if isinstance(value, numpy.ndarray):
+            table = pyarrow.table({str(column): value[:, column] for column in range(value.shape[1])})
+        elif isinstance(value, polars.DataFrame):
             table = value.to_arrow(compat_level=polars.CompatLevel.oldest())
         elif isinstance(value, pandas.Series):
             table = pyarrow.table({str(value.name): pyarrow.Array.from_pandas(value)})
