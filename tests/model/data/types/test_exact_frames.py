@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from pandas.testing import assert_frame_equal
+from pandas.testing import assert_frame_equal, assert_series_equal
 
 from mlem_model.data.formats.binary import ARROW, NPY, dump, dump_checked, formats_of, load
 from mlem_model.data.types.any import DataFrameType, infer
@@ -135,3 +135,10 @@ def test_labels_are_compared_by_what_they_are() -> None:
     assert labels.are(pd.Index(["a", "b", "c"]))
     assert not labels.are(pd.Index(["a", "c", "b"]))
     assert not labels.are(pd.Index(["a", "b"]))
+
+
+@pytest.mark.parametrize("name", ["float", "text", "flag", "kind"])
+def test_a_series_is_accepted_as_it_is_decoded(name: str) -> None:
+    kind = infer(MIXED[name])
+    for given in (MIXED[name], MIXED[name].rename("other"), MIXED[name].rename(None).set_axis([7, 8, 9])):
+        assert_series_equal(kind.accept(given), kind.decode(kind.encode(MIXED[name])))
