@@ -19,7 +19,7 @@ import pytest
 
 from mlem.clients.http import HttpClient
 from mlem.clients.probe import ready
-from mlem_model.data.formats.binary import ARROW, NPY
+from mlem_model.data.formats.binary import NPY
 from mlem_model.errors import CredentialsError, DataError, PlatformError, UserError
 from mlem_model.frameworks.callable import CallableModel
 from mlem_model.models.saving import save
@@ -85,7 +85,7 @@ def test_a_large_frame_and_its_answer_travel_in_a_binary_format(client: Any, mon
     proba = client.predict_proba(many)
     assert (proba.shape, proba[:2].tolist()) == ((2000, 3), [[1.0, 0.0, 0.0], [0.0, 0.0, 1.0]])
     assert client.predict(FRAME).tolist() == [0, 2]  # a small one goes as JSON
-    assert [(sent, got) for sent, _, got in seen] == [(ARROW, NPY), (ARROW, NPY)]
+    assert [(sent, got) for sent, _, got in seen] == [(NPY, NPY), (NPY, NPY)]
     with pytest.raises(DataError, match="petal"):
         client.predict(many.rename(columns={"petal_width": "petal"}))
 

@@ -68,9 +68,12 @@ def test_an_array_of_objects_is_never_unpickled(sums: Any, tmp_path: Any) -> Non
     assert (reply.status, reply.json["error"]["code"]) == (422, "bad-body")
 
 
-def test_a_format_that_the_method_does_not_take_is_refused_with_those_it_takes(iris: Any) -> None:
+def test_a_frame_of_numbers_may_be_sent_as_npy_and_gives_the_same_answer(iris: Any) -> None:
+    as_npy = iris.request("POST", "/predict", dump(FRAME_TYPE, FRAME, NPY), {"content-type": NPY})
+    assert (as_npy.status, as_npy.json) == (200, iris.post("/predict", {"X": FRAME.to_dict("records")}).json)
     reply = iris.request("POST", "/predict", dump(infer(MATRIX), MATRIX, NPY), {"content-type": NPY})
-    assert (reply.status, reply.json["error"]["known"]) == (415, ["application/json", ARROW])
+    expected = {"path": "X", "expected": "rows of 4 columns", "got": "an array of the shape (2, 2)"}
+    assert (reply.status, {key: reply.json["error"][key] for key in expected}) == (422, expected)
 
 
 TEXTS = ["Beautiful is better than ugly.", "", "größer \U0001f40d"]
@@ -85,6 +88,8 @@ def test_a_batch_of_texts_may_be_sent_as_json_and_as_arrow(shared_starter: Any, 
     served = shared_starter.start(tmp_path / "texts")
     expected = [text.upper() for text in TEXTS]
     assert served.post("/predict", {"texts": TEXTS}).json == expected
+    refused = served.request("POST", "/predict", dump(infer(MATRIX), MATRIX, NPY), {"content-type": NPY})
+    assert (refused.status, refused.json["error"]["known"]) == (415, ["application/json", ARROW])
     body = dump(infer(TEXTS), TEXTS, ARROW)
     reply = served.request("POST", "/predict", body, {"content-type": ARROW, "accept": ARROW})
     assert (reply.status, load(infer(TEXTS), reply.body, ARROW)) == (200, expected)

@@ -328,6 +328,10 @@ class Client(MlemObject, ABC):
         return sorted(names)
 
     def __getattr__(self, name: str) -> Any:
+        # what a call asks for a dozen times, and pydantic looks for in several places
+        private = None if name.startswith("__") else self.__pydantic_private__
+        if private is not None and name in private:
+            return private[name]
         # copy, pickle, pydantic and notebooks ask for names with an underscore: they are never worth a request
         if name.startswith("_") or "_interface" not in (self.__pydantic_private__ or {}):
             return super().__getattr__(name)  # type: ignore[misc]  # pydantic hides it from type checkers
@@ -335,8 +339,8 @@ class Client(MlemObject, ABC):
         return self._method(name)
 
     def _check(self, method: str) -> None:
-        known = sorted(self.interface.methods)
-        if method not in known:
+        if method not in self.interface.methods:
+            known = sorted(self.interface.methods)
             raise UnknownMethodError(
                 f'the model has no method "{method}"', hint=did_you_mean(method, known), known=known
             )

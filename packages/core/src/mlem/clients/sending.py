@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -11,8 +12,11 @@ from mlem_model.data.types.base import module_of
 if TYPE_CHECKING:
     from mlem_model.models.model import Method
 
-BINARY_FROM_BYTES = 4096
-"""Arrays, tensors and frames of at least this size are sent in a binary format, if the server supports one."""
+JSON_CELL_US = 1.0
+"""What a cell costs to write and read as JSON; source: ``benchmarks/client.py``, as for the next."""
+NPY, ARROW = "application/x-npy", "application/vnd.apache.arrow.stream"
+_BINARY_US = {NPY: (240.0, 0.0), ARROW: (500.0, 20.0)}
+"""What a body of each format costs by itself, and what each column costs more than it does as JSON."""
 
 
 @dataclass(frozen=True)
@@ -47,27 +51,34 @@ def in_binary(method: Method, values: Mapping[str, Any], formats: Sequence[str])
 
     ((name, value),) = values.items()
     data_type = next(argument.data_type for argument in method.args if argument.name == name)
+    if _shape(value) == (0, 0) and data_type.wire is data_type:
+        return None
     media_type = next((form for form in wire.formats_of(data_type) if form in formats), None)
     if media_type is None:
         return None
     value, data_type = data_type.to_wire(value), data_type.wire
-    if _size_bytes(value) < BINARY_FROM_BYTES:
+    if not _is_cheaper(media_type, value):
         return None
-    return Binary(media_type, wire.dump(data_type, data_type.accept(value, name), media_type))
+    return Binary(media_type, wire.dump_checked(data_type, value, media_type, name))
 
 
-def _size_bytes(value: Any) -> int:
-    """Return the size of an array, a matrix, a frame or a series in memory; 0 for anything else."""
-    if module_of(value) == "numpy":
-        return int(getattr(value, "nbytes", 0))
-    if module_of(value) == "pandas" and hasattr(value, "memory_usage"):
-        used = value.memory_usage(index=False)
-        return int(used if isinstance(used, int) else used.sum())
-    if module_of(value) == "polars" and hasattr(value, "estimated_size"):
-        return int(value.estimated_size())
-    if module_of(value) == "scipy" and hasattr(value, "nnz"):
-        return int(value.nnz * (value.dtype.itemsize + 4))  # with the number of its column
-    return 0
+def _is_cheaper(media_type: str, value: Any) -> bool:
+    """Say whether a value costs less in a binary format than as JSON: to write, to send and to read."""
+    cells, columns = _shape(value)
+    body_us, column_us = _BINARY_US.get(media_type, _BINARY_US[ARROW])
+    return body_us + column_us * columns < cells * JSON_CELL_US
+
+
+def _shape(value: Any) -> tuple[int, int]:
+    """Count the cells and the columns of an array, a matrix, a frame or a series; none for anything else."""
+    kind = module_of(value)
+    if kind == "numpy":
+        return int(getattr(value, "size", 0)), 0
+    if kind in ("pandas", "polars") and (shape := getattr(value, "shape", None)):
+        return math.prod(shape), shape[1] if len(shape) == 2 else 1
+    if kind == "scipy" and hasattr(value, "nnz"):
+        return int(value.nnz), 0
+    return 0, 0
 
 
 def halves_of(method: Method, values: Mapping[str, Any]) -> list[dict[str, Any]] | None:

@@ -16,6 +16,10 @@ import httpcore2
 from mlem.clients.connection.connecting import connect
 
 NO_TLS_IN_TLS = "a connection by TLS inside of another is not supported"
+END_OF_HEAD = b"\r\n\r\n"
+MOST_HELD_BYTES = 65536
+MORE = getattr(socket, "MSG_MORE", 0)
+"""Linux sends what is marked so together with what follows; elsewhere it goes by itself."""
 Timeout = Any
 """What `httpcore2` passes on as a timeout: the `Part` that came with the request."""
 
@@ -40,9 +44,13 @@ class Stream(httpcore2.NetworkStream):
 
     def __init__(self, sock: socket.socket) -> None:
         self._sock = sock
+        self._held = b""
 
     def read(self, max_bytes: int, timeout: Timeout = None) -> bytes:
-        """Read what has arrived."""
+        """Send what is held back, and read what has arrived."""
+        if self._held:
+            with contextlib.suppress(httpcore2.WriteError):  # there may be an answer all the same, which says why
+                self._send(b"", timeout)
         with mapped(httpcore2.ReadTimeout, httpcore2.ReadError):
             self._sock.settimeout(timeout.expect_time())
             found = self._sock.recv(max_bytes)
@@ -50,9 +58,20 @@ class Stream(httpcore2.NetworkStream):
             return found
 
     def write(self, buffer: bytes, timeout: Timeout = None) -> None:
-        """Write everything."""
+        """Write everything; the head of a request is held back for its body, so that both arrive together."""
+        if not self._held and buffer.endswith(END_OF_HEAD) and len(buffer) <= MOST_HELD_BYTES:
+            self._held = buffer
+        else:
+            self._send(buffer, timeout)
+
+    def _send(self, buffer: bytes, timeout: Timeout) -> None:
         with mapped(httpcore2.WriteTimeout, httpcore2.WriteError):
-            view = memoryview(buffer)
+            held, self._held = self._held, b""
+            if held and len(buffer) > MOST_HELD_BYTES and not isinstance(self._sock, ssl.SSLSocket):
+                self._sock.settimeout(timeout.expect_time())
+                self._sock.sendall(held, MORE)
+                held = b""
+            view = memoryview(held + buffer if held else buffer)
             while view:
                 self._sock.settimeout(timeout.expect_time())
                 view = view[self._sock.send(view) :]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import socket
 import ssl
 from collections.abc import Callable, Iterable
@@ -12,7 +13,14 @@ import httpcore2
 
 from mlem.clients.connection.connecting import Found, is_address, look_up
 from mlem.clients.connection.deadline import Deadline, Part
-from mlem.clients.connection.network import NO_TLS_IN_TLS, Timeout, info_of, mapped
+from mlem.clients.connection.network import (
+    END_OF_HEAD,
+    MOST_HELD_BYTES,
+    NO_TLS_IN_TLS,
+    Timeout,
+    info_of,
+    mapped,
+)
 from mlem.clients.connection.own_thread import in_own_thread
 
 ResultT = TypeVar("ResultT")
@@ -31,11 +39,15 @@ class AsyncStream(httpcore2.AsyncNetworkStream):
 
     def __init__(self, sock: socket.socket) -> None:
         self._sock = sock
+        self._held = b""
         self._tls: ssl.SSLObject | None = None
         self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
 
     async def read(self, max_bytes: int, timeout: Timeout = None) -> bytes:
-        """Read what has arrived."""
+        """Send what is held back, and read what has arrived."""
+        if self._held:
+            with contextlib.suppress(httpcore2.WriteError):  # there may be an answer all the same, which says why
+                await self._send(b"", timeout)
         with mapped(httpcore2.ReadTimeout, httpcore2.ReadError):
             async with asyncio.timeout(timeout.expect_time()):
                 tls = self._tls
@@ -50,14 +62,24 @@ class AsyncStream(httpcore2.AsyncNetworkStream):
                 return found
 
     async def write(self, buffer: bytes, timeout: Timeout = None) -> None:
-        """Write everything."""
+        """Write everything; the head of a request is held back for its body, so that both arrive together."""
+        if not self._held and buffer.endswith(END_OF_HEAD) and len(buffer) <= MOST_HELD_BYTES:
+            self._held = buffer
+        else:
+            await self._send(buffer, timeout)
+
+    async def _send(self, buffer: bytes, timeout: Timeout) -> None:
+        held, self._held = self._held, b""
         with mapped(httpcore2.WriteTimeout, httpcore2.WriteError):
             async with asyncio.timeout(timeout.expect_time()):
                 tls = self._tls
                 if tls is None:
-                    await asyncio.get_running_loop().sock_sendall(self._sock, buffer)
+                    if held and len(buffer) > MOST_HELD_BYTES:
+                        await asyncio.get_running_loop().sock_sendall(self._sock, held)
+                        held = b""
+                    await asyncio.get_running_loop().sock_sendall(self._sock, held + buffer if held else buffer)
                     return
-                view = memoryview(buffer)
+                view = memoryview(held + buffer)
                 while view:
                     part = view[:_CHUNK_BYTES]
                     # the default binds the part at once

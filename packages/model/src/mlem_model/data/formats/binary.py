@@ -15,6 +15,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from mlem_model.data.formats.arrow_bounds import is_list_of_numbers, unknown_type
+from mlem_model.data.formats.frame_table import table_of
 from mlem_model.data.formats.sparse_rows import from_table, to_table
 from mlem_model.data.types.arrays.array import NdarrayType
 from mlem_model.data.types.arrays.images import MEDIA_TYPES, ImageType
@@ -25,6 +26,7 @@ from mlem_model.data.types.plain.optional import OptionalType
 from mlem_model.data.types.plain.primitive import PrimitiveType
 from mlem_model.data.types.plain.scalars import kind_of
 from mlem_model.data.types.tables.columns import Categories, family_of
+from mlem_model.data.types.tables.exact import frame_of_block
 from mlem_model.data.types.tables.frames import DataFrameType
 from mlem_model.data.types.tables.polars import PolarsType
 from mlem_model.data.types.tables.series import SeriesType
@@ -60,9 +62,8 @@ def formats_of(data_type: DataType) -> tuple[str, ...]:
         table = plain and len(data_type.shape) == 2 and data_type.shape[0] is None and bool(data_type.shape[1])
         return (NPY,) * plain + (ARROW,) * (table and _has_arrow())
     if isinstance(data_type, DataFrameType):
-        return (
-            (ARROW,) if _has_arrow() and all(_in_arrow(data_type, at) for at in range(len(data_type.columns))) else ()
-        )
+        block = data_type.block_dtype is not None and bool(data_type.columns)
+        return (NPY,) * block + (ARROW,) * (_has_arrow() and (block or _all_in_arrow(data_type)))
     if isinstance(data_type, SeriesType):
         fits = data_type.table is None and _fits_arrow(data_type.dtype, data_type.items, data_type.categories)
         return (ARROW,) if _has_arrow() and fits else ()
@@ -77,9 +78,13 @@ def formats_of(data_type: DataType) -> tuple[str, ...]:
     )
 
 
-def _in_arrow(data_type: DataFrameType, at: int) -> bool:
-    name = data_type.names[at]
-    return _fits_arrow(data_type.dtypes[at], data_type.items.get(name), data_type.categories.get(name))
+def _all_in_arrow(data_type: DataFrameType) -> bool:
+    by_values = {dtype for dtype in set(data_type.dtypes) if family_of(dtype) in ("object", "category")}
+    return all(_fits_arrow(dtype, None, None) for dtype in set(data_type.dtypes) - by_values) and all(
+        _fits_arrow(dtype, data_type.items.get(name), data_type.categories.get(name))
+        for name, dtype in zip(data_type.names, data_type.dtypes, strict=True)
+        if dtype in by_values
+    )
 
 
 def _fits_arrow(dtype: str, items: DataType | None, categories: Categories | None) -> bool:
@@ -102,17 +107,29 @@ def dump(data_type: DataType, value: Any, media_type: str) -> bytes:
     value, data_type = data_type.to_wire(value), data_type.wire
     buffer = io.BytesIO()
     if media_type == NPY:
-        return _write_npy(value)
+        return _write_npy(data_type.block_of(value) if isinstance(data_type, DataFrameType) else value)
     if isinstance(data_type, ImageType):
         return data_type.dump(value)
     if media_type == OCTETS:
         return bytes(value)
     import pyarrow as pa
 
-    table = to_arrow(data_type, value)
+    table = table_of(data_type, value) if isinstance(data_type, DataFrameType) else None
+    table = to_arrow(data_type, value) if table is None else table
     with pa.ipc.new_stream(buffer, table.schema) as writer:
         writer.write_table(table)
     return buffer.getvalue()
+
+
+def dump_checked(data_type: DataType, value: Any, media_type: str, path: str) -> bytes:
+    """Write a value that nobody has checked; see `dump`.
+
+    Raises:
+        DataError: It does not fit.
+    """
+    if media_type == NPY and isinstance(data_type, DataFrameType):
+        return _write_npy(data_type.block_of(value, path))
+    return dump(data_type, data_type.accept(value, path), media_type)
 
 
 def written_as(data_type: DataType, media_type: str) -> str:
@@ -144,7 +161,12 @@ def load(
     if media_type == OCTETS:
         return bytes(body)
     try:
-        value = _read_npy(body) if media_type == NPY else _from_arrow(data_type, (read or _read_arrow)(body))
+        if media_type != NPY:
+            value = _from_arrow(data_type, (read or _read_arrow)(body))
+        else:
+            value = _read_npy(body)
+            if isinstance(data_type, DataFrameType):
+                value = frame_of_block(value, str(data_type.block_dtype), data_type.labels, path)
     except (DataError, UserError):
         raise
     except Exception as error:  # numpy and pyarrow raise what they like on damaged input
@@ -268,6 +290,8 @@ def _with_own_names(frame: Any, data_type: DataType) -> Any:
     """
     index_cols = getattr(data_type, "index_cols", ())
     levels = [name for name in frame.columns if _LEVEL.fullmatch(str(name))]
+    if not levels:
+        return frame
     named = (
         dict(zip(levels, map(str, index_cols), strict=False))
         if not set(map(str, index_cols)) & set(frame.columns)

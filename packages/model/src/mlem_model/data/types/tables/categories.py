@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from functools import cached_property
 from typing import Any
 
 from pydantic import SerializerFunctionWrapHandler, model_serializer
@@ -30,9 +31,57 @@ class Categories(Value):
     ordered: bool = False
     dtype: str | None = None
 
+    @cached_property
+    def codes(self) -> dict[Any, int]:
+        """The place of each value, and -1 for a missing one."""
+        return {value: code for code, value in enumerate(self.values)} | {None: -1}
+
+    @cached_property
+    def made(self) -> Any:
+        """The dtype of pandas, where the values are those of JSON; made once, since columns are compared by it."""
+        import pandas as pd
+
+        return pd.CategoricalDtype(pd.Index(list(self.values)), self.ordered)
+
     @model_serializer(mode="wrap")
     def _without_default(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
         return {key: value for key, value in handler(self).items() if key != "dtype" or value is not None}
+
+
+class ExactCategories:
+    """Whether a column of categories has those on record, in their order: then none of its values needs a look.
+
+    Args:
+        categories: Those on record.
+    """
+
+    def __init__(self, categories: Categories | None) -> None:
+        self._categories = categories if categories is not None and _are_plain(categories) else None
+        self._last: Any = None
+
+    def are(self, dtype: Any) -> bool:
+        """Say so of the dtype of a column; the rows of a frame share it, and it is compared once."""
+        if self._categories is None or type(dtype).__name__ != "CategoricalDtype":
+            return False
+        if dtype is self._last:
+            return True
+        found, index = dtype.categories, self._categories.made.categories
+        if bool(dtype.ordered) != self._categories.ordered or found.dtype != index.dtype or not found.equals(index):
+            return False
+        self._last = dtype
+        return True
+
+    def encode(self, array: Any) -> list[Json]:
+        """Return the values of a column with these categories as JSON: a code is the place of a category."""
+        values = (*(self._categories.values if self._categories else ()), None)
+        return [values[code] for code in array.codes.tolist()]  # the code of a missing value is -1
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return ExactCategories, (self._categories,)
+
+
+def _are_plain(categories: Categories) -> bool:
+    return categories.dtype is None and len(set(map(type, categories.values))) == 1
 
 
 def describe_categories(accessor: Any, path: str, encode: Convert) -> Categories:
@@ -146,6 +195,9 @@ def decode_categories(payload: Sequence[Json], categories: Categories | None, pa
         raise mismatch(path_of(unhashable), "a category", payload[unhashable])
     if categories is None or not categories.values:  # files of MLEM 0.4 do not list them
         return pd.Series(list(payload), dtype=None if payload else "str").astype("category")
+    quick = _of_known(payload, categories)
+    if quick is not None:
+        return quick
     known_values = {(type(value), value) for value in categories.values} | {
         (float, float(value)) for value in categories.values if type(value) is int
     }
@@ -163,6 +215,19 @@ def decode_categories(payload: Sequence[Json], categories: Categories | None, pa
         note(f"{path_of(row)}: {got[:60]} is not one of the categories that the model was saved with", error)
     index = pd.Index(list(categories.values), dtype=categories.dtype) if categories.dtype else list(categories.values)
     return pd.Categorical(list(payload), categories=_with_new(index, list(payload)), ordered=categories.ordered)
+
+
+def _of_known(payload: Sequence[Json], categories: Categories) -> Any:
+    """Return a column of nothing but categories on record, and of missing values; None where it has others."""
+    import pandas as pd
+
+    if not _are_plain(categories) or not set(map(type, payload)) <= {type(categories.values[0]), type(None)}:
+        return None
+    try:
+        codes = list(map(categories.codes.__getitem__, payload))
+    except KeyError:
+        return None
+    return pd.Categorical.from_codes(codes, dtype=categories.made)
 
 
 def _with_new(known: Any, values: list[Any]) -> Any:

@@ -16,6 +16,8 @@ from mlem_model.data.types.notes import note
 from mlem_model.data.types.plain import scalars
 from mlem_model.data.types.tables import columns
 from mlem_model.data.types.tables.columns import Categories
+from mlem_model.data.types.tables.exact import ExactDtypes
+from mlem_model.data.types.tables.labels import Labels, label_of
 from mlem_model.data.types.tables.payloads import split
 from mlem_model.errors import DataError
 
@@ -73,7 +75,7 @@ class DataFrameType(DataType):
         """See `DataType.of`."""
         if module_of(value) != "pandas" or type(value).__name__ != "DataFrame":
             return None
-        labels = list(map(_label, value.columns))
+        labels = list(map(label_of, value.columns))
         index_cols = [] if is_default(value.index) else labels_of(value.index, labels)
         names = [str(label) for label in (*index_cols, *labels)]
         if len(set(names)) < len(names):
@@ -113,16 +115,38 @@ class DataFrameType(DataType):
         required = [name for name in properties if name not in self.optional_names]
         return {"type": "array", "items": {"type": "object", "properties": properties, "required": required}}
 
-    @property
+    @cached_property
     def names(self) -> list[str]:
         """The names of the columns on the wire."""
         return [str(name) for name in self.columns]
+
+    @cached_property
+    def labels(self) -> Labels:
+        """The labels of the columns, those of the index left out."""
+        labels = [label for label in self.columns if label not in self.index_cols]
+        return Labels(labels, self._index_of(labels))
 
     @cached_property
     def block_dtype(self) -> str | None:
         """The dtype of all columns, where they are one array of numbers or booleans; None where they are not."""
         found = self.dtypes[0] if len(set(self.dtypes)) == 1 and not self.index_cols else ""
         return found if scalars.kind_of(found) in ("int", "float", "bool") and not self.axis_names else None
+
+    def __copy__(self) -> Self:
+        """Copy the fields: a copy may be given others, of which the rest is found out again."""
+        copied = super().__copy__()
+        for name in ("names", "labels", "block_dtype", "_uniform_dtype", "_exact"):
+            copied.__dict__.pop(name, None)
+        return copied
+
+    def block_of(self, value: Any, path: str = "data") -> Any:
+        """Return a value as one array, its columns in order, as `accept` does; for types that have a `block_dtype`.
+
+        An array of the frame's own is not copied.
+        """
+        known = type(value).__name__ == "DataFrame" and module_of(value) == "pandas"
+        exact = known and self.labels.are(value.columns) and self._is_exact(value)
+        return (value if exact else self.accept(value, path)).to_numpy()
 
     @property
     def optional_names(self) -> list[str]:
@@ -136,13 +160,16 @@ class DataFrameType(DataType):
             A list of records, ``{column: value}``.
         """
         value = self._frame_of(value, path)
-        if self._is_uniform() and set(map(str, set(value.dtypes))) == set(self.dtypes):
-            found = self._flat(value, path)
-            ordered = (
-                value if tuple(value.columns) == self.columns else value.iloc[:, [found[name] for name in self.names]]
-            )
-            block = scalars.encode_array(ordered.to_numpy(), path)
+        if self._uniform_dtype is not None and _only_dtype(value) == self._uniform_dtype:
+            block = scalars.encode_array(self._ordered(value, path).to_numpy(), path)
             return [dict(zip(self.names, row, strict=True)) for row in block]
+        if not self.index_cols and self._exact.encodes:
+            ordered = self._ordered(value, path)
+            if self._is_exact(ordered):
+                return [
+                    dict(zip(self.names, row, strict=True))
+                    for row in zip(*self._exact.encode(ordered, path), strict=True)
+                ]
         series = self.flatten(value, path)
         parts = [
             columns.encode(part, dtype, self.categories.get(name), self.items.get(name), _cell(path, name))
@@ -177,7 +204,7 @@ class DataFrameType(DataType):
 
         names = self.names
         parts, path_of, length = split(payload, names, self.optional_names, path)
-        if self._is_uniform():  # one block is an order of magnitude faster than a column at a time
+        if self._uniform_dtype is not None:  # one block is an order of magnitude faster than a column at a time
             flat = list(chain.from_iterable(parts[name] for name in names))
             block = scalars.decode_flat(
                 flat, self.dtypes[0], lambda index: path_of(index % length, names[index // length])
@@ -203,20 +230,12 @@ class DataFrameType(DataType):
 
     def accept(self, value: Any, path: str = "data") -> Any:
         """See `DataType.accept`; columns of the right dtypes are not copied."""
-        if (
-            module_of(value) != "pandas"
-            or type(value).__name__ != "DataFrame"
-            or self.index_cols
-            or self.categories
-            or self.items
-        ):
+        if module_of(value) != "pandas" or type(value).__name__ != "DataFrame" or self.index_cols or self.items:
             return super().accept(value, path)
-        found = self._flat(value, path)
-        same = tuple(value.columns) == self.columns
-        ordered = value if same else value.iloc[:, [found[name] for name in self.names]]
-        right = tuple(map(columns.name_of_dtype, ordered.dtypes)) == self.dtypes and "object" not in self.dtypes
-        if not right:
+        ordered = self._ordered(value, path)
+        if not self._is_exact(ordered):
             return super().accept(value, path)
+        same = ordered is value
         ordered = ordered.reset_index(drop=True)
         return ordered if same and not self.axis_names else self._labelled(ordered)
 
@@ -270,13 +289,28 @@ class DataFrameType(DataType):
         arrow = {"pyarrow"} if any(dtype.startswith("arrow[") for dtype in self.dtypes) else set()
         return {"pandas"}.union(arrow, *(item.requirements() for item in self.items.values()))
 
-    def _is_uniform(self) -> bool:
-        """Whether all columns are numbers of one dtype of numpy, and none is the index."""
-        return (
-            len(set(self.dtypes)) == 1
-            and scalars.kind_of(self.dtypes[0]) in ("int", "float", "bool")
-            and not self.index_cols
-        )
+    @cached_property
+    def _uniform_dtype(self) -> str | None:
+        """The dtype of all columns, where they are numbers of one dtype of numpy, and none is the index."""
+        found = self.dtypes[0] if len(set(self.dtypes)) == 1 and not self.index_cols else ""
+        return found if scalars.kind_of(found) in ("int", "float", "bool") else None
+
+    @cached_property
+    def _exact(self) -> ExactDtypes:
+        return ExactDtypes(self.names, self.dtypes, self.categories)
+
+    def _is_exact(self, ordered: Any) -> bool:
+        """Whether the columns of a frame, in order, have the right dtypes: then no value needs a look."""
+        if self._uniform_dtype is not None:
+            return _only_dtype(ordered) == self._uniform_dtype
+        return "object" not in self.dtypes and self._exact.are_of(ordered)
+
+    def _ordered(self, value: Any, path: str) -> Any:
+        """Return a frame with its columns in order; itself where they are."""
+        if self.labels.are(value.columns):
+            return value
+        found = self._flat(value, path)
+        return value if tuple(value.columns) == self.columns else value.iloc[:, [found[name] for name in self.names]]
 
     def _frame_of(self, value: Any, path: str) -> Any:
         """Turn what stands for a frame into one."""
@@ -340,42 +374,21 @@ class DataFrameType(DataType):
 
     def _labelled(self, frame: Any) -> Any:
         """Give a frame its labels: a frame whose columns are in order, those of the index left out."""
-        import pandas as pd
-
-        labels = [label for label in self.columns if label not in self.index_cols]
-        if labels and all(isinstance(label, tuple) for label in labels):
-            frame.columns = pd.MultiIndex.from_tuples(labels, names=self.axis_names or None)
-            return frame
-        frame.columns = pd.Index(labels) if labels else pd.RangeIndex(0)
-        if self.axis_names:
-            frame.columns.name = self.axis_names[0]
+        frame.columns = self.labels.index.view()  # its names may be changed, its labels not
         return frame
 
+    def _index_of(self, labels: list[Any]) -> Any:
+        import pandas as pd
 
-def _label(label: Any) -> Any:
-    """Return the label of a column as it can be written.
-
-    Raises:
-        DataError: It can't.
-    """
-    if module_of(label) == "numpy" and getattr(label, "shape", None) == () and label.dtype.kind in "iufU":
-        label = label.item()
-    if isinstance(label, tuple) and label and all(part is None or _is_plain(part) for part in map(_label_part, label)):
-        return tuple(map(_label_part, label))
-    if not _is_plain(label):
-        hint = "name the columns: df.columns = [...], for instance df.columns = df.columns.map(str)"
-        raise DataError(
-            "data", "columns named by strings, numbers or tuples of them", f"the column {label!r}", hint=hint
-        )
-    return str(label) if isinstance(label, str) else label
+        if labels and all(isinstance(label, tuple) for label in labels):
+            return pd.MultiIndex.from_tuples(labels, names=self.axis_names or None)
+        return pd.Index(labels, name=self.axis_names[0] if self.axis_names else None) if labels else pd.RangeIndex(0)
 
 
-def _label_part(part: Any) -> Any:
-    return part.item() if module_of(part) == "numpy" and getattr(part, "shape", None) == () else part
-
-
-def _is_plain(label: Any) -> bool:
-    return isinstance(label, str) or (isinstance(label, int | float) and not isinstance(label, bool) and label == label)
+def _only_dtype(frame: Any) -> str | None:
+    """Name the dtype of all columns of a frame; None where they have several, or there are none."""
+    found = set(frame.dtypes.to_numpy())
+    return columns.name_of_dtype(found.pop()) if len(found) == 1 else None
 
 
 def _cell(path: str, name: str) -> Callable[[int], str]:

@@ -116,6 +116,14 @@ class SeriesType(DataType):
             name=self.name,
         )
 
+    def accept(self, value: Any, path: str = "data") -> Any:
+        """See `DataType.accept`; values of the right dtype need no look."""
+        plain = self.table is None and self.items is None and self.categories is None and self.dtype != "object"
+        known = module_of(value) == "pandas" and type(value).__name__ == "Series"
+        if plain and known and columns.name_of_dtype(value.dtype) == self.dtype:
+            return value.reset_index(drop=True).rename(self.name)
+        return super().accept(value, path)
+
     @property
     def in_rows(self) -> bool:
         """See `DataType.in_rows`."""
