@@ -142,7 +142,7 @@ def test_invocations_take_and_answer_files(iris: Any) -> None:
 @pytest.mark.parametrize(
     ("content_type", "body", "status"),
     [
-        ("application/x-npy", b"not an array", 415),  # the method takes a frame
+        ("application/x-npy", b"not an array", 422),
         ("application/x-parquet", b"PAR1 not a table", 422),
         ("text/csv", b"a,b\n1,2\n", 422),
         ("text/csv", b"x" * 2**21, 413),

@@ -87,12 +87,12 @@ def test_methods_share_the_component_of_their_rows(document: Any) -> None:
 def test_binary_formats_are_told_of_where_no_generator_looks(document: Any) -> None:
     call = document["paths"]["/predict_proba"]["post"]
     arrow, npy = "application/vnd.apache.arrow.stream", "application/x-npy"
-    assert (call["x-request-formats"], call["x-answer-formats"]) == ([arrow], [npy, arrow])
+    assert (call["x-request-formats"], call["x-answer-formats"]) == ([npy, arrow], [npy, arrow])
     assert (list(call["requestBody"]["content"]), list(call["responses"]["200"]["content"])) == (
         ["application/json"],
         ["application/json"],
     )
-    assert f"as {arrow}." in call["description"]
+    assert f"as {npy}, {arrow}." in call["description"] or f"as {npy} or {arrow}." in call["description"]
 
 
 def test_the_document_is_relative_to_where_it_is_from(document: Any) -> None:
