@@ -151,6 +151,17 @@ class App(Application):
             return self._front.cors.allow(request, self.refused(error))
         return None
 
+    def admits_again(self, request: Request) -> bool:
+        """Whether a request with the head of one that was admitted is admitted, too."""
+        if self.health.readiness is not READY or self._settings.max_calls_per_caller:
+            return False
+        try:
+            self._tokens.check(request.headers.get(b"authorization"))
+            self.dispatcher.expect_room()
+        except HttpError:
+            return False
+        return True
+
     def reserve(self, request: Request, size_bytes: int) -> bool:
         """Reserve memory for what has arrived of a body; see `BodyBudget.reserve`."""
         return self._budget.reserve(request, size_bytes)

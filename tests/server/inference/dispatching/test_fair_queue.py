@@ -67,9 +67,9 @@ def test_what_nobody_waits_for_is_left_out_and_counts_until_then() -> None:
         queue.add(each)
     jobs[0].cancel()
     jobs[2].cancel()
-    assert (len(queue), len(list(queue))) == (4, 4)
+    assert (queue.count, len(list(queue))) == (4, 4)
     assert [each.call for each in queue.next_batch(64)] == [jobs[1].call]
     assert isinstance(queue.next_batch(64)[0].call, Step)
-    assert (queue.next_batch(64), len(queue)) == ([], 0)
+    assert (queue.next_batch(64), queue.count) == ([], 0)
     queue.add(jobs[1])
-    assert (queue.clear(), len(queue), list(queue)) == ([jobs[1]], 0, [])
+    assert (queue.clear(), queue.count, list(queue)) == ([jobs[1]], 0, [])

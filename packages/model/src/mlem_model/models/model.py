@@ -192,6 +192,8 @@ class Method(Grown):
         """
         function = obj if self.name == "__call__" else getattr(obj, self.name)
         first, named = self._places
+        if not named and len(values) == len(first):
+            return function(*[values[name] for name in first])
         return function(
             *[values[name] for name in first if name in values],
             **{name: values[name] for name in named if name in values},

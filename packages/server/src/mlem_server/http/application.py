@@ -17,6 +17,10 @@ class Application(ABC):
         """Look at the head of a request; return its refusal, None when its body may come."""
 
     @abstractmethod
+    def admits_again(self, request: Request) -> bool:
+        """Whether a request with the head of one that was admitted is admitted, too; nothing is counted."""
+
+    @abstractmethod
     def reserve(self, request: Request, size_bytes: int) -> bool:
         """Reserve memory for what has arrived of a body.
 

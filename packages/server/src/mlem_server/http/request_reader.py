@@ -17,6 +17,7 @@ import httptools
 from mlem_server.http.application import Application
 from mlem_server.http.errors import HttpError, overloaded, too_large
 from mlem_server.http.head import bad_version, check_head, joined
+from mlem_server.http.repeated_head import RepeatedHead
 from mlem_server.http.request import ALWAYS_BYTES, Request
 from mlem_server.http.response import Response
 from mlem_server.settings import Settings
@@ -69,6 +70,8 @@ class RequestReader(asyncio.Protocol):
         self._request: Request | None = None  # the one that is being read
         self._current: Request | None = None  # the one that is being answered
         self._pipeline: deque[Request] = deque()
+        self._whole = b""  # what has arrived, where that may be all of one request
+        self._known: RepeatedHead | None = None
         self.deadline = 0.0
 
     @abstractmethod
@@ -94,6 +97,16 @@ class RequestReader(asyncio.Protocol):
             if self._body_bytes > self._settings.max_body_bytes:
                 self._transport.abort()
             return
+        known = self._known
+        if self._phase is Phase.IDLE and self._current is None and not self._pipeline:
+            if known is not None and known.starts(data):
+                request = known.again(data, monotonic())
+                if self._app.admits_again(request):
+                    self._pipeline.append(request)
+                    self._next()
+                    return
+            self._whole = data
+        self._known = None
         self._other_bytes += len(data)
         try:
             self._parser.feed_data(data)
@@ -105,6 +118,7 @@ class RequestReader(asyncio.Protocol):
         else:
             if self._other_bytes > self._max_head_bytes and self._phase in (Phase.HEAD, Phase.BODY):
                 self._fail(self._too_long())
+        self._whole = b""
 
     # What the parser has found
 
@@ -215,6 +229,8 @@ class RequestReader(asyncio.Protocol):
         if request.sent:  # it was refused at once, and its body has now been skipped
             self._rest()
             return
+        if self._whole and request.response is None:
+            self._known = RepeatedHead.of(request, self._whole)
         self._pipeline.append(request)
         if len(self._pipeline) >= MAX_PIPELINED:
             self._transport.pause_reading()

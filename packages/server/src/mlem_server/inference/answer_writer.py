@@ -31,6 +31,8 @@ class AnswerWriter:
         self._plain = _PLAIN.get(wire.ptype) if isinstance(wire, PrimitiveType) and not self._adapts else None
         self._array = wire if isinstance(wire, NdarrayType) and _is_simple(wire) else None
         self._on_record: set[type] = set()
+        in_rows = self._array is not None and self._array.shape[:1] == (None,) and None not in self._array.shape[1:]
+        self._row = self._array.shape[1:] if self._array is not None and in_rows else None
         self._dtype: Any = None
 
     def write(self, value: Any) -> tuple[bytes, DataType]:
@@ -57,7 +59,9 @@ class AnswerWriter:
         if self._array is None or kind not in self._on_record:
             return None
         array = self._returns.to_wire(value) if self._adapts else value
-        if array.dtype != self._dtype or not self._array.fits(array.shape):
+        shape = array.shape
+        fits = shape[1:] == self._row and shape if self._row is not None else self._array.fits(shape)
+        if not fits or array.dtype != self._dtype:
             return None
         text = to_json(array.tolist())
         # JSON has no word for what is not finite, and the encoder writes this one

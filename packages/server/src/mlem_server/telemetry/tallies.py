@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 from bisect import bisect_left
+from collections import Counter as Counts
 from typing import Any
 
 from prometheus_client import Counter, Histogram
@@ -19,9 +20,7 @@ class TalliedHistogram(Histogram):
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         self._bounds: list[float] = list(getattr(self, "_upper_bounds", ()))
-        self._counts = [0] * len(self._bounds)
-        self._total = 0.0
-        self._some = False
+        self._amounts: list[float] = []
         self._examples: dict[int, Exemplar] = {}
 
     def add(self, amount: float, trace_id: str = "") -> None:
@@ -31,23 +30,18 @@ class TalliedHistogram(Histogram):
             amount: The amount.
             trace_id: The trace that it is from, which is kept as an example of its bucket; empty for none.
         """
-        bucket = bisect_left(self._bounds, amount)
-        self._counts[bucket] += 1
-        self._total += amount
-        self._some = True
+        self._amounts.append(amount)
         if trace_id:
-            self._examples[bucket] = Exemplar({"trace_id": trace_id}, amount, time.time())
+            self._examples[bisect_left(self._bounds, amount)] = Exemplar({"trace_id": trace_id}, amount, time.time())
 
     def hand_over(self) -> None:
         """Hand what was gathered to the library."""
-        if not self._some:
+        if not self._amounts:
             return
-        counts, total = self._counts, self._total
-        self._counts, self._total, self._some = [0] * len(self._bounds), 0.0, False
-        self._sum.inc(total)
-        for bucket, count in zip(self._buckets, counts, strict=True):
-            if count:
-                bucket.inc(count)
+        amounts, self._amounts = self._amounts, []
+        self._sum.inc(sum(amounts))
+        for bucket, count in Counts(bisect_left(self._bounds, amount) for amount in amounts).items():
+            self._buckets[bucket].inc(count)
         for bucket, example in self._examples.items():
             self._buckets[bucket].set_exemplar(example)
         self._examples.clear()

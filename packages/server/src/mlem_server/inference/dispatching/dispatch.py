@@ -83,13 +83,13 @@ class Dispatcher:
         """
         if self._busy and time.monotonic() - self._began > self._limit_s:
             raise self._held_up()
-        if len(self._waiting) + self._busy + len(self._awaited) > self._max_queue:
+        if self._waiting.count + self._busy + len(self._awaited) > self._max_queue:
             raise overloaded()
 
     def look(self) -> None:
         """Refuse callers that wait behind a call that takes too long; called now and then, on the event loop."""
         self._stall_timer.look(self._mark(), (job for job in self._awaited if job.cancelled))
-        if not self._waiting or not self._busy or time.monotonic() - self._began <= self._limit_s:
+        if not self._busy or not self._waiting.count or time.monotonic() - self._began <= self._limit_s:
             return
         for job in self._waiting.clear():
             if not job.cancelled:
@@ -202,7 +202,7 @@ class Dispatcher:
 
         This happens after the requests that arrived with the first, or when no more are expected.
         """
-        left_s = self._window.left_s(now, len(self._waiting))
+        left_s = self._window.left_s(now, self._waiting.count)
         if left_s and self._waiting.rows(self._max_batch_rows) >= self._max_batch_rows:
             left_s = 0.0
         if not left_s:
@@ -255,7 +255,7 @@ class Dispatcher:
         self._busy = False
         self._at = ()
         now = time.monotonic()
-        self._window.answered(now, now - started, len(batch), len(self._waiting))
+        self._window.answered(now, now - started, len(batch), self._waiting.count)
         if self._loop is not None and isinstance(batch[0].call, Call):
             self._pace.took(now - started)
             if self._pace.quick and not self._loop.away and not self._thread.has_loop:
@@ -265,7 +265,7 @@ class Dispatcher:
                 self._awaited.add(job)
             elif not job.cancelled:
                 job.done(outcome)
-        if self._waiting:
+        if self._waiting.count:
             self._schedule(time.monotonic())
 
     def _deliver_later(self, job: Job, outcome: Any) -> None:

@@ -15,14 +15,14 @@ class FairQueue:
 
     The jobs of one method keep the order of their arrival. Of several methods each gets its turn: a call of one waits
     for at most one of another, however many of these wait. The steps of streams have a lane together.
+
+    Attributes:
+        count: How many wait.
     """
 
     def __init__(self) -> None:
         self._lanes: dict[Any, deque[Job]] = {}  # the one whose turn it is first
-        self._count = 0
-
-    def __len__(self) -> int:
-        return self._count
+        self.count = 0
 
     def __iter__(self) -> Iterator[Job]:
         for lane in self._lanes.values():
@@ -34,13 +34,13 @@ class FairQueue:
         if lane is None:
             lane = self._lanes[key] = deque()
         lane.append(job)
-        self._count += 1
+        self.count += 1
 
     def clear(self) -> list[Job]:
         """Take all jobs."""
         jobs = list(self)
         self._lanes.clear()
-        self._count = 0
+        self.count = 0
         return jobs
 
     def rows(self, most: int) -> int:
@@ -75,5 +75,5 @@ class FairQueue:
                 batch.append(job)
                 rows += job.call.rows or 0
             lane.popleft()
-            self._count -= 1
+            self.count -= 1
         return batch
