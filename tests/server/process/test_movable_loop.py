@@ -41,7 +41,7 @@ def here() -> str:
 async def moved(loop: MovableLoop, put: Any) -> None:
     """Return on the other thread."""
     loop.move(put)
-    while not loop.away:
+    while loop.host is None:
         await asyncio.sleep(0)
 
 
@@ -64,7 +64,7 @@ def test_it_goes_to_another_thread_and_back() -> None:
         await moved(loop, put)
         await asyncio.sleep(0.01)
         where.append(here())
-        loop.go_home()
+        loop.leave(put)
         await asyncio.sleep(0)
         await asyncio.sleep(0)
         where.append(here())
@@ -99,7 +99,7 @@ def test_work_that_takes_long_keeps_nobody_else_waiting(put: Any) -> None:
         async def others() -> None:
             while here() == "other":
                 await asyncio.sleep(0.001)
-            assert not loop.away
+            assert loop.host is None
             await asyncio.to_thread(lambda: None)  # the loop hears from other threads as before
             go_on.set()
 

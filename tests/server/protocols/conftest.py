@@ -22,7 +22,9 @@ METHODS = {name: Method(name=name, args=(ROWS,), returns=infer(numpy.zeros(2))) 
 
 @pytest.fixture
 def metrics() -> Metrics:
-    return Metrics("iris", "d1", [*METHODS])
+    found = Metrics([])
+    found.serve("iris", "d1", METHODS)
+    return found
 
 
 @pytest.fixture

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import gc
 import logging
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from mlem_model.data.formats.binary import ARROW, NPY
 from mlem_model.models.model import Model
-from mlem_model.serving.interface import Interface
 from mlem_server.decoding.limits import Limits
 from mlem_server.decoding.threads import DecodingThreads
 from mlem_server.decoding.unpacker import Unpacker
@@ -26,19 +23,15 @@ from mlem_server.http.content_type import content_type
 from mlem_server.http.errors import HttpError
 from mlem_server.http.request import Reply, Request
 from mlem_server.http.response import Response, error_response
-from mlem_server.http.routes import Route, RoutingTable
+from mlem_server.http.routes import Route
 from mlem_server.inference.dispatching.dispatch import Dispatcher
 from mlem_server.inference.dispatching.hangs import HangDetector
 from mlem_server.inference.dispatching.jobs import Job
-from mlem_server.inference.endpoint import Endpoint
 from mlem_server.inference.error_mapping import ErrorMapping
-from mlem_server.inference.readiness import LOADING, READY, STOPPING, Health, Readiness
-from mlem_server.inference.service import CallService, unknown_method
-from mlem_server.pages.routes import page_routes
+from mlem_server.inference.readiness import READY, STOPPING, Health
+from mlem_server.inference.service import unknown_method
 from mlem_server.process.file_watch import FileWatches
-from mlem_server.protocols.kserve import KServe
-from mlem_server.protocols.native import Native
-from mlem_server.protocols.sagemaker import SageMaker
+from mlem_server.served_model import Parts, ServedModel
 from mlem_server.settings import Settings
 from mlem_server.telemetry.metrics import Metrics
 from mlem_server.telemetry.trace_context import trace_id_of
@@ -50,7 +43,7 @@ log = logging.getLogger("mlem.server")
 
 
 class App(Application):
-    """The server's application: all protocols, over one model.
+    """The server's application: all protocols, over one model that another may replace.
 
     Args:
         model: The metadata of the model that is served.
@@ -59,28 +52,22 @@ class App(Application):
         version: The server's version.
 
     Attributes:
-        model: The same.
-        health: Whether the model may be asked.
-        dispatcher: Where calls meet the model.
         watches: Files that are read again when they change.
         hangs: Notices a model that hangs.
     """
 
     def __init__(self, model: Model, name: str, settings: Settings, version: str) -> None:
-        self.model = model
-        self.health = Health(model.digest)
+        self._name = name
         self._settings = settings
         self._tokens, self.watches = Tokens(settings.tokens, settings.token_file), FileWatches()
         self.watches.add(self._tokens.watch())
-        self._metrics = Metrics(name, model.digest, [*model.methods, "invocations", "infer"])
+        self._metrics = Metrics(["invocations", "infer"])
+        self._metrics.serve(name, model.digest, model.methods)
         self._traces: Traces | None = None
         if settings.traces:
             from mlem_server.telemetry.traces import Traces  # late: it takes a while, and most servers send none
 
             self._traces = Traces(name, model.digest)
-        self.dispatcher = Dispatcher(
-            settings.max_queue, settings.max_batch_rows, self._asked, settings.request_timeout_s
-        )
         self.hangs = HangDetector(settings.request_timeout_s, settings.hang_bound_s, self._metrics)
         self._errors = ErrorMapping(self._metrics, hide_model_errors=settings.hide_model_errors)
         self._budget = BodyBudget(settings.max_bodies_bytes)
@@ -89,25 +76,34 @@ class App(Application):
         self._proxies = Proxies(settings.root_path, settings.trusted_proxies)
         self._callers = CallerLimit(settings.max_calls_per_caller, self._proxies)
         self._unpacker = Unpacker(settings.max_decoded_bytes, settings.request_timeout_s)
-        self._table = RoutingTable(self._all_routes(name, version), settings.root_path)
+        self._parts = Parts(
+            settings,
+            version,
+            bool(self._tokens),
+            self._metrics,
+            self._errors,
+            self._budget,
+            self._threads,
+            Limits(settings.max_decoded_bytes, self._unpacker.arrow, self._unpacker.parquet),
+            self._asked,
+        )
+        self._served = ServedModel(model, name, self._parts)
+        self._retired: list[ServedModel] = []
 
-    def _all_routes(self, name: str, version: str) -> Iterator[Route]:
-        """Yield the tables of all protocols. A method may be called invocations: the model's own routes come last."""
-        limits = Limits(self._settings.max_decoded_bytes, self._unpacker.arrow, self._unpacker.parquet)
-        endpoints = {
-            method_name: Endpoint(method_name, method, strict=self._settings.strict, limits=limits)
-            for method_name, method in self.model.methods.items()
-        }
-        service = CallService(endpoints, self.dispatcher, self._metrics, self._errors, self._budget, self._threads)
-        formats = {
-            method_name: (endpoint.formats, endpoint.answer_formats) for method_name, endpoint in endpoints.items()
-        }
-        spoken = tuple(dict.fromkeys(form for both in formats.values() for form in (*both[0], *both[1])))
-        interface = Interface.of(self.model, name, [form for form in (NPY, ARROW) if form in spoken]).to_json()
-        yield from page_routes(interface, name, version, formats, secured=bool(self._tokens))
-        yield from SageMaker(service, interface, self.health, self.model.digest, spoken).routes()
-        yield from KServe(service, self.health, name, version, self.model.digest).routes()
-        yield from Native(service, interface, self.health, self._metrics).routes()
+    @property
+    def model(self) -> Model:
+        """The metadata of the model that is served."""
+        return self._served.model
+
+    @property
+    def health(self) -> Health:
+        """Whether the model may be asked."""
+        return self._served.health
+
+    @property
+    def dispatcher(self) -> Dispatcher:
+        """Where calls meet the model."""
+        return self._served.dispatcher
 
     async def load(self, load: Callable[[], Any]) -> None:
         """Load the model on its thread, then answer calls.
@@ -118,29 +114,41 @@ class App(Application):
         Raises:
             MlemError: What ``load`` raised; the reason is in ``readiness``.
         """
-        started = time.monotonic()
-        # the model and its packages stay until the end: having the garbage collector look through them again and again
-        # would delay the start and pause calls
-        gc.disable()
-        try:
-            await self.dispatcher.load(load)
-        except Exception as error:
-            self.health.readiness = Readiness("failed", str(error))
-            raise
-        finally:
-            gc.freeze()
-            gc.enable()
-        self._metrics.loaded(time.monotonic() - started)
+        self._metrics.loaded(await self._served.load(load))
         self.hangs.on_look()  # before the first call: from now on signs of life are expected
-        if self.health.readiness is LOADING:
-            self.health.readiness = READY
+
+    async def replace(self, model: Model, load: Callable[[], Any]) -> None:
+        """Serve another model instead, from the moment when it is ready; calls on their way end where they began.
+
+        Args:
+            model: The metadata of the other one.
+            load: Returns it.
+
+        Raises:
+            MlemError: What ``load`` raised; then everything stays as it was.
+        """
+        new = ServedModel(model, self._name, self._parts)
+        try:
+            self._metrics.loaded(await new.load(load))
+        except BaseException:
+            new.retire()
+            raise
+        old, before = self._served, self._served.health.readiness
+        if before.status in ("stopping", "hanging"):
+            new.retire()
+            return
+        self._served = new
+        self._metrics.serve(self._name, model.digest, model.methods)
+        self._retired.append(old)
+        old.retire()
+        log.info("the model %s took the place of %s", model.digest, old.model.digest)
 
     # What connections ask for
 
     def admit(self, request: Request) -> Response | None:
         """Look at the head of a request; return its refusal, None when its body may come."""
         try:
-            redirect = self._proxies.redirect(request) if request.target not in self._table.by_target else None
+            redirect = self._proxies.redirect(request) if request.target not in self._served.table.by_target else None
             if redirect is not None:
                 return redirect
             route = self._route(request)
@@ -153,13 +161,17 @@ class App(Application):
 
     def admits_again(self, request: Request) -> bool:
         """Whether a request with the head of one that was admitted is admitted, too."""
-        if self.health.readiness is not READY or self._settings.max_calls_per_caller:
+        served = self._served
+        if request.served is not served or served.health.readiness is not READY or self._settings.max_calls_per_caller:
+            request.served = None
             return False
         try:
             self._tokens.check(request.headers.get(b"authorization"))
-            self.dispatcher.expect_room()
+            served.dispatcher.expect_room()
         except HttpError:
+            request.served = None
             return False
+        served.begin(request)
         return True
 
     def reserve(self, request: Request, size_bytes: int) -> bool:
@@ -182,8 +194,7 @@ class App(Application):
 
     def answered(self, request: Request, response: Response) -> None:
         """Count and log an answer that is sent."""
-        self._budget.release(request)
-        self._callers.end(request)
+        self._release(request)
         seconds = time.monotonic() - request.started
         trace_id = ""
         if self._traces is not None:
@@ -220,18 +231,28 @@ class App(Application):
 
     def forget(self, request: Request) -> None:
         """Drop a request that nobody waits for any more."""
-        self._budget.release(request)
-        self._callers.end(request)
+        self._release(request)
         if request.cancel is not None:
             request.cancel()
             request.cancel = None
+
+    def _release(self, request: Request) -> None:
+        """Give back what a request has; doing so again does no harm."""
+        self._budget.release(request)
+        self._callers.end(request)
+        served, request.served = request.served, None
+        if served is not None:
+            served.end()
 
     def tick(self) -> None:
         """Look after calls that wait, after a model that hangs, and after files that may have changed.
 
         See `Dispatcher.look` and `Metrics.hand_over`.
         """
-        self.dispatcher.look()
+        for served in (self._served, *self._retired):
+            served.dispatcher.look()
+        if self._retired:
+            self._retired = [served for served in self._retired if not served.is_gone]
         self.health.readiness = self.hangs.look(self.health.readiness, self.dispatcher)
         self.watches.look()
         self._metrics.hand_over()
@@ -254,7 +275,8 @@ class App(Application):
     # Routes
 
     def _route(self, request: Request) -> Route:
-        methods = self._table.by_target.get(request.target) or self._table.by_path.get(self._proxies.path(request))
+        table = self._served.table
+        methods = table.by_target.get(request.target) or table.by_path.get(self._proxies.path(request))
         if self._front.cors.is_preflight(request):
             return Route("OPTIONS", request.path, self._front.cors.answer, public=True)
         route = methods.get(request.method) if methods else None
@@ -269,7 +291,7 @@ class App(Application):
             raise HttpError(405, "method-not-allowed", message, known=sorted(methods), headers={"allow": allow})
         if request.method == "POST" and "/" not in path[1:]:
             raise unknown_method(path[1:], self.model.methods)
-        raise HttpError(404, "not-found", f"there is no {path[:200]}", known=sorted(self._table.by_path))
+        raise HttpError(404, "not-found", f"there is no {path[:200]}", known=sorted(table.by_path))
 
     def _admit_call(self, request: Request, route: Route) -> None:
         if self.health.readiness.status in ("loading", "failed", "hanging"):
@@ -284,6 +306,7 @@ class App(Application):
         self.dispatcher.expect_room()
         self._budget.check(length)
         self._callers.begin(request, by_token=bool(self._tokens))
+        self._served.begin(request)
 
     def refused(self, error: HttpError) -> Response:
         """Count a refusal, and return the answer."""

@@ -137,6 +137,7 @@ def settings_of(options: argparse.Namespace, environment: Mapping[str, str]) -> 
         shutdown_timeout_s=options.shutdown_timeout_s,
         access_log=options.access_log,
         slow_call_s=options.slow_call_s,
+        reload=options.reload,
         header_timeout_s=options.header_timeout_s,
         max_batch_rows=options.max_batch_rows,
         tls_certificate=options.tls_cert,

@@ -20,7 +20,7 @@ _TUNING = (
     "request-timeout-s", "hang-timeout-s", "shutdown-timeout-s", "workers", "token-file", "tls-cert", "tls-key",
     "log-format", "keep-alive-s", "root-path", "trusted-proxies", "cors-origins", "slow-call-s",
 )  # fmt: skip
-_FLAGS = ("access-log", "traces", "hide-model-errors", "strict", "no-compression")
+_FLAGS = ("access-log", "traces", "hide-model-errors", "strict", "no-compression", "reload")
 
 
 def parser() -> argparse.ArgumentParser:
@@ -167,6 +167,11 @@ def parser() -> argparse.ArgumentParser:
         "--strict",
         action="store_true",
         help="refuse columns and categories that the model was not saved with, instead of just reporting them",
+    )
+    result.add_argument(
+        "--reload",
+        action="store_true",
+        help="serve the model anew when it is saved again, without a restart; SIGHUP does so in any case",
     )
     result.add_argument(
         "--slow-call-s",

@@ -11,7 +11,6 @@ import signal
 import socket
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from mlem_model.errors import WaitTimeoutError
 from mlem_model.serving.protection import TOKENS_VARIABLE
@@ -24,6 +23,7 @@ from mlem_server.inference.loading import load, metadata_path, read_model
 from mlem_server.process.heartbeat import heartbeat_writer
 from mlem_server.process.movable_loop import MovableLoop
 from mlem_server.process.signals import STOP_SIGNALS, has_terminal
+from mlem_server.reloading import Reloader
 from mlem_server.settings import Settings
 from mlem_server.telemetry.logs import configure_logs
 
@@ -59,7 +59,7 @@ def serve(model: str | Path, settings: Settings | None = None, *, told: str = ""
         # the port opens before the model is loaded, so that callers learn that the server is alive and not ready yet
         app = App(metadata, name, settings, importlib.metadata.version("mlem-server"))
         with asyncio.Runner(loop_factory=MovableLoop) as runner:
-            runner.run(_run(app, listener, settings, functools.partial(load, metadata, path.parent, settings.trust)))
+            runner.run(_run(app, listener, settings, path))
 
 
 def _watched_no_more(life: int, stopping: asyncio.Event) -> None:
@@ -89,7 +89,7 @@ def _tell_protection(listener: socket.socket, url: str, settings: Settings) -> N
     )
 
 
-async def _run(app: App, listener: socket.socket, settings: Settings, load: Callable[[], Any]) -> None:
+async def _run(app: App, listener: socket.socket, settings: Settings, path: Path) -> None:
     context = tls_context(settings)
     connections = Connections(app, settings)
     loop = asyncio.get_running_loop()
@@ -117,12 +117,13 @@ async def _run(app: App, listener: socket.socket, settings: Settings, load: Call
     url = address_of(listener, tls=context is not None)
     log.info("listening on %s, loading the model", url)
     _tell_protection(listener, url, settings)
-    loading = asyncio.create_task(app.load(load))
+    loading = asyncio.create_task(app.load(functools.partial(load, app.model, path.parent, settings.trust)))
     waiting = asyncio.create_task(stopping.wait())
     await asyncio.wait({loading, waiting}, return_when=asyncio.FIRST_COMPLETED)
     if not loading.done() or loading.exception() is None:
         if loading.done():
             acceptor.start()
+            app.watches.add(Reloader(app, path, settings.trust).watch(polled=settings.reload))
             log.info("ready: POST %s", ", ".join(f"{url}/{method}" for method in app.model.methods))
         await waiting
     hangs = app.health.readiness.reason if app.health.readiness.status == "hanging" else ""

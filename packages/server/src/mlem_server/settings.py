@@ -57,6 +57,7 @@ class Settings:
         keep_alive_s: Seconds that a connection may be idle.
         shutdown_timeout_s: Seconds that requests in flight have to finish after SIGTERM. Below the 30 s after which
             Heroku kills a dyno. Source: https://devcenter.heroku.com/articles/dynos#shutdown.
+        reload: Whether a model that is saved again replaces the one that is served; SIGHUP does it in any case.
         slow_call_s: A call that takes longer gets a line in the log.
         access_log: Whether each request is logged.
         log_format: ``text`` for people, ``json`` for machines.
@@ -98,6 +99,7 @@ class Settings:
     hang_timeout_s: float | None = None
     keep_alive_s: float = KEEP_ALIVE_S
     shutdown_timeout_s: float = 25.0
+    reload: bool = False
     slow_call_s: float = 10.0
     access_log: bool = False
     log_format: Literal["text", "json"] = "text"

@@ -100,7 +100,14 @@ def build(
     return builder.build(meta, report)
 
 
-def serve(model: Name | Model, *, host: str = "127.0.0.1", port: int = 8080, project: Name | None = None) -> None:
+def serve(
+    model: Name | Model,
+    *,
+    host: str = "127.0.0.1",
+    port: int = 8080,
+    reload: bool = False,
+    project: Name | None = None,
+) -> None:
     """Serve a saved model over HTTP in this process, until SIGTERM or SIGINT, as ``mlem serve`` does.
 
     It behaves like a program of its own: it handles these signals and sets up its log. Call it in the main thread.
@@ -109,6 +116,7 @@ def serve(model: Name | Model, *, host: str = "127.0.0.1", port: int = 8080, pro
         model: The model's name, or what `save` returned.
         host: Address to listen on; ``0.0.0.0`` lets other machines in.
         port: Port to listen on; 0 for any free one.
+        reload: Whether a model that is saved again takes the place of the one that is served.
         project: Folder that a relative name starts from.
 
     Raises:
@@ -124,4 +132,5 @@ def serve(model: Name | Model, *, host: str = "127.0.0.1", port: int = 8080, pro
         if error.name != "mlem_server":
             raise
         raise PluginError("the server is not installed", hint="pip install mlem-server") from error
-    run_server(place.path, protected(Settings(host=host, port=port, trust=load_config(place.root).core.trust)))
+    trust = load_config(place.root).core.trust
+    run_server(place.path, protected(Settings(host=host, port=port, trust=trust, reload=reload)))

@@ -88,8 +88,9 @@ def _call(described: Method, called: str, obj: Any, values: Mapping[str, Any], *
 @click.argument("model", type=ObjectName("model"))
 @click.option("--host", default="127.0.0.1", help="Address to listen on; 0.0.0.0 lets other machines in.")
 @click.option("--port", type=click.IntRange(0, 65535), default=8080, help="Port to listen on; 0 for any free one.")
+@click.option("--reload", is_flag=True, help="Serve the model anew when it is saved again.")
 @project_option
-def serve(model: str, host: str, port: int, project: str | None) -> None:
+def serve(model: str, host: str, port: int, reload: bool, project: str | None) -> None:
     """Serve a saved model over HTTP in this terminal, until Ctrl-C."""
     place = locate(model, project)
     expect_object(place.read("model"), "model", place)
@@ -101,4 +102,4 @@ def serve(model: str, host: str, port: int, project: str | None) -> None:
             raise
         raise PluginError("the server is not installed", hint="pip install mlem-server") from error
     trust = load_config(place.root).core.trust
-    run_server(place.path, protected(Settings(host=host, port=port, trust=trust)))
+    run_server(place.path, protected(Settings(host=host, port=port, trust=trust, reload=reload)))

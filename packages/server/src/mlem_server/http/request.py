@@ -7,6 +7,7 @@ import os
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Protocol
 from urllib.parse import unquote
 
 from mlem_server.http.errors import HttpError, too_large
@@ -21,6 +22,13 @@ ALWAYS_BYTES = 64 * 1024
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._:/=+@-]{1,128}")
 _PREFIX = os.urandom(8).hex()
 _numbers = itertools.count(int.from_bytes(os.urandom(6)))
+
+
+class Counted(Protocol):
+    """What counts the calls on their way to it."""
+
+    def end(self) -> None:
+        """Note that one is over."""
 
 
 @dataclass(slots=True, eq=False)
@@ -42,6 +50,7 @@ class Request:
         media_type: What its body is, once it is admitted as a call.
         coding: How its body is packed, once it is admitted as a call; empty for not at all.
         peer: The address of the other side; empty for a Unix socket.
+        served: Which model it was admitted to; None where it calls none, or is over.
         caller: Whose call it counts as, for a limit; None where it does not count.
         timeout_s: How many seconds the caller waits for the answer; None where it does not say.
         response: Set as soon as the answer is known.
@@ -73,6 +82,7 @@ class Request:
     cancel: Callable[[], None] | None = None
     ends_early: Callable[[], bool] = lambda: False
     asked: float = 0.0
+    served: Counted | None = None
     _id: str = field(default="", repr=False)
 
     @property

@@ -26,9 +26,11 @@ class FileWatch:
         files: The files. A link is followed: Kubernetes swaps one to change a mounted secret.
         read: Reads the files, puts their content in use, and says whether it is new. It raises `MlemError` where they
             can't be used, and then leaves what is in use.
+        polled: Whether `look` looks at all; `reload` always does.
     """
 
-    def __init__(self, what: str, files: Sequence[Path], read: Callable[[], bool]) -> None:
+    def __init__(self, what: str, files: Sequence[Path], read: Callable[[], bool], *, polled: bool = True) -> None:
+        self._polled = polled
         self._what = what
         self._files = tuple(files)
         self._read = read
@@ -37,7 +39,7 @@ class FileWatch:
 
     def look(self) -> None:
         """Read the files if they have changed since they were read."""
-        if self._signature() != self._seen:
+        if self._polled and self._signature() != self._seen:
             self.reload()
 
     def reload(self) -> None:

@@ -41,7 +41,8 @@ class _Visit:
         error: What ended it.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, put: Put) -> None:
+        self.put = put
         self.lock = threading.Lock()
         self.changed = threading.Event()
         self.watched = True
@@ -118,21 +119,22 @@ class MovableLoop(asyncio.SelectorEventLoop):
         self._afterwards = do
 
     @property
-    def away(self) -> bool:
-        """Whether it is on another thread than its own, and will be in the next round."""
-        return self._visit is not None and not self._visit.over and not self._going
+    def host(self) -> Put | None:
+        """What gives work to the thread where it is and will be in the next round; None for its own thread."""
+        visit = self._visit
+        return None if visit is None or visit.over or self._going else visit.put
 
     def move(self, put: Put) -> None:
         """Move to another thread after this round; to be called on the loop, at home.
 
         Args:
-            put: Has a function done by that thread.
+            put: Has a function done by that thread; the same object each time.
         """
         self._put, self._going = put, True
 
-    def go_home(self) -> None:
-        """Move home after this round, or stay there; to be called on the loop."""
-        if self._visit is not None or self._put is not None:
+    def leave(self, put: Put) -> None:
+        """Leave a thread after this round, or do not go there; to be called on the loop."""
+        if self._put is put or (self._put is None and self._visit is not None and self._visit.put is put):
             self._put, self._going = None, True
 
     def work(self, do: Callable[[], Done], moved: Callable[[Done], None]) -> Done:
@@ -175,7 +177,7 @@ class MovableLoop(asyncio.SelectorEventLoop):
                 self._run(None)
                 put, self._put = self._put, None
                 if put is not None and not self._stopping:
-                    visit = self._visit = _Visit()
+                    visit = self._visit = _Visit(put)
                     put(partial(self._run, visit))
                     visit.wait(self._release)
                     self._visit = None

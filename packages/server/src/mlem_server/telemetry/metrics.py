@@ -11,7 +11,7 @@ import contextlib
 import logging
 import os
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -118,28 +118,26 @@ class Metrics:
     """The numbers of one server.
 
     Args:
-        name: The model's name.
-        digest: The model's digest.
-        routes: Names of routes: only these become labels, so that callers can't invent more.
+        routes: Names of routes that do not depend on the model.
     """
 
-    def __init__(self, name: str, digest: str, routes: Sequence[str]) -> None:
+    def __init__(self, routes: Sequence[str]) -> None:
         self._registry = registry = CollectorRegistry()
-        self._routes = frozenset(routes)
+        self._own_routes, self._routes = tuple(routes), frozenset(routes)
         self._requests = Counter(
             "mlem_requests", "Requests, by what answered and status.", ["method", "code"], registry=registry
         )
         self._rejected = Counter(
             "mlem_rejected", "Requests that were refused, by reason.", ["reason"], registry=registry
         )
-        seconds = TalliedHistogram(
+        self._seconds_of = TalliedHistogram(
             "mlem_request_seconds",
             "From the head of a request to its answer.",
             ["method"],
             registry=registry,
             buckets=_SECONDS,
         )
-        self._seconds = {route: seconds.labels(route) for route in routes}
+        self._seconds: dict[str, TalliedHistogram] = {}
         self._queue = TalliedHistogram(
             "mlem_queue_seconds", "What a call waited for the model.", registry=registry, buckets=_SECONDS
         )
@@ -164,16 +162,32 @@ class Metrics:
         self._load = Gauge(
             "mlem_load_seconds", "What loading the model took.", registry=registry, multiprocess_mode="max"
         )
-        info = Gauge(
+        self._info = Gauge(
             "mlem_model_info",
             "The model that is served.",
             ["name", "digest"],
             registry=registry,
             multiprocess_mode="max",
         )
-        info.labels(name, digest).set(1)
+        self._model: tuple[str, str] | None = None
         self._answered: dict[tuple[str, int], Tally] = {}
         self._running = 0
+
+    def serve(self, name: str, digest: str, methods: Iterable[str]) -> None:
+        """Note the model that is served from now on.
+
+        Args:
+            name: Its name.
+            digest: Its digest.
+            methods: Its methods: only these and the server's own routes become labels; callers can't invent more.
+        """
+        self._routes = frozenset((*methods, *self._own_routes))
+        for route in self._routes - self._seconds.keys():
+            self._seconds[route] = self._seconds_of.labels(route)
+        if self._model is not None:
+            self._info.labels(*self._model).set(0)
+        self._model = (name, digest)
+        self._info.labels(name, digest).set(1)
 
     def loaded(self, seconds: float) -> None:
         """Note how long loading the model took."""

@@ -73,6 +73,8 @@ class Dispatcher:
         self._at: Sequence[Job] = ()
         self._awaited: set[Job] = set()
         self._thread = ModelThread()
+        self._put = self._thread.put
+        self._rests = False
         self._stall_timer = StallTimer()
 
     def expect_room(self) -> None:
@@ -163,6 +165,17 @@ class Dispatcher:
         if failure is not None:
             raise failure
 
+    def rest(self) -> None:
+        """Expect few more calls: the event loop leaves the model's thread."""
+        self._rests = True
+        if self._loop is not None:
+            self._loop.leave(self._put)
+
+    def unload(self) -> None:
+        """Forget the model, and end its thread; to be called when no call is on its way, after `rest`."""
+        self._model = None
+        self._thread.end()
+
     def submit(self, call: Call, done: Callable[[Outcome], None], origin: Any = None) -> Job:
         """Call the model; to be called on the event loop.
 
@@ -234,10 +247,10 @@ class Dispatcher:
             self._observe(batch, started)
         loop = asyncio.get_running_loop()
         if self._loop is not None:
-            if self._loop.away and isinstance(batch[0].call, Call):
+            if self._loop.host is self._put and isinstance(batch[0].call, Call):
                 self._feed_here(self._loop, batch, started)
                 return
-            self._loop.go_home()  # a step of a stream takes as long as it likes
+            self._loop.leave(self._put)  # a step of a stream takes as long as it likes
         self._thread.put(lambda: _tell(loop, self._deliver, batch, self._outcomes(batch, loop), started))
 
     def _feed_here(self, loop: MovableLoop, batch: list[Job], started: float) -> None:
@@ -248,8 +261,8 @@ class Dispatcher:
             self._deliver(batch, outcomes, started)
 
         self._deliver(batch, loop.work(lambda: self._outcomes(batch, loop), held_up), started)
-        if self._thread.has_loop or not self._pace.quick:
-            loop.go_home()
+        if self._thread.has_loop or self._rests or not self._pace.quick:
+            loop.leave(self._put)
 
     def _deliver(self, batch: Sequence[Job], outcomes: Sequence[Any], started: float) -> None:
         self._busy = False
@@ -258,8 +271,8 @@ class Dispatcher:
         self._window.answered(now, now - started, len(batch), self._waiting.count)
         if self._loop is not None and isinstance(batch[0].call, Call):
             self._pace.took(now - started)
-            if self._pace.quick and not self._loop.away and not self._thread.has_loop:
-                self._loop.move(self._thread.put)
+            if self._pace.quick and self._loop.host is None and not self._thread.has_loop and not self._rests:
+                self._loop.move(self._put)
         for job, outcome in zip(batch, outcomes, strict=True):
             if outcome is LATER:
                 self._awaited.add(job)

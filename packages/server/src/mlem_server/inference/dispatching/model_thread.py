@@ -32,6 +32,7 @@ class ModelThread:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._owners: dict[asyncio.Task[Any], Any] = {}
         self._ping: object | None = None
+        self._ending = False
         # daemon: a model that does not return must not keep a stopped server alive
         self._thread = threading.Thread(target=self._run, name="mlem-model", daemon=True)
         self._thread.start()
@@ -47,6 +48,15 @@ class ModelThread:
         loop = self._loop  # read after the work is there: who makes the loop looks for work afterwards
         if loop is not None:
             loop.call_soon_threadsafe(self._do)
+
+    def end(self) -> None:
+        """End the thread when it has done what it was given."""
+        self.put(self._stop)
+
+    def _stop(self) -> None:
+        if self._loop is not None:
+            self._loop.stop()
+        self._ending = True
 
     def spawn(
         self, coroutine: Coroutine[Any, Any, Any], done: Callable[[asyncio.Task[Any]], None], owner: Any = None
@@ -106,10 +116,12 @@ class ModelThread:
                 self._work.get_nowait()()
 
     def _run(self) -> None:
-        while self._loop is None:
+        while self._loop is None and not self._ending:
             self._work.get()()
+        if self._loop is None:
+            return
         self._loop.call_soon(self._do)
-        while True:
+        while not self._ending:
             try:
                 self._loop.run_forever()
             except BaseException:  # work handles its own errors; the thread has to go on all the same
