@@ -127,6 +127,42 @@ def test_work_after_a_quiet_time_is_watched_as_before(put: Any) -> None:
     assert run(main()) == ("later, on MainThread", True)
 
 
+def test_what_else_was_to_be_done_after_a_round_is_done_at_home(put: Any) -> None:
+    go_on = threading.Event()
+
+    async def main() -> Any:
+        loop = asyncio.get_running_loop()
+        assert isinstance(loop, MovableLoop)
+        await moved(loop, put)
+        slow = loop.create_future()
+        loop.after_round(lambda: loop.work(lambda: go_on.wait(60), slow.set_result))
+        loop.after_round(go_on.set)
+        return await slow, here()
+
+    assert run(main()) == (True, "MainThread")
+
+
+def test_others_get_their_turn_between_rounds_of_work(put: Any) -> None:
+    async def main() -> Any:
+        loop = asyncio.get_running_loop()
+        assert isinstance(loop, MovableLoop)
+        seen: list[int] = []
+
+        def again() -> None:
+            seen.append(len(seen))
+            if len(seen) < 1000:
+                loop.after_round(again)
+
+        loop.after_round(again)
+        loop.call_soon(lambda: loop.call_soon(seen.append, -1))
+        await asyncio.sleep(0.01)
+        while len(seen) < 1000:
+            await asyncio.sleep(0.001)
+        return seen.index(-1)
+
+    assert run(main()) < 5
+
+
 def test_it_can_be_stopped_and_fail_wherever_it_is(put: Any) -> None:
     async def main(error: BaseException | None) -> str:
         loop = asyncio.get_running_loop()

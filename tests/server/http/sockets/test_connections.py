@@ -39,6 +39,10 @@ class Echo(Application):
         self.told.append(error.code)
         return error_response(error)
 
+    def admits_again(self, request: Request) -> bool:
+        """Have each looked at anew."""
+        return False
+
     def answered(self, request: Request, response: Response) -> None:
         """Note the answer."""
         self.told.append((request.path, response.status))

@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from asyncio.events import _set_running_loop
+from collections import deque
 from collections.abc import Callable
 from functools import partial
 from time import monotonic
@@ -90,6 +91,10 @@ class _Visit:
                 self.watched = self.began is not None  # it may have begun without seeing that nobody watches
 
 
+def _nothing() -> None:
+    pass
+
+
 class MovableLoop(asyncio.SelectorEventLoop):
     """An event loop that can move to another thread for a while; see `mlem_server.process.movable_loop`.
 
@@ -108,15 +113,15 @@ class MovableLoop(asyncio.SelectorEventLoop):
         self._visit: _Visit | None = None
         self._put: Put | None = None
         self._going = False
-        self._afterwards: Callable[[], None] | None = None
+        self._afterwards: deque[Callable[[], None]] = deque()
 
     def after_round(self, do: Callable[[], None]) -> None:
-        """Have one function called when the callbacks of this round are done; to be called on the loop.
+        """Have a function called when the callbacks of this round are done; to be called on the loop.
 
         It is called outside of them, so that nothing is left half done where the loop goes home meanwhile. A later
         round, as for `call_soon`, would ask the system for events first.
         """
-        self._afterwards = do
+        self._afterwards.append(do)
 
     @property
     def host(self) -> Put | None:
@@ -187,14 +192,16 @@ class MovableLoop(asyncio.SelectorEventLoop):
             self._stopping, self._put, self._going, self._visit = False, None, False, None
 
     def _do_afterwards(self) -> None:
-        do, self._afterwards = self._afterwards, None
-        try:
-            if do is not None:
+        for _ in range(len(self._afterwards)):  # what comes up meanwhile has to wait for the next round
+            do = self._afterwards.popleft()
+            try:
                 do()
-        except TakenHomeError:
-            raise
-        except Exception as error:  # as for every callback
-            self.call_exception_handler({"message": "exception after a round of callbacks", "exception": error})
+            except TakenHomeError:
+                raise
+            except Exception as error:  # as for every callback
+                self.call_exception_handler({"message": "exception after a round of callbacks", "exception": error})
+        if self._afterwards:
+            self.call_soon(_nothing)  # that round must not wait for events
 
     def _release(self) -> None:
         self._thread_id = None
@@ -206,10 +213,10 @@ class MovableLoop(asyncio.SelectorEventLoop):
         self._thread_id = threading.get_ident()
         _set_running_loop(self)
         try:
+            self._do_afterwards()  # what was left when it was taken home
             while True:
                 self._run_once()
-                while self._afterwards is not None:
-                    self._do_afterwards()
+                self._do_afterwards()
                 if self._stopping or self._going:
                     break
         except TakenHomeError:

@@ -228,10 +228,12 @@ class Dispatcher:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+        if self._soon:
+            return
+        self._soon = True
         if self._loop is not None:
             self._loop.after_round(self._feed)
-        elif not self._soon:
-            self._soon = True
+        else:
             asyncio.get_running_loop().call_soon(self._feed)
 
     def _feed(self) -> None:
