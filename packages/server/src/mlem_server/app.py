@@ -202,7 +202,6 @@ class App(Application):
         elif b"traceparent" in request.headers:
             trace_id = trace_id_of(request.headers[b"traceparent"])
         self._metrics.answered(request.route, response.status, seconds, trace_id)
-        self._metrics.hand_over_soon()
         if seconds > self._settings.slow_call_s and request.takes_body:
             self._tell_slow(request, response, seconds)
         if self._settings.access_log:

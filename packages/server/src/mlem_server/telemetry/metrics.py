@@ -7,7 +7,6 @@ Source: https://prometheus.github.io/client_python/multiprocess/ (read 2026-11).
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import logging
 import os
@@ -173,7 +172,7 @@ class Metrics:
         self._model: tuple[str, str] | None = None
         self._answered: dict[tuple[str, int], Tally] = {}
         self._running = 0
-        self._due, self._shared = False, MULTIPROCESS_VARIABLE in os.environ
+        self._shared = MULTIPROCESS_VARIABLE in os.environ
 
     def serve(self, name: str, digest: str, methods: Iterable[str]) -> None:
         """Note the model that is served from now on.
@@ -244,6 +243,8 @@ class Metrics:
         counter.count += 1
         if status == 200 and route in self._seconds:
             self._seconds[route].add(seconds, trace_id)
+        if self._shared:  # another worker may be asked for it in the next moment
+            self.hand_over()
 
     def rejected(self, reason: str) -> None:
         """Note a refusal.
@@ -253,15 +254,8 @@ class Metrics:
         """
         self._rejected.labels(reason).inc()
 
-    def hand_over_soon(self) -> None:
-        """Hand what was gathered to the library in a moment, where other workers may be asked for it."""
-        if self._shared and not self._due:
-            self._due = True
-            asyncio.get_running_loop().call_soon(self.hand_over)
-
     def hand_over(self) -> None:
         """Hand what was gathered to the library."""
-        self._due = False
         self._in_flight.set(self._running)
         for histogram in (self._calls, self._queue, self._loop_late, *self._seconds.values()):
             histogram.hand_over()
