@@ -27,7 +27,7 @@ _MOST_MEMBERS, _MEMBER_BYTES = 16, 1024
 """A body may have several members, one after the other, but not a great many that are nearly empty."""
 _WINDOW_LOG = 23
 """Windows up to 8 MiB, which RFC 8878 recommends as the most that a decoder should support."""
-_LEVELS = {GZIP: 1, ZSTD: 1}
+_LEVEL = 1
 """The quickest: callers wait for it."""
 
 
@@ -139,8 +139,8 @@ def _zstd() -> Any:
 
 def _pack(body: bytes, coding: str) -> bytes:
     if coding == ZSTD:
-        return bytes(_zstd().compress(body, level=_LEVELS[ZSTD]))
-    return zlib.compress(body, _LEVELS[GZIP], wbits=31)
+        return bytes(_zstd().compress(body, level=_LEVEL))
+    return zlib.compress(body, _LEVEL, wbits=31)
 
 
 class _Member:

@@ -270,7 +270,7 @@ class Metrics:
         """
         self.hand_over()
         registry = self._registry
-        if MULTIPROCESS_VARIABLE in os.environ:
+        if self._shared:
             registry = CollectorRegistry()
             MultiProcessCollector(registry)  # type: ignore[no-untyped-call]  # the library leaves it without types
         if preferred(accept, (PLAIN, OPEN), PLAIN) == PLAIN:

@@ -1,4 +1,4 @@
-"""Histograms and gauges whose numbers are gathered in plain integers, and handed to the library now and then.
+"""Histograms and counters whose numbers are gathered first, and handed to the library now and then.
 
 An observation of the library takes several microseconds; a call of a quick model would wait for half a dozen of them.
 """
