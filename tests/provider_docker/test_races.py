@@ -83,9 +83,11 @@ GONE = 'unable to find image "sha256:0123"'
 
 
 GONE_TOO = "failed to set parent sha256:0123: unknown parent image ID sha256:0123"
+GONE_AT_ONCE = "unknown parent image ID sha256:0123"
+GONE_SNAPSHOT = "failed to prepare extraction snapshot: parent snapshot sha256:0123 does not exist: not found"
 
 
-@pytest.mark.parametrize("speaking", [[GONE, GONE_TOO]], indirect=True)
+@pytest.mark.parametrize("speaking", [[GONE, GONE_TOO], [GONE_AT_ONCE, GONE_SNAPSHOT]], indirect=True)
 def test_a_build_that_lost_layers_to_other_commands_is_repeated(plain: Project, speaking: SpeakingEngine) -> None:
     lines: list[str] = []
     assert build(plain, speaking, lines)["size_bytes"] == 1

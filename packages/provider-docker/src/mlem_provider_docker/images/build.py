@@ -33,10 +33,11 @@ _EXIT_CODE = re.compile(r"returned a non-zero code: (\d+)")
 _MISMATCH = re.compile(r"^mlem: the base image has Python.*$", re.MULTILINE)
 _TAKEN_AWAY = re.compile(
     r"unable to find image .?sha256:|no such image: sha256:|layer does not exist|failed to get digest sha256:"
-    r"|failed to set parent sha256:",
+    r"|unknown parent image ID sha256:|parent snapshot \S+ does not exist",
     re.IGNORECASE,
 )
-"""What the Engine says when an image of its cache was removed under a build."""
+"""What the Engine says when an image of its cache was removed under a build: Engine 20.10 as met beside ``docker rmi``
+(moby's issue 39547), and with containerd's images as told of Engine 29 (ddev's issue 8136)."""
 _OTHER_FILE = re.compile(r"DO NOT MATCH THE HASHES.*?\n\s*(\S+)", re.DOTALL)
 """What pip says of a file that is not the one that was pinned, and the package that it is of."""
 _NO_VERSION = re.compile(
