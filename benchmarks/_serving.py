@@ -158,7 +158,7 @@ class Command:
         if "Non-2xx" in text or "Socket errors" in text:
             raise RuntimeError(text)
         found = re.search(r"Requests/sec:\s+([\d.]+)", text)
-        latencies = [re.search(rf"^\s+{share}%\s+([\d.]+)(us|ms|s)$", text, re.MULTILINE) for share in (50, 99)]
+        latencies = [re.search(rf"^\s+{share}%\s+([\d.]+)(us|ms|s)\s*$", text, re.MULTILINE) for share in (50, 99)]
         if found is None or None in latencies:
             raise RuntimeError(text)
         p50_ms, p99_ms = (float(one[1]) * _MS[one[2]] for one in latencies if one is not None)

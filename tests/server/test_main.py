@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from mlem_model.errors import UserError
-from mlem_server.main import main, model_of, render, settings_of
+from mlem_server.main import main, models_of, render, settings_of
 from mlem_server.options import parser, words_of
 from mlem_server.settings import Settings
 
@@ -23,18 +23,13 @@ from mlem_server.settings import Settings
 def test_the_model_is_named_by_an_argument_or_the_environment(
     words: list[str], environment: dict[str, str], model: str
 ) -> None:
-    assert model_of(words, environment) == model
+    assert models_of(words, environment) == [model]
 
 
 def test_no_model_is_an_error_with_the_next_step() -> None:
     with pytest.raises(UserError) as caught:
-        model_of(["serve"], {})
+        models_of(["serve"], {})
     assert render(caught.value) == "error[usage]: no model is named\nhint: mlem-server MODEL, or set MLEM_MODEL"
-
-
-def test_several_models_are_an_error() -> None:
-    with pytest.raises(UserError, match="one model can be served, but 2 were named: a b"):
-        model_of(["a", "b"], {})
 
 
 def test_the_defaults_are_those_of_the_settings() -> None:

@@ -18,7 +18,7 @@ def test_the_limit_is_for_each_token(starter: Any, file_model: Path, tmp_path: P
     one, another = ({"authorization": f"Bearer {token}"} for token in ("one-of-the-tokens", "another-token"))
     with ThreadPoolExecutor() as pool:
         calls = [pool.submit(served.post, "/predict", {"path": str(tmp_path / "go")}, one) for _ in range(2)]
-        wait_until(lambda: b"mlem_in_flight 2.0" in served.get("/metrics", one).body)
+        wait_until(lambda: b'mlem_in_flight{model="file"} 2.0' in served.get("/metrics", one).body)
         refused = served.post("/predict", {"path": os.devnull}, one)
         assert (refused.status, refused.json["error"]["code"], refused.headers["retry-after"]) == (
             429,

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from mlem_model.errors import NotFoundError, UserError
-from mlem_server.http.auth import check_token, read_tokens
+from mlem_server.http.auth import Tokens, check_token, read_tokens
 from mlem_server.http.errors import HttpError
 
 
@@ -31,7 +31,7 @@ def test_a_variable_without_a_token_does_not_open_the_server(text: str) -> None:
         read_tokens(None, {"MLEM_SERVER_TOKENS": text})
 
 
-@pytest.mark.parametrize("text", ["two words", "größe"])
+@pytest.mark.parametrize("text", ["more than two words", "größe"])
 def test_a_token_that_does_not_fit_into_a_header_is_refused(text: str) -> None:
     with pytest.raises(UserError, match="a token has a space or a character outside ASCII"):
         read_tokens(None, {"MLEM_SERVER_TOKENS": text})
@@ -46,9 +46,21 @@ def test_without_tokens_everybody_may_call() -> None:
     check_token(None, ())
 
 
+def test_a_token_may_have_a_name_which_is_no_part_of_it() -> None:
+    tokens = Tokens(read_tokens(None, {"MLEM_SERVER_TOKENS": "nightly-job one, two,\nteam@b\tthree"}))
+    assert [tokens.check(f"Bearer {token}".encode()) for token in ("one", "two", "three")] == [
+        "nightly-job",
+        "",
+        "team@b",
+    ]
+    for wrong in (b"Bearer nightly-job one", b"Bearer nightly-job"):
+        with pytest.raises(HttpError):
+            tokens.check(wrong)
+
+
 @pytest.mark.parametrize("header", [b"Bearer one", b"bearer  two", b"BEARER two "])
 def test_each_of_the_tokens_is_accepted(header: bytes) -> None:
-    check_token(header, ("one", "two"))
+    check_token(header, (("", "one"), ("", "two")))
 
 
 @pytest.mark.parametrize(
@@ -56,7 +68,7 @@ def test_each_of_the_tokens_is_accepted(header: bytes) -> None:
 )
 def test_everything_else_is_refused(header: bytes | None) -> None:
     with pytest.raises(HttpError) as caught:
-        check_token(header, ("one", "two"))
+        check_token(header, (("", "one"), ("", "two")))
     assert (caught.value.status, caught.value.code) == (401, "unauthorized")
     assert caught.value.headers["www-authenticate"].startswith("Bearer ")
 

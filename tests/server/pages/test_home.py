@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 import numpy
 import pandas
@@ -18,49 +16,6 @@ import pytest
 from mlem_model.frameworks.callable import CallableModel
 from mlem_model.frameworks.sklearn import SklearnModel
 from mlem_model.models.saving import save
-
-BROWSER = shutil.which("chromium") or shutil.which("chromium-browser")
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    try:
-        from playwright.sync_api import sync_playwright
-    except ImportError:
-        _lacking("playwright is not installed")
-    if BROWSER is None:
-        _lacking("there is no chromium on this machine")
-    with sync_playwright() as playwright:
-        launched = playwright.chromium.launch(executable_path=BROWSER, args=FLAGS)
-        yield launched
-        launched.close()
-
-
-def _lacking(reason: str) -> None:
-    if os.environ.get("CI") == "true":
-        pytest.fail(reason)
-    pytest.skip(reason)
-
-
-@pytest.fixture
-def page(browser: Any) -> Iterator[Any]:
-    context = browser.new_context(permissions=["clipboard-read", "clipboard-write"])
-    opened = context.new_page()
-    opened.set_default_timeout(20_000)
-    problems: list[str] = []
-    opened.on("console", lambda message: problems.append(message.text) if message.type == "error" else None)
-    opened.on("pageerror", lambda error: problems.append(str(error)))
-    opened.problems = problems
-    yield opened
-    context.close()
 
 
 def test_the_sample_row_is_filled_in_and_answered(page: Any, iris: Any) -> None:
@@ -271,15 +226,6 @@ def test_it_works_behind_a_prefix(page: Any, iris: Any) -> None:
     links = page.eval_on_selector_all("nav a", "links => links.map((link) => link.href)")
     assert links == [f"{iris.url}/models/iris/{name}" for name in ("docs", "openapi.json", "metrics")]
     assert page.problems == []
-
-
-@pytest.fixture(scope="session")
-def axe(lacking: Callable[[str], NoReturn]) -> str:
-    """Deque's checker of pages, which npm installs."""
-    path = Path(os.environ.get("MLEM_TEST_NODE_MODULES", "node_modules")) / "axe-core" / "axe.min.js"
-    if not path.is_file():
-        lacking(f"{path} is not there: .ci/run has the line for npm")
-    return path.read_text()
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

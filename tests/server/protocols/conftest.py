@@ -23,7 +23,7 @@ METHODS = {name: Method(name=name, args=(ROWS,), returns=infer(numpy.zeros(2))) 
 @pytest.fixture
 def metrics() -> Metrics:
     found = Metrics([])
-    found.serve("iris", "d1", METHODS)
+    found.of("iris").serve("d1", METHODS)
     return found
 
 
@@ -33,7 +33,7 @@ def service(metrics: Metrics) -> CallService:
     return CallService(
         endpoints,
         Dispatcher(8),
-        metrics,
+        metrics.of("iris"),
         ErrorMapping(metrics, hide_model_errors=False),
         BodyBudget(2**20),
         DecodingThreads(),

@@ -20,6 +20,7 @@ from mlem_model.models.saving import save
 from mlem_server.inference.readiness import Health
 from mlem_server.inference.service import CallService
 from mlem_server.protocols.kserve import KServe
+from mlem_server.protocols.server import kserve_routes
 
 FRAME = pandas.DataFrame(
     {"sepal_length": [5.1, 6.3], "sepal_width": [3.5, 3.3], "petal_length": [1.4, 6.0], "petal_width": [0.2, 2.5]}
@@ -219,7 +220,7 @@ def test_tritons_own_client_works(sums: Any) -> None:
 
 
 def test_the_table_has_the_routes_of_the_protocol(service: CallService, health: Health) -> None:
-    table = KServe(service, health, "iris", "1.0", "d1").routes()
+    table = [*kserve_routes("1.0", health.ready), *KServe(service, health, "iris", "d1").routes()]
     assert [(route.method, route.path, route.name, route.public, route.calls) for route in table] == [
         ("GET", "/v2", "", False, False),
         ("GET", "/v2/health/live", "", True, False),

@@ -32,7 +32,7 @@ def two(starter: Any, file_model: Path) -> Any:
 def test_workers_share_a_port_and_their_numbers_are_summed(two: Any) -> None:
     for _ in range(20):
         assert two.post("/predict", {"path": os.devnull}).json == os.devnull
-    assert b'mlem_requests_total{code="200",method="predict"} 20.0' in two.get("/metrics").body
+    assert b'mlem_requests_total{code="200",method="predict",model="file"} 20.0' in two.get("/metrics").body
     two.process.terminate()
     assert two.process.wait(timeout=60) == 0
     assert "Traceback" not in two.log

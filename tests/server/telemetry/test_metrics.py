@@ -20,16 +20,16 @@ def test_calls_are_counted_by_method_and_code_and_refusals_by_reason(starter: An
         served.post("/predict", payload)
     served.get("/" + "x" * 50)
     found = values(served)
-    assert found['mlem_requests_total{code="200",method="predict"}'] == 2
-    assert found['mlem_requests_total{code="422",method="predict"}'] == 1
-    assert found['mlem_requests_total{code="404",method="other"}'] == 1
+    assert found['mlem_requests_total{code="200",method="predict",model="iris"}'] == 2
+    assert found['mlem_requests_total{code="422",method="predict",model="iris"}'] == 1
+    assert found['mlem_requests_total{code="404",method="other",model=""}'] == 1
     assert found['mlem_rejected_total{reason="bad-data"}'] == 1
-    assert found['mlem_request_seconds_count{method="predict"}'] == 2
-    assert found["mlem_batch_calls_sum"] == found["mlem_queue_seconds_count"] == 2
-    assert found["mlem_load_seconds"] > 0
-    assert found["mlem_in_flight"] == 0
+    assert found['mlem_request_seconds_count{method="predict",model="iris"}'] == 2
+    assert found['mlem_batch_calls_sum{model="iris"}'] == found['mlem_queue_seconds_count{model="iris"}'] == 2
+    assert found['mlem_load_seconds{model="iris"}'] > 0
+    assert found['mlem_in_flight{model="iris"}'] == 0
     digest = served.get("/interface.json").json["model"]["digest"]
-    assert found[f'mlem_model_info{{digest="{digest}",name="iris"}}'] == 1
+    assert found[f'mlem_model_info{{digest="{digest}",model="iris"}}'] == 1
 
 
 def test_metrics_answer_while_the_model_works(file: Any, tmp_path: Path) -> None:
@@ -38,7 +38,7 @@ def test_metrics_answer_while_the_model_works(file: Any, tmp_path: Path) -> None
         call = pool.submit(file.post, "/predict", {"path": str(target)})
         while not (tmp_path / "answer.started").exists():
             pass
-        assert values(file)["mlem_in_flight"] == 1
+        assert values(file)['mlem_in_flight{model="file"}'] == 1
         target.touch()
         call.result()
 

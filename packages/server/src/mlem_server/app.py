@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
 
 from mlem_model.models.model import Model
 from mlem_server.decoding.limits import Limits
@@ -20,55 +20,58 @@ from mlem_server.http.application import Application
 from mlem_server.http.auth import Tokens
 from mlem_server.http.body_budget import BodyBudget
 from mlem_server.http.content_type import content_type
-from mlem_server.http.errors import HttpError
-from mlem_server.http.request import Reply, Request
+from mlem_server.http.errors import HttpError, unavailable
+from mlem_server.http.request import Callee, Reply, Request
 from mlem_server.http.response import Response, error_response
 from mlem_server.http.routes import Route
-from mlem_server.inference.dispatching.dispatch import Dispatcher
-from mlem_server.inference.dispatching.hangs import HangDetector
-from mlem_server.inference.dispatching.jobs import Job
 from mlem_server.inference.error_mapping import ErrorMapping
-from mlem_server.inference.readiness import READY, STOPPING, Health
-from mlem_server.inference.service import unknown_method
+from mlem_server.models.places import Places
+from mlem_server.models.served_model import Parts
 from mlem_server.process.file_watch import FileWatches
-from mlem_server.served_model import Parts, ServedModel
 from mlem_server.settings import Settings
 from mlem_server.telemetry.metrics import Metrics
 from mlem_server.telemetry.trace_context import trace_id_of
 
 if TYPE_CHECKING:
+    from mlem_server.recording.recorder import Recorder
     from mlem_server.telemetry.traces import Traces
 
 log = logging.getLogger("mlem.server")
 
 
 class App(Application):
-    """The server's application: all protocols, over one model that another may replace.
+    """The server's application: all protocols, over models each of which another may replace.
 
     Args:
-        model: The metadata of the model that is served.
-        name: The model's name, for people.
+        models: The metadata of the models that are served, by name.
         settings: Limits and tokens.
         version: The server's version.
 
     Attributes:
+        places: Where the models are.
         watches: Files that are read again when they change.
-        hangs: Notices a model that hangs.
+        on_look: Called now and then while the event loop works and all models are loaded.
     """
 
-    def __init__(self, model: Model, name: str, settings: Settings, version: str) -> None:
-        self._name = name
+    def __init__(self, models: Mapping[str, Model], settings: Settings, version: str) -> None:
         self._settings = settings
         self._tokens, self.watches = Tokens(settings.tokens, settings.token_file), FileWatches()
         self.watches.add(self._tokens.watch())
+        self.on_look: Callable[[], None] = lambda: None
         self._metrics = Metrics(["invocations", "infer"])
-        self._metrics.serve(name, model.digest, model.methods)
         self._traces: Traces | None = None
         if settings.traces:
             from mlem_server.telemetry.traces import Traces  # late: it takes a while, and most servers send none
 
-            self._traces = Traces(name, model.digest)
-        self.hangs = HangDetector(settings.request_timeout_s, settings.hang_bound_s, self._metrics)
+            self._traces = Traces(next(iter(models)) if len(models) == 1 else "mlem-server")
+        self._recorder: Recorder | None = None
+        if settings.record:
+            from mlem_server.recording.recorder import Recorder  # late: it needs file systems, and most servers don't
+            from mlem_server.recording.store import Store
+
+            self._recorder = Recorder(
+                Store(settings.record), settings.record_share, settings.record_bytes, self._metrics.recorded
+            )
         self._errors = ErrorMapping(self._metrics, hide_model_errors=settings.hide_model_errors)
         self._budget = BodyBudget(settings.max_bodies_bytes)
         self._threads = DecodingThreads()
@@ -76,7 +79,7 @@ class App(Application):
         self._proxies = Proxies(settings.root_path, settings.trusted_proxies)
         self._callers = CallerLimit(settings.max_calls_per_caller, self._proxies)
         self._unpacker = Unpacker(settings.max_decoded_bytes, settings.request_timeout_s)
-        self._parts = Parts(
+        parts = Parts(
             settings,
             version,
             bool(self._tokens),
@@ -85,93 +88,38 @@ class App(Application):
             self._budget,
             self._threads,
             Limits(settings.max_decoded_bytes, self._unpacker.arrow, self._unpacker.parquet),
-            self._asked,
         )
-        self._served = ServedModel(model, name, self._parts)
-        self._retired: list[ServedModel] = []
-
-    @property
-    def model(self) -> Model:
-        """The metadata of the model that is served."""
-        return self._served.model
-
-    @property
-    def health(self) -> Health:
-        """Whether the model may be asked."""
-        return self._served.health
-
-    @property
-    def dispatcher(self) -> Dispatcher:
-        """Where calls meet the model."""
-        return self._served.dispatcher
-
-    async def load(self, load: Callable[[], Any]) -> None:
-        """Load the model on its thread, then answer calls.
-
-        Args:
-            load: Returns the model.
-
-        Raises:
-            MlemError: What ``load`` raised; the reason is in ``readiness``.
-        """
-        self._metrics.loaded(await self._served.load(load))
-        self.hangs.on_look()  # before the first call: from now on signs of life are expected
-
-    async def replace(self, model: Model, load: Callable[[], Any]) -> None:
-        """Serve another model instead, from the moment when it is ready; calls on their way end where they began.
-
-        Args:
-            model: The metadata of the other one.
-            load: Returns it.
-
-        Raises:
-            MlemError: What ``load`` raised; then everything stays as it was.
-        """
-        new = ServedModel(model, self._name, self._parts)
-        try:
-            self._metrics.loaded(await new.load(load))
-        except BaseException:
-            new.retire()
-            raise
-        old, before = self._served, self._served.health.readiness
-        if before.status in ("stopping", "hanging"):
-            new.retire()
-            return
-        self._served = new
-        self._metrics.serve(self._name, model.digest, model.methods)
-        self._retired.append(old)
-        old.retire()
-        log.info("the model %s took the place of %s", model.digest, old.model.digest)
+        self.places = Places(models, parts)
 
     # What connections ask for
 
     def admit(self, request: Request) -> Response | None:
         """Look at the head of a request; return its refusal, None when its body may come."""
         try:
-            redirect = self._proxies.redirect(request) if request.target not in self._served.table.by_target else None
+            redirect = self._proxies.redirect(request) if request.target not in self.places.table.by_target else None
             if redirect is not None:
                 return redirect
             route = self._route(request)
             request.route, request.handler, request.takes_body = route.name, route.handler, route.calls
-            if route.calls:
-                self._admit_call(request, route)
+            request.callee = callee = route.callee
+            if callee is not None:
+                self._admit_call(request, route, callee)
         except HttpError as error:
             return self._front.cors.allow(request, self.refused(error))
         return None
 
     def admits_again(self, request: Request) -> bool:
         """Whether a request with the head of one that was admitted is admitted, too."""
-        served = self._served
-        if request.served is not served or served.health.readiness is not READY or self._settings.max_calls_per_caller:
-            request.served = None
+        callee = request.callee
+        if callee is None or not callee.is_ready or self._settings.max_calls_per_caller:
             return False
         try:
-            self._tokens.check(request.headers.get(b"authorization"))
-            served.dispatcher.expect_room()
+            request.token_name = self._tokens.check(request.headers.get(b"authorization"))
+            callee.expect_room()
         except HttpError:
-            request.served = None
             return False
-        served.begin(request)
+        callee.begin()
+        request.begun = True
         return True
 
     def reserve(self, request: Request, size_bytes: int) -> bool:
@@ -188,9 +136,16 @@ class App(Application):
         if request.handler is None:
             raise AssertionError("only what was admitted gets here")
         try:
-            self._front.handle(request, reply, request.handler)
+            self._front.handle(request, reply, self._recorded if self._recorder is not None else request.handler)
         except Exception as error:
             reply(self._errors.response_to(request, error))
+
+    def _recorded(self, request: Request, reply: Reply) -> None:
+        """Answer a request, and have it recorded; its body is unpacked by now."""
+        if self._recorder is not None and request.callee is not None:
+            self._recorder.begin(request)
+        if request.handler is not None:
+            request.handler(request, reply)
 
     def answered(self, request: Request, response: Response) -> None:
         """Count and log an answer that is sent."""
@@ -201,7 +156,13 @@ class App(Application):
             trace_id = self._traces.answered(request, response, seconds)
         elif b"traceparent" in request.headers:
             trace_id = trace_id_of(request.headers[b"traceparent"])
-        self._metrics.answered(request.route, response.status, seconds, trace_id)
+        if request.callee is not None:
+            request.callee.answered(request.route, response.status, seconds, trace_id)
+        else:
+            self._metrics.answered(response.status)
+        self._metrics.share()
+        if self._recorder is not None:
+            self._recorder.end(request, response, seconds)
         if seconds > self._settings.slow_call_s and request.takes_body:
             self._tell_slow(request, response, seconds)
         if self._settings.access_log:
@@ -211,27 +172,26 @@ class App(Application):
                 "status": response.status,
                 "ms": round(seconds * 1e3, 2),
                 "caller": self._proxies.caller(request),
+                **({"token": request.token_name} if request.token_name else {}),
             }
             log.info("%s %s %d %.1f ms id=%s", request.method, ascii(request.path)[1:-1], response.status,
                      seconds * 1e3, request.id, extra={"facts": {**facts, "request_id": request.id}})  # fmt: skip
 
     def _tell_slow(self, request: Request, response: Response, seconds: float) -> None:
         waited = (request.asked or request.started + seconds) - request.started
-        facts = {"request_id": request.id, "route": request.route, "status": response.status}
+        model = request.callee.name if request.callee is not None else ""
+        facts = {"request_id": request.id, "model": model, "route": request.route, "status": response.status}
         log.warning(
-            "slow: %s took %.3g s, %.3g s of them until the model was asked, status %d id=%s",
-            request.route, seconds, waited, response.status, request.id,
+            "slow: %s of %s took %.3g s, %.3g s of them until the model was asked, status %d id=%s",
+            request.route, model, seconds, waited, response.status, request.id,
             extra={"facts": {**facts, "ms": round(seconds * 1e3), "waited_ms": round(waited * 1e3)}},
         )  # fmt: skip
-
-    def _asked(self, jobs: Sequence[Job], now: float) -> None:
-        for job in jobs:
-            job.origin.asked = now
-        self._metrics.called(jobs, now)
 
     def forget(self, request: Request) -> None:
         """Drop a request that nobody waits for any more."""
         self._release(request)
+        if self._recorder is not None:
+            self._recorder.end(request, None)
         if request.cancel is not None:
             request.cancel()
             request.cancel = None
@@ -240,20 +200,16 @@ class App(Application):
         """Give back what a request has; doing so again does no harm."""
         self._budget.release(request)
         self._callers.end(request)
-        served, request.served = request.served, None
-        if served is not None:
-            served.end()
+        if request.begun and request.callee is not None:
+            request.begun = False
+            request.callee.end()
 
     def tick(self) -> None:
-        """Look after calls that wait, after a model that hangs, and after files that may have changed.
-
-        See `Dispatcher.look` and `Metrics.hand_over`.
-        """
-        for served in (self._served, *self._retired):
-            served.dispatcher.look()
-        if self._retired:
-            self._retired = [served for served in self._retired if not served.is_gone]
-        self.health.readiness = self.hangs.look(self.health.readiness, self.dispatcher)
+        """Look after calls that wait, after models that hang, and after files that may have changed."""
+        if self.places.are_loaded:
+            self.on_look()
+        for place in self.places:
+            place.look()
         self.watches.look()
         self._metrics.hand_over()
 
@@ -263,25 +219,28 @@ class App(Application):
 
     def stop(self) -> Response:
         """Report by ``/readyz`` that the server stops; return the answer for requests that are not finished in time."""
-        self.health.readiness = STOPPING if self.health.readiness.status != "hanging" else self.health.readiness
-        return error_response(_unavailable("stopping", "the server stopped before the model answered"))
+        for place in self.places:
+            place.stop()
+        return error_response(unavailable("stopping", "the server stopped before the model answered"))
 
     def close(self) -> None:
-        """Send what is left of the traces, and end what was started."""
+        """Send what is left of the traces, write what is left of the calls, and end what was started."""
         self._unpacker.close()
+        if self._recorder is not None:
+            self._recorder.close()
         if self._traces is not None:
             self._traces.close()
 
     # Routes
 
     def _route(self, request: Request) -> Route:
-        table = self._served.table
+        table = self.places.table
         methods = table.by_target.get(request.target) or table.by_path.get(self._proxies.path(request))
         if self._front.cors.is_preflight(request):
             return Route("OPTIONS", request.path, self._front.cors.answer, public=True)
         route = methods.get(request.method) if methods else None
         if route is None or not route.public:
-            self._tokens.check(request.headers.get(b"authorization"))
+            request.token_name = self._tokens.check(request.headers.get(b"authorization"))
         if route is not None:
             return route
         path = request.path
@@ -289,13 +248,9 @@ class App(Application):
             allow = ", ".join(sorted(methods))
             message = f"{path} does not answer {request.method[:20]}"
             raise HttpError(405, "method-not-allowed", message, known=sorted(methods), headers={"allow": allow})
-        if request.method == "POST" and "/" not in path[1:]:
-            raise unknown_method(path[1:], self.model.methods)
-        raise HttpError(404, "not-found", f"there is no {path[:200]}", known=sorted(table.by_path))
+        raise self.places.missing(path, call=request.method == "POST")
 
-    def _admit_call(self, request: Request, route: Route) -> None:
-        if self.health.readiness.status in ("loading", "failed", "hanging"):
-            raise _unavailable("not-ready", self.health.readiness.reason)
+    def _admit_call(self, request: Request, route: Route, callee: Callee) -> None:
         headers = request.headers
         request.media_type = content_type(headers, route.media_types)
         if b"content-encoding" in headers:
@@ -303,15 +258,12 @@ class App(Application):
         if b"x-request-timeout" in headers:
             request.timeout_s = timeout_of(headers[b"x-request-timeout"])
         length = request.check_length(self._settings.max_body_bytes)
-        self.dispatcher.expect_room()
+        callee.expect_room()
         self._budget.check(length)
         self._callers.begin(request, by_token=bool(self._tokens))
-        self._served.begin(request)
+        callee.begin()
+        request.begun = True
 
     def refused(self, error: HttpError) -> Response:
         """Count a refusal, and return the answer."""
         return self._errors.refused(error)
-
-
-def _unavailable(code: str, reason: str) -> HttpError:
-    return HttpError(503, code, reason, headers={"retry-after": "1"})

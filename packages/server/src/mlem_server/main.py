@@ -34,8 +34,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     given = sys.argv[1:] if arguments is None else arguments
     try:
-        options = parser().parse_args([*words_of(os.environ), *given])
-        model = model_of(options.model, os.environ)
+        options = parser().parse_intermixed_args([*words_of(os.environ), *given])
+        models = models_of(options.model, os.environ)
         settings = settings_of(options, os.environ)
         told = limit_threads(os.environ, options.workers)  # before a library is imported that counts processors
         # late: --help and a wrong option need no server
@@ -55,12 +55,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if not has_terminal():
             signal.signal(signal.SIGHUP, signal.SIG_IGN)  # it means "read files again" to a server; it must not end it
         if settings.slot is not None:
-            from mlem_server.telemetry.metrics import keep_under
+            from mlem_server.telemetry.worker_numbers import keep_under
 
             keep_under(settings.slot)
         from mlem_server.server import serve
 
-        serve(model, settings, told=told)
+        serve(models, settings, told=told)
     except MlemError as error:
         print(render(error), file=sys.stderr, flush=True)
         if (
@@ -71,8 +71,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def model_of(words: Sequence[str], environment: Mapping[str, str]) -> str:
-    """Return the path of the model.
+def models_of(words: Sequence[str], environment: Mapping[str, str]) -> list[str]:
+    """Return the paths of the models.
 
     SageMaker starts a container with the argument ``serve``. Source:
     https://docs.aws.amazon.com/sagemaker/latest/dg/your-algorithms-inference-code.html, "How SageMaker AI Runs Your
@@ -83,16 +83,14 @@ def model_of(words: Sequence[str], environment: Mapping[str, str]) -> str:
         environment: Where the model may be named instead.
 
     Raises:
-        UserError: No model is named, or several are.
+        UserError: No model is named.
     """
     names = list(words[:-1] if words and words[-1] == SAGEMAKER_WORD else words)
-    if len(names) > 1:
-        raise UserError(f"one model can be served, but {len(names)} were named: {' '.join(names)}")
     if names:
-        return names[0]
+        return names
     if not environment.get(MODEL_VARIABLE):
         raise UserError("no model is named", hint=f"mlem-server MODEL, or set {MODEL_VARIABLE}")
-    return environment[MODEL_VARIABLE]
+    return [environment[MODEL_VARIABLE]]
 
 
 def settings_of(options: argparse.Namespace, environment: Mapping[str, str]) -> Settings:
@@ -136,6 +134,9 @@ def settings_of(options: argparse.Namespace, environment: Mapping[str, str]) -> 
         request_timeout_s=options.request_timeout_s,
         shutdown_timeout_s=options.shutdown_timeout_s,
         access_log=options.access_log,
+        record=options.record,
+        record_share=options.record_share,
+        record_bytes=int(options.record_mib * 2**20),
         slow_call_s=options.slow_call_s,
         reload=options.reload,
         header_timeout_s=options.header_timeout_s,

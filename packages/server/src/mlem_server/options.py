@@ -18,7 +18,8 @@ _LIMITS = ("max-connections", "max-headers", "max-head-kib", "max-target-kib", "
 _TUNING = (
     *_LIMITS, "max-body-mib", "max-queue", "max-calls-per-caller", "max-batch-rows", "header-timeout-s",
     "request-timeout-s", "hang-timeout-s", "shutdown-timeout-s", "workers", "token-file", "tls-cert", "tls-key",
-    "log-format", "keep-alive-s", "root-path", "trusted-proxies", "cors-origins", "slow-call-s",
+    "log-format", "record", "record-share", "record-mib",
+    "keep-alive-s", "root-path", "trusted-proxies", "cors-origins", "slow-call-s",
 )  # fmt: skip
 _FLAGS = ("access-log", "traces", "hide-model-errors", "strict", "no-compression", "reload")
 
@@ -28,14 +29,18 @@ def parser() -> argparse.ArgumentParser:
     defaults = Settings()
     result = argparse.ArgumentParser(
         prog="mlem-server",
-        description="Serve a saved model over HTTP.",
+        description="Serve a saved model over HTTP, or several.",
         epilog=f"environment: {MODEL_VARIABLE} (the model), {PORT_VARIABLE} (the port), "
         f"{TOKENS_VARIABLE} (bearer tokens); options that tune the server can also be set as {PREFIX}..., "
         f"for example {PREFIX}WORKERS=2 and {PREFIX}ACCESS_LOG=1",
         allow_abbrev=False,
     )
     result.add_argument(
-        "model", nargs="*", metavar="MODEL", help="path of <name>.mlem or <name>; SageMaker's word `serve` is ignored"
+        "model",
+        nargs="*",
+        metavar="MODEL",
+        help="path of <name>.mlem or <name>, or several, each then served under /models/NAME/; a folder stands for all "
+        "models in it; SageMaker's word `serve` is ignored",
     )
     result.add_argument("--host", default=defaults.host, help="address to listen on (default: %(default)s)")
     result.add_argument(
@@ -179,6 +184,18 @@ def parser() -> argparse.ArgumentParser:
         default=defaults.slow_call_s,
         help="log each call that takes longer, in seconds (default: %(default)g)",
     )
+    result.add_argument(
+        "--record", default="", metavar="ADDRESS", help="folder to record calls in: a path, or a URL such as s3://..."
+    )
+    result.add_argument(
+        "--record-share", type=_share, default=defaults.record_share, help="share of calls to record (default: all)"
+    )
+    result.add_argument(
+        "--record-mib",
+        type=_positive,
+        default=defaults.record_bytes / 2**20,
+        help="record no more when a process has written so much, in MiB (default: %(default)g)",
+    )
     result.add_argument("--late", action="store_true", help=argparse.SUPPRESS)  # for a worker among several
     result.add_argument("--life-fd", type=_natural, help=argparse.SUPPRESS)  # from the process that watches the workers
     result.add_argument("--beat-fd", type=_natural, help=argparse.SUPPRESS)  # the same
@@ -270,6 +287,13 @@ def _count(text: str) -> int:
 
 def _positive_or_zero(text: str) -> float:
     return 0.0 if text == "0" else _positive(text)
+
+
+def _share(text: str) -> float:
+    number = _positive(text)
+    if number > 1:
+        raise argparse.ArgumentTypeError(f"expected a number above 0, up to 1, got {text!r}")
+    return number
 
 
 def _positive(text: str) -> float:

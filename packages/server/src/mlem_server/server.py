@@ -3,27 +3,29 @@
 from __future__ import annotations
 
 import asyncio
-import functools
 import importlib.metadata
 import logging
 import os
 import signal
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
+from urllib.parse import quote
 
-from mlem_model.errors import WaitTimeoutError
+from mlem_model.errors import MlemError, WaitTimeoutError
 from mlem_model.serving.protection import TOKENS_VARIABLE
 from mlem_server.app import App
 from mlem_server.http.sockets.acceptor import Acceptor
 from mlem_server.http.sockets.connections import Connections
 from mlem_server.http.sockets.listener import address_of, certificate_watch, is_open, listening, tls_context
 from mlem_server.inference.errors import ModelHangsError
-from mlem_server.inference.loading import load, metadata_path, read_model
+from mlem_server.inference.loading import load, read_model
+from mlem_server.models.paths import paths_by_name
+from mlem_server.models.reloading import Reloader
 from mlem_server.process.heartbeat import heartbeat_writer
 from mlem_server.process.movable_loop import MovableLoop
 from mlem_server.process.signals import STOP_SIGNALS, has_terminal
-from mlem_server.reloading import Reloader
 from mlem_server.settings import Settings
 from mlem_server.telemetry.logs import configure_logs
 
@@ -33,33 +35,34 @@ _AFTER_HANG_S = 2.0
 """Waiting callers have been answered by then; this time is for those that have not sent all of a request."""
 
 
-def serve(model: str | Path, settings: Settings | None = None, *, told: str = "") -> None:
-    """Serve a model over HTTP, until SIGTERM or SIGINT.
+def serve(models: str | Path | Sequence[str | Path], settings: Settings | None = None, *, told: str = "") -> None:
+    """Serve a model over HTTP, or several, until SIGTERM or SIGINT.
 
     Args:
-        model: Path of ``<name>.mlem``, with or without the extension.
+        models: Path of ``<name>.mlem``, with or without the extension, or several; a folder stands for all models in
+            it. A single model answers at the root, each of several under ``/models/NAME/``.
         settings: Where to listen, and limits.
         told: What is said first in the log; empty for nothing.
 
     Raises:
-        MlemError: The metadata can't be read, the address can't be used, the model can't be loaded or does not answer
+        MlemError: The metadata can't be read, the address can't be used, a model can't be loaded or does not answer
             its sample.
+        UserError: There is no model in a folder, or two have the same name.
         ConflictError: An artifact's size or SHA-256 is not the saved one.
         WaitTimeoutError: Requests in flight were cut off when the time for stopping was over.
         ModelHangsError: The model did not come back from a call; its thread still runs.
     """
     settings = settings or Settings()
-    path = metadata_path(model)
-    metadata = read_model(path)
+    paths = paths_by_name([models] if isinstance(models, str | Path) else models)
+    metadata = {name: read_model(path) for name, path in paths.items()}
     configure_logs(settings.log_format)
     if told:
         log.info("%s", told)
-    name = path.name.removesuffix(".mlem")
     with listening(settings) as listener:
-        # the port opens before the model is loaded, so that callers learn that the server is alive and not ready yet
-        app = App(metadata, name, settings, importlib.metadata.version("mlem-server"))
+        # the port opens before models are loaded, so that callers learn that the server is alive and not ready yet
+        app = App(metadata, settings, importlib.metadata.version("mlem-server"))
         with asyncio.Runner(loop_factory=MovableLoop) as runner:
-            runner.run(_run(app, listener, settings, path))
+            runner.run(_run(app, listener, settings, paths))
 
 
 def _watched_no_more(life: int, stopping: asyncio.Event) -> None:
@@ -89,7 +92,19 @@ def _tell_protection(listener: socket.socket, url: str, settings: Settings) -> N
     )
 
 
-async def _run(app: App, listener: socket.socket, settings: Settings, path: Path) -> None:
+async def _load(app: App, paths: Mapping[str, Path], settings: Settings) -> None:
+    """Load one model after the other: together they would not be faster, and the first would be ready later."""
+    for place in app.places:
+        try:
+            await place.load(partial(load, place.served.model, paths[place.name].parent, settings.trust))
+        except MlemError as error:
+            if len(paths) > 1:
+                error.message = f"{place.name}: {error.message}"
+            raise
+    app.on_look()  # before the first call: from now on signs of life are expected
+
+
+async def _run(app: App, listener: socket.socket, settings: Settings, paths: Mapping[str, Path]) -> None:
     context = tls_context(settings)
     connections = Connections(app, settings)
     loop = asyncio.get_running_loop()
@@ -103,9 +118,10 @@ async def _run(app: App, listener: socket.socket, settings: Settings, path: Path
 
     for number in STOP_SIGNALS:
         loop.add_signal_handler(number, stop, number)
-    app.hangs.on_hang = stopping.set
+    for place in app.places:
+        place.hangs.on_hang = stopping.set
     if settings.beat_fd is not None:
-        app.hangs.on_look = heartbeat_writer(settings.beat_fd)
+        app.on_look = heartbeat_writer(settings.beat_fd)
     if settings.life_fd is not None:
         loop.add_reader(settings.life_fd, _watched_no_more, settings.life_fd, stopping)
     loop.add_signal_handler(signal.SIGHUP, _hung_up, app, stop, has_terminal())
@@ -115,18 +131,20 @@ async def _run(app: App, listener: socket.socket, settings: Settings, path: Path
     if not settings.late:
         acceptor.start()
     url = address_of(listener, tls=context is not None)
-    log.info("listening on %s, loading the model", url)
+    log.info("listening on %s", url)
     _tell_protection(listener, url, settings)
-    loading = asyncio.create_task(app.load(functools.partial(load, app.model, path.parent, settings.trust)))
+    loading = asyncio.create_task(_load(app, paths, settings))
     waiting = asyncio.create_task(stopping.wait())
     await asyncio.wait({loading, waiting}, return_when=asyncio.FIRST_COMPLETED)
     if not loading.done() or loading.exception() is None:
         if loading.done():
             acceptor.start()
-            app.watches.add(Reloader(app, path, settings.trust).watch(polled=settings.reload))
-            log.info("ready: POST %s", ", ".join(f"{url}/{method}" for method in app.model.methods))
+            for place in app.places:
+                app.watches.add(Reloader(place, paths[place.name], settings.trust).watch(polled=settings.reload))
+                base = url + quote(place.prefix)
+                log.info("ready: POST %s", ", ".join(f"{base}/{method}" for method in place.served.model.methods))
         await waiting
-    hangs = app.health.readiness.reason if app.health.readiness.status == "hanging" else ""
+    hangs = app.places.hanging
     refusal = app.stop()
     connections.stopping = True  # for those that are taken now, too
     await acceptor.stop(worker=settings.slot is not None, own=settings.fd is None)

@@ -27,7 +27,8 @@ class Settings:
         host: The address to listen on; ``0.0.0.0`` is every IPv4 interface.
         port: The TCP port; 0 for any free one.
         fd: File descriptor of a socket that is bound already, instead of ``host`` and ``port``.
-        tokens: Bearer tokens that are accepted; none means that everybody may call.
+        tokens: Bearer tokens that are accepted, each alone or after its name and a space; none means that everybody
+            may call.
         token_file: The file that the tokens are from; it is read again when it changes. None where they are not from a
             file.
         platform_knows_callers: Whether the platform only lets callers through that it knows, so that tokens are not
@@ -60,6 +61,9 @@ class Settings:
         reload: Whether a model that is saved again replaces the one that is served; SIGHUP does it in any case.
         slow_call_s: A call that takes longer gets a line in the log.
         access_log: Whether each request is logged.
+        record: The folder that calls are recorded in, a path or a URL; empty for none.
+        record_share: The share of calls that is recorded, up to 1.
+        record_bytes: When a process has written so much of them, it records no more.
         log_format: ``text`` for people, ``json`` for machines.
         hide_model_errors: Whether a caller whose data the model refuses does not see the model's own words.
         strict: Whether columns and categories that the model was not saved with are refused; else they are noted.
@@ -102,6 +106,9 @@ class Settings:
     reload: bool = False
     slow_call_s: float = 10.0
     access_log: bool = False
+    record: str = ""
+    record_share: float = 1.0
+    record_bytes: int = 2**30
     log_format: Literal["text", "json"] = "text"
     hide_model_errors: bool = False
     strict: bool = False

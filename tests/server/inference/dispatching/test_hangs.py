@@ -122,7 +122,7 @@ def test_a_call_that_takes_longer_than_its_caller_waits_is_told_and_the_server_i
     (tmp_path / "go").touch()
     wait_until(lambda: served.get("/readyz").status == 200)
     assert served.post("/predict", {"path": str(tmp_path / "go")}).status == 200
-    assert "the model has come back" in served.log
+    assert "the model file has come back" in served.log
 
 
 def test_a_model_that_holds_pythons_lock_is_ended_and_says_where(starter: Any, hanging_model: Path) -> None:

@@ -5,19 +5,23 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from mlem.api.objects import load_meta, model_types, with_object
 from mlem.deployments.handle import _silent
 from mlem.deployments.resolving.references import model_name, plain
+from mlem.deployments.resolving.resolve import expect_object
 from mlem.project.config import load_config
-from mlem.project.project import Name, locate
+from mlem.project.project import Name, locate, spelt
 from mlem_model.data.types.index import hand_on_index
 from mlem_model.data.types.notes import collecting
-from mlem_model.errors import PluginError
+from mlem_model.errors import PluginError, UserError
 from mlem_model.models.calling import finished
 from mlem_model.models.matching import kinds_of
 from mlem_model.models.method_choice import PREDICT, default_method, find_method
+from mlem_model.objects.object import EXTENSION
+from mlem_model.objects.project_root import find_root
 from mlem_model.plugins.registry import registry
 
 if TYPE_CHECKING:
@@ -101,19 +105,19 @@ def build(
 
 
 def serve(
-    model: Name | Model,
-    *,
+    *models: Name | Model,
     host: str = "127.0.0.1",
     port: int = 8080,
     reload: bool = False,
     project: Name | None = None,
 ) -> None:
-    """Serve a saved model over HTTP in this process, until SIGTERM or SIGINT, as ``mlem serve`` does.
+    """Serve saved models over HTTP in this process, until SIGTERM or SIGINT, as ``mlem serve`` does.
 
-    It behaves like a program of its own: it handles these signals and sets up its log. Call it in the main thread.
+    A single model answers at the root, each of several under ``/models/NAME/``. It behaves like a program of its own:
+    it handles these signals and sets up its log. Call it in the main thread.
 
     Args:
-        model: The model's name, or what `save` returned.
+        models: The models' names, or what `save` returned; a folder stands for all models in it.
         host: Address to listen on; ``0.0.0.0`` lets other machines in.
         port: Port to listen on; 0 for any free one.
         reload: Whether a model that is saved again takes the place of the one that is served.
@@ -121,10 +125,17 @@ def serve(
 
     Raises:
         PluginError: The server is not installed.
-        MlemError: The model can't be loaded, or the address can't be used.
+        UserError: No model is named, or models of projects that trust other formats.
+        MlemError: A model can't be loaded, or the address can't be used.
     """
-    place = locate(model_name(model), project)
-    load_meta(place.source, kind="model")
+    found = [_to_serve(model, project) for model in models]
+    if not found:
+        raise UserError("no model is named", hint='serve("iris"), or serve("models/") for all models in a folder')
+    first, *others = [load_config(root).core.trust for _, root in found]
+    if any(trust != first for trust in others):
+        raise UserError(
+            "the models are from projects that trust different formats", hint="serve those of a project at a time"
+        )
     try:
         from mlem_server import Settings, protected
         from mlem_server import serve as run_server
@@ -132,5 +143,15 @@ def serve(
         if error.name != "mlem_server":
             raise
         raise PluginError("the server is not installed", hint="pip install mlem-server") from error
-    trust = load_config(place.root).core.trust
-    run_server(place.path, protected(Settings(host=host, port=port, trust=trust, reload=reload)))
+    run_server([path for path, _ in found], protected(Settings(host=host, port=port, trust=first, reload=reload)))
+
+
+def _to_serve(model: Name | Model, project: Name | None) -> tuple[Path, Path]:
+    """Return the path of a model, or of a folder of models, and the folder whose configuration counts."""
+    name = model_name(model)
+    folder = (Path(project or ".") / spelt(name)).resolve()
+    if folder.is_dir() and not folder.with_name(folder.name + EXTENSION).exists():
+        return folder, find_root(folder) or folder
+    place = locate(name, project)
+    expect_object(place.read("model"), "model", place)
+    return place.path, place.root

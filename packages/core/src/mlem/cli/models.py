@@ -13,12 +13,10 @@ from mlem.cli.parameters.names import ObjectName
 from mlem.cli.terminal.messages import say
 from mlem.cli.terminal.output import project_option
 from mlem.deployments.resolving.resolve import expect_object
-from mlem.project.config import load_config
 from mlem.project.project import locate
 from mlem_model.data.column_names import by_names
 from mlem_model.data.types.any import UnspecifiedType
 from mlem_model.data.types.containers.classes import class_types
-from mlem_model.errors import PluginError
 from mlem_model.models.errors import model_failed
 from mlem_model.models.method_choice import default_method
 
@@ -85,21 +83,14 @@ def _call(described: Method, called: str, obj: Any, values: Mapping[str, Any], *
 
 
 @click.command()
-@click.argument("model", type=ObjectName("model"))
+@click.argument("models", nargs=-1, required=True, metavar="MODEL...", type=ObjectName("model"))
 @click.option("--host", default="127.0.0.1", help="Address to listen on; 0.0.0.0 lets other machines in.")
 @click.option("--port", type=click.IntRange(0, 65535), default=8080, help="Port to listen on; 0 for any free one.")
-@click.option("--reload", is_flag=True, help="Serve the model anew when it is saved again.")
+@click.option("--reload", is_flag=True, help="Serve a model anew when it is saved again.")
 @project_option
-def serve(model: str, host: str, port: int, reload: bool, project: str | None) -> None:
-    """Serve a saved model over HTTP in this terminal, until Ctrl-C."""
-    place = locate(model, project)
-    expect_object(place.read("model"), "model", place)
-    try:
-        from mlem_server import Settings, protected
-        from mlem_server import serve as run_server
-    except ModuleNotFoundError as error:
-        if error.name != "mlem_server":
-            raise
-        raise PluginError("the server is not installed", hint="pip install mlem-server") from error
-    trust = load_config(place.root).core.trust
-    run_server(place.path, protected(Settings(host=host, port=port, trust=trust, reload=reload)))
+def serve(models: tuple[str, ...], host: str, port: int, reload: bool, project: str | None) -> None:
+    """Serve saved models over HTTP in this terminal, until Ctrl-C.
+
+    A single model answers at the root, each of several under /models/NAME/. A folder stands for all models in it.
+    """
+    api.serve(*models, host=host, port=port, reload=reload, project=project)

@@ -21,8 +21,11 @@ PROTECTION_FILES = (TOKEN_FILE_VARIABLE, TLS_VARIABLE, TLS_KEY_VARIABLE)
 """The variables that name files of what protects a server: its tokens, its certificate, its key."""
 
 
-def tokens_in(text: str, source: str) -> tuple[str, ...]:
-    """Return the tokens of a text, which are separated by commas or line ends.
+_ENTRY = re.compile(r"(?:(?P<name>[A-Za-z0-9._@-]{1,64})[ \t]+)?(?P<token>[!-~]+)")
+
+
+def token_entries(text: str, source: str) -> tuple[str, ...]:
+    """Return the tokens of a text, which are separated by commas or line ends, each with its name where it has one.
 
     Args:
         text: The text.
@@ -32,14 +35,33 @@ def tokens_in(text: str, source: str) -> tuple[str, ...]:
         UserError: It has no token, which would open a server to everybody by accident, or one that does not fit into a
             header.
     """
-    tokens = tuple(token for token in (part.strip() for part in re.split(r"[,\r\n]", text)) if token)
-    if not tokens:
+    entries = tuple(entry for entry in (part.strip() for part in re.split(r"[,\r\n]", text)) if entry)
+    if not entries:
         raise UserError(
             f"{source} has no token", code="bad-token", hint="write one there, or remove it to serve without tokens"
         )
-    if not all(re.fullmatch(r"[!-~]+", token) for token in tokens):
-        raise UserError(f"{source}: a token has a space or a character outside ASCII", code="bad-token")
-    return tokens
+    if not all(map(_ENTRY.fullmatch, entries)):
+        raise UserError(
+            f"{source}: a token has a space or a character outside ASCII",
+            code="bad-token",
+            hint="a token is written by itself, or after a name and a space: nightly-job TOKEN",
+        )
+    return entries
+
+
+def name_and_token(entry: str) -> tuple[str, str]:
+    """Part an entry of `token_entries`; the name is empty where it has none."""
+    name, _, token = entry.replace("\t", " ").rpartition(" ")
+    return name.strip(), token
+
+
+def tokens_in(text: str, source: str) -> tuple[str, ...]:
+    """Return the tokens of a text without their names; see `token_entries`.
+
+    Raises:
+        UserError: See `token_entries`.
+    """
+    return tuple(name_and_token(entry)[1] for entry in token_entries(text, source))
 
 
 def given_tokens() -> str | None:

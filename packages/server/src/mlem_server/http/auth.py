@@ -15,7 +15,8 @@ from mlem_model.serving.protection import (
     TLS_VARIABLE,
     TOKEN_FILE_VARIABLE,
     TOKENS_VARIABLE,
-    tokens_in,
+    name_and_token,
+    token_entries,
 )
 from mlem_server.http.errors import HttpError
 from mlem_server.process.file_watch import FileWatch
@@ -23,14 +24,15 @@ from mlem_server.settings import Settings
 
 
 def read_tokens(file: Path | None, environment: Mapping[str, str]) -> tuple[str, ...]:
-    """Read the tokens that the server accepts, separated by commas or line ends.
+    """Read the tokens that the server accepts, separated by commas or line ends, each after its name or alone.
 
     Args:
         file: A file of tokens; it goes before the environment.
         environment: Where ``MLEM_SERVER_TOKENS`` may be.
 
     Returns:
-        The tokens; none when neither a file nor the variable is there.
+        The tokens, as `mlem_model.serving.protection.token_entries` has them; none when neither a file nor the
+        variable is there.
 
     Raises:
         UserError: The file or the variable is there but has no token, which would open the server to everybody by
@@ -48,7 +50,7 @@ def read_tokens(file: Path | None, environment: Mapping[str, str]) -> tuple[str,
         text, source = environment[TOKENS_VARIABLE], f"${TOKENS_VARIABLE}"
     else:
         return ()
-    return tokens_in(text, source)
+    return token_entries(text, source)
 
 
 def protected(settings: Settings, environment: Mapping[str, str] = os.environ) -> Settings:
@@ -73,12 +75,12 @@ class Tokens:
     """The tokens that a server accepts.
 
     Args:
-        tokens: Those that it starts with; none lets everybody call.
+        tokens: Those that it starts with, each after its name or alone; none lets everybody call.
         file: Where they are from, if it is a file.
     """
 
     def __init__(self, tokens: Sequence[str], file: Path | None = None) -> None:
-        self._accepted = tuple(tokens)
+        self._accepted = tuple(map(name_and_token, tokens))
         self._file = file
 
     def __bool__(self) -> bool:
@@ -89,26 +91,29 @@ class Tokens:
         return FileWatch("tokens", [self._file], self._read) if self._file is not None else None
 
     def _read(self) -> bool:
-        before, self._accepted = self._accepted, read_tokens(self._file, {})
+        before, self._accepted = self._accepted, tuple(map(name_and_token, read_tokens(self._file, {})))
         return set(before) != set(self._accepted)
 
-    def check(self, header: bytes | None) -> None:
-        """Refuse a request without any of them; see `check_token`."""
-        check_token(header, self._accepted)
+    def check(self, header: bytes | None) -> str:
+        """Refuse a request without any of them; return the name of the one that it has, see `check_token`."""
+        return check_token(header, self._accepted)
 
 
-def check_token(header: bytes | None, tokens: Sequence[str]) -> None:
+def check_token(header: bytes | None, tokens: Sequence[tuple[str, str]]) -> str:
     """Refuse a request without any of the tokens.
 
     Args:
         header: The request's ``Authorization`` header.
-        tokens: The accepted tokens; none accepts every request.
+        tokens: The accepted tokens after their names; none accepts every request.
+
+    Returns:
+        The name of its token; empty where that has none.
 
     Raises:
         HttpError: 401, with ``WWW-Authenticate`` as RFC 6750 section 3 asks for.
     """
     if not tokens:
-        return
+        return ""
     scheme, _, given = (header or b"").partition(b" ")
     if header is None or scheme.lower() != b"bearer":
         raise HttpError(
@@ -120,10 +125,12 @@ def check_token(header: bytes | None, tokens: Sequence[str]) -> None:
         )
     given = given.strip()
     # every token is compared, so that the time does not show which one was similar
-    if not any([hmac.compare_digest(given, token.encode()) for token in tokens]):  # noqa: C419  # a list: see above
+    fitting = [name for name, token in tokens if hmac.compare_digest(given, token.encode())]
+    if not fitting:
         raise HttpError(
             401,
             "unauthorized",
             "the bearer token is not valid",
             headers={"www-authenticate": 'Bearer realm="mlem", error="invalid_token"'},
         )
+    return fitting[0]

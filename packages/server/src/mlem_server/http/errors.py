@@ -128,3 +128,13 @@ def overloaded() -> HttpError:
 def too_many() -> HttpError:
     """Return the refusal of a connection for which there is no room."""
     return HttpError(503, "too-many-connections", "too many callers are connected", headers={"retry-after": "1"})
+
+
+def unavailable(code: str, reason: str) -> HttpError:
+    """Return the refusal of a call that the server can't answer now.
+
+    Args:
+        code: The error's code.
+        reason: Why.
+    """
+    return HttpError(503, code, reason, headers={"retry-after": "1"})

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from mlem_server.http.request import ALWAYS_BYTES, Counted, Request
+from mlem_server.http.request import ALWAYS_BYTES, Request
 
 _LONGEST_BYTES = 4096
 
@@ -20,13 +20,11 @@ class RepeatedHead:
         head: The head, as it was sent, with the empty line at its end.
         size_bytes: The size of head and body.
         request: What it was.
-        served: Which model it was admitted to.
     """
 
     head: bytes
     size_bytes: int
     request: Request
-    served: Counted | None
 
     @classmethod
     def of(cls, request: Request, data: bytes) -> RepeatedHead | None:
@@ -48,7 +46,7 @@ class RepeatedHead:
             or b"expect" in request.headers
         ):
             return None
-        return cls(bytes(data[:start]), len(data), request, request.served)
+        return cls(bytes(data[:start]), len(data), request)
 
     def starts(self, data: bytes) -> bool:
         """Whether all of a request is there, and it has this head."""
@@ -81,5 +79,5 @@ class RepeatedHead:
             False,
             True,
         )
-        again.served = self.served  # to be compared with the one that is served now
+        again.callee = known.callee
         return again

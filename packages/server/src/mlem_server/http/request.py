@@ -24,11 +24,43 @@ _PREFIX = os.urandom(8).hex()
 _numbers = itertools.count(int.from_bytes(os.urandom(6)))
 
 
-class Counted(Protocol):
-    """What counts the calls on their way to it."""
+class Callee(Protocol):
+    """What calls ask: a model."""
+
+    @property
+    def name(self) -> str:
+        """Its name."""
+
+    @property
+    def digest(self) -> str:
+        """What tells it from another one of that name."""
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether it may be called."""
+
+    def expect_room(self) -> None:
+        """Refuse the next call where it may not be called, or would have to wait in vain.
+
+        Raises:
+            HttpError: 503.
+        """
+
+    def begin(self) -> None:
+        """Note a call that is on its way to it."""
 
     def end(self) -> None:
         """Note that one is over."""
+
+    def answered(self, route: str, status: int, seconds: float, trace_id: str = "") -> None:
+        """Note an answer.
+
+        Args:
+            route: What gave it.
+            status: Its status.
+            seconds: What it took.
+            trace_id: The trace that it belongs to; empty for none.
+        """
 
 
 @dataclass(slots=True, eq=False)
@@ -50,7 +82,9 @@ class Request:
         media_type: What its body is, once it is admitted as a call.
         coding: How its body is packed, once it is admitted as a call; empty for not at all.
         peer: The address of the other side; empty for a Unix socket.
-        served: Which model it was admitted to; None where it calls none, or is over.
+        callee: Whom it calls; None where it calls nobody.
+        token_name: The name of its token; empty where it has no token, or that has no name.
+        begun: Whether it counts among the calls on their way.
         caller: Whose call it counts as, for a limit; None where it does not count.
         timeout_s: How many seconds the caller waits for the answer; None where it does not say.
         response: Set as soon as the answer is known.
@@ -82,7 +116,9 @@ class Request:
     cancel: Callable[[], None] | None = None
     ends_early: Callable[[], bool] = lambda: False
     asked: float = 0.0
-    served: Counted | None = None
+    callee: Callee | None = None
+    begun: bool = False
+    token_name: str = ""
     _id: str = field(default="", repr=False)
 
     @property

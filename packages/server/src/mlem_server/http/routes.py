@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
-from mlem_server.http.request import Handler
+from mlem_server.http.request import Callee, Handler
 from mlem_server.http.response import Response
 
 
@@ -23,6 +23,7 @@ class Route:
         name: Its name in metrics; routes without a name are counted together as others.
         public: Whether it answers without a token.
         calls: Whether it calls the model, and so has a body.
+        callee: The model that it calls.
         media_types: Media types of its body besides those that every body may have.
     """
 
@@ -33,6 +34,7 @@ class Route:
     public: bool = False
     calls: bool = False
     media_types: Collection[str] = ()
+    callee: Callee | None = None
 
 
 class RoutingTable:

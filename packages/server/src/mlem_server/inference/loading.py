@@ -17,7 +17,6 @@ from mlem_model.models.loading import load_model
 from mlem_model.models.model import Model, Sample
 from mlem_model.models.model_type import ModelType
 from mlem_model.models.samples import all_samples, wrong_answers
-from mlem_model.objects.object import EXTENSION
 from mlem_model.objects.yaml_file import read_mapping
 from mlem_model.plugins.registry import registry
 from mlem_server.inference.endpoint import Endpoint
@@ -27,12 +26,6 @@ log = logging.getLogger("mlem.server")
 _WARM_CALLS = 3
 _WARM_S = 1.0
 """So many times the sample rows are asked again, as long as all of it takes no longer."""
-
-
-def metadata_path(model: str | Path) -> Path:
-    """Return the path of a model's metadata: ``models/rf`` is ``models/rf.mlem``."""
-    path = Path(model)
-    return path if path.name.endswith(EXTENSION) else path.with_name(path.name + EXTENSION)
 
 
 def read_model(path: Path) -> Model:

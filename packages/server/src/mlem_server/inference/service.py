@@ -20,7 +20,7 @@ from mlem_server.inference.dispatching.steps import StepsOf
 from mlem_server.inference.endpoint import Call, Endpoint
 from mlem_server.inference.error_mapping import ErrorMapping
 from mlem_server.inference.streaming import Items, Stream
-from mlem_server.telemetry.metrics import Metrics
+from mlem_server.telemetry.model_numbers import ModelNumbers
 
 Shape = Callable[[Response], Response]
 
@@ -31,7 +31,7 @@ class CallService:
     Args:
         endpoints: The methods of the model, by name.
         dispatcher: Where calls meet the model.
-        metrics: Where they are counted.
+        numbers: Where they are counted.
         errors: Gives the answer where something fails.
         budget: The memory for bodies.
         threads: Where large bodies are decoded.
@@ -45,7 +45,7 @@ class CallService:
         self,
         endpoints: Mapping[str, Endpoint],
         dispatcher: Dispatcher,
-        metrics: Metrics,
+        numbers: ModelNumbers,
         errors: ErrorMapping,
         budget: BodyBudget,
         threads: DecodingThreads,
@@ -53,7 +53,7 @@ class CallService:
         self.endpoints = endpoints
         self.errors = errors
         self._dispatcher = dispatcher
-        self._metrics = metrics
+        self._numbers = numbers
         self._budget = budget
         self._decoding = threads
 
@@ -109,7 +109,7 @@ class CallService:
         """
 
         def ended() -> None:
-            self._metrics.ended()
+            self._numbers.ended()
             request.cancel = None
 
         def done(outcome: Outcome) -> None:
@@ -138,11 +138,11 @@ class CallService:
             reply(outcome if isinstance(outcome, Response) else self.errors.response_to(request, outcome))
 
         job = self._dispatcher.submit(call, done, request)
-        self._metrics.began()
+        self._numbers.began()
 
         def cancel() -> None:
             job.cancel()
-            self._metrics.ended()
+            self._numbers.ended()
 
         request.cancel = cancel
         request.ends_early = lambda: job.stop is not None

@@ -8,9 +8,9 @@ from typing import Any
 
 from mlem_server.http.request import Handler
 from mlem_server.http.response import HTML, Response, json_response
-from mlem_server.http.routes import Route, always
+from mlem_server.http.routes import Route
 from mlem_server.pages.docs import DOCS_HEADERS, docs_page
-from mlem_server.pages.home import page_files
+from mlem_server.pages.home import page_of_a_model
 from mlem_server.pages.openapi.document import openapi
 from mlem_server.pages.openapi.operations import Formats
 
@@ -36,7 +36,7 @@ def page_routes(
         return Response(200, docs_page(document(), interface, secured=secured), HTML, DOCS_HEADERS)
 
     return (
-        *(Route("GET", path, always(file), public=True) for path, file in page_files().items()),
+        *page_of_a_model(),
         Route("GET", "/docs", _when_asked(docs)),
         Route("GET", "/openapi.json", _when_asked(lambda: json_response(document()))),
     )

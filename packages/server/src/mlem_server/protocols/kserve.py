@@ -25,7 +25,7 @@ from mlem_server.http.routes import Route, always
 from mlem_server.inference.endpoint import Call, Endpoint, type_of_answer
 from mlem_server.inference.readiness import Health
 from mlem_server.inference.service import CallService
-from mlem_server.protocols.kserve_binary import EXTENSION, HEADER, OCTETS, join, split, wanted
+from mlem_server.protocols.kserve_binary import HEADER, OCTETS, join, split, wanted
 from mlem_server.protocols.kserve_tensors import column_of, describe, nested, tensors_of, wrong
 
 PLATFORM = "mlem"
@@ -53,27 +53,21 @@ class KServe:
         service: Has the model answer calls.
         health: Whether the model may be asked.
         name: The model's name.
-        version: The server's version.
         digest: The model's digest.
     """
 
-    def __init__(self, service: CallService, health: Health, name: str, version: str, digest: str) -> None:
+    def __init__(self, service: CallService, health: Health, name: str, digest: str) -> None:
         self._service = service
         self._endpoints = service.endpoints
         self._health = health
         self._name = name
-        self._version = version
         self._digest = digest
         self._default = default_method(self._endpoints)
 
     def routes(self) -> tuple[Route, ...]:
         """Return the protocol's table."""
         model = f"/v2/models/{self._name}"
-        server = {"name": "mlem-server", "version": self._version, "extensions": [EXTENSION]}
         return (
-            Route("GET", "/v2", always(json_response(server))),
-            Route("GET", "/v2/health/live", always(json_response({"live": True})), public=True),
-            Route("GET", "/v2/health/ready", self._health.ready, public=True),
             Route("GET", model, always(json_response(self._metadata()))),
             Route("GET", f"{model}/ready", self._health.ready, public=True),
             Route("POST", f"{model}/infer", self.infer, name="infer", calls=True, media_types=(OCTETS,)),

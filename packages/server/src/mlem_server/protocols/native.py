@@ -7,13 +7,12 @@ from functools import partial
 from typing import Any
 
 from mlem_server.http.request import Reply, Request
-from mlem_server.http.response import Response, json_response
+from mlem_server.http.response import json_response
 from mlem_server.http.routes import Route, always
 from mlem_server.inference.endpoint import Call, Endpoint
 from mlem_server.inference.readiness import Health
 from mlem_server.inference.service import CallService, takes_long
 from mlem_server.inference.streaming import form_of
-from mlem_server.telemetry.metrics import Metrics
 
 
 class Native:
@@ -23,25 +22,18 @@ class Native:
         service: Has the model answer calls.
         interface: What ``/interface.json`` has.
         health: Whether the model may be asked.
-        metrics: What ``/metrics`` has.
     """
 
-    def __init__(self, service: CallService, interface: Mapping[str, Any], health: Health, metrics: Metrics) -> None:
+    def __init__(self, service: CallService, interface: Mapping[str, Any], health: Health) -> None:
         self._service = service
         self._interface = interface
         self._health = health
-        self._metrics = metrics
 
     def routes(self) -> tuple[Route, ...]:
-        """Return the protocol's table.
-
-        A method of the model may be called ``metrics``: GET stays ours, POST is the model's.
-        """
+        """Return the protocol's table."""
         return (
             Route("GET", "/interface.json", always(json_response(self._interface))),
-            Route("GET", "/healthz", always(json_response({"status": "alive"})), public=True),
             Route("GET", "/readyz", self._health.ready, public=True),
-            Route("GET", "/metrics", self.metrics),
             *(
                 Route(
                     "POST",
@@ -54,11 +46,6 @@ class Native:
                 for name, endpoint in self._service.endpoints.items()
             ),
         )
-
-    def metrics(self, request: Request, reply: Reply) -> None:
-        """Answer with the metrics, in Prometheus' text format or in OpenMetrics."""
-        text, content_type = self._metrics.text(request.headers.get(b"accept", b""))
-        reply(Response(200, text, content_type))
 
     def call(self, endpoint: Endpoint, request: Request, reply: Reply) -> None:
         """Call a method, with its arguments as the body."""

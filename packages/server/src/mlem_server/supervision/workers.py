@@ -21,7 +21,7 @@ from mlem_server.process.heartbeat import CappedClock, HeartbeatMonitor
 from mlem_server.process.signals import STOP_SIGNALS, Signals, has_terminal, reap_children
 from mlem_server.settings import Settings
 from mlem_server.telemetry.logs import configure_logs, report_faults
-from mlem_server.telemetry.metrics import MULTIPROCESS_VARIABLE, WorkerExits, forget_live, shared_folder
+from mlem_server.telemetry.worker_numbers import MULTIPROCESS_VARIABLE, WorkerExits, forget_live, shared_folder
 
 log = logging.getLogger("mlem.server")
 

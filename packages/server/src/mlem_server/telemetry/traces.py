@@ -19,14 +19,13 @@ class Traces:
     """Sends spans; a request that carries a trace's id becomes a part of that trace.
 
     Args:
-        name: The model's name, which is the service's unless ``OTEL_SERVICE_NAME`` is set.
-        digest: The model's digest.
+        name: The service's name, unless ``OTEL_SERVICE_NAME`` is set.
 
     Raises:
         PluginError: OpenTelemetry is not installed.
     """
 
-    def __init__(self, name: str, digest: str) -> None:
+    def __init__(self, name: str) -> None:
         try:
             from opentelemetry import propagate, trace
             from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
@@ -37,9 +36,7 @@ class Traces:
             raise PluginError(
                 "traces need OpenTelemetry, which is not installed", hint="pip install 'mlem-server[traces]'"
             ) from error
-        resource = Resource.create({"service.name": name, "mlem.model.digest": digest}).merge(
-            OTELResourceDetector().detect()
-        )
+        resource = Resource.create({"service.name": name}).merge(OTELResourceDetector().detect())
         self._provider = TracerProvider(resource=resource)
         self._provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
         self._tracer = self._provider.get_tracer("mlem.server")
@@ -63,6 +60,9 @@ class Traces:
             "http.response.body.size": len(response.body),
             "mlem.request_id": request.id,
         }
+        if request.callee is not None:
+            attributes["mlem.model.name"] = request.callee.name
+            attributes["mlem.model.digest"] = request.callee.digest
         if request.route:
             attributes["http.route"] = f"/{request.route}"
         span = self._tracer.start_span(

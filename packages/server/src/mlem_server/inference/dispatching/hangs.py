@@ -9,7 +9,7 @@ from mlem_server.http.errors import HttpError
 from mlem_server.inference.dispatching.dispatch import Dispatcher
 from mlem_server.inference.dispatching.stall import Stall
 from mlem_server.inference.readiness import READY, Readiness
-from mlem_server.telemetry.metrics import Metrics
+from mlem_server.telemetry.model_numbers import ModelNumbers
 
 log = logging.getLogger("mlem.server")
 
@@ -18,21 +18,21 @@ class HangDetector:
     """Reports calls that take too long, and decides when to give up the model.
 
     Args:
+        name: The model's name.
         late_s: How long a caller may wait: a longer call is reported, and the server is not ready in the meantime.
         bound_s: How long a call may take before the model counts as hanging; 0 for no limit.
-        metrics: Where both are counted.
+        numbers: Where both are counted.
 
     Attributes:
-        on_look: Called now and then while the event loop works and the model is loaded.
         on_hang: Called when the model hangs, after its callers were told.
     """
 
-    def __init__(self, late_s: float, bound_s: float, metrics: Metrics) -> None:
+    def __init__(self, name: str, late_s: float, bound_s: float, numbers: ModelNumbers) -> None:
+        self._name = name
         self._late_s = late_s
         self._bound_s = bound_s
-        self._metrics = metrics
+        self._numbers = numbers
         self._late = False
-        self.on_look: Callable[[], None] = lambda: None
         self.on_hang: Callable[[], None] = lambda: None
 
     def look(self, before: Readiness, dispatcher: Dispatcher) -> Readiness:
@@ -42,8 +42,6 @@ class HangDetector:
             before: How ready it was.
             dispatcher: Where it is called.
         """
-        if before.status not in ("loading", "failed"):
-            self.on_look()
         if before.status not in ("ready", "busy"):
             return before
         found = self._judge(dispatcher.stall())
@@ -55,26 +53,27 @@ class HangDetector:
     def _judge(self, stall: Stall | None) -> Readiness:
         if stall is None or stall.seconds <= self._late_s:
             if self._late:
-                log.info("the model has come back: ready again")
+                log.info("the model %s has come back: ready again", self._name)
             self._late = False
             return READY
         if self._bound_s and stall.seconds > self._bound_s:
             return self._hangs(stall)
         if not self._late:
             self._late = True
-            self._metrics.late()
+            self._numbers.late()
             log.warning(
-                "%s has been at work for %.3g s, longer than a caller may wait: not ready until it ends",
-                stall, stall.seconds, extra={"facts": stall.facts()},
+                "%s has been at work for %.3g s, longer than a caller may wait: %s is not ready until it ends",
+                stall, stall.seconds, self._name, extra={"facts": {**stall.facts(), "model": self._name}},
             )  # fmt: skip
         return Readiness("busy", f"the model has been at one call for more than {self._late_s:g} s")
 
     def _hangs(self, stall: Stall) -> Readiness:
-        self._metrics.hangs()
+        self._numbers.hangs()
         where = stall.where if isinstance(stall.where, str) else stall.where()
         log.error("%s hangs, after %.3g s of work (--hang-timeout-s %g): this process ends, to be started again; "
-                  "it is at\n%s",
-                  stall, stall.seconds, self._bound_s, where, extra={"facts": stall.facts()})  # fmt: skip
+                  "%s is at\n%s",
+                  stall, stall.seconds, self._bound_s, self._name, where,
+                  extra={"facts": {**stall.facts(), "model": self._name}})  # fmt: skip
         return Readiness("hanging", f"the model hangs: it has been at one call for more than {self._bound_s:g} s")
 
 

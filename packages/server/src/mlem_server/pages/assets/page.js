@@ -3,8 +3,9 @@ import { csvOf, shown } from "./answer.js";
 import { accepted, download, mediaTypeOf, named, onDrop } from "./files.js";
 import { argumentField, valuesOf } from "./form.js";
 import { keep } from "./history.js";
-import { address, call, describe, remember, secured, send } from "./server.js";
+import { address, call, describe, models, secured, send } from "./server.js";
 import { snippets } from "./snippets.js";
+import { opened } from "./token.js";
 
 const element = (id) => document.getElementById(id);
 let model = null;
@@ -14,16 +15,9 @@ const method = () => model.methods[element("method").value];
 const values = () => valuesOf(method(), element("arguments").children);
 const fail = (message) => { element("failure").textContent = message; };
 
-async function open(given) {
-  const found = await describe();
-  if (found === null) {
-    element("token-form").hidden = false;
-    element("token-error").textContent = given ? "This token is not valid." : "";
-    element("token").focus();
-    return;
-  }
-  model = found;
-  element("token-form").hidden = true;
+async function open() {
+  model = await describe();
+  if (model === null) return null;
   const name = model.model.name || "Model";
   document.title = name;
   element("name").textContent = name;
@@ -31,6 +25,18 @@ async function open(given) {
   element("method").replaceChildren(...Object.keys(model.methods).map((one) => new Option(one, one)));
   element("call").hidden = false;
   showMethod();
+  showOthers(await models());
+  return model;
+}
+
+function showOthers(all) {
+  if (all.length < 2) return;
+  element("others").replaceChildren(...all.map((one) => {
+    const option = new Option(one.name, one.address);
+    option.selected = one.name === model.model.name;
+    return option;
+  }));
+  element("several").hidden = false;
 }
 
 function showMethod(given) {
@@ -125,12 +131,6 @@ function askFile(file) {
   });
 }
 
-const start = (given) => open(given).catch((error) => fail(error.message));
-element("token-form").addEventListener("submit", (event) => {
-  event.preventDefault();
-  remember(element("token").value.trim());
-  start(true);
-});
 element("call").addEventListener("submit", askForm);
 element("arguments").addEventListener("input", showSnippet);
 element("method").addEventListener("change", () => showMethod());
@@ -143,4 +143,5 @@ element("download").addEventListener("click", () => {
 element("language").addEventListener("change", showSnippet);
 element("copy").addEventListener("click", copy);
 onDrop(document.body, (file) => { if (model) askFile(file); });
-start(secured());
+element("others").addEventListener("change", () => { location.href = element("others").value; });
+opened(open, fail);

@@ -1,5 +1,5 @@
-// The server that the page is from: what it says of the model, and calls. Addresses are relative to the page, so that
-// a proxy may have a prefix in front; a page of several models would have one of these for each.
+// The server that the page is from: what it says of its models, and calls. Addresses are relative to the page, so that
+// a proxy may have a prefix in front, and each of several models its own.
 
 let token = sessionStorage.getItem("token") || "";
 
@@ -15,12 +15,21 @@ function headers(more) {
   return { ...more, ...(token ? { Authorization: `Bearer ${token}` } : {}) };
 }
 
-// The description of the model; null where a token is asked for.
-export async function describe() {
-  const reply = await fetch(address("interface.json"), { headers: headers({}) });
+// What a path has; null where a token is asked for.
+async function read(path) {
+  const reply = await fetch(address(path), { headers: headers({}) });
   if (reply.status === 401) return null;
   if (!reply.ok) throw new Error(`the server answers with ${reply.status}`);
   return reply.json();
+}
+
+// The description of the model.
+export const describe = () => read("interface.json");
+
+// All models of the server: name, status, digest and address of each.
+export async function models() {
+  const found = await read("models");
+  return found && found.models;
 }
 
 export function call(method, values) {

@@ -10,8 +10,8 @@ from pathlib import Path
 from mlem_model.artifacts.trust import Trust
 from mlem_model.errors import MlemError
 from mlem_model.models.model import Model
-from mlem_server.app import App
 from mlem_server.inference.loading import load, read_model
+from mlem_server.models.place import Place
 from mlem_server.process.file_watch import FileWatch
 
 log = logging.getLogger("mlem.server")
@@ -24,17 +24,17 @@ class Reloader:
     it does not, the old one answers. For that time both are in memory.
 
     Args:
-        app: What serves the model.
+        place: Where it is served.
         path: The model's metadata.
         trust: Which formats may be loaded.
     """
 
-    def __init__(self, app: App, path: Path, trust: Trust) -> None:
-        self._app = app
+    def __init__(self, place: Place, path: Path, trust: Trust) -> None:
+        self._place = place
         self._path = path
         self._trust = trust
         self._task: asyncio.Task[None] | None = None
-        self._wanted = app.model
+        self._wanted = place.served.model
         self._failed = ""
 
     def watch(self, *, polled: bool) -> FileWatch:
@@ -55,10 +55,10 @@ class Reloader:
         return True
 
     async def _replace(self) -> None:
-        while self._wanted.digest not in (self._app.model.digest, self._failed):
+        while self._wanted.digest not in (self._place.served.digest, self._failed):
             model = self._wanted
             try:
-                await self._app.replace(model, partial(load, model, self._path.parent, self._trust))
+                await self._place.replace(model, partial(load, model, self._path.parent, self._trust))
                 self._failed = ""
             except MlemError as error:
                 self._give_up(model, error.message)
@@ -69,4 +69,4 @@ class Reloader:
         log.error("the model in use stays: %s can't take its place: %s", model.digest, reason)
         self._failed = model.digest
         if self._wanted is model:
-            self._wanted = self._app.model
+            self._wanted = self._place.served.model

@@ -127,9 +127,9 @@ def test_methods_description_and_metrics_are_those_of_the_new_one(starter: Any, 
     after = served.get("/interface.json").json["model"]["digest"]
     assert served.get("/readyz").json["model"] == after != before
     text = served.get("/metrics").body.decode()
-    assert f'mlem_model_info{{digest="{after}",name="model"}} 1.0' in text
-    assert f'mlem_model_info{{digest="{before}",name="model"}} 0.0' in text
-    assert 'mlem_requests_total{code="200",method="other"}' in text
+    assert f'mlem_model_info{{digest="{after}",model="model"}} 1.0' in text
+    assert f'mlem_model_info{{digest="{before}",model="model"}} 0.0' in text
+    assert 'mlem_requests_total{code="200",method="other",model="model"}' in text
 
 
 def test_each_worker_replaces_its_own(starter: Any, tmp_path: Path) -> None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import gc
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from mlem_model.data.formats.binary import ARROW, NPY
@@ -14,9 +14,10 @@ from mlem_model.serving.interface import Interface
 from mlem_server.decoding.limits import Limits
 from mlem_server.decoding.threads import DecodingThreads
 from mlem_server.http.body_budget import BodyBudget
-from mlem_server.http.request import Request
-from mlem_server.http.routes import Route, RoutingTable
-from mlem_server.inference.dispatching.dispatch import Dispatcher, Observe
+from mlem_server.http.errors import unavailable
+from mlem_server.http.routes import Route
+from mlem_server.inference.dispatching.dispatch import Dispatcher
+from mlem_server.inference.dispatching.jobs import Job
 from mlem_server.inference.endpoint import Endpoint
 from mlem_server.inference.error_mapping import ErrorMapping
 from mlem_server.inference.readiness import LOADING, READY, Health, Readiness
@@ -37,12 +38,11 @@ class Parts:
         settings: Limits.
         version: The server's version.
         secured: Whether calls need a token.
-        metrics: Where calls are counted.
+        metrics: Where what they do is counted.
         errors: Gives the answer where something fails.
         budget: The memory for bodies.
         threads: Where large bodies are decoded.
         limits: What a body may become.
-        observe: Told of each call of a model.
     """
 
     settings: Settings
@@ -53,7 +53,6 @@ class Parts:
     budget: BodyBudget
     threads: DecodingThreads
     limits: Limits
-    observe: Observe
 
 
 class ServedModel:
@@ -61,44 +60,63 @@ class ServedModel:
 
     Args:
         model: The metadata.
-        name: Its name, for people.
+        name: Its name.
+        prefix: Before the paths of its routes, except those of KServe, which have the name themselves.
         parts: What all models of a server share.
 
     Attributes:
         model: The same.
+        name: The same.
+        digest: The model's digest.
         health: Whether it may be asked.
         dispatcher: Where calls meet it.
-        table: Its routes.
+        routes: Its routes.
+        answered: Notes an answer; see `mlem_server.telemetry.model_numbers.ModelNumbers.answered`.
     """
 
-    def __init__(self, model: Model, name: str, parts: Parts) -> None:
+    def __init__(self, model: Model, name: str, prefix: str, parts: Parts) -> None:
         settings = parts.settings
         self.model = model
+        self.name = name
+        self.digest = model.digest
         self.health = Health(model.digest)
+        self._numbers = parts.metrics.of(name)
+        self.answered = self._numbers.answered
         self.dispatcher = Dispatcher(
-            settings.max_queue, settings.max_batch_rows, parts.observe, settings.request_timeout_s
+            settings.max_queue, settings.max_batch_rows, self._observe, settings.request_timeout_s
         )
-        self.table = RoutingTable(self._routes(name, parts), settings.root_path)
+        self.routes = tuple(
+            replace(route, callee=self if route.calls else None) for route in self._routes(prefix, parts)
+        )
         self._calls = 0
         self._retired = False
 
-    def _routes(self, name: str, parts: Parts) -> Iterator[Route]:
+    def _observe(self, jobs: Sequence[Job], now: float) -> None:
+        for job in jobs:
+            job.origin.asked = now
+        self._numbers.called(jobs, now)
+
+    def _routes(self, prefix: str, parts: Parts) -> Iterator[Route]:
         """Yield the tables of all protocols. A method may be called invocations: the model's own routes come last."""
+        name = self.name
         endpoints = {
             method_name: Endpoint(method_name, method, strict=parts.settings.strict, limits=parts.limits)
             for method_name, method in self.model.methods.items()
         }
-        service = CallService(endpoints, self.dispatcher, parts.metrics, parts.errors, parts.budget, parts.threads)
+        service = CallService(endpoints, self.dispatcher, self._numbers, parts.errors, parts.budget, parts.threads)
         formats = {
             method_name: (endpoint.formats, endpoint.answer_formats) for method_name, endpoint in endpoints.items()
         }
         spoken = tuple(dict.fromkeys(form for both in formats.values() for form in (*both[0], *both[1])))
         interface = Interface.of(self.model, name, [form for form in (NPY, ARROW) if form in spoken]).to_json()
         digest = self.model.digest
-        yield from page_routes(interface, name, parts.version, formats, secured=parts.secured)
-        yield from SageMaker(service, interface, self.health, digest, spoken).routes()
-        yield from KServe(service, self.health, name, parts.version, digest).routes()
-        yield from Native(service, interface, self.health, parts.metrics).routes()
+        yield from KServe(service, self.health, name, digest).routes()
+        for route in (
+            *page_routes(interface, name, parts.version, formats, secured=parts.secured),
+            *SageMaker(service, interface, self.health, digest, spoken).routes(),
+            *Native(service, interface, self.health).routes(),
+        ):
+            yield replace(route, path=prefix + route.path)
 
     async def load(self, load: Callable[[], Any]) -> float:
         """Load the model on its thread; it may be asked then.
@@ -128,9 +146,23 @@ class ServedModel:
             self.health.readiness = READY
         return time.monotonic() - started
 
-    def begin(self, request: Request) -> None:
+    @property
+    def is_ready(self) -> bool:
+        """Whether it may be called."""
+        return self.health.readiness is READY and not self._retired
+
+    def expect_room(self) -> None:
+        """Refuse the next call where the model may not be called, or it would have to wait in vain.
+
+        Raises:
+            HttpError: 503.
+        """
+        if self.health.readiness.status in ("loading", "failed", "hanging"):
+            raise unavailable("not-ready", self.health.readiness.reason)
+        self.dispatcher.expect_room()
+
+    def begin(self) -> None:
         """Note a call that is on its way to this model; see `end`."""
-        request.served = self
         self._calls += 1
 
     def end(self) -> None:

@@ -1,0 +1,1 @@
+"""Calls that are kept for later: which, in what form, and where."""
