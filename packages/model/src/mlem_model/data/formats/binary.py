@@ -7,6 +7,7 @@ format, https://arrow.apache.org/docs/format/Columnar.html#ipc-streaming-format 
 from __future__ import annotations
 
 import contextlib
+import functools
 import importlib.util
 import io
 import math
@@ -176,6 +177,7 @@ def load(
     return data_type.accept(value, path)
 
 
+@functools.cache
 def _nullable() -> dict[Any, Any]:
     """Map Arrow's types to those of pandas that keep integers beside missing values."""
     import pandas as pd
