@@ -5,6 +5,7 @@ Their memory, their time to be ready, and what wrk says of them.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import socket
@@ -171,11 +172,13 @@ class Served:
     Args:
         model: The model's path.
         *options: Further options of ``mlem-server``.
+        certificate: What it proves itself with, where it serves by TLS.
     """
 
-    def __init__(self, model: Path, *options: str) -> None:
+    def __init__(self, model: Path, *options: str, certificate: Path | None = None) -> None:
         self._port = free_port()
-        self.url = f"http://127.0.0.1:{self._port}"
+        self._certificate = certificate
+        self.url = f"http{'s' if certificate else ''}://127.0.0.1:{self._port}"
         self._command = [
             sys.executable,
             "-m",
@@ -189,11 +192,9 @@ class Served:
         ]
 
     def __enter__(self) -> Self:
-        from mlem.clients.probe import ready
-
         self._process = subprocess.Popen(self._command, stderr=subprocess.DEVNULL)
         deadline = time.monotonic() + TIMEOUT_S
-        while not ready(self.url, 2)[0]:
+        while not self._is_ready():
             if time.monotonic() > deadline:
                 raise RuntimeError("the server does not get ready")
             time.sleep(0.02)
@@ -204,3 +205,14 @@ class Served:
     ) -> None:
         self._process.terminate()
         self._process.wait()
+
+    def _is_ready(self) -> bool:
+        from mlem.clients.http import HttpClient
+        from mlem.clients.probe import ready
+        from mlem_model.errors import MlemError
+
+        if self._certificate is None:
+            return ready(self.url, 2)[0]
+        with contextlib.suppress(MlemError), HttpClient(url=self.url, ca_file=self._certificate) as client:
+            return bool(client.methods)
+        return False

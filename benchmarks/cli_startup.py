@@ -29,7 +29,7 @@ SDKS = (
     "numpy",
     "pandas",
     "fsspec",
-    "httpcore2",
+    "httptools",
     "urllib3",
     "uvicorn",
     "rich",

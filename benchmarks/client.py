@@ -1,39 +1,48 @@
-"""Our client beside the strongest plain caller that gets the same answer, over rows x columns x kinds.
+"""Our client beside the strongest plain caller that gets the same answer, over ways x kinds x rows x columns.
 
-    python benchmarks/client.py [--rounds 9] [--kinds float,mixed,array] [--profile]
+    python benchmarks/client.py [--rounds 9] [--ways direct,async,proxy,tls] [--kinds float,mixed,array] [--profile]
 
-The plain caller is ``http.client`` on a kept connection, with the cheapest of the bodies that the server takes for the
-shape: records as `json.dumps` writes them, ``npy`` for numbers of one dtype, a stream of Arrow for others; its answer
-is parsed by `json.loads` or `numpy`. Every call is made in turn, and each time is the least of the rounds: what is
-compared is work, not what else the machine does. The answers are compared equal. To reach: at most 1.2 x the plain
-caller at any shape. ``--profile`` prints where the client's own time goes instead.
+The plain caller is on a kept connection, with the cheapest of the bodies that the server takes for the shape: records
+as `json.dumps` writes them, ``npy`` for numbers of one dtype, a stream of Arrow for others; its answer is parsed by
+`json.loads` or `numpy`. It goes the same way: directly, on an event loop, by a forward proxy, by TLS. Every call is
+made in turn, and each time is the least of the rounds: what is compared is work, not what else the machine does. The
+answers are compared equal. To reach: at most 1.2 x the plain caller at any shape. ``--profile`` prints where the
+client's own time goes instead.
 """
 
 from __future__ import annotations
 
 import argparse
+import asyncio
+import contextlib
 import cProfile
-import http.client
-import io
-import json
+import inspect
+import itertools
+import os
 import pstats
+import socket
+import ssl
+import subprocess
+import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import numpy
 import pandas
 import polars
-import pyarrow
-from _serving import Served
+from _plain import Plain, PlainAsync
+from _serving import Served, free_port
 
 from mlem import api
 from mlem.clients.http import HttpClient
-from mlem_model.data.formats.binary import ARROW, JSON, NPY, formats_of
+from mlem_model.data.formats.binary import ARROW, NPY, formats_of
 
+NAMES = {NPY: "npy", ARROW: "arrow"}
 SHAPES = (
     (1, 4), (60, 4), (1_000, 4), (100_000, 4), (1, 100), (60, 100), (10_000, 100), (1, 1_000), (60, 1_000), (1, 5_000),
     (60, 5_000),
@@ -76,83 +85,27 @@ def made(kind: str, rows: int, width: int) -> Any:
     return polars.DataFrame(dict(zip(names, block.T, strict=True))) if kind == "polars" else frame
 
 
-class Plain:
-    """A caller without a client.
-
-    Args:
-        url: The server's address.
-    """
-
-    def __init__(self, url: str) -> None:
-        self._connection = http.client.HTTPConnection(urlsplit(url).netloc)
-
-    def ask(self, body: bytes, media_type: str, accept: str) -> tuple[bytes, str]:
-        """Post a body, and return the answer with its media type."""
-        headers = {"content-type": media_type, "accept": accept}
-        self._connection.request("POST", "/predict", body, headers)
-        answer = self._connection.getresponse()
-        content = answer.read()
-        if answer.status != 200:
-            raise RuntimeError(content[:500])
-        return content, answer.headers["content-type"]
-
-    def by_json(self, value: Any) -> Any:
-        """Call with records."""
-        rows = value.tolist() if not hasattr(value, "columns") else None
-        if rows is None:
-            rows = value.to_dict("records") if isinstance(value, pandas.DataFrame) else value.to_dicts()
-        return self._read(*self.ask(json.dumps({"X": rows}).encode(), JSON, f"{NPY}, {JSON}"))
-
-    def by_npy(self, value: Any) -> Any:
-        """Call with the bytes of an array."""
-        written = io.BytesIO()
-        numpy.save(written, numpy.asarray(value))
-        return self._read(*self.ask(written.getvalue(), NPY, f"{NPY}, {JSON}"))
-
-    def by_arrow(self, value: Any) -> Any:
-        """Call with a stream of Arrow."""
-        if isinstance(value, numpy.ndarray):
-            table = pyarrow.table({str(column): value[:, column] for column in range(value.shape[1])})
-        elif isinstance(value, polars.DataFrame):
-            table = value.to_arrow(compat_level=polars.CompatLevel.oldest())
-        elif isinstance(value, pandas.Series):
-            table = pyarrow.table({str(value.name): pyarrow.Array.from_pandas(value)})
-        else:
-            table = pyarrow.Table.from_pandas(value, preserve_index=False)
-        written = io.BytesIO()
-        with pyarrow.ipc.new_stream(written, table.schema) as writer:
-            writer.write_table(table)
-        return self._read(*self.ask(written.getvalue(), ARROW, f"{NPY}, {JSON}"))
-
-    @staticmethod
-    def _read(content: bytes, media_type: str) -> Any:
-        if media_type == NPY:
-            return numpy.load(io.BytesIO(content), allow_pickle=False)
-        return numpy.array(json.loads(content))
-
-    def calls(self, formats: Sequence[str]) -> dict[str, Callable[[Any], Any]]:
-        """Return the calls in JSON and in each of some formats."""
-        known = {NPY: self.by_npy, ARROW: self.by_arrow}
-        return {"json": self.by_json, **{known[form].__name__[3:]: known[form] for form in formats}}
-
-
-def least_s(action: Callable[[], Any], count: int) -> float:
-    """Return the least time that an action takes."""
+async def least_s(action: Callable[[], Any], count: int) -> float:
+    """Return the least time that an action takes; one that returns something to await is awaited."""
     found = []
     for _ in range(count):
         started = time.perf_counter()
-        action()
+        answer = action()
+        if inspect.isawaitable(answer):
+            await answer
         found.append(time.perf_counter() - started)
     return min(found)
 
 
-def compared(actions: dict[str, Callable[[], Any]], rounds: int) -> dict[str, float]:
+async def compared(actions: dict[str, Callable[[], Any]], rounds: int) -> dict[str, float]:
     """Return the least time of each action, all in turn."""
-    counts = {name: max(1, min(200, int(LEAST_S / rounds / least_s(action, 2)))) for name, action in actions.items()}
+    counts = {
+        name: max(1, min(200, int(LEAST_S / rounds / await least_s(action, 2)))) for name, action in actions.items()
+    }
     times = {name: [] for name in actions}  # type: dict[str, list[float]]
     for _ in range(rounds):
         for name, action in actions.items():
-            times[name].append(least_s(action, counts[name]))
+            times[name].append(await least_s(action, counts[name]))
     return {name: min(found) for name, found in times.items()}
 
 
@@ -167,53 +120,123 @@ def profiled(client: HttpClient, value: Any) -> None:
     pstats.Stats(profile).sort_stats("tottime").print_stats(22)
 
 
-def measured(kind: str, widths: list[tuple[int, int]], folder: Path, rounds: int, *, profile: bool) -> Iterator[str]:
+@dataclass(frozen=True)
+class Way:
+    """A way from a caller to the server.
+
+    Attributes:
+        client: Our client on it.
+        plain: The plain caller on it.
+        ours: Calls the model with a value by our client.
+    """
+
+    client: HttpClient
+    plain: Plain | PlainAsync
+    ours: Callable[[Any], Any]
+
+
+@contextlib.contextmanager
+def opened(way: str, model: Path, folder: Path) -> Iterator[Way]:
+    """Serve a model, and open a way to it: direct, async, by a proxy, or by TLS."""
+    options = ["--max-body-mib", "256"]
+    context = certificate = None
+    if way == "tls":
+        certificate, key = signed(folder)
+        options += ["--tls-cert", str(certificate), "--tls-key", str(key)]
+        context = ssl.create_default_context(cafile=str(certificate))
+    with contextlib.ExitStack() as stack:
+        url = stack.enter_context(Served(model, *options, certificate=certificate)).url
+        proxy = None
+        if way == "proxy":  # addresses of this machine are asked without one
+            proxy = stack.enter_context(forward_proxy())
+            url = url.replace("127.0.0.1", "model.test")
+            os.environ["http_proxy"] = f"http://{proxy}"
+            stack.callback(os.environ.pop, "http_proxy")
+        client = stack.enter_context(HttpClient(url=url, ca_file=certificate))
+        if way == "async":
+            yield Way(client, PlainAsync(url), lambda value: client.call_async("predict", value))
+        else:
+            yield Way(client, Plain(url, proxy, context), client.predict)
+
+
+@contextlib.contextmanager
+def forward_proxy() -> Iterator[str]:
+    """Run a forward proxy as a process, and return its host and port."""
+    port = free_port()
+    process = subprocess.Popen([sys.executable, str(Path(__file__).with_name("_forward_proxy.py")), str(port)])
+    try:
+        while socket.socket().connect_ex(("127.0.0.1", port)):
+            time.sleep(0.05)
+        yield f"127.0.0.1:{port}"
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def signed(folder: Path) -> tuple[Path, Path]:
+    """Return a new certificate for this machine, and its key."""
+    certificate, key = folder / "cert.pem", folder / "key.pem"
+    command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=test"]
+    command += ["-addext", "subjectAltName=IP:127.0.0.1", "-keyout", str(key), "-out", str(certificate)]
+    subprocess.run(command, check=True, capture_output=True)
+    return certificate, key
+
+
+async def measured(
+    way: str, kind: str, widths: list[tuple[int, int]], folder: Path, rounds: int, *, profile: bool
+) -> AsyncIterator[str]:
     """Yield a row of the table for each number of rows of one width."""
     width = widths[0][1]
     model = Summed()
-    api.save(model, f"{kind}-{width}", sample_data=made(kind, 5, width), project=str(folder))
-    with Served(folder / f"{kind}-{width}", "--max-body-mib", "256") as served, HttpClient(url=served.url) as client:
-        plain, described = Plain(served.url), client.interface.methods["predict"]
+    saved = f"{way}-{kind}-{width}"
+    api.save(model, saved, sample_data=made(kind, 5, width), project=str(folder))
+    with opened(way, folder / saved, folder) as found:
+        described = found.client.interface.methods["predict"]
+        forms = ["json", *(NAMES[form] for form in formats_of(described.args[0].data_type))]
         for rows, _ in widths:
             value = made(kind, rows, width)
-            right = model.predict(value)
             if profile:
                 print(f"--- {kind} {rows} x {width}")
-                profiled(client, value)
+                profiled(found.client, value)
                 continue
-            actions: dict[str, Callable[[], Any]] = {"ours": lambda value=value: client.predict(value)}  # type: ignore[misc]  # the default binds it
-            for form, call in plain.calls(formats_of(described.args[0].data_type)).items():
+            actions: dict[str, Callable[[], Any]] = {"ours": partial(found.ours, value)}
+            for form in forms:
                 if form != "json" or rows * width <= 500_000:
-                    actions[form] = lambda call=call, value=value: call(value)  # type: ignore[misc]  # likewise
+                    actions[form] = partial(found.plain.call, form, value)
             for form, action in actions.items():
-                if not numpy.array_equal(action(), right):
+                answer = action()
+                answer = await answer if inspect.isawaitable(answer) else answer
+                if not numpy.array_equal(answer, model.predict(value)):
                     raise AssertionError(f"{kind} {rows} x {width}: {form} gives another answer")
-            found = compared(actions, rounds)
-            ours = found.pop("ours")
-            best = min(found, key=lambda form: found[form])
-            others = "  ".join(f"{form} {seconds * 1e3:.2f}" for form, seconds in found.items())
-            ratio = ours / found[best]
-            yield f"{kind:8} {rows:>7} x {width:<5} ours {ours * 1e3:8.2f} ms   {ratio:5.2f} x {best:5}   ({others})"
+            times = await compared(actions, rounds)
+            ours = times.pop("ours")
+            best = min(times, key=lambda form: times[form])
+            others = "  ".join(f"{form} {seconds * 1e3:.2f}" for form, seconds in times.items())
+            shape = f"{way:6} {kind:8} {rows:>7} x {width:<5}"
+            yield f"{shape} ours {ours * 1e3:8.2f} ms   {ours / times[best]:5.2f} x {best:5}   ({others})"
+        if isinstance(found.plain, PlainAsync):
+            await found.plain.close()
 
 
-def main() -> None:
-    """Measure all shapes of all kinds."""
+async def main() -> None:
+    """Measure all shapes of all kinds on all ways."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=9)
+    parser.add_argument("--ways", default="direct,async,proxy,tls")
     parser.add_argument("--kinds", default="float,columns,mixed,array,series,polars")
     parser.add_argument("--shapes", default=",".join(f"{rows}x{width}" for rows, width in SHAPES))
     parser.add_argument("--profile", action="store_true")
     options = parser.parse_args()
     shapes = [(int(shape.split("x")[0]), int(shape.split("x")[1])) for shape in options.shapes.split(",")]
+    widths = sorted({width for _, width in shapes})
     with tempfile.TemporaryDirectory() as name:
-        for kind in options.kinds.split(","):
-            for width in sorted({width for _, width in shapes}):
-                if kind == "series" and width != min(width for _, width in shapes):
-                    continue
-                chosen = [shape for shape in shapes if shape[1] == width]
-                for line in measured(kind, chosen, Path(name), options.rounds, profile=options.profile):
-                    print(line, flush=True)
+        for way, kind, width in itertools.product(options.ways.split(","), options.kinds.split(","), widths):
+            if kind == "series" and width != widths[0]:
+                continue
+            chosen = [shape for shape in shapes if shape[1] == width]
+            async for line in measured(way, kind, chosen, Path(name), options.rounds, profile=options.profile):
+                print(line, flush=True)
 
 
 if __name__ == "__main__":
-    main()
+    asyncio.run(main())

@@ -131,7 +131,7 @@ def test_help_and_status_load_no_sdk(tmp_path: Path) -> None:
     script = (
         "import sys\nfrom mlem.cli.main import main\n"
         "try:\n    main(['deployment', 'status', 'nothing'])\nexcept SystemExit:\n    pass\n"
-        "slow = {'docker', 'heroku3', 'boto3', 'botocore', 'sagemaker', 'fsspec', 'httpcore2', 'urllib3', 'uvicorn', "
+        "slow = {'docker', 'heroku3', 'boto3', 'botocore', 'sagemaker', 'fsspec', 'httptools', 'urllib3', 'uvicorn', "
         "'rich', 'numpy'}\n"
         "print(*sorted(set(sys.modules) & slow))"
     )

@@ -97,7 +97,7 @@ class SagemakerClient(Client):
         )
         if answer.status == 200 and answer.content_type == media_type:
             self._expect(said)
-            return parse_data(answer.body, self.wire_format, "answer", described.returns)
+            return parse_data(bytes(answer.body), self.wire_format, "answer", described.returns)
         found = check_response(answer, self._where)
         self._expect(said)
         return described.returns.decode(found, path="answer")

@@ -148,7 +148,7 @@ class Client(MlemObject, ABC):
         answer = self.call_encoded(method, payload)
         return iter(answer if isinstance(answer, list) else [answer])
 
-    def call_binary(self, method: str, body: bytes, media_type: str, accept: str) -> tuple[bytes, str]:
+    def call_binary(self, method: str, body: bytes, media_type: str, accept: str) -> tuple[bytes | bytearray, str]:
         """Call a method with its only argument in a binary format; used only for clients with `formats`.
 
         Args:
@@ -303,7 +303,7 @@ class Client(MlemObject, ABC):
         returns = described.returns if heard.type is None else type_of_header(heard.type) or UnspecifiedType()
         if answered_as == wire.JSON:
             return _checked(method, lambda: returns.decode(content, path="answer"))
-        return _checked(method, lambda: wire.load(returns, bytearray(content), answered_as, "answer"))
+        return _checked(method, lambda: wire.load(returns, _writable(content), answered_as, "answer"))
 
     def __enter__(self) -> Self:
         return self
@@ -383,6 +383,11 @@ async def _in_own_thread(function: Callable[[], ResultT]) -> ResultT:
     import asyncio
 
     return await asyncio.wrap_future(in_own_thread(function))
+
+
+def _writable(content: bytes | bytearray) -> bytearray:
+    """Return the content of an answer so that arrays which lie in it can be written to."""
+    return content if isinstance(content, bytearray) else bytearray(content)
 
 
 def _checked(method: str, decode: Callable[[], Any]) -> Any:

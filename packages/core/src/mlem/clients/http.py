@@ -26,7 +26,8 @@ from mlem_model.process_local import ProcessLocal
 from mlem_model.serving.protection import TOKEN_VARIABLE
 
 if TYPE_CHECKING:
-    from mlem.clients.connection.pools import Pools, Route
+    from mlem.clients.connection.pools import Pools
+    from mlem.clients.connection.route import Route
     from mlem.clients.wire import Request
     from mlem_model.serving.interface import Interface
 
@@ -156,13 +157,13 @@ class HttpClient(Client):
             else iter(_listed(check_response(answer, self.url)))
         )
 
-    def call_binary(self, method: str, body: bytes, media_type: str, accept: str) -> tuple[bytes, str]:
+    def call_binary(self, method: str, body: bytes, media_type: str, accept: str) -> tuple[bytes | bytearray, str]:
         """Call a method with its only argument in a binary format; see `Client.call_binary`.
 
         Raises:
             MlemError: See `mlem.clients.response.check_response`.
         """
-        found: tuple[bytes, str] = follow(self._call_binary(method, body, media_type, accept), self._get)
+        found: tuple[bytes | bytearray, str] = follow(self._call_binary(method, body, media_type, accept), self._get)
         return found
 
     async def call_async(self, method: str, /, *args: Any, **kwargs: Any) -> Any:
@@ -204,7 +205,9 @@ class HttpClient(Client):
         body = json.dumps(payload, separators=(",", ":")).encode()
         return (yield from self._post(method, body, accept=_STREAM, whole=False))
 
-    def _call_binary(self, method: str, body: bytes, media_type: str, accept: str) -> Course[tuple[bytes, str]]:
+    def _call_binary(
+        self, method: str, body: bytes, media_type: str, accept: str
+    ) -> Course[tuple[bytes | bytearray, str]]:
         answer = yield from self._post(method, body, media_type, accept)
         answered_as = answer.content_type.partition(";")[0].strip()
         if answer.status != 200 or answered_as not in (JSON, *self.formats):
@@ -285,9 +288,9 @@ class HttpClient(Client):
         )
 
     def _route(self) -> Route:
-        from mlem.clients.connection.pools import Route
+        from mlem.clients.connection.route import route_to
 
-        return Route(self.ca_file, None if self.direct else proxy_for(self.url), urlsplit(self.url).scheme == "https")
+        return route_to(self.url, self.ca_file, None if self.direct else proxy_for(self.url))
 
     def _headers(self, body: bytes | None, media_type: str, accept: str) -> dict[str, str]:
         headers = {name: value.get_secret_value() for name, value in self.headers.items()}

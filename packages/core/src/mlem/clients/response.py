@@ -38,7 +38,7 @@ class Response:
     status: int
     content_type: str
     retry_after: str | None
-    body: bytes
+    body: bytes | bytearray
     items: Any = None
 
     @property

@@ -14,9 +14,12 @@ if TYPE_CHECKING:
 
 JSON_CELL_US = 1.0
 """What a cell costs to write and read as JSON; source: ``benchmarks/client.py``, as for the next."""
-NPY, ARROW = "application/x-npy", "application/vnd.apache.arrow.stream"
-_BINARY_US = {NPY: (240.0, 0.0), ARROW: (500.0, 20.0)}
-"""What a body of each format costs by itself, and what each column costs more than it does as JSON."""
+NPY = "application/x-npy"
+NPY_US = 200.0
+"""What a body of this format costs more than one of JSON without a cell."""
+_ARROW_US = {"polars": (330.0, 8.0), "pandas": (850.0, 55.0), "scipy": (500.0, 0.0)}
+"""The same for Arrow by the library that the value is of, and what each column costs more than it does as JSON."""
+_OTHERS_US = (500.0, 20.0)
 
 
 @dataclass(frozen=True)
@@ -65,7 +68,7 @@ def in_binary(method: Method, values: Mapping[str, Any], formats: Sequence[str])
 def _is_cheaper(media_type: str, value: Any) -> bool:
     """Say whether a value costs less in a binary format than as JSON: to write, to send and to read."""
     cells, columns = _shape(value)
-    body_us, column_us = _BINARY_US.get(media_type, _BINARY_US[ARROW])
+    body_us, column_us = (NPY_US, 0.0) if media_type == NPY else _ARROW_US.get(module_of(value), _OTHERS_US)
     return body_us + column_us * columns < cells * JSON_CELL_US
 
 

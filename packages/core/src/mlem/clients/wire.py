@@ -3,25 +3,28 @@
 from __future__ import annotations
 
 import contextlib
-import os
-import socket
-import ssl
+import operator
 import zlib
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
-from urllib.parse import quote, urlsplit
 
-import httpcore2
-
-from mlem.clients.connection.deadline import Deadline, Part
-from mlem.clients.connection.pools import Pools, Route
+from mlem.clients.connection import receiving
+from mlem.clients.connection.answer import Answer
+from mlem.clients.connection.deadline import Deadline
+from mlem.clients.connection.failures import broken, not_opened
+from mlem.clients.connection.opening import opened
+from mlem.clients.connection.pools import Pool, Pools
+from mlem.clients.connection.route import Route
+from mlem.clients.course import Course, follow, follow_async
 from mlem.clients.lines import MEDIA_TYPE
 from mlem.clients.response import Response
-from mlem_model.errors import PlatformError, WaitTimeoutError
 from mlem_model.models.calls.answer_headers import hear
 
 CONNECT_TIMEOUT_S = 5.0
+_do: Any = operator.call
+"""The needs of the courses here are functions; those of event loops return what is awaited."""
 
 
 @dataclass(frozen=True)
@@ -48,39 +51,11 @@ class Request:
     whole: bool = True
     once: bool = False
 
-    def encoded(self) -> tuple[httpcore2.Request, Sending]:
-        """Return it in the form of the transport, and what is to be known of its way."""
-        headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in self.headers.items()]
-        base = _ascii(self.base)
-        headers = [(b"Host", urlsplit(base).netloc.encode()), (b"accept-encoding", b"identity"), *headers]
-        if self.body is not None:
-            headers.append((b"Content-Length", str(len(self.body)).encode()))
-        sending = Sending(Part(self.deadline.sooner(CONNECT_TIMEOUT_S)), Part(self.deadline))
-        timeouts = {"connect": sending.connecting, "read": sending.reading, "write": self.deadline}
-        return httpcore2.Request(
-            self.verb, f"{base}{self.path}", headers=headers, content=self.body, extensions={"timeout": timeouts}
-        ), sending
-
-    def may_be_sent_again(self, sending: Sending) -> bool:
-        """Say whether a request that failed is sent once more: the other side has closed a kept connection unseen.
-
-        Load balancers and proxies close what was idle for some time, also in the moment in which a call arrives. On a
-        connection that was made for it a request is never sent again, so each one that was kept is tried once at most.
-        """
-        return not (self.once or sending.connecting.done or sending.reading.done)
-
-
-@dataclass(frozen=True)
-class Sending:
-    """How far a request came.
-
-    Attributes:
-        connecting: Done when a connection was made for it; not with one that was kept.
-        reading: Done with the first byte of the answer.
-    """
-
-    connecting: Part
-    reading: Part
+    def head(self, route: Route) -> bytes:
+        """Return all that is sent before the body."""
+        lines = "".join([f"{name}: {value}\r\n" for name, value in self.headers.items()])
+        length = "" if self.body is None else f"Content-Length: {len(self.body)}\r\n"
+        return f"{self.verb} {route.target}{self.path} HTTP/1.1\r\n{route.headers}{lines}{length}\r\n".encode("latin-1")
 
 
 def send(pools: Pools, route: Route, request: Request) -> Response:
@@ -95,153 +70,148 @@ def send(pools: Pools, route: Route, request: Request) -> Response:
         WaitTimeoutError: It took longer than the deadline.
         PlatformError: The server can't be reached, or the connection was lost.
     """
-    with _translated(request):
-        response = _answered(pools, route, request)
-        if _comes_item_by_item(request, response):
-            return _answer(response, b"", ThreadBody(request, response))
-        try:
-            return _answer(response, response.read())
-        finally:
-            response.close()
+    answer, body = follow(_exchanged(pools.of_threads(route), request), _do)
+    return _response(answer, b"", ThreadBody(body)) if isinstance(body, Rest) else _response(answer, body)
 
 
 async def send_async(pools: Pools, route: Route, request: Request) -> Response:
     """Send a request without blocking the event loop; see `send`. When it is cancelled, its connection is closed."""
-    with _translated(request):
-        response = await _answered_async(pools, route, request)
-        if _comes_item_by_item(request, response):
-            return _answer(response, b"", LoopBody(request, response))
-        try:
-            return _answer(response, await response.aread())
-        finally:
-            await response.aclose()
+    answer, body = await follow_async(_exchanged(pools.of_loop(route), request), _do)
+    return _response(answer, b"", LoopBody(body)) if isinstance(body, Rest) else _response(answer, body)
 
 
-def _answered(pools: Pools, route: Route, request: Request) -> httpcore2.Response:
+def _exchanged(pool: Pool[Any], request: Request) -> Course[tuple[Answer, Any]]:
+    """Return an answer, and its body or the `Rest` of it.
+
+    Load balancers and proxies close what was idle for some time, also in the moment in which a call arrives: a request
+    that failed on a connection that was kept, before a byte of the answer, is sent again. On one that was made for it a
+    request is never sent again, so each that was kept is tried once at most.
+    """
+    url, seconds, deadline = request.base, request.deadline.seconds, request.deadline
     while True:
-        encoded, sending = request.encoded()
+        kept = pool.take()
+        stream = kept or (yield from _opened(pool, request))
+        answer = Answer()
         try:
-            return pools.of_threads(route).handle_request(encoded)
-        except httpcore2.ConnectError:
+            yield from _sent(stream, request, request.head(pool.route))
+            yield from receiving.head(stream, answer, deadline)
+            if not request.whole and _comes_item_by_item(answer):
+                return answer, Rest(pool, stream, answer, request)
+            body = yield from receiving.body(stream, answer, deadline)
+        except OSError as error:
+            stream.close()
+            unseen = kept is not None and not answer.begun and not isinstance(error, TimeoutError)
+            if request.once or not unseen:
+                raise broken(error, url, seconds) from error
+        except BaseException:
+            stream.close()
             raise
-        except (httpcore2.NetworkError, httpcore2.ProtocolError):
-            if not request.may_be_sent_again(sending):
-                raise
+        else:
+            pool.give(stream) if answer.kept else stream.close()
+            return answer, body
 
 
-async def _answered_async(pools: Pools, route: Route, request: Request) -> httpcore2.Response:
-    while True:
-        encoded, sending = request.encoded()
+def _sent(stream: Any, request: Request, head: bytes) -> Course[None]:
+    try:
+        yield partial(stream.send, head, request.body or b"", request.deadline)
+    except TimeoutError:
+        raise
+    except OSError:
+        return  # there may be an answer all the same, which says why
+
+
+def _opened(pool: Pool[Any], request: Request) -> Course[Any]:
+    deadline = request.deadline.sooner(CONNECT_TIMEOUT_S)
+    try:
+        return (yield from opened(pool.route, pool.kind, lambda: pool.context, deadline))
+    except OSError as error:
+        seconds = min(CONNECT_TIMEOUT_S, request.deadline.seconds)
+        raise not_opened(error, request.base, seconds) from error
+
+
+class Rest:
+    """The rest of an answer that comes item by item.
+
+    Args:
+        pool: Where its connection goes at the end.
+        stream: Its connection.
+        answer: What has arrived.
+        request: What was asked.
+    """
+
+    def __init__(self, pool: Pool[Any], stream: Any, answer: Answer, request: Request) -> None:
+        self.deadline = request.deadline
+        self._pool, self._stream, self._answer, self._url = pool, stream, answer, request.base
+        self._open = True
+
+    def more(self) -> Course[bytes]:
+        """Return what has arrived; empty at the end."""
         try:
-            return await pools.of_loop(route).handle_async_request(encoded)
-        except httpcore2.ConnectError:
+            while not (found := self._answer.take()) and not self._answer.complete:
+                self._answer.feed((yield partial(self._stream.read, receiving.CHUNK_BYTES, self.deadline)))
+        except OSError as error:
+            self.close()
+            raise broken(error, self._url, self.deadline.seconds) from error
+        except BaseException:
+            self.close()
             raise
-        except (httpcore2.NetworkError, httpcore2.ProtocolError):
-            if not request.may_be_sent_again(sending):
-                raise
+        if not found:
+            self.close()
+        return found
+
+    def close(self) -> None:
+        """Keep the connection for the next call, or close it where there is more to come."""
+        if self._open:
+            self._open = False
+            self._pool.give(self._stream) if self._answer.complete and self._answer.kept else self._stream.close()
 
 
 class ThreadBody:
     """The rest of an answer that comes item by item; see `mlem.clients.lines.Body`."""
 
-    def __init__(self, request: Request, response: httpcore2.Response) -> None:
-        self._request = request
-        self._response = response
-        self._chunks: Iterator[bytes] = response.iter_stream()
+    def __init__(self, rest: Rest) -> None:
+        self._rest = rest
 
     def begin_item(self) -> None:
         """Give the next item its time."""
-        self._request.deadline.renew()
+        self._rest.deadline.renew()
 
     def read(self) -> bytes:
         """Return what has arrived; empty at the end."""
-        with _translated(self._request):
-            return next(self._chunks, b"")
+        return follow(self._rest.more(), _do)
 
     def close(self) -> None:
         """Stop reading."""
-        self._response.close()
+        self._rest.close()
 
 
 class LoopBody:
     """The rest of an answer that comes item by item, for an event loop; see `mlem.clients.lines.AsyncBody`."""
 
-    def __init__(self, request: Request, response: httpcore2.Response) -> None:
-        self._request = request
-        self._response = response
-        self._chunks: AsyncIterator[bytes] = response.aiter_stream()
+    def __init__(self, rest: Rest) -> None:
+        self._rest = rest
 
     def begin_item(self) -> None:
         """Give the next item its time."""
-        self._request.deadline.renew()
+        self._rest.deadline.renew()
 
     async def read(self) -> bytes:
         """Return what has arrived; empty at the end."""
-        with _translated(self._request):
-            return await anext(self._chunks, b"")
+        return await follow_async(self._rest.more(), _do)
 
     async def aclose(self) -> None:
         """Stop reading."""
-        await self._response.aclose()
+        self._rest.close()
 
 
-def _comes_item_by_item(request: Request, response: httpcore2.Response) -> bool:
-    content_type = _headers(response).get("content-type", "")
-    return not request.whole and response.status == 200 and content_type.partition(";")[0].strip() == MEDIA_TYPE
+def _comes_item_by_item(answer: Answer) -> bool:
+    return answer.status == 200 and answer.headers.get("content-type", "").partition(";")[0].strip() == MEDIA_TYPE
 
 
-def _answer(response: httpcore2.Response, body: bytes, items: Any = None) -> Response:
-    headers = _headers(response)
+def _response(answer: Answer, body: bytes | bytearray, items: Any = None) -> Response:
+    headers = answer.headers
     hear(headers)
-    if headers.get("content-encoding", "").strip().lower() in ("gzip", "deflate") and body:
+    if body and headers.get("content-encoding", "").strip().lower() in ("gzip", "deflate"):
         with contextlib.suppress(zlib.error):  # from a proxy that was asked not to compress
             body = zlib.decompress(body, zlib.MAX_WBITS | 32)
-    return Response(response.status, headers.get("content-type", ""), headers.get("retry-after"), body, items)
-
-
-def _ascii(base: str) -> str:
-    if base.isascii():
-        return base
-    parts = urlsplit(base)
-    port = "" if parts.port is None else f":{parts.port}"
-    return f"{parts.scheme}://{(parts.hostname or '').encode('idna').decode()}{port}{quote(parts.path, safe='/%')}"
-
-
-def _headers(response: httpcore2.Response) -> dict[str, str]:
-    return {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in response.headers}
-
-
-@contextlib.contextmanager
-def _translated(request: Request) -> Iterator[None]:
-    """Raise our errors for those of the transport."""
-    url, seconds = request.base, request.deadline.seconds
-    try:
-        yield
-    except httpcore2.ConnectTimeout as error:
-        waited = min(CONNECT_TIMEOUT_S, seconds)
-        raise WaitTimeoutError(
-            f"no connection to {url} within {waited:.3g} s", hint="mlem deployment status NAME"
-        ) from error
-    except httpcore2.TimeoutException as error:
-        raise WaitTimeoutError(
-            f"no answer from {url} within {seconds:.3g} s", hint="give it more time: timeout_s"
-        ) from error
-    except httpcore2.ConnectError as error:
-        if isinstance(error.__context__, ssl.SSLError):
-            raise PlatformError(f"{url}: the TLS connection failed: {_reason(error)}", code="tls") from error
-        message = f"{url} can't be reached: {_reason(error)}"
-        raise PlatformError(message, code="unreachable", hint="mlem deployment status NAME") from error
-    except httpcore2.ProxyError as error:
-        raise PlatformError(
-            f"{url} can't be reached: the proxy says {error}", code="proxy", hint="see https_proxy, no_proxy"
-        ) from error
-    except (httpcore2.NetworkError, httpcore2.ProtocolError) as error:
-        raise PlatformError(f"{url}: the connection was lost: {_reason(error)}", code="connection-lost") from error
-
-
-def _reason(error: BaseException) -> str:
-    """Return what the operating system or the TLS library said."""
-    cause = error.__context__  # the pool drops `__cause__`
-    if isinstance(cause, OSError) and cause.errno and not isinstance(cause, ssl.SSLError | socket.gaierror):
-        return os.strerror(cause.errno)  # event loops use other words
-    return getattr(cause, "strerror", None) or str(cause or error) or type(error).__name__
+    return Response(answer.status, headers.get("content-type", ""), headers.get("retry-after"), body, items)

@@ -6,13 +6,13 @@ import contextlib
 import socket
 from typing import Any
 
-from mlem.clients.connection.deadline import Deadline, Part
+from mlem.clients.connection.deadline import Deadline
 
 Found = tuple[int, int, int, Any]
 """Family, kind and protocol of a socket, and the address to connect it to."""
 
 
-def connect(host: str, port: int, deadline: Deadline | Part) -> socket.socket:
+def connect(host: str, port: int, deadline: Deadline) -> socket.socket:
     """Connect to the first address of a host that answers.
 
     Args:
@@ -40,7 +40,7 @@ def connect(host: str, port: int, deadline: Deadline | Part) -> socket.socket:
     raise failed or OSError(f"{host} has no address")
 
 
-def _addresses(host: str, port: int, deadline: Deadline | Part) -> list[Found]:
+def _addresses(host: str, port: int, deadline: Deadline) -> list[Found]:
     if is_address(host):
         return look_up(host, port)
     from mlem.clients.connection.own_thread import in_own_thread

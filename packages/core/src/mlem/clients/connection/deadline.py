@@ -1,4 +1,4 @@
-"""`Deadline`: when a call must be done, with all of its parts; and `Part`, which knows whether it was done."""
+"""`Deadline`: when a call must be done, with all of its parts."""
 
 from __future__ import annotations
 
@@ -38,26 +38,3 @@ class Deadline:
     def renew(self) -> None:
         """Start again: the next item of a stream has as much time as the first."""
         self._end = time.monotonic() + self.seconds
-
-
-class Part:
-    """A part of a call, which keeps to a deadline.
-
-    Args:
-        deadline: When it must be done.
-
-    Attributes:
-        done: Whether it was done at all: a connection was made, or a byte was read.
-    """
-
-    def __init__(self, deadline: Deadline) -> None:
-        self.done = False
-        self._deadline = deadline
-
-    def left_s(self) -> float:
-        """See `Deadline.left_s`."""
-        return self._deadline.left_s()
-
-    def expect_time(self) -> float:
-        """See `Deadline.expect_time`."""
-        return self._deadline.expect_time()

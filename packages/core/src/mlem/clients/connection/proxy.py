@@ -6,13 +6,16 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import ipaddress
 import os
 from urllib.parse import urlsplit
 
 from mlem_model.errors import UserError
 
-_VARIABLES = ("http_proxy", "https_proxy", "all_proxy")
+_PROXIES = ("http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
+_OTHERS = ("no_proxy", "NO_PROXY", "REQUEST_METHOD")
+"""What else decides; with the last, a CGI program, ``HTTP_PROXY`` is a header of the request that somebody sent."""
 
 
 def proxy_for(url: str) -> str | None:
@@ -24,8 +27,13 @@ def proxy_for(url: str) -> str | None:
     Raises:
         UserError: The variable is not the URL of an HTTP proxy; its value may contain a password, so it is not shown.
     """
-    if not any(os.environ.get(name) or os.environ.get(name.upper()) for name in _VARIABLES):
-        return None
+    proxies = tuple(map(os.environ.get, _PROXIES))
+    return _chosen(url, (*proxies, *map(os.environ.get, _OTHERS))) if any(proxies) else None
+
+
+@functools.lru_cache(maxsize=64)
+def _chosen(url: str, _said: tuple[str | None, ...]) -> str | None:
+    """Return the same once for each state of the environment: to ask it costs as much as a small call."""
     # typeshed has one of the two only for some platforms; both exist on all
     from urllib.request import getproxies_environment, proxy_bypass_environment  # type: ignore[attr-defined]  # see above
 

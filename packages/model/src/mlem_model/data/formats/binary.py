@@ -7,6 +7,7 @@ format, https://arrow.apache.org/docs/format/Columnar.html#ipc-streaming-format 
 from __future__ import annotations
 
 import contextlib
+import functools
 import importlib.util
 import io
 import math
@@ -45,6 +46,7 @@ JPEG_LIKE = frozenset(MEDIA_TYPES) - {PNG}
 
 ReadArrow = Callable[["bytes | bytearray"], "pyarrow.Table"]
 
+_USUAL_HEAD_BYTES = 256
 _LEVEL = re.compile(r"__index_level_\d+__")
 """Source: https://arrow.apache.org/docs/python/pandas.html, section "Handling pandas Indexes" (read 2026-11)."""
 _IN_ARROW = frozenset({"int", "float", "bool", "str", "nullable", "datetime"})
@@ -176,6 +178,7 @@ def load(
     return data_type.accept(value, path)
 
 
+@functools.cache
 def _nullable() -> dict[Any, Any]:
     """Map Arrow's types to those of pandas that keep integers beside missing values."""
     import pandas as pd
@@ -213,15 +216,28 @@ def _read_npy(body: bytes | bytearray) -> Any:
     """Read an array without a copy; its length is checked before anything is allocated."""
     import numpy as np
 
-    head = io.BytesIO(bytes(body[:65536]))
-    version = np.lib.format.read_magic(head)
-    read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-    shape, fortran, dtype = read(head)
-    count, offset = math.prod(shape), head.tell()
+    size = 10 + int.from_bytes(body[8:10], "little")
+    is_usual = body[6:8] == b"\x01\x00" and size <= _USUAL_HEAD_BYTES
+    shape, fortran, dtype, offset = _usual_npy_head(bytes(body[:size])) if is_usual else _npy_head(bytes(body[:65536]))
+    count = math.prod(shape)
     if dtype.hasobject or count * dtype.itemsize != len(body) - offset:
         raise ValueError("the body is cut short, too long, or has objects")
     flat = np.frombuffer(body, dtype=dtype, count=count, offset=offset) if count else np.empty(0, dtype)
     return flat.reshape(shape[::-1]).T if fortran else flat.reshape(shape)
+
+
+def _npy_head(content: bytes) -> tuple[tuple[int, ...], bool, Any, int]:
+    """Return the shape of an array, whether it lies by columns, its dtype, and where its numbers begin."""
+    import numpy as np
+
+    head = io.BytesIO(content)
+    version = np.lib.format.read_magic(head)
+    read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+    return *read(head), head.tell()
+
+
+_usual_npy_head = functools.lru_cache(maxsize=128)(_npy_head)
+"""The same for a head by itself: it is parsed as Python, and those of calls are like one another."""
 
 
 def is_plain_npy(body: bytes | bytearray) -> bool:

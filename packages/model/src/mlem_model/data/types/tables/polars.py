@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -23,6 +24,7 @@ _SIMPLE = (
     "Boolean", "String", "Binary", "Date", "Time", "Categorical",
 )  # fmt: skip
 _TIME = re.compile(r"(Datetime|Duration)\(time_unit='(ms|us|ns)'(?:, time_zone=(?:None|'([\w/+\-]+)'))?\)")
+_PLAIN: dict[str, type] = {"int": int, "float": float, "str": str, "bool": bool}
 SERIES = "series"
 
 
@@ -119,7 +121,7 @@ class PolarsType(DataType):
                 dict(zip(self.columns, self.dtypes, strict=True)).items()
                 <= {name: str(dtype) for name, dtype in value.schema.items()}.items()
             ):
-                return value.select(self.columns)
+                return value if tuple(value.columns) == self.columns else value.select(self.columns)
         elif module_of(value) == "polars" and self.series and str(value.dtype) == self.dtypes[0]:
             return value.rename(self.columns[0])
         return super().accept(value, path)
@@ -146,16 +148,33 @@ class PolarsType(DataType):
         def where(row: int) -> str:
             return child(path, row) if self.series else child(child(path, row), self.columns[at])
 
-        return [self.items[at].encode(item, where(row)) for row, item in enumerate(part.to_list())]
+        values: list[Json] = part.to_list()
+        return (
+            values
+            if _are_plain(self.items[at], values)
+            else [self.items[at].encode(item, where(row)) for row, item in enumerate(values)]
+        )
 
     def _decode(self, payload: Sequence[Json], at: int, path_of: Callable[[int], str]) -> Any:
         import polars as pl
 
-        values = [self.items[at].decode(item, path_of(row)) for row, item in enumerate(payload)]
+        values = (
+            payload
+            if _are_plain(self.items[at], payload)
+            else [self.items[at].decode(item, path_of(row)) for row, item in enumerate(payload)]
+        )
         try:
             return pl.Series(self.columns[at], values, dtype=_dtype(self.dtypes[at]))
         except (TypeError, ValueError, OverflowError, pl.exceptions.PolarsError) as error:
             raise DataError(path_of(0), f"values of {self.dtypes[at]}", "others") from error
+
+
+def _are_plain(item: DataType, values: Sequence[Json]) -> bool:
+    """Say whether all values of a type are their own JSON: of its class, none missing, and no float but finite ones."""
+    kind = _PLAIN.get(getattr(getattr(item, "dtype", None), "ptype", ""))
+    return (
+        kind is not None and set(map(type, values)) == {kind} and (kind is not float or all(map(math.isfinite, values)))
+    )
 
 
 def _dtype(name: str) -> Any:
