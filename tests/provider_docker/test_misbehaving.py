@@ -94,7 +94,7 @@ def test_a_read_only_root_without_a_tmpfs_is_enough_for_several_workers_and_noth
     until(lambda: ask(container, "states") == [3, 0])  # who watches, and two workers
     lines = (get(container, "/metrics") or b"").decode().splitlines()
     (counted,) = [
-        float(line.split()[1]) for line in lines if line.startswith('mlem_requests_total{code="200",method="predict"}')
+        float(line.split()[1]) for line in lines if line.startswith('mlem_requests_total{code="200",method="predict",')
     ]
     assert counted >= 11
     assert "can be written" not in container.logs().decode()

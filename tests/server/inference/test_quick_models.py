@@ -116,7 +116,9 @@ def test_it_ends_in_order_while_a_quick_model_is_asked(starter: Any, moody_model
                     return answers
 
         askers = [threads.submit(many) for _ in range(3)]
-        wait_until(lambda: b'code="200",method="predict"} 1' in served.get("/metrics").body)
-        served.process.terminate()
+        try:
+            wait_until(lambda: b'code="200",method="predict",model="moody"} 1' in served.get("/metrics").body)
+        finally:
+            served.process.terminate()
         assert served.process.wait(60) == 0, served.log
         assert all(set(asker.result()) == {""} for asker in askers)
