@@ -94,5 +94,4 @@ def test_everybody_can_read_it(browser: Any, several: Any, axe: str, scheme: str
     found = page.evaluate("axe.run()")
     assert [(one["id"], [node["html"] for node in one["nodes"]]) for one in found["violations"]] == []
     assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
-    page.screenshot(path=f"/tmp/several-{scheme}-{width}-{path.count('/')}.png")
     context.close()
