@@ -31,6 +31,11 @@ class Counted(Protocol):
         """Note that one is over."""
 
 
+def never() -> bool:
+    """Say no."""
+    return False
+
+
 @dataclass(slots=True, eq=False)
 class Request:
     """A request whose head has arrived.
@@ -80,7 +85,7 @@ class Request:
     takes_body: bool = False
     reserved_bytes: int = 0
     cancel: Callable[[], None] | None = None
-    ends_early: Callable[[], bool] = lambda: False
+    ends_early: Callable[[], bool] = never
     asked: float = 0.0
     served: Counted | None = None
     _id: str = field(default="", repr=False)
