@@ -220,6 +220,12 @@ def test_a_body_without_room_is_refused_and_skipped(starter: Any, doubling: Path
         second.expect(2 * ROWS)
 
 
+def test_a_body_that_was_refused_by_its_head_is_skipped_whatever_its_size(caller: Caller) -> None:
+    caller.send(call(npy(ROWS), **{"Content-Type": "text/nothing"}) + call(ROW))
+    assert caller.answer()[0] == 415
+    caller.expect(2 * ROWS[:1])
+
+
 def test_callers_that_leave_or_take_too_long_leave_no_room_taken(starter: Any, doubling: Path) -> None:
     served = starter.start(doubling, "--max-bodies-mib", "4", "--request-timeout-s", "1")
     whole = call(npy(ROWS))

@@ -196,10 +196,10 @@ class RequestReader(asyncio.Protocol):
     def on_body(self, part: bytes) -> None:
         """A part of the body has arrived."""
         request = self._request
+        self._other_bytes -= len(part)
         if request is None or request.response is not None or self._phase is Phase.ENDED:
             return
         self._body_bytes += len(part)
-        self._other_bytes -= len(part)
         if self._body_bytes > self._settings.max_body_bytes:
             self._drop_body(request, too_large(self._settings.max_body_bytes))
         elif not request.takes_body:
