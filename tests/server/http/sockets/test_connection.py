@@ -8,7 +8,6 @@ import re
 import signal
 import socket
 import ssl
-import subprocess
 import threading
 import time
 from pathlib import Path
@@ -181,19 +180,6 @@ def test_a_request_that_is_on_its_way_when_the_server_stops_is_answered(starter:
         assert answer.startswith(b"HTTP/1.1 200 ")
         assert b"connection: close" in answer
     assert served.process.wait(timeout=60) == 0
-
-
-@pytest.fixture(scope="module")
-def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    folder = tmp_path_factory.mktemp("tls")
-    key, certificate = folder / "key.pem", folder / "cert.pem"
-    command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost"]
-    subprocess.run(
-        [*command, "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", key, "-out", certificate],
-        check=True,
-        capture_output=True,
-    )
-    return certificate, key
 
 
 def test_a_certificate_makes_it_https(starter: Any, file_model: Path, certificate: tuple[Path, Path]) -> None:

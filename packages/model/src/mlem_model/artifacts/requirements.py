@@ -136,7 +136,7 @@ def local_modules() -> list[ModuleType]:
     """Return the user's own modules that are loaded."""
     return [
         module
-        for name, module in sorted(sys.modules.items())
+        for name, module in sorted(sys.modules.copy().items())
         if isinstance(module, ModuleType) and module.__name__ == name and is_local(name)
     ]
 

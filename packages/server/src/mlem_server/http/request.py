@@ -63,6 +63,11 @@ class Callee(Protocol):
         """
 
 
+def never() -> bool:
+    """Say no."""
+    return False
+
+
 @dataclass(slots=True, eq=False)
 class Request:
     """A request whose head has arrived.
@@ -114,7 +119,7 @@ class Request:
     takes_body: bool = False
     reserved_bytes: int = 0
     cancel: Callable[[], None] | None = None
-    ends_early: Callable[[], bool] = lambda: False
+    ends_early: Callable[[], bool] = never
     asked: float = 0.0
     callee: Callee | None = None
     begun: bool = False

@@ -15,6 +15,8 @@ from typing import Any, cast
 import httptools
 
 from mlem_server.http.application import Application
+from mlem_server.http.bodies.memory import BodyMemory
+from mlem_server.http.bodies.receiver import BodyReceiver
 from mlem_server.http.errors import HttpError, overloaded, too_large
 from mlem_server.http.head import bad_version, check_head, joined
 from mlem_server.http.repeated_head import RepeatedHead
@@ -30,6 +32,7 @@ _SMALL_BYTES = 4096
 _VERSION_FAULTS = ("Invalid HTTP version", "Pause on PRI/Upgrade")
 """What llhttp says about an unknown version, and about HTTP/2."""
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+_AFTER_LAST = "Data after `Connection: close`"
 
 
 class Phase(Enum):
@@ -66,6 +69,7 @@ class RequestReader(asyncio.Protocol):
         self._repeats = 0  # headers that were there already
         self._other_bytes = 0  # what is not body in this request: its head, the frames of its chunks, its trailers
         self._parts: list[bytes | bytearray] = []
+        self._receiver: BodyReceiver | None = None  # reads the rest of a large body
         self._body_bytes = 0
         self._request: Request | None = None  # the one that is being read
         self._current: Request | None = None  # the one that is being answered
@@ -93,9 +97,7 @@ class RequestReader(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         """See `asyncio.Protocol`."""
         if self._ended:
-            self._body_bytes += len(data)
-            if self._body_bytes > self._settings.max_body_bytes:
-                self._transport.abort()
+            self._skip(len(data))
             return
         known = self._known
         if self._phase is Phase.IDLE and self._current is None and not self._pipeline:
@@ -118,6 +120,8 @@ class RequestReader(asyncio.Protocol):
         else:
             if self._other_bytes > self._max_head_bytes and self._phase in (Phase.HEAD, Phase.BODY):
                 self._fail(self._too_long())
+            elif self._phase is Phase.BODY:
+                self._receive_rest()
         self._whole = b""
 
     # What the parser has found
@@ -192,10 +196,10 @@ class RequestReader(asyncio.Protocol):
     def on_body(self, part: bytes) -> None:
         """A part of the body has arrived."""
         request = self._request
+        self._other_bytes -= len(part)
         if request is None or request.response is not None or self._phase is Phase.ENDED:
             return
         self._body_bytes += len(part)
-        self._other_bytes -= len(part)
         if self._body_bytes > self._settings.max_body_bytes:
             self._drop_body(request, too_large(self._settings.max_body_bytes))
         elif not request.takes_body:
@@ -215,7 +219,7 @@ class RequestReader(asyncio.Protocol):
         self._other_bytes = max(0, self._other_bytes - _CHUNK_BYTES)
 
     def _drop_body(self, request: Request, error: HttpError) -> None:
-        self._parts.clear()
+        self._forget_body()
         self._refuse(request, self._app.refused(error))
 
     def on_message_complete(self) -> None:
@@ -223,9 +227,13 @@ class RequestReader(asyncio.Protocol):
         request, self._request = self._request, None
         if self._phase is Phase.ENDED or request is None:
             return
-        self._phase, self._other_bytes = Phase.IDLE, 0
-        request.body = self._parts[0] if len(self._parts) == 1 else bytearray().join(self._parts)
+        body = self._parts[0] if len(self._parts) == 1 else bytearray().join(self._parts)
         self._parts.clear()
+        self._complete(request, body)
+
+    def _complete(self, request: Request, body: bytes | bytearray) -> None:
+        self._phase, self._other_bytes = Phase.IDLE, 0
+        request.body = body
         if request.sent:  # it was refused at once, and its body has now been skipped
             self._rest()
             return
@@ -236,6 +244,62 @@ class RequestReader(asyncio.Protocol):
             self._transport.pause_reading()
         self._next()
 
+    # The rest of a large body, which the parser does not see
+
+    def _receive_rest(self) -> None:
+        """Have a large body of known size put where it stays, and let the parser alone."""
+        request = self._request
+        if request is None or request.response is not None or not request.takes_body:
+            return
+        rest_bytes = (request.content_length or 0) - self._body_bytes
+        if rest_bytes <= ALWAYS_BYTES or b"transfer-encoding" in request.headers:
+            return
+        memory = BodyMemory(self._body_bytes + rest_bytes, self._parts)
+        self._parts.clear()
+        self._receiver = BodyReceiver(self, memory, rest_bytes)
+        self._transport.set_protocol(self._receiver)
+
+    def take_rest(self, count: int) -> bool:
+        """See `mlem_server.http.bodies.receiver.Owner`."""
+        request = self._request
+        if self._ended:
+            self._skip(count)
+            return False
+        if request is None or request.response is not None:
+            return False
+        self._body_bytes += count
+        if not self._app.reserve(request, self._body_bytes):
+            self._drop_body(request, overloaded())
+            return False
+        return True
+
+    def refuse_rest(self) -> None:
+        """See `mlem_server.http.bodies.receiver.Owner`."""
+        if self._request is not None:
+            self._drop_body(self._request, overloaded())
+
+    def end_rest(self, body: bytearray | None) -> None:
+        """See `mlem_server.http.bodies.receiver.Owner`."""
+        self._receiver = None
+        self._transport.set_protocol(self)
+        request, self._request = self._request, None
+        if self._ended or request is None:
+            return
+        # the old one still waits for the body
+        self._parser = httptools.HttpRequestParser(self) if request.keep_alive else _NoParser()
+        self._complete(request, b"" if body is None else body)
+
+    def _forget_body(self) -> None:
+        self._parts.clear()
+        if self._receiver is not None:
+            self._receiver.drop()
+
+    def _skip(self, count: int) -> None:
+        """Count what nobody reads: it must not go on for ever."""
+        self._body_bytes += count
+        if self._body_bytes > self._settings.max_body_bytes:
+            self._transport.abort()
+
     def _too_long(self) -> HttpError:
         part = "head" if self._phase is Phase.HEAD or self._body_bytes == 0 else "trailers or the frames of its chunks"
         return HttpError(
@@ -245,6 +309,13 @@ class RequestReader(asyncio.Protocol):
     @property
     def _ended(self) -> bool:
         return self._phase is Phase.ENDED
+
+
+class _NoParser:
+    """Stands for the parser after the last request of a connection."""
+
+    def feed_data(self, _data: bytes) -> None:
+        raise httptools.HttpParserError(_AFTER_LAST)
 
 
 def _no_http(error: httptools.HttpParserError) -> HttpError:

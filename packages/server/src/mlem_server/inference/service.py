@@ -11,7 +11,7 @@ from mlem_model.objects.validation import did_you_mean
 from mlem_server.decoding.threads import LARGE_BYTES, QUICK, DecodingThreads
 from mlem_server.http.body_budget import BodyBudget
 from mlem_server.http.errors import HttpError, overloaded
-from mlem_server.http.request import Reply, Request
+from mlem_server.http.request import Reply, Request, never
 from mlem_server.http.response import Response
 from mlem_server.inference.decoded_size import size_of
 from mlem_server.inference.dispatching.dispatch import Dispatcher
@@ -110,7 +110,7 @@ class CallService:
 
         def ended() -> None:
             self._numbers.ended()
-            request.cancel = None
+            _forget_work(request)
 
         def done(outcome: Outcome) -> None:
             if isinstance(outcome, Items):
@@ -143,9 +143,15 @@ class CallService:
         def cancel() -> None:
             job.cancel()
             self._numbers.ended()
+            _forget_work(request)
 
         request.cancel = cancel
         request.ends_early = lambda: job.stop is not None
+
+
+def _forget_work(request: Request) -> None:
+    """Cut a request off from the work for it, which knows the request: its body is then freed with the answer."""
+    request.cancel, request.ends_early = None, never
 
 
 def takes_long(request: Request) -> bool:

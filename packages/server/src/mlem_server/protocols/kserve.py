@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+from mlem_model.data.formats.binary import NPY
 from mlem_model.data.types.any import DataFrameType, NumberType, PrimitiveType
 from mlem_model.data.types.base import name_of
 from mlem_model.models.method_choice import default_method
@@ -25,8 +26,17 @@ from mlem_server.http.routes import Route, always
 from mlem_server.inference.endpoint import Call, Endpoint, type_of_answer
 from mlem_server.inference.readiness import Health
 from mlem_server.inference.service import CallService
-from mlem_server.protocols.kserve_binary import HEADER, OCTETS, join, split, wanted
-from mlem_server.protocols.kserve_tensors import column_of, describe, nested, tensors_of, wrong
+from mlem_server.protocols.kserve_arrays import Tensor, answers_in, listed, outputs_of, values_of
+from mlem_server.protocols.kserve_binary import HEADER, OCTETS, Binary, join, split, wanted
+from mlem_server.protocols.kserve_tensors import (
+    check_shape,
+    check_size,
+    column_of,
+    describe,
+    nested,
+    tensors_of,
+    wrong,
+)
 
 PLATFORM = "mlem"
 
@@ -43,7 +53,7 @@ class Inference:
 
     call: Call
     id: str | None
-    binary: tuple[bool, frozenset[str]]
+    binary: Binary
 
 
 class KServe:
@@ -124,18 +134,23 @@ class KServe:
                 404, "unknown-method", f"the model has no method {name[:100]!r}", known=sorted(self._endpoints)
             )
         endpoint = self._endpoints[name]
-        call = endpoint.call_with(self._arguments(endpoint, document["inputs"]))
+        binary = wanted(document)
+        call = self._call(endpoint, document["inputs"], answers_in(endpoint, binary))
         id_ = document.get("id")
-        return Inference(call, id_ if isinstance(id_, str) else None, wanted(document))
+        return Inference(call, id_ if isinstance(id_, str) else None, binary)
 
     def answer(self, inference: Inference, response: Response) -> Response:
         """Write the model's answer as tensors; an error in the form of the protocol, beside our own form."""
         if response.status != 200:
             return self.refusal(response)
         endpoint = inference.call.endpoint
-        outputs = tensors_of(endpoint.name, type_of_answer(endpoint, response), json.loads(response.body))
         named = {"id": inference.id} if inference.id is not None else {}
-        outputs, content = join(outputs, inference.binary)
+        data_type, content = type_of_answer(endpoint, response), None
+        if response.content_type == NPY.encode():
+            outputs, content = outputs_of(endpoint.name, data_type, response.body)
+        else:
+            outputs = tensors_of(endpoint.name, data_type, json.loads(response.body))
+            outputs, content = join(outputs, inference.binary)
         head = to_json({"model_name": self._name, "model_version": self._digest, **named, "outputs": outputs})
         if content is None:
             return Response(200, head)
@@ -146,17 +161,29 @@ class KServe:
         error = json.loads(response.body)["error"]
         return Response(response.status, to_json({"error": error["message"]}), headers=response.headers)
 
-    def _arguments(self, endpoint: Endpoint, inputs: Sequence[Any]) -> dict[str, Any]:
-        tensors = {}
+    def _call(self, endpoint: Endpoint, inputs: Sequence[Any], accept: bytes) -> Call:
+        tensors: dict[str, Any] = {}
         for index, item in enumerate(inputs):
             path = f"inputs[{index}]"
             if (
                 not isinstance(item, dict)
                 or not isinstance(item.get("name"), str)
-                or not isinstance(item.get("data"), list)
+                or not (isinstance(item.get("data"), list) or hasattr(item.get("data"), "dtype"))
             ):
                 raise wrong(path, "a tensor with name, shape, datatype and data", "something else")
-            tensors[item["name"]] = nested(item, path)
+            if isinstance(item["data"], list):
+                tensors[item["name"]] = nested(item, path)
+            else:
+                check_shape(item, path)
+                check_size(item["shape"], len(item["data"]), path)
+                tensors[item["name"]] = Tensor(item["shape"], item["data"])
+        values = values_of(endpoint, tensors)
+        if values is not None:
+            return endpoint.call_of(values, accept)
+        lists = {name: listed(value, endpoint.limits) for name, value in tensors.items()}
+        return endpoint.call_with(self._arguments(endpoint, lists), accept)
+
+    def _arguments(self, endpoint: Endpoint, tensors: dict[str, Any]) -> dict[str, Any]:
         arguments: dict[str, Any] = {}
         for argument in endpoint.method.args:
             if isinstance(table := argument.data_type.wire, DataFrameType) and argument.name not in tensors:

@@ -8,6 +8,7 @@ https://kserve.github.io/website/docs/concepts/architecture/data-plane/v2-protoc
 from __future__ import annotations
 
 import struct
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -23,12 +24,18 @@ _CODES = {
     "INT8": "b", "INT16": "h", "INT32": "i", "INT64": "q",
     "FP16": "e", "FP32": "f", "FP64": "d",
 }  # fmt: skip
+WRITTEN = frozenset(_CODES)
+"""The datatypes of numbers, whose bytes are those of arrays."""
 _SIZES = {datatype: struct.calcsize(f"<{code}") for datatype, code in _CODES.items()}
 _LENGTH = struct.Struct("<I")
+Binary = tuple[bool, frozenset[str]]
+"""Whether outputs are binary by default, and the names of those that are exceptions."""
 
 
 def split(body: bytes | bytearray, header: bytes | None, limits: Limits = NO_LIMITS) -> Any:
-    """Return the JSON of a request, with the data of its binary tensors in their places.
+    """Return the JSON of a request, with the data of its binary tensors in their places: numbers as flat arrays.
+
+    Where nothing has loaded NumPy, no method takes arrays, and they are lists.
 
     Args:
         body: The whole body.
@@ -53,15 +60,14 @@ def split(body: bytes | bytearray, header: bytes | None, limits: Limits = NO_LIM
             continue
         if type(size) is not int or not 0 <= size <= len(rest):
             raise HttpError(400, "bad-body", f"the body is shorter than the binary_data_size of {_named(item)} says")
-        limits.check_values(size // _SIZES.get(str(item.get("datatype")), 4))
-        item["data"] = _values(rest[:size], item)
+        item["data"] = _values(rest[:size], item, limits)
         rest = rest[size:]
     if rest:
         raise HttpError(400, "bad-body", f"the body has {len(rest)} bytes that belong to no tensor")
     return document
 
 
-def wanted(document: Mapping[str, Any]) -> tuple[bool, frozenset[str]]:
+def wanted(document: Mapping[str, Any]) -> Binary:
     """Return whether outputs should be binary by default, and the names of those that are exceptions."""
     every = bool(_parameter(document, "binary_data_output"))
     asked = document.get("outputs")
@@ -69,20 +75,23 @@ def wanted(document: Mapping[str, Any]) -> tuple[bool, frozenset[str]]:
     return every, frozenset(item["name"] for item in named if bool(_parameter(item, "binary_data", every)) != every)
 
 
-def join(
-    outputs: Sequence[Mapping[str, Any]], binary: tuple[bool, frozenset[str]]
-) -> tuple[list[dict[str, Any]], bytes | None]:
+def is_binary(output: Mapping[str, Any], binary: Binary) -> bool:
+    """Say whether an output is to be binary, by what `wanted` returned."""
+    every, others = binary
+    return every is not (output["name"] in others)
+
+
+def join(outputs: Sequence[Mapping[str, Any]], binary: Binary) -> tuple[list[dict[str, Any]], bytes | None]:
     """Return the outputs of an answer, and the bytes after its JSON; None when no output is binary.
 
     Args:
         outputs: The tensors, with their data.
         binary: What `wanted` returned.
     """
-    every, others = binary
     parts: list[bytes] = []
     described: list[dict[str, Any]] = []
     for tensor in outputs:
-        if every is not (tensor["name"] in others):
+        if is_binary(tensor, binary):
             content = _bytes(tensor["datatype"], tensor["data"])
             parts.append(content)
             shown = {key: value for key, value in tensor.items() if key != "data"}
@@ -110,15 +119,21 @@ def _named(item: Mapping[str, Any]) -> str:
     return f"the tensor {str(item.get('name'))[:100]!r}"
 
 
-def _values(content: memoryview, item: Mapping[str, Any]) -> list[Any]:
-    datatype = item.get("datatype")
+def _values(content: memoryview, item: Mapping[str, Any], limits: Limits) -> Any:
+    datatype = str(item.get("datatype"))
+    numpy = sys.modules.get("numpy")
+    if numpy is None or datatype not in _CODES:
+        limits.check_values(len(content) // _SIZES.get(datatype, 4))
     try:
         if datatype == "BYTES":
             return list(_strings(content))
-        code = _CODES[str(datatype)]
-        return list(struct.unpack(f"<{len(content) // struct.calcsize(f'<{code}')}{code}", content))
-    except (KeyError, struct.error, UnicodeDecodeError) as error:
-        message = f"the bytes of {_named(item)} are not values of the datatype {str(datatype)[:20]!r}"
+        form = f"<{len(content) // _SIZES[datatype]}{_CODES[datatype]}"
+        if numpy is None:
+            return list(struct.unpack(form, content))
+        dtype = numpy.dtype(f"<{_CODES[datatype]}" if datatype != "BOOL" else "?")
+        return numpy.frombuffer(content, dtype) if content else numpy.empty(0, dtype)
+    except (KeyError, struct.error, ValueError) as error:
+        message = f"the bytes of {_named(item)} are not values of the datatype {datatype[:20]!r}"
         raise HttpError(422, "bad-data", message, known=[*_CODES, "BYTES"]) from error
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mlem_model.data.types.any import (
@@ -61,23 +61,46 @@ def _datatype(dtype: str) -> str:
     return _DATATYPES.get(kind or "", "BYTES")
 
 
-def nested(tensor: Mapping[str, Any], path: str) -> Any:
-    """Return the data of a tensor as nested lists; it may be sent flat, in row-major order."""
-    shape, data = tensor.get("shape"), tensor["data"]
+def check_shape(tensor: Mapping[str, Any], path: str) -> None:
+    """Refuse a tensor whose shape is none.
+
+    Raises:
+        HttpError: 422.
+    """
+    shape = tensor.get("shape")
     if not isinstance(shape, list) or not all(type(length) is int and 0 <= length < _LONGEST for length in shape):
         raise wrong(f"{path}.shape", "a list of lengths", "something else")
     if len(shape) > _DIMENSIONS:
         raise wrong(f"{path}.shape", f"at most {_DIMENSIONS} lengths", f"{len(shape)}")
-    flat = data
+
+
+def check_size(shape: Sequence[int], size: int, path: str) -> None:
+    """Refuse a tensor that has not as many values as its shape.
+
+    Raises:
+        HttpError: 422.
+    """
+    count = math.prod(shape)
+    if size != count:
+        raise wrong(f"{path}.data", f"{count} values, as its shape has", f"{size}")
+    if not count and shape[:1] != [0] and math.prod(filter(None, shape)) > _EMPTY_ROWS:
+        raise wrong(f"{path}.shape", f"at most {_EMPTY_ROWS} rows without a value", f"{shape[0]}")
+
+
+def nested(tensor: Mapping[str, Any], path: str) -> Any:
+    """Return the data of a tensor as nested lists; it may be sent flat, in row-major order."""
+    check_shape(tensor, path)
+    shape, flat = tensor["shape"], tensor["data"]
     for _ in range(_DIMENSIONS):
         if not flat or not isinstance(flat[0], list) or not all(isinstance(item, list) for item in flat):
             break
         flat = [item for items in flat for item in items]
-    count = math.prod(shape)
-    if len(flat) != count:
-        raise wrong(f"{path}.data", f"{count} values, as its shape has", f"{len(flat)}")
-    if not count and shape[:1] != [0] and math.prod(filter(None, shape)) > _EMPTY_ROWS:
-        raise wrong(f"{path}.shape", f"at most {_EMPTY_ROWS} rows without a value", f"{shape[0]}")
+    check_size(shape, len(flat), path)
+    return in_rows(flat, shape)
+
+
+def in_rows(flat: list[Any], shape: Sequence[int]) -> Any:
+    """Return as many values as a shape has as nested lists."""
     for length in reversed(shape[1:]):
         flat = (
             [flat[start : start + length] for start in range(0, len(flat), length)]

@@ -166,7 +166,7 @@ def load(
         if media_type != NPY:
             value = _from_arrow(data_type, (read or _read_arrow)(body))
         else:
-            value = _read_npy(body)
+            value = read_npy(body)
             if isinstance(data_type, DataFrameType):
                 value = frame_of_block(value, str(data_type.block_dtype), data_type.labels, path)
     except (DataError, UserError):
@@ -212,8 +212,12 @@ def _write_npy(value: Any) -> bytes:
     return b"".join((head.getvalue(), plain.reshape(-1).view(np.uint8).data if plain.size else b""))
 
 
-def _read_npy(body: bytes | bytearray) -> Any:
-    """Read an array without a copy; its length is checked before anything is allocated."""
+def read_npy(body: bytes | bytearray) -> Any:
+    """Read an array without a copy; its length is checked before anything is allocated.
+
+    Raises:
+        ValueError: It is cut short, too long, or has objects.
+    """
     import numpy as np
 
     size = 10 + int.from_bytes(body[8:10], "little")

@@ -82,7 +82,7 @@ class Connection(RequestReader):
                 self._app.forget(request)
         self._request = self._current = None
         self._pipeline.clear()
-        self._parts.clear()
+        self._forget_body()
 
     def eof_received(self) -> bool:
         """See `asyncio.Protocol`; a caller that has sent everything may still read its answer, where there is no TLS.
@@ -132,7 +132,7 @@ class Connection(RequestReader):
         self._request = None
         request.keep_alive = False
         self._phase = Phase.ENDED
-        self._parts.clear()
+        self._forget_body()
         if request.sent:
             self._end()
             return
