@@ -1,10 +1,8 @@
 from __future__ import annotations
 
-import gc
 import os
 import subprocess
 import sys
-import types
 from importlib.metadata import version
 from pathlib import Path
 
@@ -73,25 +71,3 @@ def test_a_module_of_the_users_is_local_also_where_a_distribution_installs_one_o
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, (own, site)))}
     done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False)
     assert done.stdout.strip() == "[True, False]", done.stderr
-
-
-def test_modules_that_appear_while_they_are_looked_at_do_no_harm() -> None:
-    """The collector of garbage may run code, and other threads import."""
-    made: list[str] = []
-
-    def appear(_phase: str, _info: dict[str, int]) -> None:
-        if len(made) < 50:
-            made.append(f"appeared_{len(made)}")
-            sys.modules[made[-1]] = types.ModuleType(made[-1])
-
-    before = gc.get_threshold()
-    gc.callbacks.append(appear)
-    gc.set_threshold(1)
-    try:
-        assert all(module.__name__ for module in local_modules())
-    finally:
-        gc.set_threshold(*before)
-        gc.callbacks.remove(appear)
-        for name in made:
-            del sys.modules[name]
-    assert made
