@@ -35,17 +35,17 @@ def kserve(takes: DataType, returns: DataType, model: Any = None, limits: Limits
     """Return the protocol for a model of one argument ``x``."""
     method = Method(name="predict", args=(Argument(name="x", data_type=takes),), returns=returns)
     metrics = Metrics([])
-    metrics.serve("m", "d1", {"predict": method})
+    metrics.of("m").serve("d1", {"predict": method})
     endpoint = Endpoint("predict", method) if limits is None else Endpoint("predict", method, limits=limits)
     service = CallService(
         {"predict": endpoint},
         Dispatcher(8),
-        metrics,
+        metrics.of("m"),
         ErrorMapping(metrics, hide_model_errors=False),
         BodyBudget(2**20),
         DecodingThreads(),
     )
-    return KServe(service, Health("d1"), "m", "1.0", "d1")
+    return KServe(service, Health("d1"), "m", "d1")
 
 
 def sent(tensors: dict[str, Any], *, binary: bool, shape: list[int] | None = None, **more: Any) -> tuple[bytes, bytes]:
