@@ -39,7 +39,7 @@ def test_what_is_wanted_follows_from_this_shell_and_from_what_is_declared(monkey
     assert passed_tokens(protection(FILE)) == {}
 
 
-@pytest.mark.parametrize("text", ["", " \n,", "two words"])
+@pytest.mark.parametrize("text", ["", " \n,", "more than two words"])
 def test_a_variable_without_a_usable_token_is_refused_before_anything_is_done(
     monkeypatch: pytest.MonkeyPatch, text: str
 ) -> None:

@@ -19,7 +19,7 @@ from mlem_model.models.model_type import ModelType
 from mlem_model.models.saving import save
 from mlem_model.plugins.installed import installed_plugins
 from mlem_model.plugins.registry import Plugin, Registry, using
-from mlem_server.inference.loading import check_samples, load, metadata_path, warn_of_versions
+from mlem_server.inference.loading import check_samples, load, warn_of_versions
 
 NUMBER = infer(1.0)
 METHOD = Method(name="__call__", args=(Argument(name="x", data_type=NUMBER),), returns=NUMBER)
@@ -34,13 +34,6 @@ def model_of(returns: object, requirements: tuple[Requirement, ...] = ()) -> Mod
         samples={"predict": sample},
         requirements=requirements,
     )
-
-
-@pytest.mark.parametrize(
-    ("model", "path"), [("models/rf", "models/rf.mlem"), ("rf.mlem", "rf.mlem"), ("rf.v1.2", "rf.v1.2.mlem")]
-)
-def test_a_model_is_named_with_or_without_its_extension(model: str, path: str) -> None:
-    assert metadata_path(model) == Path(path)
 
 
 def test_a_right_answer_within_the_tolerance_passes() -> None:

@@ -33,7 +33,8 @@ def test_each_answers_under_its_name(two: Any) -> None:
     tensors = [{"name": name, "datatype": "FP64", "shape": [1], "data": [value]} for name, value in ROW.items()]
     answer = two.post("/v2/models/iris/infer", {"inputs": tensors}).json
     assert (answer["model_name"], answer["outputs"][0]["data"]) == ("iris", [0])
-    assert HttpClient(url=f"{two.url}/models/iris").predict([list(ROW.values())]) == [0]
+    with HttpClient(url=f"{two.url}/models/iris") as client:
+        assert client.predict([list(ROW.values())]) == [0]
 
 
 def test_all_that_belongs_to_a_model_is_below_its_path(two: Any) -> None:
@@ -85,8 +86,8 @@ def test_a_wrong_path_is_told_what_there_is(two: Any, path: str, code: str, know
 
 
 def test_a_client_at_the_root_is_told_that_there_are_several(two: Any) -> None:
-    with pytest.raises(MlemError) as caught:
-        HttpClient(url=two.url).predict([list(ROW.values())])
+    with HttpClient(url=two.url) as client, pytest.raises(MlemError) as caught:
+        client.predict([list(ROW.values())])
     assert "several models" in str(caught.value)
 
 

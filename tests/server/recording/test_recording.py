@@ -8,13 +8,16 @@ import os
 import stat
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
+import fsspec
 import numpy
 import pytest
+from fsspec.implementations.memory import MemoryFileSystem
 from waiting import wait_until
 
 from mlem_model.data.formats.binary import NPY
+from mlem_model.errors import NotFoundError
 from mlem_model.frameworks.callable import CallableModel
 from mlem_model.models.saving import save
 from mlem_server.http.request import Request
@@ -106,6 +109,28 @@ def test_several_workers_write_beside_each_other(starter: Any, iris_model: Path,
         served.post("/predict", {"X": [ROW]})
     stopped(served)
     assert len(recorded(tmp_path / "calls")) == 20
+
+
+def test_a_bucket_that_is_not_there_is_not_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Buckets(MemoryFileSystem):
+        """Paths begin with the name of a bucket, as those of object stores do."""
+
+        protocol = "buckets"
+        root_marker = ""
+        store: ClassVar[dict[str, Any]] = {}
+        pseudo_dirs: ClassVar[list[str]] = [""]
+
+        @classmethod
+        def _strip_protocol(cls, path: str) -> str:
+            return str(path).removeprefix("buckets://").strip("/")
+
+    fsspec.register_implementation("buckets", Buckets, clobber=True)
+    with pytest.raises(NotFoundError, match="nobody does not exist"):
+        Store("buckets://nobody/calls")
+    assert not Buckets().exists("nobody")
+    Buckets().mkdir("ours")
+    Store("buckets://ours/calls").write([b"{}\n"])
+    assert [path.partition("/")[0] for path in Buckets().find("ours")] == ["ours"]
 
 
 class Counts(dict[str, int]):

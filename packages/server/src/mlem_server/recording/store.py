@@ -26,7 +26,7 @@ class Store:
         self._files, self._root = file_system(self._address)
         probe = f"{self._root}/.mlem-{secrets.token_hex(8)}"
         with translated(self._address, "write to"):  # who may not write here should learn it at the start
-            self._files.makedirs(self._root, exist_ok=True)
+            self._make(self._root)
             self._files.pipe_file(probe, b"mlem")
             self._files.rm_file(probe)
 
@@ -47,10 +47,17 @@ class Store:
         content = gzip.compress(b"".join(lines), compresslevel=6)
         name = f"{now:%H%M%S}-{secrets.token_hex(4)}.jsonl.gz"
         with translated(self._address, "write to"):
-            self._files.makedirs(folder, exist_ok=True)
+            self._make(folder)
             if "://" in self._address:
                 self._files.pipe_file(f"{folder}/{name}", content)
             else:
                 self._files.pipe_file(f"{folder}/.{name}", content)
                 self._files.mv(f"{folder}/.{name}", f"{folder}/{name}")
         return len(content)
+
+    def _make(self, folder: str) -> None:
+        """Make a folder below what is there; never a bucket, which somebody pays for and others may read."""
+        top = folder.partition("/")[0] or "/"
+        if not self._files.exists(top):
+            raise FileNotFoundError(f"{top} does not exist")
+        self._files.makedirs(folder, exist_ok=True)
