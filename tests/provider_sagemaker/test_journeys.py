@@ -334,7 +334,7 @@ def test_following_logs_ends_with_the_endpoint(project: Project, options: list[s
         first = process.stdout.readline()
         assert project.mlem("deployment", "remove", APP).returncode == 0
         process.communicate(timeout=60)
-    assert ("loading the model" in first, process.returncode) == (True, 0)
+    assert ("listening on" in first, process.returncode) == (True, 0)
 
 
 def test_status_imports_neither_the_sagemaker_sdk_nor_dockers(project: Project, options: list[str]) -> None:
