@@ -4,12 +4,27 @@ from __future__ import annotations
 
 import contextlib
 import socket
+import ssl
 from typing import Any
 
 from mlem.clients.connection.deadline import Deadline
 
 Found = tuple[int, int, int, Any]
 """Family, kind and protocol of a socket, and the address to connect it to."""
+
+
+class QuietSocket(socket.socket):
+    """A socket that nobody has to close: it closes without a warning, whatever is collected with it."""
+
+    def __del__(self) -> None:
+        self.close()
+
+
+class QuietTls(ssl.SSLSocket):
+    """The same for TLS."""
+
+    def __del__(self) -> None:
+        self.close()
 
 
 def connect(host: str, port: int, deadline: Deadline) -> socket.socket:
@@ -26,7 +41,7 @@ def connect(host: str, port: int, deadline: Deadline) -> socket.socket:
     """
     failed: OSError | None = None
     for family, kind, protocol, address in _addresses(host, port, deadline):
-        made = socket.socket(family, kind, protocol)
+        made = QuietSocket(family, kind, protocol)
         try:
             made.settimeout(deadline.expect_time())
             made.connect(address)

@@ -8,6 +8,7 @@ import ssl
 from dataclasses import dataclass, field
 from urllib.parse import quote, unquote, urlsplit
 
+from mlem.clients.connection.connecting import QuietTls
 from mlem_model.errors import UserError
 
 _IN_PATHS = "/%:@!$&'()*+,;=~"
@@ -71,6 +72,7 @@ class Route:
             )
             raise UserError(f"ca_file {self.ca_file} can't be used: {reason}", code="bad-ca-file") from error
         context.set_alpn_protocols(["http/1.1"])
+        context.sslsocket_class = QuietTls
         return context
 
 

@@ -70,9 +70,6 @@ class Stream:
         """Close the connection."""
         self._sock.close()
 
-    def __del__(self) -> None:
-        self._sock.close()  # without a warning, if the client was never closed
-
 
 def readable(sock: socket.socket) -> bool:
     """Say whether something has arrived at a socket, or it was closed by either side."""

@@ -9,7 +9,7 @@ import ssl
 from collections.abc import Callable
 from typing import Self, TypeVar
 
-from mlem.clients.connection.connecting import Found, is_address, look_up
+from mlem.clients.connection.connecting import Found, QuietSocket, is_address, look_up
 from mlem.clients.connection.deadline import Deadline
 from mlem.clients.connection.own_thread import in_own_thread
 from mlem.clients.connection.stream import JOINED_BYTES, readable
@@ -87,9 +87,6 @@ class AsyncStream:
         """Close the connection; this waits for nothing."""
         self._sock.close()
 
-    def __del__(self) -> None:
-        self._sock.close()  # without a warning, if the client was never closed
-
     def _sent_at_once(self, view: memoryview) -> memoryview:
         """Send what there is room for, and return the rest: most requests need no waiting."""
         with contextlib.suppress(BlockingIOError, InterruptedError):
@@ -125,7 +122,7 @@ async def connect(host: str, port: int, deadline: Deadline) -> socket.socket:
     failed: OSError | None = None
     async with asyncio.timeout(deadline.expect_time()):
         for family, kind, protocol, address in await _addresses(host, port):
-            made = socket.socket(family, kind, protocol)
+            made = QuietSocket(family, kind, protocol)
             try:
                 made.setblocking(False)
                 await loop.sock_connect(made, address)
