@@ -61,3 +61,18 @@ def axe(lacking: Callable[[str], NoReturn]) -> str:
     if not path.is_file():
         lacking(f"{path} is not there: .ci/run has the line for npm")
     return path.read_text()
+
+
+@pytest.fixture
+def give_token() -> Callable[[Any], None]:
+    """Answer a page that asks for a token, at first with a wrong one."""
+
+    def give(page: Any) -> None:
+        page.wait_for_selector("#token")
+        page.fill("#token", "wrong")
+        page.keyboard.press("Enter")
+        page.wait_for_selector("text=This token is not valid.")
+        page.fill("#token", "right")
+        page.keyboard.press("Enter")
+
+    return give

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -291,16 +292,13 @@ def test_it_is_readable_in_light_and_dark_and_fits_a_phone(browser: Any, iris: A
     context.close()
 
 
-def test_a_token_is_asked_for_where_one_is_needed(page: Any, starter: Any, file_model: Path) -> None:
+def test_a_token_is_asked_for_where_one_is_needed(
+    page: Any, give_token: Callable[[Any], None], starter: Any, file_model: Path
+) -> None:
     (tokens := file_model.with_name("page-tokens")).write_text("right\n")
     served = starter.start(file_model, "--token-file", str(tokens))
     page.goto(served.url)
-    page.wait_for_selector("#token")
-    page.fill("#token", "wrong")
-    page.keyboard.press("Enter")
-    page.wait_for_selector("text=This token is not valid.")
-    page.fill("#token", "right")
-    page.keyboard.press("Enter")
+    give_token(page)
     page.wait_for_selector("#call:not([hidden])")
     page.fill("#arguments input", os.devnull)
     page.click("#send")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -66,15 +67,12 @@ def test_it_works_behind_a_prefix(page: Any, several: Any) -> None:
     assert (page.url, page.problems) == (f"{several.url}/team/", [])
 
 
-def test_a_token_is_asked_for_once(page: Any, starter: Any, iris_model: Path, file_model: Path) -> None:
+def test_a_token_is_asked_for_once(
+    page: Any, give_token: Callable[[Any], None], starter: Any, iris_model: Path, file_model: Path
+) -> None:
     served = starter.start(iris_model, str(file_model), env={"MLEM_SERVER_TOKENS": "right"})
     page.goto(served.url)
-    page.wait_for_selector("#token")
-    page.fill("#token", "wrong")
-    page.keyboard.press("Enter")
-    page.wait_for_selector("text=This token is not valid.")
-    page.fill("#token", "right")
-    page.keyboard.press("Enter")
+    give_token(page)
     page.click("#models a:text('iris')")
     page.wait_for_selector("#call:not([hidden])")
     page.click("#send")

@@ -87,18 +87,14 @@ class Places:
             path: The path.
             call: Whether it was called as a method of a model is.
         """
-        name, _, rest = path.removeprefix(ROOM).partition("/")
-        inside = self._all.get(name) if self._several and path.startswith(ROOM) else None
-        if not self._several:
-            inside, rest = next(iter(self)), path[1:]
-        if call and inside is not None and rest and "/" not in rest:
-            return unknown_method(rest, inside.served.model.methods)
-        if not self._several:
-            return HttpError(404, "not-found", f"there is no {path[:200]}", known=sorted(self.table.by_path))
-        if inside is not None:
-            known = sorted(route.path for route in inside.served.routes)
-            return HttpError(404, "not-found", f"there is no {path[:200]}", known=known)
-        names = sorted(self._all)
+        place = next((place for place in self if path.startswith(f"{place.prefix}/")), None)
+        if place is not None:
+            rest = path.removeprefix(f"{place.prefix}/")
+            if call and rest and "/" not in rest:
+                return unknown_method(rest, place.served.model.methods)
+            known = [route.path for route in place.served.routes] if self._several else self.table.by_path
+            return HttpError(404, "not-found", f"there is no {path[:200]}", known=sorted(known))
+        name, names = path.removeprefix(ROOM).partition("/")[0], sorted(self._all)
         if path.startswith(ROOM):
             hint = did_you_mean(name[:100], names)
             return HttpError(404, "unknown-model", f'there is no model "{name[:100]}"', hint=hint, known=names)
