@@ -14,8 +14,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import pandas
 import pytest
 from waiting import wait_until
+
+from mlem_model.frameworks.callable import CallableModel
+from mlem_model.models.saving import save
 
 DASHBOARD = Path(__file__).parents[3] / "docs" / "files" / "grafana-dashboard.json"
 ROW = {"sepal_length": 5.1, "sepal_width": 3.5, "petal_length": 1.4, "petal_width": 0.2}
@@ -31,12 +35,20 @@ def board() -> Any:
 
 
 @pytest.fixture
-def gathered(starter: Any, iris_model: Path, tmp_path: Path, lacking: Any) -> Iterator[tuple[Any, Query]]:
+def gathered(starter: Any, tmp_path: Path, lacking: Any) -> Iterator[tuple[Any, Query]]:
     """A server whose metrics a Prometheus gathers each second, and a function that asks it."""
     program = shutil.which("prometheus")
     if program is None:
         lacking("no prometheus")
-    served = starter.start(iris_model)
+    frame = pandas.DataFrame([ROW, {name: 2 * value for name, value in ROW.items()}])
+    save(
+        lambda X: X.sum(axis=1).tolist(),
+        tmp_path / "iris",
+        sample_data=frame,
+        profile=True,
+        model_types=(CallableModel,),
+    )
+    served = starter.start(tmp_path / "iris", "--drift")
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]

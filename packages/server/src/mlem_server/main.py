@@ -134,6 +134,7 @@ def settings_of(options: argparse.Namespace, environment: Mapping[str, str]) -> 
         request_timeout_s=options.request_timeout_s,
         shutdown_timeout_s=options.shutdown_timeout_s,
         access_log=options.access_log,
+        drift=options.drift,
         record=options.record,
         record_share=options.record_share,
         record_bytes=int(options.record_mib * 2**20),

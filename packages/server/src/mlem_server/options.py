@@ -21,7 +21,7 @@ _TUNING = (
     "log-format", "record", "record-share", "record-mib",
     "keep-alive-s", "root-path", "trusted-proxies", "cors-origins", "slow-call-s",
 )  # fmt: skip
-_FLAGS = ("access-log", "traces", "hide-model-errors", "strict", "no-compression", "reload")
+_FLAGS = ("access-log", "traces", "hide-model-errors", "strict", "no-compression", "reload", "drift")
 
 
 def parser() -> argparse.ArgumentParser:
@@ -183,6 +183,11 @@ def parser() -> argparse.ArgumentParser:
         type=_positive,
         default=defaults.slow_call_s,
         help="log each call that takes longer, in seconds (default: %(default)g)",
+    )
+    result.add_argument(
+        "--drift",
+        action="store_true",
+        help="count values of inputs by what the sample data looked like, of models that were saved with a profile",
     )
     result.add_argument(
         "--record", default="", metavar="ADDRESS", help="folder to record calls in: a path, or a URL such as s3://..."

@@ -96,7 +96,8 @@ async def _load(app: App, paths: Mapping[str, Path], settings: Settings) -> None
     """Load one model after the other: together they would not be faster, and the first would be ready later."""
     for place in app.places:
         try:
-            await place.load(partial(load, place.served.model, paths[place.name].parent, settings.trust))
+            folder = paths[place.name].parent
+            await place.load(partial(load, place.served.model, folder, settings.trust), folder)
         except MlemError as error:
             if len(paths) > 1:
                 error.message = f"{place.name}: {error.message}"

@@ -61,6 +61,7 @@ class Settings:
         reload: Whether a model that is saved again replaces the one that is served; SIGHUP does it in any case.
         slow_call_s: A call that takes longer gets a line in the log.
         access_log: Whether each request is logged.
+        drift: Whether inputs are compared with what the sample data looked like.
         record: The folder that calls are recorded in, a path or a URL; empty for none.
         record_share: The share of calls that is recorded, up to 1.
         record_bytes: When a process has written so much of them, it records no more.
@@ -106,6 +107,7 @@ class Settings:
     reload: bool = False
     slow_call_s: float = 10.0
     access_log: bool = False
+    drift: bool = False
     record: str = ""
     record_share: float = 1.0
     record_bytes: int = 2**30

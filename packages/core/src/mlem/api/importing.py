@@ -23,6 +23,7 @@ def import_model(
     sample: Name | Any | None = None,
     type_: str | None = None,
     methods: Sequence[str] | None = None,
+    profile: bool = False,
     project: Name | None = None,
     overwrite: bool = False,
 ) -> Model:
@@ -38,6 +39,7 @@ def import_model(
             None.
         type_: What the file is, where that can't be seen: the word of a model type, ``pickle``, ``joblib``.
         methods: The methods that can be called; those that its type lists when None.
+        profile: Whether to record what the columns of the sample look like; see `mlem.api.save`.
         project: Folder that a relative name starts from.
         overwrite: Whether files that are there may be replaced.
 
@@ -59,7 +61,15 @@ def import_model(
     trust = load_config(place.root).core.trust
     obj, example = load_file(spelt(source), kinds, type_=type_, trust=trust)
     data = example if sample is None else _sample(sample) if isinstance(sample, str | os.PathLike) else sample
-    saved = save(obj, name, sample_data=_fitting(obj, data), methods=methods, project=project, overwrite=overwrite)
+    saved = save(
+        obj,
+        name,
+        sample_data=_fitting(obj, data),
+        methods=methods,
+        profile=profile,
+        project=project,
+        overwrite=overwrite,
+    )
     if not isinstance(saved, Model):
         raise UserError(f"{source} is data, and not a model: it is saved as {name}", code="not-a-model")
     return saved

@@ -49,6 +49,7 @@ def save(
     batch: bool | None = ...,
     effects: bool = ...,
     public_sample: bool = ...,
+    profile: bool = ...,
     overwrite: bool = ...,
     project: Name | None = ...,
 ) -> Model: ...
@@ -67,6 +68,7 @@ def save(
     batch: bool | None = ...,
     effects: bool = ...,
     public_sample: bool = ...,
+    profile: bool = ...,
     overwrite: bool = ...,
     project: Name | None = ...,
 ) -> Dataset: ...
@@ -85,6 +87,7 @@ def save(
     batch: bool | None = ...,
     effects: bool = ...,
     public_sample: bool = ...,
+    profile: bool = ...,
     overwrite: bool = ...,
     project: Name | None = ...,
 ) -> Any: ...
@@ -102,6 +105,7 @@ def save(
     batch: bool | None = None,
     effects: bool = False,
     public_sample: bool = True,
+    profile: bool = False,
     overwrite: bool = False,
     project: Name | None = None,
 ) -> Model | Dataset:
@@ -126,6 +130,8 @@ def save(
         effects: True if a call does more than to answer, such as to write or to send something: clients then never send
             it a second time. Else they do so where a kept connection was closed before any answer.
         public_sample: False if callers of a deployment must not see the sample row.
+        profile: True to record what the columns of the sample data look like, their ranges and categories, in a file
+            beside the model: a server with ``--drift`` compares its calls with that.
         overwrite: Whether existing files may be replaced, whatever they are. Those of an object of the same kind always
             are.
         project: Folder that a relative name starts from.
@@ -154,6 +160,7 @@ def save(
         batch=batch,
         effects=effects,
         public_sample=public_sample,
+        profile=profile,
         overwrite=overwrite,
         preferred=load_config(place.root).core.save.formats if format is None else (),
         model_types=model_types(),

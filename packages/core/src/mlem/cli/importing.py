@@ -26,6 +26,9 @@ overwrite_option = click.option("--overwrite", is_flag=True, help="Replace what 
 @click.option(
     "--method", "methods", metavar="NAME", multiple=True, help="A method that can be called; may be repeated."
 )
+@click.option(
+    "--profile", is_flag=True, help="Record what the sample's columns look like, for servers that watch for drift."
+)
 @overwrite_option
 @project_option
 @output_option
@@ -35,6 +38,7 @@ def import_(
     sample: str | None,
     type_: str | None,
     methods: tuple[str, ...],
+    profile: bool,
     overwrite: bool,
     project: str | None,
     output: str,
@@ -44,7 +48,14 @@ def import_(
     Nothing of it runs before it is known to be harmless.
     """
     model = import_model(
-        source, name, sample=sample, type_=type_, methods=methods or None, project=project, overwrite=overwrite
+        source,
+        name,
+        sample=sample,
+        type_=type_,
+        methods=methods or None,
+        profile=profile,
+        project=project,
+        overwrite=overwrite,
     )
     data = {"name": name, "type": model.model_type, "methods": list(model.methods), "digest": model.digest}
     print_result(output, data, f"{name} is a {model.model_type} model with {', '.join(model.methods)}")

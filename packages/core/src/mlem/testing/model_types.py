@@ -14,7 +14,7 @@ import pytest
 
 from mlem import api
 from mlem_model.artifacts.transfer import verified
-from mlem_model.artifacts.trust import SAMPLES
+from mlem_model.artifacts.trust import ASIDES
 from mlem_model.data.formats.reading import parse_data
 from mlem_model.data.formats.writing import serialize_data
 from mlem_model.data.types.any import difference
@@ -127,7 +127,7 @@ class ModelTypeSuite(ABC):
         """`matches` says yes to its own objects and no to others, and imports nothing for that."""
         obj, _, model = case
         assert model.model_type == self.type
-        assert {one.format for key, one in model.artifacts.items() if key != SAMPLES} == {self.kind.format}
+        assert {one.format for key, one in model.artifacts.items() if key not in ASIDES} == {self.kind.format}
         assert self.kind.matches(obj)
         assert [other for other in (1, "text", [1.0], object(), len, Path, {}) if self.kind.matches(other)] == []
 
@@ -204,7 +204,9 @@ class ModelTypeSuite(ABC):
         """A cut file and a file of something else are told as errors, whatever the framework does with them."""
         _, _, model = case
         folder = Path(model.folder)
-        biggest = max((one for key, one in model.artifacts.items() if key != SAMPLES), key=lambda one: one.size_bytes)
+        biggest = max(
+            (one for key, one in model.artifacts.items() if key not in ASIDES), key=lambda one: one.size_bytes
+        )
         with verified(biggest, folder) as file:
             content = file.read()
         text = (folder / f"{NAME}.mlem").read_text()

@@ -14,8 +14,10 @@ from mlem_model.objects.object import Value
 if TYPE_CHECKING:
     from mlem_model.models.model import Model
 
-SAMPLES = "samples"
-"""The artifact with sample rows: JSON, whose loading runs nothing."""
+SAMPLES, PROFILE = "samples", "profile"
+ASIDES = frozenset({SAMPLES, PROFILE})
+"""Artifacts that say something about a model, beside its own: sample rows that are too large for the metadata, and
+what the sample data looked like. They are JSON, whose loading runs nothing."""
 FORMATS_VARIABLE = "MLEM_CORE__TRUST__FORMATS"
 TYPES_VARIABLE = "MLEM_CORE__TRUST__TYPES"
 UNVERIFIED_VARIABLE = "MLEM_CORE__TRUST__UNVERIFIED"
@@ -83,7 +85,7 @@ class Trust(Value):
         if self.formats is None:
             return
         for name, artifact in model.artifacts.items():
-            if name == SAMPLES:
+            if name in ASIDES:
                 continue
             if artifact.format not in self.formats:
                 code = " Loading it runs code of whoever saved it." if artifact.format == "pickle" else ""

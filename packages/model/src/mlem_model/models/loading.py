@@ -9,7 +9,7 @@ from typing import Any
 from mlem_model.artifacts import transfer as artifacts
 from mlem_model.artifacts.folder import files_of, laid_out
 from mlem_model.artifacts.transfer import Opener, open_artifact
-from mlem_model.artifacts.trust import SAMPLES, Trust
+from mlem_model.artifacts.trust import ASIDES, Trust
 from mlem_model.errors import DeclarationError, PluginError
 from mlem_model.models.model import Model
 from mlem_model.models.model_type import ModelType
@@ -47,7 +47,7 @@ def load_model(
     """
     trust.check(model, artifacts.join(folder, next(iter(model.artifacts.values())).uri if model.artifacts else ""))
     kind = next((kind for kind in model_types if kind.type == model.model_type), None)
-    if kind is None and any(one.format != "pickle" for key, one in model.artifacts.items() if key != SAMPLES):
+    if kind is None and any(one.format != "pickle" for key, one in model.artifacts.items() if key not in ASIDES):
         raise PluginError(f'no model type "{model.model_type}" is installed', known=[kind.type for kind in model_types])
     loaded = load_object(model, folder, kind, trust, opener)
     return kind.served(kind.placed(loaded)) if kind is not None and served else loaded
@@ -59,7 +59,7 @@ def load_object(
     """Load the object of a model that is trusted; see `load_model`."""
     files = files_of(model.artifacts, DATA)
     expected = {f"{DATA}/{inside}" for inside in files} or {DATA}
-    if not expected <= model.artifacts.keys() or model.artifacts.keys() - expected - {SAMPLES}:
+    if not expected <= model.artifacts.keys() or model.artifacts.keys() - expected - ASIDES:
         raise DeclarationError(f'expected one artifact, "{DATA}", got {", ".join(model.artifacts) or "none"}')
     if kind is not None and kind.files != bool(files):
         raise DeclarationError(f"a {kind.type} model is saved as {'files' if kind.files else 'one file'}")

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from mlem_model.artifacts.installed import other_versions
-from mlem_model.artifacts.trust import SAMPLES, Trust
+from mlem_model.artifacts.trust import ASIDES, Trust
 from mlem_model.data.types.any import Json
 from mlem_model.errors import GateError, MlemError
 from mlem_model.models.loading import load_model
@@ -127,6 +127,6 @@ def warn_of_versions(model: Model) -> None:
 
 def _model_types(model: Model) -> Sequence[type[ModelType]]:
     """Look for the plugin of a model only when it has its own format: a pickle needs none, and starts sooner."""
-    if all(artifact.format == "pickle" for name, artifact in model.artifacts.items() if name != SAMPLES):
+    if all(artifact.format == "pickle" for name, artifact in model.artifacts.items() if name not in ASIDES):
         return ()
     return [registry().get("model_type", model.model_type)]

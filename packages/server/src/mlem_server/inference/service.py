@@ -39,6 +39,7 @@ class CallService:
     Attributes:
         endpoints: The same.
         errors: The same.
+        look: Called with each call that is given to the model.
     """
 
     def __init__(
@@ -56,6 +57,7 @@ class CallService:
         self._numbers = numbers
         self._budget = budget
         self._decoding = threads
+        self.look: Callable[[Call], None] | None = None
 
     def endpoint(self, name: str) -> Endpoint:
         """Return a method of the model.
@@ -138,6 +140,8 @@ class CallService:
             reply(outcome if isinstance(outcome, Response) else self.errors.response_to(request, outcome))
 
         job = self._dispatcher.submit(call, done, request)
+        if self.look is not None:
+            self.look(call)
         self._numbers.began()
 
         def cancel() -> None:

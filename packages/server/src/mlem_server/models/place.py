@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from mlem_model.models.model import Model
@@ -48,31 +49,44 @@ class Place:
         """Whether its model may be asked."""
         return self.served.health.readiness
 
-    async def load(self, load: Callable[[], Any]) -> None:
+    async def load(self, load: Callable[[], Any], folder: Path) -> None:
         """Load the model on its thread, then answer calls.
 
         Args:
             load: Returns the model.
+            folder: Where its files are.
 
         Raises:
             MlemError: What ``load`` raised; the reason is in ``readiness``.
         """
         log.info("loading the model %s", self.name)
-        self._numbers.loaded(await self.served.load(load))
+        await self._load(self.served, load, folder)
 
-    async def replace(self, model: Model, load: Callable[[], Any]) -> None:
+    async def _load(self, served: ServedModel, load: Callable[[], Any], folder: Path) -> None:
+        if self._parts.settings.drift:
+            from mlem_model.models.profiles.profile import Profile  # late: most servers do not compare
+
+            profile = Profile.read(served.model, folder)
+            if profile is not None:
+                served.watch_inputs(profile)
+            else:
+                log.warning("%s was saved without profile=True: its inputs can't be compared with anything", self.name)
+        self._numbers.loaded(await served.load(load))
+
+    async def replace(self, model: Model, load: Callable[[], Any], folder: Path) -> None:
         """Serve another model instead, from the moment when it is ready; calls on their way end where they began.
 
         Args:
             model: The metadata of the other one.
             load: Returns it.
+            folder: Where its files are.
 
         Raises:
             MlemError: What ``load`` raised; then everything stays as it was.
         """
         new = ServedModel(model, self.name, self.prefix, self._parts)
         try:
-            self._numbers.loaded(await new.load(load))
+            await self._load(new, load, folder)
         except BaseException:
             new.retire()
             raise

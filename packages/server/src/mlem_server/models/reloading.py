@@ -58,7 +58,8 @@ class Reloader:
         while self._wanted.digest not in (self._place.served.digest, self._failed):
             model = self._wanted
             try:
-                await self._place.replace(model, partial(load, model, self._path.parent, self._trust))
+                folder = self._path.parent
+                await self._place.replace(model, partial(load, model, folder, self._trust), folder)
                 self._failed = ""
             except MlemError as error:
                 self._give_up(model, error.message)

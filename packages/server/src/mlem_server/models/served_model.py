@@ -6,7 +6,7 @@ import gc
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mlem_model.data.formats.binary import ARROW, NPY
 from mlem_model.models.model import Model
@@ -28,6 +28,10 @@ from mlem_server.protocols.native import Native
 from mlem_server.protocols.sagemaker import SageMaker
 from mlem_server.settings import Settings
 from mlem_server.telemetry.metrics import Metrics
+
+if TYPE_CHECKING:
+    from mlem_model.models.profiles.profile import Profile
+    from mlem_server.drift.input_watch import InputWatch
 
 
 @dataclass(frozen=True)
@@ -82,6 +86,7 @@ class ServedModel:
         self.health = Health(model.digest)
         self._numbers = parts.metrics.of(name)
         self.answered = self._numbers.answered
+        self._inputs: InputWatch | None = None
         self.dispatcher = Dispatcher(
             settings.max_queue, settings.max_batch_rows, self._observe, settings.request_timeout_s
         )
@@ -103,7 +108,9 @@ class ServedModel:
             method_name: Endpoint(method_name, method, strict=parts.settings.strict, limits=parts.limits)
             for method_name, method in self.model.methods.items()
         }
-        service = CallService(endpoints, self.dispatcher, self._numbers, parts.errors, parts.budget, parts.threads)
+        service = self._service = CallService(
+            endpoints, self.dispatcher, self._numbers, parts.errors, parts.budget, parts.threads
+        )
         formats = {
             method_name: (endpoint.formats, endpoint.answer_formats) for method_name, endpoint in endpoints.items()
         }
@@ -146,6 +153,13 @@ class ServedModel:
             self.health.readiness = READY
         return time.monotonic() - started
 
+    def watch_inputs(self, profile: Profile) -> None:
+        """Count what calls bring by what the sample data looked like."""
+        from mlem_server.drift.input_watch import InputWatch  # late: most servers do not
+
+        self._inputs = InputWatch(profile, self._numbers)
+        self._service.look = self._inputs.look
+
     @property
     def is_ready(self) -> bool:
         """Whether it may be called."""
@@ -184,6 +198,8 @@ class ServedModel:
     def _unload_if_idle(self) -> None:
         if self.is_gone:
             self.dispatcher.unload()
+            if self._inputs is not None:
+                self._inputs.close()
             gc.unfreeze()
             gc.collect()
             gc.freeze()

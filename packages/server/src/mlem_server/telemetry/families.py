@@ -30,6 +30,9 @@ class Families:
         hangs: Calls that were given up.
         load: What loading took.
         info: What is served.
+        inputs: Values of columns of calls, by bin.
+        expected: The share that a bin had in the sample data.
+        looked_at: Calls whose inputs were counted, or were not.
     """
 
     def __init__(self, registry: CollectorRegistry) -> None:
@@ -89,4 +92,23 @@ class Families:
             ["model", "digest"],
             registry=registry,
             multiprocess_mode="max",
+        )
+        self.inputs = Counter(
+            "mlem_input_values",
+            "Values of columns of calls, by the bin of the sample data that they fall into.",
+            ["model", "method", "column", "bin"],
+            registry=registry,
+        )
+        self.expected = Gauge(
+            "mlem_input_expected_share",
+            "The share of a column's values that a bin had in the sample data.",
+            ["model", "method", "column", "bin"],
+            registry=registry,
+            multiprocess_mode="max",
+        )
+        self.looked_at = Counter(
+            "mlem_input_calls",
+            "Calls whose inputs were counted, skipped while there were too many, or could not be counted.",
+            ["model", "outcome"],
+            registry=registry,
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Protocol
 
 from mlem_server.telemetry.families import Families
@@ -36,6 +36,7 @@ class ModelNumbers:
         self._in_flight = families.in_flight.labels(name)
         self._late, self._hangs = families.late.labels(name), families.hangs.labels(name)
         self._answered: dict[tuple[str, int], Tally] = {}
+        self._bins: dict[tuple[str, str], set[str]] = {}
         self._running = 0
         self._digest = ""
 
@@ -103,6 +104,30 @@ class ModelNumbers:
         counter.count += 1
         if status == 200 and route in self._seconds:
             self._seconds[route].add(seconds, trace_id)
+
+    def inputs(self, method: str, column: str, counts: Mapping[str, int]) -> None:
+        """Count values of a column of what a method takes by bin; may be called on any thread."""
+        for name, count in counts.items():
+            self._families.inputs.labels(self._name, method, column, name).inc(count)
+
+    def expect(self, method: str, column: str, shares: Mapping[str, float]) -> None:
+        """Note the share of each bin in the sample data.
+
+        Those of a model that another one has replaced have none from then on.
+        """
+        bins = self._bins.setdefault((method, column), set())
+        bins.update(shares)
+        for name in bins:
+            self._families.expected.labels(self._name, method, column, name).set(shares.get(name, 0.0))
+            self._families.inputs.labels(self._name, method, column, name)  # from now on it is there, with 0
+
+    def looked_at(self, outcome: str) -> None:
+        """Count a call whose inputs were to be counted; may be called on any thread.
+
+        Args:
+            outcome: ``counted``, ``skipped`` or ``failed``.
+        """
+        self._families.looked_at.labels(self._name, outcome).inc()
 
     def hand_over(self) -> None:
         """Hand what was gathered to the library."""

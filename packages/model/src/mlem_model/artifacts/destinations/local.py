@@ -15,13 +15,13 @@ from mlem_model.artifacts.destinations.rules import (
     Destination,
     ObjectT,
     artifacts_of,
+    aside_names,
     content_name,
     contents_of,
     listed,
     located,
     metadata_of,
     plain_name,
-    samples_name,
 )
 from mlem_model.errors import ConflictError
 from mlem_model.objects.files import shown, sync_folder, unusable, write_atomic
@@ -153,10 +153,9 @@ class LocalDestination(Destination):
         for path in self._folder.glob(f"{_PREFIX}*{_SUFFIX}"):
             if path.is_dir() and not path.is_symlink() and _is_abandoned(path):
                 shutil.rmtree(path, ignore_errors=True)
-        samples = samples_name(self.file_name)
-        if samples not in kept and self._left_over(samples):
-            self._remove({samples})
-        contents = [contents_of(name) for name in (self.file_name, samples)]
+        asides = aside_names(self.file_name).values()
+        self._remove({name for name in asides if name not in kept and self._left_over(name)})
+        contents = [contents_of(name) for name in (self.file_name, *asides)]
         for path in self._folder.iterdir():
             if (
                 path.name not in kept

@@ -13,12 +13,12 @@ from mlem_model.artifacts.destinations.rules import (
     Destination,
     ObjectT,
     artifacts_of,
+    aside_names,
     content_name,
     contents_of,
     listed,
     located,
     metadata_of,
-    samples_name,
 )
 from mlem_model.errors import NotFoundError
 from mlem_model.objects.file_systems import translated
@@ -85,7 +85,7 @@ class RemoteDestination(Destination):
     def _remove_abandoned(self, kept: Sequence[str]) -> None:
         with contextlib.suppress(Exception):  # what is left over harms nobody
             now = self._fs.modified(self._at(kept[0]))
-            for name in (self.name, samples_name(self.name)):
+            for name in (self.name, *aside_names(self.name).values()):
                 for path in self._fs.glob(self._at(content_name(name, "*"))):
                     found = path.rpartition("/")[2]
                     is_content = found not in kept and contents_of(name).fullmatch(found) is not None

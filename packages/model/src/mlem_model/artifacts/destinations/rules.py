@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from mlem_model.artifacts.artifact import Artifact
+from mlem_model.artifacts.trust import ASIDES
 from mlem_model.errors import ConflictError, DeclarationError
 from mlem_model.objects.object import EXTENSION, MlemObject
 from mlem_model.objects.yaml_file import dump, parse_mapping
@@ -183,9 +184,9 @@ def metadata_of(saved: MlemObject) -> bytes:
     return dump(saved.to_data())
 
 
-def samples_name(name: str) -> str:
-    """Return the name of the file for large samples, beside an artifact."""
-    return f"{name}.samples.json"
+def aside_names(name: str) -> dict[str, str]:
+    """Return the names of the files that say something about a model, beside its artifact, by their keys."""
+    return {key: f"{name}.{key}.json" for key in sorted(ASIDES)}
 
 
 def content_name(name: str, mark: str) -> str:

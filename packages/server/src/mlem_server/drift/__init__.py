@@ -1,0 +1,1 @@
+"""Inputs that no longer look like the sample data."""
