@@ -23,10 +23,11 @@ PACKAGES = {
     "core": ["model", "core"],
     "server": ["model", "server"],
     "provider-local": ["model", "core", "server", "provider-local"],
-    "provider-docker": ["model", "core", "server", "provider-docker"],
-    "provider-heroku": ["model", "core", "server", "provider-docker", "provider-heroku"],
-    "heroku-simulator": ["model", "core", "server", "provider-docker", "heroku-simulator"],
-    "provider-sagemaker": ["model", "core", "server", "provider-docker", "provider-sagemaker"],
+    "image": ["model", "core", "server", "image"],
+    "provider-docker": ["model", "core", "server", "image", "provider-docker"],
+    "provider-heroku": ["model", "core", "server", "image", "provider-docker", "provider-heroku"],
+    "heroku-simulator": ["model", "core", "server", "image", "provider-docker", "heroku-simulator"],
+    "provider-sagemaker": ["model", "core", "server", "image", "provider-docker", "provider-sagemaker"],
     "state-s3": ["model", "core", "state-s3"],
 }
 """Each package with those of ours that it depends on: its tests run with nothing else of ours installed."""
@@ -184,7 +185,9 @@ def matrix(session: nox.Session) -> None:
 
     Arguments are the script's: `nox -s matrix -- --only xgboost`.
     """
-    install(session, [*EVERYWHERE, "provider-docker"], *group("example", "formats", "frameworks", "neural", "text"))
+    install(
+        session, [*EVERYWHERE, "image", "provider-docker"], *group("example", "formats", "frameworks", "neural", "text")
+    )
     if "--without-docker" not in session.posargs:
         session.run("python", "tools/engine/start.py")
     session.run("python", "tools/frameworks.py", *session.posargs)

@@ -103,9 +103,10 @@ def _is_public(name: str, package: str, doors: tuple[str, ...]) -> bool:
             name.startswith(f"{door}.{public}.") for door in doors for public in _public(door)
         )  # mlem.Context.name
         return inside or (module in doors and attribute in _public(module))
-    return home not in ("mlem_model", "mlem_server") and (
-        name == home or (module == home and attribute in _public(home))
-    )
+    if home in ("mlem_model", "mlem_server"):
+        return False
+    inside = any(name.startswith(f"{home}.{public}.") for public in _public(home))  # mlem_image.Recipe.of
+    return inside or name == home or (module == home and attribute in _public(home))
 
 
 def _public(module: str) -> frozenset[str]:

@@ -66,7 +66,9 @@ def test_the_page_shows_every_name() -> None:
 
 def test_every_name_has_somebody_who_uses_it() -> None:
     used = set(UNUSED)
-    for path in [*ROOT.glob("packages/provider-*/src/**/*.py"), *ROOT.glob("packages/state-*/src/**/*.py")]:
+    for path in [
+        path for kind in ("image", "provider-*", "state-*") for path in ROOT.glob(f"packages/{kind}/src/**/*.py")
+    ]:
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.ImportFrom) and node.module in public_names.DOORS:
                 used |= {alias.name for alias in node.names}

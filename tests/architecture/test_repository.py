@@ -19,7 +19,7 @@ import mlem
 ROOT = Path(__file__).parents[2]
 PACKAGES = sorted(path.parent for path in ROOT.glob("packages/*/pyproject.toml"))
 NEEDED_BY_OTHERS = {
-    "provider-docker": {"mlem_server"},  # images are made of what is installed
+    "image": {"mlem_server"},  # images are made of what is installed
     "provider-heroku": {"six"},  # heroku3 imports it and does not declare it
 }
 """What a package declares and does not import."""
@@ -160,7 +160,7 @@ def test_nothing_that_is_committed_names_a_registry_or_a_machine() -> None:
     assert (found, [name for name in files if name.endswith("uv.lock")]) == ([], [])
 
 
-@pytest.mark.parametrize("module", ["mlem", "mlem.provider", "mlem_provider_docker"])
+@pytest.mark.parametrize("module", ["mlem", "mlem.provider", "mlem_image", "mlem_provider_docker"])
 def test_every_public_name_is_found_and_sorted(module: str) -> None:
     found = importlib.import_module(module)
     homes = {name: getattr(found, name) for name in found.__all__}

@@ -15,12 +15,13 @@ import pytest
 
 from mlem import ConflictError, DeclarationError, Model, NotFoundError, api
 from mlem.testing import Project
+from mlem_image import ImageOptions
+from mlem_image.recipes import wheels
+from mlem_image.recipes.recipe import Recipe, arguments, pip_environment
 from mlem_model.artifacts.requirement import Requirement
 from mlem_provider_docker.builders import DockerBuilder
-from mlem_provider_docker.images import context, dockerfile, wheels
+from mlem_provider_docker.images import context, dockerfile
 from mlem_provider_docker.images.build import ImageBuild
-from mlem_provider_docker.images.options import ImageOptions
-from mlem_provider_docker.images.recipe import Recipe, arguments, pip_environment
 
 MODEL = Model(
     model_type="sklearn",

@@ -11,9 +11,9 @@ import yaml
 
 from mlem import ConflictError
 from mlem.testing import Project
+from mlem_image.recipes.pins import Pins
 from mlem_provider_docker.api.sdk import Engine
 from mlem_provider_docker.images.in_image import write_pins
-from mlem_provider_docker.images.pins import Pins
 
 DIGEST, COMMIT = "ab" * 32, "cd" * 20
 

@@ -8,13 +8,12 @@ from typing import Any
 import pytest
 
 from mlem import LockedError, Model
+from mlem_image import ImageOptions, Recipe
 from mlem_model.artifacts.artifact import Artifact
 from mlem_provider_docker.images import dockerfile
-from mlem_provider_docker.images.options import ImageOptions
 from mlem_provider_docker.images.progress.build_log import BuildLog
 from mlem_provider_docker.images.progress.layers import Layers, sending
 from mlem_provider_docker.images.progress.words import numbered, packages, words_of
-from mlem_provider_docker.images.recipe import Recipe
 
 MODEL = Model.from_data(
     {

@@ -12,7 +12,6 @@ if TYPE_CHECKING:
     from mlem_provider_docker.api.address import EngineAddress
     from mlem_provider_docker.api.sdk import Engine, connect
     from mlem_provider_docker.images.image import made_for
-    from mlem_provider_docker.images.options import ImageOptions
     from mlem_provider_docker.images.tag import image_tag
     from mlem_provider_docker.ownership import LINEAGE_LABEL
     from mlem_provider_docker.records import PushedImageRecord
@@ -23,7 +22,6 @@ _HOMES = {
     "made_for": "images.image",
     "Engine": "api.sdk",
     "EngineAddress": "api.address",
-    "ImageOptions": "images.options",
     "PushedImageRecord": "records",
     "PushedImageStep": "steps.pushed_image",
     "connect": "api.sdk",
@@ -34,7 +32,6 @@ __all__ = [
     "LINEAGE_LABEL",
     "Engine",
     "EngineAddress",
-    "ImageOptions",
     "PushedImageRecord",
     "PushedImageStep",
     "connect",

@@ -10,8 +10,8 @@ from pydantic import Field
 
 from mlem import Builder, Model
 from mlem.provider import Translation
+from mlem_image import ImageOptions
 from mlem_provider_docker.env import DockerEnv
-from mlem_provider_docker.images.options import ImageOptions
 from mlem_provider_docker.names import reference
 
 

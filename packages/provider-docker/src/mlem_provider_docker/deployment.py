@@ -11,7 +11,7 @@ from pydantic import BeforeValidator, Field, field_validator
 
 from mlem import Context, Deployment, NotFoundError, Phase, Place, Status, Step
 from mlem.provider import BY_OTHERS, Adopted, Candidate, Translation, Unit, check_labels, served_by_others
-from mlem_provider_docker.images.options import ImageOptions
+from mlem_image import ImageOptions
 from mlem_provider_docker.records import ContainerRecord, ImageRecord
 from mlem_provider_docker.steps.engine import engine_of_record
 

@@ -10,7 +10,7 @@ from pydantic import Field, field_validator
 
 from mlem import Context, Deployment, NotFoundError, Phase, Status, Step
 from mlem.provider import BY_OTHERS, Adopted, Candidate, Translation, check_variable_names, served_by_others
-from mlem_provider_docker import ImageOptions
+from mlem_image import ImageOptions
 from mlem_provider_heroku.api.limits import (
     APP_NAME,
     CONFIG_VAR_NAME,

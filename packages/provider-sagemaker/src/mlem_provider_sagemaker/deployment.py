@@ -19,7 +19,7 @@ from mlem.provider import (
     VariableError,
     served_by_others,
 )
-from mlem_provider_docker import ImageOptions
+from mlem_image import ImageOptions
 from mlem_provider_sagemaker.names import endpoint_name
 from mlem_provider_sagemaker.records import EndpointRecord, ModelRecord, RepositoryRecord
 from mlem_provider_sagemaker.serving_options import Autoscaling, DataCapture, Serverless, UpdatePolicy

@@ -13,14 +13,12 @@ from typing import TYPE_CHECKING, Any, Self
 
 from mlem import ConflictError, MlemError, Model, PlatformError
 from mlem.provider import size_in_words
+from mlem_image import ImageOptions, Pins, Recipe, build_arguments, expect_versions
 from mlem_provider_docker.api.errors import translate
 from mlem_provider_docker.images import context, image
-from mlem_provider_docker.images.options import ImageOptions
-from mlem_provider_docker.images.pins import Pins
 from mlem_provider_docker.images.progress.build_log import BuildLog
 from mlem_provider_docker.images.progress.layers import sending
 from mlem_provider_docker.images.progress.words import numbered, words_of
-from mlem_provider_docker.images.recipe import Recipe, arguments
 from mlem_provider_docker.images.supplies import known_pins
 from mlem_provider_docker.records import ImageRecord, PushedImageRecord
 
@@ -92,7 +90,7 @@ class ImageBuild:
             ConflictError: They differ.
             PluginError: The model has code that the image's Python can't run.
         """
-        image.expect_versions(self.recipe, self.options, self.model)
+        expect_versions(self.recipe, self.options, self.model)
 
 
 def build(
@@ -135,7 +133,7 @@ def _build_once(
     engine: Engine, wanted: ImageBuild, pins: Pins | None, folder: Path, report: Report, guard: Callable[[], None]
 ) -> None:
     recipe = wanted.recipe
-    settings: dict[str, Any] = {"buildargs": arguments(recipe, wanted.options, os.environ)}
+    settings: dict[str, Any] = {"buildargs": build_arguments(recipe, wanted.options, os.environ)}
     if recipe.platform:
         settings["platform"] = recipe.platform
     images = (recipe.builder_image, recipe.base_image)

@@ -10,10 +10,9 @@ from typing import TYPE_CHECKING
 
 from mlem import ConflictError, DeclarationError, MlemError
 from mlem.provider import copy_model, unusable
-from mlem_provider_docker.images import dockerfile, wheels
+from mlem_image import Pins, read_ca
+from mlem_provider_docker.images import dockerfile
 from mlem_provider_docker.images.in_image import write_pins
-from mlem_provider_docker.images.pins import Pins
-from mlem_provider_docker.images.recipe import read_ca
 
 if TYPE_CHECKING:
     from mlem_provider_docker.images.build import ImageBuild
@@ -57,9 +56,9 @@ def write(
             _write_lines(folder / "pins" / write_pins.UNHASHED, pins.unhashed)
         if recipe.ca_digest and options.ca_file:
             (folder / "ca.pem").write_bytes(read_ca(options.declared_path(options.ca_file)))
-        if not recipe.published:
+        packed = recipe.wheels()
+        if packed:
             (folder / "wheels").mkdir()
-            packed = wheels.pack(recipe.distributions)
             for wheel in packed:
                 (folder / "wheels" / wheel.name).write_bytes(wheel.data)
             lines = tuple(f"/build/wheels/{wheel.name} --hash=sha256:{wheel.digest}" for wheel in packed)

@@ -13,10 +13,9 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from mlem import DeclarationError
-from mlem_provider_docker.images import pins
+from mlem_image import PINS_FOLDER, Recipe
 from mlem_provider_docker.images.in_image import harden
 from mlem_provider_docker.images.in_image.write_pins import HASHED, UNHASHED
-from mlem_provider_docker.images.recipe import Recipe
 
 HEADER = "# Made by mlem: the image of a saved model."
 PORT = 8080
@@ -98,8 +97,8 @@ def choosing(recipe: Recipe) -> str:
 def installing(recipe: Recipe) -> str:
     """Return the instruction that installs the packages that were chosen."""
     install = f"{_pip(recipe)} --no-deps"
-    others = f" && {install} -r {pins.FOLDER}/{UNHASHED}" if recipe.has_repositories else ""
-    return f"RUN {install} --require-hashes -r {pins.FOLDER}/{HASHED}{others}"
+    others = f" && {install} -r {PINS_FOLDER}/{UNHASHED}" if recipe.has_repositories else ""
+    return f"RUN {install} --require-hashes -r {PINS_FOLDER}/{HASHED}{others}"
 
 
 def installing_libraries(recipe: Recipe) -> str:
@@ -121,7 +120,7 @@ def installing_own(recipe: Recipe) -> str:
 def _build_stage(recipe: Recipe) -> list[str]:
     lines = [
         *_prepared(recipe, "builder"),
-        f"COPY --from=pins /build/pins {pins.FOLDER}",
+        f"COPY --from=pins /build/pins {PINS_FOLDER}",
         installing(recipe),
         _label({SERVER_LABEL: recipe.server}),
     ]

@@ -11,12 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 from mlem import Model
 from mlem.provider import Owner, size_in_words
+from mlem_image import Recipe
 from mlem_provider_docker.api.errors import translate
-from mlem_provider_docker.images import dockerfile, versions, wheels
-from mlem_provider_docker.images.options import ImageOptions
+from mlem_provider_docker.images import dockerfile
 from mlem_provider_docker.images.progress.layers import Layers
 from mlem_provider_docker.images.promoted import names_for, promoted_to
-from mlem_provider_docker.images.recipe import Recipe
 from mlem_provider_docker.ownership import (
     DEPLOYMENT_LABEL,
     IMAGE_LABEL,
@@ -51,7 +50,7 @@ def labels_of(recipe: Recipe, model: Model, lineage: str, deployment: str, name:
         **({IMAGE_LABEL: name} if name else {}),
         MODEL_LABEL: model.digest,
         RECIPE_LABEL: recipe.digest,
-        VERSIONS_LABEL: f"mlem {recipe.server}" if recipe.published else wheels.versions(recipe.distributions),
+        VERSIONS_LABEL: recipe.versions,
         DEPLOYMENT_LABEL: deployment,
         LINEAGE_LABEL: lineage,
     }
@@ -99,19 +98,6 @@ def expect_ours(found: Mapping[str, Any] | None, name: str, lineage: str) -> Non
     made = is_our_image(labels, found.get("RepoTags"))
     hint = f"choose another name: --image_name; or take its name off: docker rmi {name}"
     owner(labels, made=made).expect(lineage, f"the image {name}", hint)
-
-
-def expect_versions(recipe: Recipe, options: ImageOptions, model: Model) -> None:
-    """Check that an image would have the versions that a model was saved with, as far as they matter.
-
-    Raises:
-        ConflictError: They differ.
-        PluginError: The model has code that the image's Python can't run.
-    """
-    if options.accept_version_differences:
-        model.expect_python(recipe.python)
-    else:
-        versions.check(model, recipe.python, options.packages)
 
 
 def push(engine: Engine, name: str, report: Report, credentials: Mapping[str, str] | None = None) -> str | None:

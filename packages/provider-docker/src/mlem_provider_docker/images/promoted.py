@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from mlem import ConflictError
-from mlem_provider_docker.images.options import ImageOptions
+from mlem_image import ImageOptions
 from mlem_provider_docker.names import split_name
 from mlem_provider_docker.ownership import LINEAGE_LABEL, MODEL_LABEL, PROMOTED, RECIPE_LABEL
 

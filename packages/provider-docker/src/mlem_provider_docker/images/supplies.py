@@ -7,12 +7,10 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from mlem import MlemError
+from mlem_image import MOST_PINS_BYTES, PINS_FOLDER, Pins, Recipe
 from mlem_provider_docker.api.files import read_files
-from mlem_provider_docker.images import pins
 from mlem_provider_docker.images.dockerfile import BASE_LABEL, BUILDER_LABEL
 from mlem_provider_docker.images.in_image.write_pins import HASHED, UNHASHED
-from mlem_provider_docker.images.pins import Pins
-from mlem_provider_docker.images.recipe import Recipe
 from mlem_provider_docker.ownership import LINEAGE_LABEL, MADE_FROM_LABEL
 from mlem_provider_docker.records import ImageRecord, PushedImageRecord
 
@@ -74,7 +72,7 @@ def _pins(engine: Engine, image: Mapping[str, Any]) -> Pins:
     """
     labels = image["Config"].get("Labels") or {}
     marks = {LINEAGE_LABEL: labels.get(LINEAGE_LABEL, ""), MADE_FROM_LABEL: image["Id"]}
-    files = read_files(engine, image["Id"], pins.FOLDER, pins.MOST_BYTES, marks)
+    files = read_files(engine, image["Id"], PINS_FOLDER, MOST_PINS_BYTES, marks)
     text = "".join(files.get(name, b"").decode("utf-8", "replace") for name in (HASHED, UNHASHED))
     return Pins.of(text.splitlines())
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from mlem import Model
-    from mlem_provider_docker.images.options import ImageOptions
+    from mlem_image import ImageOptions
 
 
 def image_tag(options: ImageOptions, model: Model | None, lineage: str) -> str | None:
@@ -17,7 +17,7 @@ def image_tag(options: ImageOptions, model: Model | None, lineage: str) -> str |
         model: What is in it.
         lineage: Whose it is.
     """
+    from mlem_image import Recipe
     from mlem_provider_docker.images.image import tag_of  # late: it brings what builds
-    from mlem_provider_docker.images.recipe import Recipe
 
     return tag_of(Recipe.of(options, model), model, lineage) if model is not None else None

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from mlem import Change, ConflictError, NotFoundError, Step
 from mlem.provider import differences
+from mlem_image import Recipe, expect_versions
 from mlem_provider_docker.images import image
 from mlem_provider_docker.images.build import ImageBuild, build
-from mlem_provider_docker.images.recipe import Recipe
 from mlem_provider_docker.images.supplies import supplies
 from mlem_provider_docker.images.tag import image_tag
 from mlem_provider_docker.names import moving_name, reference, slug, split_name
@@ -124,7 +124,7 @@ class ImageStep(Step["DockerContainer", "DockerEnv", ImageRecord]):
             return
         recipe = _recipe(ctx)
         if ctx.model is not None and recipe is not None and engine.image(image_name) is None:
-            image.expect_versions(recipe, ctx.deployment, ctx.model)
+            expect_versions(recipe, ctx.deployment, ctx.model)
 
     def _make(self, engine: Engine, ctx: DockerContext, wanted: ImageRecord, recorded: ImageRecord | None) -> None:
         name = str(wanted.image)

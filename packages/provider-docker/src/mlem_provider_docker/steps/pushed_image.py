@@ -7,19 +7,19 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from mlem import ConflictError, Context, PlatformError, Step
+from mlem_image import Recipe, expect_versions
 from mlem_provider_docker.api.sdk import connect
 from mlem_provider_docker.images import image
 from mlem_provider_docker.images.build import ImageBuild, build
-from mlem_provider_docker.images.recipe import Recipe
 from mlem_provider_docker.images.supplies import KEYS, supplies
 from mlem_provider_docker.images.tag import image_tag
 from mlem_provider_docker.records import PushedImageRecord
 from mlem_provider_docker.steps.promoted_image import PromotedImage, kept_image
 
 if TYPE_CHECKING:
+    from mlem_image import ImageOptions
     from mlem_provider_docker.api.address import EngineAddress
     from mlem_provider_docker.api.sdk import Engine
-    from mlem_provider_docker.images.options import ImageOptions
 
 _WHENCE = ("promoted", "made_for")
 """What the record of a promoted image says beside the rest."""
@@ -109,7 +109,7 @@ class PushedImageStep(Step[DeploymentT, EnvT, RecordT]):
         if promoted is not None:
             promoted.check(ctx, connect(self.engine_address(ctx).endpoint()), self.credentials(ctx))
         elif ctx.model is not None:
-            image.expect_versions(Recipe.of(ctx.deployment, ctx.model), ctx.deployment, ctx.model)
+            expect_versions(Recipe.of(ctx.deployment, ctx.model), ctx.deployment, ctx.model)
             connect(self.engine_address(ctx).endpoint())
 
     def apply(self, ctx: Context[DeploymentT, EnvT], wanted: RecordT, recorded: RecordT | None) -> RecordT:

@@ -9,8 +9,8 @@ from packaging.utils import canonicalize_name
 
 from mlem import Model
 from mlem.provider import size_in_words
+from mlem_image import Recipe
 from mlem_provider_docker.images import dockerfile
-from mlem_provider_docker.images.recipe import Recipe
 
 _NAMED = 2
 _FOUNDATIONS = ("numpy", "scipy")

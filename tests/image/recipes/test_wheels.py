@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from mlem_provider_docker.images import wheels
+from mlem_image.recipes import wheels
 
 
 def test_the_wheels_are_the_same_each_time() -> None:
@@ -74,8 +74,8 @@ def identity(first_on_the_path: Path) -> str:
     """Return the identity of a model's image, as a Python says it that finds packages in a folder first."""
     code = (
         "import sys; sys.path.insert(0, sys.argv[1]); from mlem import Model; "
-        "from mlem_provider_docker.images.options import ImageOptions;"
-        "from mlem_provider_docker.images.recipe import Recipe; import mlem, mlem_model, mlem_server;"
+        "from mlem_image.recipes.options import ImageOptions;"
+        "from mlem_image.recipes.recipe import Recipe; import mlem, mlem_model, mlem_server;"
         "model = Model(model_type='callable', artifacts={}, methods={}, python='3.11.7');"
         "print(Recipe.of(ImageOptions(), model).digest)"
     )

@@ -15,9 +15,9 @@ from packaging.utils import canonicalize_name
 
 from mlem import Model
 from mlem.provider import unusable
-from mlem_provider_docker.images import wheels
-from mlem_provider_docker.images.options import ImageOptions
-from mlem_provider_docker.images.versions import minor_of, stands_for
+from mlem_image.recipes import versions, wheels
+from mlem_image.recipes.options import ImageOptions
+from mlem_image.recipes.versions import minor_of, stands_for
 
 FORMAT = 2
 """Part of the digest: a change of the Dockerfile's text makes other images."""
@@ -122,6 +122,15 @@ class Recipe:
         )
 
     @property
+    def versions(self) -> str:
+        """The versions of our packages, in words."""
+        return f"mlem {self.server}" if self.published else wheels.versions(self.distributions)
+
+    def wheels(self) -> list[wheels.Wheel]:
+        """Make wheels of our packages; none where a published version is installed."""
+        return [] if self.published else wheels.pack(self.distributions)
+
+    @property
     def has_repositories(self) -> bool:
         """Whether packages come from repositories, which pip can't compare with hashes."""
         return _from_repositories(self.requirements)
@@ -185,10 +194,23 @@ def proxies(environment: Mapping[str, str]) -> dict[str, str]:
     return {name: environment[name] for name in names if environment.get(name)}
 
 
-def arguments(recipe: Recipe, options: ImageOptions, environment: Mapping[str, str]) -> dict[str, str]:
+def build_arguments(recipe: Recipe, options: ImageOptions, environment: Mapping[str, str]) -> dict[str, str]:
     """Return the values of all build arguments."""
     passed = {**pip_environment(environment), **proxies(environment)} if options.pass_pip_environment else {}
     return {**passed, **dict(recipe.build_arguments)}
+
+
+def expect_versions(recipe: Recipe, options: ImageOptions, model: Model) -> None:
+    """Check that an image would have the versions that a model was saved with, as far as they matter.
+
+    Raises:
+        ConflictError: They differ.
+        PluginError: The model has code that the image's Python can't run.
+    """
+    if options.accept_version_differences:
+        model.expect_python(recipe.python)
+    else:
+        versions.check(model, recipe.python, options.packages)
 
 
 def _system_packages(options: ImageOptions, model: Model) -> tuple[str, ...]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from mlem import ConflictError, Model
+from mlem_image.recipes.versions import check, differences
 from mlem_model.artifacts.requirement import Requirement
-from mlem_provider_docker.images.versions import check, differences
 
 MODEL = Model(
     model_type="sklearn",

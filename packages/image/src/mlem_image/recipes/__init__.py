@@ -1,0 +1,1 @@
+"""What an image is made from: the user's options, the packages, and our own as wheels."""
