@@ -17,7 +17,7 @@ from mlem import ConflictError, DeclarationError, Model, NotFoundError, api
 from mlem.testing import Project
 from mlem_image import ImageOptions
 from mlem_image.recipes import wheels
-from mlem_image.recipes.recipe import Recipe, arguments, pip_environment
+from mlem_image.recipes.recipe import Recipe, build_arguments, pip_environment
 from mlem_model.artifacts.requirement import Requirement
 from mlem_provider_docker.builders import DockerBuilder
 from mlem_provider_docker.images import context, dockerfile
@@ -202,8 +202,8 @@ def test_values_that_are_passed_on_change_no_recipe(monkeypatch: pytest.MonkeyPa
     text = dockerfile.render(with_index, LABELS)
     assert ("ARG PIP_INDEX_URL" in text, "secret" in text) == (True, False)
     environment = {"PIP_INDEX_URL": "u", "https_proxy": "p", "HOME": "/root"}
-    assert arguments(with_index, options, environment) == {"PIP_INDEX_URL": "u", "https_proxy": "p"}
-    assert arguments(with_index, ImageOptions(), environment) == {}
+    assert build_arguments(with_index, options, environment) == {"PIP_INDEX_URL": "u", "https_proxy": "p"}
+    assert build_arguments(with_index, ImageOptions(), environment) == {}
 
 
 def test_paths_of_this_machine_are_not_passed_on() -> None:

@@ -1,0 +1,1 @@
+"""What was made before: layers by their content, and what is known of sets of packages and of base images."""

@@ -1,0 +1,1 @@
+"""An image as a whole: its layers, its configuration and its manifest."""

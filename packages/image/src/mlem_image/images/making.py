@@ -1,0 +1,182 @@
+"""Making an image: the base is looked at, the packages are chosen, and the layers that are not there are made."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mlem import ConflictError, DeclarationError, Model
+from mlem.provider import copy_model
+from mlem_image.base.base_image import BaseImage
+from mlem_image.base.contents import Contents
+from mlem_image.base.hardening import hardened
+from mlem_image.cache.cache import Cache
+from mlem_image.images.image import Image
+from mlem_image.layers.entry import Entry
+from mlem_image.layers.layer import Layer
+from mlem_image.layout import MODEL, VENV
+from mlem_image.packages.bytecode import Bytecode
+from mlem_image.packages.choosing import choose
+from mlem_image.packages.libraries import expect_libraries, expect_system_packages
+from mlem_image.packages.locked import LockedWheel
+from mlem_image.packages.package_layers import package_layers, places
+from mlem_image.packages.target import Target
+from mlem_image.packages.wheel_files import installed
+from mlem_image.recipes.options import ImageOptions
+from mlem_image.recipes.pins import FOLDER as PINS
+from mlem_image.recipes.recipe import Recipe, expect_versions
+
+Report = Callable[[str], None]
+DEFAULT_PLATFORM = "linux/amd64"
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """An image that is to be made.
+
+    Attributes:
+        recipe: What it is made from.
+        options: The user's options.
+        model: The model's metadata.
+        labels: Its labels.
+        wheels: A folder of wheels that no index has; None for none.
+    """
+
+    recipe: Recipe
+    options: ImageOptions
+    model: Model
+    labels: Mapping[str, str]
+    wheels: Path | None = None
+
+
+def make(wanted: Wanted, cache: Cache, connect: Callable[[Any], Any], report: Report) -> Image:
+    """Make an image; nothing runs for it but Python's own compiler.
+
+    Args:
+        wanted: The image.
+        cache: Where finished layers are; it has to be in use.
+        connect: Makes a connection to a registry.
+        report: Called with lines of progress.
+
+    Raises:
+        ConflictError: The versions differ from those that the model was saved with, or the base image's do.
+        NotFoundError: There is no such base image, or a package has no wheel.
+        DeclarationError: Something needs a run in the image.
+        MlemError: An index or a registry refuses, or does not answer.
+    """
+    recipe = wanted.recipe
+    expect_versions(recipe, wanted.options, wanted.model)
+    _expect_no_run(wanted)
+    base = BaseImage.find(recipe.base_image, recipe.platform or DEFAULT_PLATFORM, connect)
+    contents = Contents.of(base, cache)
+    python = _python_of(contents, recipe)
+    expect_system_packages(contents, recipe)
+    target = Target(recipe.python, str(base.config["architecture"]), contents.libc)
+    chosen = choose(
+        cache, [*recipe.requirements, *recipe.own], target, resolution=recipe.resolution, folder=wanted.wheels
+    )
+    with Bytecode(recipe.python) as bytecode:
+        if not bytecode.compiled_by:
+            report(f"there is no Python {recipe.python} here to compile with: the server will start more slowly")
+        layers = [
+            _environment(cache, base, contents, python, chosen, target),
+            *package_layers(
+                cache,
+                chosen,
+                target,
+                bytecode,
+                report,
+                lambda: expect_libraries(cache, chosen, contents, recipe),
+                wanted.wheels,
+            ),
+            *_server(cache, recipe, target, bytecode),
+        ]
+    return Image(base, (*layers, _model(cache, wanted.model)), wanted.labels)
+
+
+def _expect_no_run(wanted: Wanted) -> None:
+    recipe = wanted.recipe
+    if recipe.has_repositories:
+        raise DeclarationError(
+            "packages from repositories have to be built where their program is",
+            code="needs-a-run",
+            hint="build a wheel of it, and give its folder: --wheels DIR; or use an Engine: mlem build docker",
+        )
+
+
+def _python_of(contents: Contents, recipe: Recipe) -> str:
+    found = contents.pythons.get(recipe.python)
+    if found is None:
+        known = ", ".join(contents.pythons) or "none"
+        raise ConflictError(
+            f"the base image {recipe.base_image} has Python {known}, the model needs {recipe.python}",
+            code="versions-differ",
+            hint="another base image or --python_version",
+        )
+    return found
+
+
+def _environment(
+    cache: Cache, base: BaseImage, contents: Contents, python: str, chosen: list[LockedWheel], target: Target
+) -> Layer:
+    """Make the layer of the environment itself, and of what is taken from the base image."""
+    pins = "".join(f"{wheel.line}\n" for wheel in chosen).encode()
+    key = f"environment/{base.digest}/{python}/{pins.decode()}"
+
+    def entries() -> Iterator[Entry]:
+        yield from hardened(contents)
+        venv, packages = places(target)
+        folder, _, program = python.rpartition("/")
+        config = f"home = {folder}\ninclude-system-site-packages = false\nversion = {target.python}\n".encode()
+        yield Entry(f"{venv}/bin/python", link=python)
+        yield Entry(f"{venv}/bin/python3", link="python")
+        yield Entry(f"{venv}/bin/{program}", link="python")
+        yield Entry(packages, 0o755)
+        yield Entry(f"{PINS.strip('/')}/hashed.txt", 0o644, len(pins), lambda: io.BytesIO(pins))
+        yield Entry(f"{venv}/pyvenv.cfg", 0o644, len(config), lambda: io.BytesIO(config))
+
+    return Layer.known(cache, key) or Layer.make(cache, key, f"the environment {VENV}", entries())
+
+
+def _server(cache: Cache, recipe: Recipe, target: Target, bytecode: Bytecode) -> Iterator[Layer]:
+    """Make the layer of our own packages, where they are not from an index."""
+    if recipe.published:
+        return
+    key = f"server/{recipe.server}/{target.python}/{bytecode.compiled_by}"
+    known = Layer.known(cache, key)
+    if known is not None:
+        yield known
+        return
+    with contextlib.ExitStack() as stack:
+        entries = [
+            entry
+            for wheel in recipe.wheels()
+            for entry in stack.enter_context(installed(io.BytesIO(wheel.data), wheel.name, *places(target)))
+        ]
+        yield Layer.make(cache, key, recipe.versions, bytecode.added(entries))
+
+
+def _model(cache: Cache, model: Model) -> Layer:
+    key = f"model/{model.digest}"
+    known = Layer.known(cache, key)
+    if known is not None:
+        return known
+    with tempfile.TemporaryDirectory(prefix="mlem-model-") as folder:
+        copy_model(model, Path(folder))
+        root = MODEL.strip("/")
+        paths = sorted(path for path in Path(folder).rglob("*") if path.is_file())
+        entries = [
+            Entry(
+                f"{root}/{path.relative_to(folder).as_posix()}",
+                0o644,
+                path.stat().st_size,
+                lambda path=path: path.open("rb"),  # type: ignore[misc]
+            )
+            for path in paths
+        ]
+        return Layer.make(cache, key, f"the model {model.digest[:12]}", entries)

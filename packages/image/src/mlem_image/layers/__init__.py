@@ -1,0 +1,1 @@
+"""Layers: tar archives that depend on what is in them alone, packed the same way on every machine."""

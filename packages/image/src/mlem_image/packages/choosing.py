@@ -1,0 +1,60 @@
+"""Choosing packages: which versions and files fit the requirements and the machine; nothing is installed."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import tempfile
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+from mlem_image.cache.cache import Cache
+from mlem_image.packages.commands import uv
+from mlem_image.packages.locked import LockedWheel, read_lock
+from mlem_image.packages.target import Target
+
+
+def choose(
+    cache: Cache, requirements: Sequence[str], target: Target, *, resolution: str = "", folder: Path | None = None
+) -> list[LockedWheel]:
+    """Choose the packages of an image.
+
+    What was chosen before for the same requirements is taken again: images of a model stay the same from day to day.
+
+    Args:
+        cache: What was chosen before.
+        requirements: Lines for pip.
+        target: What the packages are for.
+        resolution: A word of the user's; another one has them chosen again.
+        folder: Where wheels are that no index has; None for nowhere.
+
+    Raises:
+        NotFoundError: A package has no wheel for the machine.
+        UserError: The requirements exclude each other.
+        PlatformError: The index does not answer.
+    """
+    own = sorted((path.name, path.stat().st_size) for path in folder.glob("*.whl")) if folder is not None else []
+    key = json.dumps([sorted(requirements), asdict(target), resolution, own])
+    known = cache.fact("set", key)
+    if isinstance(known, list):
+        return [LockedWheel(**item) for item in known]
+    with tempfile.TemporaryDirectory(prefix="mlem-packages-") as work:
+        wanted, lock = Path(work) / "requirements.txt", Path(work) / "pylock.toml"
+        wanted.write_text("".join(f"{line}\n" for line in requirements), encoding="utf-8")
+        uv(
+            [
+                *("pip", "compile", str(wanted), "--format", "pylock.toml", "--output-file", str(lock), "--quiet"),
+                *("--python-version", target.python, "--python-platform", target.uv_platform),
+                *("--only-binary", ":all:", "--no-header", "--no-config"),
+                *(("--find-links", str(folder)) if folder is not None else ()),
+            ]
+        )
+        found = read_lock(lock.read_text(encoding="utf-8"), target) if requirements else []
+    cache.note("set", key, [asdict(wheel) for wheel in found])
+    return found
+
+
+def identity(wheels: Sequence[LockedWheel]) -> str:
+    """Return what tells a set of wheels from another."""
+    return hashlib.sha256("\n".join(sorted(wheel.sha256 for wheel in wheels)).encode()).hexdigest()

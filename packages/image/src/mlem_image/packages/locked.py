@@ -1,0 +1,85 @@
+"""`LockedWheel`: a package with its version, and the one file of it that an image gets."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel_filename
+
+from mlem import NotFoundError, PlatformError
+from mlem_image.packages.commands import OF_NO_WHEEL
+from mlem_image.packages.target import Target
+
+
+@dataclass(frozen=True)
+class LockedWheel:
+    """One of them.
+
+    Attributes:
+        name: The package's name, normalized.
+        version: Its version.
+        file: The wheel's name.
+        sha256: The wheel's digest.
+        url: Where it is, if the requirement named it; empty for one of an index.
+    """
+
+    name: str
+    version: str
+    file: str
+    sha256: str
+    url: str = ""
+
+    @property
+    def line(self) -> str:
+        """The line that makes pip take it, and nothing else."""
+        what = f"{self.name} @ {self.url}" if self.url else f"{self.name}=={self.version}"
+        return f"{what} --hash=sha256:{self.sha256}"
+
+
+def read_lock(text: str, target: Target) -> list[LockedWheel]:
+    """Read what uv has chosen, and take the best wheel of each package.
+
+    Source: https://packaging.python.org/en/latest/specifications/pylock-toml/ (read 2026-11).
+
+    Args:
+        text: A lock file.
+        target: What the wheels are for.
+
+    Raises:
+        NotFoundError: A package has no wheel for it.
+        PlatformError: It is no such file.
+    """
+    try:
+        packages = tomllib.loads(text)["packages"]
+        places = {tag: place for place, tag in enumerate(target.tags)}
+        return [_best(package, places, target) for package in packages]
+    except (tomllib.TOMLDecodeError, KeyError, TypeError, AttributeError) as error:
+        raise PlatformError(f"uv has written a lock file that can't be read: {error!r}", code="packages") from error
+
+
+def _best(package: Mapping[str, Any], places: Mapping[Any, int], target: Target) -> LockedWheel:
+    name, version = canonicalize_name(package["name"]), str(package.get("version", ""))
+    # the requirement of an archive has an address
+    found = [package["archive"]] if "archive" in package else package.get("wheels", ())
+    fitting = []
+    for wheel in found:
+        file = unquote(wheel.get("name") or urlsplit(wheel.get("url") or wheel["path"]).path.rpartition("/")[2])
+        try:
+            _, parsed, _, tags = parse_wheel_filename(file)
+        except InvalidWheelFilename:
+            continue
+        place = min((places[tag] for tag in tags if tag in places), default=None)
+        if place is not None:
+            url = str(wheel.get("url", "")) if "archive" in package else ""
+            fitting.append((place, LockedWheel(name, version or str(parsed), file, wheel["hashes"]["sha256"], url)))
+    if not fitting:
+        raise NotFoundError(
+            f"{name} {version} has no wheel for {target.architecture}, {target.libc} and Python {target.python}",
+            code="no-wheel",
+            hint=OF_NO_WHEEL,
+        )
+    return min(fitting, key=lambda item: item[0])[1]

@@ -1,0 +1,63 @@
+"""`Reference`: the name of an image in a registry."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from mlem import UserError
+
+DOCKER_HUB = "registry-1.docker.io"
+_HUB_NAMES = ("docker.io", "index.docker.io", "registry-1.docker.io")
+
+
+@dataclass(frozen=True)
+class Reference:
+    """A name.
+
+    Attributes:
+        host: The registry, as it is connected to: ``registry.example.com:5000``.
+        repository: The name there, without tag: ``library/python``.
+        tag: The tag; empty where there is a digest alone.
+        digest: The digest, ``sha256:...``; empty for none.
+    """
+
+    host: str
+    repository: str
+    tag: str
+    digest: str = ""
+
+    @classmethod
+    def parse(cls, name: str) -> Reference:
+        """Read a name as the docker command does.
+
+        Source: https://pkg.go.dev/github.com/distribution/reference (read 2026-11).
+
+        Raises:
+            UserError: It is none.
+        """
+        rest, _, digest = name.partition("@")
+        first, slash, others = rest.partition("/")
+        has_host = bool(slash) and ("." in first or ":" in first or first == "localhost")
+        host, path = (first, others) if has_host else ("docker.io", rest)
+        repository, colon, tag = path.rpartition(":")
+        if not colon or "/" in tag:
+            repository, tag = path, "" if digest else "latest"
+        if not repository or not host or not name.isprintable():
+            raise UserError(f"{name[:200]!r} is not the name of an image", code="bad-image")
+        if host in _HUB_NAMES:
+            host, repository = DOCKER_HUB, repository if "/" in repository else f"library/{repository}"
+        return cls(host, repository, tag, digest)
+
+    @property
+    def version(self) -> str:
+        """What is asked for: the digest, or the tag."""
+        return self.digest or self.tag
+
+    @property
+    def is_local(self) -> bool:
+        """Whether the registry is on this machine: then it needs no TLS, as with the Engine."""
+        name = self.host.rpartition(":")[0] or self.host
+        return name == "localhost" or name.startswith("127.") or name == "[::1]"
+
+    def __str__(self) -> str:
+        return f"{self.host}/{self.repository}" + (f"@{self.digest}" if self.digest else f":{self.tag}")

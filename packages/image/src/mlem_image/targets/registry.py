@@ -1,0 +1,102 @@
+"""Pushing an image to a registry: what it has is not sent again, and the base image's layers pass through."""
+
+from __future__ import annotations
+
+import io
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import IO
+
+from mlem import ConflictError
+from mlem.provider import size_in_words
+from mlem_image.base.base_image import BlobOf
+from mlem_image.cache.cache import Cache
+from mlem_image.images.image import Image
+from mlem_image.layers.layer import Layer
+from mlem_image.registry.repository import DOCKER_MANIFEST, MANIFEST, Repository, from_file
+
+Report = Callable[[str], None]
+_AT_ONCE = 3
+_STEPS = 20
+"""So many times at most the bytes are told of."""
+
+
+def push(image: Image, cache: Cache, repository: Repository, tag: str, report: Report, *, docker: bool = False) -> str:
+    """Push an image; its name appears in the registry at the very end.
+
+    Args:
+        image: The image.
+        cache: Where its layers are.
+        repository: Where to.
+        tag: Its tag.
+        report: Called with lines of progress.
+        docker: Whether its manifest has docker's older form.
+
+    Returns:
+        The digest of its manifest there.
+
+    Raises:
+        MlemError: The registry refuses, or does not answer.
+    """
+    unique = list({blob.digest: blob for blob in image.all_layers}.values())
+    with ThreadPoolExecutor(_AT_ONCE, "mlem-push") as threads:
+        missing = [
+            blob
+            for blob, there in zip(unique, threads.map(lambda blob: repository.has(blob.digest), unique), strict=True)
+            if not there
+        ]
+        missing = [blob for blob in missing if not _mounted(image, blob, repository)]
+        progress = _Progress(sum(blob.size_bytes for blob in missing), report)
+        report(f"pushing {len(missing)} of {len(unique)} layers ({size_in_words(progress.whole)})")
+        for done in [threads.submit(_push, image, blob, cache, repository, progress.moved) for blob in missing]:
+            done.result()
+    repository.push(image.config_digest, len(image.config), lambda offset: _from(image.config, offset), _ignore)
+    if docker:
+        return repository.push_manifest(tag, DOCKER_MANIFEST, image.docker_manifest)
+    return repository.push_manifest(tag, MANIFEST, image.manifest)
+
+
+def _mounted(image: Image, blob: BlobOf | Layer, repository: Repository) -> bool:
+    """Whether a layer of the base could be taken from there, as in the same registry."""
+    source = image.base.repository
+    return isinstance(blob, BlobOf) and source.host == repository.host and repository.mount(blob.digest, source.name)
+
+
+def _push(
+    image: Image, blob: BlobOf | Layer, cache: Cache, repository: Repository, moved: Callable[[int], None]
+) -> None:
+    if isinstance(blob, BlobOf):
+        with cache.writing() as file:
+            for part in image.base.repository.stream(blob.digest, blob.size_bytes):
+                file.write(part)
+            path = cache.keep(file, blob.digest)
+    else:
+        found = cache.blob(blob.digest, blob.size_bytes)
+        if found is None:
+            raise ConflictError("a layer was removed from the cache while it was used", hint="repeat the command")
+        path = found
+    repository.push(blob.digest, blob.size_bytes, from_file(path), moved)
+
+
+def _from(content: bytes, offset: int) -> IO[bytes]:
+    return io.BytesIO(content[offset:])
+
+
+def _ignore(_bytes: int) -> None:
+    pass
+
+
+class _Progress:
+    def __init__(self, whole: int, report: Report) -> None:
+        self.whole = whole
+        self._report = report
+        self._lock = threading.Lock()
+        self._moved = self._told = 0
+
+    def moved(self, size_bytes: int) -> None:
+        with self._lock:
+            self._moved += size_bytes
+            if (self._moved - self._told) * _STEPS >= self.whole:
+                self._told = self._moved
+                self._report(f"  {size_in_words(self._moved)} of {size_in_words(self.whole)}")

@@ -1,0 +1,54 @@
+"""A base image in a registry, a model, and a cache that all tests of one process share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, NoReturn
+
+import pytest
+
+from mlem import api
+from mlem_image.cache.cache import Cache
+
+NAME = "mlem-test/python:3.11-slim"
+
+
+@pytest.fixture(scope="session")
+def base(push_registry: str, lacking: Callable[[str], NoReturn]) -> str:
+    """The name of a base image in the registry: the one that an Engine has."""
+    import subprocess
+
+    name = f"{push_registry}/{NAME}"
+    for words in (["tag", "python:3.11-slim", name], ["push", "--quiet", name]):
+        done = subprocess.run(["docker", *words], capture_output=True, text=True, check=False)
+        if done.returncode:
+            lacking(f"no base image: {done.stderr}")
+    return name
+
+
+@pytest.fixture(scope="session")
+def shared_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a cache in which the packages are that the tests' models need."""
+    return tmp_path_factory.getbasetemp().parent / "images"
+
+
+@pytest.fixture
+def cache(tmp_path: Path) -> Iterator[Cache]:
+    """An empty cache, in use."""
+    found = Cache(tmp_path / "cache")
+    with found.used():
+        yield found
+
+
+@pytest.fixture
+def doubles(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, shared_cache: Path) -> Any:
+    """The metadata of a model without packages of its own."""
+    monkeypatch.setenv("MLEM_IMAGE_CACHE", str(shared_cache))
+    monkeypatch.chdir(tmp_path)
+
+    def double(x: float) -> float:
+        return 2 * x
+
+    api.save(double, "double", sample_data=1.5)
+    return api.load_meta("double")
