@@ -60,6 +60,18 @@ class Place:
         log.info("loading the model %s", self.name)
         self._numbers.loaded(await self.served.load(load))
 
+    async def load_for_others(self, load: Callable[[], Any]) -> None:
+        """Load the model on its thread, which ends then: this process will not ask it.
+
+        Args:
+            load: Loads the model.
+
+        Raises:
+            MlemError: What ``load`` raised; the reason is in ``readiness``.
+        """
+        log.info("loading the model %s", self.name)
+        await self.served.load_for_others(load)
+
     async def replace(self, model: Model, load: Callable[[], Any]) -> None:
         """Serve another model instead, from the moment when it is ready; calls on their way end where they began.
 

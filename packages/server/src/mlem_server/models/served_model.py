@@ -131,6 +131,26 @@ class ServedModel:
             MlemError: What ``load`` raised; the reason is in ``health``.
         """
         started = time.monotonic()
+        await self._load(load)
+        if self.health.readiness is LOADING:
+            self.health.readiness = READY
+        return time.monotonic() - started
+
+    async def load_for_others(self, load: Callable[[], Any]) -> None:
+        """Load the model on its thread, which ends then; it may not be asked.
+
+        Args:
+            load: Loads the model.
+
+        Raises:
+            MlemError: What ``load`` raised; the reason is in ``health``.
+        """
+        try:
+            await self._load(load)
+        finally:
+            self.dispatcher.unload()
+
+    async def _load(self, load: Callable[[], Any]) -> None:
         # the model and its packages stay: having the garbage collector look through them again and again would delay
         # the start and pause calls
         gc.disable()
@@ -142,9 +162,6 @@ class ServedModel:
         finally:
             gc.freeze()
             gc.enable()
-        if self.health.readiness is LOADING:
-            self.health.readiness = READY
-        return time.monotonic() - started
 
     @property
     def is_ready(self) -> bool:

@@ -59,6 +59,13 @@ class Acceptor:
             self._open = True
             self._loop.add_reader(self._listener, self._accept)
 
+    def leave(self) -> None:
+        """Take no more connections; those who connect are for other processes, which have the socket, too."""
+        self._open = False
+        if self._resuming is not None:
+            self._resuming.cancel()
+        self._loop.remove_reader(self._listener)
+
     async def stop(self, *, worker: bool, own: bool) -> None:
         """Take the callers that have connected so far, and close the socket.
 
@@ -70,10 +77,7 @@ class Acceptor:
                 kernel ignore callers.
             own: Whether nobody else has the socket: otherwise it must stay usable for the others.
         """
-        self._open = False
-        if self._resuming is not None:
-            self._resuming.cancel()
-        self._loop.remove_reader(self._listener)
+        self.leave()
         ignored = not worker and drop_new_connections(self._listener)
         self._take_all()
         if ignored or worker:
