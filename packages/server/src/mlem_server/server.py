@@ -103,7 +103,7 @@ def run(
         load: Returns what loads a model and returns it.
         hand_over: Whether to end as soon as the models are loaded, and leave new callers to other processes: none of
             the models is asked anything here.
-        announced: Whether the log has the address already.
+        announced: Whether the log has already that the models are loaded, and where they are served.
     """
     app = App({name: one.model for name, one in found.items()}, settings, importlib.metadata.version("mlem-server"))
     with asyncio.Runner(loop_factory=MovableLoop) as runner:
@@ -138,10 +138,17 @@ def _tell_protection(listener: socket.socket, url: str, settings: Settings) -> N
 
 
 async def _load(
-    app: App, found: Mapping[str, Found], load: Callable[[Found], Callable[[], Any]], *, hand_over: bool
+    app: App,
+    found: Mapping[str, Found],
+    load: Callable[[Found], Callable[[], Any]],
+    *,
+    hand_over: bool,
+    announced: bool,
 ) -> None:
     """Load one model after the other: together they would not be faster, and the first would be ready later."""
     for place in app.places:
+        if not announced:
+            log.info("loading the model %s", place.name)
         try:
             loading = load(found[place.name])
             await (place.load_for_others(loading) if hand_over else place.load(loading))
@@ -192,7 +199,7 @@ async def _run(
     if not announced:
         log.info("listening on %s", url)
         _tell_protection(listener, url, settings)
-    loading = asyncio.create_task(_load(app, found, load, hand_over=hand_over))
+    loading = asyncio.create_task(_load(app, found, load, hand_over=hand_over, announced=announced))
     waiting = asyncio.create_task(stopping.wait())
     await asyncio.wait({loading, waiting}, return_when=asyncio.FIRST_COMPLETED)
     failed = loading.done() and loading.exception() is not None

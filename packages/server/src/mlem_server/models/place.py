@@ -57,7 +57,6 @@ class Place:
         Raises:
             MlemError: What ``load`` raised; the reason is in ``readiness``.
         """
-        log.info("loading the model %s", self.name)
         self._numbers.loaded(await self.served.load(load))
 
     async def load_for_others(self, load: Callable[[], Any]) -> None:
@@ -69,7 +68,6 @@ class Place:
         Raises:
             MlemError: What ``load`` raised; the reason is in ``readiness``.
         """
-        log.info("loading the model %s", self.name)
         await self.served.load_for_others(load)
 
     async def replace(self, model: Model, load: Callable[[], Any]) -> None:

@@ -81,7 +81,7 @@ class Forking:
         def load(one: Found) -> Callable[[], None]:
             def work() -> None:
                 nonlocal remains
-                remains = remains or Remains()
+                remains = remains or Remains(_packages(found))
                 loaded[one.path] = load_untried(one.model, one.path.parent, self.settings.trust)
 
             return work
@@ -188,6 +188,10 @@ def _keep_files(*kept: int) -> None:
         os.closerange(first, fd)
         first = fd + 1
     os.closerange(first, os.sysconf("SC_OPEN_MAX"))
+
+
+def _packages(found: Mapping[str, Found]) -> set[str]:
+    return {requirement.package_name for one in found.values() for requirement in one.model.requirements}
 
 
 def _has_changed(texts: Mapping[Path, bytes]) -> bool:

@@ -6,25 +6,41 @@ one connection get parts of each other's answers. And it goes on with the same r
 
 from __future__ import annotations
 
+import contextlib
+import importlib
 import os
 import random
 import sys
 import time
 import warnings
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
 _THREADS = Path("/proc/self/task")
 _FILES = Path("/proc/self/fd")
 _HARMLESS = ("/dev/null", "/dev/urandom", "/dev/random")
+_EXPECTING_FORKS = ("jemalloc_bg_thd",)
+"""Threads that a fork does without, by name: that of the heap of Arrow only gives memory back. Source:
+https://github.com/jemalloc/jemalloc/blob/dev/src/background_thread.c, ``background_thread_postfork_child`` (read
+2026-11)."""
+_FEW = 16
 _ENDING_S = 2.0
 """A thread that was told to end is gone after this time."""
 
 
 class Remains:
-    """Compares a process with what it is now, before it loads a model."""
+    """Compares a process with what it is now, before it loads a model.
 
-    def __init__(self) -> None:
+    Args:
+        packages: What the model needs.
+    """
+
+    def __init__(self, packages: Collection[str]) -> None:
+        if "numpy" in packages:
+            with contextlib.suppress(ImportError):  # loading the model says what is missing
+                importlib.import_module("numpy.random")  # else nobody could say whether it was seeded
+        _draw_up_to_the_next()
         self._files = _open_files()
         self._seeds = _seeds()
 
@@ -34,8 +50,7 @@ class Remains:
         It has to have one thread but for those that end on their own, and those of libraries that expect forks.
         """
         if not _is_alone():
-            names = sorted({_name(thread) for thread in _THREADS.iterdir() if thread.name != str(os.getpid())})
-            return f"left a thread running ({', '.join(names)})"
+            return f"left a thread running ({', '.join(sorted({*_threads()}))})"
         files = sorted(target for number, target in _open_files().items() if self._files.get(number) != target)
         if files:
             return f"left {files[0]} open"
@@ -58,7 +73,7 @@ def seed_anew() -> None:
 
 def _is_alone() -> bool:
     """Whether there is one thread, or will be in a moment."""
-    if _threads() > 1:
+    if _threads():
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", DeprecationWarning)  # Python's own: it has not heard that they end
             # libraries that expect forks, as OpenBLAS does, end their threads before one
@@ -67,22 +82,22 @@ def _is_alone() -> bool:
             os._exit(0)
         os.waitpid(child, 0)
     deadline = time.monotonic() + _ENDING_S
-    while _threads() > 1:
+    while _threads():
         if time.monotonic() > deadline:
             return False
         time.sleep(0.001)
     return True
 
 
-def _threads() -> int:
-    return len(os.listdir(_THREADS))
-
-
-def _name(thread: Path) -> str:
-    try:
-        return (thread / "comm").read_text().strip()
-    except OSError:  # it has ended
-        return "ended"
+def _threads() -> list[str]:
+    """Return the names of the other threads, but for those that expect forks."""
+    found = []
+    for thread in _THREADS.iterdir():
+        with contextlib.suppress(OSError):  # it has ended
+            name = (thread / "comm").read_text().strip()
+            if thread.name != str(os.getpid()) and name not in _EXPECTING_FORKS:
+                found.append(name)
+    return found
 
 
 def _open_files() -> dict[str, str]:
@@ -106,9 +121,18 @@ def _has_child() -> bool:
 
 
 def _seeds() -> dict[str, Any]:
-    """Return what only seeding changes soon; a number that is drawn changes no more than the place in it."""
+    """Return what seeding changes, and drawing a few hundred numbers does not: both generators make 624 at a time."""
     found: dict[str, Any] = {"random": random.getstate()[1][:-1]}
     numpy = sys.modules.get("numpy.random")
     if numpy is not None:
         found["numpy"] = numpy.get_state()[1].tobytes()
     return found
+
+
+def _draw_up_to_the_next() -> None:
+    """Draw numbers until most of those that were made together are left."""
+    while random.getstate()[1][-1] > _FEW:
+        random.random()  # noqa: S311  # nobody sees it
+    numpy = sys.modules.get("numpy.random")
+    while numpy is not None and numpy.get_state()[2] > _FEW:
+        numpy.random()
