@@ -143,7 +143,7 @@ def test_workers_serve_on_and_come_back_when_the_template_is_killed(starter: Any
     served = starter.start(saved(tmp_path), "--workers", "2")
     both_ready(served)
     family(served)["mlem-template"][0].kill()
-    served.log_with("the process that workers are forked from was ended by SIGKILL")
+    served.log_with("which workers are forked from, was ended by SIGKILL")
     assert len(answers(served, "x", 1)) == 2
     family(served)["others"][0].kill()
     both_ready(served, 3)

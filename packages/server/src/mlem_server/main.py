@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import os
 import signal
 import sys
@@ -44,6 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             from mlem_server.supervision.workers import Workers
 
             return Workers(given, models, options.workers, settings).run(told)
+        gc.disable()  # what is imported now stays; it is enabled again with the model
         from mlem_server.process.memory import share_one_heap
         from mlem_server.process.signals import has_terminal
         from mlem_server.supervision.guard import guarded
@@ -67,6 +69,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if code == HANG_EXIT_CODE:  # exiting normally would wait for the model's thread, or for its libraries' handlers
             os._exit(code)
         return code
+    finally:
+        gc.enable()
     return 0
 
 

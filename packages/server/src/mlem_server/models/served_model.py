@@ -6,6 +6,7 @@ import gc
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import Any
 
 from mlem_model.data.formats.binary import ARROW, NPY
@@ -108,7 +109,11 @@ class ServedModel:
             method_name: (endpoint.formats, endpoint.answer_formats) for method_name, endpoint in endpoints.items()
         }
         spoken = tuple(dict.fromkeys(form for both in formats.values() for form in (*both[0], *both[1])))
-        interface = Interface.of(self.model, name, [form for form in (NPY, ARROW) if form in spoken]).to_json()
+
+        @cache
+        def interface() -> dict[str, Any]:
+            return Interface.of(self.model, name, [form for form in (NPY, ARROW) if form in spoken]).to_json()
+
         digest = self.model.digest
         yield from KServe(service, self.health, name, digest).routes()
         for route in (

@@ -86,7 +86,8 @@ class Forking:
 
             return work
 
-        settings = replace(self.settings, life_fd=self.life, slot=self.slot)
+        # no call is answered here, so that none is recorded
+        settings = replace(self.settings, life_fd=self.life, slot=self.slot, record="", traces=False)
         run(found, settings, self.listener.dup(), load, hand_over=True)
         if remains is None or len(loaded) < len(found):
             return 0  # it was told to stop

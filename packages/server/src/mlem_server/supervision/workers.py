@@ -225,12 +225,13 @@ class Workers:
         if not self._forks or (template.loaded and not code):  # another model is on disk: the next worker is to have it
             return
         self._template_due.ended(0.0)
-        if template.loaded:
-            log.warning("the process that workers are forked from %s", describe_exit(code))
-        elif self._is_hopeless(code, was_ready=False):
-            log.error("process %d %s before its model was loaded; the server ends", template.pid, describe_exit(code))
-            self._code = max(exit_code(code), 1)
-            self._stop(listener)
+        how = f"process {template.pid}, which workers are forked from, {describe_exit(code)}"
+        if template.loaded or not self._is_hopeless(code, was_ready=False):
+            log.warning("%s; another is started when a worker is", how)
+            return
+        log.error("%s before its model was loaded; the server ends", how)
+        self._code = max(exit_code(code), 1)
+        self._stop(listener)
 
     def _note_last(self, code: int) -> None:
         if code != -signal.SIGTERM:  # that one was told to stop before it could listen
