@@ -79,6 +79,7 @@ def test_workers_that_can_not_start_end_the_server_with_their_code(starter: Any,
 @pytest.mark.parametrize("options", [(), ("--workers", "2")])
 def test_a_hangup_without_a_terminal_ends_nothing(starter: Any, file_model: Path, options: tuple[str, ...]) -> None:
     served = starter.start(file_model, *options, prefix=("setsid",))
+    until(lambda: served.log.count("ready: POST") == (2 if options else 1))
     before = sorted(child.pid for child in workers(served))
     for _ in range(3):
         served.process.send_signal(signal.SIGHUP)

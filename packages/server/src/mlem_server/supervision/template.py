@@ -77,7 +77,11 @@ class Template:
             OSError: There is no memory, there are too many processes, or the template is gone.
         """
         socket.send_fds(self._orders, [json.dumps({"slot": slot, "late": late}).encode()], [beat_fd])
-        answer = self._orders.recv(_MOST_BYTES)
+        try:
+            answer = self._orders.recv(_MOST_BYTES)
+        except TimeoutError:
+            self.end()  # a late answer would be taken for that to the next order
+            raise
         if not answer:
             raise OSError("the process that it is forked from is gone")
         pid = int(answer)
