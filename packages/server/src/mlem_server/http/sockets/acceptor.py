@@ -49,6 +49,8 @@ class Acceptor:
         self._most = connections_possible(connections.settings.max_connections)
         if self._most < connections.settings.max_connections:
             log.warning("this process may only have files for %d connections (ulimit -n)", self._most)
+        # one of several workers leaves the next caller to the others: callers who come together would all be its own
+        self._at_once = _AT_ONCE if connections.settings.slot is None else 1
         self._open = False
         self._resuming: asyncio.TimerHandle | None = None
         listener.setblocking(False)
@@ -94,7 +96,7 @@ class Acceptor:
                 self._take(self._listener.accept()[0])
 
     def _accept(self) -> None:
-        for _ in range(_AT_ONCE):
+        for _ in range(self._at_once):
             if self._context is None and self._handshakes and self._is_full():
                 return  # those just taken will be connections in a moment, and can make room then
             try:
