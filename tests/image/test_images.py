@@ -216,7 +216,7 @@ def test_what_can_not_be_is_said_before_anything_is_made(
 def test_a_base_image_with_another_python_is_refused(doubles: Any, base: str, repository: str) -> None:
     api.save(abs, "abs", sample_data=-1.5)
     other = {"python_version": "3.12", "accept_version_differences": True}
-    with pytest.raises(ConflictError, match="has Python 3.11, the model needs 3.12"):
+    with pytest.raises(ConflictError, match=r"has Python 3\.11, the model needs 3\.12"):
         ImageBuilder(name=f"{repository}:1", base_image=base, **other).build(api.load_meta("abs"), quiet)
 
 

@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 
 from mlem_model.errors import UserError
-from mlem_server.main import main, models_of, render, settings_of
+from mlem_server.main import main, models_of, settings_of
 from mlem_server.options import parser, words_of
+from mlem_server.process.failures import render
 from mlem_server.settings import Settings
 
 

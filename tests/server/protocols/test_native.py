@@ -16,7 +16,7 @@ def row(route: Route) -> tuple[str, str, str, bool, bool]:
 def test_the_table_has_the_server_and_each_method_of_the_model(
     service: CallService, health: Health, metrics: Metrics
 ) -> None:
-    table = [*basic_routes(metrics), *Native(service, {}, health).routes()]
+    table = [*basic_routes(metrics), *Native(service, dict, health).routes()]
     assert [row(route) for route in table] == [
         ("GET", "/healthz", "", True, False),
         ("GET", "/metrics", "", False, False),

@@ -167,7 +167,7 @@ def test_invocations_say_which_model_answers_and_tell_its_interface(iris: Any) -
 
 
 def test_the_table_has_the_routes_of_the_protocol(service: CallService, health: Health) -> None:
-    table = SageMaker(service, {}, health, "d1", ["application/x-npy"]).routes()
+    table = SageMaker(service, dict, health, "d1", ["application/x-npy"]).routes()
     assert [(route.method, route.path, route.name, route.public, route.calls) for route in table] == [
         ("GET", "/ping", "", True, False),
         ("POST", "/invocations", "invocations", False, True),

@@ -57,7 +57,7 @@ def states(served: Any) -> list[str]:
     return found
 
 
-@pytest.mark.parametrize(("options", "count"), [((), 2), (("--workers", "2"), 3)])
+@pytest.mark.parametrize(("options", "count"), [((), 2), (("--workers", "2"), 4)])
 def test_orphans_of_the_model_do_not_stay_as_zombies(
     starter: Any, parent_model: Path, options: tuple[str, ...], count: int
 ) -> None:

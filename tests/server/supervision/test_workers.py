@@ -19,7 +19,12 @@ def until(condition: Any) -> Any:
 
 
 def workers(served: Any) -> list[psutil.Process]:
-    return [child for child in psutil.Process(served.process.pid).children() if child.status() != psutil.STATUS_ZOMBIE]
+    """Return the processes that serve, or are about to: the one that they are forked from does not."""
+    return [
+        child
+        for child in psutil.Process(served.process.pid).children()
+        if child.status() != psutil.STATUS_ZOMBIE and child.name() != "mlem-template"
+    ]
 
 
 @pytest.fixture
@@ -49,7 +54,7 @@ def test_a_worker_that_dies_is_replaced(two: Any) -> None:
 def test_while_a_worker_loads_the_others_answer(starter: Any, slow_model: tuple[Path, Path]) -> None:
     model, go_on = slow_model
     go_on.touch()
-    served = starter.start(model, "--workers", "2")
+    served = starter.start(model, "--workers", "2", "--no-fork")
     until(lambda: served.log.count("ready: POST") == 2)
     go_on.unlink()
     workers(served)[0].kill()
@@ -74,6 +79,7 @@ def test_workers_that_can_not_start_end_the_server_with_their_code(starter: Any,
 @pytest.mark.parametrize("options", [(), ("--workers", "2")])
 def test_a_hangup_without_a_terminal_ends_nothing(starter: Any, file_model: Path, options: tuple[str, ...]) -> None:
     served = starter.start(file_model, *options, prefix=("setsid",))
+    until(lambda: served.log.count("ready: POST") == (2 if options else 1))
     before = sorted(child.pid for child in workers(served))
     for _ in range(3):
         served.process.send_signal(signal.SIGHUP)
@@ -86,7 +92,7 @@ def test_a_worker_that_ends_before_it_was_ready_is_no_reason_to_end_the_others(
 ) -> None:
     model, go_on = slow_model
     go_on.touch()
-    served = starter.start(model, "--workers", "2")
+    served = starter.start(model, "--workers", "2", "--no-fork")
     until(lambda: served.log.count("ready: POST") == 2)
     artifact = model.with_name(model.name)
     assert artifact.is_file()

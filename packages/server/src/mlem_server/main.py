@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import os
 import signal
 import sys
@@ -15,6 +16,7 @@ from mlem_server.edge.proxies import networks, prefix_of
 from mlem_server.http.auth import read_tokens
 from mlem_server.options import MODEL_VARIABLE, PORT_VARIABLE, parser, port_number, words_of
 from mlem_server.process.exit_codes import HANG_EXIT_CODE
+from mlem_server.process.failures import report
 from mlem_server.process.threads import limit_threads
 from mlem_server.settings import DEFAULT_PORT, Settings
 
@@ -42,7 +44,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if options.workers > 1:
             from mlem_server.supervision.workers import Workers
 
-            return Workers(given, options.workers, settings).run()
+            return Workers(given, models, options.workers, settings).run(told)
+        gc.disable()  # what is imported now stays; it is enabled again with the model
         from mlem_server.process.memory import share_one_heap
         from mlem_server.process.signals import has_terminal
         from mlem_server.supervision.guard import guarded
@@ -62,12 +65,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
         serve(models, settings, told=told)
     except MlemError as error:
-        print(render(error), file=sys.stderr, flush=True)
-        if (
-            error.exit_code == HANG_EXIT_CODE
-        ):  # exiting normally would wait for the model's thread, or for its libraries' exit handlers
-            os._exit(HANG_EXIT_CODE)
-        return error.exit_code
+        code = report(error)
+        if code == HANG_EXIT_CODE:  # exiting normally would wait for the model's thread, or for its libraries' handlers
+            os._exit(code)
+        return code
+    finally:
+        gc.enable()
     return 0
 
 
@@ -150,6 +153,7 @@ def settings_of(options: argparse.Namespace, environment: Mapping[str, str]) -> 
         trust=Trust.of_environment(
             environment if options.formats is None else {**environment, FORMATS_VARIABLE: options.formats}
         ),
+        fork=not options.no_fork,
         traces=options.traces,
         late=options.late,
         life_fd=options.life_fd,
@@ -167,13 +171,3 @@ def _hang_timeout_s(options: argparse.Namespace) -> float | None:
             hint="set it to at least the value of --request-timeout-s, or to 0 for no limit, or leave it out",
         )
     return bound_s
-
-
-def render(error: MlemError) -> str:
-    """Write an error as the ``mlem`` command does: code and message, known values, hint."""
-    lines = [f"error[{error.code}]: {error.message}"]
-    if error.known:
-        lines.append(f"known: {', '.join(error.known)}")
-    if error.hint:
-        lines.append(f"hint: {error.hint}")
-    return "\n".join(lines)

@@ -21,7 +21,7 @@ _TUNING = (
     "log-format", "record", "record-share", "record-mib",
     "keep-alive-s", "root-path", "trusted-proxies", "cors-origins", "slow-call-s",
 )  # fmt: skip
-_FLAGS = ("access-log", "traces", "hide-model-errors", "strict", "no-compression", "reload", "drift")
+_FLAGS = ("access-log", "traces", "hide-model-errors", "strict", "no-compression", "no-fork", "reload", "drift")
 
 
 def parser() -> argparse.ArgumentParser:
@@ -142,7 +142,10 @@ def parser() -> argparse.ArgumentParser:
         "--workers",
         type=_natural,
         default=1,
-        help="processes, each with the model in its memory (default: %(default)s)",
+        help="processes that serve the model; its memory is shared where that is possible (default: %(default)s)",
+    )
+    result.add_argument(
+        "--no-fork", action="store_true", help="let each worker load the model by itself, and share no memory"
     )
     result.add_argument(
         "--tls-cert",

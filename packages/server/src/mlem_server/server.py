@@ -9,11 +9,14 @@ import os
 import signal
 import socket
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 from mlem_model.errors import MlemError, WaitTimeoutError
+from mlem_model.models.model import Model
 from mlem_model.serving.protection import TOKENS_VARIABLE
 from mlem_server.app import App
 from mlem_server.http.sockets.acceptor import Acceptor
@@ -33,6 +36,8 @@ log = logging.getLogger("mlem.server")
 
 _AFTER_HANG_S = 2.0
 """Waiting callers have been answered by then; this time is for those that have not sent all of a request."""
+_LEAVE_S = 0.1
+"""Callers who have connected while a model was loaded for others have this time to hear that it is not ready."""
 
 
 def serve(models: str | Path | Sequence[str | Path], settings: Settings | None = None, *, told: str = "") -> None:
@@ -53,16 +58,56 @@ def serve(models: str | Path | Sequence[str | Path], settings: Settings | None =
         ModelHangsError: The model did not come back from a call; its thread still runs.
     """
     settings = settings or Settings()
-    paths = paths_by_name([models] if isinstance(models, str | Path) else models)
-    metadata = {name: read_model(path) for name, path in paths.items()}
+    found = found_models([models] if isinstance(models, str | Path) else models)
     configure_logs(settings.log_format)
     if told:
         log.info("%s", told)
     with listening(settings) as listener:
         # the port opens before models are loaded, so that callers learn that the server is alive and not ready yet
-        app = App(metadata, settings, importlib.metadata.version("mlem-server"))
-        with asyncio.Runner(loop_factory=MovableLoop) as runner:
-            runner.run(_run(app, listener, settings, paths))
+        run(found, settings, listener, lambda one: partial(load, one.model, one.path.parent, settings.trust))
+
+
+@dataclass(frozen=True)
+class Found:
+    """A model that is to be served.
+
+    Attributes:
+        path: Its metadata's file.
+        model: The metadata.
+    """
+
+    path: Path
+    model: Model
+
+
+def found_models(models: Sequence[str | Path]) -> dict[str, Found]:
+    """Return what is to be served, by name; see `serve`."""
+    return {name: Found(path, read_model(path)) for name, path in paths_by_name(models).items()}
+
+
+def run(
+    found: Mapping[str, Found],
+    settings: Settings,
+    listener: socket.socket,
+    load: Callable[[Found], Callable[[], Any]],
+    *,
+    hand_over: bool = False,
+    announced: bool = False,
+) -> None:
+    """Serve until a signal; see `serve`.
+
+    Args:
+        found: The models, by name.
+        settings: Limits.
+        listener: Where callers come from.
+        load: Returns what loads a model and returns it.
+        hand_over: Whether to end as soon as the models are loaded, and leave new callers to other processes: none of
+            the models is asked anything here.
+        announced: Whether the log has already that the models are loaded, and where they are served.
+    """
+    app = App({name: one.model for name, one in found.items()}, settings, importlib.metadata.version("mlem-server"))
+    with asyncio.Runner(loop_factory=MovableLoop) as runner:
+        runner.run(_run(app, listener, settings, found, load, hand_over=hand_over, announced=announced))
 
 
 def _watched_no_more(life: int, stopping: asyncio.Event) -> None:
@@ -92,20 +137,42 @@ def _tell_protection(listener: socket.socket, url: str, settings: Settings) -> N
     )
 
 
-async def _load(app: App, paths: Mapping[str, Path], settings: Settings) -> None:
+async def _load(
+    app: App,
+    found: Mapping[str, Found],
+    load: Callable[[Found], Callable[[], Any]],
+    *,
+    hand_over: bool,
+    announced: bool,
+) -> None:
     """Load one model after the other: together they would not be faster, and the first would be ready later."""
     for place in app.places:
+        if not announced:
+            log.info("loading the model %s", place.name)
         try:
-            folder = paths[place.name].parent
-            await place.load(partial(load, place.served.model, folder, settings.trust), folder)
+            loading = load(found[place.name])
+            if hand_over:
+                await place.load_for_others(loading)
+            else:
+                await place.load(loading, found[place.name].path.parent)
         except MlemError as error:
-            if len(paths) > 1:
+            if len(found) > 1:
                 error.message = f"{place.name}: {error.message}"
             raise
-    app.on_look()  # before the first call: from now on signs of life are expected
+    if not hand_over:
+        app.on_look()  # before the first call: from now on signs of life are expected
 
 
-async def _run(app: App, listener: socket.socket, settings: Settings, paths: Mapping[str, Path]) -> None:
+async def _run(
+    app: App,
+    listener: socket.socket,
+    settings: Settings,
+    found: Mapping[str, Found],
+    load: Callable[[Found], Callable[[], Any]],
+    *,
+    hand_over: bool,
+    announced: bool,
+) -> None:
     context = tls_context(settings)
     connections = Connections(app, settings)
     loop = asyncio.get_running_loop()
@@ -132,18 +199,26 @@ async def _run(app: App, listener: socket.socket, settings: Settings, paths: Map
     if not settings.late:
         acceptor.start()
     url = address_of(listener, tls=context is not None)
-    log.info("listening on %s", url)
-    _tell_protection(listener, url, settings)
-    loading = asyncio.create_task(_load(app, paths, settings))
+    if not announced:
+        log.info("listening on %s", url)
+        _tell_protection(listener, url, settings)
+    loading = asyncio.create_task(_load(app, found, load, hand_over=hand_over, announced=announced))
     waiting = asyncio.create_task(stopping.wait())
     await asyncio.wait({loading, waiting}, return_when=asyncio.FIRST_COMPLETED)
-    if not loading.done() or loading.exception() is None:
-        if loading.done():
-            acceptor.start()
-            for place in app.places:
-                app.watches.add(Reloader(place, paths[place.name], settings.trust).watch(polled=settings.reload))
-                base = url + quote(place.prefix)
-                log.info("ready: POST %s", ", ".join(f"{base}/{method}" for method in place.served.model.methods))
+    failed = loading.done() and loading.exception() is not None
+    if hand_over and loading.done() and not failed:
+        acceptor.leave()
+        await connections.stop(_LEAVE_S, app.stop())
+        waiting.cancel()
+        app.close()
+        return
+    if loading.done() and not failed:
+        acceptor.start()
+        for place in app.places:
+            app.watches.add(Reloader(place, found[place.name].path, settings.trust).watch(polled=settings.reload))
+            base = url + quote(place.prefix)
+            log.info("ready: POST %s", ", ".join(f"{base}/{method}" for method in place.served.model.methods))
+    if not failed:
         await waiting
     hangs = app.places.hanging
     refusal = app.stop()

@@ -69,6 +69,7 @@ class Settings:
         hide_model_errors: Whether a caller whose data the model refuses does not see the model's own words.
         strict: Whether columns and categories that the model was not saved with are refused; else they are noted.
         trust: Which formats of artifacts may be loaded.
+        fork: Whether several workers are forked from a process that has loaded the models, where that is possible.
         traces: Whether spans are sent by OpenTelemetry.
         late: Whether connections are accepted only once the model is loaded: another worker answers meanwhile.
         life_fd: File descriptor that ends when the process that watches this one is gone: then this one stops.
@@ -115,6 +116,7 @@ class Settings:
     hide_model_errors: bool = False
     strict: bool = False
     trust: Trust = field(default_factory=Trust.of_environment)
+    fork: bool = True
     traces: bool = False
     late: bool = False
     life_fd: int | None = None

@@ -5,8 +5,9 @@ Each protocol has a table of them; the application joins the tables.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
+from functools import cache
 
 from mlem_server.http.request import Callee, Handler
 from mlem_server.http.response import Response
@@ -67,3 +68,13 @@ class RoutingTable:
 def always(response: Response) -> Handler:
     """Return the handler that gives every request the same answer."""
     return lambda _request, reply: reply(response)
+
+
+def when_asked(make: Callable[[], Response]) -> Handler:
+    """Return the handler that makes its answer at the first request: most servers are never asked for most of these.
+
+    Args:
+        make: Returns the answer.
+    """
+    made = cache(make)
+    return lambda _request, reply: reply(made())

@@ -6,6 +6,7 @@ import json
 import logging
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -53,13 +54,37 @@ def load(model: Model, folder: Path, trust: Trust) -> Any:
         GateError: The answer to a sample row is not what it was when the model was saved.
         MlemError: It can't be loaded.
     """
+    return try_out(load_untried(model, folder, trust))
+
+
+@dataclass(frozen=True)
+class Untried:
+    """A model that was loaded, and not asked anything yet.
+
+    Attributes:
+        model: The metadata.
+        obj: The loaded object.
+        samples: Its sample rows, by method.
+    """
+
+    model: Model
+    obj: Any
+    samples: Mapping[str, Sample]
+
+
+def load_untried(model: Model, folder: Path, trust: Trust) -> Untried:
+    """Verify and load a model; see `load`."""
     warn_of_versions(model)
-    kinds = _model_types(model)
-    obj = load_model(model, folder, kinds, trust=trust, served=True)
-    samples = all_samples(model, folder)
+    obj = load_model(model, folder, _model_types(model), trust=trust, served=True)
+    return Untried(model, obj, all_samples(model, folder))
+
+
+def try_out(loaded: Untried) -> Any:
+    """Try a model, and return its object; see `load`."""
+    model, obj, samples = loaded.model, loaded.obj, loaded.samples
     began = time.perf_counter()
     check_samples(model, obj, samples)
-    if kinds and samples:
+    if not _is_pickle(model) and samples:
         _warm_up(model, obj, samples, time.perf_counter() - began)
     return obj
 
@@ -127,6 +152,8 @@ def warn_of_versions(model: Model) -> None:
 
 def _model_types(model: Model) -> Sequence[type[ModelType]]:
     """Look for the plugin of a model only when it has its own format: a pickle needs none, and starts sooner."""
-    if all(artifact.format == "pickle" for name, artifact in model.artifacts.items() if name not in ASIDES):
-        return ()
-    return [registry().get("model_type", model.model_type)]
+    return () if _is_pickle(model) else [registry().get("model_type", model.model_type)]
+
+
+def _is_pickle(model: Model) -> bool:
+    return all(artifact.format == "pickle" for name, artifact in model.artifacts.items() if name not in ASIDES)

@@ -59,7 +59,6 @@ class Place:
         Raises:
             MlemError: What ``load`` raised; the reason is in ``readiness``.
         """
-        log.info("loading the model %s", self.name)
         await self._load(self.served, load, folder)
 
     async def _load(self, served: ServedModel, load: Callable[[], Any], folder: Path) -> None:
@@ -72,6 +71,17 @@ class Place:
             else:
                 log.warning("%s was saved without profile=True: its inputs can't be compared with anything", self.name)
         self._numbers.loaded(await served.load(load))
+
+    async def load_for_others(self, load: Callable[[], Any]) -> None:
+        """Load the model on its thread, which ends then: this process will not ask it.
+
+        Args:
+            load: Loads the model.
+
+        Raises:
+            MlemError: What ``load`` raised; the reason is in ``readiness``.
+        """
+        await self.served.load_for_others(load)
 
     async def replace(self, model: Model, load: Callable[[], Any], folder: Path) -> None:
         """Serve another model instead, from the moment when it is ready; calls on their way end where they began.

@@ -6,6 +6,7 @@ import gc
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from mlem_model.data.formats.binary import ARROW, NPY
@@ -115,7 +116,11 @@ class ServedModel:
             method_name: (endpoint.formats, endpoint.answer_formats) for method_name, endpoint in endpoints.items()
         }
         spoken = tuple(dict.fromkeys(form for both in formats.values() for form in (*both[0], *both[1])))
-        interface = Interface.of(self.model, name, [form for form in (NPY, ARROW) if form in spoken]).to_json()
+
+        @cache
+        def interface() -> dict[str, Any]:
+            return Interface.of(self.model, name, [form for form in (NPY, ARROW) if form in spoken]).to_json()
+
         digest = self.model.digest
         yield from KServe(service, self.health, name, digest).routes()
         for route in (
@@ -138,6 +143,26 @@ class ServedModel:
             MlemError: What ``load`` raised; the reason is in ``health``.
         """
         started = time.monotonic()
+        await self._load(load)
+        if self.health.readiness is LOADING:
+            self.health.readiness = READY
+        return time.monotonic() - started
+
+    async def load_for_others(self, load: Callable[[], Any]) -> None:
+        """Load the model on its thread, which ends then; it may not be asked.
+
+        Args:
+            load: Loads the model.
+
+        Raises:
+            MlemError: What ``load`` raised; the reason is in ``health``.
+        """
+        try:
+            await self._load(load)
+        finally:
+            self.dispatcher.unload()
+
+    async def _load(self, load: Callable[[], Any]) -> None:
         # the model and its packages stay: having the garbage collector look through them again and again would delay
         # the start and pause calls
         gc.disable()
@@ -149,9 +174,6 @@ class ServedModel:
         finally:
             gc.freeze()
             gc.enable()
-        if self.health.readiness is LOADING:
-            self.health.readiness = READY
-        return time.monotonic() - started
 
     def watch_inputs(self, profile: Profile) -> None:
         """Count what calls bring by what the sample data looked like."""

@@ -24,6 +24,12 @@ def share_one_heap() -> None:
         ctypes.CDLL(None).mallopt(_M_ARENA_MAX, 1)
 
 
+def give_back_free_memory() -> None:
+    """Give the system what was freed, so that forks do not begin with it; where the C library is not glibc, nothing."""
+    with contextlib.suppress(OSError, AttributeError):  # another system, another C library
+        ctypes.CDLL(None).malloc_trim(0)
+
+
 def share_it_with_arrow() -> None:
     """Make Arrow use this heap too; pyarrow has to be installed."""
     import pyarrow as pa  # late: few servers need it

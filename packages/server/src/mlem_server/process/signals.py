@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import os
 import select
 import signal
+import sys
 from collections.abc import Sequence
 from types import FrameType
 
+_SET_CHILD_SUBREAPER = 36
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 """The signals that stop a server, which finishes its requests in flight."""
 
@@ -62,6 +65,33 @@ class Signals:
     def _note(self, number: int, frame: FrameType | None) -> None:
         if number != signal.SIGCHLD:
             self._noted.append(number)
+
+
+def adopt_orphans() -> bool:
+    """Become the parent of processes whose parent has ended, where those descend from this one.
+
+    Source: https://man7.org/linux/man-pages/man2/PR_SET_CHILD_SUBREAPER.2const.html (read 2026-11).
+
+    Returns:
+        Whether the system can do that.
+    """
+    if sys.platform != "linux":
+        return False
+    try:
+        return bool(ctypes.CDLL(None).prctl(_SET_CHILD_SUBREAPER, 1, 0, 0, 0) == 0)
+    except (OSError, AttributeError):  # another C library
+        return False
+
+
+def forget_signals(numbers: Sequence[int]) -> None:
+    """Give signals their usual effect again, in a process that was forked from one that notes them.
+
+    Args:
+        numbers: The signals.
+    """
+    signal.set_wakeup_fd(-1)
+    for number in (*numbers, signal.SIGCHLD):
+        signal.signal(number, signal.SIG_DFL)
 
 
 def reap_children() -> list[tuple[int, int]]:

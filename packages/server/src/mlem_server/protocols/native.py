@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
 from mlem_server.http.request import Reply, Request
 from mlem_server.http.response import json_response
-from mlem_server.http.routes import Route, always
+from mlem_server.http.routes import Route, when_asked
 from mlem_server.inference.endpoint import Call, Endpoint
 from mlem_server.inference.readiness import Health
 from mlem_server.inference.service import CallService, takes_long
@@ -20,11 +20,11 @@ class Native:
 
     Args:
         service: Has the model answer calls.
-        interface: What ``/interface.json`` has.
+        interface: Returns what ``/interface.json`` has.
         health: Whether the model may be asked.
     """
 
-    def __init__(self, service: CallService, interface: Mapping[str, Any], health: Health) -> None:
+    def __init__(self, service: CallService, interface: Callable[[], Mapping[str, Any]], health: Health) -> None:
         self._service = service
         self._interface = interface
         self._health = health
@@ -32,7 +32,7 @@ class Native:
     def routes(self) -> tuple[Route, ...]:
         """Return the protocol's table."""
         return (
-            Route("GET", "/interface.json", always(json_response(self._interface))),
+            Route("GET", "/interface.json", when_asked(lambda: json_response(self._interface()))),
             Route("GET", "/readyz", self._health.ready, public=True),
             *(
                 Route(

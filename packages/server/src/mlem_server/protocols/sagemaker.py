@@ -12,7 +12,7 @@ https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_runtime_InvokeEndp
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -41,14 +41,19 @@ class SageMaker:
 
     Args:
         service: Has the model answer calls.
-        interface: What ``mlem=interface`` asks for.
+        interface: Returns what ``mlem=interface`` asks for.
         health: Whether the model may be asked.
         digest: The model's digest.
         formats: Binary formats that some method takes or answers in.
     """
 
     def __init__(
-        self, service: CallService, interface: Mapping[str, Any], health: Health, digest: str, formats: Collection[str]
+        self,
+        service: CallService,
+        interface: Callable[[], Mapping[str, Any]],
+        health: Health,
+        digest: str,
+        formats: Collection[str],
     ) -> None:
         self._service = service
         self._interface = interface
@@ -69,7 +74,7 @@ class SageMaker:
         """Call a method, or answer what the custom attributes ask for instead."""
         question = question_of(request.headers)
         if question == "interface":
-            reply(json_response(self._interface, headers=self._headers))
+            reply(json_response(self._interface(), headers=self._headers))
         elif question == "calls":
             self._calls(request, lambda response: reply(self._signed(response)))
         else:

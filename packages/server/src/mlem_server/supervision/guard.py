@@ -12,10 +12,10 @@ import logging
 import os
 import signal
 import time
-from pathlib import Path
 
 from mlem_server.process.exit_codes import HANG_EXIT_CODE, describe_exit, exit_code
 from mlem_server.process.heartbeat import CappedClock, HeartbeatMonitor
+from mlem_server.process.names import take_name
 from mlem_server.process.signals import Signals, reap_children
 from mlem_server.telemetry.logs import configure_logs
 
@@ -85,7 +85,7 @@ def _watch_parent(parent: int, heartbeat: HeartbeatMonitor) -> None:
     for number in _NOT_FOR_THE_GUARD:
         signal.signal(number, signal.SIG_IGN)
     _leave_descriptors(heartbeat.fd)
-    _take_name(b"mlem-guard")
+    take_name("mlem-guard")
     clock = CappedClock()
     while os.getppid() == parent:
         if heartbeat.ended:
@@ -104,21 +104,6 @@ def _leave_descriptors(kept: int) -> None:
     os.dup2(nothing, 1)
     os.closerange(3, kept)
     os.closerange(kept + 1, os.sysconf("SC_OPEN_MAX"))
-
-
-def _take_name(name: bytes) -> None:
-    """Take another name in the list of processes, so that a search for servers by their arguments finds one, not two.
-
-    Source: proc_pid_stat(5), fields 48 and 49: where the arguments are in memory, which is what the list shows (read
-    2026-11).
-    """
-    with contextlib.suppress(OSError, ValueError, IndexError):  # another system, or one without /proc
-        fields = Path("/proc/self/stat").read_bytes().rpartition(b")")[2].split()
-        start, end = int(fields[45]), int(fields[46])
-        with open("/proc/self/mem", "r+b", buffering=0) as memory:
-            memory.seek(start)
-            memory.write(name[: end - start - 1].ljust(end - start, b"\0"))
-        Path("/proc/self/comm").write_bytes(name)
 
 
 def _act(pid: int, heartbeat: HeartbeatMonitor, clock: CappedClock) -> None:

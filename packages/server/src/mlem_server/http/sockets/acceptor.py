@@ -49,6 +49,8 @@ class Acceptor:
         self._most = connections_possible(connections.settings.max_connections)
         if self._most < connections.settings.max_connections:
             log.warning("this process may only have files for %d connections (ulimit -n)", self._most)
+        # one of several workers leaves the next caller to the others: callers who come together would all be its own
+        self._at_once = _AT_ONCE if connections.settings.slot is None else 1
         self._open = False
         self._resuming: asyncio.TimerHandle | None = None
         listener.setblocking(False)
@@ -58,6 +60,13 @@ class Acceptor:
         if not self._open:
             self._open = True
             self._loop.add_reader(self._listener, self._accept)
+
+    def leave(self) -> None:
+        """Take no more connections; those who connect are for other processes, which have the socket, too."""
+        self._open = False
+        if self._resuming is not None:
+            self._resuming.cancel()
+        self._loop.remove_reader(self._listener)
 
     async def stop(self, *, worker: bool, own: bool) -> None:
         """Take the callers that have connected so far, and close the socket.
@@ -70,10 +79,7 @@ class Acceptor:
                 kernel ignore callers.
             own: Whether nobody else has the socket: otherwise it must stay usable for the others.
         """
-        self._open = False
-        if self._resuming is not None:
-            self._resuming.cancel()
-        self._loop.remove_reader(self._listener)
+        self.leave()
         ignored = not worker and drop_new_connections(self._listener)
         self._take_all()
         if ignored or worker:
@@ -90,7 +96,7 @@ class Acceptor:
                 self._take(self._listener.accept()[0])
 
     def _accept(self) -> None:
-        for _ in range(_AT_ONCE):
+        for _ in range(self._at_once):
             if self._context is None and self._handshakes and self._is_full():
                 return  # those just taken will be connections in a moment, and can make room then
             try:
