@@ -31,9 +31,8 @@ def size_of(decoded: Call | HasCall | Sequence[Call]) -> int:
 
 def _size(value: Any) -> int:
     usage = getattr(value, "memory_usage", None)
-    if callable(usage):  # pandas: for each column, or of the whole
-        used = usage(index=False)
-        return int(used.sum() if hasattr(used, "sum") else used)
+    if callable(usage):  # pandas
+        return _size_of_frame(value) if value.ndim == 2 else int(usage(index=False))
     size = getattr(value, "nbytes", None)
     if isinstance(size, int):
         return size
@@ -46,3 +45,9 @@ def _size(value: Any) -> int:
     looked_at = value[:_LOOKED_AT]
     sizes = sum(_size(item) for item in looked_at)
     return VALUE_BYTES * len(value) + sizes * len(value) // max(1, len(looked_at))
+
+
+def _size_of_frame(frame: Any) -> int:
+    """Add up the columns of a frame of pandas; asked for the same by its `memory_usage`, it takes 15 us for each."""
+    arrays = getattr(frame, "_iter_column_arrays", None)  # of pandas' own; it makes no series of each column
+    return sum(int(array.nbytes) for array in arrays()) if arrays else int(frame.memory_usage(index=False).sum())

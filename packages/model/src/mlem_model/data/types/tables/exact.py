@@ -67,6 +67,12 @@ class ExactDtypes:
         return parts
 
 
+def only_dtype(frame: Any) -> str | None:
+    """Name the dtype of all columns of a frame; None where they have several, or there are none."""
+    found = set(frame.dtypes.to_numpy())
+    return name_of_dtype(found.pop()) if len(found) == 1 else None
+
+
 def block_of(frame: Any, places: Sequence[int]) -> Any:
     """Return some columns of a frame, which have one dtype, as an array of two dimensions."""
     if len(places) == 1:  # looking up a list of places takes five times as long
