@@ -48,6 +48,11 @@ def _size(value: Any) -> int:
 
 
 def _size_of_frame(frame: Any) -> int:
-    """Add up the columns of a frame of pandas; asked for the same by its `memory_usage`, it takes 15 us for each."""
+    """Add up the columns of a frame of pandas, whose `memory_usage` takes 15 us for each."""
+    import numpy as np
+
+    dtypes = frame.dtypes.to_numpy().tolist()
+    if all(isinstance(dtype, np.dtype) for dtype in set(dtypes)):
+        return sum(int(dtype.itemsize) for dtype in dtypes) * len(frame)
     arrays = getattr(frame, "_iter_column_arrays", None)  # of pandas' own; it makes no series of each column
     return sum(int(array.nbytes) for array in arrays()) if arrays else int(frame.memory_usage(index=False).sum())

@@ -41,5 +41,12 @@ def table_of(data_type: DataFrameType, value: Any) -> pyarrow.Table | None:
             block = block_of(value, those)
             columns.update({at: pa.array(block[:, number], from_pandas=True) for number, at in enumerate(those)})
         else:
-            columns.update({at: pa.Array.from_pandas(value.iloc[:, at]) for at in those})
+            columns.update({at: _in_one(pa.Array.from_pandas(value.iloc[:, at])) for at in those})
     return pa.table([columns[at] for at in range(len(data_type.dtypes))], names=data_type.names)
+
+
+def _in_one(column: pyarrow.Array | pyarrow.ChunkedArray) -> pyarrow.Array:
+    """Return a column as one array: texts that were put together may be in many, and each would be a batch."""
+    import pyarrow as pa
+
+    return column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
