@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Protocol
 
+from mlem_model.data.types.tables.blocks.assembly import arrays_of
 from mlem_server.decoding.limits import VALUE_BYTES
 from mlem_server.inference.endpoint import Call
 
@@ -54,5 +55,4 @@ def _size_of_frame(frame: Any) -> int:
     dtypes = frame.dtypes.to_numpy().tolist()
     if all(isinstance(dtype, np.dtype) for dtype in set(dtypes)):
         return sum(int(dtype.itemsize) for dtype in dtypes) * len(frame)
-    arrays = getattr(frame, "_iter_column_arrays", None)  # of pandas' own; it makes no series of each column
-    return sum(int(array.nbytes) for array in arrays()) if arrays else int(frame.memory_usage(index=False).sum())
+    return sum(int(array.nbytes) for array in arrays_of(frame))

@@ -172,6 +172,7 @@ def load(
     return data_type.accept(value, path)
 
 
+@functools.cache  # looking for a package takes 10 us
 def _has_arrow() -> bool:
     return importlib.util.find_spec("pyarrow") is not None
 

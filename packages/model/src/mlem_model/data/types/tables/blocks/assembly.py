@@ -1,4 +1,4 @@
-"""Frames of parts that are there already: blocks of numpy, and columns of pandas' own dtypes."""
+"""Frames of parts that are there already, blocks of numpy and columns of pandas' own dtypes, and their columns."""
 
 from __future__ import annotations
 
@@ -38,3 +38,9 @@ def frame_of_parts(parts: Sequence[Part], rows: int, columns: Any) -> Any:
         return frame
     blocks = [(values, np.asarray(places, dtype=np.intp)) for values, places in parts]
     return create_dataframe_from_blocks(blocks, index=pd.RangeIndex(rows), columns=columns)
+
+
+def arrays_of(frame: Any) -> list[Any]:
+    """Return the columns of a frame as arrays of numpy or pandas; a series of each would take twenty microseconds."""
+    arrays = getattr(frame, "_iter_column_arrays", None)  # of pandas' own
+    return list(arrays()) if arrays else [frame.iloc[:, at].array for at in range(frame.shape[1])]
