@@ -57,6 +57,10 @@ class Layouts:
                     return None
         return None
 
+    def are_numbers(self, body: bytes | bytearray) -> bool:
+        """Say whether a stream begins in a known way, and has nothing but numbers, booleans and times."""
+        return any(layout.has_numbers and body.startswith(layout.beginning) for layout in self._layouts)
+
     def meet(self, body: bytes | bytearray, table: pyarrow.Table, value: Any) -> None:
         """Keep the layout of a stream, if it leads to the same value.
 

@@ -77,6 +77,11 @@ class Layout:
         ]
         return cls(bytes(body[:end]), tuple(columns), table.num_columns)
 
+    @property
+    def has_numbers(self) -> bool:
+        """Whether all columns are numbers, booleans or times: reading them takes no look at any."""
+        return all(isinstance(some, Numbers | Booleans) for some in self.columns)
+
     def read(self, data_type: DataType, body: bytes | bytearray, most_bytes: float) -> Any:
         """Return the value of a stream that begins so; None where it goes on in another than the usual form.
 
