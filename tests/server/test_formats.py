@@ -148,3 +148,14 @@ def test_sparse_matrices_and_frames_of_polars_travel_as_arrow_and_odd_ones_are_r
     assert (reply.status, reply.json["error"]["code"]) == (422, "bad-data")
     reply = served.request("POST", "/predict", lists(a=[[1]], b=["x"]), {"content-type": ARROW})
     assert (reply.status, reply.json["error"]["code"]) == (422, "bad-body")
+
+
+def test_the_second_stream_of_a_caller_is_answered_and_refused_like_the_first(sums: Any) -> None:
+    body = dump(infer(MATRIX), MATRIX, ARROW)
+    headers = {"content-type": ARROW}
+    large = numpy.ones((20_000, 2))
+    for _ in range(3):
+        assert sums.request("POST", "/predict", body, headers).json == [3.0, 7.5]
+        cut = sums.request("POST", "/predict", body[:-60], headers)
+        assert (cut.status, cut.json["error"]["code"]) == (422, "bad-body")
+        assert sums.request("POST", "/predict", dump(infer(large), large, ARROW), headers).json == [2.0] * 20_000

@@ -11,6 +11,7 @@ import functools
 import inspect
 import json
 import logging
+import math
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from types import TracebackType
@@ -24,7 +25,7 @@ from mlem.clients.sending import halves_of, in_binary
 from mlem.clients.streamed import items
 from mlem_model.data.types.index import hand_on_index
 from mlem_model.data.types.notes import collecting
-from mlem_model.errors import MlemError, PlatformError, UserError
+from mlem_model.errors import MlemError, UserError
 from mlem_model.models.calls.answer_headers import listening
 from mlem_model.objects.object import MlemObject, one_line
 from mlem_model.objects.validation import did_you_mean, translated
@@ -170,6 +171,11 @@ class Client(MlemObject, ABC):
         """Media types besides JSON that arrays and frames may be sent in; see `mlem_model.data.formats.binary`."""
         return ()
 
+    @property
+    def most_answer_bytes(self) -> float:
+        """How large an answer in a binary format may be in memory."""
+        return math.inf
+
     def call_all(self, payloads: Mapping[str, Mapping[str, Any]]) -> Mapping[str, Any]:
         """Call several methods with encoded arguments; where calls cost, a client does so in one request.
 
@@ -285,6 +291,7 @@ class Client(MlemObject, ABC):
 
     def _call(self, method: str, described: Method, values: Mapping[str, Any]) -> Course[Any]:
         # late: most programs that import clients never call one
+        from mlem.clients.answers import checked, loaded
         from mlem_model.data.formats import binary as wire
         from mlem_model.data.types.any import UnspecifiedType
         from mlem_model.models.calls.answering import type_of_header
@@ -302,8 +309,8 @@ class Client(MlemObject, ABC):
             _log.warning("%s: %s", method, line)
         returns = described.returns if heard.type is None else type_of_header(heard.type) or UnspecifiedType()
         if answered_as == wire.JSON:
-            return _checked(method, lambda: returns.decode(content, path="answer"))
-        return _checked(method, lambda: wire.load(returns, _writable(content), answered_as, "answer"))
+            return checked(method, lambda: returns.decode(content, path="answer"))
+        return checked(method, lambda: loaded(method, returns, content, answered_as, self.most_answer_bytes))
 
     def __enter__(self) -> Self:
         return self
@@ -383,17 +390,3 @@ async def _in_own_thread(function: Callable[[], ResultT]) -> ResultT:
     import asyncio
 
     return await asyncio.wrap_future(in_own_thread(function))
-
-
-def _writable(content: bytes | bytearray) -> bytearray:
-    """Return the content of an answer so that arrays which lie in it can be written to."""
-    return content if isinstance(content, bytearray) else bytearray(content)
-
-
-def _checked(method: str, decode: Callable[[], Any]) -> Any:
-    try:
-        return decode()
-    except UserError as error:
-        raise PlatformError(
-            f"{method} gave an answer that does not fit its signature: {error.message}", code="bad-answer"
-        ) from error

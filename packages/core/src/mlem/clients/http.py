@@ -64,6 +64,10 @@ class HttpClient(Client):
         description="how long a whole call may take: connecting, sending, waiting, reading and repeats; "
         "for a stream, until the next item",
     )
+    max_answer_mib: Annotated[float, Field(gt=0), Unit("MiB")] = Field(
+        default=1024.0,
+        description="how large an answer may be, also after it is unpacked; for a stream, each of its items",
+    )
     token: SecretStr | None = Field(default=None, description="bearer token (default: MLEM_TOKEN at each call)")
     ca_file: str | None = Field(
         default=None, description="PEM file with the certificates to trust instead of the system's"
@@ -152,7 +156,7 @@ class HttpClient(Client):
         """
         answer = follow(self._call_stream(method, payload), self._get)
         return (
-            Lines(answer.items, self.url)
+            Lines(answer.items, self.url, self.most_answer_bytes)
             if answer.items is not None
             else iter(_listed(check_response(answer, self.url)))
         )
@@ -183,6 +187,11 @@ class HttpClient(Client):
     def formats(self) -> tuple[str, ...]:
         """The formats that the server accepts; see `Client.formats`."""
         return self.interface.formats
+
+    @property
+    def most_answer_bytes(self) -> float:
+        """How large an answer may be; see `Client.most_answer_bytes`."""
+        return self.max_answer_mib * 2**20
 
     def close(self) -> None:
         """Close the connections that nobody uses; the next call opens new ones."""
@@ -237,14 +246,14 @@ class HttpClient(Client):
         """Send a request, and repeat it if the model can't have seen it."""
         from mlem.clients.wire import Request
 
-        deadline = Deadline(self.timeout_s)
+        deadline, most_bytes = Deadline(self.timeout_s), self.most_answer_bytes
         attempt = 0
         while True:
             attempt += 1
             pause_s: float | None
             try:
                 headers = self._headers(body, media_type, accept)
-                answer: Response = yield Request(verb, self.url, path, headers, body, deadline, whole, once)
+                answer: Response = yield Request(verb, self.url, path, headers, body, deadline, whole, once, most_bytes)
             except PlatformError as error:
                 pause_s = (
                     PAUSE_S
@@ -282,7 +291,7 @@ class HttpClient(Client):
         if need.name != "call_stream":
             return found
         return (
-            AsyncLines(found.items, self.url)
+            AsyncLines(found.items, self.url, self.most_answer_bytes)
             if found.items is not None
             else _later(_listed(check_response(found, self.url)))
         )

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import math
 from collections import deque
 from collections.abc import AsyncIterator, Iterator
 from typing import Any, Protocol, Self
 
 from mlem.clients.course import Course, follow, follow_async
-from mlem.clients.response import Response, not_a_server, translate
+from mlem.clients.response import Response, not_a_server, too_large, translate
 from mlem_model.errors import MlemError, PlatformError
 
 MEDIA_TYPE = "application/x-ndjson"
@@ -49,10 +50,11 @@ class _Parser:
     that looks like an error is one only if that follows.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, most_bytes: float) -> None:
         self._url = url
+        self._most_bytes = most_bytes
         self._lines: deque[bytes] = deque()
-        self._rest = b""
+        self._rest = bytearray()  # a line may come in very many pieces
         self.ended = False
 
     def next(self) -> Course[Any]:
@@ -72,13 +74,24 @@ class _Parser:
         if self.ended:
             return False
         data = yield _READ
-        if data:
-            *lines, self._rest = (self._rest + data).split(b"\n")
-            self._lines += filter(None, lines)
-            return True
-        self.ended = True
-        self._lines += filter(None, [self._rest])
-        return False
+        if not data:
+            self.ended = True
+            self._lines += filter(None, [self._line(b"")])
+            return False
+        first, *others = data.split(b"\n")
+        if others:
+            *lines, last = others
+            self._lines += filter(None, [self._line(first), *lines])
+            first = last
+        self._rest += first
+        if len(self._rest) > self._most_bytes:
+            raise too_large(self._url, self._most_bytes)
+        return True
+
+    def _line(self, end: bytes) -> bytes:
+        line = bytes(self._rest + end) if self._rest else end
+        self._rest.clear()
+        return line
 
     def _expect_more(self, item: Any, error: dict[str, Any]) -> Course[None]:
         try:
@@ -106,11 +119,12 @@ class Lines(Iterator[Any]):
     Args:
         body: What the server sends, its head read.
         url: The server's address, for messages.
+        most_bytes: How large an item may be.
     """
 
-    def __init__(self, body: Body, url: str) -> None:
+    def __init__(self, body: Body, url: str, most_bytes: float = math.inf) -> None:
         self._body = body
-        self._parser = _Parser(url)
+        self._parser = _Parser(url, most_bytes)
 
     def __iter__(self) -> Self:
         return self
@@ -142,11 +156,12 @@ class AsyncLines(AsyncIterator[Any]):
     Args:
         body: What the server sends, its head read.
         url: The server's address, for messages.
+        most_bytes: How large an item may be.
     """
 
-    def __init__(self, body: AsyncBody, url: str) -> None:
+    def __init__(self, body: AsyncBody, url: str, most_bytes: float = math.inf) -> None:
         self._body = body
-        self._parser = _Parser(url)
+        self._parser = _Parser(url, most_bytes)
 
     def __aiter__(self) -> Self:
         return self

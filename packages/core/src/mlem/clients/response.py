@@ -86,6 +86,18 @@ def not_a_server(url: str, why: str) -> PlatformError:
     return PlatformError(f"{url} is not an mlem server: {why}", code="not-a-mlem-server", hint="check the address")
 
 
+def too_large(url: str, most_bytes: float) -> PlatformError:
+    """Return the error for an answer that is larger than the caller allows.
+
+    Args:
+        url: The server's address, or the method that was called.
+        most_bytes: How large it may be, in memory.
+    """
+    message = f"the answer of {url} is larger than {most_bytes / 2**20:g} MiB"
+    hint = "ask for fewer rows at once, or allow more: max_answer_mib, --max-answer-mib"
+    return PlatformError(message, code="answer-too-large", hint=hint)
+
+
 def translate(answer: Response, url: str) -> MlemError:
     """Return the typed error for a bad answer."""
     error = answer.error()

@@ -17,7 +17,7 @@ JSON_CELL_US = 1.0
 NPY = "application/x-npy"
 NPY_US = 200.0
 """What a body of this format costs more than one of JSON without a cell."""
-_ARROW_US = {"polars": (330.0, 8.0), "pandas": (850.0, 55.0), "scipy": (500.0, 0.0)}
+_ARROW_US = {"polars": (330.0, 8.0), "pandas": (350.0, 8.0), "scipy": (500.0, 0.0)}
 """The same for Arrow by the library that the value is of, and what each column costs more than it does as JSON."""
 _OTHERS_US = (500.0, 20.0)
 
@@ -54,7 +54,8 @@ def in_binary(method: Method, values: Mapping[str, Any], formats: Sequence[str])
 
     ((name, value),) = values.items()
     data_type = next(argument.data_type for argument in method.args if argument.name == name)
-    if _shape(value) == (0, 0) and data_type.wire is data_type:
+    # no format is cheaper than npy
+    if data_type.wire is data_type and _shape(value)[0] * JSON_CELL_US <= NPY_US:
         return None
     media_type = next((form for form in wire.formats_of(data_type) if form in formats), None)
     if media_type is None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
+import math
 import operator
 import zlib
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ from functools import partial
 from typing import Any
 
 from mlem.clients.connection import receiving
-from mlem.clients.connection.answer import Answer
+from mlem.clients.connection.answer import Answer, TooLargeError
 from mlem.clients.connection.deadline import Deadline
 from mlem.clients.connection.failures import broken, not_opened
 from mlem.clients.connection.opening import opened
@@ -19,7 +19,7 @@ from mlem.clients.connection.pools import Pool, Pools
 from mlem.clients.connection.route import Route
 from mlem.clients.course import Course, follow, follow_async
 from mlem.clients.lines import MEDIA_TYPE
-from mlem.clients.response import Response
+from mlem.clients.response import Response, too_large
 from mlem_model.models.calls.answer_headers import hear
 
 CONNECT_TIMEOUT_S = 5.0
@@ -40,6 +40,7 @@ class Request:
         deadline: When all of it must be done; for a stream, the first item, and again each of the others.
         whole: Whether the whole answer is read, even if it comes item by item.
         once: Whether it must never be sent twice.
+        most_bytes: How large the answer may be in memory, also after it is unpacked; for a stream, each of its items.
     """
 
     verb: str
@@ -50,6 +51,7 @@ class Request:
     deadline: Deadline
     whole: bool = True
     once: bool = False
+    most_bytes: float = math.inf
 
     def head(self, route: Route) -> bytes:
         """Return all that is sent before the body."""
@@ -68,16 +70,18 @@ def send(pools: Pools, route: Route, request: Request) -> Response:
 
     Raises:
         WaitTimeoutError: It took longer than the deadline.
-        PlatformError: The server can't be reached, or the connection was lost.
+        PlatformError: The server can't be reached, the connection was lost, or the answer is too large.
     """
     answer, body = follow(_exchanged(pools.of_threads(route), request), _do)
-    return _response(answer, b"", ThreadBody(body)) if isinstance(body, Rest) else _response(answer, body)
+    items = ThreadBody(body) if isinstance(body, Rest) else None
+    return _response(request, answer, b"" if items is not None else body, items)
 
 
 async def send_async(pools: Pools, route: Route, request: Request) -> Response:
     """Send a request without blocking the event loop; see `send`. When it is cancelled, its connection is closed."""
     answer, body = await follow_async(_exchanged(pools.of_loop(route), request), _do)
-    return _response(answer, b"", LoopBody(body)) if isinstance(body, Rest) else _response(answer, body)
+    items = LoopBody(body) if isinstance(body, Rest) else None
+    return _response(request, answer, b"" if items is not None else body, items)
 
 
 def _exchanged(pool: Pool[Any], request: Request) -> Course[tuple[Answer, Any]]:
@@ -91,7 +95,7 @@ def _exchanged(pool: Pool[Any], request: Request) -> Course[tuple[Answer, Any]]:
     while True:
         kept = pool.take()
         stream = kept or (yield from _opened(pool, request))
-        answer = Answer()
+        answer = Answer(request.most_bytes)
         try:
             yield from _sent(stream, request, request.head(pool.route))
             yield from receiving.head(stream, answer, deadline)
@@ -103,6 +107,9 @@ def _exchanged(pool: Pool[Any], request: Request) -> Course[tuple[Answer, Any]]:
             unseen = kept is not None and not answer.begun and not isinstance(error, TimeoutError)
             if request.once or not unseen:
                 raise broken(error, url, seconds) from error
+        except TooLargeError:
+            stream.close()
+            raise too_large(url, request.most_bytes) from None
         except BaseException:
             stream.close()
             raise
@@ -208,10 +215,21 @@ def _comes_item_by_item(answer: Answer) -> bool:
     return answer.status == 200 and answer.headers.get("content-type", "").partition(";")[0].strip() == MEDIA_TYPE
 
 
-def _response(answer: Answer, body: bytes | bytearray, items: Any = None) -> Response:
+def _response(request: Request, answer: Answer, body: bytes | bytearray, items: Any = None) -> Response:
     headers = answer.headers
     hear(headers)
     if body and headers.get("content-encoding", "").strip().lower() in ("gzip", "deflate"):
-        with contextlib.suppress(zlib.error):  # from a proxy that was asked not to compress
-            body = zlib.decompress(body, zlib.MAX_WBITS | 32)
+        body = _unpacked(body, request)  # from a proxy that was asked not to compress
     return Response(answer.status, headers.get("content-type", ""), headers.get("retry-after"), body, items)
+
+
+def _unpacked(body: bytes | bytearray, request: Request) -> bytes | bytearray:
+    """Unpack a body, of which a few bytes may stand for very many; one that is cut short or damaged stays as it is."""
+    unpacker = zlib.decompressobj(zlib.MAX_WBITS | 32)
+    try:
+        found = unpacker.decompress(body, 0 if math.isinf(request.most_bytes) else int(request.most_bytes) + 1)
+    except zlib.error:
+        return body
+    if len(found) > request.most_bytes:
+        raise too_large(request.base, request.most_bytes)
+    return found if unpacker.eof else body

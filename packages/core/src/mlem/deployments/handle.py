@@ -324,6 +324,7 @@ class DeploymentHandle:
         token: str | None = None,
         ca_file: Name | None = None,
         headers: Mapping[str, str] | None = None,
+        max_answer_mib: float | None = None,
     ) -> Client:
         """Return a client whose methods are the model's: of the release that serves, also while a run replaces it.
 
@@ -332,6 +333,7 @@ class DeploymentHandle:
             token: The bearer token of this client alone; the variable ``MLEM_TOKEN`` when None.
             ca_file: PEM file with the certificates to trust instead of the system's.
             headers: Headers that every request has; they are never shown.
+            max_answer_mib: How large an answer may be, in MiB; the client's default when None.
 
         Raises:
             NotFoundError: Nothing is deployed.
@@ -339,12 +341,9 @@ class DeploymentHandle:
         """
         state = serving(expect_deployed(self.target, to_call=True))
         client = self.deployment.client(self.target.context(state), state)
-        given = {
-            "timeout_s": timeout_s,
-            "token": token,
-            "ca_file": ca_file,
-            "headers": None if headers is None else dict(headers),
-        }
+        own = None if headers is None else dict(headers)
+        given = {"timeout_s": timeout_s, "token": token, "ca_file": ca_file, "headers": own}
+        given["max_answer_mib"] = max_answer_mib
         options = {name: value for name, value in given.items() if value is not None}
         return client.with_options(**options) if options else client
 

@@ -12,6 +12,8 @@ from mlem_server.http.errors import HttpError
 if TYPE_CHECKING:
     import pyarrow
 
+    from mlem_model.data.formats.arrow.values import ReadArrow
+
     Read = Callable[["bytes | bytearray"], pyarrow.Table]
 
 VALUE_BYTES = 24
@@ -31,7 +33,7 @@ class Limits:
     """
 
     most_bytes: float = math.inf
-    read_arrow: Read | None = None
+    read_arrow: ReadArrow | None = None
     read_parquet: Read | None = None
 
     def check_text(self, body: bytes | bytearray, separators: bytes = b",", brackets: bytes = b"") -> None:

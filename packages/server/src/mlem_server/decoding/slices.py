@@ -17,12 +17,14 @@ from typing import Any
 
 import msgspec
 
-from mlem_model.data.types.any import DataType
+from mlem_model.data.types.any import DataFrameType, DataType
 from mlem_model.data.types.sliced import converted
 from mlem_model.models.model import ALIAS, Argument
 from mlem_server.decoding.json_decoder import has_words, loads, scan
 
 SLICE_BYTES = 128 * 1024
+_COLUMN_BYTES, _WIDE_BYTES = 1024, 2**20
+"""A slice of a frame of several dtypes is larger by its columns, which cost something in each; up to the second."""
 _WRAPPERS = ("inputs", "instances", "dataframe_records")
 """Another name of the only argument; see `mlem_model.models.request_bodies`."""
 _HEAD = re.compile(rb'\s*(?:\{\s*("(?:[^"\\]|\\.)*")\s*:\s*)?\[\s*')
@@ -42,12 +44,12 @@ class Slices:
     Args:
         argument: The argument.
         fast: A compiled decoder of its JSON; None where there is none.
-        size_bytes: How large a slice is, at least.
+        size_bytes: How large a slice is, at least; None for what suits the type.
     """
 
-    def __init__(self, argument: Argument, fast: Parse | None, size_bytes: int = SLICE_BYTES) -> None:
-        self._size_bytes = size_bytes
+    def __init__(self, argument: Argument, fast: Parse | None, size_bytes: int | None = None) -> None:
         self._type: DataType = argument.data_type
+        self._size_bytes = _size_for(self._type) if size_bytes is None else size_bytes
         self._name = argument.name
         self._fast = fast
         self._keys = {argument.name, ALIAS, *_WRAPPERS}
@@ -118,6 +120,13 @@ class Slices:
             start = stop + 1
             if found is not None and _BLANK.fullmatch(body, start, end):
                 raise ValueError("a comma with nothing after it")
+
+
+def _size_for(data_type: DataType) -> int:
+    if not isinstance(data_type, DataFrameType) or data_type.block_dtype is not None:
+        return SLICE_BYTES
+
+    return min(max(SLICE_BYTES, len(data_type.columns) * _COLUMN_BYTES), _WIDE_BYTES)
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,26 +36,17 @@ class Unpacker:
     Args:
         most_bytes: How large a table may become.
         timeout_s: How many seconds unpacking may take.
+
+    Attributes:
+        arrow: Reads a stream of Arrow.
     """
 
     def __init__(self, most_bytes: int, timeout_s: float) -> None:
+        self.arrow = ArrowReader(self, most_bytes)
         self._most_bytes = most_bytes
         self._timeout_s = timeout_s
         self._process: subprocess.Popen[bytes] | None = None
         self._lock = threading.Lock()
-
-    def arrow(self, body: bytes | bytearray) -> pyarrow.Table:
-        """Read a stream of Arrow.
-
-        Raises:
-            UserError: It would become too large.
-            Exception: What pyarrow raises on damaged streams.
-        """
-        if check_stream(body, self._most_bytes):
-            return _table(self._unpacked(ARROW, body))  # the process has checked it
-        table = _table(body)
-        check_table(table, self._most_bytes, lists=True)
-        return table
 
     def parquet(self, body: bytes | bytearray) -> pyarrow.Table:
         """Read a file of Parquet.
@@ -64,6 +55,14 @@ class Unpacker:
             UserError: It is not Parquet, or would become too large.
         """
         return _table(self._unpacked(PARQUET, body))
+
+    def unpacked_arrow(self, body: bytes | bytearray) -> pyarrow.Table:
+        """Read a stream of Arrow that is compressed.
+
+        Raises:
+            UserError: It is not Arrow, or would become too large.
+        """
+        return _table(self._unpacked(ARROW, body))  # the process has checked it
 
     def close(self) -> None:
         """End the process; its current work is of no use any more."""
@@ -116,6 +115,35 @@ class Unpacker:
         # this allocator returns memory to the system, and fails when there is no more
         environment = {**os.environ, "ARROW_DEFAULT_MEMORY_POOL": "system", "MALLOC_ARENA_MAX": "1"}
         return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment)  # noqa: S603  # fixed
+
+
+class ArrowReader:
+    """Reads streams of Arrow of bounded size; see `mlem_model.data.formats.arrow.values.ReadArrow`.
+
+    Args:
+        unpacker: Reads what is compressed.
+        most_bytes: How large a table may become.
+
+    Attributes:
+        most_bytes: The same.
+    """
+
+    def __init__(self, unpacker: Unpacker, most_bytes: float) -> None:
+        self.most_bytes = most_bytes
+        self._unpacker = unpacker
+
+    def __call__(self, body: bytes | bytearray) -> pyarrow.Table:
+        """Return the table of a stream.
+
+        Raises:
+            UserError: It would become too large.
+            Exception: What pyarrow raises on damaged streams.
+        """
+        if check_stream(body, self.most_bytes):
+            return self._unpacker.unpacked_arrow(body)
+        table = _table(body)
+        check_table(table, self.most_bytes, lists=True)
+        return table
 
 
 def _table(stream: bytes | bytearray) -> pyarrow.Table:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Protocol
 
+from mlem_model.data.types.tables.blocks.assembly import arrays_of
 from mlem_server.decoding.limits import VALUE_BYTES
 from mlem_server.inference.endpoint import Call
 
@@ -31,9 +32,8 @@ def size_of(decoded: Call | HasCall | Sequence[Call]) -> int:
 
 def _size(value: Any) -> int:
     usage = getattr(value, "memory_usage", None)
-    if callable(usage):  # pandas: for each column, or of the whole
-        used = usage(index=False)
-        return int(used.sum() if hasattr(used, "sum") else used)
+    if callable(usage):  # pandas
+        return _size_of_frame(value) if value.ndim == 2 else int(usage(index=False))
     size = getattr(value, "nbytes", None)
     if isinstance(size, int):
         return size
@@ -46,3 +46,13 @@ def _size(value: Any) -> int:
     looked_at = value[:_LOOKED_AT]
     sizes = sum(_size(item) for item in looked_at)
     return VALUE_BYTES * len(value) + sizes * len(value) // max(1, len(looked_at))
+
+
+def _size_of_frame(frame: Any) -> int:
+    """Add up the columns of a frame of pandas, whose `memory_usage` takes 15 us for each."""
+    import numpy as np
+
+    dtypes = frame.dtypes.to_numpy().tolist()
+    if all(isinstance(dtype, np.dtype) for dtype in set(dtypes)):
+        return sum(int(dtype.itemsize) for dtype in dtypes) * len(frame)
+    return sum(int(array.nbytes) for array in arrays_of(frame))

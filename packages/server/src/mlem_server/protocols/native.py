@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
+from mlem_model.data.formats.binary import ARROW
+from mlem_server.decoding.known_arrow import at_once
 from mlem_server.http.request import Reply, Request
 from mlem_server.http.response import json_response
 from mlem_server.http.routes import Route, when_asked
@@ -50,7 +52,10 @@ class Native:
     def call(self, endpoint: Endpoint, request: Request, reply: Reply) -> None:
         """Call a method, with its arguments as the body."""
         accept = request.headers.get(b"accept", b"")
-        if takes_long(request):
+        call = _at_once(endpoint, request, accept)
+        if call is not None:
+            self._ask(call, accept, request, reply)
+        elif takes_long(request):
 
             def decode() -> Call:
                 return endpoint.call(request.body, request.media_type, accept)
@@ -63,3 +68,11 @@ class Native:
         if call.endpoint.method.streams:
             call.form = form_of(accept)
         self._service.submit(call, request, reply)
+
+
+def _at_once(endpoint: Endpoint, request: Request, accept: bytes) -> Call | None:
+    """Return the call of a stream of Arrow that needs no thread."""
+    if request.media_type != ARROW or endpoint.argument is None or ARROW not in endpoint.formats:
+        return None
+    value = at_once(endpoint.argument, request.body, endpoint.limits)
+    return None if value is None else endpoint.call_of({endpoint.argument.name: value}, accept)

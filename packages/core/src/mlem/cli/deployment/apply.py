@@ -31,6 +31,11 @@ if TYPE_CHECKING:
     show_default=True,
     help="Rows per request, when the answer is written to a file and the method answers row by row.",
 )
+@click.option(
+    "--max-answer-mib",
+    type=click.FloatRange(min=0, min_open=True),
+    help="How large an answer may be, in MiB; 1024 where it comes over HTTP.",
+)
 @data_options
 @click.pass_context
 def apply(
@@ -50,6 +55,7 @@ def apply(
     project: str | None,
     output: str,
     batch_rows: int,
+    max_answer_mib: float | None,
 ) -> None:
     """Call a method of a deployed model.
 
@@ -57,7 +63,7 @@ def apply(
     parquet, bytes and images as they are), a saved data object, - for stdin, or JSON itself.
     """
     form = form_of(header=header, separator=separator, encoding=encoding, decimal=decimal, empty=empty)
-    with handle(name, project).get_client() as client:
+    with handle(name, project).get_client(max_answer_mib=max_answer_mib) as client:
         called = method or default_method(client.methods)
         described = client.interface.method(called)
         reader = reader_of(ctx, described, called, format_, form)

@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
+import math
+
 import httptools
 
 MOST_HEAD_BYTES = 102_400
 """How much a server may send without a byte of a body: heads before the final one count, and so do trailers."""
+_SMALL_BYTES, _JOINED_BYTES = 4096, 65536
+"""Pieces of a body up to the first size are put together, up to the second."""
+
+
+class TooLargeError(Exception):
+    """An answer has more than its caller wants to have in memory."""
 
 
 class Answer:
     """An answer, as its bytes arrive.
+
+    Args:
+        most_bytes: How much of its body may wait to be taken.
 
     Attributes:
         begun: Whether a byte of it has arrived.
@@ -21,13 +32,14 @@ class Answer:
         headers: Values by name in lower case.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, most_bytes: float = math.inf) -> None:
         self.begun = self.headed = self.complete = self.kept = False
         self.status = 0
         self.reason = ""
         self.headers: dict[str, str] = {}
-        self._body: list[bytes] = []
-        self._received_bytes = self._other_bytes = 0
+        self._body: list[bytes | bytearray] = []
+        self._received_bytes = self._other_bytes = self._waiting_bytes = 0
+        self._most_bytes = most_bytes
         self._parser = httptools.HttpResponseParser(self)
 
     def feed(self, data: bytes) -> None:
@@ -35,6 +47,7 @@ class Answer:
 
         Raises:
             ConnectionError: It is not an answer in HTTP/1.1, it is cut short, or its head is too large.
+            TooLargeError: More of its body waits than may.
         """
         if not data:
             return self._end()
@@ -47,6 +60,8 @@ class Answer:
             self.kept = False
             if not self.complete:  # otherwise the answer is fine, and what follows is not ours to read
                 raise ConnectionError(f"its answer is not HTTP/1.1: {error}") from error
+        if self._waiting_bytes > self._most_bytes:
+            raise TooLargeError
         if self.complete or self._received_bytes > before_bytes:
             self._other_bytes = 0
             return None
@@ -61,10 +76,20 @@ class Answer:
             return 0
         return int(self.headers["content-length"]) - self._received_bytes
 
+    def expect_room(self, more_bytes: int) -> None:
+        """Refuse a body of which too much has not arrived yet, before memory is taken for it.
+
+        Raises:
+            TooLargeError: There is no room for so much more.
+        """
+        if self._waiting_bytes + more_bytes > self._most_bytes:
+            raise TooLargeError
+
     def take(self) -> bytes:
         """Return what has arrived of the body since the last time."""
-        found = self._body[0] if len(self._body) == 1 else b"".join(self._body)
+        found = bytes(self._body[0]) if len(self._body) == 1 else b"".join(self._body)
         self._body.clear()
+        self._waiting_bytes = 0
         return found
 
     def _end(self) -> None:
@@ -106,8 +131,13 @@ class Answer:
     def on_body(self, data: bytes) -> None:
         """Note a part of the body."""
         if not self.complete:
-            self._body.append(data)
+            last = self._body[-1] if self._body else None
+            if isinstance(last, bytearray) and len(last) < _JOINED_BYTES:
+                last += data
+            else:  # an object for each of very many small pieces would take twenty times their size
+                self._body.append(data if last is None or len(data) > _SMALL_BYTES else bytearray(data))
             self._received_bytes += len(data)
+            self._waiting_bytes += len(data)
 
     def on_message_complete(self) -> None:
         """Note the end of an answer."""

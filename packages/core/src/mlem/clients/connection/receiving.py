@@ -33,8 +33,10 @@ def body(stream: Stream | AsyncStream, answer: Answer, deadline: Deadline) -> Co
 
     Raises:
         OSError: It is cut short, or does not come in time.
+        TooLargeError: It is larger than the answer may be.
     """
     missing_bytes = answer.missing_bytes()
+    answer.expect_room(missing_bytes)
     if missing_bytes > CHUNK_BYTES:
         found: bytes | bytearray = yield from _long(stream, answer.take(), missing_bytes, deadline)
         return found

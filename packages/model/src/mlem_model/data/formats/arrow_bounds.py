@@ -3,15 +3,14 @@
 Its row counts, its compression and its repeated texts tell.
 
 Sources: https://arrow.apache.org/docs/format/Columnar.html#serialization-and-interprocess-communication-ipc, the tables
-of https://github.com/apache/arrow/blob/main/format/Message.fbs, and https://flatbuffers.dev/internals/ for how tables
-are laid out (read 2026-11).
+of https://github.com/apache/arrow/blob/main/format/Message.fbs (read 2026-11).
 """
 
 from __future__ import annotations
 
-import struct
 from typing import TYPE_CHECKING, Any
 
+from mlem_model.data.formats.flatbuffers import Table
 from mlem_model.errors import UserError
 
 if TYPE_CHECKING:
@@ -22,12 +21,10 @@ _BATCHES = {"record batch": 3, "dictionary": 2}
 _HEADER = 2
 _DATA = 1
 _LENGTH, _NODES, _COMPRESSION = 0, 1, 3
-_NODE_BYTES = 16
-"""A node's length, and how many of it are null: two integers of 64 bits."""
 _CELL_BYTES = 8
 
 
-def too_large(most_bytes: int, what: str) -> UserError:
+def too_large(most_bytes: float, what: str) -> UserError:
     """Return the error for data that would become too large."""
     hint = "send fewer rows at once"
     return UserError(
@@ -35,7 +32,7 @@ def too_large(most_bytes: int, what: str) -> UserError:
     )
 
 
-def check_stream(body: Any, most_bytes: int) -> bool:
+def check_stream(body: Any, most_bytes: float) -> bool:
     """Look at the messages of a stream.
 
     Args:
@@ -55,7 +52,7 @@ def check_stream(body: Any, most_bytes: int) -> bool:
     for message in pa.ipc.MessageReader.open_stream(pa.py_buffer(body)):
         if message.type not in _BATCHES:
             continue
-        batch = _Table.root(bytes(message.metadata)).table(_HEADER)
+        batch = Table.root(bytes(message.metadata)).table(_HEADER)
         if message.type == "dictionary":
             batch = batch.table(_DATA)
         compressed = compressed or batch.has(_COMPRESSION)
@@ -65,7 +62,7 @@ def check_stream(body: Any, most_bytes: int) -> bool:
     return compressed
 
 
-def check_table(table: pyarrow.Table, most_bytes: int, *, lists: bool = False) -> None:
+def check_table(table: pyarrow.Table, most_bytes: float, *, lists: bool = False) -> None:
     """Look at a table whose columns may share their texts, before each cell gets a text of its own.
 
     Args:
@@ -147,59 +144,3 @@ def _is_text(kind: pyarrow.DataType) -> bool:
         or pa.types.is_binary(kind)
         or pa.types.is_large_binary(kind)
     )
-
-
-class _Table:
-    """A table of flatbuffers.
-
-    Args:
-        content: The whole buffer.
-        at: Where the table begins.
-    """
-
-    def __init__(self, content: bytes, at: int) -> None:
-        self._content = content
-        self._at = at
-        self._fields = at - self._read("<i", at)
-
-    @classmethod
-    def root(cls, content: bytes) -> _Table:
-        return cls(content, struct.unpack_from("<I", content)[0])
-
-    def _read(self, form: str, at: int) -> int:
-        if at < 0:
-            raise ValueError("a place before the buffer")
-        return int(struct.unpack_from(form, self._content, at)[0])
-
-    def _place(self, field: int) -> int | None:
-        entry = 4 + 2 * field
-        if entry >= self._read("<H", self._fields):
-            return None
-        offset = self._read("<H", self._fields + entry)
-        return self._at + offset if offset else None
-
-    def has(self, field: int) -> bool:
-        return self._place(field) is not None
-
-    def number(self, field: int) -> int:
-        place = self._place(field)
-        return 0 if place is None else self._read("<q", place)
-
-    def table(self, field: int) -> _Table:
-        place = self._place(field)
-        if place is None:
-            raise ValueError("a message without its table")
-        return _Table(self._content, place + self._read("<I", place))
-
-    def lengths(self, field: int) -> list[int]:
-        place = self._place(field)
-        if place is None:
-            return []
-        start = place + self._read("<I", place)
-        end = start + 4 + self._read("<I", start) * _NODE_BYTES
-        if end > len(self._content):
-            raise ValueError("more nodes than there is room for")
-        lengths = memoryview(self._content[start + 4 : end]).cast("q")[:: _NODE_BYTES // 8].tolist()
-        if min(lengths, default=0) < 0:
-            raise ValueError("a column of less than nothing")
-        return lengths

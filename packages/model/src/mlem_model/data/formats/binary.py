@@ -6,18 +6,15 @@ format, https://arrow.apache.org/docs/format/Columnar.html#ipc-streaming-format 
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import importlib.util
 import io
 import math
-import re
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from mlem_model.data.formats.arrow_bounds import is_list_of_numbers, unknown_type
+from mlem_model.data.formats.arrow.values import ReadArrow, load_arrow
 from mlem_model.data.formats.frame_table import table_of
-from mlem_model.data.formats.sparse_rows import from_table, to_table
+from mlem_model.data.formats.sparse_rows import to_table
 from mlem_model.data.types.arrays.array import NdarrayType
 from mlem_model.data.types.arrays.images import MEDIA_TYPES, ImageType
 from mlem_model.data.types.arrays.sparse import SparseType
@@ -44,11 +41,8 @@ PNG = "image/png"
 JPEG_LIKE = frozenset(MEDIA_TYPES) - {PNG}
 """Media types that are read but never written: some lose part of what they are given."""
 
-ReadArrow = Callable[["bytes | bytearray"], "pyarrow.Table"]
 
 _USUAL_HEAD_BYTES = 256
-_LEVEL = re.compile(r"__index_level_\d+__")
-"""Source: https://arrow.apache.org/docs/python/pandas.html, section "Handling pandas Indexes" (read 2026-11)."""
 _IN_ARROW = frozenset({"int", "float", "bool", "str", "nullable", "datetime"})
 """Families of dtypes whose columns come back from Arrow unchanged."""
 
@@ -149,8 +143,7 @@ def load(
         body: The whole body; an array is a view of it, which can be written to where the body is a bytearray.
         media_type: One of `formats_of`.
         path: Where it is, for messages.
-        read: Reads a stream of Arrow data that may be hostile, and checks that its parts fit together; None where the
-            sender is trusted.
+        read: Reads a stream of Arrow data; None where the sender is trusted.
 
     Raises:
         UserError: The body is damaged or in another format, or it would become too large.
@@ -164,13 +157,12 @@ def load(
         return bytes(body)
     try:
         if media_type != NPY:
-            value = _from_arrow(data_type, (read or _read_arrow)(body))
-        else:
-            value = read_npy(body)
-            if isinstance(data_type, DataFrameType):
-                value = frame_of_block(value, str(data_type.block_dtype), data_type.labels, path)
-                if not data_type.axis_names:
-                    return value  # it is exact; before pandas 3, to look at it once more would copy it by columns
+            return load_arrow(data_type, body, path, read)
+        value = read_npy(body)
+        if isinstance(data_type, DataFrameType):
+            value = frame_of_block(value, str(data_type.block_dtype), data_type.labels, path)
+            if not data_type.axis_names:
+                return value  # it is exact; before pandas 3, to look at it once more would copy it by columns
     except (DataError, UserError):
         raise
     except Exception as error:  # numpy and pyarrow raise what they like on damaged input
@@ -180,22 +172,7 @@ def load(
     return data_type.accept(value, path)
 
 
-@functools.cache
-def _nullable() -> dict[Any, Any]:
-    """Map Arrow's types to those of pandas that keep integers beside missing values."""
-    import pandas as pd
-    import pyarrow as pa
-
-    names = [f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64)]
-    mapped = {
-        getattr(pa, name)(): pd.array(
-            [], dtype=name.replace("uint", "UInt").replace("int", "Int") if name[0] == "u" else name.title()
-        ).dtype
-        for name in names
-    }
-    return {**mapped, pa.bool_(): pd.BooleanDtype(), pa.float32(): pd.Float32Dtype(), pa.float64(): pd.Float64Dtype()}
-
-
+@functools.cache  # looking for a package takes 10 us
 def _has_arrow() -> bool:
     return importlib.util.find_spec("pyarrow") is not None
 
@@ -303,82 +280,3 @@ def _flattened(data_type: DataFrameType, value: Any) -> Any:
         frame.columns = [str(label) for label in value.columns]
         return frame
     return pd.DataFrame(data_type.flatten(value))
-
-
-def _with_own_names(frame: Any, data_type: DataType) -> Any:
-    """Name the levels of an index that Arrow has written as columns of its own, ``__index_level_0__``.
-
-    Leave out what only counts rows.
-    """
-    index_cols = getattr(data_type, "index_cols", ())
-    levels = [name for name in frame.columns if _LEVEL.fullmatch(str(name))]
-    if not levels:
-        return frame
-    named = (
-        dict(zip(levels, map(str, index_cols), strict=False))
-        if not set(map(str, index_cols)) & set(frame.columns)
-        else {}
-    )
-    return frame.rename(columns=named).drop(columns=[name for name in levels if name not in named])
-
-
-def _with_floats(table: pyarrow.Table, data_type: DataType) -> pyarrow.Table:
-    """Give columns without any value, which have no type, a dtype of floats where the data type has floats."""
-    import pyarrow as pa
-
-    dtypes = dict(zip(data_type.names, data_type.dtypes, strict=True)) if isinstance(data_type, DataFrameType) else {}
-    for at, field in enumerate(table.schema):
-        if pa.types.is_null(field.type) and family_of(dtypes.get(field.name, "object")) == "float":
-            table = table.set_column(at, field.name, table.column(at).cast(pa.float64()))
-    return table
-
-
-def _read_arrow(body: bytes | bytearray) -> pyarrow.Table:
-    import pyarrow as pa
-
-    with pa.ipc.open_stream(pa.py_buffer(body)) as reader:
-        table = reader.read_all()
-    table.validate(full=True)
-    return table
-
-
-def _stacked(table: pyarrow.Table) -> Any:
-    """Return columns as one array."""
-    import numpy as np
-    import pyarrow as pa
-
-    batches = table.to_batches()
-    if len(batches) == 1 and len({kind.id for kind in table.schema.types}) == 1:
-        with contextlib.suppress(pa.ArrowException, TypeError):  # it takes only numbers without nulls
-            return batches[0].to_tensor().to_numpy()
-    return np.column_stack([column.to_numpy() for column in table.columns])
-
-
-def _from_arrow(data_type: DataType, table: pyarrow.Table) -> Any:
-    if isinstance(data_type, NdarrayType):
-        return _stacked(table)
-    if isinstance(data_type, ListType):
-        if table.num_columns != 1:
-            raise DataError("data", "one column", f"{table.num_columns} columns")
-        return table.column(0).to_pylist()
-    if isinstance(data_type, SparseType):
-        return from_table(data_type, table)
-    for name, kind in zip(table.column_names, table.schema.types, strict=True):
-        if is_list_of_numbers(kind):  # only the rows of a sparse matrix are lists
-            raise unknown_type(name, kind)
-    if isinstance(data_type, PolarsType):
-        import polars as pl
-
-        found = pl.DataFrame(pl.from_arrow(table))
-        return found.to_series() if data_type.series and found.width == 1 else found
-    exact = any(
-        family_of(dtype) == "nullable" for dtype in getattr(data_type, "dtypes", (getattr(data_type, "dtype", ""),))
-    )
-    table = _with_floats(table, data_type)
-    frame = table.replace_schema_metadata().to_pandas(types_mapper=_nullable().get if exact else None)
-    frame = _with_own_names(frame, data_type)
-    if isinstance(data_type, SeriesType):
-        if frame.shape[1] != 1:
-            raise DataError("data", "one column", f"{frame.shape[1]} columns")
-        return frame.iloc[:, 0].rename(data_type.name)
-    return frame

@@ -37,6 +37,11 @@ class Categories(Value):
         return {value: code for code, value in enumerate(self.values)} | {None: -1}
 
     @cached_property
+    def kind(self) -> type | None:
+        """The class of the values, where they are those of JSON and all of one class."""
+        return type(self.values[0]) if _are_plain(self) else None
+
+    @cached_property
     def made(self) -> Any:
         """The dtype of pandas, where the values are those of JSON; made once, since columns are compared by it."""
         import pandas as pd
@@ -195,7 +200,7 @@ def decode_categories(payload: Sequence[Json], categories: Categories | None, pa
         raise mismatch(path_of(unhashable), "a category", payload[unhashable])
     if categories is None or not categories.values:  # files of MLEM 0.4 do not list them
         return pd.Series(list(payload), dtype=None if payload else "str").astype("category")
-    quick = _of_known(payload, categories)
+    quick = of_known(payload, categories)
     if quick is not None:
         return quick
     known_values = {(type(value), value) for value in categories.values} | {
@@ -217,11 +222,11 @@ def decode_categories(payload: Sequence[Json], categories: Categories | None, pa
     return pd.Categorical(list(payload), categories=_with_new(index, list(payload)), ordered=categories.ordered)
 
 
-def _of_known(payload: Sequence[Json], categories: Categories) -> Any:
+def of_known(payload: Sequence[Json], categories: Categories | None) -> Any:
     """Return a column of nothing but categories on record, and of missing values; None where it has others."""
     import pandas as pd
 
-    if not _are_plain(categories) or not set(map(type, payload)) <= {type(categories.values[0]), type(None)}:
+    if categories is None or categories.kind is None or not set(map(type, payload)) <= {categories.kind, type(None)}:
         return None
     try:
         codes = list(map(categories.codes.__getitem__, payload))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Callable
 from typing import Any
@@ -28,6 +29,7 @@ def name_of_dtype(dtype: Any) -> str:
     return f"arrow[{dtype.pyarrow_dtype}]" if type(dtype).__name__ == "ArrowDtype" else str(dtype)
 
 
+@functools.lru_cache(maxsize=1000)
 def family_of(dtype: str) -> str | None:
     """Name the family of a dtype; None when columns of it can't travel."""
     if dtype in ("str", "string") or dtype.startswith("string["):

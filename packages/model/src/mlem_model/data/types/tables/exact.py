@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mlem_model.data.types.plain import scalars
+from mlem_model.data.types.tables.blocks.assembly import arrays_of
 from mlem_model.data.types.tables.categories import Categories, ExactCategories
 from mlem_model.data.types.tables.dtypes import family_of, name_of_dtype
 from mlem_model.data.types.tables.labels import Labels
@@ -50,21 +51,28 @@ class ExactDtypes:
     def encode(self, frame: Any, path: str) -> list[list[Any]]:
         """Return the columns of a frame that has these dtypes, as JSON."""
         parts: list[list[Any]] = [[]] * len(self._expected)
+        arrays = arrays_of(frame) if not _BLOCKS.issuperset(self._families.values()) else []
         for dtype, places in self._places.items():
             if self._families[dtype] in _BLOCKS:
                 for at, part in zip(places, scalars.encode_array(block_of(frame, places).T, path), strict=True):
                     parts[at] = part
                 continue
             for at in places:
-                expected, series = self._expected[at], frame.iloc[:, at]
+                expected, array = self._expected[at], arrays[at]
                 if isinstance(expected, ExactCategories):
-                    parts[at] = expected.encode(series.array)
+                    parts[at] = expected.encode(array)
                 else:
-                    missing = series.isna().to_numpy()
-                    parts[at] = series.tolist()
+                    missing = array.isna()
+                    parts[at] = array.tolist()
                     for row in missing.nonzero()[0].tolist():
                         parts[at][row] = None
         return parts
+
+
+def only_dtype(frame: Any) -> str | None:
+    """Name the dtype of all columns of a frame; None where they have several, or there are none."""
+    found = set(frame.dtypes.to_numpy())
+    return name_of_dtype(found.pop()) if len(found) == 1 else None
 
 
 def block_of(frame: Any, places: Sequence[int]) -> Any:

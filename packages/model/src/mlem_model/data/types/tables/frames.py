@@ -15,8 +15,10 @@ from mlem_model.data.types.index import Label, freq_of, is_default, labels_of, l
 from mlem_model.data.types.notes import note
 from mlem_model.data.types.plain import scalars
 from mlem_model.data.types.tables import columns
+from mlem_model.data.types.tables.blocks.assembly import frame_of_parts
+from mlem_model.data.types.tables.blocks.decoding import Grouped
 from mlem_model.data.types.tables.columns import Categories
-from mlem_model.data.types.tables.exact import ExactDtypes
+from mlem_model.data.types.tables.exact import ExactDtypes, only_dtype
 from mlem_model.data.types.tables.labels import Labels, label_of
 from mlem_model.data.types.tables.payloads import split
 from mlem_model.errors import DataError
@@ -135,7 +137,7 @@ class DataFrameType(DataType):
     def __copy__(self) -> Self:
         """Copy the fields: a copy may be given others, of which the rest is found out again."""
         copied = super().__copy__()
-        for name in ("names", "labels", "block_dtype", "_uniform_dtype", "_exact"):
+        for name in ("names", "labels", "block_dtype", "_uniform_dtype", "_exact", "_grouped"):
             copied.__dict__.pop(name, None)
         return copied
 
@@ -160,7 +162,7 @@ class DataFrameType(DataType):
             A list of records, ``{column: value}``.
         """
         value = self._frame_of(value, path)
-        if self._uniform_dtype is not None and _only_dtype(value) == self._uniform_dtype:
+        if self._uniform_dtype is not None and only_dtype(value) == self._uniform_dtype:
             block = scalars.encode_array(self._ordered(value, path).to_numpy(), path)
             return [dict(zip(self.names, row, strict=True)) for row in block]
         if not self.index_cols and self._exact.encodes:
@@ -210,6 +212,10 @@ class DataFrameType(DataType):
                 flat, self.dtypes[0], lambda index: path_of(index % length, names[index // length])
             )
             return self._labelled(pd.DataFrame(block.reshape(len(names), length).T))
+        if not self.index_cols and length and self._grouped.decodes:
+            decoded = self._grouped.decode(parts, length)
+            if decoded is not None:
+                return frame_of_parts(decoded, length, self.labels.index.view())
         series = {
             name: columns.decode(
                 parts[name], dtype, self.categories.get(name), self.items.get(name), partial(path_of, name=name)
@@ -299,10 +305,14 @@ class DataFrameType(DataType):
     def _exact(self) -> ExactDtypes:
         return ExactDtypes(self.names, self.dtypes, self.categories)
 
+    @cached_property
+    def _grouped(self) -> Grouped:
+        return Grouped(self.names, self.dtypes, self.categories, self.items)
+
     def _is_exact(self, ordered: Any) -> bool:
         """Whether the columns of a frame, in order, have the right dtypes: then no value needs a look."""
         if self._uniform_dtype is not None:
-            return _only_dtype(ordered) == self._uniform_dtype
+            return only_dtype(ordered) == self._uniform_dtype
         return "object" not in self.dtypes and self._exact.are_of(ordered)
 
     def _ordered(self, value: Any, path: str) -> Any:
@@ -383,12 +393,6 @@ class DataFrameType(DataType):
         if labels and all(isinstance(label, tuple) for label in labels):
             return pd.MultiIndex.from_tuples(labels, names=self.axis_names or None)
         return pd.Index(labels, name=self.axis_names[0] if self.axis_names else None) if labels else pd.RangeIndex(0)
-
-
-def _only_dtype(frame: Any) -> str | None:
-    """Name the dtype of all columns of a frame; None where they have several, or there are none."""
-    found = set(frame.dtypes.to_numpy())
-    return columns.name_of_dtype(found.pop()) if len(found) == 1 else None
 
 
 def _cell(path: str, name: str) -> Callable[[int], str]:
