@@ -35,6 +35,9 @@ PACKAGES = {
 PLATFORMS = {"provider-heroku": ["heroku-simulator"]}
 """What stands in for a platform in the tests of its provider."""
 
+SLOW = ["provider-docker", "provider-heroku", "provider-sagemaker"]
+"""Packages whose commands take seconds: the check kills them at every second boundary; `nox -s integration` at all."""
+
 EXAMPLES = ["mlem-plane", "mlem-provider-folder"]
 """Distributions as a stranger writes them."""
 
@@ -147,7 +150,8 @@ def tests(session: nox.Session, package: str) -> None:
         SERVER_AND_CLIENT if package == "server" else [*PACKAGES[package], *PLATFORMS.get(package, [])],
         *group("test", "example", *more.get(package, [])),
     )
-    _pytest(session, f"tests/{package.replace('-', '_')}", counted=package in COUNTED)
+    quick = {"MLEM_TEST_EVERY_BOUNDARY": "2"} if os.environ.get("CI") == "true" and package in SLOW else None
+    _pytest(session, f"tests/{package.replace('-', '_')}", env=quick, counted=package in COUNTED)
 
 
 @nox.session
