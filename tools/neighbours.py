@@ -1,4 +1,4 @@
-"""Install Debian's nginx and Prometheus for the tests of servers, unless they are there. As root."""
+"""Install Debian's nginx and Prometheus for the tests of servers, skopeo and umoci for those of images. As root."""
 
 from __future__ import annotations
 
@@ -12,3 +12,5 @@ from machine import need, note
 if __name__ == "__main__":
     note(need("nginx", "nginx-light"))
     note(need("prometheus", "prometheus"))
+    note(need("skopeo", "skopeo"))
+    note(need("umoci", "umoci"))

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
+import io
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tarfile
@@ -114,6 +117,28 @@ def test_an_archive_and_a_folder_are_the_same_image(
     assert names == {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
 
 
+def test_tools_of_others_read_it(
+    doubles: Any, base: str, repository: str, tmp_path: Path, lacking: Callable[[str], NoReturn]
+) -> None:
+    if shutil.which("skopeo") is None or shutil.which("umoci") is None:
+        lacking("no skopeo and umoci: python tools/neighbours.py installs them")
+    made = ImageBuilder(name=f"{repository}:1", folder=tmp_path / "layout", base_image=base).build(doubles, quiet)
+
+    def say(*words: str | Path) -> str:
+        return subprocess.run(words, capture_output=True, text=True, check=True).stdout
+
+    inspected = json.loads(say("skopeo", "inspect", "--tls-verify=false", f"docker://{repository}:1"))
+    assert (inspected["Digest"], len(inspected["Layers"])) == (made["digest"], made["layers"])
+    say("skopeo", "copy", "--src-tls-verify=false", f"docker://{repository}:1", f"oci:{tmp_path / 'copied'}:1")
+    for layout in (f"{tmp_path / 'layout'}:1", f"{tmp_path / 'copied'}:1"):
+        target = tmp_path / f"bundle-{layout.split('/')[-1].replace(':', '-')}"
+        say("umoci", "unpack", "--rootless", "--image", layout, target)
+        root = target / "rootfs"
+        assert (root / "opt/mlem/model/model.mlem").is_file()
+        assert (root / "venv/bin/mlem-server").stat().st_mode & 0o111
+        assert not list(root.rglob("site-packages/pip"))
+
+
 def test_two_people_make_the_same_image(doubles: Any, base: str, tmp_path: Path) -> None:
     """With other caches, folders, homes, hash seeds, umasks, and at another time."""
     script = (
@@ -211,6 +236,43 @@ def test_what_can_not_be_is_said_before_anything_is_made(
         ImageBuilder(name=f"{repository}:1", base_image=base, **fields).build(doubles, lines.append)
     assert raised.value.hint
     assert not any("made" in line or "pushing" in line for line in lines)
+
+
+def test_an_image_for_another_machine_has_the_libraries_of_that_machine(
+    doubles: Any, base: str, push_registry: str, tmp_path: Path
+) -> None:
+    """The base image is this machine's, and says that it is for another: what is in it does not matter here."""
+    from elftools.elf.elffile import ELFFile
+
+    from mlem_image.registry.connecting import connect
+    from mlem_image.registry.reference import Reference
+    from mlem_image.registry.repository import Repository
+
+    reference = Reference.parse(base)
+    repository = Repository(connect(reference), reference.repository)
+    _, kind, manifest = repository.manifest(reference.version, base)
+    config = json.loads(repository.read(manifest["config"]["digest"], 2**20)) | {"architecture": "arm64"}
+    content = json.dumps(config).encode()
+    digest = f"sha256:{hashlib.sha256(content).hexdigest()}"
+    repository.push(digest, len(content), lambda offset: io.BytesIO(content[offset:]), lambda _bytes: None)
+    manifest["config"] |= {"digest": digest, "size": len(content)}
+    repository.push_manifest("arm64", kind, json.dumps(manifest).encode())
+
+    layout = tmp_path / "layout"
+    other = f"{push_registry}/{reference.repository}:arm64"
+    made = ImageBuilder(folder=layout, base_image=other, platform="linux/arm64").build(doubles, quiet)
+    found = json.loads((layout / "blobs/sha256" / made["image_id"].partition(":")[2]).read_text())
+    assert (found["os"], found["architecture"]) == ("linux", "arm64")
+    ours = json.loads((layout / "blobs/sha256" / made["digest"].partition(":")[2]).read_text())["layers"][1:]
+    machines = set()
+    for layer in ours:
+        with tarfile.open(layout / "blobs/sha256" / layer["digest"].partition(":")[2]) as archive:
+            for member in archive:
+                if member.isreg() and member.name.endswith(".so"):
+                    file = archive.extractfile(member)
+                    assert file is not None
+                    machines.add(ELFFile(io.BytesIO(file.read())).get_machine_arch())
+    assert machines == {"AArch64"}
 
 
 def test_a_base_image_with_another_python_is_refused(doubles: Any, base: str, repository: str) -> None:
