@@ -31,6 +31,9 @@ _READ_BYTES = 16 * 2**20
 _MARKED_BYTES = 16 * 2**20
 """A program that gives rights to whoever starts it is not larger."""
 _MOST_FILES = 2_000_000
+_MOST_BYTES = 64 * 2**30
+_KEPT_BYTES = 128 * 2**20
+"""What a base image may have in all, and what is kept of it in memory."""
 
 
 @dataclass
@@ -66,7 +69,7 @@ class Contents:
         key = f"{FORMAT}/{base.digest}"
         known = cache.fact("base", key)
         if isinstance(known, dict):
-            return cls(**known)
+            return cls(**{**known, "marked": {path: tuple(found) for path, found in known["marked"].items()}})
         look = _Look()
         for layer in base.layers:
             look.through(base, layer)
@@ -81,7 +84,7 @@ class _Look:
     def __init__(self) -> None:
         self._paths: dict[str, tarfile.TarInfo] = {}
         self._contents: dict[str, bytes] = {}
-        self._files = 0
+        self._files = self._size_bytes = self._kept_bytes = 0
 
     def through(self, base: BaseImage, layer: BlobOf) -> None:
         """Look through a layer."""
@@ -105,8 +108,9 @@ class _Look:
 
     def _take(self, archive: tarfile.TarFile, member: tarfile.TarInfo) -> None:
         self._files += 1
-        if self._files > _MOST_FILES:
-            raise ConflictError("the base image has too many files", code="bad-image")
+        self._size_bytes += member.size
+        if self._files > _MOST_FILES or self._size_bytes > _MOST_BYTES or self._kept_bytes > _KEPT_BYTES:
+            raise ConflictError("the base image has too many files, or too large ones", code="bad-image")
         path = posixpath.normpath(member.name).lstrip("/")
         folder, name = posixpath.split(path)
         if name == ".wh..wh..opq":
@@ -120,6 +124,7 @@ class _Look:
             if (marked and member.size <= _MARKED_BYTES) or (wanted and member.size <= _READ_BYTES):
                 file = archive.extractfile(member)
                 self._contents[path] = file.read() if file is not None else b""
+                self._kept_bytes += len(self._contents[path]) + 1000
             else:
                 self._contents.pop(path, None)
 
