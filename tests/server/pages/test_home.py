@@ -13,6 +13,7 @@ from typing import Any
 import numpy
 import pandas
 import pytest
+from waiting import wait_until
 
 from mlem_model.frameworks.callable import CallableModel
 from mlem_model.frameworks.sklearn import SklearnModel
@@ -172,6 +173,23 @@ def test_an_image_is_dropped(page: Any, answering: Any, tmp_path: Path) -> None:
     page.wait_for_selector("#answer td")
     assert page.locator("#answer td").all_text_contents() == ["7", "5"]
     assert page.locator("#answer th").all_text_contents() == ["width", "height"]
+
+
+def test_a_file_that_is_dropped_before_the_model_is_known_waits_for_it(
+    page: Any, answering: Any, tmp_path: Path
+) -> None:
+    from PIL import Image
+
+    served = answering("width", lambda image: {"width": image.size[0]}, Image.new("RGB", (2, 2)))
+    Image.new("RGB", (7, 5)).save(tmp_path / "picture.png")
+    held: list[Any] = []
+    page.route("**/interface.json", lambda route: held.append(route))  # playwright marks the function
+    page.goto(served.url)
+    wait_until(lambda: page.evaluate("1") and held)
+    drop(page, tmp_path / "picture.png")
+    held[0].continue_()
+    page.wait_for_selector("#answer td")
+    assert page.locator("#answer td").all_text_contents() == ["7"]
 
 
 def test_numbers_are_rounded_for_eyes_and_whole_on_demand(page: Any, answering: Any) -> None:

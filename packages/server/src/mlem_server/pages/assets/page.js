@@ -10,6 +10,7 @@ import { opened } from "./token.js";
 const element = (id) => document.getElementById(id);
 let model = null;
 let last = null;
+let dropped = null; // before it is known what the model takes
 
 const method = () => model.methods[element("method").value];
 const values = () => valuesOf(method(), element("arguments").children);
@@ -25,6 +26,8 @@ async function open() {
   element("method").replaceChildren(...Object.keys(model.methods).map((one) => new Option(one, one)));
   element("call").hidden = false;
   showMethod();
+  if (dropped) askFile(dropped);
+  dropped = null;
   showOthers(await models());
   return model;
 }
@@ -142,6 +145,6 @@ element("download").addEventListener("click", () => {
 });
 element("language").addEventListener("change", showSnippet);
 element("copy").addEventListener("click", copy);
-onDrop(document.body, (file) => { if (model) askFile(file); });
+onDrop(document.body, (file) => { if (model) askFile(file); else dropped = file; });
 element("others").addEventListener("change", () => { location.href = element("others").value; });
 opened(open, fail);
