@@ -179,7 +179,7 @@ def test_another_model_makes_one_layer(doubles: Any, base: str, repository: str,
     assert not any("fetching" in line for line in lines)
 
 
-def test_a_base_image_is_looked_through_without_unpacking_it(doubles: Any, base: str, engine: Any) -> None:
+def test_a_base_image_is_looked_through_without_unpacking_it(doubles: Any, base: str) -> None:
     from mlem_image.base.base_image import BaseImage
     from mlem_image.base.contents import Contents
     from mlem_image.cache.cache import Cache
