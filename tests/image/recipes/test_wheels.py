@@ -49,7 +49,7 @@ def test_a_wheel_lists_every_file_with_its_digest() -> None:
 def test_the_core_is_in_an_image_where_a_package_of_the_model_builds_on_it() -> None:
     assert wheels.distributions(("scikit-learn==1.9.1", "no-such-distribution")) == wheels.SERVING
     assert wheels.distributions(("mlem-core==0.5.0",)) == (*wheels.SERVING, "mlem-core")
-    assert wheels.distributions(("mlem-provider-docker==0.5.0",)) == (*wheels.SERVING, "mlem-core"), (
+    assert wheels.distributions(("mlem-image==0.5.0",)) == (*wheels.SERVING, "mlem-core"), (
         "as a model type of a stranger does"
     )
 
