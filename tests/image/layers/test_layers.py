@@ -114,3 +114,14 @@ def test_a_cache_that_can_not_be_written_is_told(tmp_path: Path) -> None:
     (tmp_path / "cache").write_text("a file")
     with pytest.raises(MlemError, match="write to the cache"), Cache(tmp_path / "cache").used():
         pass
+
+
+def test_a_digest_does_not_lead_to_another_file(tmp_path: Path) -> None:
+    """As a base image may name one of its layers."""
+    other = tmp_path / "other"
+    other.write_bytes(b"mine")
+    cache = Cache(tmp_path / "cache")
+    with cache.used():
+        assert [cache.blob(digest, 4) for digest in (f"x:{other}", "sha256:../../other", f"sha256:{other}")] == [
+            None
+        ] * 3

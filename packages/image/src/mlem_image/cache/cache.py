@@ -10,7 +10,9 @@ import contextlib
 import hashlib
 import json
 import os
+import re
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
@@ -24,6 +26,7 @@ from mlem.provider import unusable
 MOST_BYTES = 10 * 2**30
 """What was used the longest time ago is removed above that."""
 FOLDER_VARIABLE = "MLEM_IMAGE_CACHE"
+_DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 _LAYERS, _FACTS, _PARTS = "blobs", "facts", "parts"
 
 
@@ -60,11 +63,13 @@ class Cache:
 
     def blob(self, digest: str, size_bytes: int) -> Path | None:
         """Return the file of a layer; None where it is not there, or not as long as it should be."""
+        if not _DIGEST.fullmatch(digest):  # as a base image may name a layer: it must not lead to another file
+            return None
         path = self._blob(digest)
         try:
             if path.stat().st_size != size_bytes:
                 return None
-            os.utime(path)
+            _touch(path)
         except OSError:
             return None
         return path
@@ -99,7 +104,7 @@ class Cache:
         """Return what is known of something; None where nothing is."""
         path = self._fact(kind, key)
         try:
-            os.utime(path)
+            _touch(path)
             return json.loads(path.read_bytes())
         except (OSError, ValueError):
             return None
@@ -138,8 +143,14 @@ class Cache:
             path.unlink(missing_ok=True)
         files = [(path.stat(), path) for name in (_LAYERS, _FACTS) for path in (self.folder / name).iterdir()]
         size_bytes = sum(found.st_size for found, _ in files)
-        for found, path in sorted(files, key=lambda item: item[0].st_mtime):
+        for found, path in sorted(files, key=lambda item: item[0].st_mtime_ns):
             if size_bytes <= self._most_bytes:
                 return
             path.unlink(missing_ok=True)
             size_bytes -= found.st_size
+
+
+def _touch(path: Path) -> None:
+    """Note that a file is used now; the system's own clock of files has ticks so long that the order would be lost."""
+    now = time.time_ns()
+    os.utime(path, ns=(now, now))

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from mlem import CredentialsError, MlemError, NotFoundError, PlatformError, UserError
 
-_SHOWN = 300
+_SHOWN, _READ = 300, 4096
 
 
 def error_of(status: int, body: bytes, what: str, host: str, user: str) -> MlemError:
@@ -41,11 +41,12 @@ def error_of(status: int, body: bytes, what: str, host: str, user: str) -> MlemE
 
 
 def _said(body: bytes) -> tuple[str, str]:
-    """Return the code and the words of the first error in an answer, without control characters."""
+    """Return the code and the words of the first error in an answer, on one line, without control characters."""
     try:
         first: Mapping[str, object] = json.loads(body)["errors"][0]
         code, said = str(first.get("code", "")), str(first.get("message", ""))
-    except (ValueError, KeyError, IndexError, TypeError, AttributeError):
-        code, said = "", body[:_SHOWN].decode("utf-8", "replace") if body[:1] not in (b"<", b"{") else ""
+    except (ValueError, KeyError, IndexError, TypeError, AttributeError, RecursionError):
+        text = body[:_READ].decode("utf-8", "replace").strip("\ufeff \t\r\n")
+        code, said = "", "" if text[:1] in ("<", "{", "[") else text
     words = f"{code}: {said}" if code and said else code or said
-    return code, "".join(c for c in words if c.isprintable())[:_SHOWN]
+    return code, " ".join("".join(c if c.isprintable() else " " for c in words).split())[:_SHOWN]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from mlem import UserError
@@ -56,8 +57,13 @@ class Reference:
     @property
     def is_local(self) -> bool:
         """Whether the registry is on this machine: then it needs no TLS, as with the Engine."""
-        name = self.host.rpartition(":")[0] or self.host
-        return name == "localhost" or name.startswith("127.") or name == "[::1]"
+        return is_local(self.host)
 
     def __str__(self) -> str:
         return f"{self.host}/{self.repository}" + (f"@{self.digest}" if self.digest else f":{self.tag}")
+
+
+def is_local(host: str) -> bool:
+    """Whether a host, with its port or without, is this machine."""
+    name = re.sub(r":\d*$", "", host) if not host.endswith("]") else host
+    return name in ("localhost", "[::1]") or re.fullmatch(r"127(\.\d+){3}", name, re.ASCII) is not None

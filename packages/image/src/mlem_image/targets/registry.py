@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import threading
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import CancelledError, ThreadPoolExecutor, as_completed
 from typing import IO
 
 from mlem import ConflictError
@@ -14,7 +14,8 @@ from mlem_image.base.base_image import BlobOf
 from mlem_image.cache.cache import Cache
 from mlem_image.images.image import Image
 from mlem_image.layers.layer import Layer
-from mlem_image.registry.repository import DOCKER_MANIFEST, MANIFEST, Repository, from_file
+from mlem_image.registry.content import from_file
+from mlem_image.registry.repository import DOCKER_MANIFEST, MANIFEST, Repository
 
 Report = Callable[[str], None]
 _AT_ONCE = 3
@@ -49,8 +50,14 @@ def push(image: Image, cache: Cache, repository: Repository, tag: str, report: R
         missing = [blob for blob in missing if not _mounted(image, blob, repository)]
         progress = _Progress(sum(blob.size_bytes for blob in missing), report)
         report(f"pushing {len(missing)} of {len(unique)} layers ({size_in_words(progress.whole)})")
-        for done in [threads.submit(_push, image, blob, cache, repository, progress.moved) for blob in missing]:
-            done.result()
+        sent = [threads.submit(_push, image, blob, cache, repository, progress.moved) for blob in missing]
+        try:
+            for done in as_completed(sent):
+                done.result()
+        except BaseException:  # the user need not wait for what is sent in vain
+            progress.stop()
+            threads.shutdown(wait=False, cancel_futures=True)
+            raise
     repository.push(image.config_digest, len(image.config), lambda offset: _from(image.config, offset), _ignore)
     if docker:
         return repository.push_manifest(tag, DOCKER_MANIFEST, image.docker_manifest)
@@ -66,16 +73,14 @@ def _mounted(image: Image, blob: BlobOf | Layer, repository: Repository) -> bool
 def _push(
     image: Image, blob: BlobOf | Layer, cache: Cache, repository: Repository, moved: Callable[[int], None]
 ) -> None:
-    if isinstance(blob, BlobOf):
+    path = cache.blob(blob.digest, blob.size_bytes)
+    if path is None and isinstance(blob, BlobOf):
         with cache.writing() as file:
-            for part in image.base.repository.stream(blob.digest, blob.size_bytes):
+            for part in image.base.repository.stream(blob.digest, blob.size_bytes, lambda _bytes: moved(0)):
                 file.write(part)
             path = cache.keep(file, blob.digest)
-    else:
-        found = cache.blob(blob.digest, blob.size_bytes)
-        if found is None:
-            raise ConflictError("a layer was removed from the cache while it was used", hint="repeat the command")
-        path = found
+    if path is None:
+        raise ConflictError("a layer was removed from the cache while it was used", hint="repeat the command")
     repository.push(blob.digest, blob.size_bytes, from_file(path), moved)
 
 
@@ -93,10 +98,16 @@ class _Progress:
         self._report = report
         self._lock = threading.Lock()
         self._moved = self._told = 0
+        self._stopped = False
+
+    def stop(self) -> None:
+        self._stopped = True
 
     def moved(self, size_bytes: int) -> None:
+        if self._stopped:
+            raise CancelledError
         with self._lock:
             self._moved += size_bytes
-            if (self._moved - self._told) * _STEPS >= self.whole:
+            if size_bytes and (self._moved - self._told) * _STEPS >= self.whole:
                 self._told = self._moved
                 self._report(f"  {size_in_words(self._moved)} of {size_in_words(self.whole)}")
