@@ -144,8 +144,9 @@ def _kind_of(data_type: DataType, at: int, column: pyarrow.ChunkedArray) -> tupl
     if family in ("int", "float") and kind == pa.from_numpy_dtype(np.dtype(dtype)):
         return dtype, (Numbers, {"dtype": np.dtype(dtype), "missing": np.nan if family == "float" else None}, 2)
     if family == "datetime" and frame and pa.types.is_timestamp(kind):
-        plain = not kind.tz and dtype == f"datetime64[{kind.unit}]"
-        return (dtype, (Numbers, {"dtype": np.dtype(dtype), "missing": np.datetime64("NaT")}, 2)) if plain else None
+        if kind.tz or dtype != f"datetime64[{kind.unit}]":
+            return None
+        return dtype, (Numbers, {"dtype": np.dtype(dtype), "missing": np.datetime64("NaT", kind.unit)}, 2)
     if dtype == "str" and (pa.types.is_string(kind) or pa.types.is_large_string(kind)):
         own = pd.Series([], dtype="str").dtype
         if not hasattr(own, "__from_arrow__"):  # before pandas 3
