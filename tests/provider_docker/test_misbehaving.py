@@ -91,7 +91,7 @@ def test_a_read_only_root_without_a_tmpfs_is_enough_for_several_workers_and_noth
     container = start(read_only=True, environment={"MLEM_SERVER_WORKERS": "2"})
     for _ in range(10):
         assert until(lambda: ask(container, "orphans")) == [0, 7]
-    until(lambda: ask(container, "states") == [3, 0])  # who watches, and two workers
+    until(lambda: ask(container, "states") == [4, 0])  # who watches, the template, and two workers
     lines = (get(container, "/metrics") or b"").decode().splitlines()
     (counted,) = [
         float(line.split()[1]) for line in lines if line.startswith('mlem_requests_total{code="200",method="predict",')

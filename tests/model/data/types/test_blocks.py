@@ -59,9 +59,8 @@ def test_the_first_value_that_does_not_fit_is_named_whatever_its_dtype() -> None
     records[1]["float64 4"], records[1]["str 1"] = "many", 7
     with pytest.raises(DataError) as refused:
         data_type.decode(records)
-    assert (refused.value.path, refused.value.expected, refused.value.got) == (
-        'data[1]["str 1"]', "a string or null", "an integer",
-    )  # fmt: skip
+    assert (refused.value.path, refused.value.got) == ('data[1]["str 1"]', "an integer")
+    assert refused.value.expected in ("a string", "a string or null")  # before pandas 3, and with it
 
 
 def test_a_category_that_was_never_seen_is_kept_and_noted_beside_others_that_were() -> None:
