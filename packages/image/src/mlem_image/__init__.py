@@ -9,6 +9,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from mlem_image.layout import MODEL, PORT, PROBE, USER
     from mlem_image.recipes.options import ImageOptions
     from mlem_image.recipes.pins import FOLDER as PINS_FOLDER
     from mlem_image.recipes.pins import MOST_BYTES as MOST_PINS_BYTES
@@ -17,6 +18,10 @@ if TYPE_CHECKING:
     from mlem_image.recipes.wheels import Wheel
 
 _HOMES = {
+    "MODEL": ("layout", "MODEL"),
+    "PORT": ("layout", "PORT"),
+    "PROBE": ("layout", "PROBE"),
+    "USER": ("layout", "USER"),
     "PINS_FOLDER": ("recipes.pins", "FOLDER"),
     "MOST_PINS_BYTES": ("recipes.pins", "MOST_BYTES"),
     "ImageOptions": ("recipes.options", "ImageOptions"),
@@ -29,8 +34,12 @@ _HOMES = {
 }
 
 __all__ = [
+    "MODEL",
     "MOST_PINS_BYTES",
     "PINS_FOLDER",
+    "PORT",
+    "PROBE",
+    "USER",
     "ImageOptions",
     "Pins",
     "Recipe",

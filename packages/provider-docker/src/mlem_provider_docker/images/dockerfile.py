@@ -13,14 +13,11 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from mlem import DeclarationError
-from mlem_image import PINS_FOLDER, Recipe
+from mlem_image import MODEL, PINS_FOLDER, PORT, PROBE, USER, Recipe
 from mlem_provider_docker.images.in_image import harden
 from mlem_provider_docker.images.in_image.write_pins import HASHED, UNHASHED
 
 HEADER = "# Made by mlem: the image of a saved model."
-PORT = 8080
-MODEL = "/opt/mlem/model"
-USER = 10001
 COPY_PACKAGES = "COPY --from=builder /venv /venv"
 COPY_MODEL = f"COPY model {MODEL}"
 
@@ -30,11 +27,6 @@ STAGE_LABEL = "mlem.stage"
 BASE_LABEL = "org.opencontainers.image.base.name"
 """Source: https://github.com/opencontainers/image-spec/blob/main/annotations.md (read 2026-11)."""
 
-_PROBE = (
-    "import http.client,os,sys;"
-    f"c=http.client.HTTPConnection('127.0.0.1',int(os.environ.get('PORT','{PORT}')),timeout=4);"
-    "c.request('GET','/readyz');sys.exit(c.getresponse().status!=200)"
-)
 _CHECK = (
     "import sys; found='%d.%d'%sys.version_info[:2]; "
     "sys.exit(None if found=='{python}' else 'mlem: the base image has Python '+found+', the model needs {python}')"
@@ -170,7 +162,7 @@ def _final_stage(recipe: Recipe, labels: Mapping[str, str]) -> list[str]:
         f"MLEM_MODEL={MODEL}/model.mlem",
         f"EXPOSE {PORT}",
         "HEALTHCHECK --interval=15s --timeout=5s --start-period=60s "
-        f"CMD {json.dumps(['/venv/bin/python', '-I', '-S', '-c', _PROBE])}",
+        f"CMD {json.dumps(['/venv/bin/python', '-I', '-S', '-c', PROBE])}",
         # by number: it needs no entry in /etc/passwd, and orchestrators can see that it is not root
         f"USER {USER}:{USER}",
         "WORKDIR /tmp",
