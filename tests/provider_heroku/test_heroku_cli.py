@@ -14,6 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from waiting import wait_until
 
 from mlem import Phase, Status
 from mlem.testing import SAMPLE, DeploymentHandle, Project
@@ -198,7 +199,7 @@ def test_a_command_runs_beside_the_dynos(cli: Heroku, app: AppState, certificate
     assert cli.out(f"run -a {app.name} -- echo $GREETING from $DYNO").startswith("hello from run.")
     failed = cli("run", "-a", app.name, "--exit-code", "--", "sh -c 'echo no; exit 3'")
     assert (failed.returncode, failed.stdout.splitlines()[0]) == (3, "no")
-    assert {each.state for each in app.one_offs} == {"complete"}
+    wait_until(lambda: {each.state for each in app.one_offs} == {"complete"})
 
 
 def test_the_log_is_followed_until_the_app_is_gone(cli: Heroku, empty: AppState) -> None:
