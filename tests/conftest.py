@@ -60,6 +60,22 @@ def push_registry(lacking: Callable[[str], NoReturn]) -> str:
 
 
 @pytest.fixture(scope="session")
+def hub(push_registry: str, lacking: Callable[[str], NoReturn], tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """A copy of what Docker Hub has of the image to start from, in the registry; and a cache that all tests share."""
+    mirror = f"{push_registry}/mlem-test"
+    name = f"{mirror}/library/python:3.11-slim"
+    for words in (["tag", "python:3.11-slim", name], ["push", "--quiet", name], ["rmi", name]):
+        done = subprocess.run(["docker", *words], capture_output=True, text=True, check=False)
+        if done.returncode and words[0] != "rmi":
+            lacking(f"no base image: {done.stderr}")
+    cache = tmp_path_factory.getbasetemp().parent / "images"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MLEM_IMAGE_MIRROR", mirror)
+        patch.setenv("MLEM_IMAGE_CACHE", str(cache))
+        yield name
+
+
+@pytest.fixture(scope="session")
 def heroku_schema_if_there() -> Path | None:
     """Heroku's JSON schema of its API; None where it is not at hand, which the project's check does not take."""
     if HEROKU_SCHEMA.is_file():

@@ -19,9 +19,9 @@ import yaml
 
 from mlem import Phase
 from mlem.testing import Project
+from mlem_image import LINEAGE_LABEL
 from mlem_provider_docker.api.sdk import Engine
 from mlem_provider_docker.containers.container import host_ports
-from mlem_provider_docker.ownership import LINEAGE_LABEL
 
 APP = "app"
 

@@ -18,12 +18,11 @@ import pytest
 
 from mlem import ConflictError, PlatformError, api
 from mlem.testing import SAMPLE, Project
-from mlem_image import ImageOptions, Recipe
+from mlem_image import LINEAGE_LABEL, ImageOptions, Recipe
 from mlem_provider_docker.api.sdk import Engine
 from mlem_provider_docker.builders import DockerBuilder, DockerDirBuilder
 from mlem_provider_docker.images import image
 from mlem_provider_docker.images.dockerfile import BUILDER_LABEL
-from mlem_provider_docker.ownership import LINEAGE_LABEL
 
 APP = "app"
 

@@ -16,8 +16,8 @@ import pytest
 
 from mlem import Phase, Status
 from mlem.testing import SAMPLE, Project
+from mlem_image import LINEAGE_LABEL
 from mlem_provider_docker.api.sdk import Engine
-from mlem_provider_docker.ownership import LINEAGE_LABEL
 
 APP = "app"
 FOLLOW = ["deployment", "logs", APP, "--follow"]

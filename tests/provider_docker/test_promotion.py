@@ -11,8 +11,8 @@ import pytest
 
 from mlem import api
 from mlem.testing import SAMPLE, Project
+from mlem_image import LINEAGE_LABEL, MODEL_LABEL
 from mlem_provider_docker.api.sdk import Engine
-from mlem_provider_docker.ownership import LINEAGE_LABEL, MODEL_LABEL
 
 
 @pytest.fixture

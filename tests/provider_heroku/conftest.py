@@ -11,17 +11,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from filelock import FileLock
 
 from mlem import api
 from mlem.testing import Project
 from mlem_heroku_simulator import HerokuSimulator
 from mlem_heroku_simulator.platform.app_state import AppState
-from mlem_model.plugins.registry import registry
-from mlem_provider_docker import Engine
 from mlem_provider_heroku.names import LINEAGE_VAR, new_name, parked_name
 
-CACHE = "mlem-test-cache-heroku"
 KEY = "key-of-the-tests-3f1c"
 
 
@@ -46,20 +42,6 @@ def _own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(scope="session")
-def warm(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> None:
-    """An image of a model without packages.
-
-    While it is there, the layers of all the others' packages stay in the Engine's cache.
-    """
-    project = Project.make(tmp_path_factory.mktemp("warm"))
-    project.save("double", 2.0)
-    fields = {"image_name": CACHE, "platform": "linux/amd64"}
-    builder = registry().get("builder", "docker").from_data(fields, "the tests")
-    with FileLock(tmp_path_factory.getbasetemp().parent / "mlem-heroku.lock"):
-        builder.build(api.load_meta("double", str(project.folder)), lambda _line: None)
-
-
-@pytest.fixture(scope="session")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path | None:
     """A key and a certificate for 127.0.0.1, which signs itself; None on a machine without openssl."""
     if shutil.which("openssl") is None:
@@ -77,7 +59,7 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path | None:
 
 @pytest.fixture(scope="session")
 def _simulator(
-    warm: None, push_registry: str, heroku_schema_if_there: Path | None, certificate: Path | None
+    hub: str, push_registry: str, heroku_schema_if_there: Path | None, certificate: Path | None
 ) -> Iterator[MarkedSimulator]:
     limits = {"boot_timeout_s": 20.0, "stop_timeout_s": 2.0}
     with MarkedSimulator(

@@ -18,7 +18,8 @@ from mlem.testing import (
     OperationSuite,
 )
 from mlem_heroku_simulator import HerokuSimulator
-from mlem_provider_docker import LINEAGE_LABEL, Engine
+from mlem_image import LINEAGE_LABEL
+from mlem_provider_docker import Engine
 
 
 class HerokuFixtures(DeploymentFixtures):

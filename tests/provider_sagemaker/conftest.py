@@ -12,32 +12,15 @@ from typing import Any, NoReturn
 
 import pytest
 import sagemaker_server
-from filelock import FileLock
 
 from mlem import api
 from mlem.testing import Project
-from mlem_model.plugins.registry import registry
-from mlem_provider_docker import Engine
 
-CACHE = "mlem-test-cache-sagemaker"
 APP = "app"
 
 
 @pytest.fixture(scope="session")
-def warm(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> None:
-    """An image of a model without packages.
-
-    While it is there, the layers of all the others' packages stay in the Engine's cache.
-    """
-    project = Project.make(tmp_path_factory.mktemp("warm"))
-    project.save("double", 2.0)
-    builder = registry().get("builder", "docker").from_data({"image_name": CACHE}, "the tests")
-    with FileLock(tmp_path_factory.getbasetemp().parent / "mlem-docker.lock"):
-        builder.build(api.load_meta("double", str(project.folder)), lambda _line: None)
-
-
-@pytest.fixture(scope="session")
-def _server(push_registry: str, warm: None, lacking: Callable[[str], NoReturn]) -> Iterator[Any]:
+def _server(push_registry: str, hub: str, lacking: Callable[[str], NoReturn]) -> Iterator[Any]:
     try:
         with sagemaker_server.sagemaker(push_registry) as server:
             yield server

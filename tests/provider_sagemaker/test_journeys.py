@@ -16,7 +16,8 @@ import pytest
 
 from mlem import DataError, Phase, Status
 from mlem.testing import SAMPLE, Project
-from mlem_provider_docker import LINEAGE_LABEL, Engine
+from mlem_image import LINEAGE_LABEL
+from mlem_provider_docker import Engine
 from mlem_provider_sagemaker.api.aws import connect
 
 from .conftest import APP, deploy, lineage_of

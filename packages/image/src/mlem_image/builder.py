@@ -49,7 +49,8 @@ class ImageBuilder(ImageOptions, Builder):
         """
         from mlem_image.cache.cache import Cache
         from mlem_image.images.labels import labels_of
-        from mlem_image.images.making import Wanted, make
+        from mlem_image.images.making import make
+        from mlem_image.images.plan import Plan, Wanted
         from mlem_image.recipes.recipe import Recipe
         from mlem_image.registry.connecting import connect
         from mlem_image.registry.reference import Reference
@@ -60,8 +61,8 @@ class ImageBuilder(ImageOptions, Builder):
         recipe, cache = Recipe.of(self, model), Cache()
         wheels = self.declared_path(self.wheels) if self.wheels is not None else None
         with cache.used():
-            wanted = Wanted(recipe, self, model, labels_of(recipe, model), wheels)
-            image = make(wanted, cache, connect, report)
+            plan = Plan.of(Wanted(recipe, self, model, labels_of(recipe, model), wheels), cache, connect)
+            image = make(plan, cache, report)
             if self.check is not None and self.check != image.digest:
                 raise ConflictError(
                     f"the image has the digest {image.digest}, not {self.check}",

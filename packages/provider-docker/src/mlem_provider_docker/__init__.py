@@ -1,6 +1,6 @@
 """Deploy a model as a container on a Docker Engine, and build images of models.
 
-The public names are for providers that run images elsewhere.
+The public names are for tools that look at the Engine where those images are.
 """
 
 from __future__ import annotations
@@ -11,33 +11,14 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from mlem_provider_docker.api.address import EngineAddress
     from mlem_provider_docker.api.sdk import Engine, connect
-    from mlem_provider_docker.images.image import made_for
-    from mlem_provider_docker.images.tag import image_tag
-    from mlem_provider_docker.ownership import LINEAGE_LABEL
-    from mlem_provider_docker.records import PushedImageRecord
-    from mlem_provider_docker.steps.pushed_image import PushedImageStep
 
 _HOMES = {
-    "LINEAGE_LABEL": "ownership",
-    "made_for": "images.image",
     "Engine": "api.sdk",
     "EngineAddress": "api.address",
-    "PushedImageRecord": "records",
-    "PushedImageStep": "steps.pushed_image",
     "connect": "api.sdk",
-    "image_tag": "images.tag",
 }
 
-__all__ = [
-    "LINEAGE_LABEL",
-    "Engine",
-    "EngineAddress",
-    "PushedImageRecord",
-    "PushedImageStep",
-    "connect",
-    "image_tag",
-    "made_for",
-]
+__all__ = ["Engine", "EngineAddress", "connect"]
 
 
 def __getattr__(name: str) -> Any:

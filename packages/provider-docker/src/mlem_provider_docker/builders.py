@@ -47,12 +47,13 @@ class DockerBuilder(ImageOptions, Builder):
             ConflictError: An image of this name was not made by ``mlem build``; the versions differ.
             PlatformError: The build failed.
         """
+        from mlem_image import BUILT
         from mlem_provider_docker.api.sdk import connect
         from mlem_provider_docker.images import image
         from mlem_provider_docker.images.build import ImageBuild, build
 
         engine = connect(self.env.endpoint())
-        image.expect_ours(engine.image(self.reference), self.reference, image.BUILT)
+        image.expect_ours(engine.image(self.reference), self.reference, BUILT)
         build(engine, ImageBuild.of_nobody(self.reference, self, model), report)
         made = engine.image(self.reference) or {}
         result = {

@@ -8,18 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-LINEAGE_LABEL = "mlem.lineage"
-"""Whose it is."""
-DEPLOYMENT_LABEL = "mlem.deployment"
-"""The name of the deployment that it was made for."""
-IMAGE_LABEL = "mlem.image"
-"""Of an image: the name that it was made under; a copy has another name."""
-MODEL_LABEL = "mlem.model_hash"
-"""Of an image: the model in it."""
-RECIPE_LABEL = "mlem.recipe"
-"""Of an image: what it was made by."""
-PROMOTED = "promoted-"
-"""What the tag begins with under which a deployment runs an image that was made for another one."""
+from mlem_image import IMAGE_LABEL, PROMOTED
+
 MADE_FROM_LABEL = "mlem.made_from"
 """Of a container: the id of the image that it was made from; one that is made from a copy comes from another image."""
 

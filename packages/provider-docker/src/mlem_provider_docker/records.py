@@ -1,4 +1,4 @@
-"""What the steps want and leave: an image on an Engine or in a platform's registry, and a container."""
+"""What the steps want and leave: an image on an Engine, and a container."""
 
 from __future__ import annotations
 
@@ -7,78 +7,21 @@ from typing import Any, ClassVar
 from pydantic import BaseModel, ConfigDict
 
 from mlem import Record
+from mlem_image import ModelImageRecord
 
 
-class ImageRecord(Record):
+class ImageRecord(ModelImageRecord):
     """An image on an Engine.
 
     Attributes:
-        model_hash: The model in it; None while no model is at hand.
-        recipe: The digest of what it is made by; None with the model.
-        image: Its whole name; None with the model.
         image_tag: One more tag that moves to the newest image.
         engine: The Engine that is declared, in one word; None for what the docker command uses.
         image_id: The Engine's id of it.
-        pins: The packages in it, as lines of a requirements file with hashes.
-        pins_for: What they were chosen for.
-        base_image: The image that it is built on.
-        base_digest: The digest of that one.
-        digest: The digest of its manifest in the registry; None where it is in none.
-        promoted: The deployment that it was taken over from; None where it was made for this one.
-        made_for: The lineage of the deployment that it was made for, where that is another one.
     """
 
-    step: ClassVar[str] = "image"
-
-    model_hash: str | None = None
-    recipe: str | None = None
-    image: str | None = None
     image_tag: str | None = None
     engine: str | None = None
     image_id: str = ""
-    pins: list[str] = []
-    pins_for: str = ""
-    base_image: str = ""
-    base_digest: str = ""
-    digest: str | None = None
-    promoted: str | None = None
-    made_for: str | None = None
-
-
-class PushedImageRecord(Record):
-    """An image in a platform's registry.
-
-    Attributes:
-        model_hash: The model in it; None while no model is at hand.
-        recipe: The digest of what it is made by; None with the model.
-        repository: Its name in the registry, without host and tag.
-        tag: Its tag; None with the model.
-        image: Its whole name, once it is pushed.
-        image_id: The digest of its configuration.
-        digest: The digest of its manifest, as the registry named it; None where it named none.
-        pins: See `ImageRecord`.
-        pins_for: The same.
-        base_image: The same.
-        base_digest: The same.
-        promoted: The same.
-        made_for: The same.
-    """
-
-    step: ClassVar[str] = "image"
-
-    model_hash: str | None = None
-    recipe: str | None = None
-    repository: str = ""
-    tag: str | None = None
-    image: str | None = None
-    image_id: str | None = None
-    digest: str | None = None
-    pins: list[str] = []
-    pins_for: str = ""
-    base_image: str = ""
-    base_digest: str = ""
-    promoted: str | None = None
-    made_for: str | None = None
 
 
 class AsMade(BaseModel):

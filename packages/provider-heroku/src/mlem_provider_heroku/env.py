@@ -10,7 +10,7 @@ from pydantic import Field, field_validator
 
 from mlem import Env
 from mlem.provider import Translation, Unit
-from mlem_provider_docker import EngineAddress
+from mlem_image import EngineAddress
 from mlem_provider_heroku.api.limits import API_URL, REGISTRY
 
 
@@ -27,7 +27,9 @@ class HerokuEnv(Env):
     team: str | None = Field(
         default=None, min_length=1, description="team that owns the apps (default: your personal apps)"
     )
-    engine: EngineAddress = Field(default=EngineAddress(), description="the Docker Engine that builds the images")
+    engine: EngineAddress = Field(
+        default=EngineAddress(), description="the Docker Engine that builds the images, with --builder engine"
+    )
     registry: str = Field(default=REGISTRY, description="registry that Heroku takes images from")
     api_url: str = Field(default=API_URL, description="address of Heroku's Platform API")
     app_address: str | None = Field(

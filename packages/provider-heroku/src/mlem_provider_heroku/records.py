@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from mlem import Record
-from mlem_provider_docker import PushedImageRecord
+from mlem_image import PushedImageRecord
 
 
 class AppRecord(Record):

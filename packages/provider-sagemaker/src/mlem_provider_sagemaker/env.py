@@ -9,7 +9,7 @@ from pydantic import Field
 
 from mlem import Env, Value
 from mlem.provider import Translation
-from mlem_provider_docker import EngineAddress
+from mlem_image import EngineAddress
 
 
 class Vpc(Value):
@@ -52,7 +52,9 @@ class SagemakerEnv(Env):
         "(default: the organisation's, else AWS's own)",
     )
     tags: dict[str, str] = Field(default={}, description="further tags of everything that is made")
-    engine: EngineAddress = Field(default_factory=EngineAddress, description="the Docker Engine that builds the image")
+    engine: EngineAddress = Field(
+        default_factory=EngineAddress, description="the Docker Engine that builds the images, with --builder engine"
+    )
 
     @classmethod
     def translate_04(cls, fields: Mapping[str, Any], source: str, prefix: str = "") -> Translation:

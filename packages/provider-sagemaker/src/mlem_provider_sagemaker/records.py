@@ -1,6 +1,6 @@
 """The records of the steps: the repository, the model in SageMaker, the endpoint, its configuration and its scaling.
 
-The image has the record of `mlem_provider_docker.PushedImageStep`. A region of None is the default region of the
+The image has the record of `mlem_image.PushedImageStep`. A region of None is the default region of the
 credentials.
 """
 

@@ -79,6 +79,7 @@ class Context(Generic[DeploymentT, EnvT]):
             `put_back_of` reads one.
         promotion: The release of another deployment that is promoted to this one; None where there is none;
             `promoted_of` reads one of its records.
+        image_builder: What the project's settings say is to make images; None where they say nothing.
         report: Call it with a line of progress for the user: a step in words, such as ``pushing app:3 (41.2 MB)``. With
             two spaces in front it says what goes on in that step, a line of its log or ``12.0 MB of 41.2 MB``: that is
             shown with ``--verbose``, and where the step fails.
@@ -95,6 +96,7 @@ class Context(Generic[DeploymentT, EnvT]):
     put_back: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     promotion: Promotion | None = None
     variables: Mapping[str, str] = field(default_factory=dict)
+    image_builder: str | None = None
     report: Callable[[str], None] = lambda _line: None
     guard: Callable[[], None] = lambda: None
 

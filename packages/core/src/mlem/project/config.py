@@ -85,12 +85,24 @@ class SaveSection(Value):
         return words(value) if isinstance(value, str) else value
 
 
+class ImagesSection(Value):
+    """How images are made."""
+
+    builder: str | None = Field(
+        default=None,
+        pattern=r"^[a-z][a-z0-9_-]*$",
+        description="what makes the images of deployments that do not say so: image, without Docker, or engine, a "
+        "Docker Engine (default: the platform's)",
+    )
+
+
 class CoreSection(Value):
     """Settings of the core."""
 
     state: StateSection = Field(default=StateSection(), description="where states are kept")
     trust: Trust = Field(default=Trust(), description="what may be deployed and loaded")
     save: SaveSection = Field(default=SaveSection(), description="how models are saved")
+    images: ImagesSection = Field(default=ImagesSection(), description="how images are made")
     hooks: HooksSection = Field(default=HooksSection(), description="commands that a run calls")
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from mlem import ConflictError, DeclarationError, NotFoundError
 from mlem_image.registry.http import Connection
-from mlem_image.registry.reference import Reference
+from mlem_image.registry.reference import Reference, mirrored
 from mlem_image.registry.repository import DOCKER_INDEX, INDEX, Repository
 
 _CONFIG_BYTES = 4 * 2**20
@@ -66,7 +66,7 @@ class BaseImage:
             DeclarationError: It is for another platform.
             MlemError: The registry refuses, or does not answer.
         """
-        reference = Reference.parse(name)
+        reference = mirrored(Reference.parse(name))
         connection: Connection = connect(reference)
         repository = Repository(connection, reference.repository)
         digest, kind, manifest = repository.manifest(reference.version, name)

@@ -1,90 +1,57 @@
-"""Making an image: the base is looked at, the packages are chosen, and the layers that are not there are made."""
+"""Making an image that was planned: the layers that are not there are made."""
 
 from __future__ import annotations
 
 import contextlib
 import io
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
-from mlem import ConflictError, DeclarationError, Model
+from mlem import Model
 from mlem.provider import copy_model
 from mlem_image.base.base_image import BaseImage
 from mlem_image.base.contents import Contents
 from mlem_image.base.hardening import hardened
 from mlem_image.cache.cache import Cache
 from mlem_image.images.image import Image
+from mlem_image.images.labels import BASE_LABEL
+from mlem_image.images.plan import Plan
 from mlem_image.layers.entry import Entry
 from mlem_image.layers.layer import Layer
 from mlem_image.layout import MODEL, VENV
 from mlem_image.packages.bytecode import Bytecode
-from mlem_image.packages.choosing import choose
-from mlem_image.packages.libraries import expect_libraries, expect_system_packages
+from mlem_image.packages.libraries import expect_libraries
 from mlem_image.packages.locked import LockedWheel
 from mlem_image.packages.package_layers import package_layers, places
 from mlem_image.packages.target import Target
 from mlem_image.packages.wheel_files import installed
-from mlem_image.recipes.options import ImageOptions
 from mlem_image.recipes.pins import FOLDER as PINS
-from mlem_image.recipes.recipe import Recipe, expect_versions
+from mlem_image.recipes.recipe import Recipe
 
 Report = Callable[[str], None]
-DEFAULT_PLATFORM = "linux/amd64"
 
 
-@dataclass(frozen=True)
-class Wanted:
-    """An image that is to be made.
-
-    Attributes:
-        recipe: What it is made from.
-        options: The user's options.
-        model: The model's metadata.
-        labels: Its labels.
-        wheels: A folder of wheels that no index has; None for none.
-    """
-
-    recipe: Recipe
-    options: ImageOptions
-    model: Model
-    labels: Mapping[str, str]
-    wheels: Path | None = None
-
-
-def make(wanted: Wanted, cache: Cache, connect: Callable[[Any], Any], report: Report) -> Image:
+def make(plan: Plan, cache: Cache, report: Report) -> Image:
     """Make an image; nothing runs for it but Python's own compiler.
 
     Args:
-        wanted: The image.
+        plan: The image.
         cache: Where finished layers are; it has to be in use.
-        connect: Makes a connection to a registry.
         report: Called with lines of progress.
 
     Raises:
-        ConflictError: The versions differ from those that the model was saved with, or the base image's do.
-        NotFoundError: There is no such base image, or a package has no wheel.
-        DeclarationError: Something needs a run in the image.
-        MlemError: An index or a registry refuses, or does not answer.
+        ConflictError: The index has another file than the one that was chosen.
+        DeclarationError: The base image lacks a library that a package needs.
+        MlemError: The index refuses, or does not answer.
     """
+    wanted, base, contents, chosen, target = plan.wanted, plan.base, plan.contents, plan.chosen, plan.target
     recipe = wanted.recipe
-    expect_versions(recipe, wanted.options, wanted.model)
-    _expect_no_run(wanted)
-    base = BaseImage.find(recipe.base_image, recipe.platform or DEFAULT_PLATFORM, connect)
-    contents = Contents.of(base, cache)
-    python = _python_of(contents, recipe)
-    expect_system_packages(contents, recipe)
-    target = Target(recipe.python, str(base.config["architecture"]), contents.libc)
-    chosen = choose(
-        cache, [*recipe.requirements, *recipe.own], target, resolution=recipe.resolution, folder=wanted.wheels
-    )
     with Bytecode(recipe.python) as bytecode:
         if not bytecode.compiled_by:
             report(f"there is no Python {recipe.python} here to compile with: the server will start more slowly")
         layers = [
-            _environment(cache, base, contents, python, chosen, target),
+            _environment(cache, base, contents, plan.python, chosen, target),
             *package_layers(
                 cache,
                 chosen,
@@ -96,29 +63,8 @@ def make(wanted: Wanted, cache: Cache, connect: Callable[[Any], Any], report: Re
             ),
             *_server(cache, recipe, target, bytecode),
         ]
-    return Image(base, (*layers, _model(cache, wanted.model)), wanted.labels)
-
-
-def _expect_no_run(wanted: Wanted) -> None:
-    recipe = wanted.recipe
-    if recipe.has_repositories:
-        raise DeclarationError(
-            "packages from repositories have to be built where their program is",
-            code="needs-a-run",
-            hint="build a wheel of it, and give its folder: --wheels DIR; or use an Engine: mlem build docker",
-        )
-
-
-def _python_of(contents: Contents, recipe: Recipe) -> str:
-    found = contents.pythons.get(recipe.python)
-    if found is None:
-        known = ", ".join(contents.pythons) or "none"
-        raise ConflictError(
-            f"the base image {recipe.base_image} has Python {known}, the model needs {recipe.python}",
-            code="versions-differ",
-            hint="another base image or --python_version",
-        )
-    return found
+    labels = {BASE_LABEL: base.name, **wanted.labels}
+    return Image(base, (*layers, _model(cache, wanted.model)), labels)
 
 
 def _environment(

@@ -9,14 +9,22 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
+from mlem import UserError
 from mlem_image.cache.cache import Cache
-from mlem_image.packages.commands import uv
+from mlem_image.packages.commands import EXCLUDE, uv
 from mlem_image.packages.locked import LockedWheel, read_lock
 from mlem_image.packages.target import Target
+from mlem_image.recipes.pins import Pins
 
 
 def choose(
-    cache: Cache, requirements: Sequence[str], target: Target, *, resolution: str = "", folder: Path | None = None
+    cache: Cache,
+    requirements: Sequence[str],
+    target: Target,
+    *,
+    resolution: str = "",
+    folder: Path | None = None,
+    pins: Pins | None = None,
 ) -> list[LockedWheel]:
     """Choose the packages of an image.
 
@@ -28,31 +36,43 @@ def choose(
         target: What the packages are for.
         resolution: A word of the user's; another one has them chosen again.
         folder: Where wheels are that no index has; None for nowhere.
+        pins: Packages that were chosen before, perhaps on another machine, and are taken again; None for none.
 
     Raises:
+        ConflictError: The index has other files of them.
         NotFoundError: A package has no wheel for the machine.
         UserError: The requirements exclude each other.
         PlatformError: The index does not answer.
     """
     own = sorted((path.name, path.stat().st_size) for path in folder.glob("*.whl")) if folder is not None else []
-    key = json.dumps([sorted(requirements), asdict(target), resolution, own])
+    key = json.dumps([sorted(requirements), asdict(target), resolution, own, sorted(pins.lines) if pins else []])
     known = cache.fact("set", key)
     if isinstance(known, list):
         return [LockedWheel(**item) for item in known]
-    with tempfile.TemporaryDirectory(prefix="mlem-packages-") as work:
-        wanted, lock = Path(work) / "requirements.txt", Path(work) / "pylock.toml"
-        wanted.write_text("".join(f"{line}\n" for line in requirements), encoding="utf-8")
-        uv(
-            [
-                *("pip", "compile", str(wanted), "--format", "pylock.toml", "--output-file", str(lock), "--quiet"),
-                *("--python-version", target.python, "--python-platform", target.uv_platform),
-                *("--only-binary", ":all:", "--no-header", "--no-config"),
-                *(("--find-links", str(folder)) if folder is not None else ()),
-            ]
-        )
-        found = read_lock(lock.read_text(encoding="utf-8"), target) if requirements else []
+    found = _chosen(requirements, target, folder, pins) if requirements else []
     cache.note("set", key, [asdict(wheel) for wheel in found])
     return found
+
+
+def _chosen(requirements: Sequence[str], target: Target, folder: Path | None, pins: Pins | None) -> list[LockedWheel]:
+    with tempfile.TemporaryDirectory(prefix="mlem-packages-") as work:
+        wanted, kept, lock = (Path(work) / name for name in ("requirements.txt", "constraints.txt", "pylock.toml"))
+        wanted.write_text("".join(f"{line}\n" for line in requirements), encoding="utf-8")
+        kept.write_text("".join(f"{name}=={version}\n" for name, version in pins.versions) if pins else "")
+        words = [
+            *("pip", "compile", str(wanted), "--format", "pylock.toml", "--output-file", str(lock), "--quiet"),
+            *("--python-version", target.python, "--python-platform", target.uv_platform),
+            *("--only-binary", ":all:", "--no-header", "--no-config"),
+            *(("--find-links", str(folder)) if folder is not None else ()),
+        ]
+        try:
+            uv([*words, "--constraint", str(kept)])
+        except UserError as error:
+            if pins is None or error.code != EXCLUDE:
+                raise
+            pins = None  # our own packages need others by now
+            uv(words)
+        return read_lock(lock.read_text(encoding="utf-8"), target, pins)
 
 
 def identity(wheels: Sequence[LockedWheel]) -> str:

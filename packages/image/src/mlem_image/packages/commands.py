@@ -17,9 +17,10 @@ _REACH = re.compile(
     r"|timed out|Temporary failure|tunnel|certificate|Network is unreachable|Failed to fetch"
 )
 
+EXCLUDE = "versions-exclude"
 OF_NO_WHEEL = (
     "take another version of it, give a wheel of your own: --wheels DIR, or build where it can be compiled, "
-    "with an Engine: mlem build docker"
+    "with an Engine: --builder engine, or mlem build docker"
 )
 _NO_WHEEL = re.compile(
     r"no (matching )?wheels|no wheel|has no usable wheels|only-binary|no-build|No matching distribution"
@@ -115,7 +116,7 @@ def _failure(output: str) -> MlemError:
     if re.search(r"No solution found", text):
         return UserError(
             f"the packages of the image exclude each other:\n{shown}",
-            code="versions-exclude",
+            code=EXCLUDE,
             hint="other versions: --packages NAME==VERSION",
         )
     if _REACH.search(text):

@@ -10,9 +10,10 @@ from urllib.parse import unquote, urlsplit
 
 from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel_filename
 
-from mlem import NotFoundError, PlatformError
+from mlem import ConflictError, NotFoundError, PlatformError
 from mlem_image.packages.commands import OF_NO_WHEEL
 from mlem_image.packages.target import Target
+from mlem_image.recipes.pins import Pins
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,7 @@ class LockedWheel:
         return f"{what} --hash=sha256:{self.sha256}"
 
 
-def read_lock(text: str, target: Target) -> list[LockedWheel]:
+def read_lock(text: str, target: Target, pins: Pins | None = None) -> list[LockedWheel]:
     """Read what uv has chosen, and take the best wheel of each package.
 
     Source: https://packaging.python.org/en/latest/specifications/pylock-toml/ (read 2026-11).
@@ -48,20 +49,25 @@ def read_lock(text: str, target: Target) -> list[LockedWheel]:
     Args:
         text: A lock file.
         target: What the wheels are for.
+        pins: Packages that were chosen before: of those it has to be the very file; None for none.
 
     Raises:
+        ConflictError: There is another file of a package that was chosen before.
         NotFoundError: A package has no wheel for it.
         PlatformError: It is no such file.
     """
     try:
         packages = tomllib.loads(text)["packages"]
         places = {tag: place for place, tag in enumerate(target.tags)}
-        return [_best(package, places, target) for package in packages]
+        known = pins.digests if pins is not None else {}
+        return [_best(package, places, target, known) for package in packages]
     except (tomllib.TOMLDecodeError, KeyError, TypeError, AttributeError) as error:
         raise PlatformError(f"uv has written a lock file that can't be read: {error!r}", code="packages") from error
 
 
-def _best(package: Mapping[str, Any], places: Mapping[Any, int], target: Target) -> LockedWheel:
+def _best(
+    package: Mapping[str, Any], places: Mapping[Any, int], target: Target, known: Mapping[str, str]
+) -> LockedWheel:
     name, version = canonicalize_name(package["name"]), str(package.get("version", ""))
     # the requirement of an archive has an address
     found = [package["archive"]] if "archive" in package else package.get("wheels", ())
@@ -82,4 +88,13 @@ def _best(package: Mapping[str, Any], places: Mapping[Any, int], target: Target)
             code="no-wheel",
             hint=OF_NO_WHEEL,
         )
-    return min(fitting, key=lambda item: item[0])[1]
+    pinned = known.get(name)
+    same = [wheel for _, wheel in fitting if wheel.sha256 == pinned]
+    if pinned is not None and not same:
+        raise ConflictError(
+            f"the index has another file of {name} {version} than the one that was chosen for this deployment",
+            code="hashes-differ",
+            hint="find out who replaced it; with another resolution in the declaration, such as a date, "
+            "packages are chosen again",
+        )
+    return same[0] if same else min(fitting, key=lambda item: item[0])[1]

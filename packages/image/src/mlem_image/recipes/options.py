@@ -110,3 +110,15 @@ class ImageOptions(Value):
             if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name):
                 raise ValueError(f'"{name}" is not a name for a variable')
         return arguments
+
+
+class BuildOptions(ImageOptions):
+    """How the image of a deployment is made, and by what; what makes it is no part of what it is."""
+
+    builder: str | None = Field(
+        default=None,
+        pattern=r"^[a-z][a-z0-9_-]*$",
+        description="what makes the image: image, which needs no Docker, or engine, a Docker Engine, where something "
+        "has to run in it (default: the setting core.images.builder, else image)",
+    )
+    wheels: Path | None = Field(default=None, description="folder with wheels of packages that no index has")

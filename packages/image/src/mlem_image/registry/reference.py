@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
 from mlem import UserError
 
 DOCKER_HUB = "registry-1.docker.io"
+MIRROR_VARIABLE = "MLEM_IMAGE_MIRROR"
+"""Where there is a copy of Docker Hub: a registry, with the path that comes before the names there."""
 _HUB_NAMES = ("docker.io", "index.docker.io", "registry-1.docker.io")
 
 
@@ -67,3 +71,26 @@ def is_local(host: str) -> bool:
     """Whether a host, with its port or without, is this machine."""
     name = re.sub(r":\d*$", "", host) if not host.endswith("]") else host
     return name in ("localhost", "[::1]") or re.fullmatch(r"127(\.\d+){3}", name, re.ASCII) is not None
+
+
+def mirrored(reference: Reference, environment: Mapping[str, str] = os.environ) -> Reference:
+    """Return where an image is taken from: one of Docker Hub's from a copy of it, where the environment names one.
+
+    Args:
+        reference: The image.
+        environment: Names the copy: ``registry.example.com/hub`` has ``hub/library/python``.
+
+    Raises:
+        UserError: The name is none of a registry.
+    """
+    mirror = environment.get(MIRROR_VARIABLE, "").strip("/")
+    if not mirror or reference.host != DOCKER_HUB:
+        return reference
+    host, _, path = mirror.partition("/")
+    if "://" in mirror or not mirror.isprintable() or not ("." in host or ":" in host or host == "localhost"):
+        raise UserError(
+            f"{MIRROR_VARIABLE} is no registry as in an image's name: {mirror[:200]!r}",
+            code="bad-image",
+            hint="for example registry.example.com/hub",
+        )
+    return replace(reference, host=host, repository=f"{path}/{reference.repository}".lstrip("/"))

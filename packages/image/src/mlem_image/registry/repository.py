@@ -51,6 +51,16 @@ class Repository:
             ConflictError: It is not the one that was asked for.
             MlemError: The registry refuses, or does not answer.
         """
+        digest, kind, content = self.whole_manifest(version, shown)
+        try:
+            found = json.loads(content)
+            kind = str(found.get("mediaType") or kind)
+        except (ValueError, AttributeError, RecursionError) as error:
+            raise PlatformError(f"what {self.host} has as {shown} is no manifest", code="registry") from error
+        return digest, kind, found
+
+    def whole_manifest(self, version: str, shown: str) -> tuple[str, str, bytes]:
+        """Return the same as `manifest`, but the content as it is, and the media type as the registry tells it."""
         _, headers, content = self._connection.request(
             "GET",
             f"{self._path}/manifests/{version}",
@@ -61,12 +71,7 @@ class Repository:
         digest = f"sha256:{hashlib.sha256(content).hexdigest()}"
         if version.startswith("sha256:") and version != digest:
             raise ConflictError(f"{self.host} has another image as {shown}", code="hashes-differ")
-        try:
-            found = json.loads(content)
-            kind = str(found.get("mediaType") or headers.get("content-type", "").partition(";")[0])
-        except (ValueError, AttributeError, RecursionError) as error:
-            raise PlatformError(f"what {self.host} has as {shown} is no manifest", code="registry") from error
-        return digest, kind, found
+        return digest, headers.get("content-type", "").partition(";")[0], content
 
     def read(self, digest: str, most_bytes: int) -> bytes:
         """Return a small blob, such as a configuration.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import CancelledError, ThreadPoolExecutor, as_completed
 from typing import IO
 
@@ -23,7 +23,16 @@ _STEPS = 20
 """So many times at most the bytes are told of."""
 
 
-def push(image: Image, cache: Cache, repository: Repository, tag: str, report: Report, *, docker: bool = False) -> str:
+def push(
+    image: Image,
+    cache: Cache,
+    repository: Repository,
+    tag: str,
+    report: Report,
+    guard: Callable[[], None] = lambda: None,
+    *,
+    docker: bool = False,
+) -> str:
     """Push an image; its name appears in the registry at the very end.
 
     Args:
@@ -32,6 +41,7 @@ def push(image: Image, cache: Cache, repository: Repository, tag: str, report: R
         repository: Where to.
         tag: Its tag.
         report: Called with lines of progress.
+        guard: Called before each action; what it raises ends the work.
         docker: Whether its manifest has docker's older form.
 
     Returns:
@@ -40,43 +50,68 @@ def push(image: Image, cache: Cache, repository: Repository, tag: str, report: R
     Raises:
         MlemError: The registry refuses, or does not answer.
     """
-    unique = list({blob.digest: blob for blob in image.all_layers}.values())
-    with ThreadPoolExecutor(_AT_ONCE, "mlem-push") as threads:
-        missing = [
-            blob
-            for blob, there in zip(unique, threads.map(lambda blob: repository.has(blob.digest), unique), strict=True)
-            if not there
-        ]
-        missing = [blob for blob in missing if not _mounted(image, blob, repository)]
-        progress = _Progress(sum(blob.size_bytes for blob in missing), report)
-        report(f"pushing {len(missing)} of {len(unique)} layers ({size_in_words(progress.whole)})")
-        sent = [threads.submit(_push, image, blob, cache, repository, progress.moved) for blob in missing]
-        try:
-            for done in as_completed(sent):
-                done.result()
-        except BaseException:  # the user need not wait for what is sent in vain
-            progress.stop()
-            threads.shutdown(wait=False, cancel_futures=True)
-            raise
+    send(image.all_layers, image.base.repository, cache, repository, report, guard)
+    guard()
     repository.push(image.config_digest, len(image.config), lambda offset: _from(image.config, offset), _ignore)
     if docker:
         return repository.push_manifest(tag, DOCKER_MANIFEST, image.docker_manifest)
     return repository.push_manifest(tag, MANIFEST, image.manifest)
 
 
-def _mounted(image: Image, blob: BlobOf | Layer, repository: Repository) -> bool:
-    """Whether a layer of the base could be taken from there, as in the same registry."""
-    source = image.base.repository
+def send(
+    blobs: Sequence[BlobOf | Layer],
+    source: Repository,
+    cache: Cache,
+    repository: Repository,
+    report: Report,
+    guard: Callable[[], None],
+) -> None:
+    """Send blobs to a repository that lacks them.
+
+    Args:
+        blobs: The blobs.
+        source: Where those are that are not in the cache.
+        cache: Where the others are; what passes through stays there.
+        repository: Where to.
+        report: Called with lines of progress.
+        guard: Called before each action; what it raises ends the work.
+
+    Raises:
+        MlemError: A registry refuses, or does not answer.
+    """
+    unique = list({blob.digest: blob for blob in blobs}.values())
+    with ThreadPoolExecutor(_AT_ONCE, "mlem-push") as threads:
+        missing = [
+            blob
+            for blob, there in zip(unique, threads.map(lambda blob: repository.has(blob.digest), unique), strict=True)
+            if not there
+        ]
+        missing = [blob for blob in missing if not _mounted(blob, source, repository)]
+        progress = _Progress(sum(blob.size_bytes for blob in missing), report)
+        report(f"pushing {len(missing)} of {len(unique)} layers ({size_in_words(progress.whole)})")
+        sent = [threads.submit(_push, blob, source, cache, repository, progress.moved) for blob in missing]
+        try:
+            for done in as_completed(sent):
+                done.result()
+                guard()
+        except BaseException:  # the user need not wait for what is sent in vain
+            progress.stop()
+            threads.shutdown(wait=False, cancel_futures=True)
+            raise
+
+
+def _mounted(blob: BlobOf | Layer, source: Repository, repository: Repository) -> bool:
+    """Whether a layer could be taken from another repository of the same registry."""
     return isinstance(blob, BlobOf) and source.host == repository.host and repository.mount(blob.digest, source.name)
 
 
 def _push(
-    image: Image, blob: BlobOf | Layer, cache: Cache, repository: Repository, moved: Callable[[int], None]
+    blob: BlobOf | Layer, source: Repository, cache: Cache, repository: Repository, moved: Callable[[int], None]
 ) -> None:
     path = cache.blob(blob.digest, blob.size_bytes)
     if path is None and isinstance(blob, BlobOf):
         with cache.writing() as file:
-            for part in image.base.repository.stream(blob.digest, blob.size_bytes, lambda _bytes: moved(0)):
+            for part in source.stream(blob.digest, blob.size_bytes, lambda _bytes: moved(0)):
                 file.write(part)
             path = cache.keep(file, blob.digest)
     if path is None:

@@ -11,11 +11,12 @@ from contextvars import ContextVar
 from typing import IO, TYPE_CHECKING, Any, cast
 
 from mlem import CredentialsError, MlemError, Place
+from mlem_image import LINEAGE_LABEL
 from mlem_provider_docker.api import configuration as docker_config
 from mlem_provider_docker.api.errors import text_of, translate
 from mlem_provider_docker.api.place import place_of
 from mlem_provider_docker.names import split_name
-from mlem_provider_docker.ownership import LINEAGE_LABEL, is_our_container
+from mlem_provider_docker.ownership import is_our_container
 
 if TYPE_CHECKING:
     from docker import DockerClient

@@ -11,14 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 from mlem import DeclarationError, Phase, Status, UserError
 from mlem.provider import PROTECTION, passed_tokens
+from mlem_image import DEPLOYMENT_LABEL, LINEAGE_LABEL, MODEL_LABEL
 from mlem_provider_docker.images.image import owner
-from mlem_provider_docker.ownership import (
-    DEPLOYMENT_LABEL,
-    LINEAGE_LABEL,
-    MADE_FROM_LABEL,
-    MODEL_LABEL,
-    is_our_container,
-)
+from mlem_provider_docker.ownership import MADE_FROM_LABEL, is_our_container
 from mlem_provider_docker.records import ContainerRecord
 
 if TYPE_CHECKING:

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from mlem import NotFoundError
 from mlem.provider import Candidate
+from mlem_image import DEPLOYMENT_LABEL, MODEL_LABEL
 from mlem_provider_docker.images.image import owner
-from mlem_provider_docker.ownership import DEPLOYMENT_LABEL, MODEL_LABEL, is_our_container
+from mlem_provider_docker.ownership import is_our_container
 
 if TYPE_CHECKING:
     from mlem_provider_docker.api.sdk import Engine

@@ -13,14 +13,13 @@ from typing import TYPE_CHECKING, Any, Self
 
 from mlem import ConflictError, MlemError, Model, PlatformError
 from mlem.provider import size_in_words
-from mlem_image import ImageOptions, Pins, Recipe, build_arguments, expect_versions
+from mlem_image import ImageOptions, ModelImageRecord, Pins, Recipe, build_arguments, expect_versions, labels_of
 from mlem_provider_docker.api.errors import translate
-from mlem_provider_docker.images import context, image
+from mlem_provider_docker.images import context
 from mlem_provider_docker.images.progress.build_log import BuildLog
 from mlem_provider_docker.images.progress.layers import sending
 from mlem_provider_docker.images.progress.words import numbered, words_of
 from mlem_provider_docker.images.supplies import known_pins
-from mlem_provider_docker.records import ImageRecord, PushedImageRecord
 
 if TYPE_CHECKING:
     from mlem_provider_docker.api.sdk import Engine
@@ -75,13 +74,13 @@ class ImageBuild:
             deployment: The deployment's name.
         """
         recipe = Recipe.of(options, model)
-        return cls(name, recipe, options, model, image.labels_of(recipe, model, lineage, deployment, name))
+        return cls(name, recipe, options, model, labels_of(recipe, model, lineage, deployment, name))
 
     @classmethod
     def of_nobody(cls, name: str, options: ImageOptions, model: Model) -> Self:
         """Return an image that belongs to no deployment: ``mlem build`` makes it."""
         recipe = Recipe.of(options, model)
-        return cls(name, recipe, options, model, image.labels_of(recipe, model, image.BUILT, "", None))
+        return cls(name, recipe, options, model, labels_of(recipe, model))
 
     def expect_versions(self) -> None:
         """Check that the image would have the versions that the model was saved with, as far as they matter.
@@ -98,7 +97,7 @@ def build(
     wanted: ImageBuild,
     report: Report,
     guard: Callable[[], None] = lambda: None,
-    recorded: ImageRecord | PushedImageRecord | None = None,
+    recorded: ModelImageRecord | None = None,
 ) -> None:
     """Build the image of a model.
 

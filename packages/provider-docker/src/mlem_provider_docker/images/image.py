@@ -5,64 +5,21 @@ Each with the labels that say what is in it and whose it is.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from mlem import Model
 from mlem.provider import Owner, size_in_words
-from mlem_image import Recipe
+from mlem_image import BUILT, DEPLOYMENT_LABEL, LINEAGE_LABEL
 from mlem_provider_docker.api.errors import translate
 from mlem_provider_docker.images import dockerfile
 from mlem_provider_docker.images.progress.layers import Layers
 from mlem_provider_docker.images.promoted import names_for, promoted_to
-from mlem_provider_docker.ownership import (
-    DEPLOYMENT_LABEL,
-    IMAGE_LABEL,
-    LINEAGE_LABEL,
-    MODEL_LABEL,
-    RECIPE_LABEL,
-    is_our_image,
-    own_names,
-)
+from mlem_provider_docker.ownership import is_our_image, own_names
 
 if TYPE_CHECKING:
     from mlem_provider_docker.api.sdk import Engine
 
-VERSIONS_LABEL = "mlem.versions"
-BUILT = "build"
-"""The lineage of an image that belongs to no deployment: ``mlem build`` made it."""
-
 Report = Callable[[str], None]
-
-
-def labels_of(recipe: Recipe, model: Model, lineage: str, deployment: str, name: str | None) -> dict[str, str]:
-    """Return the labels of a final image.
-
-    Args:
-        recipe: What it is made from.
-        model: What is in it.
-        lineage: Whose it is.
-        deployment: The deployment's name.
-        name: The name that it gets, with tag; None where somebody else gives it one.
-    """
-    return {
-        **({IMAGE_LABEL: name} if name else {}),
-        MODEL_LABEL: model.digest,
-        RECIPE_LABEL: recipe.digest,
-        VERSIONS_LABEL: recipe.versions,
-        DEPLOYMENT_LABEL: deployment,
-        LINEAGE_LABEL: lineage,
-    }
-
-
-def tag_of(recipe: Recipe, model: Model, lineage: str) -> str:
-    """Return the tag of a deployment's image.
-
-    It says what is in it and whose it is, so that it is never another one.
-    """
-    identity = hashlib.sha256(f"{recipe.digest}/{lineage}".encode()).hexdigest()
-    return f"{model.digest[:12]}-{identity[:12]}"
 
 
 def owner(labels: Mapping[str, str] | None, *, made: bool) -> Owner:

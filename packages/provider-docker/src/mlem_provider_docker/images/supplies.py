@@ -2,27 +2,22 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from mlem import MlemError
-from mlem_image import MOST_PINS_BYTES, PINS_FOLDER, Pins, Recipe
+from mlem_image import LINEAGE_LABEL, MOST_PINS_BYTES, PINS_FOLDER, SUPPLIES, ModelImageRecord, Pins, Recipe, fits
+from mlem_image import known_pins as pins_on_record
 from mlem_provider_docker.api.files import read_files
 from mlem_provider_docker.images.dockerfile import BASE_LABEL, BUILDER_LABEL
 from mlem_provider_docker.images.in_image.write_pins import HASHED, UNHASHED
-from mlem_provider_docker.ownership import LINEAGE_LABEL, MADE_FROM_LABEL
-from mlem_provider_docker.records import ImageRecord, PushedImageRecord
+from mlem_provider_docker.ownership import MADE_FROM_LABEL
 
 if TYPE_CHECKING:
     from mlem_provider_docker.api.sdk import Engine
 
 
-KEYS = ("pins", "pins_for", "base_image", "base_digest")
-"""What the record of an image says of it."""
-
-
-def known_pins(engine: Engine, recipe: Recipe, recorded: ImageRecord | PushedImageRecord | None) -> Pins | None:
+def known_pins(engine: Engine, recipe: Recipe, recorded: ModelImageRecord | None) -> Pins | None:
     """Return the packages that were chosen for equal requirements; None where they are still to be chosen.
 
     Args:
@@ -32,10 +27,7 @@ def known_pins(engine: Engine, recipe: Recipe, recorded: ImageRecord | PushedIma
     """
     if recorded is None or not recorded.knows("pins_for"):
         return None
-    fits = _fits(
-        recipe.requirements_digest, recipe.platform.split("/")[1] if recipe.platform else engine.architecture()
-    )
-    return Pins.of(recorded.pins) if recorded.pins_for == fits else None
+    return pins_on_record(recipe, recipe.platform.split("/")[1] if recipe.platform else engine.architecture(), recorded)
 
 
 def supplies(engine: Engine, image: Mapping[str, Any]) -> dict[str, Any]:
@@ -54,15 +46,11 @@ def supplies(engine: Engine, image: Mapping[str, Any]) -> dict[str, Any]:
         return {}
     found = (
         list(_pins(engine, image).lines),
-        _fits(labels[BUILDER_LABEL], str(image.get("Architecture"))),
+        fits(labels[BUILDER_LABEL], str(image.get("Architecture"))),
         labels[BASE_LABEL],
         _base(engine, image, labels[BASE_LABEL]),
     )
-    return dict(zip(KEYS, found, strict=True))
-
-
-def _fits(requirements: str, architecture: str) -> str:
-    return hashlib.sha256(f"{requirements}/{architecture}".encode()).hexdigest()[:32]
+    return dict(zip(SUPPLIES, found, strict=True))
 
 
 def _pins(engine: Engine, image: Mapping[str, Any]) -> Pins:

@@ -7,14 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 from mlem import Change, ConflictError, NotFoundError, Step
 from mlem.provider import differences
-from mlem_image import Recipe, expect_versions
+from mlem_image import Recipe, expect_versions, image_tag, kept_image
 from mlem_provider_docker.images import image
 from mlem_provider_docker.images.build import ImageBuild, build
 from mlem_provider_docker.images.supplies import supplies
-from mlem_provider_docker.images.tag import image_tag
 from mlem_provider_docker.names import moving_name, reference, slug, split_name
 from mlem_provider_docker.records import ContainerRecord, ImageRecord
-from mlem_provider_docker.steps.promoted_image import PromotedImage, kept_image
+from mlem_provider_docker.steps.promoted_image import EngineImage
 
 if TYPE_CHECKING:
     from mlem_provider_docker.api.sdk import Engine
@@ -29,7 +28,7 @@ def _recipe(ctx: DockerContext) -> Recipe | None:
 
 def image_name(ctx: DockerContext) -> str | None:
     """Return the image's whole name; None without a model."""
-    promoted, recipe = PromotedImage.of(ctx), _recipe(ctx)
+    promoted, recipe = EngineImage.of(ctx, ImageRecord), _recipe(ctx)
     kept = kept_image(ctx, recipe.digest, ImageRecord) if recipe is not None else None
     if promoted is not None:
         tag: str | None = promoted.tag(ctx.lineage)
@@ -53,7 +52,7 @@ class ImageStep(Step["DockerContainer", "DockerEnv", ImageRecord]):
 
     def wanted(self, ctx: DockerContext) -> ImageRecord:
         """Want an image of this model, made by this recipe."""
-        promoted = PromotedImage.of(ctx)
+        promoted = EngineImage.of(ctx, ImageRecord)
         recipe = None if promoted is not None else _recipe(ctx)
         return ImageRecord(
             model_hash=ctx.model.digest if ctx.model else None,
@@ -82,7 +81,7 @@ class ImageStep(Step["DockerContainer", "DockerEnv", ImageRecord]):
         extra = moving_name(name, wanted.image_tag)
         if extra:
             image.expect_ours(engine.image(extra), extra, ctx.lineage)
-        promoted, earlier = PromotedImage.of(ctx), _earlier(ctx, name, recorded)
+        promoted, earlier = EngineImage.of(ctx, ImageRecord), _earlier(ctx, name, recorded)
         facts: dict[str, Any] = {"digest": earlier.digest} if earlier is not None and earlier.digest else {}
         if promoted is not None:
             facts = promoted.facts()
@@ -108,7 +107,7 @@ class ImageStep(Step["DockerContainer", "DockerEnv", ImageRecord]):
 
     def promoted(self, ctx: DockerContext) -> str:
         """See `Step.promoted`: the image is not built again."""
-        promoted = PromotedImage.of(ctx)
+        promoted = EngineImage.of(ctx, ImageRecord)
         return promoted.describe() if promoted is not None else ""
 
     def check(self, ctx: DockerContext, wanted: ImageRecord, recorded: ImageRecord | None) -> None:
@@ -118,7 +117,7 @@ class ImageStep(Step["DockerContainer", "DockerEnv", ImageRecord]):
         image_name = str(wanted.image)
         for name in filter(None, (image_name, moving_name(image_name, wanted.image_tag))):
             image.expect_ours(engine.image(name), name, ctx.lineage)
-        promoted = PromotedImage.of(ctx)
+        promoted = EngineImage.of(ctx, ImageRecord)
         if promoted is not None:
             promoted.check(ctx, engine)
             return

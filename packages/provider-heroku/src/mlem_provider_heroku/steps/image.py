@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from mlem import DeclarationError, UserError
-from mlem_provider_docker import PushedImageStep
+from mlem_image import PushedImageStep
 from mlem_provider_heroku.api.limits import IMAGE_LAYERS
 from mlem_provider_heroku.names import app_name, place
 from mlem_provider_heroku.records import ImageRecord
 from mlem_provider_heroku.steps.snapshot import Snapshot
 
 if TYPE_CHECKING:
-    from mlem_provider_docker import EngineAddress
+    from mlem_image import EngineAddress
     from mlem_provider_heroku.deployment import HerokuApp, HerokuContext
     from mlem_provider_heroku.env import HerokuEnv
 
@@ -60,14 +60,12 @@ class ImageStep(PushedImageStep["HerokuApp", "HerokuEnv", ImageRecord]):
 
         return {"username": "_", "password": api_key(ctx.env.api_url)}
 
-    def expect_fit(self, ctx: HerokuContext, image: Mapping[str, Any]) -> None:
+    def expect_fit(self, ctx: HerokuContext, platform: str, layers: int) -> None:
         """Refuse what Heroku would not start."""
-        system = f"{image.get('Os')}/{image.get('Architecture')}"
-        if system != "linux/amd64":
+        if platform != "linux/amd64":
             raise DeclarationError(
-                f"the image is for {system}, and Heroku runs linux/amd64", hint="leave --platform out"
+                f"the image is for {platform}, and Heroku runs linux/amd64", hint="leave --platform out"
             )
-        layers = len(image.get("RootFS", {}).get("Layers") or [])
         if layers > IMAGE_LAYERS:
             raise UserError(
                 f"the image has {layers} layers, and Heroku may not start more than {IMAGE_LAYERS}",

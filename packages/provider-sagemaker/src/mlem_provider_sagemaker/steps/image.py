@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from mlem import Change, ConflictError, MlemError, NotFoundError, Step
 from mlem.provider import differences
-from mlem_provider_docker import EngineAddress, PushedImageRecord, PushedImageStep, made_for
+from mlem_image import EngineAddress, PushedImageRecord, PushedImageStep
 from mlem_provider_sagemaker.api import ecr
 from mlem_provider_sagemaker.api.ecr import login
 from mlem_provider_sagemaker.api.errors import denied
@@ -134,7 +134,7 @@ class ImageStep(PushedImageStep["SagemakerDeployment", "SagemakerEnv", PushedIma
         except MlemError as error:
             if "not authorized to perform" not in error.message:
                 raise
-            raise denied("push the image", error.message) from error  # ECR's own words, passed on by the Engine
+            raise denied("push the image", error.message) from error  # ECR's own words, passed on
 
     def remove(self, ctx: SagemakerContext, recorded: PushedImageRecord | None) -> None:
         """Remove the deployment's images, here and in ECR."""
@@ -144,14 +144,11 @@ class ImageStep(PushedImageStep["SagemakerDeployment", "SagemakerEnv", PushedIma
         super().remove(ctx, recorded)
 
     def prune(self, ctx: SagemakerContext, keep: Sequence[PushedImageRecord]) -> None:
-        """Remove the images that were built here and that no kept release needs, with or without a model."""
-        engine = self._engine_if_there(ctx)
-        if engine is None or not keep:
+        """Remove the images that no kept release needs, with or without a model."""
+        if not keep:
             return
-        kept = {record.image for record in keep}
-        built = [name for _, names in made_for(engine, ctx.lineage) for name in names]
-        tags = [name.rpartition(":")[2] for name in built if name not in kept]
-        self._snapshot.unused.prune_images(
-            ctx, account_of(ctx, ctx.record_of(RepositoryRecord)), keep[0].repository, tags
-        )
+        account, repository = account_of(ctx, ctx.record_of(RepositoryRecord)), keep[0].repository
+        kept = {record.tag for record in keep}
+        there = self._snapshot.unused.images(account, repository, ctx.lineage)
+        self._snapshot.unused.prune_images(ctx, account, repository, [tag for tag in there if tag not in kept])
         super().prune(ctx, keep)

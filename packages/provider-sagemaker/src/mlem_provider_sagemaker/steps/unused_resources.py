@@ -38,6 +38,10 @@ class UnusedResources:
             ctx.guard()
             delete(account_of(ctx, keep[0]), kind, name)
 
+    def images(self, account: Account, repository: str, lineage: str) -> list[str]:
+        """Return the tags of the deployment's images in ECR."""
+        return ecr.images(account, repository, lineage)
+
     def prune_images(self, ctx: SagemakerContext, account: Account, repository: str, tags: Iterable[str]) -> None:
         """Delete images in ECR, each once."""
         wanted = set(tags) - self._images

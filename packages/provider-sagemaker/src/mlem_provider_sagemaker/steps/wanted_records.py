@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from mlem import Record
 from mlem.provider import differences
-from mlem_provider_docker import image_tag as content_tag
+from mlem_image import image_tag as content_tag
 from mlem_provider_sagemaker.api.aws import connect
 from mlem_provider_sagemaker.api.configuration import defaults
 from mlem_provider_sagemaker.names import endpoint_name, image_tag, name_of, repository_name

@@ -86,6 +86,7 @@ class Target:
             self.env,
             records=state.records,
             variables=variables,
+            image_builder=self.config.core.images.builder,
             report=report,
         )
 

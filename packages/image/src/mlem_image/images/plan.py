@@ -1,0 +1,125 @@
+"""`Plan`: an image that can be made: its base was looked at, and its packages are chosen; nothing is fetched yet."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mlem import ConflictError, DeclarationError, Model
+from mlem_image.base.base_image import BaseImage
+from mlem_image.base.contents import Contents
+from mlem_image.cache.cache import Cache
+from mlem_image.packages.choosing import choose
+from mlem_image.packages.libraries import expect_system_packages
+from mlem_image.packages.locked import LockedWheel
+from mlem_image.packages.target import Target
+from mlem_image.recipes.options import ImageOptions
+from mlem_image.recipes.pins import Pins
+from mlem_image.recipes.recipe import Recipe, expect_versions
+
+DEFAULT_PLATFORM = "linux/amd64"
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """An image that is to be made.
+
+    Attributes:
+        recipe: What it is made from.
+        options: The user's options.
+        model: The model's metadata.
+        labels: Its labels.
+        wheels: A folder of wheels that no index has; None for none.
+        pins: Packages that were chosen before, and are to be taken again; None where they are still to be chosen.
+    """
+
+    recipe: Recipe
+    options: ImageOptions
+    model: Model
+    labels: Mapping[str, str]
+    wheels: Path | None = None
+    pins: Pins | None = None
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is known of an image before it is made.
+
+    Attributes:
+        wanted: The image.
+        base: What it starts from.
+        contents: What is in that.
+        python: The program of its Python: ``/usr/local/bin/python3.11``.
+        target: What its packages are for.
+        chosen: Its packages.
+    """
+
+    wanted: Wanted
+    base: BaseImage
+    contents: Contents
+    python: str
+    target: Target
+    chosen: list[LockedWheel]
+
+    @classmethod
+    def of(cls, wanted: Wanted, cache: Cache, connect: Callable[[Any], Any]) -> Plan:
+        """Look at the base image, and choose the packages.
+
+        Args:
+            wanted: The image.
+            cache: What is known already; it has to be in use.
+            connect: Makes a connection to a registry.
+
+        Raises:
+            ConflictError: The versions differ from those that the model was saved with, or the base image's do.
+            NotFoundError: There is no such base image, or a package has no wheel.
+            DeclarationError: Something needs a run in the image.
+            MlemError: An index or a registry refuses, or does not answer.
+        """
+        recipe = wanted.recipe
+        expect_versions(recipe, wanted.options, wanted.model)
+        _expect_no_run(wanted)
+        base = BaseImage.find(recipe.base_image, recipe.platform or DEFAULT_PLATFORM, connect)
+        contents = Contents.of(base, cache)
+        python = _python_of(contents, recipe)
+        expect_system_packages(contents, recipe)
+        target = Target(recipe.python, str(base.config["architecture"]), contents.libc)
+        chosen = choose(
+            cache,
+            [*recipe.requirements, *recipe.own],
+            target,
+            resolution=recipe.resolution,
+            folder=wanted.wheels,
+            pins=wanted.pins,
+        )
+        return cls(wanted, base, contents, python, target, chosen)
+
+    @property
+    def platform(self) -> str:
+        """The platform of the image: ``linux/amd64``."""
+        return f"{self.base.config['os']}/{self.base.config['architecture']}"
+
+
+def _expect_no_run(wanted: Wanted) -> None:
+    recipe = wanted.recipe
+    if recipe.has_repositories:
+        raise DeclarationError(
+            "packages from repositories have to be built where their program is",
+            code="needs-a-run",
+            hint="build a wheel of it, and give its folder: --wheels DIR; "
+            "or have an Engine build where it can: --builder engine, or mlem build docker",
+        )
+
+
+def _python_of(contents: Contents, recipe: Recipe) -> str:
+    found = contents.pythons.get(recipe.python)
+    if found is None:
+        known = ", ".join(contents.pythons) or "none"
+        raise ConflictError(
+            f"the base image {recipe.base_image} has Python {known}, the model needs {recipe.python}",
+            code="versions-differ",
+            hint="another base image or --python_version",
+        )
+    return found

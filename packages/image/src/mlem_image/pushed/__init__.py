@@ -1,0 +1,1 @@
+"""Images in a platform's registry, for providers that run images elsewhere."""
