@@ -62,13 +62,17 @@ def push_registry(lacking: Callable[[str], NoReturn]) -> str:
 @pytest.fixture(scope="session")
 def hub(push_registry: str, lacking: Callable[[str], NoReturn], tmp_path_factory: pytest.TempPathFactory) -> Any:
     """A copy of what Docker Hub has of the image to start from, in the registry; and a cache that all tests share."""
+    from filelock import FileLock
+
     mirror = f"{push_registry}/mlem-test"
     name = f"{mirror}/library/python:3.11-slim"
-    for words in (["tag", "python:3.11-slim", name], ["push", "--quiet", name], ["rmi", name]):
-        done = subprocess.run(["docker", *words], capture_output=True, text=True, check=False)
-        if done.returncode and words[0] != "rmi":
-            lacking(f"no base image: {done.stderr}")
-    cache = tmp_path_factory.getbasetemp().parent / "images"
+    shared = tmp_path_factory.getbasetemp().parent
+    with FileLock(shared / "hub.lock"):
+        for words in (["tag", "python:3.11-slim", name], ["push", "--quiet", name], ["rmi", name]):
+            done = subprocess.run(["docker", *words], capture_output=True, text=True, check=False)
+            if done.returncode:
+                lacking(f"no base image: {done.stderr}")
+    cache = shared / "images"
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MLEM_IMAGE_MIRROR", mirror)
         patch.setenv("MLEM_IMAGE_CACHE", str(cache))
