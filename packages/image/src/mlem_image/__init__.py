@@ -9,7 +9,9 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from mlem_image.backends.archive import Archive, archived
     from mlem_image.backends.backend import Backend, Fits, Order
+    from mlem_image.base.base_image import BaseImage, BlobOf
     from mlem_image.images.labels import (
         BASE_LABEL,
         BUILT,
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
         RECIPE_LABEL,
         labels_of,
     )
+    from mlem_image.images.plan import Wanted
     from mlem_image.images.tags import PROMOTED, image_tag, promoted_tag
     from mlem_image.layout import MODEL, PORT, PROBE, USER
     from mlem_image.pushed.promoted import PromotedImage, kept_image
@@ -49,7 +52,10 @@ _HOMES = {
     "RECIPE_LABEL": ("images.labels", "RECIPE_LABEL"),
     "SUPPLIES": ("pushed.record", "SUPPLIES"),
     "USER": ("layout", "USER"),
+    "Archive": ("backends.archive", "Archive"),
     "Backend": ("backends.backend", "Backend"),
+    "BaseImage": ("base.base_image", "BaseImage"),
+    "BlobOf": ("base.base_image", "BlobOf"),
     "BuildOptions": ("recipes.options", "BuildOptions"),
     "EngineAddress": ("recipes.engine_address", "EngineAddress"),
     "Fits": ("backends.backend", "Fits"),
@@ -61,7 +67,9 @@ _HOMES = {
     "PushedImageRecord": ("pushed.record", "PushedImageRecord"),
     "PushedImageStep": ("pushed.step", "PushedImageStep"),
     "Recipe": ("recipes.recipe", "Recipe"),
+    "Wanted": ("images.plan", "Wanted"),
     "Wheel": ("recipes.wheels", "Wheel"),
+    "archived": ("backends.archive", "archived"),
     "build_arguments": ("recipes.recipe", "build_arguments"),
     "expect_versions": ("recipes.recipe", "expect_versions"),
     "fits": ("recipes.pins", "fits"),
@@ -89,7 +97,10 @@ __all__ = [
     "RECIPE_LABEL",
     "SUPPLIES",
     "USER",
+    "Archive",
     "Backend",
+    "BaseImage",
+    "BlobOf",
     "BuildOptions",
     "EngineAddress",
     "Fits",
@@ -101,7 +112,9 @@ __all__ = [
     "PushedImageRecord",
     "PushedImageStep",
     "Recipe",
+    "Wanted",
     "Wheel",
+    "archived",
     "build_arguments",
     "expect_versions",
     "fits",

@@ -11,7 +11,7 @@ from pydantic import BeforeValidator, Field, field_validator
 
 from mlem import Context, Deployment, NotFoundError, Phase, Place, Status, Step
 from mlem.provider import BY_OTHERS, Adopted, Candidate, Translation, Unit, check_labels, served_by_others
-from mlem_image import ImageOptions
+from mlem_image import BuildOptions
 from mlem_provider_docker.records import ContainerRecord, ImageRecord
 from mlem_provider_docker.steps.engine import engine_of_record
 
@@ -32,7 +32,7 @@ def _as_text(value: Any) -> Any:
     return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
 
-class DockerContainer(ImageOptions, Deployment):
+class DockerContainer(BuildOptions, Deployment):
     """A container on a Docker Engine, made from an image that is built of the model."""
 
     type: ClassVar[str] = "docker_container"

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from mlem import ConflictError, DeclarationError, NotFoundError
+from mlem_image.registry.content import Moved
 from mlem_image.registry.http import Connection
 from mlem_image.registry.reference import Reference, mirrored
 from mlem_image.registry.repository import DOCKER_INDEX, INDEX, Repository
@@ -34,6 +35,21 @@ class BlobOf:
     diff_id: str
 
 
+class Source(Protocol):
+    """Where the layers of an image are.
+
+    Attributes:
+        host: The registry; empty for none.
+        name: The image's name there.
+    """
+
+    host: str
+    name: str
+
+    def stream(self, digest: str, size_bytes: int, moved: Moved = ...) -> Iterator[bytes]:
+        """Yield the content of a layer, part by part."""
+
+
 @dataclass(frozen=True)
 class BaseImage:
     """One of them, for one platform.
@@ -48,7 +64,7 @@ class BaseImage:
 
     name: str
     digest: str
-    repository: Repository
+    repository: Source
     config: Mapping[str, Any]
     layers: tuple[BlobOf, ...]
 
@@ -91,6 +107,11 @@ class BaseImage:
         if len(layers) > _MOST_LAYERS:
             raise ConflictError(f"{name} has {len(layers)} layers", code="too-many-layers")
         return cls(name, digest, repository, config, layers)
+
+    @property
+    def platform(self) -> str:
+        """Its platform: ``linux/amd64``."""
+        return f"{self.config.get('os')}/{self.config.get('architecture')}"
 
     @property
     def variables(self) -> dict[str, str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -78,12 +78,25 @@ class Plan:
             DeclarationError: Something needs a run in the image.
             MlemError: An index or a registry refuses, or does not answer.
         """
+        _expect_possible(wanted)
         recipe = wanted.recipe
-        expect_versions(recipe, wanted.options, wanted.model)
-        _expect_no_run(wanted)
         base = BaseImage.find(recipe.base_image, recipe.platform or DEFAULT_PLATFORM, connect)
+        return cls.on(wanted, base, cache)
+
+    @classmethod
+    def on(cls, wanted: Wanted, base: BaseImage, cache: Cache) -> Plan:
+        """Choose the packages of an image on a base image that is known; the rest is as in `of`."""
+        _expect_possible(wanted)
+        recipe = wanted.recipe
+        if recipe.platform and recipe.platform != base.platform:
+            raise DeclarationError(
+                f"{base.name} is for {base.platform}, and the image is to be for {recipe.platform}",
+                code="bad-platform",
+                hint="another base image: --base_image, or another --platform",
+            )
         contents = Contents.of(base, cache)
-        python = _python_of(contents, recipe)
+        recipe = _with_python(recipe, contents)
+        wanted, python = replace(wanted, recipe=recipe), contents.pythons[recipe.python]
         expect_system_packages(contents, recipe)
         target = Target(recipe.python, str(base.config["architecture"]), contents.libc)
         chosen = choose(
@@ -99,7 +112,12 @@ class Plan:
     @property
     def platform(self) -> str:
         """The platform of the image: ``linux/amd64``."""
-        return f"{self.base.config['os']}/{self.base.config['architecture']}"
+        return self.base.platform
+
+
+def _expect_possible(wanted: Wanted) -> None:
+    expect_versions(wanted.recipe, wanted.options, wanted.model)
+    _expect_no_run(wanted)
 
 
 def _expect_no_run(wanted: Wanted) -> None:
@@ -113,13 +131,15 @@ def _expect_no_run(wanted: Wanted) -> None:
         )
 
 
-def _python_of(contents: Contents, recipe: Recipe) -> str:
-    found = contents.pythons.get(recipe.python)
-    if found is None:
-        known = ", ".join(contents.pythons) or "none"
-        raise ConflictError(
-            f"the base image {recipe.base_image} has Python {known}, the model needs {recipe.python}",
-            code="versions-differ",
-            hint="another base image or --python_version",
-        )
-    return found
+def _with_python(recipe: Recipe, contents: Contents) -> Recipe:
+    """Return a recipe with a Python that the base image has: another one where that is accepted."""
+    if recipe.python in contents.pythons:
+        return recipe
+    if recipe.any_python and contents.pythons:
+        return replace(recipe, python=max(contents.pythons, key=lambda version: int(version.partition(".")[2])))
+    known = ", ".join(contents.pythons) or "none"
+    raise ConflictError(
+        f"the base image {recipe.base_image} has Python {known}, the model needs {recipe.python}",
+        code="versions-differ",
+        hint="another base image or --python_version; or accept it: --accept_version_differences",
+    )

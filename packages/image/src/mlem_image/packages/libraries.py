@@ -101,7 +101,7 @@ def _lacking(message: str, recipe: Recipe) -> DeclarationError:
         message,
         code="needs-a-run",
         hint=f"a base image that has it: --base_image python:{recipe.python}, or one of your own; "
-        "or an Engine, which installs it: mlem build docker",
+        "or an Engine, which installs it: --builder engine, or mlem build docker",
     )
 
 

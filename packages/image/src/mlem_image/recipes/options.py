@@ -119,6 +119,6 @@ class BuildOptions(ImageOptions):
         default=None,
         pattern=r"^[a-z][a-z0-9_-]*$",
         description="what makes the image: image, which needs no Docker, or engine, a Docker Engine, where something "
-        "has to run in it (default: the setting core.images.builder, else image)",
+        "has to run in it (default: the setting core.images.builder, else image; on an Engine, what the image needs)",
     )
     wheels: Path | None = Field(default=None, description="folder with wheels of packages that no index has")

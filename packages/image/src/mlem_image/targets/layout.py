@@ -20,6 +20,7 @@ from mlem.provider import unusable
 from mlem_image.base.base_image import BlobOf
 from mlem_image.cache.cache import Cache
 from mlem_image.images.image import Image
+from mlem_image.layers.layer import Layer
 from mlem_image.registry.repository import INDEX, MANIFEST
 
 _LAYOUT = b'{"imageLayoutVersion":"1.0.0"}'
@@ -72,11 +73,42 @@ def write_archive(image: Image, cache: Cache, file: IO[bytes], name: str) -> Non
 
 def archive(image: Image, cache: Cache, name: str) -> Iterator[bytes]:
     """Yield an image as an archive, part by part; see `write_archive`."""
+    yield from _archive(_files(image, cache, name))
+
+
+def engine_archive(image: Image, cache: Cache, name: str, known: int) -> Iterator[bytes]:
+    """Yield an image as an archive for an Engine that has some of its layers.
+
+    Source: moby, ``image/tarexport/load.go``: the file of a layer is read only where there is none with its content on
+    top of those below it (read 2026-11).
+
+    Args:
+        image: The image.
+        cache: Where its layers are.
+        name: Its name, with tag.
+        known: So many of its layers, from the lowest on, the Engine has.
+    """
+    yield from _archive(_engine_files(image, cache, name, known))
+
+
+def _engine_files(image: Image, cache: Cache, name: str, known: int) -> Iterator[tuple[str, bytes | Path]]:
+    layers = image.all_layers
+    for blob in {layer.digest: layer for layer in layers[known:]}.values():
+        yield _place(blob.digest), _path_of(image, cache, blob)
+    yield _place(image.config_digest), image.config
+    places = [_place(layer.digest) for layer in layers]
+    yield (
+        "manifest.json",
+        json.dumps([{"Config": _place(image.config_digest), "RepoTags": [name], "Layers": places}]).encode(),
+    )
+
+
+def _archive(files: Iterator[tuple[str, bytes | Path]]) -> Iterator[bytes]:
     for folder in ("blobs", "blobs/sha256"):
         entry = tarfile.TarInfo(folder)
         entry.type, entry.mode = tarfile.DIRTYPE, 0o755
         yield entry.tobuf(tarfile.PAX_FORMAT)
-    for path, source in _files(image, cache, name):
+    for path, source in files:
         entry = tarfile.TarInfo(path)
         entry.size = len(source) if isinstance(source, bytes) else source.stat().st_size
         yield entry.tobuf(tarfile.PAX_FORMAT)
@@ -94,16 +126,8 @@ def _files(image: Image, cache: Cache, name: str) -> Iterator[tuple[str, bytes |
     """Yield the files of the layout, the ones that name others last."""
     digests = []
     for blob in image.all_layers:
-        path = cache.blob(blob.digest, blob.size_bytes)
-        if path is None and isinstance(blob, BlobOf):
-            with cache.writing() as file:
-                for part in image.base.repository.stream(blob.digest, blob.size_bytes):
-                    file.write(part)
-                path = cache.keep(file, blob.digest)
-        if path is None:
-            raise ConflictError("a layer was removed from the cache while it was used", hint="repeat the command")
         if blob.digest not in digests:
-            yield _place(blob.digest), path
+            yield _place(blob.digest), _path_of(image, cache, blob)
         digests.append(blob.digest)
     yield _place(image.config_digest), image.config
     yield _place(image.digest), image.manifest
@@ -124,6 +148,19 @@ def _files(image: Image, cache: Cache, name: str) -> Iterator[tuple[str, bytes |
     yield "oci-layout", _LAYOUT
     yield "manifest.json", json.dumps(docker).encode()
     yield "index.json", json.dumps(index).encode()
+
+
+def _path_of(image: Image, cache: Cache, blob: BlobOf | Layer) -> Path:
+    """Return the file of a layer; one of the base image's is taken from where that is."""
+    path = cache.blob(blob.digest, blob.size_bytes)
+    if path is None and isinstance(blob, BlobOf):
+        with cache.writing() as file:
+            for part in image.base.repository.stream(blob.digest, blob.size_bytes):
+                file.write(part)
+            path = cache.keep(file, blob.digest)
+    if path is None:
+        raise ConflictError("a layer was removed from the cache while it was used", hint="repeat the command")
+    return path
 
 
 def _place(digest: str) -> str:

@@ -10,7 +10,7 @@ from typing import IO
 
 from mlem import ConflictError
 from mlem.provider import size_in_words
-from mlem_image.base.base_image import BlobOf
+from mlem_image.base.base_image import BlobOf, Source
 from mlem_image.cache.cache import Cache
 from mlem_image.images.image import Image
 from mlem_image.layers.layer import Layer
@@ -60,7 +60,7 @@ def push(
 
 def send(
     blobs: Sequence[BlobOf | Layer],
-    source: Repository,
+    source: Source,
     cache: Cache,
     repository: Repository,
     report: Report,
@@ -100,13 +100,13 @@ def send(
             raise
 
 
-def _mounted(blob: BlobOf | Layer, source: Repository, repository: Repository) -> bool:
+def _mounted(blob: BlobOf | Layer, source: Source, repository: Repository) -> bool:
     """Whether a layer could be taken from another repository of the same registry."""
     return isinstance(blob, BlobOf) and source.host == repository.host and repository.mount(blob.digest, source.name)
 
 
 def _push(
-    blob: BlobOf | Layer, source: Repository, cache: Cache, repository: Repository, moved: Callable[[int], None]
+    blob: BlobOf | Layer, source: Source, cache: Cache, repository: Repository, moved: Callable[[int], None]
 ) -> None:
     path = cache.blob(blob.digest, blob.size_bytes)
     if path is None and isinstance(blob, BlobOf):

@@ -366,6 +366,21 @@ class Engine:
                 repository, tag, stream=True, decode=True, auth_config=dict(credentials) if credentials else None
             )
 
+    def load(self, archive: Iterator[bytes], name: str) -> Iterator[dict[str, Any]]:
+        """Load an image from an archive, and yield the messages.
+
+        Args:
+            archive: The archive.
+            name: The image, for messages.
+        """
+        with translated(f"load the image {name}"):
+            yield from self.api.load_image(archive, quiet=False)  # type: ignore[no-untyped-call]  # the stubs leave it out
+
+    def save(self, name: str) -> Iterator[bytes]:
+        """Yield an image as an archive."""
+        with translated(f"read the image {name}"):
+            yield from self.api.get_image(name)
+
     def is_in_registry(self, name: str, credentials: Mapping[str, str] | None = None) -> bool:
         """Ask the registry of an image whether it has it; the arguments are those of `push`."""
         with self.absent_is_none(f"look for the image {name} in its registry") as found:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from mlem import Change, ConflictError, NotFoundError, Step
+from mlem import Change, ConflictError, MlemError, NotFoundError, PluginError, Step
 from mlem.provider import differences
 from mlem_image import Recipe, expect_versions, image_tag, kept_image
 from mlem_provider_docker.images import image
 from mlem_provider_docker.images.build import ImageBuild, build
+from mlem_provider_docker.images.loading import NEEDS_AN_ENGINE, load
 from mlem_provider_docker.images.supplies import supplies
 from mlem_provider_docker.names import moving_name, reference, slug, split_name
 from mlem_provider_docker.records import ContainerRecord, ImageRecord
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
     from mlem_provider_docker.deployment import DockerContainer, DockerContext
     from mlem_provider_docker.env import DockerEnv
 from mlem_provider_docker.steps.engine import engine_of_record, expect_same_engine
+
+_ENGINE = "engine"
+_BUILDERS = (_ENGINE, "image")
 
 
 def _recipe(ctx: DockerContext) -> Recipe | None:
@@ -37,6 +41,23 @@ def image_name(ctx: DockerContext) -> str | None:
     else:
         tag = image_tag(ctx.deployment, ctx.model, ctx.lineage)
     return reference(ctx.deployment.image_name or f"mlem-{slug(ctx.name)}", tag, ctx.env.registry) if tag else None
+
+
+def _build(engine: Engine, ctx: DockerContext, wanted: ImageBuild, recorded: ImageRecord | None) -> None:
+    """Make an image here and load it; have the Engine build it where that is asked for, or needed."""
+    builder = ctx.deployment.builder or ctx.image_builder
+    if builder not in (None, *_BUILDERS):
+        raise PluginError(f'there is no builder of images "{builder}" for an Engine', known=sorted(_BUILDERS))
+    if builder != _ENGINE:
+        try:
+            load(engine, wanted, ctx.report, ctx.guard, recorded)
+        except MlemError as error:
+            if builder is not None or error.code not in NEEDS_AN_ENGINE:
+                raise
+            ctx.report(f"the Engine builds the image: {error.message.splitlines()[0]}")
+        else:
+            return
+    build(engine, wanted, ctx.report, ctx.guard, recorded)
 
 
 def _earlier(ctx: DockerContext, name: str, recorded: ImageRecord | None) -> ImageRecord | None:
@@ -130,7 +151,7 @@ class ImageStep(Step["DockerContainer", "DockerEnv", ImageRecord]):
         if ctx.model is not None:
             # one that was promoted and is lost is built here, from the same model by the same recipe
             made = ImageBuild.of_deployment(name, ctx.deployment, ctx.model, ctx.lineage, ctx.name)
-            build(engine, made, ctx.report, ctx.guard, recorded)
+            _build(engine, ctx, made, recorded)
         elif ctx.env.registry is not None:
             image.pull(engine, name, ctx.report)
         else:
