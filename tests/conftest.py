@@ -9,7 +9,7 @@ import sys
 import urllib.error
 import urllib.request
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -59,23 +59,31 @@ def push_registry(lacking: Callable[[str], NoReturn]) -> str:
         lacking(f"no registry at {REGISTRY}: {error}")
 
 
+@pytest.fixture(scope="session", autouse=True)
+def image_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The cache of images that all tests share, and that is not the user's."""
+    folder = tmp_path_factory.getbasetemp().parent / "images"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MLEM_IMAGE_CACHE", str(folder))
+        yield folder
+
+
 @pytest.fixture(scope="session")
-def hub(push_registry: str, lacking: Callable[[str], NoReturn], tmp_path_factory: pytest.TempPathFactory) -> Any:
-    """A copy of what Docker Hub has of the image to start from, in the registry; and a cache that all tests share."""
+def hub(
+    push_registry: str, lacking: Callable[[str], NoReturn], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[str]:
+    """The name of the image to start from, in a copy of Docker Hub that commands use."""
     from filelock import FileLock
 
     mirror = f"{push_registry}/mlem-test"
     name = f"{mirror}/library/python:3.11-slim"
-    shared = tmp_path_factory.getbasetemp().parent
-    with FileLock(shared / "hub.lock"):
+    with FileLock(tmp_path_factory.getbasetemp().parent / "hub.lock"):
         for words in (["tag", "python:3.11-slim", name], ["push", "--quiet", name], ["rmi", name]):
             done = subprocess.run(["docker", *words], capture_output=True, text=True, check=False)
             if done.returncode:
                 lacking(f"no base image: {done.stderr}")
-    cache = shared / "images"
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MLEM_IMAGE_MIRROR", mirror)
-        patch.setenv("MLEM_IMAGE_CACHE", str(cache))
         yield name
 
 

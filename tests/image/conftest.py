@@ -18,12 +18,6 @@ def base(hub: str) -> str:
     return hub
 
 
-@pytest.fixture(scope="session")
-def shared_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of a cache in which the packages are that the tests' models need."""
-    return tmp_path_factory.getbasetemp().parent / "images"
-
-
 @pytest.fixture
 def cache(tmp_path: Path) -> Iterator[Cache]:
     """An empty cache, in use."""
@@ -33,9 +27,8 @@ def cache(tmp_path: Path) -> Iterator[Cache]:
 
 
 @pytest.fixture
-def doubles(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, shared_cache: Path) -> Any:
+def doubles(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     """The metadata of a model without packages of its own."""
-    monkeypatch.setenv("MLEM_IMAGE_CACHE", str(shared_cache))
     monkeypatch.chdir(tmp_path)
 
     def double(x: float) -> float:

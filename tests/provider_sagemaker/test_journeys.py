@@ -245,10 +245,11 @@ def test_data_capture_vpc_kms_tags_and_environment_reach_aws(project: Project, o
     assert {"Key": "team", "Value": "cv"} in connect(None, None).tags(record(project, "endpoint")["arn"])
 
 
+@pytest.mark.parametrize("builder", ["image", "engine"])
 def test_releases_are_kept_as_far_back_as_rollback_reaches(
-    project: Project, aws: Any, engine: Engine, options: list[str]
+    project: Project, aws: Any, engine: Engine, options: list[str], builder: str
 ) -> None:
-    kept = [*options, "--keep_releases", "2"]
+    kept = [*options, "--keep_releases", "2", "--builder", builder]
     project.save("four", 4.0)
     for model in ("double", "triple", "four"):
         deploy(project, model, kept)
@@ -259,9 +260,24 @@ def test_releases_are_kept_as_far_back_as_rollback_reaches(
         for kind in (":model/", ":endpoint-config/", ":endpoint/", "mlem-test/")
     }
     assert counts == {":model/": 2, ":endpoint-config/": 2, ":endpoint/": 1, "mlem-test/": 2}
-    assert len(engine.images(f"{LINEAGE_LABEL}={lineage}")) == 2
+    if builder == "engine":
+        assert len(engine.images(f"{LINEAGE_LABEL}={lineage}")) == 2
     done = project.mlem("deployment", "rollback", APP)
     assert (done.returncode, answers(project)) == (0, [3.0, 6.0, 9.0]), done.stderr
+
+
+def test_a_model_is_deployed_and_updated_where_there_is_no_engine(
+    project: Project, aws: Any, options: list[str]
+) -> None:
+    apart = Project(project.folder, {**project.environment, "DOCKER_HOST": "unix:///no/engine.sock"})
+    for model, expected in (("double", [2.0, 4.0, 6.0]), ("triple", [3.0, 6.0, 9.0])):
+        deploy(apart, model, options)
+        assert answers(apart) == expected
+    assert record(apart, "image")["base_image"] == "python:3.11-slim"
+    lineage = lineage_of(apart)
+    removed = apart.mlem("deployment", "remove", APP)
+    assert (removed.returncode, "stay" in removed.stderr) == (0, False), removed.stderr
+    assert aws.tagged(lineage) == []
 
 
 def test_another_endpoint_name_is_another_endpoint(project: Project, aws: Any, options: list[str], name: str) -> None:

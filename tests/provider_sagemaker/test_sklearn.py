@@ -7,11 +7,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from filelock import FileLock
 
 from mlem import DataError, api
 from mlem.testing import Project
-from mlem_provider_docker import Engine
 
 from .conftest import APP, deploy
 
@@ -48,14 +46,9 @@ PACKAGES = "--packages=pyarrow"
 
 
 @pytest.fixture
-def iris(project: Project, engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Project:
+def iris(project: Project) -> Project:
     pytest.importorskip("sklearn")
     done = project.python("-c", TRAIN)
-    assert done.returncode == 0, done.stderr
-    with FileLock(tmp_path_factory.getbasetemp().parent / "mlem-docker.lock"):
-        done = project.mlem(
-            "build", "docker", "iris", "--image_name", "mlem-test-cache-sagemaker-iris", PACKAGES, timeout_s=900
-        )
     assert done.returncode == 0, done.stderr
     return project
 

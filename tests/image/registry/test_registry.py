@@ -416,13 +416,13 @@ def test_a_build_that_was_killed_leaves_nothing(
     wanted: Any,
     doubles: Any,
     proxy: Any,
-    shared_cache: Path,
+    image_cache: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """It is killed when so many requests have come; some have the layers to make first."""
     made = wanted("1").build(doubles, lambda _line: None)
     folder = Path("cache").absolute()
-    shutil.copytree(shared_cache, folder, ignore=shutil.ignore_patterns("lock.db*", "parts"))
+    shutil.copytree(image_cache, folder, ignore=shutil.ignore_patterns("lock.db*", "parts"))
     if empty:
         for path in (folder / "blobs").iterdir():
             path.unlink()

@@ -10,8 +10,6 @@ import tarfile
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from mlem import api
 from mlem.testing import Project
 from mlem_image.builder import ImageBuilder
@@ -58,31 +56,20 @@ def files(image: str, folder: Path) -> dict[str, tuple[str, int, str]]:
     return found
 
 
-@pytest.fixture
-def pushed_base(push_registry: str) -> str:
-    name = f"{push_registry}/mlem-test/python:3.11-slim"
-    for words in (["tag", "python:3.11-slim", name], ["push", "--quiet", name]):
-        subprocess.run(["docker", *words], capture_output=True, check=True)
-    return name
-
-
 def test_both_have_the_same_files_and_settings(
     engine: Engine,
     warm: None,
-    pushed_base: str,
+    hub: str,
     tmp_path: Path,
-    tmp_path_factory: pytest.TempPathFactory,
-    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setenv("MLEM_IMAGE_CACHE", str(tmp_path_factory.getbasetemp().parent / "images"))
     project = Project.make(tmp_path / "project")
     project.save("double", 2.0)
     model = api.load_meta("double", str(project.folder))
-    by_engine, ours = "mlem-test-by-engine:1", f"{pushed_base.rpartition('/')[0]}/made-by-us:1"
-    fields: Any = {"image_name": "mlem-test-by-engine", "tag": "1", "base_image": pushed_base}
+    by_engine, ours = "mlem-test-by-engine:1", f"{hub.rpartition('/')[0]}/made-by-us:1"
+    fields: Any = {"image_name": "mlem-test-by-engine", "tag": "1", "base_image": hub}
     registry().get("builder", "docker").from_data(fields, "the tests").build(model, lambda _line: None)
     try:
-        ImageBuilder(name=ours, base_image=pushed_base).build(model, lambda _line: None)
+        ImageBuilder(name=ours, base_image=hub).build(model, lambda _line: None)
         subprocess.run(["docker", "pull", "--quiet", ours], capture_output=True, check=True)
         left, right = files(by_engine, tmp_path), files(ours, tmp_path)
         differing = {
