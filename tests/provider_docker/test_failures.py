@@ -118,6 +118,11 @@ def test_a_base_image_that_lies_about_its_python(project: Project, engine: Engin
     path.write_text(path.read_text().replace("python: 3.11", "python: 3.12"))
     code, error, said = failure(project, "--container_name", name, "--base_image", "python:3.11-slim")
     assert (code, error) == (4, "versions-differ"), said
+    assert "the base image python:3.11-slim has Python 3.11, the model needs 3.12" in said
+    code, error, said = failure(
+        project, "--container_name", name, "--base_image", "python:3.11-slim", "--builder", "engine"
+    )
+    assert (code, error) == (4, "versions-differ"), said
     assert "the base image has Python 3.11, the model needs 3.12" in said
     assert leftovers(engine, project) == []
 

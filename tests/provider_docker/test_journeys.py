@@ -416,11 +416,15 @@ def test_following_the_logs_can_be_interrupted(project: Project, name: str) -> N
     assert answers(project) == [2.0, 4.0, 6.0]
 
 
-@pytest.mark.parametrize("moment", ["sending the model", "creating container"])
+@pytest.mark.parametrize(
+    ("builder", "moment"),
+    [("engine", "sending the model"), ("image", "loading the image"), ("image", "creating container")],
+)
 def test_a_first_run_killed_in_the_middle_is_finished_by_the_next(
-    project: Project, engine: Engine, name: str, moment: str
+    project: Project, engine: Engine, name: str, builder: str, moment: str
 ) -> None:
-    _kill_at(project, moment, "deployment", "run", "docker", APP, "--model", "double", "--container_name", name)
+    run = ("deployment", "run", "docker", APP, "--model", "double", "--container_name", name, "--builder", builder)
+    _kill_at(project, moment, *run)
     deploy(project, name)
     assert answers(project) == [2.0, 4.0, 6.0]
     assert len(engine.containers(lineage(project))) == 1

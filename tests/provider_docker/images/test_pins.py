@@ -79,7 +79,7 @@ def retrain(project: Project, value: float) -> None:
 
 
 def deploy(project: Project, name: str, **fields: str) -> str:
-    options = [f"--{key}={value}" for key, value in fields.items()]
+    options = ["--builder=engine", *(f"--{key}={value}" for key, value in fields.items())]
     done = project.run("docker", name, "double", [*options, "--verbose"])
     assert done.returncode == 0, done.stderr
     return done.stderr

@@ -31,6 +31,7 @@ class OwnBackend:
         """See `Backend.push`."""
         from mlem_image.cache.cache import Cache
         from mlem_image.images.making import make
+        from mlem_image.packages.locked import lines_of
         from mlem_image.recipes.pins import fits_for
         from mlem_image.registry.connecting import connect_as
         from mlem_image.registry.reference import Reference
@@ -48,7 +49,7 @@ class OwnBackend:
         return {
             "image_id": image.config_digest,
             "digest": digest,
-            "pins": [wheel.line for wheel in plan.chosen],
+            "pins": lines_of(plan.chosen),
             "pins_for": fits_for(plan.wanted.recipe, plan.target.architecture),
             "base_image": plan.base.name,
             "base_digest": plan.base.digest,

@@ -22,7 +22,7 @@ from mlem_image.layers.layer import Layer
 from mlem_image.layout import MODEL, VENV
 from mlem_image.packages.bytecode import Bytecode
 from mlem_image.packages.libraries import expect_libraries
-from mlem_image.packages.locked import LockedWheel
+from mlem_image.packages.locked import LockedWheel, lines_of
 from mlem_image.packages.package_layers import package_layers, places
 from mlem_image.packages.target import Target
 from mlem_image.packages.wheel_files import installed
@@ -71,7 +71,7 @@ def _environment(
     cache: Cache, base: BaseImage, contents: Contents, python: str, chosen: list[LockedWheel], target: Target
 ) -> Layer:
     """Make the layer of the environment itself, and of what is taken from the base image."""
-    pins = "".join(f"{wheel.line}\n" for wheel in chosen).encode()
+    pins = "".join(f"{line}\n" for line in lines_of(chosen)).encode()
     key = f"environment/{base.digest}/{python}/{pins.decode()}"
 
     def entries() -> Iterator[Entry]:

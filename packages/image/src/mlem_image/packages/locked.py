@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -39,6 +39,11 @@ class LockedWheel:
         """The line that makes pip take it, and nothing else."""
         what = f"{self.name} @ {self.url}" if self.url else f"{self.name}=={self.version}"
         return f"{what} --hash=sha256:{self.sha256}"
+
+
+def lines_of(wheels: Sequence[LockedWheel]) -> list[str]:
+    """Return the lines of packages in the order that files of requirements have them."""
+    return sorted((wheel.line for wheel in wheels), key=str.lower)
 
 
 def read_lock(text: str, target: Target, pins: Pins | None = None) -> list[LockedWheel]:
