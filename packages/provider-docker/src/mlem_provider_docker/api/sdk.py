@@ -358,13 +358,11 @@ class Engine:
                 repository, tag, stream=True, decode=True, auth_config=dict(credentials) if credentials else None
             )
 
-    def pull(self, name: str, credentials: Mapping[str, str] | None = None) -> Iterator[dict[str, Any]]:
-        """Pull an image and yield the messages; the arguments are those of `push`, and the tag may be a digest."""
+    def pull(self, name: str) -> Iterator[dict[str, Any]]:
+        """Pull an image and yield the messages; the tag may be a digest."""
         repository, tag = split_name(name)
         with translated(f"pull {name}"):
-            yield from self.api.pull(
-                repository, tag, stream=True, decode=True, auth_config=dict(credentials) if credentials else None
-            )
+            yield from self.api.pull(repository, tag, stream=True, decode=True)
 
     def load(self, archive: Iterator[bytes], name: str) -> Iterator[dict[str, Any]]:
         """Load an image from an archive, and yield the messages.
@@ -381,11 +379,10 @@ class Engine:
         with translated(f"read the image {name}"):
             yield from self.api.get_image(name)
 
-    def is_in_registry(self, name: str, credentials: Mapping[str, str] | None = None) -> bool:
-        """Ask the registry of an image whether it has it; the arguments are those of `push`."""
+    def is_in_registry(self, name: str) -> bool:
+        """Ask the registry of an image whether it has it."""
         with self.absent_is_none(f"look for the image {name} in its registry") as found:
-            given = dict(credentials) if credentials else None
-            found.append(self.api.inspect_distribution(name, given))  # type: ignore[no-untyped-call]  # no stubs
+            found.append(self.api.inspect_distribution(name))  # type: ignore[no-untyped-call]  # no stubs
         return bool(found)
 
     @contextmanager

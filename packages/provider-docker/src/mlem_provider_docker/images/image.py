@@ -78,14 +78,14 @@ def push(engine: Engine, name: str, report: Report, credentials: Mapping[str, st
     return _transfer(engine.push(name, credentials), f"push {name}", report)
 
 
-def pull(engine: Engine, name: str, report: Report, credentials: Mapping[str, str] | None = None) -> None:
-    """Pull an image; the arguments are those of `push`.
+def pull(engine: Engine, name: str, report: Report) -> None:
+    """Pull an image, with docker's own credentials; the arguments are those of `push`.
 
     Raises:
         NotFoundError: The registry does not have it.
     """
     report(f"pulling {name}")
-    _transfer(engine.pull(name, credentials), f"pull {name}", report)
+    _transfer(engine.pull(name), f"pull {name}", report)
 
 
 def _transfer(messages: Iterable[Mapping[str, Any]], what: str, report: Report) -> str | None:
