@@ -138,6 +138,7 @@ def tests(session: nox.Session, package: str) -> None:
     """Run a package's tests, with only that package and what it declares installed."""
     more = {
         "state-s3": ["servers"],
+        "image": ["documents"],
         "provider-sagemaker": ["aws"],
         "model": ["formats", "values"],
         "core": ["formats", "values"],

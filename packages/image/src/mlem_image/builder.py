@@ -9,10 +9,13 @@ from typing import Any, ClassVar, Self
 from pydantic import Field, model_validator
 
 from mlem import Builder, ConflictError, Model
-from mlem_image.recipes.options import IMAGE_PATTERN, ImageOptions
+from mlem_image.recipes.options import IMAGE_PATTERN, AttachedOptions, ImageOptions
+
+_UNNAMED = "model"
+"""What an image is called that has no name in a registry."""
 
 
-class ImageBuilder(ImageOptions, Builder):
+class ImageBuilder(AttachedOptions, ImageOptions, Builder):
     """Makes an image that serves a model: as a container, on Heroku and on SageMaker. It needs no Docker."""
 
     type: ClassVar[str] = "image"
@@ -41,12 +44,14 @@ class ImageBuilder(ImageOptions, Builder):
         """Make the image.
 
         Returns:
-            ``digest``, ``image_id``, ``size_bytes``, ``layers``, ``model_hash``; ``image`` where it was pushed.
+            ``digest``, ``image_id``, ``size_bytes``, ``layers``, ``model_hash``; ``image`` where it was pushed, and
+            ``sbom`` and ``provenance``, the digests of what was attached to it.
 
         Raises:
             ConflictError: It has another digest than ``check``, or the versions differ.
             MlemError: A package has no wheel, or an index or a registry refuses.
         """
+        from mlem_image.attached.attaching import documents, push_documents
         from mlem_image.cache.cache import Cache
         from mlem_image.images.labels import labels_of
         from mlem_image.images.making import make
@@ -77,13 +82,15 @@ class ImageBuilder(ImageOptions, Builder):
                 "layers": len(image.all_layers),
                 "model_hash": model.digest,
             }
+            reference = Reference.parse(self.name or _UNNAMED)
+            place = f"{reference.host}/{reference.repository}" if self.name else _UNNAMED
+            artifacts = documents(self, plan, image, cache, place) if self.name or self.folder else {}
             if self.name is not None:
-                reference = Reference.parse(self.name)
                 repository = Repository(connect(reference), reference.repository)
                 push(image, cache, repository, reference.version, report)
-                result["image"] = self.name
+                result |= {"image": self.name, **push_documents(artifacts, repository, report)}
             if self.folder is not None:
-                write_folder(image, cache, self.declared_path(self.folder), self._shown)
+                write_folder(image, cache, self.declared_path(self.folder), self._shown, list(artifacts.values()))
             if self.archive is not None:
                 path = self.declared_path(self.archive)
                 with path.open("wb") as file:
@@ -93,4 +100,4 @@ class ImageBuilder(ImageOptions, Builder):
     @property
     def _shown(self) -> str:
         """The name of the image in a file."""
-        return self.name or "model:latest"
+        return self.name or f"{_UNNAMED}:latest"
