@@ -53,6 +53,7 @@ def test_every_import_is_declared_by_the_package_that_makes_it(package: Path) ->
         "pyelftools": "elftools",
         "cyclonedx-python-lib": "cyclonedx",
         "packageurl-python": "packageurl",
+        "pynacl": "nacl",
     }
     importable = {names.get(name, name.replace("-", "_")) for name in declared} | {
         "pydantic_core",
