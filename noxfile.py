@@ -138,6 +138,7 @@ def tests(session: nox.Session, package: str) -> None:
     """Run a package's tests, with only that package and what it declares installed."""
     more = {
         "state-s3": ["servers"],
+        "image": ["documents", "signatures"],
         "provider-sagemaker": ["aws"],
         "model": ["formats", "values"],
         "core": ["formats", "values"],
@@ -313,7 +314,7 @@ def lint(session: nox.Session) -> None:
 @nox.session
 def types(session: nox.Session) -> None:
     """Check types, strictly."""
-    install(session, list(PACKAGES), *group("types", "browser"))
+    install(session, list(PACKAGES), *group("types", "browser", "signatures"))
     session.run(
         "mypy",
         *[f"packages/{package}/src" for package in PACKAGES],

@@ -121,3 +121,37 @@ def test_too_much_is_refused_before_it_is_in_memory(cache: Cache, monkeypatch: p
     monkeypatch.setattr(contents, "_MOST_FILES", 3)
     with pytest.raises(ConflictError, match="too many"):
         look(cache, layer(a=b"", b=b"", c=b"", d=b""))
+
+
+def test_packages_of_the_system_and_of_python_are_known_with_their_versions(cache: Cache) -> None:
+    status = (
+        b"Package: libc6\nStatus: install ok installed\nVersion: 2.36-9+deb12u9\nArchitecture: amd64\n\n"
+        b"Package: gone\nStatus: deinstall ok config-files\nVersion: 1\nArchitecture: amd64\n\n"
+        b"Package: no version\nStatus: install ok installed\nArchitecture: amd64\n\n"
+        b"Package: \xff\xfe\nStatus: install ok installed\nVersion: 1;rm\nArchitecture: amd64\n"
+    )
+    found = look(
+        cache,
+        layer(
+            var__lib__dpkg__status=status,
+            usr__lib__python3__dist_dash_packages__six_dash_1_dot_16_dot_0_dot_dist_dash_info__METADATA=b"",
+            usr__lib__python3__dist_dash_packages__pip_dash_23_dot_0_dot_dist_dash_info__METADATA=b"",
+        ),
+    )
+    assert found.installed == [["libc6", "2.36-9+deb12u9", "amd64"]]
+    assert found.distributions == [["six", "1.16.0"]]
+
+
+def test_packages_of_alpine_are_known_too(cache: Cache) -> None:
+    installed = b"C:Q1x=\nP:musl\nV:1.2.4-r2\nA:x86_64\nT:the C library\n\nP:zlib\nV:1.3-r1\nA:x86_64\n"
+    assert look(cache, layer(lib__apk__db__installed=installed)).installed == [
+        ["musl", "1.2.4-r2", "x86_64"],
+        ["zlib", "1.3-r1", "x86_64"],
+    ]
+
+
+def test_more_packages_than_any_system_has_are_refused(cache: Cache) -> None:
+    stanza = "Package: p{}\nStatus: install ok installed\nVersion: 1\nArchitecture: all\n\n"
+    status = "".join(stanza.format(number) for number in range(20_001)).encode()
+    with pytest.raises(ConflictError, match="too many packages"):
+        look(cache, layer(var__lib__dpkg__status=status))

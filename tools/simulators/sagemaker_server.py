@@ -91,6 +91,7 @@ class SageMaker:
             "sagemaker:AddTags": self._catalog.add_tags,
             "sagemaker:DeleteTags": self._catalog.delete_tags,
             "tag:GetResources": self._catalog.get_resources,
+            "ecr:DescribeImages": self._repositories.describe_images,
             "ecr:ListImages": self._repositories.list_images,
             "ecr:BatchDeleteImage": self._repositories.batch_delete_image,
         }

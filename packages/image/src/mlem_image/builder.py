@@ -4,15 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from pydantic import Field, model_validator
 
 from mlem import Builder, ConflictError, Model
-from mlem_image.recipes.options import IMAGE_PATTERN, ImageOptions
+from mlem_image.recipes.options import IMAGE_PATTERN, AttachedOptions, ImageOptions
+
+if TYPE_CHECKING:
+    from mlem_image.signing.key import Key
+
+_UNNAMED = "model"
+"""What an image is called that has no name in a registry."""
 
 
-class ImageBuilder(ImageOptions, Builder):
+class ImageBuilder(AttachedOptions, ImageOptions, Builder):
     """Makes an image that serves a model: as a container, on Heroku and on SageMaker. It needs no Docker."""
 
     type: ClassVar[str] = "image"
@@ -25,6 +31,11 @@ class ImageBuilder(ImageOptions, Builder):
     folder: Path | None = Field(default=None, description="folder to write the image to, as an OCI image layout")
     archive: Path | None = Field(default=None, description="file to write the image to, for docker load and others")
     wheels: Path | None = Field(default=None, description="folder with wheels of packages that no index has")
+    sign: Path | None = Field(
+        default=None,
+        description="key that signs the pushed image, as cosign generate-key-pair or openssl writes it (PEM, ECDSA "
+        "P-256); its password is in COSIGN_PASSWORD",
+    )
     check: str | None = Field(
         default=None,
         pattern=r"^sha256:[0-9a-f]{64}$",
@@ -35,18 +46,23 @@ class ImageBuilder(ImageOptions, Builder):
     def _goes_somewhere(self) -> Self:
         if self.name is None and self.folder is None and self.archive is None and self.check is None:
             raise ValueError("say where the image goes: --name, --folder or --archive, or --check its digest")
+        if self.sign is not None and self.name is None:
+            raise ValueError("a signature is pushed beside its image: --sign needs --name")
         return self
 
     def build(self, model: Model, report: Callable[[str], None]) -> Mapping[str, Any]:
         """Make the image.
 
         Returns:
-            ``digest``, ``image_id``, ``size_bytes``, ``layers``, ``model_hash``; ``image`` where it was pushed.
+            ``digest``, ``image_id``, ``size_bytes``, ``layers``, ``model_hash``; ``image`` where it was pushed, and
+            ``sbom`` and ``provenance``, the digests of what was attached to it, and ``signature``, its name.
 
         Raises:
             ConflictError: It has another digest than ``check``, or the versions differ.
+            CredentialsError: The key has another password, or the registry refuses.
             MlemError: A package has no wheel, or an index or a registry refuses.
         """
+        from mlem_image.attached.attaching import documents, push_documents
         from mlem_image.cache.cache import Cache
         from mlem_image.images.labels import labels_of
         from mlem_image.images.making import make
@@ -55,9 +71,11 @@ class ImageBuilder(ImageOptions, Builder):
         from mlem_image.registry.connecting import connect
         from mlem_image.registry.reference import Reference
         from mlem_image.registry.repository import Repository
+        from mlem_image.signing.signature import signed
         from mlem_image.targets.layout import write_archive, write_folder
         from mlem_image.targets.registry import push
 
+        key = self._key()
         recipe, cache = Recipe.of(self, model), Cache()
         wheels = self.declared_path(self.wheels) if self.wheels is not None else None
         with cache.used():
@@ -77,20 +95,40 @@ class ImageBuilder(ImageOptions, Builder):
                 "layers": len(image.all_layers),
                 "model_hash": model.digest,
             }
+            artifacts = documents(self, plan, image, cache, self._place) if self.name or self.folder else {}
             if self.name is not None:
                 reference = Reference.parse(self.name)
                 repository = Repository(connect(reference), reference.repository)
                 push(image, cache, repository, reference.version, report)
-                result["image"] = self.name
+                attached = push_documents(artifacts, repository, report)
+                result |= {"image": self.name, **attached}
+                if key is not None:
+                    result["signature"] = signed(repository, [image.digest, *attached.values()], key)
             if self.folder is not None:
-                write_folder(image, cache, self.declared_path(self.folder), self._shown)
+                write_folder(image, cache, self.declared_path(self.folder), self._shown, list(artifacts.values()))
             if self.archive is not None:
                 path = self.declared_path(self.archive)
                 with path.open("wb") as file:
                     write_archive(image, cache, file, self._shown)
         return result
 
+    def _key(self) -> Key | None:
+        """Read the key that signs; before anything is made, so that a wrong password costs nothing."""
+        from mlem_image.signing.key import Key
+
+        return Key.read(self.declared_path(self.sign)) if self.sign is not None else None
+
+    @property
+    def _place(self) -> str:
+        """The name of the image in its registry, without tag."""
+        from mlem_image.registry.reference import Reference
+
+        if self.name is None:
+            return _UNNAMED
+        reference = Reference.parse(self.name)
+        return f"{reference.host}/{reference.repository}"
+
     @property
     def _shown(self) -> str:
         """The name of the image in a file."""
-        return self.name or "model:latest"
+        return self.name or f"{_UNNAMED}:latest"

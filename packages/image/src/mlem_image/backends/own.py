@@ -29,6 +29,7 @@ class OwnBackend:
 
     def push(self, order: Order, name: str, credentials: Mapping[str, str] | None, fits: Fits) -> Mapping[str, Any]:
         """See `Backend.push`."""
+        from mlem_image.attached.attaching import documents, push_documents
         from mlem_image.cache.cache import Cache
         from mlem_image.images.making import make
         from mlem_image.packages.locked import lines_of
@@ -46,6 +47,10 @@ class OwnBackend:
             fits(plan.platform, len(image.all_layers))
             repository = Repository(connect_as(reference, credentials), reference.repository)
             digest = push(image, cache, repository, reference.version, order.report, order.guard, docker=True)
+            order.guard()
+            place = f"{reference.host}/{reference.repository}"
+            artifacts = documents(order.options, plan, image, cache, place, docker=True)
+            push_documents(artifacts, repository, order.report)
         return {
             "image_id": image.config_digest,
             "digest": digest,

@@ -21,12 +21,19 @@ from mlem import ConflictError
 from mlem_image.base.base_image import BaseImage, BlobOf
 from mlem_image.cache.cache import Cache
 
-FORMAT = 2
+FORMAT = 3
 _PYTHON = re.compile(r"(?:usr/)?(?:local/)?bin/python(3\.\d+)")
 _LIBRARY = re.compile(r"(?:usr/)?(?:local/)?lib(?:64)?(?:/[a-z0-9_]+-linux-(?:gnu|musl)\w*)?/(lib[^/]+\.so[^/]*)")
 _MUSL = re.compile(r"lib/ld-musl-\w+\.so\.1")
 _DPKG = "var/lib/dpkg/status"
 _APK = ("lib/apk/db/installed", "usr/lib/apk/db/installed")
+_INSTALLED = re.compile(
+    r"(?:.*/)?(?:site|dist)-packages/([A-Za-z0-9_.]+)-([A-Za-z0-9_.!+]+)\.(?:dist|egg)-info(?:/.*)?"
+)
+_STANZA = re.compile(r"^(Package|Status|Version|Architecture): (\S.*)$", re.MULTILINE)
+_OF_APK = re.compile(r"^([PVA]):(\S+)$", re.MULTILINE)
+_WORDS = re.compile(r"[0-9A-Za-z][0-9A-Za-z.+:~_-]{0,199}")
+_MOST_PACKAGES = 20_000
 _READ_BYTES = 16 * 2**20
 _MARKED_BYTES = 16 * 2**20
 """A program that gives rights to whoever starts it is not larger."""
@@ -48,6 +55,8 @@ class Contents:
         marked: Programs that give their owner's rights to whoever starts them: permissions and content, as base64.
         system: ``debian 12``.
         packages: The names of its Debian packages.
+        installed: Name, version and architecture of what is installed by the system: Debian's packages, or Alpine's.
+        distributions: Name and version of each Python package, pip left out.
     """
 
     pythons: dict[str, str] = field(default_factory=dict)
@@ -57,6 +66,8 @@ class Contents:
     marked: dict[str, tuple[int, str]] = field(default_factory=dict)
     system: str = ""
     packages: list[str] = field(default_factory=list)
+    installed: list[list[str]] = field(default_factory=list)
+    distributions: list[list[str]] = field(default_factory=list)
 
     @classmethod
     def of(cls, base: BaseImage, cache: Cache) -> Self:
@@ -149,7 +160,32 @@ class _Look:
             "marked": marked,
             "system": self._system(),
             "packages": sorted(set(re.findall(r"^Package: (\S+)$", self._status, re.MULTILINE))),
+            "installed": self._bounded({one for one in self._installed() if all(map(_WORDS.fullmatch, one))}),
+            "distributions": self._bounded(
+                {(match[1], match[2]) for path in self._paths if (match := _INSTALLED.fullmatch(path))}
+            ),
         }
+
+    def _installed(self) -> Iterator[tuple[str, str, str]]:
+        """Yield the packages of the system.
+
+        Sources: https://man7.org/linux/man-pages/man1/dpkg-query.1.html;
+        https://wiki.alpinelinux.org/wiki/Apk_spec (read 2026-11).
+        """
+        for stanza in self._status.split("\n\n"):
+            found = dict(_STANZA.findall(stanza))
+            if found.get("Status", "").endswith(" installed"):
+                yield found.get("Package", ""), found.get("Version", ""), found.get("Architecture", "all")
+        for path in _APK:
+            for stanza in self._contents.get(path, b"").decode("utf-8", "replace").split("\n\n"):
+                found = dict(_OF_APK.findall(stanza))
+                yield found.get("P", ""), found.get("V", ""), found.get("A", "noarch")
+
+    @staticmethod
+    def _bounded(found: set[Any]) -> list[list[str]]:
+        if len(found) > _MOST_PACKAGES:
+            raise ConflictError("the base image has too many packages", code="bad-image")
+        return [list(one) for one in sorted(found) if one[0] != "pip"]
 
     @property
     def _status(self) -> str:

@@ -42,11 +42,13 @@ class Image:
         base: What it starts from.
         layers: The layers on top of that.
         labels: Its labels.
+        compiled_by: The version of the Python that compiled its modules; empty where none did.
     """
 
     base: BaseImage
     layers: tuple[Layer, ...]
     labels: Mapping[str, str]
+    compiled_by: str = ""
 
     @property
     def all_layers(self) -> Sequence[BlobOf | Layer]:

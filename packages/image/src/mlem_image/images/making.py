@@ -64,7 +64,7 @@ def make(plan: Plan, cache: Cache, report: Report) -> Image:
             *_server(cache, recipe, target, bytecode),
         ]
     labels = {BASE_LABEL: base.name, **wanted.labels}
-    return Image(base, (*layers, _model(cache, wanted.model)), labels)
+    return Image(base, (*layers, _model(cache, wanted.model)), labels, bytecode.compiled_by)
 
 
 def _environment(

@@ -15,6 +15,7 @@ from mlem_image.packages.bytecode import Bytecode
 from mlem_image.packages.choosing import identity
 from mlem_image.packages.fetching import fetch
 from mlem_image.packages.libraries import note_libraries
+from mlem_image.packages.licences import licences_of
 from mlem_image.packages.locked import LockedWheel
 from mlem_image.packages.target import Target
 from mlem_image.packages.wheel_files import installed
@@ -74,16 +75,18 @@ def _fetched(
     report(f"fetching {len(wheels)} packages")
     files = fetch(wheels, target, folder, own)
     for wheel in wheels:
-        cache.note("size", wheel.sha256, files[wheel.name].stat().st_size)
+        facts = {"size": files[wheel.name].stat().st_size, "licences": licences_of(files[wheel.name])}
+        cache.note("wheel", wheel.sha256, facts)
         note_libraries(cache, wheel, files[wheel.name])
     return files
 
 
 def _groups(cache: Cache, wheels: Sequence[LockedWheel]) -> list[list[LockedWheel]] | None:
-    """Return the wheels of each layer, the large ones first; None where a size is not known."""
-    sizes = {wheel.name: cache.fact("size", wheel.sha256) for wheel in wheels}
-    if not all(isinstance(size, int) for size in sizes.values()):
+    """Return the wheels of each layer, the large ones first; None where one is not known."""
+    known = {wheel.name: cache.fact("wheel", wheel.sha256) for wheel in wheels}
+    if not all(isinstance(fact, dict) for fact in known.values()):
         return None
+    sizes = {name: int(fact["size"]) for name, fact in known.items()}
     ordered = sorted(wheels, key=lambda wheel: (-sizes[wheel.name], wheel.name))
     large = [wheel for wheel in ordered if sizes[wheel.name] > LARGE_BYTES][:MOST_LARGE]
     rest = sorted((wheel for wheel in wheels if wheel not in large), key=lambda wheel: wheel.name)

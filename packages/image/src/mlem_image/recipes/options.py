@@ -112,7 +112,18 @@ class ImageOptions(Value):
         return arguments
 
 
-class BuildOptions(ImageOptions):
+class AttachedOptions(Value):
+    """What is kept beside an image in its registry; no part of what the image is."""
+
+    sbom: bool = Field(
+        default=True, description="keep a list of all that is in the image (SBOM, CycloneDX) beside it in the registry"
+    )
+    provenance: bool = Field(
+        default=True, description="keep what the image was made from and by (in-toto, SLSA) beside it in the registry"
+    )
+
+
+class BuildOptions(AttachedOptions, ImageOptions):
     """How the image of a deployment is made, and by what; what makes it is no part of what it is."""
 
     builder: str | None = Field(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import IO, Any
 from urllib.parse import quote, urlencode
 
@@ -147,7 +147,23 @@ class Repository:
         Raises:
             MlemError: The registry refuses, or does not answer.
         """
-        self._connection.request(
+        self._put_manifest(version, media_type, content)
+        return f"sha256:{hashlib.sha256(content).hexdigest()}"
+
+    def push_referrer(self, content: bytes) -> bool:
+        """Send a manifest that has a subject, under its digest; return whether the registry lists it for the subject.
+
+        Source: https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md, "Pushing Manifests with
+        Subject" (read 2026-11).
+
+        Raises:
+            MlemError: The registry refuses, or does not answer.
+        """
+        headers = self._put_manifest(f"sha256:{hashlib.sha256(content).hexdigest()}", MANIFEST, content)
+        return bool(headers.get("oci-subject"))
+
+    def _put_manifest(self, version: str, media_type: str, content: bytes) -> Mapping[str, str]:
+        _, headers, _ = self._connection.request(
             "PUT",
             f"{self._path}/manifests/{version}",
             self._pushing,
@@ -156,7 +172,7 @@ class Repository:
             body=content,
             expect=(201,),
         )
-        return f"sha256:{hashlib.sha256(content).hexdigest()}"
+        return headers
 
     @property
     def _pushing(self) -> str:

@@ -11,12 +11,13 @@ import json
 import os
 import shutil
 import tarfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import IO
 
 from mlem import ConflictError
 from mlem.provider import unusable
+from mlem_image.attached.artifact import EMPTY, Artifact, Described
 from mlem_image.base.base_image import BlobOf
 from mlem_image.cache.cache import Cache
 from mlem_image.images.image import Image
@@ -30,7 +31,7 @@ _CHUNK_BYTES = 2**20
 Report = Callable[[str], None]
 
 
-def write_folder(image: Image, cache: Cache, folder: Path, name: str) -> None:
+def write_folder(image: Image, cache: Cache, folder: Path, name: str, artifacts: Sequence[Artifact] = ()) -> None:
     """Write an image into a folder.
 
     Args:
@@ -38,6 +39,7 @@ def write_folder(image: Image, cache: Cache, folder: Path, name: str) -> None:
         cache: Where its layers are.
         folder: The folder: an empty one, or one that has images.
         name: Its name there.
+        artifacts: Documents about it, which the index names beside it, without a name of their own.
 
     Raises:
         ConflictError: The folder has something else.
@@ -47,7 +49,7 @@ def write_folder(image: Image, cache: Cache, folder: Path, name: str) -> None:
         if folder.exists() and any(folder.iterdir()) and not (folder / "oci-layout").is_file():
             raise ConflictError(f"{folder} has other files", code="folder-in-use", hint="choose an empty folder")
         (folder / "blobs" / "sha256").mkdir(parents=True, exist_ok=True)
-        for path, source in _files(image, cache, name):
+        for path, source in _files(image, cache, name, artifacts):
             target, part = folder / path, folder / f"{path}.part"
             if isinstance(source, bytes):
                 part.write_bytes(source)
@@ -122,7 +124,9 @@ def _archive(files: Iterator[tuple[str, bytes | Path]]) -> Iterator[bytes]:
     yield bytes(2 * tarfile.BLOCKSIZE)
 
 
-def _files(image: Image, cache: Cache, name: str) -> Iterator[tuple[str, bytes | Path]]:
+def _files(
+    image: Image, cache: Cache, name: str, artifacts: Sequence[Artifact] = ()
+) -> Iterator[tuple[str, bytes | Path]]:
     """Yield the files of the layout, the ones that name others last."""
     digests = []
     for blob in image.all_layers:
@@ -131,6 +135,9 @@ def _files(image: Image, cache: Cache, name: str) -> Iterator[tuple[str, bytes |
         digests.append(blob.digest)
     yield _place(image.config_digest), image.config
     yield _place(image.digest), image.manifest
+    for artifact in artifacts:
+        for content in (EMPTY, artifact.content, artifact.manifest):
+            yield _place(Described.of("", content).digest), content
     index = {
         "schemaVersion": 2,
         "mediaType": INDEX,
@@ -141,7 +148,8 @@ def _files(image: Image, cache: Cache, name: str) -> Iterator[tuple[str, bytes |
                 "size": len(image.manifest),
                 "annotations": {_NAME: name.rpartition(":")[2], _FULL_NAME: name},
                 "platform": {"os": image.base.config["os"], "architecture": image.base.config["architecture"]},
-            }
+            },
+            *(artifact.described for artifact in artifacts),
         ],
     }
     docker = [{"Config": _place(image.config_digest), "RepoTags": [name], "Layers": list(map(_place, digests))}]

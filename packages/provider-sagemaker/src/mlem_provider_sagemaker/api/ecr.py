@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from mlem import ConflictError, MlemError, PlatformError
+from mlem import ConflictError, CredentialsError, MlemError, PlatformError
 from mlem_provider_sagemaker.api.aws import Account
 from mlem_provider_sagemaker.api.errors import EXISTS, GONE
 from mlem_provider_sagemaker.names import mark, owner
@@ -102,8 +102,31 @@ def images(account: Account, name: str, lineage: str) -> list[str]:
 
 
 def delete_images(account: Account, name: str, tags: Iterable[str]) -> None:
-    """Delete images by their tags; images that are gone are fine."""
+    """Delete images by their tags, and the documents beside those that are gone then; what is gone is fine."""
     wanted = sorted(set(tags))
-    for start in range(0, len(wanted), _AT_ONCE):
-        ids = [{"imageTag": tag} for tag in wanted[start : start + _AT_ONCE]]
-        account.find(f"delete images in {name}", "ecr", "batch_delete_image", repositoryName=name, imageIds=ids)
+    ids = [
+        *({"imageDigest": digest} for digest in _documents(account, name, wanted)),
+        *({"imageTag": tag} for tag in wanted),
+    ]
+    for start in range(0, len(ids), _AT_ONCE):
+        some = ids[start : start + _AT_ONCE]
+        account.find(f"delete images in {name}", "ecr", "batch_delete_image", repositoryName=name, imageIds=some)
+
+
+def _documents(account: Account, name: str, tags: Sequence[str]) -> list[str]:
+    """Return the digests of what names an image as its subject that has no other tag than some.
+
+    A repository that has some can't be deleted, though no image is in it.
+    Source: ECR API reference, ImageDetail, ``subjectManifestDigest`` (read 2026-11).
+    """
+    if not tags:
+        return []
+    try:
+        what = f"look for what belongs to the images in {name}"
+        found = list(account.pages(what, "ecr", "describe_images", "imageDetails", repositoryName=name))
+    except MlemError as error:
+        if error.code != GONE and not isinstance(error, CredentialsError):  # a policy of before there were any
+            raise
+        return []
+    unnamed = {one["imageDigest"] for one in found if one.get("imageTags") and set(one["imageTags"]) <= set(tags)}
+    return [one["imageDigest"] for one in found if one.get("subjectManifestDigest") in unnamed]

@@ -1,0 +1,1 @@
+"""Signatures of images, as cosign has them."""
