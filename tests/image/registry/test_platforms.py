@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from mlem import ConflictError, CredentialsError, LockedError
-from mlem_image import BuildOptions, EngineAddress, Order
+from mlem_image import EngineAddress, Order, PushedImageOptions
 from mlem_image.backends.own import OwnBackend
 from mlem_image.registry.connecting import connect_as
 from mlem_image.registry.reference import Reference
@@ -32,7 +32,7 @@ def strict(proxy: Any, answering: Any) -> Any:
 
 @pytest.fixture
 def order(doubles: Any, base: str) -> Order:
-    options = BuildOptions(base_image=base)
+    options = PushedImageOptions(base_image=base)
     return Order(options, doubles, "0" * 32, "app", EngineAddress(), lambda _line: None, lambda: None)
 
 
@@ -78,7 +78,9 @@ def test_a_lock_that_was_lost_ends_a_push_before_the_image_has_its_name(
         if calls > 2:
             raise LockedError("somebody else has the lock now")
 
-    order = Order(BuildOptions(base_image=base), doubles, "0" * 32, "app", EngineAddress(), lambda _line: None, guard)
+    order = Order(
+        PushedImageOptions(base_image=base), doubles, "0" * 32, "app", EngineAddress(), lambda _line: None, guard
+    )
     with pytest.raises(LockedError):
         OwnBackend().push(order, f"{strict.host}/{through().name}:1", ME, anything)
     assert strict.of("PUT", "/manifests/") == []

@@ -16,7 +16,7 @@ from mlem_image.backends.backend import Order
 from mlem_image.backends.own import OwnBackend
 from mlem_image.builder import ImageBuilder
 from mlem_image.recipes.engine_address import EngineAddress
-from mlem_image.recipes.options import BuildOptions
+from mlem_image.recipes.options import PushedImageOptions
 from mlem_image.registry.repository import INDEX, MANIFEST, Repository
 
 Repositories = Callable[..., Repository]
@@ -128,7 +128,7 @@ def test_an_image_is_pushed_to_a_registry_that_takes_no_documents(doubles: Any, 
     assert "no artifacts here" in lines[-1]
 
 
-def pushed(options: BuildOptions, doubles: Any, name: str, report: Callable[[str], None]) -> str:
+def pushed(options: PushedImageOptions, doubles: Any, name: str, report: Callable[[str], None]) -> str:
     def fits(platform: str, layers: int) -> None:
         assert (platform, layers > 1) == ("linux/amd64", True)
 
@@ -138,7 +138,9 @@ def pushed(options: BuildOptions, doubles: Any, name: str, report: Callable[[str
 
 def test_a_deployments_image_has_its_documents_too(doubles: Any, base: str, proxy: Any, through: Repositories) -> None:
     repository = through()
-    digest = pushed(BuildOptions(base_image=base), doubles, f"{proxy.host}/{repository.name}:1", lambda _line: None)
+    digest = pushed(
+        PushedImageOptions(base_image=base), doubles, f"{proxy.host}/{repository.name}:1", lambda _line: None
+    )
     subject = repository.manifest("1", "image")
     assert subject[0] == digest
     for found in listed(repository, Described(subject[1], digest, 0)):
@@ -154,7 +156,7 @@ def test_a_deployments_image_has_its_documents_too(doubles: Any, base: str, prox
 
 def test_a_deployment_whose_registry_takes_no_documents_goes_on(doubles: Any, base: str, refusing: str) -> None:
     lines: list[str] = []
-    assert pushed(BuildOptions(base_image=base), doubles, f"{refusing}:2", lines.append).startswith("sha256:")
+    assert pushed(PushedImageOptions(base_image=base), doubles, f"{refusing}:2", lines.append).startswith("sha256:")
     assert "without its SBOM and provenance" in lines[-1]
 
 
@@ -170,7 +172,9 @@ def test_a_run_that_lost_its_lock_attaches_nothing(doubles: Any, base: str, prox
         lost = lost or (seen.method == "PUT" and seen.path.endswith("/manifests/1"))
 
     proxy.rules = rules
-    order = Order(BuildOptions(base_image=base), doubles, "l1n", "app", EngineAddress(), lambda _line: None, guard)
+    order = Order(
+        PushedImageOptions(base_image=base), doubles, "l1n", "app", EngineAddress(), lambda _line: None, guard
+    )
     with pytest.raises(MlemError, match="lost"):
         OwnBackend().push(order, f"{proxy.host}/{repository.name}:1", None, lambda _platform, _layers: None)
     assert proxy.of("PUT", "/manifests/sha256") == []

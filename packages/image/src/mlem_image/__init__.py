@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from mlem_image.pushed.record import SUPPLIES, ModelImageRecord, PushedImageRecord
     from mlem_image.pushed.step import PushedImageStep
     from mlem_image.recipes.engine_address import EngineAddress
-    from mlem_image.recipes.options import BuildOptions, ImageOptions
+    from mlem_image.recipes.options import BuildOptions, ImageOptions, PushedImageOptions
     from mlem_image.recipes.pins import FOLDER as PINS_FOLDER
     from mlem_image.recipes.pins import MOST_BYTES as MOST_PINS_BYTES
     from mlem_image.recipes.pins import Pins, fits, known_pins
@@ -65,6 +65,7 @@ _HOMES = {
     "Pins": ("recipes.pins", "Pins"),
     "PromotedImage": ("pushed.promoted", "PromotedImage"),
     "PushedImageRecord": ("pushed.record", "PushedImageRecord"),
+    "PushedImageOptions": ("recipes.options", "PushedImageOptions"),
     "PushedImageStep": ("pushed.step", "PushedImageStep"),
     "Recipe": ("recipes.recipe", "Recipe"),
     "Wanted": ("images.plan", "Wanted"),
@@ -109,6 +110,7 @@ __all__ = [
     "Order",
     "Pins",
     "PromotedImage",
+    "PushedImageOptions",
     "PushedImageRecord",
     "PushedImageStep",
     "Recipe",

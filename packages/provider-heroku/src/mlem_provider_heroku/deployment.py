@@ -10,7 +10,7 @@ from pydantic import Field, field_validator
 
 from mlem import Context, Deployment, NotFoundError, Phase, Status, Step
 from mlem.provider import BY_OTHERS, Adopted, Candidate, Translation, check_variable_names, served_by_others
-from mlem_image import BuildOptions
+from mlem_image import PushedImageOptions
 from mlem_provider_heroku.api.limits import (
     APP_NAME,
     CONFIG_VAR_NAME,
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     HerokuContext: TypeAlias = Context["HerokuApp", HerokuEnv]
 
 
-class HerokuApp(BuildOptions, Deployment):
+class HerokuApp(PushedImageOptions, Deployment):
     """An app of Heroku that runs an image which is built of the model."""
 
     type: ClassVar[str] = "heroku"

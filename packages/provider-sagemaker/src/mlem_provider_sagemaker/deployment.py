@@ -19,7 +19,7 @@ from mlem.provider import (
     VariableError,
     served_by_others,
 )
-from mlem_image import BuildOptions
+from mlem_image import PushedImageOptions
 from mlem_provider_sagemaker.names import endpoint_name
 from mlem_provider_sagemaker.records import EndpointRecord, ModelRecord, RepositoryRecord
 from mlem_provider_sagemaker.serving_options import Autoscaling, DataCapture, Serverless, UpdatePolicy
@@ -36,7 +36,7 @@ _DEFAULT_INSTANCE_TYPE = "ml.m5.large"
 _OF_SERVERS = (TOKENS_VARIABLE, *PROTECTION_FILES)
 
 
-class SagemakerDeployment(BuildOptions, Deployment):
+class SagemakerDeployment(PushedImageOptions, Deployment):
     """An endpoint of Amazon SageMaker, on instances or serverless, with an image that is built from the model."""
 
     type: ClassVar[str] = "sagemaker"

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from mlem import Model
     from mlem_image.pushed.record import PushedImageRecord
     from mlem_image.recipes.engine_address import EngineAddress
-    from mlem_image.recipes.options import BuildOptions
+    from mlem_image.recipes.options import PushedImageOptions
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class Order:
             they fit.
     """
 
-    options: BuildOptions
+    options: PushedImageOptions
     model: Model
     lineage: str
     deployment: str

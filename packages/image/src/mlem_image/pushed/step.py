@@ -13,7 +13,7 @@ from mlem_image.backends.own import OWN
 from mlem_image.images.tags import image_tag
 from mlem_image.pushed.promoted import PromotedImage, kept_image
 from mlem_image.pushed.record import SUPPLIES, PushedImageRecord
-from mlem_image.recipes.options import BuildOptions
+from mlem_image.recipes.options import PushedImageOptions
 from mlem_image.recipes.recipe import Recipe, expect_versions
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 _WHENCE = ("promoted", "made_for")
 """What the record of a promoted image says beside the rest."""
 ENGINE = "engine"
-DeploymentT = TypeVar("DeploymentT", bound=BuildOptions)
+DeploymentT = TypeVar("DeploymentT", bound=PushedImageOptions)
 EnvT = TypeVar("EnvT")
 RecordT = TypeVar("RecordT", bound=PushedImageRecord)
 
@@ -31,7 +31,7 @@ RecordT = TypeVar("RecordT", bound=PushedImageRecord)
 class PushedImageStep(Step[DeploymentT, EnvT, RecordT]):
     """The image of the model, in a platform's registry.
 
-    The deployment's class has to inherit from `BuildOptions`, the record's from `PushedImageRecord`. What a platform
+    The deployment's class has to inherit from `PushedImageOptions`, the record's from `PushedImageRecord`. What a platform
     knows is in a few methods; the platform's registry keeps the image, so `observe` trusts the record: whether it can
     be run is the business of the step that runs it.
 

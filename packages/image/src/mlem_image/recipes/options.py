@@ -123,7 +123,7 @@ class AttachedOptions(Value):
     )
 
 
-class BuildOptions(AttachedOptions, ImageOptions):
+class BuildOptions(ImageOptions):
     """How the image of a deployment is made, and by what; what makes it is no part of what it is."""
 
     builder: str | None = Field(
@@ -133,3 +133,7 @@ class BuildOptions(AttachedOptions, ImageOptions):
         "has to run in it (default: the setting core.images.builder, else image; on an Engine, what the image needs)",
     )
     wheels: Path | None = Field(default=None, description="folder with wheels of packages that no index has")
+
+
+class PushedImageOptions(AttachedOptions, BuildOptions):
+    """The same for a deployment whose image is in a platform's registry, with what may be beside it there."""
