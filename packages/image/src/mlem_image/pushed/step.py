@@ -31,8 +31,8 @@ RecordT = TypeVar("RecordT", bound=PushedImageRecord)
 class PushedImageStep(Step[DeploymentT, EnvT, RecordT]):
     """The image of the model, in a platform's registry.
 
-    The deployment's class has to inherit from `PushedImageOptions`, the record's from `PushedImageRecord`. What a platform
-    knows is in a few methods; the platform's registry keeps the image, so `observe` trusts the record: whether it can
+    The deployment's class has to inherit from `PushedImageOptions`, the record's from `PushedImageRecord`. What a
+    platform knows is in a few methods; the platform's registry keeps the image, so `observe` trusts the record: whether it can
     be run is the business of the step that runs it.
 
     Attributes:
