@@ -32,8 +32,8 @@ class PushedImageStep(Step[DeploymentT, EnvT, RecordT]):
     """The image of the model, in a platform's registry.
 
     The deployment's class has to inherit from `PushedImageOptions`, the record's from `PushedImageRecord`. What a
-    platform knows is in a few methods; the platform's registry keeps the image, so `observe` trusts the record: whether it can
-    be run is the business of the step that runs it.
+    platform knows is in a few methods; its registry keeps the image, so `observe` trusts the record: whether it can be
+    run is the business of the step that runs it.
 
     Attributes:
         takes_promoted: Whether the image of a release that is promoted is taken as it is, and not made again; the
