@@ -12,11 +12,13 @@ from mlem_image.base.base_image import BaseImage
 from mlem_image.base.contents import Contents
 from mlem_image.cache.cache import Cache
 from mlem_image.packages.choosing import choose
+from mlem_image.packages.indexes import Indexes
 from mlem_image.packages.libraries import expect_system_packages
 from mlem_image.packages.locked import LockedWheel
 from mlem_image.packages.target import Target
 from mlem_image.recipes.options import ImageOptions
 from mlem_image.recipes.pins import Pins
+from mlem_image.recipes.pip_arguments import needs_a_run
 from mlem_image.recipes.recipe import Recipe, expect_versions
 
 DEFAULT_PLATFORM = "linux/amd64"
@@ -54,6 +56,7 @@ class Plan:
         python: The program of its Python: ``/usr/local/bin/python3.11``.
         target: What its packages are for.
         chosen: Its packages.
+        indexes: Where they are taken from, beyond the user's settings.
     """
 
     wanted: Wanted
@@ -62,6 +65,7 @@ class Plan:
     python: str
     target: Target
     chosen: list[LockedWheel]
+    indexes: Indexes
 
     @classmethod
     def of(cls, wanted: Wanted, cache: Cache, connect: Callable[[Any], Any]) -> Plan:
@@ -81,6 +85,7 @@ class Plan:
         recipe = wanted.recipe
         expect_versions(recipe, wanted.options, wanted.model)
         _expect_no_run(wanted)
+        indexes = Indexes.of(wanted.options)
         base = BaseImage.find(recipe.base_image, recipe.platform or DEFAULT_PLATFORM, connect)
         contents = Contents.of(base, cache)
         python = _python_of(contents, recipe)
@@ -93,8 +98,9 @@ class Plan:
             resolution=recipe.resolution,
             folder=wanted.wheels,
             pins=wanted.pins,
+            indexes=indexes,
         )
-        return cls(wanted, base, contents, python, target, chosen)
+        return cls(wanted, base, contents, python, target, chosen, indexes)
 
     @property
     def platform(self) -> str:
@@ -104,6 +110,9 @@ class Plan:
 
 def _expect_no_run(wanted: Wanted) -> None:
     recipe = wanted.recipe
+    for option in ("builder_image", "build_arguments"):
+        if getattr(wanted.options, option):
+            needs_a_run(option)
     if recipe.has_repositories:
         raise DeclarationError(
             "packages from repositories have to be built where their program is",

@@ -15,6 +15,9 @@ from mlem_image.packages.commands import OF_NO_WHEEL
 from mlem_image.packages.target import Target
 from mlem_image.recipes.pins import Pins
 
+LARGE_BYTES = 8 * 2**20
+"""A wheel that is larger has a layer of its own, which images with other packages share."""
+
 
 @dataclass(frozen=True)
 class LockedWheel:
@@ -26,6 +29,7 @@ class LockedWheel:
         file: The wheel's name.
         sha256: The wheel's digest.
         url: Where it is, if the requirement named it; empty for one of an index.
+        size_bytes: Its length, as the index says; 0 where that does not.
     """
 
     name: str
@@ -33,6 +37,7 @@ class LockedWheel:
     file: str
     sha256: str
     url: str = ""
+    size_bytes: int = 0
 
     @property
     def line(self) -> str:
@@ -81,7 +86,9 @@ def _best(
         place = min((places[tag] for tag in tags if tag in places), default=None)
         if place is not None:
             url = str(wheel.get("url", "")) if "archive" in package else ""
-            fitting.append((place, LockedWheel(name, version or str(parsed), file, wheel["hashes"]["sha256"], url)))
+            digest, size = str(wheel["hashes"]["sha256"]), wheel.get("size")
+            known_bytes = size if isinstance(size, int) and size > 0 else 0
+            fitting.append((place, LockedWheel(name, version or str(parsed), file, digest, url, known_bytes)))
     if not fitting:
         raise NotFoundError(
             f"{name} {version} has no wheel for {target.architecture}, {target.libc} and Python {target.python}",
