@@ -28,6 +28,9 @@ _REACH = re.compile(
     r"|timed out|Temporary failure|tunnel|certificate|Network is unreachable|Failed to fetch"
 )
 
+_BROKEN = re.compile(r"after connection broken by|Could not fetch URL")
+"""What pip says before it goes on, and finds nothing."""
+
 EXCLUDE = "versions-exclude"
 OF_NO_WHEEL = (
     "take another version of it, give a wheel of your own: --wheels DIR, or build where it can be compiled, "
@@ -155,7 +158,7 @@ def _failure(output: str) -> MlemError:
             code="hashes-differ",
             hint="find out who replaced it",
         )
-    if _NO_WHEEL.search(text):
+    if _NO_WHEEL.search(text) and not _BROKEN.search(text):
         return NotFoundError(
             f"a package has no wheel for this platform:\n{shown}",
             code="no-wheel",
@@ -173,7 +176,7 @@ def _failure(output: str) -> MlemError:
             code=EXCLUDE,
             hint="other versions: --packages NAME==VERSION",
         )
-    if _REACH.search(text):
+    if _REACH.search(text) or _BROKEN.search(text):
         return PlatformError(
             f"the index of packages can't be reached:\n{shown}",
             code="no-index",

@@ -63,7 +63,8 @@ class Indexes:
             if name == "timeout":
                 found["PIP_DEFAULT_TIMEOUT"] = value
         if self.ca_file is not None:
-            found["PIP_CERT"] = str(self.ca_file)
+            # pip's library has the second one count more: https://github.com/psf/requests/issues/3829 (read 2026-11)
+            found["PIP_CERT"] = found["REQUESTS_CA_BUNDLE"] = str(self.ca_file)
         return found
 
     @property
