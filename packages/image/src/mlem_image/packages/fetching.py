@@ -13,7 +13,7 @@ from pathlib import Path
 
 from packaging.utils import parse_wheel_filename
 
-from mlem import ConflictError
+from mlem import ConflictError, CredentialsError, NotFoundError, PlatformError
 from mlem_image.packages.commands import Pip
 from mlem_image.packages.indexes import NO_INDEXES, Indexes
 from mlem_image.packages.locked import LARGE_BYTES, LockedWheel
@@ -79,17 +79,17 @@ def _fetch(
     pip: Pip, wheels: Sequence[LockedWheel], target: Target, folder: Path, own: Path | None, indexes: Indexes
 ) -> dict[str, Path]:
     folder.mkdir()
-    lines = folder / "requirements.txt"
-    with open(os.open(lines, os.O_WRONLY | os.O_CREAT, 0o600), "w", encoding="utf-8") as file:  # may have passwords
-        file.writelines(f"{line}\n" for line in (*indexes.pip_lines, *(wheel.line for wheel in wheels)))
-    pip.run(
-        [
-            *("download", "--quiet", "--no-deps", "--require-hashes", "--only-binary", ":all:", "--dest", str(folder)),
-            *("--disable-pip-version-check", "--no-input", "--python-version", target.python, *_tags(wheels)),
-            *(("--find-links", str(own)) if own is not None else ()),
-            *("--requirement", str(lines)),
-        ]
-    )
+    words = [
+        *("download", "--quiet", "--no-deps", "--require-hashes", "--only-binary", ":all:", "--dest", str(folder)),
+        *("--disable-pip-version-check", "--no-input", "--python-version", target.python, *_tags(wheels)),
+        *(("--find-links", str(own)) if own is not None else ()),
+    ]
+    try:
+        _run(pip, words, [*indexes.pip_lines, *(wheel.direct_line for wheel in wheels)], folder / "requirements.txt")
+    except (CredentialsError, NotFoundError, PlatformError):  # an address that was good for a time, or on another host
+        if not any(wheel.place for wheel in wheels):
+            raise
+        _run(pip, words, [*indexes.pip_lines, *(wheel.line for wheel in wheels)], folder / "requirements.txt")
     found = {}
     for wheel in wheels:
         path = folder / wheel.file
@@ -99,6 +99,12 @@ def _fetch(
             raise ConflictError(f"{wheel.file} is not the file that was chosen", code="hashes-differ")
         found[wheel.name] = path
     return found
+
+
+def _run(pip: Pip, words: Sequence[str], lines: Sequence[str], file: Path) -> None:
+    with open(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as opened:
+        opened.writelines(f"{line}\n" for line in lines)  # which may have passwords
+    pip.run([*words, "--requirement", str(file)])
 
 
 def _tags(wheels: Sequence[LockedWheel]) -> Iterator[str]:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import io
 import re
+import shutil
 import zipfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -20,6 +20,7 @@ from mlem_image.recipes.recipe import Recipe
 
 _LIBRARY = re.compile(r"[^/]+\.so(\.[0-9.]+)?$")
 _MOST_BYTES = 2 * 2**30
+_CHUNK_BYTES = 2**20
 _LOADER = re.compile(r"ld-(linux|musl).*")
 
 
@@ -42,22 +43,25 @@ def note_libraries(cache: Cache, wheel: LockedWheel, file: Path) -> None:
                 if not _LIBRARY.search(name) or member.file_size > _MOST_BYTES:
                     continue
                 brings.add(name)
-                needs |= _needed(archive.read(member))
+                needs |= _needed(cache, archive, member)
     except (zipfile.BadZipFile, OSError) as error:
         raise ConflictError(f"{wheel.file} is not a wheel: {error}", code="bad-wheel") from error
     cache.note("libraries", wheel.sha256, {"brings": sorted(brings), "needs": sorted(needs)})
 
 
-def _needed(content: bytes) -> set[str]:
-    if content[:4] != b"\x7fELF":
-        return set()
-    try:
-        section = ELFFile(io.BytesIO(content)).get_section_by_name(".dynamic")
-        if not isinstance(section, DynamicSection):
+def _needed(cache: Cache, archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> set[str]:
+    with archive.open(member) as packed, cache.writing() as file:  # it may be larger than the memory
+        shutil.copyfileobj(packed, file, _CHUNK_BYTES)
+        file.seek(0)
+        if file.read(4) != b"\x7fELF":
             return set()
-        return {str(getattr(tag, "needed", "")) for tag in section.iter_tags("DT_NEEDED")}
-    except (ELFError, AttributeError, ValueError, KeyError):  # damaged, or for another machine: it is not loaded
-        return set()
+        try:
+            section = ELFFile(file).get_section_by_name(".dynamic")
+            if not isinstance(section, DynamicSection):
+                return set()
+            return {str(getattr(tag, "needed", "")) for tag in section.iter_tags("DT_NEEDED")}
+        except (ELFError, AttributeError, ValueError, KeyError):  # damaged, or for another machine: it is not loaded
+            return set()
 
 
 def expect_libraries(cache: Cache, wheels: Sequence[LockedWheel], contents: Contents, recipe: Recipe) -> None:
