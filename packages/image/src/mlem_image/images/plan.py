@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mlem import ConflictError, DeclarationError, Model
+from mlem import ConflictError, Model
 from mlem_image.base.base_image import BaseImage
 from mlem_image.base.contents import Contents
 from mlem_image.cache.cache import Cache
@@ -15,6 +15,7 @@ from mlem_image.packages.choosing import choose
 from mlem_image.packages.indexes import Indexes
 from mlem_image.packages.libraries import expect_system_packages
 from mlem_image.packages.locked import LockedWheel
+from mlem_image.packages.sources import expect_buildable
 from mlem_image.packages.target import Target
 from mlem_image.recipes.options import ImageOptions
 from mlem_image.recipes.pins import Pins
@@ -113,13 +114,7 @@ def _expect_no_run(wanted: Wanted) -> None:
     for option in ("builder_image", "build_arguments"):
         if getattr(wanted.options, option):
             needs_a_run(option)
-    if recipe.has_repositories:
-        raise DeclarationError(
-            "packages from repositories have to be built where their program is",
-            code="needs-a-run",
-            hint="build a wheel of it, and give its folder: --wheels DIR; "
-            "or have an Engine build where it can: --builder engine, or mlem build docker",
-        )
+    expect_buildable(recipe.requirements)
 
 
 def _python_of(contents: Contents, recipe: Recipe) -> str:

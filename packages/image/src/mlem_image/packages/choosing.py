@@ -8,11 +8,14 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
+from packaging.requirements import Requirement
+
 from mlem import UserError
 from mlem_image.cache.cache import Cache
 from mlem_image.packages.commands import EXCLUDE, uv
 from mlem_image.packages.indexes import NO_INDEXES, Indexes
 from mlem_image.packages.locked import LockedWheel, read_lock
+from mlem_image.packages.sources import build, is_source, put
 from mlem_image.packages.target import Target
 from mlem_image.recipes.pins import Pins
 
@@ -43,19 +46,32 @@ def choose(
     Raises:
         ConflictError: The index has other files of them.
         NotFoundError: A package has no wheel for the machine.
+        DeclarationError: A package of a repository or a folder compiles something for this machine.
         UserError: The requirements exclude each other.
         PlatformError: The index does not answer.
     """
     own = sorted((path.name, path.stat().st_size) for path in folder.glob("*.whl")) if folder is not None else []
-    more = [indexes.key] if indexes.key else []  # without them, what was chosen before stays chosen
+    built = {line: build(cache, line, target, indexes) for line in requirements if is_source(line)}
+    more: list[object] = [indexes.key] if indexes.key else []  # without them, what was chosen before stays chosen
+    more += sorted(wheel.sha256 for wheel in built.values())
     key = json.dumps([sorted(requirements), asdict(target), resolution, own, sorted(pins.lines) if pins else [], *more])
     known = cache.fact("set", key)
     if isinstance(known, list):
         return [LockedWheel(**item) for item in known]
     with cache.working() as work:
-        found = _chosen(work, requirements, target, folder, pins, indexes) if requirements else []
+        lines = [_line_of(cache, line, built[line], work) if line in built else line for line in requirements]
+        found = _chosen(work, lines, target, folder, pins, indexes) if requirements else []
+    ours = {wheel.name: wheel for wheel in built.values()}
+    found = [ours.get(wheel.name, wheel) for wheel in found]
     cache.note("set", key, [asdict(wheel) for wheel in found])
     return found
+
+
+def _line_of(cache: Cache, line: str, wheel: LockedWheel, folder: Path) -> str:
+    """Return the line that makes uv take a wheel that was built here."""
+    wanted = Requirement(line)
+    wanted.url = put(cache, wheel, folder).as_uri()
+    return str(wanted)
 
 
 def _chosen(

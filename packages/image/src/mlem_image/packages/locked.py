@@ -16,6 +16,7 @@ from mlem_image.packages.commands import OF_NO_WHEEL
 from mlem_image.packages.target import Target
 from mlem_image.recipes.pins import Pins
 
+_VCS = re.compile(r"[a-z]+\+")
 _URL = re.compile(r"https?://[!%&+,./0-9:=?@A-Z_a-z~\[\]-]{1,2000}")
 LARGE_BYTES = 8 * 2**20
 """A wheel that is larger has a layer of its own, which images with other packages share."""
@@ -30,9 +31,10 @@ class LockedWheel:
         version: Its version.
         file: The wheel's name.
         sha256: The wheel's digest.
-        url: Where it is, if the requirement named it; empty for one of an index.
+        url: Where it is, or the repository that it was built from, if the requirement named it; else empty.
         size_bytes: Its length, as the index says; 0 where that does not.
         place: Where the index has it, without credentials; empty where that is not told.
+        built: Whether it was built here, and is in the cache.
     """
 
     name: str
@@ -42,10 +44,13 @@ class LockedWheel:
     url: str = ""
     size_bytes: int = 0
     place: str = ""
+    built: bool = False
 
     @property
     def line(self) -> str:
-        """The line that makes pip take it, and nothing else."""
+        """The line that makes pip take it, and nothing else; one from a repository has a commit and no hash."""
+        if _VCS.match(self.url):
+            return f"{self.name} @ {self.url}"
         what = f"{self.name} @ {self.url}" if self.url else f"{self.name}=={self.version}"
         return f"{what} --hash=sha256:{self.sha256}"
 

@@ -17,6 +17,7 @@ from mlem_image.packages.fetching import fetch
 from mlem_image.packages.indexes import NO_INDEXES, Indexes
 from mlem_image.packages.libraries import note_libraries
 from mlem_image.packages.locked import LARGE_BYTES, LockedWheel
+from mlem_image.packages.sources import put
 from mlem_image.packages.target import Target
 from mlem_image.packages.wheel_files import installed
 
@@ -61,6 +62,11 @@ def package_layers(
         expected = _groups(cache, wheels)
         waiting = [list(wheels)] if expected is None else [group for group in expected if layer_of(group) is None]
         missing = [wheel for group in waiting for wheel in group]
+        here = {wheel.name: put(cache, wheel, folder) for wheel in missing if wheel.built}
+        _note(cache, missing, here)
+        files |= here
+        missing = [wheel for wheel in missing if not wheel.built]
+        waiting = [group for group in waiting if expected is None or layer_of(group) is None]
         if missing:
             report(f"fetching {len(missing)} packages")
             with contextlib.closing(fetch(missing, target, folder, own, indexes)) as parts:
