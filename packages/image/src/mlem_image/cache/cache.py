@@ -29,7 +29,9 @@ MOST_BYTES = 10 * 2**30
 """What was used the longest time ago is removed above that."""
 FOLDER_VARIABLE = "MLEM_IMAGE_CACHE"
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
-_LAYERS, _FACTS, _PARTS = "blobs", "facts", "parts"
+_LAYERS, _FACTS = "blobs", "facts"
+PARTS = "parts"
+"""The folder of what is not finished."""
 
 
 class Cache:
@@ -55,7 +57,7 @@ class Cache:
             UserError: It can't be written to.
         """
         with self._writing():
-            for name in (_LAYERS, _FACTS, _PARTS):
+            for name in (_LAYERS, _FACTS, PARTS):
                 (self.folder / name).mkdir(parents=True, exist_ok=True)
         lock = ReadWriteLock(self.folder / "lock.db")
         with contextlib.suppress(Timeout, OSError), lock.write_lock(timeout=0):
@@ -85,7 +87,7 @@ class Cache:
         Raises:
             UserError: There is no room, or it can't be written to.
         """
-        with self._writing(), tempfile.NamedTemporaryFile(dir=self.folder / _PARTS, delete=False) as file:
+        with self._writing(), tempfile.NamedTemporaryFile(dir=self.folder / PARTS, delete=False) as file:
             try:
                 yield file
             finally:
@@ -99,7 +101,7 @@ class Cache:
         Raises:
             UserError: There is no room, or it can't be written to.
         """
-        with self._writing(), tempfile.TemporaryDirectory(dir=self.folder / _PARTS, ignore_cleanup_errors=True) as work:
+        with self._writing(), tempfile.TemporaryDirectory(dir=self.folder / PARTS, ignore_cleanup_errors=True) as work:
             yield Path(work)
 
     def keep(self, file: IO[bytes], digest: str) -> Path:
@@ -153,7 +155,7 @@ class Cache:
 
     def _clear(self) -> None:
         """Remove what killed builds have left; nobody else is here."""
-        for path in (self.folder / _PARTS).iterdir():
+        for path in (self.folder / PARTS).iterdir():
             if path.is_dir() and not path.is_symlink():
                 shutil.rmtree(path, ignore_errors=True)
             else:

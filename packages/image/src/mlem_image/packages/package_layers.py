@@ -15,7 +15,7 @@ from mlem_image.packages.bytecode import Bytecode
 from mlem_image.packages.choosing import identity
 from mlem_image.packages.fetching import fetch
 from mlem_image.packages.indexes import NO_INDEXES, Indexes
-from mlem_image.packages.libraries import note_libraries
+from mlem_image.packages.libraries import Libraries
 from mlem_image.packages.locked import LARGE_BYTES, LockedWheel
 from mlem_image.packages.sources import put
 from mlem_image.packages.target import Target
@@ -90,7 +90,6 @@ def _note(cache: Cache, wheels: Sequence[LockedWheel], files: Mapping[str, Path]
     for wheel in wheels:
         if wheel.name in files:
             cache.note("size", wheel.sha256, files[wheel.name].stat().st_size)
-            note_libraries(cache, wheel, files[wheel.name])
 
 
 def _groups(cache: Cache, wheels: Sequence[LockedWheel]) -> list[list[LockedWheel]] | None:
@@ -119,12 +118,15 @@ def _make(
 ) -> Layer:
     what = f"{group[0].name} {group[0].version}" if len(group) == 1 else f"{len(group)} packages"
     with contextlib.ExitStack() as stack:
+        libraries = {wheel: Libraries(cache) for wheel in group}
         entries = [
             entry
-            for wheel in group
-            for entry in stack.enter_context(installed(files[wheel.name], wheel.file, *places(target)))
+            for wheel, found in libraries.items()
+            for entry in found.watched(stack.enter_context(installed(files[wheel.name], wheel.file, *places(target))))
         ]
         layer = Layer.make(cache, key, what, bytecode.added(entries))
+    for wheel, found in libraries.items():
+        found.note(wheel)
     said.append(f"made the layer of {what} ({size_in_words(layer.size_bytes)})")
     return layer
 
