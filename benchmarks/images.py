@@ -2,9 +2,10 @@
 
     python benchmarks/images.py [--rounds 3] [--base 127.0.0.1:5000/library/python:3.11-slim]
 
-Needs a Docker Engine and a registry on 127.0.0.1:5000 that has the base image. The model is iris, with scikit-learn and
-pandas. Each round measures all ways in turn, each into a repository of its own: with empty caches (of layers, of uv and
-of pip; `--no-cache` and another resolution for the Engine), a new model with the same packages, and nothing new.
+Needs a Docker Engine, psutil, and a registry on 127.0.0.1:5000 that has the base image. The model is iris, with
+scikit-learn and pandas. Each round measures all ways in turn, each into a repository of its own: with empty caches (of
+layers, of uv and of pip; `--no-cache` and another resolution for the Engine), a new model with the same packages, and
+nothing new.
 
 To reach, cold: 0.2 x each of the others; a new model: at most 1 s and 0.03 x; nothing new: no layer is read. Memory: at
 most 300 MiB, of all processes together, also while the image of a model of 500 MB is made (`--large`).
