@@ -105,6 +105,7 @@ def test_alpine_has_another_c_library(cache: Cache) -> None:
         (gzip.compress(b"\xff" * 2000), GZIP),
         (layer(a=b"x"), "application/vnd.oci.image.layer.v1.tar+zstd"),
     ],
+    ids=["no archive", "cut", "no files", "zstd"],
 )
 def test_a_layer_that_can_not_be_read_is_told(content: bytes, kind: str, cache: Cache) -> None:
     with pytest.raises(ConflictError, match=r"damaged|zstd"):

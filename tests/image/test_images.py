@@ -224,7 +224,7 @@ def test_nothing_of_pip_and_no_rights_are_left(
     [
         ({"packages": ["lightgbm"]}, DeclarationError, r"lightgbm needs libgomp.so.1 \(libgomp1\)"),
         ({"system_packages": ["libgl1"]}, DeclarationError, "Debian packages libgl1"),
-        ({"packages": ["git-thing @ git+https://example.com/x"]}, DeclarationError, "repositories"),
+        ({"packages": ["git-thing @ git+https://example.com/x"]}, DeclarationError, "comes from a repository"),
         ({"packages": ["mlem-no-such-package"]}, NotFoundError, "in no index"),
         ({"packages": ["numpy==1.0.99"]}, UserError, "exclude each other|no index"),
         ({"platform": "linux/arm64"}, DeclarationError, "is for linux/amd64"),

@@ -109,7 +109,7 @@ def test_an_sbom_is_what_its_schema_says(doubles: Any, base: str, layout: Path) 
     assert JsonStrictValidator(SchemaVersion.V1_6).validate_str(json.dumps(sbom | {"components": 1})) is not None
 
 
-def test_two_people_get_the_same_documents(doubles: Any, base: str, tmp_path: Path, shared_cache: Path) -> None:
+def test_two_people_get_the_same_documents(doubles: Any, base: str, tmp_path: Path, image_cache: Path) -> None:
     script = (
         "import sys; from mlem import api; from mlem_image.builder import ImageBuilder\n"
         f"ImageBuilder(folder=sys.argv[1], base_image={base!r}).build(api.load_meta(sys.argv[2]), lambda line: None)\n"
@@ -120,7 +120,7 @@ def test_two_people_get_the_same_documents(doubles: Any, base: str, tmp_path: Pa
         home.mkdir()
         environment = {**os.environ, "HOME": str(home), "PYTHONHASHSEED": str(number), "TZ": zone, "USER": f"u{number}"}
         command = [sys.executable, "-c", script, str(home / "out"), str(tmp_path / "double")]
-        subprocess.run(command, check=True, cwd=home, env={**environment, "MLEM_IMAGE_CACHE": str(shared_cache)})
+        subprocess.run(command, check=True, cwd=home, env={**environment, "MLEM_IMAGE_CACHE": str(image_cache)})
         files = [path for path in (home / "out").rglob("*") if path.is_file()]
         found.append(
             {path.relative_to(home).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
@@ -184,15 +184,11 @@ def test_no_secret_no_user_and_no_path_is_in_a_document(
     doubles: Any, base: str, layout: Path, tmp_path: Path, shop: Callable[[str], str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("USER", "somebody-here")
-    ca = tmp_path / "ca.pem"
-    ca.write_text("")
     builder = ImageBuilder(
         folder=layout,
         base_image=base,
         packages=[f"shopped @ {shop('buyer:s3cret-word')}"],
-        build_arguments={"TOKEN": "s3cret-word"},
-        pip_arguments=["--index-url", "http://buyer:s3cret-word@127.0.0.1/"],
-        ca_file=ca,
+        pip_arguments=["--trusted-host", "s3cret-word"],
         wheels=tmp_path,
     )
     builder.build(doubles, quiet)

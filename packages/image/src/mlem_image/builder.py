@@ -107,9 +107,7 @@ class ImageBuilder(AttachedOptions, ImageOptions, Builder):
             if self.folder is not None:
                 write_folder(image, cache, self.declared_path(self.folder), self._shown, list(artifacts.values()))
             if self.archive is not None:
-                path = self.declared_path(self.archive)
-                with path.open("wb") as file:
-                    write_archive(image, cache, file, self._shown)
+                write_archive(image, cache, self.declared_path(self.archive), self._shown)
         return result
 
     def _key(self) -> Key | None:

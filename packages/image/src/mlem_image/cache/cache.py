@@ -1,7 +1,8 @@
 """`Cache`: finished layers and what is known of them, in a folder beside the user's other caches.
 
 Files are written under a name of their own and then renamed, so that nobody ever reads half of one, and several builds
-share it. Every build holds a lock that others share; what is old is removed only by who has it alone.
+share it. Every build holds a lock that others share; what is old, and what killed builds have left, is removed only by
+who has it alone.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import hashlib
 import json
 import os
 import re
+import shutil
 import tempfile
 import time
 from collections.abc import Iterator
@@ -27,7 +29,9 @@ MOST_BYTES = 10 * 2**30
 """What was used the longest time ago is removed above that."""
 FOLDER_VARIABLE = "MLEM_IMAGE_CACHE"
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
-_LAYERS, _FACTS, _PARTS = "blobs", "facts", "parts"
+_LAYERS, _FACTS = "blobs", "facts"
+PARTS = "parts"
+"""The folder of what is not finished."""
 
 
 class Cache:
@@ -53,9 +57,11 @@ class Cache:
             UserError: It can't be written to.
         """
         with self._writing():
-            for name in (_LAYERS, _FACTS, _PARTS):
+            for name in (_LAYERS, _FACTS, PARTS):
                 (self.folder / name).mkdir(parents=True, exist_ok=True)
         lock = ReadWriteLock(self.folder / "lock.db")
+        with contextlib.suppress(Timeout, OSError), lock.write_lock(timeout=0):
+            self._clear()
         with lock.read_lock():
             yield
         with contextlib.suppress(Timeout, OSError), lock.write_lock(timeout=0):
@@ -81,12 +87,22 @@ class Cache:
         Raises:
             UserError: There is no room, or it can't be written to.
         """
-        with self._writing(), tempfile.NamedTemporaryFile(dir=self.folder / _PARTS, delete=False) as file:
+        with self._writing(), tempfile.NamedTemporaryFile(dir=self.folder / PARTS, delete=False) as file:
             try:
                 yield file
             finally:
                 with contextlib.suppress(FileNotFoundError):
                     os.unlink(file.name)
+
+    @contextlib.contextmanager
+    def working(self) -> Iterator[Path]:
+        """Return a context with an empty folder for its user alone; the next build removes that of a killed one.
+
+        Raises:
+            UserError: There is no room, or it can't be written to.
+        """
+        with self._writing(), tempfile.TemporaryDirectory(dir=self.folder / PARTS, ignore_cleanup_errors=True) as work:
+            yield Path(work)
 
     def keep(self, file: IO[bytes], digest: str) -> Path:
         """Give a file that `writing` made the name of its content.
@@ -137,10 +153,16 @@ class Cache:
         except OSError as error:
             raise unusable(self.folder, error, "write to the cache of images,") from error
 
+    def _clear(self) -> None:
+        """Remove what killed builds have left; nobody else is here."""
+        for path in (self.folder / PARTS).iterdir():
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path, ignore_errors=True)
+            else:
+                path.unlink(missing_ok=True)
+
     def _shrink(self) -> None:
-        """Remove what was used the longest time ago, and what killed builds have left; nobody else is here."""
-        for path in (self.folder / _PARTS).iterdir():
-            path.unlink(missing_ok=True)
+        """Remove what was used the longest time ago; nobody else is here."""
         files = [(path.stat(), path) for name in (_LAYERS, _FACTS) for path in (self.folder / name).iterdir()]
         size_bytes = sum(found.st_size for found, _ in files)
         for found, path in sorted(files, key=lambda item: item[0].st_mtime_ns):

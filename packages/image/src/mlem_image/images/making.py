@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
-import tempfile
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 from mlem import Model
 from mlem.provider import copy_model
@@ -60,6 +58,7 @@ def make(plan: Plan, cache: Cache, report: Report) -> Image:
                 report,
                 lambda: expect_libraries(cache, chosen, contents, recipe),
                 wanted.wheels,
+                plan.indexes,
             ),
             *_server(cache, recipe, target, bytecode),
         ]
@@ -112,10 +111,10 @@ def _model(cache: Cache, model: Model) -> Layer:
     known = Layer.known(cache, key)
     if known is not None:
         return known
-    with tempfile.TemporaryDirectory(prefix="mlem-model-") as folder:
-        copy_model(model, Path(folder))
+    with cache.working() as folder:
+        copy_model(model, folder)
         root = MODEL.strip("/")
-        paths = sorted(path for path in Path(folder).rglob("*") if path.is_file())
+        paths = sorted(path for path in folder.rglob("*") if path.is_file())
         entries = [
             Entry(
                 f"{root}/{path.relative_to(folder).as_posix()}",

@@ -12,11 +12,14 @@ from mlem_image.base.base_image import BaseImage
 from mlem_image.base.contents import Contents
 from mlem_image.cache.cache import Cache
 from mlem_image.packages.choosing import choose
+from mlem_image.packages.indexes import Indexes
 from mlem_image.packages.libraries import expect_system_packages
 from mlem_image.packages.locked import LockedWheel
+from mlem_image.packages.sources import expect_buildable
 from mlem_image.packages.target import Target
 from mlem_image.recipes.options import ImageOptions
 from mlem_image.recipes.pins import Pins
+from mlem_image.recipes.pip_arguments import needs_a_run
 from mlem_image.recipes.recipe import Recipe, expect_versions
 
 DEFAULT_PLATFORM = "linux/amd64"
@@ -54,6 +57,7 @@ class Plan:
         python: The program of its Python: ``/usr/local/bin/python3.11``.
         target: What its packages are for.
         chosen: Its packages.
+        indexes: Where they are taken from, beyond the user's settings.
     """
 
     wanted: Wanted
@@ -62,6 +66,7 @@ class Plan:
     python: str
     target: Target
     chosen: list[LockedWheel]
+    indexes: Indexes
 
     @classmethod
     def of(cls, wanted: Wanted, cache: Cache, connect: Callable[[Any], Any]) -> Plan:
@@ -94,7 +99,7 @@ class Plan:
                 code="bad-platform",
                 hint="another base image: --base_image, or another --platform",
             )
-        contents = Contents.of(base, cache)
+        indexes, contents = Indexes.of(wanted.options), Contents.of(base, cache)
         recipe = _with_python(recipe, contents)
         wanted, python = replace(wanted, recipe=recipe), contents.pythons[recipe.python]
         expect_system_packages(contents, recipe)
@@ -106,8 +111,9 @@ class Plan:
             resolution=recipe.resolution,
             folder=wanted.wheels,
             pins=wanted.pins,
+            indexes=indexes,
         )
-        return cls(wanted, base, contents, python, target, chosen)
+        return cls(wanted, base, contents, python, target, chosen, indexes)
 
     @property
     def platform(self) -> str:
@@ -118,17 +124,15 @@ class Plan:
 def _expect_possible(wanted: Wanted) -> None:
     expect_versions(wanted.recipe, wanted.options, wanted.model)
     _expect_no_run(wanted)
+    Indexes.of(wanted.options)
 
 
 def _expect_no_run(wanted: Wanted) -> None:
     recipe = wanted.recipe
-    if recipe.has_repositories:
-        raise DeclarationError(
-            "packages from repositories have to be built where their program is",
-            code="needs-a-run",
-            hint="build a wheel of it, and give its folder: --wheels DIR; "
-            "or have an Engine build where it can: --builder engine, or mlem build docker",
-        )
+    for option in ("builder_image", "build_arguments"):
+        if getattr(wanted.options, option):
+            needs_a_run(option)
+    expect_buildable(recipe.requirements)
 
 
 def _with_python(recipe: Recipe, contents: Contents) -> Recipe:

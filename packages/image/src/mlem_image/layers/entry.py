@@ -49,12 +49,13 @@ def with_folders(entries: Iterable[Entry], known: Iterable[str] = ()) -> Iterato
         entries: The entries, in order.
         known: Folders that are there already.
     """
-    there = {*known, "."}
+    there = {*known, ".", ""}
     for entry in entries:
-        for parent in reversed(PurePosixPath(entry.path).parents):
-            if str(parent) not in there:
-                there.add(str(parent))
-                yield Entry(str(parent), 0o755)
+        if entry.path.rpartition("/")[0] not in there:
+            for parent in reversed(PurePosixPath(entry.path).parents):
+                if str(parent) not in there:
+                    there.add(str(parent))
+                    yield Entry(str(parent), 0o755)
         if entry.open is None and not entry.link:
             if entry.path in there:
                 continue

@@ -2,20 +2,34 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Self
 
 from mlem import ConflictError, CredentialsError, MlemError, NotFoundError, PlatformError, PluginError, UserError
+from mlem_image.packages.indexes import NO_INDEXES, Indexes
 
 _TIMEOUT_S = 1800
+_PIP = (
+    "import os, sys, threading; "
+    "threading.Thread(target=lambda: os.read(0, 1) or os._exit(1), daemon=True).start(); "
+    "import runpy; sys.argv[0] = 'pip'; runpy.run_module('pip', run_name='__main__')"
+)
+"""pip, which ends with the process that has started it: its input ends then, also where that process is killed."""
 _USER = re.compile(r"://[^/@\s]+@")
 _REACH = re.compile(
     r"error sending request|[Cc]onnection (refused|reset|error)|Failed to establish|name resolution|dns error"
     r"|timed out|Temporary failure|tunnel|certificate|Network is unreachable|Failed to fetch"
 )
+
+_BROKEN = re.compile(r"after connection broken by|Could not fetch URL")
+"""What pip says before it goes on, and finds nothing."""
 
 EXCLUDE = "versions-exclude"
 OF_NO_WHEEL = (
@@ -27,8 +41,12 @@ _NO_WHEEL = re.compile(
 )
 
 
-def uv(words: Sequence[str]) -> str:
+def uv(words: Sequence[str], indexes: Indexes = NO_INDEXES) -> str:
     """Run uv, and return what it prints.
+
+    Args:
+        words: Its arguments.
+        indexes: Where packages are taken from, beyond the user's settings.
 
     Raises:
         MlemError: It fails.
@@ -39,50 +57,89 @@ def uv(words: Sequence[str]) -> str:
         program = find_uv_bin()
     except FileNotFoundError as error:
         raise PluginError("uv is not installed: it chooses the packages of images", hint="pip install uv") from error
-    return _run([program, *words], _uv_environment(os.environ))
+    return _run([program, *words], indexes.uv_environment(os.environ))
 
 
-def pip(words: Sequence[str]) -> str:
-    """Run pip, and return what it prints.
+class Pip:
+    """Runs pip, several at once; none is left when the context ends.
 
-    Raises:
-        MlemError: It fails.
+    Args:
+        indexes: Where packages are taken from, beyond the user's settings.
+        folder: Where pip works: what a killed one leaves is there.
     """
-    return _run([sys.executable, "-I", "-m", "pip", *words], dict(os.environ))
+
+    def __init__(self, indexes: Indexes, folder: Path) -> None:
+        self._environment = {**indexes.pip_environment(os.environ), "TMPDIR": str(folder)}
+        self._running: set[subprocess.Popen[str]] = set()
+        self._lock = threading.Lock()
+        self._stopped = False
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        with self._lock:
+            self._stopped = True
+            for process in self._running:
+                process.kill()
+
+    def run(self, words: Sequence[str], more: Mapping[str, str] | None = None) -> str:
+        """Run it, and return what it prints; may be called from several threads.
+
+        Args:
+            words: Its arguments.
+            more: Variables for it.
+
+        Raises:
+            MlemError: It fails.
+        """
+        return _run([sys.executable, "-I", "-c", _PIP, *words], {**self._environment, **(more or {})}, self._started)
+
+    @contextlib.contextmanager
+    def _started(self, process: subprocess.Popen[str]) -> Iterator[None]:
+        with self._lock:
+            self._running.add(process)
+            if self._stopped:
+                process.kill()
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._running.discard(process)
 
 
-def _run(words: Sequence[str], environment: Mapping[str, str]) -> str:
+def _run(
+    words: Sequence[str],
+    environment: Mapping[str, str],
+    started: Callable[[subprocess.Popen[str]], contextlib.AbstractContextManager[None]] = lambda _: (
+        contextlib.nullcontext()
+    ),
+) -> str:
+    here, ours = os.pipe()  # `ours` is never written to: it ends with this process
     try:
-        done = subprocess.run(  # noqa: S603  # uv or pip
-            words,
-            env=dict(environment),
-            capture_output=True,
-            text=True,
-            errors="replace",
-            timeout=_TIMEOUT_S,
-            check=False,
-        )
+        with (
+            open(ours, "wb"),
+            open(here, "rb") as theirs,
+            subprocess.Popen(  # noqa: S603  # uv or pip
+                words,
+                env=dict(environment),
+                stdin=theirs,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                text=True,
+                errors="replace",
+            ) as process,
+            started(process),
+        ):
+            try:
+                output, errors = process.communicate(timeout=_TIMEOUT_S)
+            finally:
+                process.kill()
     except (OSError, subprocess.TimeoutExpired) as error:
-        raise PlatformError(f"{os.path.basename(words[0])} could not be run: {error}") from error
-    if done.returncode:
-        raise _failure(done.stderr or done.stdout)
-    return done.stdout
-
-
-def _uv_environment(environment: Mapping[str, str]) -> dict[str, str]:
-    """Return the environment for uv, which does not look at pip's settings where it has none of its own."""
-    found = dict(environment)
-    pip_index, more = found.get("PIP_INDEX_URL"), found.get("PIP_EXTRA_INDEX_URL")
-    if not any(name in found for name in ("UV_DEFAULT_INDEX", "UV_INDEX", "UV_INDEX_URL", "UV_EXTRA_INDEX_URL")):
-        found |= {"UV_DEFAULT_INDEX": pip_index} if pip_index else {}
-        found |= {"UV_INDEX": more, "UV_INDEX_STRATEGY": "unsafe-best-match"} if more else {}
-    if "PIP_FIND_LINKS" in found and "UV_FIND_LINKS" not in found:
-        found["UV_FIND_LINKS"] = ",".join(found["PIP_FIND_LINKS"].split())
-    if found.get("PIP_NO_INDEX") and "UV_NO_INDEX" not in found:
-        found["UV_NO_INDEX"] = "1"
-    if found.get("PIP_CERT") and "SSL_CERT_FILE" not in found:
-        found["SSL_CERT_FILE"] = found["PIP_CERT"]
-    return found
+        raise PlatformError(f"{os.path.basename(words[0])} could not be run: {type(error).__name__}") from error
+    if process.returncode:
+        raise _failure(errors or output)
+    return output
 
 
 def _failure(output: str) -> MlemError:
@@ -101,7 +158,7 @@ def _failure(output: str) -> MlemError:
             code="hashes-differ",
             hint="find out who replaced it",
         )
-    if _NO_WHEEL.search(text):
+    if _NO_WHEEL.search(text) and not _BROKEN.search(text):
         return NotFoundError(
             f"a package has no wheel for this platform:\n{shown}",
             code="no-wheel",
@@ -119,7 +176,7 @@ def _failure(output: str) -> MlemError:
             code=EXCLUDE,
             hint="other versions: --packages NAME==VERSION",
         )
-    if _REACH.search(text):
+    if _REACH.search(text) or _BROKEN.search(text):
         return PlatformError(
             f"the index of packages can't be reached:\n{shown}",
             code="no-index",

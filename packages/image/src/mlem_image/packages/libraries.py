@@ -2,57 +2,88 @@
 
 from __future__ import annotations
 
-import io
 import re
-import zipfile
-from collections.abc import Sequence
-from pathlib import Path
+import tempfile
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
+from functools import partial
+from typing import IO, Self, cast
 
 from elftools.common.exceptions import ELFError
 from elftools.elf.dynamic import DynamicSection
 from elftools.elf.elffile import ELFFile
 
-from mlem import ConflictError, DeclarationError
+from mlem import DeclarationError
 from mlem_image.base.contents import Contents
-from mlem_image.cache.cache import Cache
+from mlem_image.cache.cache import PARTS, Cache
+from mlem_image.layers.entry import Entry
 from mlem_image.packages.locked import LockedWheel
 from mlem_image.recipes.recipe import Recipe
 
 _LIBRARY = re.compile(r"[^/]+\.so(\.[0-9.]+)?$")
 _MOST_BYTES = 2 * 2**30
+_MEMORY_BYTES = 16 * 2**20
 _LOADER = re.compile(r"ld-(linux|musl).*")
 
 
-def note_libraries(cache: Cache, wheel: LockedWheel, file: Path) -> None:
-    """Note the libraries that a wheel brings, and those that it needs.
+class Libraries:
+    """The libraries that a wheel brings, and those that it needs: looked at while a layer takes them.
 
     Args:
-        cache: Where it is noted.
-        wheel: The wheel.
-        file: Where it is.
-
-    Raises:
-        ConflictError: It is no wheel.
+        cache: Where large ones are put meanwhile, and what was found is noted; it has to be in use.
     """
-    brings, needs = set(), set()
-    try:
-        with zipfile.ZipFile(file) as archive:
-            for member in archive.infolist():
-                name = member.filename.rpartition("/")[2]
-                if not _LIBRARY.search(name) or member.file_size > _MOST_BYTES:
-                    continue
-                brings.add(name)
-                needs |= _needed(archive.read(member))
-    except (zipfile.BadZipFile, OSError) as error:
-        raise ConflictError(f"{wheel.file} is not a wheel: {error}", code="bad-wheel") from error
-    cache.note("libraries", wheel.sha256, {"brings": sorted(brings), "needs": sorted(needs)})
+
+    def __init__(self, cache: Cache) -> None:
+        self._cache = cache
+        self._brings: set[str] = set()
+        self._needs: set[str] = set()
+
+    def watched(self, entries: Iterable[Entry]) -> Iterator[Entry]:
+        """Yield files; what they need is known when all of them were read."""
+        for entry in entries:
+            name = entry.path.rpartition("/")[2]
+            if entry.open is None or not _LIBRARY.search(name) or entry.size_bytes > _MOST_BYTES:
+                yield entry
+            else:
+                self._brings.add(name)
+                yield replace(entry, open=partial(self._open, entry.open))
+
+    def note(self, wheel: LockedWheel) -> None:
+        """Note what was found in a wheel."""
+        known = {"brings": sorted(self._brings), "needs": sorted(self._needs)}
+        self._cache.note("libraries", wheel.sha256, known)
+
+    def _open(self, opened: Callable[[], IO[bytes]]) -> IO[bytes]:
+        folder = self._cache.folder / PARTS
+        copy = tempfile.SpooledTemporaryFile(max_size=_MEMORY_BYTES, dir=str(folder))  # noqa: SIM115  # closed below
+        return cast("IO[bytes]", _Copied(opened(), copy, self._needs))
 
 
-def _needed(content: bytes) -> set[str]:
-    if content[:4] != b"\x7fELF":
+class _Copied:
+    """A file of which a copy is kept until it is closed; then it is looked at."""
+
+    def __init__(self, file: IO[bytes], copy: tempfile.SpooledTemporaryFile[bytes], needs: set[str]) -> None:
+        self._file, self._copy, self._needs = file, copy, needs
+
+    def read(self, size: int = -1) -> bytes:
+        data = self._file.read(size)
+        self._copy.write(data)
+        return data
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        with self._file, self._copy:
+            self._needs |= _needed(cast("IO[bytes]", self._copy))
+
+
+def _needed(file: IO[bytes]) -> set[str]:
+    file.seek(0)
+    if file.read(4) != b"\x7fELF":
         return set()
     try:
-        section = ELFFile(io.BytesIO(content)).get_section_by_name(".dynamic")
+        section = ELFFile(file).get_section_by_name(".dynamic")
         if not isinstance(section, DynamicSection):
             return set()
         return {str(getattr(tag, "needed", "")) for tag in section.iter_tags("DT_NEEDED")}

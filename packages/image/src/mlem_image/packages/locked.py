@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -15,6 +16,11 @@ from mlem_image.packages.commands import OF_NO_WHEEL
 from mlem_image.packages.target import Target
 from mlem_image.recipes.pins import Pins
 
+_VCS = re.compile(r"[a-z]+\+")
+_URL = re.compile(r"https?://[!%&+,./0-9:=?@A-Z_a-z~\[\]-]{1,2000}")
+LARGE_BYTES = 8 * 2**20
+"""A wheel that is larger has a layer of its own, which images with other packages share."""
+
 
 @dataclass(frozen=True)
 class LockedWheel:
@@ -25,7 +31,10 @@ class LockedWheel:
         version: Its version.
         file: The wheel's name.
         sha256: The wheel's digest.
-        url: Where it is, if the requirement named it; empty for one of an index.
+        url: Where it is, or the repository that it was built from, if the requirement named it; else empty.
+        size_bytes: Its length, as the index says; 0 where that does not.
+        place: Where the index has it, without credentials; empty where that is not told.
+        built: Whether it was built here, and is in the cache.
     """
 
     name: str
@@ -33,12 +42,22 @@ class LockedWheel:
     file: str
     sha256: str
     url: str = ""
+    size_bytes: int = 0
+    place: str = ""
+    built: bool = False
 
     @property
     def line(self) -> str:
-        """The line that makes pip take it, and nothing else."""
+        """The line that makes pip take it, and nothing else; one from a repository has a commit and no hash."""
+        if _VCS.match(self.url):
+            return f"{self.name} @ {self.url}"
         what = f"{self.name} @ {self.url}" if self.url else f"{self.name}=={self.version}"
         return f"{what} --hash=sha256:{self.sha256}"
+
+    @property
+    def direct_line(self) -> str:
+        """The same without a look at the index's page of the package, which takes pip longer than most wheels."""
+        return f"{self.name} @ {self.place} --hash=sha256:{self.sha256}" if self.place else self.line
 
 
 def lines_of(wheels: Sequence[LockedWheel]) -> list[str]:
@@ -86,7 +105,10 @@ def _best(
         place = min((places[tag] for tag in tags if tag in places), default=None)
         if place is not None:
             url = str(wheel.get("url", "")) if "archive" in package else ""
-            fitting.append((place, LockedWheel(name, version or str(parsed), file, wheel["hashes"]["sha256"], url)))
+            digest, size = str(wheel["hashes"]["sha256"]), wheel.get("size")
+            known_bytes = size if isinstance(size, int) and size > 0 else 0
+            fetched = "" if url else _place(str(wheel.get("url", "")), file)
+            fitting.append((place, LockedWheel(name, version or str(parsed), file, digest, url, known_bytes, fetched)))
     if not fitting:
         raise NotFoundError(
             f"{name} {version} has no wheel for {target.architecture}, {target.libc} and Python {target.python}",
@@ -103,3 +125,11 @@ def _best(
             "packages are chosen again",
         )
     return same[0] if same else min(fitting, key=lambda item: item[0])[1]
+
+
+def _place(url: str, file: str) -> str:
+    """Return an address without credentials; empty where it can't be in a line for pip, or names another file."""
+    parts = urlsplit(url)
+    plain = parts._replace(netloc=parts.netloc.rpartition("@")[2], fragment="").geturl()
+    named = unquote(parts.path).rpartition("/")[2] == file
+    return plain if named and _URL.fullmatch(plain) else ""

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+from mlem import ConflictError
 from mlem.provider import size_in_words
 from mlem_image.cache.cache import Cache
 from mlem_image.layers.layer import Layer
@@ -14,14 +14,14 @@ from mlem_image.layout import VENV
 from mlem_image.packages.bytecode import Bytecode
 from mlem_image.packages.choosing import identity
 from mlem_image.packages.fetching import fetch
-from mlem_image.packages.libraries import note_libraries
+from mlem_image.packages.indexes import NO_INDEXES, Indexes
+from mlem_image.packages.libraries import Libraries
 from mlem_image.packages.licences import licences_of
-from mlem_image.packages.locked import LockedWheel
+from mlem_image.packages.locked import LARGE_BYTES, LockedWheel
+from mlem_image.packages.sources import put
 from mlem_image.packages.target import Target
 from mlem_image.packages.wheel_files import installed
 
-LARGE_BYTES = 8 * 2**20
-"""A wheel that is larger has a layer of its own, which images with other packages share."""
 MOST_LARGE = 20
 """So many layers at most are of one wheel each; then the largest are."""
 
@@ -34,8 +34,9 @@ def package_layers(
     report: Callable[[str], None],
     check: Callable[[], None],
     own: Path | None = None,
+    indexes: Indexes = NO_INDEXES,
 ) -> list[Layer]:
-    """Return the layers of packages; those that are there are not made again.
+    """Return the layers of packages; those that are there are not made again, others while wheels still arrive.
 
     Args:
         cache: Where finished ones are.
@@ -43,58 +44,75 @@ def package_layers(
         target: What they are for.
         bytecode: Compiles modules.
         report: Called with lines of progress.
-        check: Called before a layer is made, when all is known of the wheels; what it raises ends it.
+        check: Called when all is known of the wheels; what it raises ends it.
         own: Where wheels are that no index has; None for nowhere.
+        indexes: Where packages are taken from, beyond the user's settings.
     """
-    groups = _groups(cache, wheels)
-    with tempfile.TemporaryDirectory(prefix="mlem-wheels-") as folder:
+    said: list[str] = []
+    with cache.working() as folder:
         files: dict[str, Path] = {}
-        if groups is None:
-            files = _fetched(cache, wheels, target, Path(folder), report, own)
-            groups = _groups(cache, wheels) or []
-        keys = [_key(group, target, bytecode) for group in groups]
-        found = [Layer.known(cache, key) for key in keys]
-        missing = [wheel for group, layer in zip(groups, found, strict=True) if layer is None for wheel in group]
-        if missing and not files:
-            files = _fetched(cache, missing, target, Path(folder), report, own)
+
+        def layer_of(group: Sequence[LockedWheel]) -> Layer | None:
+            """Return the layer of a group; None where it is not there, and not all of its wheels are."""
+            key = f"{VENV}/{target.python}/{bytecode.compiled_by}/{identity(group)}"
+            if all(isinstance(cache.fact("wheel", wheel.sha256), dict) for wheel in group):
+                known = Layer.known(cache, key)
+                if known is not None:
+                    return known
+            there = all(wheel.name in files for wheel in group)
+            return _make(cache, key, group, files, target, bytecode, said) if there else None
+
+        expected = _groups(cache, wheels)
+        waiting = [list(wheels)] if expected is None else [group for group in expected if layer_of(group) is None]
+        missing = [wheel for group in waiting for wheel in group]
+        here = {wheel.name: put(cache, wheel, folder) for wheel in missing if wheel.built}
+        _note(cache, missing, here)
+        files |= here
+        missing = [wheel for wheel in missing if not wheel.built]
+        waiting = [group for group in waiting if expected is None or layer_of(group) is None]
+        if missing:
+            report(f"fetching {len(missing)} packages")
+            with contextlib.closing(fetch(missing, target, folder, own, indexes)) as parts:
+                for part in parts:
+                    _note(cache, missing, part)
+                    files |= part
+                    waiting = [group for group in waiting if expected is None or layer_of(group) is None]
         check()
-        return [
-            layer or _make(cache, key, group, files, target, bytecode, report)
-            for key, group, layer in zip(keys, groups, found, strict=True)
-        ]
+        for line in said:
+            report(line)
+        said.clear()
+        layers = [layer_of(group) for group in _groups(cache, wheels) or []]
+        for line in said:
+            report(line)
+    if None in layers:
+        raise ConflictError("a package was removed from the cache while it was used", hint="repeat the command")
+    return [layer for layer in layers if layer is not None]
 
 
-def _fetched(
-    cache: Cache,
-    wheels: Sequence[LockedWheel],
-    target: Target,
-    folder: Path,
-    report: Callable[[str], None],
-    own: Path | None,
-) -> dict[str, Path]:
-    report(f"fetching {len(wheels)} packages")
-    files = fetch(wheels, target, folder, own)
+def _note(cache: Cache, wheels: Sequence[LockedWheel], files: Mapping[str, Path]) -> None:
     for wheel in wheels:
-        facts = {"size": files[wheel.name].stat().st_size, "licences": licences_of(files[wheel.name])}
-        cache.note("wheel", wheel.sha256, facts)
-        note_libraries(cache, wheel, files[wheel.name])
-    return files
+        if wheel.name in files:
+            file = files[wheel.name]
+            cache.note("wheel", wheel.sha256, {"size": file.stat().st_size, "licences": licences_of(file)})
 
 
 def _groups(cache: Cache, wheels: Sequence[LockedWheel]) -> list[list[LockedWheel]] | None:
-    """Return the wheels of each layer, the large ones first; None where one is not known."""
-    known = {wheel.name: cache.fact("wheel", wheel.sha256) for wheel in wheels}
-    if not all(isinstance(fact, dict) for fact in known.values()):
+    """Return the wheels of each layer, the large ones first; None where a size is not known.
+
+    The index may be wrong: what the file has counts once it was there.
+    """
+    sizes = {wheel.name: _size_of(cache, wheel) for wheel in wheels}
+    if not all(sizes.values()):
         return None
-    sizes = {name: int(fact["size"]) for name, fact in known.items()}
     ordered = sorted(wheels, key=lambda wheel: (-sizes[wheel.name], wheel.name))
     large = [wheel for wheel in ordered if sizes[wheel.name] > LARGE_BYTES][:MOST_LARGE]
     rest = sorted((wheel for wheel in wheels if wheel not in large), key=lambda wheel: wheel.name)
     return [*([wheel] for wheel in large), *([rest] if rest else [])]
 
 
-def _key(group: Sequence[LockedWheel], target: Target, bytecode: Bytecode) -> str:
-    return f"{VENV}/{target.python}/{bytecode.compiled_by}/{identity(group)}"
+def _size_of(cache: Cache, wheel: LockedWheel) -> int:
+    known = cache.fact("wheel", wheel.sha256)
+    return int(known["size"]) if isinstance(known, dict) else wheel.size_bytes
 
 
 def _make(
@@ -104,17 +122,20 @@ def _make(
     files: dict[str, Path],
     target: Target,
     bytecode: Bytecode,
-    report: Callable[[str], None],
+    said: list[str],
 ) -> Layer:
     what = f"{group[0].name} {group[0].version}" if len(group) == 1 else f"{len(group)} packages"
     with contextlib.ExitStack() as stack:
+        libraries = {wheel: Libraries(cache) for wheel in group}
         entries = [
             entry
-            for wheel in group
-            for entry in stack.enter_context(installed(files[wheel.name], wheel.file, *places(target)))
+            for wheel, found in libraries.items()
+            for entry in found.watched(stack.enter_context(installed(files[wheel.name], wheel.file, *places(target))))
         ]
         layer = Layer.make(cache, key, what, bytecode.added(entries))
-    report(f"made the layer of {what} ({size_in_words(layer.size_bytes)})")
+    for wheel, found in libraries.items():
+        found.note(wheel)
+    said.append(f"made the layer of {what} ({size_in_words(layer.size_bytes)})")
     return layer
 
 

@@ -52,7 +52,9 @@ class ImageOptions(Value):
         "the base image has apt-get",
     )
     pip_arguments: list[str] = Field(
-        default=[], description="further arguments for pip install, for example --prefer-binary"
+        default=[],
+        description="further arguments for pip install, for example --prefer-binary; without Docker those "
+        "that say where packages are",
     )
     build_arguments: dict[str, str] = Field(
         default={}, description="build arguments: variables of the build stage, which are not in the final image"
@@ -60,10 +62,10 @@ class ImageOptions(Value):
     pass_pip_environment: bool = Field(
         default=False,
         description="pass this command's PIP_* variables and proxies to the build stage; "
-        "they are not in the final image",
+        "they are not in the final image, and count in any case where it is made without Docker",
     )
     ca_file: Path | None = Field(
-        default=None, description="CA certificates (PEM) that pip trusts in the build stage, for a proxy"
+        default=None, description="CA certificates (PEM) that are trusted where packages are from, for a proxy"
     )
     mlem_version: str | None = Field(
         default=None,

@@ -13,7 +13,6 @@ import shutil
 import tarfile
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import IO
 
 from mlem import ConflictError
 from mlem.provider import unusable
@@ -60,17 +59,40 @@ def write_folder(image: Image, cache: Cache, folder: Path, name: str, artifacts:
         raise unusable(folder, error, "write an image to") from error
 
 
-def write_archive(image: Image, cache: Cache, file: IO[bytes], name: str) -> None:
-    """Write an image as an archive that ``docker load`` takes.
+def write_archive(image: Image, cache: Cache, path: Path, name: str) -> None:
+    """Write an image as an archive that ``docker load`` takes; its file is there at the very end.
 
     Args:
         image: The image.
         cache: Where its layers are.
-        file: Where it is written to.
+        path: Where it is written to; what is there already is replaced.
         name: Its name, with tag.
+
+    Raises:
+        ConflictError: Another build writes to it.
+        MlemError: It can't be written, or the base image's registry does not answer.
     """
-    for part in archive(image, cache, name):
-        file.write(part)
+    part = path.with_name(f".{path.name}.part")  # the same one each time: what a killed build left is replaced
+    try:
+        part.unlink(missing_ok=True)
+        with part.open("xb") as file:
+            try:
+                for data in archive(image, cache, name):
+                    file.write(data)
+                file.flush()
+                ours = os.path.samestat(os.fstat(file.fileno()), part.stat())
+            except Exception:
+                part.unlink(missing_ok=True)
+                raise
+        if not ours:
+            raise FileExistsError(part)
+        os.replace(part, path)
+    except (FileExistsError, FileNotFoundError) as error:
+        if path.parent.is_dir():
+            raise ConflictError(f"another build writes to {path}", hint="repeat the command") from error
+        raise unusable(path, error, "write an image to") from error
+    except OSError as error:
+        raise unusable(path, error, "write an image to") from error
 
 
 def archive(image: Image, cache: Cache, name: str) -> Iterator[bytes]:
