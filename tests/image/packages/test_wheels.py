@@ -15,8 +15,8 @@ from mlem_image.packages.bytecode import Bytecode
 from mlem_image.packages.libraries import debian_package
 from mlem_image.packages.locked import read_lock
 from mlem_image.packages.target import Target
-from mlem_image.packages.wheel_files import installed
 from mlem_image.recipes import wheels
+from mlem_image.wheels.installed import installed
 
 VENV, PACKAGES = "venv", "venv/lib/python3.11/site-packages"
 WHEEL = "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n"

@@ -8,8 +8,8 @@ from typing import Self
 
 from mlem_image.cache.cache import Cache
 from mlem_image.images.plan import Plan
-from mlem_image.packages.licences import licences_in
 from mlem_image.recipes import wheels
+from mlem_image.wheels.licences import licences_in
 
 
 @dataclass(frozen=True)

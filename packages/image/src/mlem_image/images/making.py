@@ -23,9 +23,9 @@ from mlem_image.packages.libraries import expect_libraries
 from mlem_image.packages.locked import LockedWheel, lines_of
 from mlem_image.packages.package_layers import package_layers, places
 from mlem_image.packages.target import Target
-from mlem_image.packages.wheel_files import installed
 from mlem_image.recipes.pins import FOLDER as PINS
 from mlem_image.recipes.recipe import Recipe
+from mlem_image.wheels.installed import installed
 
 Report = Callable[[str], None]
 

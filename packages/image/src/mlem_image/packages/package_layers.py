@@ -16,11 +16,11 @@ from mlem_image.packages.choosing import identity
 from mlem_image.packages.fetching import fetch
 from mlem_image.packages.indexes import NO_INDEXES, Indexes
 from mlem_image.packages.libraries import Libraries
-from mlem_image.packages.licences import licences_of
 from mlem_image.packages.locked import LARGE_BYTES, LockedWheel
 from mlem_image.packages.sources import put
 from mlem_image.packages.target import Target
-from mlem_image.packages.wheel_files import installed
+from mlem_image.wheels.installed import installed
+from mlem_image.wheels.licences import licences_of
 
 MOST_LARGE = 20
 """So many layers at most are of one wheel each; then the largest are."""

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from mlem_image.packages.licences import licences_in, licences_of
+from mlem_image.wheels.licences import licences_in, licences_of
 
 
 @pytest.mark.parametrize(
