@@ -22,7 +22,10 @@ if TYPE_CHECKING:
     from mlem_provider_docker.api.sdk import Engine
     from mlem_provider_docker.images.build import ImageBuild
 
-NEEDS_AN_ENGINE = ("needs-a-run", "no-wheel", "no-package", "no-index", "bad-image", "bad-platform", "not-installed")
+NEEDS_AN_ENGINE = (
+    *("needs-a-run", "no-wheel", "no-package", "no-index", "not-pinned", "secret-in-address"),
+    *("bad-image", "bad-platform", "not-installed"),
+)
 """What keeps an image from being made here, and may be no hindrance for an Engine."""
 
 
