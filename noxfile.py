@@ -36,7 +36,7 @@ PLATFORMS = {"provider-heroku": ["heroku-simulator"]}
 """What stands in for a platform in the tests of its provider."""
 
 SLOW = ["provider-docker", "provider-heroku", "provider-sagemaker"]
-"""Packages whose commands take seconds: the check kills them at every second boundary; `nox -s integration` at all."""
+"""Packages whose commands take seconds: the check kills them at every fourth boundary; `nox -s integration` at all."""
 
 EXAMPLES = ["mlem-plane", "mlem-provider-folder"]
 """Distributions as a stranger writes them."""
@@ -151,7 +151,7 @@ def tests(session: nox.Session, package: str) -> None:
         SERVER_AND_CLIENT if package == "server" else [*PACKAGES[package], *PLATFORMS.get(package, [])],
         *group("test", "example", *more.get(package, [])),
     )
-    quick = {"MLEM_TEST_EVERY_BOUNDARY": "2"} if os.environ.get("CI") == "true" and package in SLOW else None
+    quick = {"MLEM_TEST_EVERY_BOUNDARY": "4"} if os.environ.get("CI") == "true" and package in SLOW else None
     _pytest(session, f"tests/{package.replace('-', '_')}", env=quick, counted=package in COUNTED)
 
 
