@@ -83,24 +83,26 @@ class Plan:
             DeclarationError: Something needs a run in the image.
             MlemError: An index or a registry refuses, or does not answer.
         """
-        _expect_possible(wanted)
-        recipe = wanted.recipe
+        indexes, recipe = _expect_possible(wanted), wanted.recipe
         base = BaseImage.find(recipe.base_image, recipe.platform or DEFAULT_PLATFORM, connect)
-        return cls.on(wanted, base, cache)
+        return cls._on(wanted, base, cache, indexes)
 
     @classmethod
     def on(cls, wanted: Wanted, base: BaseImage, cache: Cache) -> Plan:
         """Choose the packages of an image on a base image that is known; the rest is as in `of`."""
-        _expect_possible(wanted)
-        recipe = wanted.recipe
+        indexes, recipe = _expect_possible(wanted), wanted.recipe
         if recipe.platform and recipe.platform != base.platform:
             raise DeclarationError(
                 f"{base.name} is for {base.platform}, and the image is to be for {recipe.platform}",
                 code="bad-platform",
                 hint="another base image: --base_image, or another --platform",
             )
-        indexes, contents = Indexes.of(wanted.options), Contents.of(base, cache)
-        recipe = _with_python(recipe, contents)
+        return cls._on(wanted, base, cache, indexes)
+
+    @classmethod
+    def _on(cls, wanted: Wanted, base: BaseImage, cache: Cache, indexes: Indexes) -> Plan:
+        contents = Contents.of(base, cache)
+        recipe = _with_python(wanted.recipe, contents)
         wanted, python = replace(wanted, recipe=recipe), contents.pythons[recipe.python]
         expect_system_packages(contents, recipe)
         target = Target(recipe.python, str(base.config["architecture"]), contents.libc)
@@ -121,18 +123,14 @@ class Plan:
         return self.base.platform
 
 
-def _expect_possible(wanted: Wanted) -> None:
+def _expect_possible(wanted: Wanted) -> Indexes:
+    """Refuse what can't be made, before anybody is asked; return where packages are taken from."""
     expect_versions(wanted.recipe, wanted.options, wanted.model)
-    _expect_no_run(wanted)
-    Indexes.of(wanted.options)
-
-
-def _expect_no_run(wanted: Wanted) -> None:
-    recipe = wanted.recipe
     for option in ("builder_image", "build_arguments"):
         if getattr(wanted.options, option):
             needs_a_run(option)
-    expect_buildable(recipe.requirements)
+    expect_buildable(wanted.recipe.requirements)
+    return Indexes.of(wanted.options)
 
 
 def _with_python(recipe: Recipe, contents: Contents) -> Recipe:

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from mlem import DeclarationError
-from mlem_image import MODEL, PINS_FOLDER, PORT, PROBE, USER, Recipe
+from mlem_image import BASE_LABEL, MODEL, PINS_FOLDER, PORT, PROBE, USER, Recipe
 from mlem_provider_docker.images.in_image import harden
 from mlem_provider_docker.images.in_image.write_pins import HASHED, UNHASHED
 
@@ -24,8 +24,6 @@ COPY_MODEL = f"COPY model {MODEL}"
 BUILDER_LABEL = "mlem.builder"
 SERVER_LABEL = "mlem.server"
 STAGE_LABEL = "mlem.stage"
-BASE_LABEL = "org.opencontainers.image.base.name"
-"""Source: https://github.com/opencontainers/image-spec/blob/main/annotations.md (read 2026-11)."""
 
 _CHECK = (
     "import sys; found='%d.%d'%sys.version_info[:2]; "

@@ -6,10 +6,20 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from mlem import MlemError
-from mlem_image import LINEAGE_LABEL, MOST_PINS_BYTES, PINS_FOLDER, SUPPLIES, ModelImageRecord, Pins, Recipe, fits
+from mlem_image import (
+    BASE_LABEL,
+    LINEAGE_LABEL,
+    MOST_PINS_BYTES,
+    PINS_FOLDER,
+    SUPPLIES,
+    ModelImageRecord,
+    Pins,
+    Recipe,
+    fits,
+)
 from mlem_image import known_pins as pins_on_record
 from mlem_provider_docker.api.files import read_files
-from mlem_provider_docker.images.dockerfile import BASE_LABEL, BUILDER_LABEL
+from mlem_provider_docker.images.dockerfile import BUILDER_LABEL
 from mlem_provider_docker.images.in_image.write_pins import HASHED, UNHASHED
 from mlem_provider_docker.ownership import MADE_FROM_LABEL
 
