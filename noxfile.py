@@ -142,7 +142,7 @@ def tests(session: nox.Session, package: str) -> None:
         "provider-sagemaker": ["aws"],
         "model": ["formats", "values"],
         "core": ["formats", "values"],
-        "provider-local": ["environments", "formats"],
+        "provider-local": ["formats"],
         "provider-docker": ["dockerfile"],
         "server": ["formats", "values", "processes", "traces", "compression", "browser", "schemathesis", "kserve"],
     }
@@ -204,7 +204,7 @@ def pythons(session: nox.Session) -> None:
     """Run the tests of what saves, loads and serves, or those given, with every other Python that this machine has."""
     if not PYTHONS:
         session.skip("this machine has no other Python that we name")
-    install(session, EVERYWHERE, *group("test", "example", "values", "environments", "formats", "kserve"))
+    install(session, EVERYWHERE, *group("test", "example", "values", "formats", "kserve"))
     _pytest(session, *([] if session.posargs else (f"tests/{package.replace('-', '_')}" for package in EVERYWHERE)))
 
 

@@ -6,7 +6,7 @@ import platform
 from importlib.metadata import version
 
 from mlem import Model
-from mlem_model.artifacts.requirement import Requirement
+from mlem_model.artifacts.packages.requirement import Requirement
 from mlem_provider_local.environment import differences
 
 

@@ -19,7 +19,7 @@ from typing import Any
 
 import pytest
 
-from mlem_model.artifacts.origins import Origin, _origin
+from mlem_model.artifacts.packages.origins import Origin, _origin
 
 PROJECT = """
 [build-system]
@@ -272,7 +272,7 @@ def test_a_folder_that_was_built_is_no_installed_distribution(tmp_path: Path) ->
     (tmp_path / "shop" / "shop.egg-info" / "PKG-INFO").write_text("Metadata-Version: 2.1\nName: shop\nVersion: 1.0\n")
     (tmp_path / "shop" / "shop.egg-info" / "top_level.txt").write_text("shop\n")
     code = (
-        "import shop, mlem_model.artifacts.requirements as r; "
+        "import shop, mlem_model.artifacts.packages.requirements as r; "
         "print(r.is_local('shop.rates'), r.resolve({'shop'}), r.complaints({'shop'}))"
     )
     done = subprocess.run(

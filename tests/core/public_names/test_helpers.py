@@ -72,6 +72,7 @@ from mlem.provider import (
     size_in_words,
     suffixes_04,
     unusable,
+    uv_environment,
     word_of,
 )
 
@@ -367,6 +368,11 @@ def test_unusable_is_the_error_for_a_file(tmp_path: Path) -> None:
     except OSError as error:
         translated = unusable(path, error, "read")
     assert isinstance(translated, NotFoundError)
+
+
+def test_uv_environment_has_uv_take_packages_from_where_pip_does() -> None:
+    environment = uv_environment({"PIP_CONFIG_FILE": os.devnull, "PIP_INDEX_URL": "https://pypi.example.com/simple"})
+    assert environment["UV_DEFAULT_INDEX"] == "https://pypi.example.com/simple"
 
 
 def test_word_of_is_a_type_however_mlem_04_wrote_it() -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from mlem import ConflictError, Model
 from mlem_image.recipes.versions import check, differences
-from mlem_model.artifacts.requirement import Requirement
+from mlem_model.artifacts.packages.requirement import Requirement
 
 MODEL = Model(
     model_type="sklearn",

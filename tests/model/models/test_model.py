@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from mlem_model.artifacts.artifact import Artifact
-from mlem_model.artifacts.requirement import Requirement
+from mlem_model.artifacts.packages.requirement import Requirement
 from mlem_model.data.types.any import DataFrameType, NdarrayType, PrimitiveType, UnspecifiedType
 from mlem_model.errors import DataError, DeclarationError, PlatformError, PluginError, UserError
 from mlem_model.models.model import Argument, Method, Model, Sample

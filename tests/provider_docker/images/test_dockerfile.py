@@ -18,7 +18,7 @@ from mlem.testing import Project
 from mlem_image import ImageOptions
 from mlem_image.recipes import wheels
 from mlem_image.recipes.recipe import Recipe, build_arguments, pip_environment
-from mlem_model.artifacts.requirement import Requirement
+from mlem_model.artifacts.packages.requirement import Requirement
 from mlem_provider_docker.builders import DockerBuilder
 from mlem_provider_docker.images import context, dockerfile
 from mlem_provider_docker.images.build import ImageBuild

@@ -8,7 +8,7 @@ from typing import IO, Any, ClassVar
 import numpy
 import pytest
 
-from mlem_model.artifacts.requirement import Requirement
+from mlem_model.artifacts.packages.requirement import Requirement
 from mlem_model.artifacts.trust import Trust
 from mlem_model.data.types.any import infer
 from mlem_model.errors import GateError

@@ -35,7 +35,8 @@ if TYPE_CHECKING:
     from mlem.state.state import STATE_EXTENSION
     from mlem.state.stores.erasing import ErasingStore
     from mlem.state.stores.leased import LeasedStateManager
-    from mlem_model.artifacts.installed import other_versions
+    from mlem_model.artifacts.packages.installed import other_versions
+    from mlem_model.artifacts.packages.pip_settings import uv_environment
     from mlem_model.artifacts.sizes import size_in_words
     from mlem_model.data.formats.reading import parse_data
     from mlem_model.data.formats.writing import serialize_data
@@ -79,7 +80,7 @@ _HOMES = {
     "has_these_tokens": "mlem.state.protection",
     "host_identity": "mlem.state.locks.owner",
     "lacks_credentials": "mlem_model.objects.file_systems",
-    "other_versions": "mlem_model.artifacts.installed",
+    "other_versions": "mlem_model.artifacts.packages.installed",
     "parse_data": "mlem_model.data.formats.reading",
     "passed_tokens": "mlem.state.protection",
     "protection": "mlem.state.protection",
@@ -92,6 +93,7 @@ _HOMES = {
     "size_in_words": "mlem_model.artifacts.sizes",
     "suffixes_04": "mlem_model.legacy.fields",
     "unusable": "mlem_model.objects.files",
+    "uv_environment": "mlem_model.artifacts.packages.pip_settings",
     "word_of": "mlem_model.legacy.fields",
 }
 
@@ -140,6 +142,7 @@ __all__ = [
     "size_in_words",
     "suffixes_04",
     "unusable",
+    "uv_environment",
     "word_of",
 ]
 

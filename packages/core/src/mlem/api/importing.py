@@ -24,6 +24,7 @@ def import_model(
     type_: str | None = None,
     methods: Sequence[str] | None = None,
     profile: bool = False,
+    require_hashes: bool = False,
     project: Name | None = None,
     overwrite: bool = False,
 ) -> Model:
@@ -40,6 +41,7 @@ def import_model(
         type_: What the file is, where that can't be seen: the word of a model type, ``pickle``, ``joblib``.
         methods: The methods that can be called; those that its type lists when None.
         profile: Whether to record what the columns of the sample look like; see `mlem.api.save`.
+        require_hashes: Whether to record hashes of the packages that it needs; see `mlem.api.save`.
         project: Folder that a relative name starts from.
         overwrite: Whether files that are there may be replaced.
 
@@ -67,6 +69,7 @@ def import_model(
         sample_data=_fitting(obj, data),
         methods=methods,
         profile=profile,
+        require_hashes=require_hashes,
         project=project,
         overwrite=overwrite,
     )

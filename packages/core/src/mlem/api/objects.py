@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, Literal, overload
 
 from mlem.deployments.deployment import Deployment
 from mlem.deployments.env import Env
-from mlem.deployments.handle import DeploymentHandle
 from mlem.deployments.resolving.resolve import expect_object, load_deployment, maker_of
 from mlem.deployments.resolving.substitution import substituted
 from mlem.project.config import load_config
@@ -18,6 +17,7 @@ from mlem_model.plugins.kinds import is_own_package
 from mlem_model.plugins.registry import registry
 
 if TYPE_CHECKING:
+    from mlem.deployments.handle import DeploymentHandle
     from mlem_model.data.dataset import Dataset
     from mlem_model.models.model import Model
     from mlem_model.models.model_type import ModelType
@@ -50,6 +50,7 @@ def save(
     effects: bool = ...,
     public_sample: bool = ...,
     profile: bool = ...,
+    require_hashes: bool = ...,
     overwrite: bool = ...,
     project: Name | None = ...,
 ) -> Model: ...
@@ -69,6 +70,7 @@ def save(
     effects: bool = ...,
     public_sample: bool = ...,
     profile: bool = ...,
+    require_hashes: bool = ...,
     overwrite: bool = ...,
     project: Name | None = ...,
 ) -> Dataset: ...
@@ -88,6 +90,7 @@ def save(
     effects: bool = ...,
     public_sample: bool = ...,
     profile: bool = ...,
+    require_hashes: bool = ...,
     overwrite: bool = ...,
     project: Name | None = ...,
 ) -> Any: ...
@@ -106,6 +109,7 @@ def save(
     effects: bool = False,
     public_sample: bool = True,
     profile: bool = False,
+    require_hashes: bool = False,
     overwrite: bool = False,
     project: Name | None = None,
 ) -> Model | Dataset:
@@ -132,6 +136,8 @@ def save(
         public_sample: False if callers of a deployment must not see the sample row.
         profile: True to record what the columns of the sample data look like, their ranges and categories, in a file
             beside the model: a server with ``--drift`` compares its calls with that.
+        require_hashes: True to record, with each package that the model needs, the hashes of all its files in the
+            package index: no image then gets another file of it. It asks the index; needs ``mlem-model[hashes]``.
         overwrite: Whether existing files may be replaced, whatever they are. Those of an object of the same kind always
             are.
         project: Folder that a relative name starts from.
@@ -161,6 +167,7 @@ def save(
         effects=effects,
         public_sample=public_sample,
         profile=profile,
+        require_hashes=require_hashes,
         overwrite=overwrite,
         preferred=load_config(place.root).core.save.formats if format is None else (),
         model_types=model_types(),
@@ -280,6 +287,8 @@ def with_object(
 
 def _object_of(place: Location, meta: Any, *, served: bool) -> Any:
     if isinstance(meta, Deployment):
+        from mlem.deployments.handle import DeploymentHandle  # late: a model has no need of it
+
         return DeploymentHandle.of(place, meta)
     if isinstance(meta, Env):
         return meta

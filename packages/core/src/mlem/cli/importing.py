@@ -29,6 +29,9 @@ overwrite_option = click.option("--overwrite", is_flag=True, help="Replace what 
 @click.option(
     "--profile", is_flag=True, help="Record what the sample's columns look like, for servers that watch for drift."
 )
+@click.option(
+    "--require-hashes", is_flag=True, help="Record the hashes of the packages that it needs: no image gets other files."
+)
 @overwrite_option
 @project_option
 @output_option
@@ -39,6 +42,7 @@ def import_(
     type_: str | None,
     methods: tuple[str, ...],
     profile: bool,
+    require_hashes: bool,
     overwrite: bool,
     project: str | None,
     output: str,
@@ -54,6 +58,7 @@ def import_(
         type_=type_,
         methods=methods or None,
         profile=profile,
+        require_hashes=require_hashes,
         project=project,
         overwrite=overwrite,
     )

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Mapping
+from importlib.metadata import version
 
 from mlem import MlemError
 from mlem_image.attached.artifact import PROVENANCE_KIND, SBOM_KIND, Artifact, Described
@@ -34,16 +36,29 @@ def documents(
     if not options.sbom and not options.provenance:
         return {}
     subject = Described.of(DOCKER_MANIFEST, image.docker_manifest) if docker else Described.of(MANIFEST, image.manifest)
+    from mlem_image.attached.provenance import provenance
+
     parts, found = Parts.of(plan, cache), {}
+    whence = provenance(parts, image, subject, name)
     if options.sbom:
-        from mlem_image.attached.sbom import sbom  # late: its library is large
-
-        found["sbom"] = Artifact(SBOM_KIND, sbom(parts, subject), subject)
+        found["sbom"] = Artifact(SBOM_KIND, _sbom(parts, subject, whence, cache), subject)
     if options.provenance:
-        from mlem_image.attached.provenance import provenance
-
-        found["provenance"] = Artifact(PROVENANCE_KIND, provenance(parts, image, subject, name), subject)
+        found["provenance"] = Artifact(PROVENANCE_KIND, whence, subject)
     return found
+
+
+def _sbom(parts: Parts, subject: Described, whence: bytes, cache: Cache) -> bytes:
+    """Make the SBOM, or take the one that was made of the same: its library takes longer than the rest together."""
+    made_by = f"{version('mlem-image')}/{version('cyclonedx-python-lib')}"
+    key = f"{made_by}/{subject.digest}/{hashlib.sha256(whence).hexdigest()}"
+    known = cache.fact("sbom", key)
+    if isinstance(known, str):
+        return known.encode()
+    from mlem_image.attached.sbom import sbom
+
+    made = sbom(parts, subject)
+    cache.note("sbom", key, made.decode())
+    return made
 
 
 def push_documents(artifacts: Artifacts, repository: Repository, report: Callable[[str], None]) -> dict[str, str]:

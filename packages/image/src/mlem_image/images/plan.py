@@ -114,6 +114,7 @@ class Plan:
             folder=wanted.wheels,
             pins=wanted.pins,
             indexes=indexes,
+            allowed=dict(recipe.hashes),
         )
         return cls(wanted, base, contents, python, target, chosen, indexes)
 

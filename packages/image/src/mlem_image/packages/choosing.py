@@ -14,7 +14,7 @@ from mlem import UserError
 from mlem_image.cache.cache import Cache
 from mlem_image.packages.commands import EXCLUDE, uv
 from mlem_image.packages.indexes import NO_INDEXES, Indexes
-from mlem_image.packages.locked import LockedWheel, read_lock
+from mlem_image.packages.locked import NO_HASHES, Allowed, LockedWheel, read_lock
 from mlem_image.packages.sources import build, is_source, put
 from mlem_image.packages.target import Target
 from mlem_image.recipes.pins import Pins
@@ -29,6 +29,7 @@ def choose(
     folder: Path | None = None,
     pins: Pins | None = None,
     indexes: Indexes = NO_INDEXES,
+    allowed: Allowed = NO_HASHES,
 ) -> list[LockedWheel]:
     """Choose the packages of an image.
 
@@ -42,6 +43,7 @@ def choose(
         folder: Where wheels are that no index has; None for nowhere.
         pins: Packages that were chosen before, perhaps on another machine, and are taken again; None for none.
         indexes: Where packages are taken from, beyond the user's settings.
+        allowed: Packages of which only some files may be taken.
 
     Raises:
         ConflictError: The index has other files of them.
@@ -54,13 +56,14 @@ def choose(
     built = {line: build(cache, line, target, indexes) for line in requirements if is_source(line)}
     more: list[object] = [indexes.key] if indexes.key else []  # without them, what was chosen before stays chosen
     more += sorted(wheel.sha256 for wheel in built.values())
+    more += sorted([name, *hashes] for name, hashes in allowed.items())
     key = json.dumps([sorted(requirements), asdict(target), resolution, own, sorted(pins.lines) if pins else [], *more])
     known = cache.fact("set", key)
     if isinstance(known, list):
         return [LockedWheel(**item) for item in known]
     with cache.working() as work:
         lines = [_line_of(cache, line, built[line], work) if line in built else line for line in requirements]
-        found = _chosen(work, lines, target, folder, pins, indexes) if requirements else []
+        found = _chosen(work, lines, target, folder, pins, indexes, allowed) if requirements else []
     ours = {wheel.name: wheel for wheel in built.values()}
     found = [ours.get(wheel.name, wheel) for wheel in found]
     cache.note("set", key, [asdict(wheel) for wheel in found])
@@ -75,7 +78,13 @@ def _line_of(cache: Cache, line: str, wheel: LockedWheel, folder: Path) -> str:
 
 
 def _chosen(
-    work: Path, requirements: Sequence[str], target: Target, folder: Path | None, pins: Pins | None, indexes: Indexes
+    work: Path,
+    requirements: Sequence[str],
+    target: Target,
+    folder: Path | None,
+    pins: Pins | None,
+    indexes: Indexes,
+    allowed: Allowed,
 ) -> list[LockedWheel]:
     wanted, kept, lock = (work / name for name in ("requirements.txt", "constraints.txt", "pylock.toml"))
     wanted.write_text("".join(f"{line}\n" for line in requirements), encoding="utf-8")
@@ -93,7 +102,7 @@ def _chosen(
             raise
         pins = None  # our own packages need others by now
         uv(words, indexes)
-    return read_lock(lock.read_text(encoding="utf-8"), target, pins)
+    return read_lock(lock.read_text(encoding="utf-8"), target, pins, allowed)
 
 
 def identity(wheels: Sequence[LockedWheel]) -> str:

@@ -168,7 +168,8 @@ def _failure(output: str) -> MlemError:
         return NotFoundError(
             f"a package is in no index:\n{shown}",
             code="no-package",
-            hint="is it in an index of your own? PIP_EXTRA_INDEX_URL; or give a wheel of it: --wheels DIR",
+            hint="is it in an index of your own? PIP_EXTRA_INDEX_URL, with user and password where it asks for them; "
+            "or give a wheel of it: --wheels DIR",
         )
     if re.search(r"No solution found", text):
         return UserError(

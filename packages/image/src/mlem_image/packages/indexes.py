@@ -11,6 +11,7 @@ from urllib.parse import quote, urlsplit
 from urllib.request import url2pathname
 
 from mlem import UserError
+from mlem.provider import uv_environment
 from mlem_image.recipes.options import ImageOptions
 from mlem_image.recipes.pip_arguments import read_arguments
 
@@ -80,7 +81,7 @@ class Indexes:
         Args:
             environment: That of this process.
         """
-        found = _as_pip(environment)
+        found = uv_environment(environment)
         if self._last("index-url"):
             found.pop("UV_INDEX_URL", None)
             found["UV_DEFAULT_INDEX"] = self._last("index-url")
@@ -138,19 +139,3 @@ def _certificates(options: ImageOptions) -> Path | None:
     except OSError as error:
         raise UserError(f"ca_file {path} can't be used: {error}", code="bad-ca-file") from error
     return path
-
-
-def _as_pip(environment: Mapping[str, str]) -> dict[str, str]:
-    """Return an environment in which uv finds what pip is told by variables."""
-    found = dict(environment)
-    pip_index, more = found.get("PIP_INDEX_URL"), found.get("PIP_EXTRA_INDEX_URL")
-    if not any(name in found for name in ("UV_DEFAULT_INDEX", "UV_INDEX", "UV_INDEX_URL", "UV_EXTRA_INDEX_URL")):
-        found |= {"UV_DEFAULT_INDEX": pip_index} if pip_index else {}
-        found |= {"UV_INDEX": more, "UV_INDEX_STRATEGY": "unsafe-best-match"} if more else {}
-    if "PIP_FIND_LINKS" in found and "UV_FIND_LINKS" not in found:
-        found["UV_FIND_LINKS"] = ",".join(found["PIP_FIND_LINKS"].split())
-    if found.get("PIP_NO_INDEX") and "UV_NO_INDEX" not in found:
-        found["UV_NO_INDEX"] = "1"
-    if found.get("PIP_CERT") and "SSL_CERT_FILE" not in found:
-        found["SSL_CERT_FILE"] = found["PIP_CERT"]
-    return found

@@ -16,6 +16,9 @@ from mlem_image.packages.commands import OF_NO_WHEEL
 from mlem_image.packages.target import Target
 from mlem_image.recipes.pins import Pins
 
+Allowed = Mapping[str, Sequence[str]]
+"""Packages of which only some files may be taken, by their normalized names, with the SHA-256 of these."""
+NO_HASHES: Allowed = {}
 _VCS = re.compile(r"[a-z]+\+")
 _URL = re.compile(r"https?://[!%&+,./0-9:=?@A-Z_a-z~\[\]-]{1,2000}")
 LARGE_BYTES = 8 * 2**20
@@ -65,7 +68,7 @@ def lines_of(wheels: Sequence[LockedWheel]) -> list[str]:
     return sorted((wheel.line for wheel in wheels), key=str.lower)
 
 
-def read_lock(text: str, target: Target, pins: Pins | None = None) -> list[LockedWheel]:
+def read_lock(text: str, target: Target, pins: Pins | None = None, allowed: Allowed = NO_HASHES) -> list[LockedWheel]:
     """Read what uv has chosen, and take the best wheel of each package.
 
     Source: https://packaging.python.org/en/latest/specifications/pylock-toml/ (read 2026-11).
@@ -74,9 +77,10 @@ def read_lock(text: str, target: Target, pins: Pins | None = None) -> list[Locke
         text: A lock file.
         target: What the wheels are for.
         pins: Packages that were chosen before: of those it has to be the very file; None for none.
+        allowed: Packages of which only some files may be taken.
 
     Raises:
-        ConflictError: There is another file of a package that was chosen before.
+        ConflictError: There is another file of a package that was chosen before, or none of those that may be taken.
         NotFoundError: A package has no wheel for it.
         PlatformError: It is no such file.
     """
@@ -84,13 +88,13 @@ def read_lock(text: str, target: Target, pins: Pins | None = None) -> list[Locke
         packages = tomllib.loads(text)["packages"]
         places = {tag: place for place, tag in enumerate(target.tags)}
         known = pins.digests if pins is not None else {}
-        return [_best(package, places, target, known) for package in packages]
+        return [_best(package, places, target, known, allowed) for package in packages]
     except (tomllib.TOMLDecodeError, KeyError, TypeError, AttributeError) as error:
         raise PlatformError(f"uv has written a lock file that can't be read: {error!r}", code="packages") from error
 
 
 def _best(
-    package: Mapping[str, Any], places: Mapping[Any, int], target: Target, known: Mapping[str, str]
+    package: Mapping[str, Any], places: Mapping[Any, int], target: Target, known: Mapping[str, str], allowed: Allowed
 ) -> LockedWheel:
     name, version = canonicalize_name(package["name"]), str(package.get("version", ""))
     # the requirement of an archive has an address
@@ -115,6 +119,14 @@ def _best(
             code="no-wheel",
             hint=OF_NO_WHEEL,
         )
+    if name in allowed:
+        fitting = [(place, wheel) for place, wheel in fitting if wheel.sha256 in allowed[name]]
+        if not fitting:
+            raise ConflictError(
+                f"the index has no file of {name} {version} that it had when the model was saved",
+                code="hashes-differ",
+                hint="find out who replaced it; save the model again if that is right",
+            )
     pinned = known.get(name)
     same = [wheel for _, wheel in fitting if wheel.sha256 == pinned]
     if pinned is not None and not same:

@@ -6,7 +6,7 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -64,6 +64,7 @@ class Recipe:
         any_python: Whether the base image's Python may differ from ``python``.
         resolution: A word of the user's: another one has the packages chosen again.
         system_packages: Debian packages, sorted.
+        hashes: Packages of which only some files may be taken, by their normalized names, with the SHA-256 of these.
     """
 
     python: str
@@ -82,6 +83,7 @@ class Recipe:
     any_python: bool
     resolution: str
     system_packages: tuple[str, ...] = ()
+    hashes: tuple[tuple[str, tuple[str, ...]], ...] = ()
 
     @classmethod
     def of(cls, options: ImageOptions, model: Model) -> Recipe:
@@ -119,6 +121,7 @@ class Recipe:
             any_python=options.accept_version_differences,
             resolution=options.resolution,
             system_packages=_system_packages(options, model),
+            hashes=_hashes({item.package_name: item.hashes for item in kept}, distributions),
         )
 
     @property
@@ -139,8 +142,9 @@ class Recipe:
     def digest(self) -> str:
         """The identity of the recipe: 32 hex digits."""
         fields = {key: value for key, value in asdict(self).items() if key != "passed"}
-        if not self.system_packages:  # images that were made before this field stay
-            del fields["system_packages"]
+        for later in ("system_packages", "hashes"):  # images that were made before these fields stay
+            if not fields[later]:
+                del fields[later]
         return _digest({"format": FORMAT, **fields})
 
     @property
@@ -149,7 +153,7 @@ class Recipe:
 
         Layers of equal ones are shared, and so are pins.
         """
-        own = ("server", "published", "any_python", "passed")
+        own = ["server", "published", "any_python", "passed", *([] if self.hashes else ["hashes"])]
         return _digest({"format": FORMAT, **{key: value for key, value in asdict(self).items() if key not in own}})
 
 
@@ -211,6 +215,11 @@ def expect_versions(recipe: Recipe, options: ImageOptions, model: Model) -> None
         model.expect_python(recipe.python)
     else:
         versions.check(model, recipe.python, options.packages)
+
+
+def _hashes(saved: Mapping[str, tuple[str, ...]], ours: Sequence[str]) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    named = ((canonicalize_name(name), hashes) for name, hashes in saved.items() if hashes)
+    return tuple(sorted((name, hashes) for name, hashes in named if name not in ours))
 
 
 def _system_packages(options: ImageOptions, model: Model) -> tuple[str, ...]:

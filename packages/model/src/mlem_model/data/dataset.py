@@ -10,8 +10,8 @@ from typing import IO, Any, ClassVar, Self
 from pydantic import ConfigDict
 
 from mlem_model.artifacts.artifact import Artifact
-from mlem_model.artifacts.requirement import Requirement
-from mlem_model.artifacts.requirements import resolve
+from mlem_model.artifacts.packages.requirement import Requirement
+from mlem_model.artifacts.packages.requirements import resolve
 from mlem_model.artifacts.transfer import use_current, verified, write_artifact
 from mlem_model.data.csv.layout import Named, layout_of
 from mlem_model.data.csv.text import CsvForm

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import IO, Any, ClassVar
 
-from mlem_model.artifacts.requirement import Requirement
-from mlem_model.artifacts.requirements import is_local, owner_here
+from mlem_model.artifacts.packages.requirement import Requirement
+from mlem_model.artifacts.packages.requirements import is_local, owner_here
 from mlem_model.errors import PluginError, UserError
 from mlem_model.frameworks import skops_archive
 from mlem_model.frameworks.harmless import is_harmless

@@ -15,9 +15,9 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 from pydantic import Field, PrivateAttr
 
 from mlem_model.artifacts.artifact import Artifact
+from mlem_model.artifacts.packages.requirement import Requirement
+from mlem_model.artifacts.packages.system_packages import NAME
 from mlem_model.artifacts.python import PYTHON, other_python
-from mlem_model.artifacts.requirement import Requirement
-from mlem_model.artifacts.system_packages import NAME
 from mlem_model.data.types.any import AnyDataType, Json, wrong_key
 from mlem_model.data.types.base import name_of
 from mlem_model.errors import DataError, UserError

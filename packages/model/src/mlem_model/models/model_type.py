@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any, ClassVar
 
-from mlem_model.artifacts.requirement import Requirement
+from mlem_model.artifacts.packages.requirement import Requirement
 from mlem_model.models.pickling import pickles
 
 

@@ -14,24 +14,25 @@ from mlem_model.artifacts.artifact import Artifact
 from mlem_model.artifacts.destinations.destination import destination
 from mlem_model.artifacts.destinations.rules import Destination, aside_names
 from mlem_model.artifacts.folder import write_files
+from mlem_model.artifacts.packages.hashes import hashed
+from mlem_model.artifacts.packages.requirements import complaints, resolve
+from mlem_model.artifacts.packages.system_packages import system_packages
 from mlem_model.artifacts.python import PYTHON
-from mlem_model.artifacts.requirements import complaints, resolve
-from mlem_model.artifacts.system_packages import system_packages
 from mlem_model.artifacts.transfer import Opener, open_artifact
-from mlem_model.artifacts.trust import PROFILE, SAMPLES, Trust
+from mlem_model.artifacts.trust import SAMPLES, Trust
 from mlem_model.data.dataset import Dataset, load_data, parse_data, save_data, serialize_data
 from mlem_model.data.formats.binary import is_table
 from mlem_model.data.types.any import DataType, Json, difference, infer
 from mlem_model.data.types.containers.classes import class_types
 from mlem_model.errors import DataError, UserError
-from mlem_model.models.calls.arguments import Signature, match_sample
+from mlem_model.models.calls.arguments import Signature
 from mlem_model.models.errors import UnfitError
 from mlem_model.models.loading import DATA, load_object
 from mlem_model.models.matching import kinds_of
 from mlem_model.models.model import Method, Model, Sample
 from mlem_model.models.model_type import ModelType
 from mlem_model.models.pickling import pickles
-from mlem_model.models.profiles.profile import Profile
+from mlem_model.models.profiles.recording import with_profile
 from mlem_model.models.samples import all_samples, divide, wrong_answers
 from mlem_model.models.signatures import Described, describe
 from mlem_model.objects.files import write_atomic
@@ -61,6 +62,7 @@ def save(
     effects: bool = False,
     public_sample: bool = True,
     profile: bool = False,
+    require_hashes: bool = False,
     overwrite: bool = False,
     preferred: Sequence[str] = (),
     model_types: Sequence[type[ModelType]],
@@ -81,6 +83,7 @@ def save(
         effects: Whether a call does more than to answer.
         public_sample: Whether a deployment shows the sample row to its callers.
         profile: Whether it is recorded what the columns of the sample looked like, for servers to compare calls with.
+        require_hashes: Whether the hashes of the packages' files are recorded, so that no other file is ever installed.
         overwrite: Whether files that are there may be replaced, whatever they are. Those of an object of the same kind
             always are.
         preferred: Formats that are taken before others where they can hold the object; why one can't is logged.
@@ -128,8 +131,10 @@ def save(
         with target.staging() as folder:
             model = _write(prepared, kind, folder / target.file_name, described, samples, params)
             model = model.model_copy(update={"public_sample": public_sample})
+            if require_hashes:
+                model = model.model_copy(update={"requirements": hashed(model.requirements)})
             if profile:
-                model = _with_profile(
+                model = with_profile(
                     model, lambda name: kind.sample_of(called, name, sample_data), folder / target.file_name
                 )
             return target.take(folder, model)
@@ -197,26 +202,6 @@ def _write(
     if kind.converts:
         _expect_same_answers(model, path.parent, kind)
     return model
-
-
-def _with_profile(model: Model, sample_of: Callable[[str], Any], path: Path) -> Model:
-    """Record what the sample data looks like, in a file beside the artifact.
-
-    Raises:
-        UserError: There are no columns to describe.
-    """
-    found = Profile.of(
-        model.methods,
-        {name: match_sample(list(method.args), sample_of(name), name) for name, method in model.methods.items()},
-    )
-    if not found.inputs:
-        raise UserError(
-            "the sample data has no columns to profile: rows of tables and lists have some, and plain arguments",
-            code="no-columns",
-            hint="save it without profile=True",
-        )
-    artifact = found.write(path.with_name(aside_names(path.name)[PROFILE]))
-    return model.model_copy(update={"artifacts": {**model.artifacts, PROFILE: artifact}})
 
 
 def _homes(data_type: DataType) -> frozenset[str]:

@@ -35,6 +35,7 @@ _TAKEN_AWAY = re.compile(
 )
 """What the Engine says when an image of its cache was removed under a build: Engine 20.10 as met beside ``docker rmi``
 (moby's issue 39547), and with containerd's images as told of Engine 29 (ddev's issue 8136)."""
+_REPLACED = re.compile(r"mlem: the index has another file of \S.* than it had when the model was saved")
 _OTHER_FILE = re.compile(r"DO NOT MATCH THE HASHES.*?\n\s*(\S+)", re.DOTALL)
 """What pip says of a file that is not the one that was pinned, and the package that it is of."""
 _NO_VERSION = re.compile(
@@ -180,6 +181,13 @@ def _build_failed(name: str, step: str, words: str, lines: Iterable[str], error:
             code="hashes-differ",
             hint="find out who replaced it; with another resolution in the declaration, such as a date, "
             "packages are chosen again",
+        )
+    replaced = _REPLACED.search(output)
+    if replaced:
+        return ConflictError(
+            replaced[0].removeprefix("mlem: "),
+            code="hashes-differ",
+            hint="find out who replaced it; save the model again if that is right",
         )
     missing = _NO_VERSION.search(output)
     if re.search(r"Failed to establish a new connection|name resolution|ProxyError|ConnectTimeout", output):

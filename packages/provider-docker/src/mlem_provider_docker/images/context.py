@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import tarfile
 from collections.abc import Callable, Iterator
@@ -50,6 +51,8 @@ def write(
         if pins is None:
             _write_lines(folder / "requirements.txt", (*recipe.requirements, *recipe.own))
             shutil.copyfile(write_pins.__file__, folder / "write_pins.py")
+            if recipe.hashes:
+                (folder / write_pins.HASHES).write_text(json.dumps(dict(recipe.hashes)), encoding="utf-8")
         else:
             (folder / "pins").mkdir()
             _write_lines(folder / "pins" / write_pins.HASHED, pins.hashed)

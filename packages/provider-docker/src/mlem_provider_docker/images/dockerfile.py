@@ -15,7 +15,7 @@ from pathlib import Path
 from mlem import DeclarationError
 from mlem_image import BASE_LABEL, MODEL, PINS_FOLDER, PORT, PROBE, USER, Recipe
 from mlem_provider_docker.images.in_image import harden
-from mlem_provider_docker.images.in_image.write_pins import HASHED, UNHASHED
+from mlem_provider_docker.images.in_image.write_pins import HASHED, HASHES, UNHASHED
 
 HEADER = "# Made by mlem: the image of a saved model."
 COPY_PACKAGES = "COPY --from=builder /venv /venv"
@@ -70,7 +70,7 @@ def _pins_stage(recipe: Recipe, *, pinned: bool) -> list[str]:
         return [*_begun(recipe, "pins"), "COPY pins /build/pins", ends]
     return [
         *_prepared(recipe, "pins"),
-        "COPY requirements.txt write_pins.py /build/",
+        f"COPY requirements.txt write_pins.py {HASHES + ' ' if recipe.hashes else ''}/build/",
         choosing(recipe),
         ends,
     ]
@@ -80,7 +80,7 @@ def choosing(recipe: Recipe) -> str:
     """Return the instruction that chooses the packages."""
     return (
         f"RUN {_pip(recipe)} --dry-run --report /build/report.json -r /build/requirements.txt"
-        " && python /build/write_pins.py /build/report.json /build/pins"
+        f" && python /build/write_pins.py /build/report.json /build/pins{f' /build/{HASHES}' if recipe.hashes else ''}"
     )
 
 

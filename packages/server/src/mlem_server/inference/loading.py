@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mlem_model.artifacts.installed import other_versions
+from mlem_model.artifacts.packages.installed import other_versions
 from mlem_model.artifacts.trust import ASIDES, Trust
 from mlem_model.data.types.any import Json
 from mlem_model.errors import GateError, MlemError

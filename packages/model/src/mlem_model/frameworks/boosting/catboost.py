@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any, ClassVar
 
-from mlem_model.artifacts.requirement import Requirement
+from mlem_model.artifacts.packages.requirement import Requirement
 from mlem_model.errors import PluginError, UserError
 from mlem_model.frameworks.boosting.written import written
 from mlem_model.models.model_type import ModelType

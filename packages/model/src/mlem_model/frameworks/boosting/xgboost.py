@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any, ClassVar
 
-from mlem_model.artifacts.requirement import Requirement
+from mlem_model.artifacts.packages.requirement import Requirement
 from mlem_model.data.types.arrays.dmatrix import values_of
 from mlem_model.errors import PluginError, UserError
 from mlem_model.frameworks.boosting.served_booster import ServedBooster

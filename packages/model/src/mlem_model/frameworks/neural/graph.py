@@ -16,7 +16,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
-from mlem_model.artifacts.requirement import Requirement
+from mlem_model.artifacts.packages.requirement import Requirement
 from mlem_model.errors import PluginError, UserError
 from mlem_model.models.method_choice import PREDICT
 from mlem_model.models.model_type import ModelType

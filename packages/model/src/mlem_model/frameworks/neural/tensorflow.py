@@ -17,7 +17,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
-from mlem_model.artifacts.requirement import Requirement
+from mlem_model.artifacts.packages.requirement import Requirement
 from mlem_model.data.types.base import module_of
 from mlem_model.errors import PluginError, UserError
 from mlem_model.frameworks.neural.tensorflow_graph import expect_plain, make_stable

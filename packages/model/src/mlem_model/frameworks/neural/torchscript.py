@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import IO, Any, ClassVar
 
-from mlem_model.artifacts.requirement import Requirement
+from mlem_model.artifacts.packages.requirement import Requirement
 from mlem_model.errors import UserError
 from mlem_model.frameworks.neural.modules import evaluating, in_memory, is_module, is_script, needed_torch, unfit
 from mlem_model.frameworks.neural.torch import TorchModel

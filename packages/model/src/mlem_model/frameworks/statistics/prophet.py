@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any, ClassVar
 
-from mlem_model.artifacts.requirement import Requirement
+from mlem_model.artifacts.packages.requirement import Requirement
 from mlem_model.errors import PluginError, UserError
 from mlem_model.models.errors import UnfitError
 from mlem_model.models.method_choice import PREDICT

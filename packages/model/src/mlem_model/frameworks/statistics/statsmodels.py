@@ -15,7 +15,7 @@ import warnings
 from collections.abc import Mapping, Sequence
 from typing import IO, Any, ClassVar
 
-from mlem_model.artifacts.requirement import Requirement
+from mlem_model.artifacts.packages.requirement import Requirement
 from mlem_model.errors import MlemError, UserError
 from mlem_model.models.method_choice import PREDICT
 from mlem_model.models.model_type import ModelType

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
-from mlem_model.artifacts.requirement import Requirement
+from mlem_model.artifacts.packages.requirement import Requirement
 from mlem_model.errors import PluginError, UserError
 from mlem_model.frameworks.neural.modules import has_base
 from mlem_model.frameworks.text.folder_of_texts import FolderOfTexts

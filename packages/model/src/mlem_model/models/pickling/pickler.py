@@ -18,7 +18,7 @@ import typing
 from collections.abc import Callable, Collection, Iterator
 from typing import IO, Any
 
-from mlem_model.artifacts.requirements import is_local, is_required
+from mlem_model.artifacts.packages.requirements import is_local, is_required
 from mlem_model.errors import UserError
 
 _NOT_CONTENT = (

@@ -23,9 +23,9 @@ from contextvars import ContextVar
 from pathlib import Path
 from typing import IO, Any
 
+from mlem_model.artifacts.packages.requirement import Requirement
+from mlem_model.artifacts.packages.requirements import is_local, local_modules, top_level
 from mlem_model.artifacts.python import PYTHON, other_python
-from mlem_model.artifacts.requirement import Requirement
-from mlem_model.artifacts.requirements import is_local, local_modules, top_level
 from mlem_model.data.types.containers.classes import register_classes
 from mlem_model.errors import PluginError, UserError
 from mlem_model.models.pickling import pickler

@@ -1,7 +1,8 @@
 """Writes the packages that pip chose, with their versions and hashes, as pip takes them.
 
-Usage: ``write_pins.py REPORT FOLDER``. Into the folder go ``hashed.txt``, and ``unhashed.txt`` with what comes from a
-repository, which pip can't hash; its commit is fixed.
+Usage: ``write_pins.py REPORT FOLDER [HASHES]``. Into the folder go ``hashed.txt``, and ``unhashed.txt`` with what comes
+from a repository, which pip can't hash; its commit is fixed. HASHES is a file with the SHA-256 of the files that may be
+taken of some packages.
 
 Sources: https://pip.pypa.io/en/stable/reference/installation-report/ and
 https://pip.pypa.io/en/stable/topics/secure-installs/ (read 2026-11).
@@ -10,11 +11,13 @@ https://pip.pypa.io/en/stable/topics/secure-installs/ (read 2026-11).
 from __future__ import annotations
 
 import json
+import re
 import sys
 from pathlib import Path
 from typing import Any
 
 HASHED, UNHASHED = "hashed.txt", "unhashed.txt"
+HASHES = "hashes.json"
 CHOSEN = "mlem: packages chosen:"
 """How the line begins that says how many there are, for the progress of the build."""
 
@@ -42,14 +45,32 @@ def pin(item: dict[str, Any]) -> str:
     )
 
 
-def main(report: str, folder: str) -> None:
+def expect_allowed(line: str, allowed: dict[str, list[str]]) -> None:
+    """Refuse a file of a package of which others are allowed.
+
+    Args:
+        line: The package's line, see `pin`.
+        allowed: SHA-256 of the files that may be taken, by the package's normalized name.
+    """
+    what, _, digest = line.partition(" --hash=sha256:")
+    name = re.sub(r"[-_.]+", "-", re.split(r"==| @ ", what)[0]).lower()
+    if digest and digest not in allowed.get(name, [digest]):
+        raise SystemExit(f"mlem: the index has another file of {what} than it had when the model was saved")
+
+
+def main(report: str, folder: str, hashes: str | None = None) -> None:
     """Write the files.
 
     Args:
         report: What ``pip install --report`` wrote.
         folder: Where they go.
+        hashes: What may be taken, as JSON; None for anything.
     """
     lines = sorted(map(pin, json.loads(Path(report).read_text(encoding="utf-8"))["install"]), key=str.lower)
+    if hashes is not None:
+        allowed = json.loads(Path(hashes).read_text(encoding="utf-8"))
+        for line in lines:
+            expect_allowed(line, allowed)
     made = Path(folder)
     made.mkdir()
     for name, hashed in ((HASHED, True), (UNHASHED, False)):

@@ -12,8 +12,8 @@ import sys
 from collections.abc import Iterable, Mapping
 from types import ModuleType
 
-from mlem_model.artifacts.origins import is_compiled, origin_of, sources
-from mlem_model.artifacts.requirement import Requirement
+from mlem_model.artifacts.packages.origins import is_compiled, origin_of, sources
+from mlem_model.artifacts.packages.requirement import Requirement
 from mlem_model.objects.validation import validate
 
 _OWN = ("mlem_model", "mlem_server", "mlem_provider_", "mlem_state_")
@@ -29,9 +29,12 @@ def top_level(module: str) -> str:
 def is_standard(module: str) -> bool:
     """Whether a module comes with Python, is the running script, or is a part of mlem."""
     top = top_level(module)
-    return (
-        top in sys.stdlib_module_names or top in ("__main__", "__mp_main__", "mlem", "builtins") or top.startswith(_OWN)
-    )
+    return top in sys.stdlib_module_names or top in ("__main__", "__mp_main__", "builtins") or is_own(top)
+
+
+def is_own(module: str) -> bool:
+    """Whether a module is a part of mlem."""
+    return top_level(module) == _CORE[0] or module.startswith(_OWN)
 
 
 def is_required(module: str) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 
-from mlem_model.artifacts.requirement import Requirement
+from mlem_model.artifacts.packages.requirement import Requirement
 
 NAME = r"^[a-z0-9][a-z0-9+.-]+$"
 """A Debian package's name. Source: https://www.debian.org/doc/debian-policy/ch-controlfields.html#source (read

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.metadata
 from collections.abc import Iterable, Iterator
 
-from mlem_model.artifacts.requirement import Requirement
+from mlem_model.artifacts.packages.requirement import Requirement
 
 
 def other_versions(requirements: Iterable[Requirement]) -> Iterator[tuple[Requirement, str | None]]:

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from mlem_model.artifacts.requirement import Requirement
-from mlem_model.artifacts.requirements import is_local, is_standard, local_modules, resolve
+from mlem_model.artifacts.packages.requirement import Requirement
+from mlem_model.artifacts.packages.requirements import is_local, is_standard, local_modules, resolve
 
 
 def test_modules_resolve_to_the_distributions_that_have_them_at_their_versions() -> None:
@@ -65,7 +65,7 @@ def test_a_module_of_the_users_is_local_also_where_a_distribution_installs_one_o
     for path in (site / "helpers" / "__init__.py", site / "theirs" / "__init__.py", own / "helpers.py"):
         path.touch()
     code = (
-        "import helpers, theirs, mlem_model.artifacts.requirements as r; "
+        "import helpers, theirs, mlem_model.artifacts.packages.requirements as r; "
         "print([r.is_local(name) for name in ('helpers', 'theirs')])"
     )
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, (own, site)))}

@@ -1,0 +1,1 @@
+"""Packages that an object needs: found, recorded, and compared with what is installed."""
