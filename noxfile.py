@@ -139,6 +139,7 @@ def tests(session: nox.Session, package: str) -> None:
     more = {
         "state-s3": ["servers"],
         "image": ["documents", "signatures"],
+        "provider-heroku": ["signatures"],
         "provider-sagemaker": ["aws"],
         "model": ["formats", "values"],
         "core": ["formats", "values"],

@@ -117,3 +117,25 @@ def test_a_builder_that_breaks_is_named(apart: Project, heroku: HerokuSimulator,
     failed = run(Project(apart.folder, {**NO_ENGINE, "PYTHONPATH": path}), name, "double", "--builder", "broken")
     assert failed.returncode != 0
     assert 'the builder of images "broken" can\'t be used: SystemExit: no licence' in failed.stderr
+
+
+def test_a_deployments_image_is_signed(apart: Project, heroku: HerokuSimulator, name: str) -> None:
+    key = apart.folder / "image.key"
+    words = ["openssl", "ecparam", "-name", "prime256v1", "-genkey", "-noout", "-out", str(key)]
+    subprocess.run(words, check=True, capture_output=True)
+    done = run(apart, name, "double", "--sign", key.name)
+    assert done.returncode == 0, done.stderr
+    state = apart.handle("app").state()
+    assert state is not None
+    digest = state.records["image"]["digest"].replace(":", "-")
+    repository = state.records["image"]["image"].rpartition(":")[0]
+    assert f"signed: {repository}:{digest}.sig" in done.stderr
+
+
+def test_a_key_that_cannot_be_used_is_told_before_anything_is_made(
+    apart: Project, heroku: HerokuSimulator, name: str
+) -> None:
+    (apart.folder / "image.key").write_text("no key")
+    done = run(apart, name, "double", "--sign", "image.key")
+    assert (done.returncode, "error[bad-key]" in done.stderr) == (2, True), done.stderr
+    assert name not in [app.name for app in heroku.platform.apps.values()]

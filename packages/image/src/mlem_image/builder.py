@@ -4,21 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import Any, ClassVar, Self
 
 from pydantic import Field, model_validator
 
 from mlem import Builder, ConflictError, Model
-from mlem_image.recipes.options import IMAGE_PATTERN, AttachedOptions, ImageOptions
-
-if TYPE_CHECKING:
-    from mlem_image.signing.key import Key
+from mlem_image.recipes.options import IMAGE_PATTERN, AttachedOptions, ImageOptions, WheelsOptions
 
 _UNNAMED = "model"
 """What an image is called that has no name in a registry."""
 
 
-class ImageBuilder(AttachedOptions, ImageOptions, Builder):
+class ImageBuilder(AttachedOptions, WheelsOptions, ImageOptions, Builder):
     """Makes an image that serves a model: as a container, on Heroku and on SageMaker. It needs no Docker."""
 
     type: ClassVar[str] = "image"
@@ -30,12 +27,6 @@ class ImageBuilder(AttachedOptions, ImageOptions, Builder):
     )
     folder: Path | None = Field(default=None, description="folder to write the image to, as an OCI image layout")
     archive: Path | None = Field(default=None, description="file to write the image to, for docker load and others")
-    wheels: Path | None = Field(default=None, description="folder with wheels of packages that no index has")
-    sign: Path | None = Field(
-        default=None,
-        description="key that signs the pushed image, as cosign generate-key-pair or openssl writes it (PEM, ECDSA "
-        "P-256); its password is in COSIGN_PASSWORD",
-    )
     check: str | None = Field(
         default=None,
         pattern=r"^sha256:[0-9a-f]{64}$",
@@ -71,15 +62,15 @@ class ImageBuilder(AttachedOptions, ImageOptions, Builder):
         from mlem_image.registry.connecting import connect
         from mlem_image.registry.reference import Reference
         from mlem_image.registry.repository import Repository
+        from mlem_image.signing.key import Key
         from mlem_image.signing.signature import signed
         from mlem_image.targets.layout import write_archive, write_folder
         from mlem_image.targets.registry import push
 
-        key = self._key()
+        key = Key.of(self)  # before anything is made: a wrong password costs nothing
         recipe, cache = Recipe.of(self, model), Cache()
-        wheels = self.declared_path(self.wheels) if self.wheels is not None else None
         with cache.used():
-            plan = Plan.of(Wanted(recipe, self, model, labels_of(recipe, model), wheels), cache, connect)
+            plan = Plan.of(Wanted(recipe, self, model, labels_of(recipe, model)), cache, connect)
             image = make(plan, cache, report)
             if self.check is not None and self.check != image.digest:
                 raise ConflictError(
@@ -109,12 +100,6 @@ class ImageBuilder(AttachedOptions, ImageOptions, Builder):
             if self.archive is not None:
                 write_archive(image, cache, self.declared_path(self.archive), self._shown)
         return result
-
-    def _key(self) -> Key | None:
-        """Read the key that signs; before anything is made, so that a wrong password costs nothing."""
-        from mlem_image.signing.key import Key
-
-        return Key.read(self.declared_path(self.sign)) if self.sign is not None else None
 
     @property
     def _place(self) -> str:

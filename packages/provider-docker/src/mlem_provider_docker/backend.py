@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from mlem import ConflictError
+from mlem_image import Recipe, expect_versions
 from mlem_provider_docker.api.address import endpoint_of
 from mlem_provider_docker.api.sdk import connect
 from mlem_provider_docker.images import image
@@ -22,7 +23,8 @@ class EngineBackend:
     keeps = True
 
     def check(self, order: Order, fits: Fits) -> None:
-        """Look for an Engine that builds."""
+        """Look for an Engine that builds, and at the versions that the image would have."""
+        expect_versions(Recipe.of(order.options, order.model), order.options, order.model)
         connect(endpoint_of(order.engine))
 
     def push(self, order: Order, name: str, credentials: Mapping[str, str] | None, fits: Fits) -> Mapping[str, Any]:

@@ -10,13 +10,15 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from mlem import ConflictError, NotFoundError
-from mlem_image.attached.artifact import EMPTY, EMPTY_KIND, Artifact, Described
+from mlem_image.attached.artifact import EMPTY, EMPTY_KIND, PROVENANCE_KIND, SBOM_KIND, Artifact, Described
 from mlem_image.registry.repository import INDEX, Repository
 
+_MOST_BYTES = 16 * 2**20
+"""No document is larger."""
 _ATTEMPTS = 5
 """So often an index is written that others write at the same time."""
 
@@ -40,6 +42,40 @@ def attach(artifacts: Sequence[Artifact], repository: Repository) -> None:
             unlisted.append(artifact)
     if unlisted:
         _list(unlisted, repository)
+
+
+def attached(repository: Repository, digest: str) -> Iterator[Artifact]:
+    """Yield the documents of ours about an image.
+
+    Args:
+        repository: Where it is.
+        digest: The digest of its manifest.
+
+    Raises:
+        ConflictError: What is in the place of the image's list is none.
+        MlemError: The registry refuses, or does not answer.
+    """
+    listed = repository.referrers(digest)
+    for one in _listed(repository, digest.replace(":", "-")) if listed is None else listed:
+        size = one.get("size")
+        if one.get("artifactType") in (SBOM_KIND, PROVENANCE_KIND) and isinstance(size, int):
+            found = _document(repository, str(one.get("digest")))
+            if found is not None and found.subject.digest == digest:
+                yield found
+
+
+def _document(repository: Repository, digest: str) -> Artifact | None:
+    """Read a document; None where it is not in the form that ours have."""
+    _, _, manifest = repository.manifest(digest, f"{repository.host}/{repository.name}@{digest}")
+    try:
+        (layer,), subject = manifest["layers"], manifest["subject"]
+        kind, size = str(layer["mediaType"]), int(layer["size"])
+        described = Described(str(subject["mediaType"]), str(subject["digest"]), int(subject["size"]))
+        content = repository.read(str(layer["digest"]), size) if size <= _MOST_BYTES else b""
+    except (KeyError, TypeError, ValueError):
+        return None
+    found = Artifact(kind, content, described)
+    return found if found.digest == digest else None
 
 
 def send(repository: Repository, kind: str, content: bytes) -> Described:

@@ -70,7 +70,8 @@ class Backend(Protocol):
 
         Returns:
             ``image_id`` (digest of its configuration), ``digest`` (of its manifest in the registry, None where that
-            is not told), and what it was made from: ``pins``, ``pins_for``, ``base_image``, ``base_digest``.
+            is not told), what it was made from, ``pins``, ``pins_for``, ``base_image``, ``base_digest``, and
+            ``documents``, the digests of what was pushed beside it, if anything was.
 
         Raises:
             MlemError: It can't be made, or the registry refuses.

@@ -50,10 +50,11 @@ class OwnBackend:
             order.guard()
             place = f"{reference.host}/{reference.repository}"
             artifacts = documents(order.options, plan, image, cache, place, docker=True)
-            push_documents(artifacts, repository, order.report)
+            attached = push_documents(artifacts, repository, order.report)
         return {
             "image_id": image.config_digest,
             "digest": digest,
+            "documents": list(attached.values()),
             "pins": lines_of(plan.chosen),
             "pins_for": fits_for(plan.wanted.recipe, plan.target.architecture),
             "base_image": plan.base.name,
@@ -73,7 +74,6 @@ def _plan(order: Order, name: str, cache: Cache) -> Plan:
 
     options, recipe = order.options, Recipe.of(order.options, order.model)
     labels = labels_of(recipe, order.model, order.lineage, order.deployment, name)
-    wheels = options.declared_path(options.wheels) if options.wheels is not None else None
     platform = recipe.platform or DEFAULT_PLATFORM
     pins = known_pins(recipe, platform.split("/")[1], order.recorded)
-    return Plan.of(Wanted(recipe, options, order.model, labels, wheels, pins), cache, connect)
+    return Plan.of(Wanted(recipe, options, order.model, labels, pins), cache, connect)

@@ -17,7 +17,7 @@ from mlem_image.packages.libraries import expect_system_packages
 from mlem_image.packages.locked import LockedWheel
 from mlem_image.packages.sources import expect_buildable
 from mlem_image.packages.target import Target
-from mlem_image.recipes.options import ImageOptions
+from mlem_image.recipes.options import ImageOptions, WheelsOptions
 from mlem_image.recipes.pins import Pins
 from mlem_image.recipes.pip_arguments import needs_a_run
 from mlem_image.recipes.recipe import Recipe, expect_versions
@@ -34,7 +34,6 @@ class Wanted:
         options: The user's options.
         model: The model's metadata.
         labels: Its labels.
-        wheels: A folder of wheels that no index has; None for none.
         pins: Packages that were chosen before, and are to be taken again; None where they are still to be chosen.
     """
 
@@ -42,8 +41,12 @@ class Wanted:
     options: ImageOptions
     model: Model
     labels: Mapping[str, str]
-    wheels: Path | None = None
     pins: Pins | None = None
+
+    @property
+    def wheels(self) -> Path | None:
+        """A folder of wheels that no index has; None for none."""
+        return self.options.wheels_folder if isinstance(self.options, WheelsOptions) else None
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,8 @@ from mlem_image.images.tags import image_tag
 from mlem_image.pushed.promoted import PromotedImage, kept_image
 from mlem_image.pushed.record import SUPPLIES, PushedImageRecord
 from mlem_image.recipes.options import PushedImageOptions
-from mlem_image.recipes.recipe import Recipe, expect_versions
+from mlem_image.recipes.recipe import Recipe
+from mlem_image.signing.key import Key
 
 if TYPE_CHECKING:
     from mlem_image.backends.backend import Backend
@@ -98,13 +99,14 @@ class PushedImageStep(Step[DeploymentT, EnvT, RecordT]):
     def check(self, ctx: Context[DeploymentT, EnvT], wanted: RecordT, recorded: RecordT | None) -> None:
         """Look for what keeps an image from being made, or from being taken over."""
         promoted = self._promoted_image(ctx)
+        if ctx.model is not None:
+            Key.of(ctx.deployment)
         if promoted is not None:
             from mlem_image.targets.copying import expect_there
 
             promoted.expect_same_options(ctx)
             expect_there(promoted.address, promoted.source, self.credentials(ctx))
         elif ctx.model is not None:
-            expect_versions(Recipe.of(ctx.deployment, ctx.model), ctx.deployment, ctx.model)
             order = self._order(ctx, recorded)
             self._backend(ctx).check(order, lambda platform, layers: self.expect_fit(ctx, platform, layers))
 
@@ -129,15 +131,19 @@ class PushedImageStep(Step[DeploymentT, EnvT, RecordT]):
 
             ctx.report(f"the image is {promoted.describe()}: nothing is built")
             digest = copy(promoted.address, name, self.credentials(ctx), ctx.report, ctx.guard)
+            self._sign(ctx, name, [digest])
             facts = {"image_id": promoted.image_id, "digest": digest, **promoted.facts(), **promoted.record.supplies}
             return wanted.changed(image=name, on_engine=before, **facts)
         made_by = self._backend(ctx)
-        made = made_by.push(
-            self._order(ctx, recorded),
-            name,
-            self.credentials(ctx),
-            lambda platform, layers: self.expect_fit(ctx, platform, layers),
+        made = dict(
+            made_by.push(
+                self._order(ctx, recorded),
+                name,
+                self.credentials(ctx),
+                lambda platform, layers: self.expect_fit(ctx, platform, layers),
+            )
         )
+        self._sign(ctx, name, [made["digest"], *made.pop("documents", ())])
         whence = recorded.limited_to(_WHENCE).to_data() if recorded is not None and recorded.tag == wanted.tag else {}
         return wanted.changed(image=name, on_engine=made_by.keeps or before, **made, **whence)
 
@@ -153,6 +159,23 @@ class PushedImageStep(Step[DeploymentT, EnvT, RecordT]):
         """Remove the images that no kept release needs from the Engine that built them."""
         if any(map(_may_be_on_engine, keep)):
             self._remove_old(ctx, [record.image for record in keep if record.image], needed=True)
+
+    def _sign(self, ctx: Context[DeploymentT, EnvT], name: str, digests: Sequence[str | None]) -> None:
+        """Sign an image, and what was pushed beside it, where the deployment says so."""
+        key = Key.of(ctx.deployment)
+        if key is None:
+            return
+        from mlem_image.registry.connecting import connect_as
+        from mlem_image.registry.reference import Reference
+        from mlem_image.registry.repository import Repository
+        from mlem_image.signing.signature import signed
+
+        known = [digest for digest in digests if digest]
+        if len(known) < len(digests):
+            raise PlatformError(f"the registry does not tell the digest of {name}, so it can't be signed")
+        reference = Reference.parse(name)
+        repository = Repository(connect_as(reference, self.credentials(ctx)), reference.repository)
+        ctx.report(f"signed: {signed(repository, known, key)}")
 
     def _remove_old(self, ctx: Context[DeploymentT, EnvT], keep: Sequence[str], *, needed: bool) -> None:
         try:

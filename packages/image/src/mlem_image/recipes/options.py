@@ -114,6 +114,17 @@ class ImageOptions(Value):
         return arguments
 
 
+class WheelsOptions(Value):
+    """Wheels of the user's own."""
+
+    wheels: Path | None = Field(default=None, description="folder with wheels of packages that no index has")
+
+    @property
+    def wheels_folder(self) -> Path | None:
+        """Where they are; None for nowhere."""
+        return self.declared_path(self.wheels) if self.wheels is not None else None
+
+
 class AttachedOptions(Value):
     """What is kept beside an image in its registry; no part of what the image is."""
 
@@ -123,9 +134,19 @@ class AttachedOptions(Value):
     provenance: bool = Field(
         default=True, description="keep what the image was made from and by (in-toto, SLSA) beside it in the registry"
     )
+    sign: Path | None = Field(
+        default=None,
+        description="key that signs the pushed image, as cosign generate-key-pair or openssl writes it (PEM, ECDSA "
+        "P-256); its password is in COSIGN_PASSWORD",
+    )
+
+    @property
+    def sign_path(self) -> Path | None:
+        """Where the key is; None for no signature."""
+        return self.declared_path(self.sign) if self.sign is not None else None
 
 
-class BuildOptions(ImageOptions):
+class BuildOptions(WheelsOptions, ImageOptions):
     """How the image of a deployment is made, and by what; what makes it is no part of what it is."""
 
     builder: str | None = Field(
@@ -134,7 +155,6 @@ class BuildOptions(ImageOptions):
         description="what makes the image: image, which needs no Docker, or engine, a Docker Engine, where something "
         "has to run in it (default: the setting core.images.builder, else image; on an Engine, what the image needs)",
     )
-    wheels: Path | None = Field(default=None, description="folder with wheels of packages that no index has")
 
 
 class PushedImageOptions(AttachedOptions, BuildOptions):

@@ -162,6 +162,29 @@ class Repository:
         headers = self._put_manifest(f"sha256:{hashlib.sha256(content).hexdigest()}", MANIFEST, content)
         return bool(headers.get("oci-subject"))
 
+    def referrers(self, digest: str) -> list[dict[str, Any]] | None:
+        """Return what names an image as its subject; None where the registry does not list that.
+
+        Source: https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md, "Listing Referrers" (read
+        2026-11).
+
+        Raises:
+            MlemError: The registry refuses, or does not answer.
+        """
+        status, _, content = self._connection.request(
+            "GET",
+            f"{self._path}/referrers/{digest}",
+            f"list what belongs to {self.host}/{self.name}@{digest}",
+            scope=self._scope("pull"),
+            headers={"Accept": INDEX},
+            expect=(200, 400, 404, 405),
+        )
+        try:
+            listed = json.loads(content)["manifests"] if status == 200 else None
+        except (ValueError, KeyError, TypeError, RecursionError):
+            return None
+        return [one for one in listed if isinstance(one, dict)] if isinstance(listed, list) else None
+
     def _put_manifest(self, version: str, media_type: str, content: bytes) -> Mapping[str, str]:
         _, headers, _ = self._connection.request(
             "PUT",

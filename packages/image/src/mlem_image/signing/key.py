@@ -16,6 +16,8 @@ from mlem_image.signing.sealed import HINT, Unopened, open_sealed
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
 
+    from mlem_image.recipes.options import AttachedOptions
+
 PASSWORD_VARIABLE = "COSIGN_PASSWORD"  # noqa: S105  # its name
 """Where the key's password is: the same as for cosign. It is in no argument, as others can read those."""
 _MOST_BYTES = 2**16
@@ -33,6 +35,11 @@ class Key:
 
     def __init__(self, private: EllipticCurvePrivateKey) -> None:
         self._private = private
+
+    @classmethod
+    def of(cls, options: AttachedOptions) -> Key | None:
+        """Read the key that signs an image; None where none does. See `read` for what is raised."""
+        return cls.read(options.sign_path) if options.sign_path is not None else None
 
     @classmethod
     def read(cls, path: Path, environment: Mapping[str, str] = os.environ) -> Key:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from mlem import ConflictError, CredentialsError, NotFoundError
+from mlem import ConflictError, CredentialsError, MlemError, NotFoundError
+from mlem_image.attached.referrers import attach, attached
 from mlem_image.base.base_image import BlobOf
 from mlem_image.cache.cache import Cache
 from mlem_image.registry.connecting import connect_as
@@ -69,7 +70,18 @@ def copy(
         send(blobs, source, cache, repository, report, guard)
     guard()
     repository.push_manifest(wanted.version, kind, content)
+    _copy_documents(source, repository, digest, report)
     return digest
+
+
+def _copy_documents(source: Repository, target: Repository, digest: str, report: Report) -> None:
+    """Copy what is known of an image beside it; where that can't be done, the image stays copied."""
+    try:
+        documents = list(attached(source, digest))
+        if documents:
+            attach(documents, target)
+    except MlemError as error:
+        report(f"the image is copied, without its SBOM and provenance: {error.message}")
 
 
 def _blob(described: Mapping[str, Any]) -> BlobOf:

@@ -52,10 +52,8 @@ def load(
     recipe = wanted.recipe
     labels = {**wanted.labels, BUILDER_LABEL: recipe.requirements_digest, SERVER_LABEL: recipe.server}
     pins, options = known_pins(engine, recipe, recorded), wanted.options
-    folder = getattr(options, "wheels", None)
-    wheels = options.declared_path(folder) if folder is not None else None
     platform = recipe.platform or f"linux/{engine.architecture()}"
-    made = Wanted(replace(recipe, platform=platform), options, wanted.model, labels, wheels, pins)
+    made = Wanted(replace(recipe, platform=platform), options, wanted.model, labels, pins)
     with ExitStack() as stack:
         base = stack.enter_context(base_image(engine, recipe.base_image, report))
         archive = stack.enter_context(archived(made, base, report))

@@ -102,10 +102,10 @@ def images(account: Account, name: str, lineage: str) -> list[str]:
 
 
 def delete_images(account: Account, name: str, tags: Iterable[str]) -> None:
-    """Delete images by their tags, and the documents beside those that are gone then; what is gone is fine."""
+    """Delete images by their tags, and what is beside those that are gone then; what is gone is fine."""
     wanted = sorted(set(tags))
     ids = [
-        *({"imageDigest": digest} for digest in _documents(account, name, wanted)),
+        *_beside(account, name, wanted),
         *({"imageTag": tag} for tag in wanted),
     ]
     for start in range(0, len(ids), _AT_ONCE):
@@ -113,10 +113,11 @@ def delete_images(account: Account, name: str, tags: Iterable[str]) -> None:
         account.find(f"delete images in {name}", "ecr", "batch_delete_image", repositoryName=name, imageIds=some)
 
 
-def _documents(account: Account, name: str, tags: Sequence[str]) -> list[str]:
-    """Return the digests of what names an image as its subject that has no other tag than some.
+def _beside(account: Account, name: str, tags: Sequence[str]) -> list[dict[str, str]]:
+    """Return the ids of what is beside an image that has no other tag than some: its documents, and signatures.
 
-    A repository that has some can't be deleted, though no image is in it.
+    A document names the image as its subject; signatures are under cosign's tag, which is made from a digest. A
+    repository that has some can't be deleted, though no image is in it.
     Source: ECR API reference, ImageDetail, ``subjectManifestDigest`` (read 2026-11).
     """
     if not tags:
@@ -129,4 +130,7 @@ def _documents(account: Account, name: str, tags: Sequence[str]) -> list[str]:
             raise
         return []
     unnamed = {one["imageDigest"] for one in found if one.get("imageTags") and set(one["imageTags"]) <= set(tags)}
-    return [one["imageDigest"] for one in found if one.get("subjectManifestDigest") in unnamed]
+    documents = [one["imageDigest"] for one in found if one.get("subjectManifestDigest") in unnamed]
+    signed = {f"{digest.replace(':', '-')}.sig" for digest in (*unnamed, *documents)}
+    signatures = [tag for one in found for tag in one.get("imageTags") or () if tag in signed]
+    return [*({"imageDigest": digest} for digest in documents), *({"imageTag": tag} for tag in signatures)]
