@@ -18,6 +18,10 @@ IMAGE_PATTERN = (
 """A reference of an image. Source: https://pkg.go.dev/github.com/distribution/reference, its grammar (read 2026-11)."""
 
 
+_HAS_SECRET = re.compile(r"^([a-z]+\+)?https?://[^/]*@|://[^/@]*:[^/@]*@")
+"""An address with a user, who may be a token, or with a password; ``git+ssh://git@host`` has neither."""
+
+
 class ImageOptions(Value):
     """How the image of a model is made."""
 
@@ -98,11 +102,16 @@ class ImageOptions(Value):
     def _check_packages(cls, packages: list[str]) -> list[str]:
         for package in packages:
             try:
-                Requirement(package if package.isprintable() else "")
+                wanted = Requirement(package if package.isprintable() else "")
             except InvalidRequirement as error:
                 raise ValueError(
                     f'expected a package as pip takes it, for example numpy==2.1.0; got "{package}"'
                 ) from error
+            if wanted.url and _HAS_SECRET.search(wanted.url):  # it would be in the declaration and in every state
+                raise ValueError(
+                    f"the address of {wanted.name} has a user or a password; that belongs into ~/.netrc, "
+                    "or into what git knows"
+                )
         return packages
 
     @field_validator("build_arguments")
