@@ -64,6 +64,7 @@ from mlem.provider import (
     passed_tokens,
     protection,
     protection_in,
+    proxy_for,
     ready,
     recorded_protection,
     seen_protection,
@@ -359,6 +360,12 @@ def test_size_in_words_is_for_lines_of_progress() -> None:
 def test_suffixes_04_name_a_state_that_is_set_aside() -> None:
     taken = {"app.04"}
     assert next(f"app{suffix}" for suffix in suffixes_04() if f"app{suffix}" not in taken) == "app.04-2"
+
+
+def test_proxy_for_is_the_one_that_the_environment_names(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("https_proxy", "proxy.example.com:3128")
+    assert proxy_for("https://registry.example.com/v2/") == "http://proxy.example.com:3128"
+    assert proxy_for("https://127.0.0.1:5000/v2/") is None  # this machine
 
 
 def test_unusable_is_the_error_for_a_file(tmp_path: Path) -> None:

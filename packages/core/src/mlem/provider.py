@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from mlem.clients.adopted import BY_OTHERS, adopted_responds, served_by_others
+    from mlem.clients.connection.proxy import proxy_for
     from mlem.clients.http import HttpClient
     from mlem.clients.probe import ready
     from mlem.clients.response import Response, check_response
@@ -83,6 +84,7 @@ _HOMES = {
     "other_versions": "mlem_model.artifacts.packages.installed",
     "parse_data": "mlem_model.data.formats.reading",
     "passed_tokens": "mlem.state.protection",
+    "proxy_for": "mlem.clients.connection.proxy",
     "protection": "mlem.state.protection",
     "protection_in": "mlem.state.protection",
     "ready": "mlem.clients.probe",
@@ -134,6 +136,7 @@ __all__ = [
     "passed_tokens",
     "protection",
     "protection_in",
+    "proxy_for",
     "ready",
     "recorded_protection",
     "seen_protection",

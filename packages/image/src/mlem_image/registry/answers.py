@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import ssl
 from dataclasses import dataclass
 from typing import Any
 
-from mlem import MlemError, PlatformError
+from urllib3.exceptions import ProxyError
+
+from mlem import CredentialsError, MlemError, PlatformError
 from mlem_image.registry.attempts import BUSY, Interrupted
 from mlem_image.registry.credentials import Credentials
 from mlem_image.registry.errors import error_of
@@ -14,6 +17,8 @@ from mlem_image.registry.errors import error_of
 _MOST_BYTES = 8 * 2**20
 """Answers that are read as a whole are no larger: manifests have at most 4 MiB."""
 _REFUSAL_BYTES = 2**16
+_PROXY_REFUSES = re.compile(r"Tunnel connection failed: (40[137]\b[^'\"]*)")
+"""As `http.client` tells of a proxy that does not connect."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +62,7 @@ class Answers:
         """Return what a broken connection means.
 
         Raises:
+            CredentialsError: The proxy refuses.
             PlatformError: The certificate is not trusted, which does not get better.
         """
         reason = getattr(cause, "reason", None) or cause
@@ -66,6 +72,13 @@ class Answers:
                 f"can't {what}: the certificate of {self.host} is not one that this machine trusts: {reason}",
                 code="tls",
                 hint="SSL_CERT_FILE names the certificates to trust",
+            ) from cause
+        refused = _PROXY_REFUSES.search(str(reason)) if isinstance(reason, ProxyError) else None
+        if refused:
+            raise CredentialsError(
+                f"can't {what}: the proxy does not let this pass to {self.host}: {refused[1]}",
+                code="proxy",
+                hint="HTTPS_PROXY=http://USER:PASSWORD@HOST:PORT, with %40 for an @ in the password",
             ) from cause
         return Interrupted(
             PlatformError(

@@ -8,13 +8,13 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
-from urllib.parse import urljoin, urlsplit
-from urllib.request import getproxies, proxy_bypass
+from urllib.parse import unquote, urljoin, urlsplit
 
 import urllib3
 from urllib3.exceptions import HTTPError
 
 from mlem import PlatformError
+from mlem.provider import proxy_for
 from mlem_image.registry.answers import Answers, read_whole
 from mlem_image.registry.attempts import Attempts, Interrupted, Wait
 from mlem_image.registry.credentials import Credentials
@@ -161,7 +161,9 @@ def _pool(host: str) -> Any:
         "maxsize": 4,
         "ssl_context": ssl.create_default_context(cafile=os.environ.get("SSL_CERT_FILE") or None),
     }
-    proxy = getproxies().get("https") or getproxies().get("all")
-    if proxy and not proxy_bypass(host.rpartition(":")[0] or host) and not is_local(host):
-        return urllib3.ProxyManager(proxy if "://" in proxy else f"http://{proxy}", **options)
-    return urllib3.PoolManager(**options)
+    proxy = urlsplit(proxy_for(f"https://{host}/") or "")
+    if not proxy.netloc or is_local(host):
+        return urllib3.PoolManager(**options)
+    who, _, address = proxy.netloc.rpartition("@")
+    headers = urllib3.make_headers(proxy_basic_auth=unquote(who)) if who else None
+    return urllib3.ProxyManager(f"{proxy.scheme}://{address}", proxy_headers=headers, **options)
