@@ -35,8 +35,8 @@ PACKAGES = {
 PLATFORMS = {"provider-heroku": ["heroku-simulator"]}
 """What stands in for a platform in the tests of its provider."""
 
-SLOW = ["provider-docker", "provider-heroku", "provider-sagemaker"]
-"""Packages whose commands take seconds: the check kills them at every fourth boundary; `nox -s integration` at all."""
+SELDOM = {"MLEM_TEST_EVERY_BOUNDARY": "4"} if os.environ.get("CI") == "true" else {}
+"""How often the check kills commands that take seconds: at every fourth boundary, without `CI` at each."""
 
 EXAMPLES = ["mlem-plane", "mlem-provider-folder"]
 """Distributions as a stranger writes them."""
@@ -152,8 +152,7 @@ def tests(session: nox.Session, package: str) -> None:
         SERVER_AND_CLIENT if package == "server" else [*PACKAGES[package], *PLATFORMS.get(package, [])],
         *group("test", "example", *more.get(package, [])),
     )
-    quick = {"MLEM_TEST_EVERY_BOUNDARY": "4"} if os.environ.get("CI") == "true" and package in SLOW else None
-    _pytest(session, f"tests/{package.replace('-', '_')}", env=quick, counted=package in COUNTED)
+    _pytest(session, f"tests/{package.replace('-', '_')}", env=SELDOM, counted=package in COUNTED)
 
 
 @nox.session
@@ -258,7 +257,7 @@ def journeys(session: nox.Session) -> None:
         *group("test", "example", "servers", "types", "values", "architecture"),
         *(argument for example in EXAMPLES for argument in ("-e", f"examples/{example}")),
     )
-    _pytest(session, "tests/journeys", "tests/architecture", "tests/examples")
+    _pytest(session, "tests/journeys", "tests/architecture", "tests/examples", env=SELDOM)
 
 
 def _pytest(session: nox.Session, *paths: str, env: dict[str, str] | None = None, counted: bool = False) -> None:
