@@ -274,3 +274,17 @@ def test_a_loopback_address_on_another_machine(plain: Project) -> None:
     assert url_of(EngineEndpoint("unix:///x"), "::", 80) == "http://[::1]:80"
     with pytest.raises(UserError, match="can't be reached from here"):
         url_of(box, "127.0.0.1", 80)
+
+
+def test_doctor_says_which_engine_answers(plain: Project) -> None:
+    for name, host in (("here", None), ("gone", "unix:///no/engine.sock")):
+        options = ["--host", host] if host else []
+        assert plain.mlem("declare", "env", "docker", name, *options).returncode == 0
+    done = plain.mlem("doctor", "--output", "json")
+    checks = {row["check"]: row for row in json.loads(done.stdout)["checks"]}
+    assert done.returncode == 7, done.stderr
+    assert (checks["env here: Docker Engine"]["ok"], "version" in checks["env here: Docker Engine"]["message"]) == (
+        True,
+        True,
+    )
+    assert checks["env gone: Docker Engine"]["ok"] is False

@@ -139,3 +139,10 @@ def test_a_key_that_cannot_be_used_is_told_before_anything_is_made(
     done = run(apart, name, "double", "--sign", "image.key")
     assert (done.returncode, "error[bad-key]" in done.stderr) == (2, True), done.stderr
     assert name not in [app.name for app in heroku.platform.apps.values()]
+
+
+def test_doctor_says_whether_there_is_a_key_that_heroku_knows(apart: Project) -> None:
+    done = apart.mlem("doctor")
+    assert (done.returncode, "calls of it are left" in done.stdout) == (0, True), done.stdout
+    without = Project(apart.folder, {**apart.environment, "HEROKU_API_KEY": ""}).mlem("doctor")
+    assert (without.returncode, "HEROKU_API_KEY" in without.stdout) == (6, True), without.stdout

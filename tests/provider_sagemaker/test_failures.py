@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import socket
 from pathlib import Path
 from typing import Any
@@ -138,3 +139,14 @@ def test_nothing_secret_is_written_or_said(
     said = deploy(project, "double", options)
     files = [path for path in (*project.folder.rglob("*"), *tmp_path.rglob("*")) if path.is_file()]
     assert (secret in said, [str(path) for path in files if secret.encode() in path.read_bytes()]) == (False, [])
+
+
+def test_doctor_names_the_account_and_a_role_that_is_not_there(project: Project, aws: Any) -> None:
+    for name, role in (("there", "mlem-endpoints"), ("elsewhere", "no-such-role")):
+        words = ("declare", "env", "sagemaker", name, "--region", "eu-west-1", "--role", role)
+        assert project.mlem(*words).returncode == 0
+    done = project.mlem("doctor", "--output", "json")
+    checks = {row["check"]: row for row in json.loads(done.stdout)["checks"]}
+    assert (checks["env there: AWS account"]["ok"], checks["env there: role"]["ok"]) == (True, True), done.stdout
+    assert "account 123456789012, as arn:aws:" in checks["env there: AWS account"]["message"]
+    assert (done.returncode, "no role no-such-role" in checks["env elsewhere: role"]["message"]) == (3, True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
 from pydantic import Field, field_validator
@@ -36,6 +36,13 @@ class DockerEnv(EngineAddress, Env):
     deployment_type: ClassVar[str] = "docker_container"
 
     registry: ImageRegistry | None = Field(default=None, description="where images are pushed to (default: nowhere)")
+
+    def preflight(self) -> Mapping[str, Callable[[], str]]:
+        """See `Env.preflight`: the Engine answers, and runs Linux."""
+        from mlem_provider_docker.api.address import endpoint_of
+        from mlem_provider_docker.api.sdk import connect
+
+        return {"Docker Engine": lambda: connect(endpoint_of(self)).describe()}
 
     @classmethod
     def translate_04(cls, fields: Mapping[str, Any], source: str, prefix: str = "") -> Translation:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Annotated, Any, ClassVar
 from urllib.parse import urlsplit
 
@@ -59,6 +59,12 @@ class HerokuEnv(Env):
         if address is not None and ("{app_name}" not in address or "://" not in address):
             raise ValueError('expected a URL with {app_name} in it, like "https://{app_name}.example.com"')
         return address
+
+    def preflight(self) -> Mapping[str, Callable[[], str]]:
+        """See `Env.preflight`: Heroku knows the API key, and takes calls."""
+        from mlem_provider_heroku.api.platform import connect
+
+        return {"API key": lambda: connect(self).describe()}
 
     @classmethod
     def translate_04(cls, fields: Mapping[str, Any], source: str, prefix: str = "") -> Translation:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
 from pydantic import Field
@@ -55,6 +55,22 @@ class SagemakerEnv(Env):
     engine: EngineAddress = Field(
         default_factory=EngineAddress, description="the Docker Engine that builds the images, with --builder engine"
     )
+
+    def preflight(self) -> Mapping[str, Callable[[], str]]:
+        """See `Env.preflight`: AWS knows the credentials, and the role is there."""
+        from mlem_provider_sagemaker.api.aws import connect
+        from mlem_provider_sagemaker.api.configuration import defaults
+        from mlem_provider_sagemaker.steps.role import role_arn
+
+        def account() -> str:
+            identity = connect(self.profile, self.region).identity
+            return f"account {identity['Account']}, as {identity['Arn']}"
+
+        def role() -> str:
+            found = connect(self.profile, self.region)
+            return role_arn(found, self.role, defaults(found))
+
+        return {"AWS account": account, "role": role}
 
     @classmethod
     def translate_04(cls, fields: Mapping[str, Any], source: str, prefix: str = "") -> Translation:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from mlem.api.platforms import platform_checks
 from mlem.deployments.shared_state import configured_store, try_store
 from mlem.project.config import load_config
 from mlem.project.predecessor import installed_version, remedy, version_beside
@@ -18,7 +19,8 @@ class Check:
     """What was found out about one thing.
 
     Attributes:
-        name: What was looked at: ``installation``, ``settings``, ``plugins``, ``state store``.
+        name: What was looked at: ``installation``, ``settings``, ``plugins``, ``state store``, and of the
+            platforms ``env prod: AWS account``.
         message: What was found, in words.
         error: What is wrong; None where all is well.
     """
@@ -29,7 +31,7 @@ class Check:
 
 
 def diagnose(project: Name | None = None) -> Sequence[Check]:
-    """Check the project, the plugins and the state store by using them, as ``mlem doctor`` does.
+    """Check the project, the plugins, the state store and the platforms by using them, as ``mlem doctor`` does.
 
     Args:
         project: A folder of the project; the current one when None.
@@ -44,7 +46,10 @@ def diagnose(project: Name | None = None) -> Sequence[Check]:
         "plugins": _plugins,
         "state store": lambda: _store(place),
     }
-    return [_checked(name, check) for name, check in checks.items()]
+    found = [_checked(name, check) for name, check in checks.items()]
+    if place.in_project:
+        found += [_checked(name, check) for name, check in platform_checks(place)]
+    return found
 
 
 def _checked(name: str, check: Callable[[], str]) -> Check:

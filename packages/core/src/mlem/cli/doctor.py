@@ -12,7 +12,10 @@ from mlem.cli.terminal.output import output_option, print_result, project_option
 @project_option
 @output_option
 def doctor(project: str | None, output: str) -> int:
-    """Check the project, the plugins and the state store by using them; the exit code is the first problem's."""
+    """Check the project, the plugins, the state store and the platforms by using them.
+
+    The exit code is the first problem's.
+    """
     checks = diagnose(project)
     errors = [one.error for one in checks if one.error is not None]
     rows = [

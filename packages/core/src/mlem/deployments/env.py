@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC
+from collections.abc import Callable, Mapping
 from typing import ClassVar, Self
 
 from pydantic import model_validator
@@ -28,6 +29,15 @@ class Env(MlemObject, ABC):
     object_type: ClassVar[str] = "env"
     deployment_type: ClassVar[str] = ""
     secret_variables: ClassVar[tuple[str, ...]] = ()
+
+    def preflight(self) -> Mapping[str, Callable[[], str]]:
+        """Return what can be checked of this platform before anything is deployed to it: nothing by default.
+
+        By what is checked, in a word or two: ``AWS account``. Each function says what it found, in words, or raises a
+        `MlemError` that says what to do. ``mlem doctor`` calls all; ``plan`` and ``run`` do where a step is to be made,
+        before the first one. So each is cheap, changes nothing, and needs no right that deploying does not need.
+        """
+        return {}
 
     @model_validator(mode="after")
     def _check_environment(self) -> Self:

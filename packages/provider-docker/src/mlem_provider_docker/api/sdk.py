@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import IO, TYPE_CHECKING, Any, cast
 
-from mlem import CredentialsError, MlemError, Place
+from mlem import CredentialsError, MlemError, Place, PlatformError
 from mlem_image import LINEAGE_LABEL
 from mlem_provider_docker.api import configuration as docker_config
 from mlem_provider_docker.api.errors import text_of, translate
@@ -156,6 +156,22 @@ class Engine:
         with translated(f"ask the Docker Engine at {self.endpoint.host} who it is"):
             info: dict[str, Any] = self.api.info()
         return place_of(info, self.endpoint.host)
+
+    def describe(self) -> str:
+        """Say which Engine this is, with its version.
+
+        Raises:
+            PlatformError: It runs containers of Windows.
+        """
+        with translated(f"ask the Docker Engine at {self.endpoint.host} what it runs"):
+            info: dict[str, Any] = self.api.info()
+        if info.get("OSType") == "windows":
+            raise PlatformError(
+                f"the Docker Engine at {self.endpoint.host} runs containers of Windows, and a model's is of Linux",
+                code="windows-containers",
+                hint="switch Docker Desktop to Linux containers, or name another Engine: --env.host",
+            )
+        return f"{place_of(info, self.endpoint.host).words}, version {info.get('ServerVersion') or 'unknown'}"
 
     def logging_driver(self) -> str:
         """Return what keeps the logs of containers that do not say: ``json-file``, ``local``, ``journald``..."""

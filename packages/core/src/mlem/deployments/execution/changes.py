@@ -61,11 +61,14 @@ def _difference(step: AnyStep, wanted: Record | None, recorded: Record | None, o
 
 
 def check_changes(steps: Sequence[AnyStep], ctx: AnyContext, state: State, changes: Sequence[Change]) -> None:
-    """Let every step that differs say what is in its way, before the first one is changed.
+    """Let the platform, and every step that differs, say what is in its way, before the first one is changed.
 
     Raises:
         MlemError: What a step would fail with.
     """
+    if any(change.action in MADE for change in changes):
+        for check in ctx.env.preflight().values():
+            check()
     for step, change in zip(steps, changes, strict=True):
         wanted = wanted_of(step, ctx) if change.action in MADE else None
         if wanted is not None:
