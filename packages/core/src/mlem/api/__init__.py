@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from mlem.api.installed import InstalledPlugin, fields, plugins, types
     from mlem.api.models import apply, build, serve
     from mlem.api.objects import load, load_meta, model_types, save
+    from mlem.api.schemas import schema
     from mlem.api.settings import get_config, list_config, set_config, unset_config
     from mlem.clients.client import Client, UnknownMethodError
     from mlem.clients.http import HttpClient
@@ -130,6 +131,7 @@ _HOMES = {
     "recover": "mlem.deployments.upkeep.adopting",
     "rename_state": "mlem.deployments.upkeep.renaming",
     "save": "mlem.api.objects",
+    "schema": "mlem.api.schemas",
     "select": "mlem.deployments.overview.selection",
     "serve": "mlem.api.models",
     "set_config": "mlem.api.settings",
@@ -207,6 +209,7 @@ __all__ = [
     "recover",
     "rename_state",
     "save",
+    "schema",
     "select",
     "serve",
     "set_config",

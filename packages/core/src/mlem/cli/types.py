@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import click
 
+from mlem import api
 from mlem.api import installed
 from mlem.cli.terminal import traces
 from mlem.cli.terminal.messages import note, say
@@ -21,7 +23,9 @@ from mlem_model.plugins.registry import KINDS, registry
 @click.argument("kind", required=False)
 @click.argument("type_", metavar="[TYPE]", required=False)
 @click.option("--json", "as_json", is_flag=True, help="The same as --output json.")
-@click.option("--schema", is_flag=True, help="Print the JSON Schema of a type's fields.")
+@click.option(
+    "--schema", is_flag=True, help="Print the JSON Schema of a type's fields; without a type, of all declarations."
+)
 @output_option
 def types(kind: str | None, type_: str | None, as_json: bool, schema: bool, output: str) -> None:
     """List the installed types of a kind, or the fields of a type.
@@ -36,8 +40,13 @@ def types(kind: str | None, type_: str | None, as_json: bool, schema: bool, outp
     if type_ is not None:
         _describe(kind, type_, schema, output)
         return
+    if schema and kind is not None:
+        raise UserError(
+            "--schema needs a type beside a kind", hint="mlem types env local --schema; or mlem types --schema"
+        )
     if schema:
-        raise UserError("--schema needs a kind and a type", hint="mlem types env local --schema")
+        say(json.dumps(api.schema(), indent=None if output == "json" else 2))
+        return
     found = {name: registry().words(name) for name in KINDS if kind in (None, name)}
     for clash in registry().clashes():
         if clash.kinds and set(clash.kinds) & found.keys():
@@ -52,7 +61,6 @@ def types(kind: str | None, type_: str | None, as_json: bool, schema: bool, outp
 
 def _describe(kind: Any, type_: str, schema: bool, output: str) -> None:
     import inspect
-    import json
 
     from pydantic import BaseModel
 

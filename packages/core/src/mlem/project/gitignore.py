@@ -15,6 +15,8 @@ LINES = (
     "# states and locks of deployments: made by every run, for one machine or kept in a shared store",
     f"*{EXTENSION}.state",
     f"*{EXTENSION}.state.*",
+    "# for editors, of what is installed here: mlem init makes it",
+    ".mlem.schema.json",
 )
 
 

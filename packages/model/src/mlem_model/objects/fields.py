@@ -27,6 +27,10 @@ class Unit:
 
     symbol: str
 
+    def __get_pydantic_json_schema__(self, core_schema: Any, handler: Any) -> dict[str, Any]:
+        """Put the unit into the JSON Schema; see pydantic's "Customizing JSON Schema"."""
+        return {**handler(core_schema), "unit": self.symbol}
+
 
 _NOUNS: dict[Any, str] = {
     int: "an integer",
