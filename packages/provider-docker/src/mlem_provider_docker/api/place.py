@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from mlem import Place
+from mlem import Place, PlatformError
 
 
 def place_of(info: Mapping[str, Any], host: str) -> Place:
@@ -22,3 +22,22 @@ def place_of(info: Mapping[str, Any], host: str) -> Place:
     # Up to Engine 20.10 the ID is of a key in /etc/docker: two Engines on one machine have the same. Seen with
     # 20.10.24.
     return Place(id=f"{id_} {folder} {name}", words=f"the Docker Engine {name} at {host} (ID {id_}, data in {folder})")
+
+
+def described(info: Mapping[str, Any], host: str) -> str:
+    """Say which Engine this is, with its version.
+
+    Args:
+        info: What it says of itself; see `place_of`.
+        host: The address that it was asked under.
+
+    Raises:
+        PlatformError: It runs containers of Windows.
+    """
+    if info.get("OSType") == "windows":
+        raise PlatformError(
+            f"the Docker Engine at {host} runs containers of Windows, and a model's is of Linux",
+            code="windows-containers",
+            hint="switch Docker Desktop to Linux containers, or name another Engine: --env.host",
+        )
+    return f"{place_of(info, host).words}, version {info.get('ServerVersion') or 'unknown'}"

@@ -10,11 +10,11 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import IO, TYPE_CHECKING, Any, cast
 
-from mlem import CredentialsError, MlemError, Place, PlatformError
+from mlem import CredentialsError, MlemError, Place
 from mlem_image import LINEAGE_LABEL
 from mlem_provider_docker.api import configuration as docker_config
 from mlem_provider_docker.api.errors import text_of, translate
-from mlem_provider_docker.api.place import place_of
+from mlem_provider_docker.api.place import described, place_of
 from mlem_provider_docker.names import split_name
 from mlem_provider_docker.ownership import is_our_container
 
@@ -153,30 +153,20 @@ class Engine:
 
     def place(self) -> Place:
         """Return which Engine this is, whatever the way to it."""
-        with translated(f"ask the Docker Engine at {self.endpoint.host} who it is"):
-            info: dict[str, Any] = self.api.info()
-        return place_of(info, self.endpoint.host)
+        return place_of(self._info("who it is"), self.endpoint.host)
 
     def describe(self) -> str:
-        """Say which Engine this is, with its version.
-
-        Raises:
-            PlatformError: It runs containers of Windows.
-        """
-        with translated(f"ask the Docker Engine at {self.endpoint.host} what it runs"):
-            info: dict[str, Any] = self.api.info()
-        if info.get("OSType") == "windows":
-            raise PlatformError(
-                f"the Docker Engine at {self.endpoint.host} runs containers of Windows, and a model's is of Linux",
-                code="windows-containers",
-                hint="switch Docker Desktop to Linux containers, or name another Engine: --env.host",
-            )
-        return f"{place_of(info, self.endpoint.host).words}, version {info.get('ServerVersion') or 'unknown'}"
+        """Say which Engine this is, with its version; see `described` for what is refused."""
+        return described(self._info("what it runs"), self.endpoint.host)
 
     def logging_driver(self) -> str:
         """Return what keeps the logs of containers that do not say: ``json-file``, ``local``, ``journald``..."""
-        with translated("ask the Docker Engine how it keeps logs"):
-            return str(self.api.info().get("LoggingDriver") or "")
+        return str(self._info("how it keeps logs").get("LoggingDriver") or "")
+
+    def _info(self, what: str) -> dict[str, Any]:
+        with translated(f"ask the Docker Engine at {self.endpoint.host} {what}"):
+            info: dict[str, Any] = self.api.info()
+            return info
 
     # Containers
 
