@@ -40,9 +40,14 @@ class DockerEnv(EngineAddress, Env):
     def preflight(self) -> Mapping[str, Callable[[], str]]:
         """See `Env.preflight`: the Engine answers, and runs Linux."""
         from mlem_provider_docker.api.address import endpoint_of
+        from mlem_provider_docker.api.place import described
         from mlem_provider_docker.api.sdk import connect
 
-        return {"Docker Engine": lambda: connect(endpoint_of(self)).describe()}
+        def engine() -> str:
+            found = connect(endpoint_of(self))
+            return described(found.info("what it runs"), found.endpoint.host)
+
+        return {"Docker Engine": engine}
 
     @classmethod
     def translate_04(cls, fields: Mapping[str, Any], source: str, prefix: str = "") -> Translation:

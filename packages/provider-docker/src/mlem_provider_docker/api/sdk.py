@@ -14,7 +14,7 @@ from mlem import CredentialsError, MlemError, Place
 from mlem_image import LINEAGE_LABEL
 from mlem_provider_docker.api import configuration as docker_config
 from mlem_provider_docker.api.errors import text_of, translate
-from mlem_provider_docker.api.place import described, place_of
+from mlem_provider_docker.api.place import place_of
 from mlem_provider_docker.names import split_name
 from mlem_provider_docker.ownership import is_our_container
 
@@ -153,20 +153,16 @@ class Engine:
 
     def place(self) -> Place:
         """Return which Engine this is, whatever the way to it."""
-        return place_of(self._info("who it is"), self.endpoint.host)
-
-    def describe(self) -> str:
-        """Say which Engine this is, with its version; see `described` for what is refused."""
-        return described(self._info("what it runs"), self.endpoint.host)
+        return place_of(self.info("who it is"), self.endpoint.host)
 
     def logging_driver(self) -> str:
         """Return what keeps the logs of containers that do not say: ``json-file``, ``local``, ``journald``..."""
-        return str(self._info("how it keeps logs").get("LoggingDriver") or "")
+        return str(self.info("how it keeps logs").get("LoggingDriver") or "")
 
-    def _info(self, what: str) -> dict[str, Any]:
+    def info(self, what: str) -> dict[str, Any]:
+        """Return what it says of itself; `what` is that which is wanted of it, for messages."""
         with translated(f"ask the Docker Engine at {self.endpoint.host} {what}"):
-            info: dict[str, Any] = self.api.info()
-            return info
+            return dict(self.api.info())
 
     # Containers
 
