@@ -139,11 +139,8 @@ class Engine:
     """A Docker Engine.
 
     Args:
-        client: The SDK's client.
+        client: The SDK's client; its ``api`` has the calls, one for each of the Engine's.
         endpoint: Its address.
-
-    Attributes:
-        api: The SDK's calls, one for each of the Engine's.
     """
 
     def __init__(self, client: DockerClient, endpoint: EngineEndpoint) -> None:
@@ -160,7 +157,7 @@ class Engine:
         return str(self.info("how it keeps logs").get("LoggingDriver") or "")
 
     def info(self, what: str) -> dict[str, Any]:
-        """Return what it says of itself; `what` is that which is wanted of it, for messages."""
+        """Return what it says of itself; ``what`` is what is asked, for messages."""
         with translated(f"ask the Docker Engine at {self.endpoint.host} {what}"):
             return dict(self.api.info())
 
