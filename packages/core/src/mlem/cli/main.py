@@ -21,6 +21,7 @@ from mlem_model.plugins.output import keep_stdout_for_results
 
 COMMANDS: dict[str, tuple[str, str]] = {
     "init": ("mlem.cli.init:init", "Make a folder a project."),
+    "demo": ("mlem.cli.demo:demo", "Make a small model, deploy it on this machine, and ask it."),
     "declare": ("mlem.cli.declare:declare", "Write a declaration of an env or a deployment."),
     "deployment": ("mlem.cli.deployment.group:deployment", "Deploy models, and look after what is deployed."),
     "apply": ("mlem.cli.models:apply", "Call a method of a saved model in this process."),
