@@ -340,14 +340,11 @@ def docs(session: nox.Session) -> None:
 
 
 @nox.session
-def build(session: nox.Session) -> None:
-    """Build every distribution and check its metadata."""
-    session.install(*group("build"))
-    target = session.create_tmp()
-    for package in PACKAGES:
-        what = ("--no-isolation", "--wheel", "--sdist", "--outdir", target)
-        session.run("python", "-m", "build", *what, f"packages/{package}", silent=True)
-    session.run("twine", "check", "--strict", *map(str, sorted(Path(target).glob("mlem_*"))))
+def release_check(session: nox.Session) -> None:
+    """Build what a release would upload, twice; install it from wheels alone with each Python, and use it."""
+    session.install(*group("build", "release"))
+    pythons = session.posargs or [f"{sys.version_info[0]}.{sys.version_info[1]}", *PYTHONS.values()]
+    session.run("python", "tools/release.py", str(ROOT / "dist"), *pythons)
 
 
 @nox.session
