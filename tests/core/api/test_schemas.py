@@ -43,9 +43,9 @@ APP = "object_type: deployment\ntype: fake_deployment\n"
         f"{APP}sise: 3\n",
         f"{APP}size: many\n",
         f"{APP}keep_releases: 0\n",
-        f"{APP}env: {{regoin: there}}\n",
+        f"{APP}env: {{rejion: there}}\n",
         "object_type: deployment\ntype: no_such_type\n",
-        "object_type: env\ntype: fake\nregoin: there\n",
+        "object_type: env\ntype: fake\nrejion: there\n",
     ],
 )
 def test_what_is_wrong_is_told(text: str, wrong: Any) -> None:
