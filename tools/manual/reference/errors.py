@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import ast
+import itertools
 import re
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from manual.reference.sources import cell, literal, package_of, text, trees
+from mlem.deployments.deployment import CAPABILITIES
 from mlem_model import errors
 from mlem_model.errors import MlemError
 from mlem_server.http import errors as of_server
@@ -58,6 +60,13 @@ DO_NEXT = {
 """What each exit code means, and what to do."""
 
 
+MADE = {
+    "...-dropped": ("tokens-dropped", "tls-dropped"),
+    "no-...": tuple(f"no-{capability}" for capability in CAPABILITIES),
+}
+"""The codes that are put together, by how; an unknown way is an error."""
+
+
 @dataclass
 class Code:
     """A code of errors.
@@ -95,21 +104,16 @@ def codes() -> dict[str, Code]:
     """Return every code that a command can end with: those of calls of an error's class, and defaults of classes."""
     exits, found = classes(), defaultdict[str, Code](Code)
     for path, tree in trees():
-        constants = {
-            target.id: literal(node.value)
-            for node in tree.body
-            if isinstance(node, ast.Assign)
-            for target in node.targets
-            if isinstance(target, ast.Name)
-        }
+        constants = dict(_constants(tree))
         for node in ast.walk(tree):
-            for name, kind, message, hint in (*_raised(node, constants), *_defaults(node)):
+            ways = (_raised(node, constants), _ruled(node, constants, exits), _defaults(node))
+            for name, kind, message, hint in itertools.chain(*ways):
                 code = found[name]
                 code.packages.add(package_of(path))
                 code.exits |= {exits[kind]} if kind in exits and kind != "HttpError" else set()
                 code.message = code.message or known(message)
                 code.hint = code.hint or known(hint)
-    return {name: code for name, code in sorted(found.items()) if code.exits}
+    return {name: code for name, code in sorted(found.items()) if code.exits - {1}}
 
 
 def known(said: str) -> str:
@@ -125,13 +129,31 @@ def _raised(node: ast.AST, constants: dict[str, object]) -> Iterator[tuple[str, 
     parts = [code.body, code.orelse] if isinstance(code, ast.IfExp) else [code]
     for part in parts:
         name = constants.get(part.id) if isinstance(part, ast.Name) else literal(part)
-        if isinstance(name, str):
-            yield (
-                name,
-                ast.unparse(node.func).split(".")[-1],
-                text(node.args[0]) if node.args else "",
-                text(given.get("hint")),
-            )
+        names = MADE[text(part)] if isinstance(part, ast.JoinedStr) else (name,) if isinstance(name, str) else ()
+        for one in names:
+            message = text(node.args[0]) if node.args else ""
+            yield one, ast.unparse(node.func).split(".")[-1], message, text(given.get("hint"))
+
+
+def _ruled(node: ast.AST, constants: dict[str, object], exits: dict[str, int]) -> Iterator[tuple[str, str, str, str]]:
+    """Yield what a row of a table says: a class of errors, then its code, then a hint."""
+    words = node.args if isinstance(node, ast.Call) else node.elts if isinstance(node, ast.Tuple) else []
+    for kind, *rest in (words[at : at + 3] for at in range(len(words) - 1)):
+        if isinstance(kind, ast.Name) and kind.id in exits:
+            code, *hints = (constants.get(one.id, "") if isinstance(one, ast.Name) else literal(one) for one in rest)
+            if isinstance(code, str) and re.fullmatch(r"[a-z]+(-[a-z0-9]+)*", code):
+                yield code, kind.id, "", next((hint for hint in hints if isinstance(hint, str)), "")
+
+
+def _constants(tree: ast.Module) -> Iterator[tuple[str, object]]:
+    for node in tree.body:
+        if isinstance(node, ast.Assign):
+            for target in node.targets:
+                if isinstance(target, ast.Name):
+                    yield target.id, literal(node.value)
+                elif isinstance(target, ast.Tuple) and isinstance(node.value, ast.Tuple):
+                    for one, value in zip(target.elts, node.value.elts, strict=False):
+                        yield ast.unparse(one), literal(value)
 
 
 def _defaults(node: ast.AST) -> Iterator[tuple[str, str, str, str]]:

@@ -76,7 +76,7 @@ OF_OTHERS = {
     **dict.fromkeys(("PYTHONDONTWRITEBYTECODE", "PYTHONUNBUFFERED"), "set in images"),
     **dict.fromkeys(
         (
-            "DEFAULT_TIMEOUT", "EXTRA_INDEX_URL", "FIND_LINKS", "FTP_PROXY", "INDEX_URL", "NO_BINARY", "NO_INDEX",
+            "DEFAULT_TIMEOUT", "EXTRA_INDEX_URL", "FIND_LINKS", "INDEX_URL", "NO_BINARY", "NO_INDEX",
             "ONLY_BINARY", "PRE", "PREFER_BINARY", "PROXY", "RETRIES", "TIMEOUT", "TRUSTED_HOST", "USE_DEPRECATED",
         ),
         "pip's settings, after PIP_",
