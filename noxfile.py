@@ -333,10 +333,11 @@ def architecture(session: nox.Session) -> None:
 
 @nox.session
 def docs(session: nox.Session) -> None:
-    """Build the documentation; the reference pages are made from the code."""
-    install(session, list(PACKAGES), *group("docs"))
+    """Build the documentation, whose reference is made from the code, and try out what its pages say."""
+    install(session, list(PACKAGES), *group("docs", "test", "example", "browser"))
     session.run("python", "tools/reference.py")
-    session.run("mkdocs", "build", "--strict", "-q")
+    session.run("zensical", "build", "--strict", silent=True)
+    _pytest(session, "tests/docs")
 
 
 @nox.session

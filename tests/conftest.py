@@ -169,3 +169,38 @@ def plants(tmp_path: Path) -> Any:
     from plants import plants_for
 
     return plants_for(tmp_path / "plants")
+
+
+BROWSER = shutil.which("chromium") or shutil.which("chromium-browser")
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+
+@pytest.fixture(scope="module")
+def browser(lacking: Callable[[str], NoReturn]) -> Iterator[Any]:
+    """A real browser, Debian's chromium, which `.ci/run` installs."""
+    try:
+        from playwright.sync_api import sync_playwright
+    except ImportError:
+        lacking("playwright is not installed")
+    if BROWSER is None:
+        lacking("there is no chromium on this machine")
+    with sync_playwright() as playwright:
+        launched = playwright.chromium.launch(executable_path=BROWSER, args=FLAGS)
+        yield launched
+        launched.close()
+
+
+@pytest.fixture(scope="session")
+def axe(lacking: Callable[[str], NoReturn]) -> str:
+    """Deque's checker of pages, which npm installs."""
+    path = Path(os.environ.get("MLEM_TEST_NODE_MODULES", "node_modules")) / "axe-core" / "axe.min.js"
+    if not path.is_file():
+        lacking(f"{path} is not there: .ci/run has the line for npm")
+    return path.read_text()

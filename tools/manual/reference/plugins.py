@@ -1,0 +1,59 @@
+"""The pages about what plugins have: the names that they import, and the hooks that they implement."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+
+import public_names
+
+PARAGRAPH = "\n\n"
+PLUGINS = """# Names for plugins
+
+What a plugin imports of ours: contracts from `mlem`, helpers from `mlem.provider`, and nothing else; its tests
+also use `mlem.testing`. [Write a provider](../how-to/write-a-provider.md) shows how they go together.
+
+Every example is a test of this project. Some begin with something that already exists: `ctx` is the context of a
+run of a deployment `app`, whose model is a saved function `predict` that doubles numbers; `tmp_path` is an empty
+folder; `monkeypatch` sets environment variables. """
+
+
+def plugins_page() -> str:
+    """Return the page about the names that plugins import."""
+    shown, parts = public_names.examples(), [PLUGINS]
+    for door in public_names.DOORS:
+        about = inspect.getdoc(importlib.import_module(door)) or ""
+        parts.append(f"## {door}\n\n{about.partition(PARAGRAPH)[2]}\n")
+        for name in public_names.names_of(door):
+            parts.append(f"### `{public_names.call_of(door, name)}`\n\n{public_names.summary(door, name)}\n")
+            parts += [f"```python\n{code}\n```\n" for code in shown[name]]
+    return "\n".join(parts)
+
+
+HOOKS = """# Hooks for plugins
+
+A plugin is a module that a distribution names as an entry point in the group `mlem`. It implements some of these
+functions, each marked with `@hookimpl`, and says with `api_version = 1` which version of them it was written for.
+Each returns classes, and imports them when it is called.
+
+These are hooks of plugins. Commands of a project that a run calls are in
+[Operate as a team](../how-to/operate.md#hooks).
+
+| hook | returns | is called |
+|---|---|---|
+"""
+
+
+def hooks_page() -> str:
+    """Return the page about the functions that a plugin may have."""
+    lines = []
+    for module in ("mlem.hookspecs", "mlem_model.hookspecs"):
+        for name, function in inspect.getmembers(importlib.import_module(module), inspect.isfunction):
+            if name.startswith("mlem_"):
+                text = " ".join((inspect.getdoc(function) or "").split())
+                returns, _, called = text.replace("; called", ". Called", 1).partition(" Called ")
+                kind = str(inspect.signature(function).return_annotation)
+                lines.append(
+                    f"| `{name}` | {returns.rstrip('.').removeprefix('Return ')}: `{kind}` | {called.rstrip('.')} |"
+                )
+    return HOOKS + "\n".join(lines) + "\n"
