@@ -66,7 +66,7 @@ def test_a_test_class_has_a_method_or_says_why_not() -> None:
     Passing().expect_method("passing")
     with pytest.raises(pytest.skip.Exception, match="it passes none"):
         Lacking().expect_method("passing")
-    with pytest.raises(pytest.fail.Exception, match='has no method "passing".*lacks = '):
+    with pytest.raises(pytest.fail.Exception, match=r'has no method "passing".*lacks = '):
         Fixtures().expect_method("passing")
     with pytest.raises(pytest.fail.Exception, match="take it out"):
         Both().expect_method("passing")

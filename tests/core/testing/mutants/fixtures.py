@@ -18,7 +18,6 @@ from mlem_provider_paper.platform import HOME, KEY, Paper, with_variables
 from mlem.cli.main import main
 from mlem.testing import BrokenKind, DeploymentFixtures, DeploymentHandle, Project
 
-
 _SAVED: dict[tuple[str, float], dict[str, bytes]] = {}
 """The files of models that were saved before, which are the same in every project."""
 
