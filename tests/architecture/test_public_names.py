@@ -10,6 +10,8 @@ from pathlib import Path
 import public_names
 import pytest
 
+import mlem.testing
+
 ROOT = Path(__file__).parents[2]
 UNUSED = {
     "DataError": "a client may raise it, and `check_response` does",
@@ -62,6 +64,8 @@ def test_the_page_shows_every_name() -> None:
         if line.startswith("### ")
     }
     assert headings == {name for door in public_names.DOORS for name in public_names.names_of(door)}
+    suites = {line.partition("`")[2].partition("`")[0] for line in page.splitlines() if line.startswith("- `")}
+    assert suites == {name for name in mlem.testing.__all__ if name.endswith("Suite")}
 
 
 def test_every_name_has_somebody_who_uses_it() -> None:

@@ -71,7 +71,7 @@ class TestTexts(DataTypeSuite):
     def plain(self, value: Any) -> Any:
         return value
 
-    @pytest.mark.skip(reason="a list is told by what it has, and a list of other things is a list, too")
+    @pytest.mark.xfail(reason="a list is told by what it has, and a list of other things is a list, too", run=False)
     def test_it_is_found_for_its_values_and_for_no_others(self) -> None:
         """See `DataTypeSuite`."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import psutil
 import pytest
@@ -14,11 +14,16 @@ from mlem_provider_folder.deployment import FolderEnv, FolderProcess, processes
 from mlem import Context, State
 from mlem.testing import (
     CrashSafetySuite,
+    DeclarationSuite,
     DeploymentFixtures,
     DeploymentHandle,
     EveryDaySuite,
+    FailureSuite,
     LifeCycleSuite,
+    LogSuite,
+    NeighbourSuite,
     OperationSuite,
+    PackagingSuite,
     Project,
 )
 
@@ -51,6 +56,15 @@ def test_a_relative_path_and_a_file_of_the_users_name_mean_the_same_from_every_f
 
 class FolderFixtures(DeploymentFixtures):
     type = "folder_process"
+    lacks: ClassVar[Mapping[str, str]] = {
+        "changed_fields": "it has no field whose change can be seen",
+        "passing": "a server has the variables of the command that starts it",
+        "foreign": "what it makes is named by the lineage alone",
+        "copies": "a copy of the process is one of its own",
+        "elsewhere": "it has no place: a folder is where it is",
+        "broken": "a folder has no API that could fail",
+        "wrong_credentials": "a folder asks for none",
+    }
 
     def environment(self, tmp_path: Path) -> Mapping[str, str]:
         self.path = tmp_path / "platform"
@@ -83,6 +97,26 @@ class TestOperation(FolderFixtures, OperationSuite):
 
 class TestEveryDay(FolderFixtures, EveryDaySuite):
     pass
+
+
+class TestDeclaration(FolderFixtures, DeclarationSuite):
+    pass
+
+
+class TestNeighbours(FolderFixtures, NeighbourSuite):
+    pass
+
+
+class TestFailures(FolderFixtures, FailureSuite):
+    pass
+
+
+class TestLogs(FolderFixtures, LogSuite):
+    pass
+
+
+class TestPackaging(PackagingSuite):
+    distribution = "mlem-provider-folder"
 
 
 class TestCrashSafety(FolderFixtures, CrashSafetySuite):

@@ -8,19 +8,27 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
 from mlem.testing import (
+    BrokenKind,
     CrashSafetySuite,
+    DeclarationSuite,
     DeploymentFixtures,
     DeploymentHandle,
     EveryDaySuite,
+    FailureSuite,
     LifeCycleSuite,
+    LogSuite,
+    NeighbourSuite,
     OperationSuite,
+    PackagingSuite,
     Project,
+    breaking,
 )
+from mlem_provider_docker import EngineAddress
 from mlem_provider_docker.api.sdk import Engine
 from mlem_provider_docker.images.image import made_for
 
@@ -28,6 +36,10 @@ from mlem_provider_docker.images.image import made_for
 @pytest.mark.usefixtures("warm")
 class DockerFixtures(DeploymentFixtures):
     type = "docker_container"
+    lacks: ClassVar[Mapping[str, str]] = {
+        "silent": "the Engine gets a minute for each answer, since it does long work in one",
+        "wrong_credentials": "an Engine asks for none",
+    }
 
     @pytest.fixture(autouse=True)
     def _engine(self, engine: Engine, request: pytest.FixtureRequest) -> None:
@@ -39,6 +51,30 @@ class DockerFixtures(DeploymentFixtures):
 
     def fields(self) -> Mapping[str, Any]:
         return {"container_name": self.container_name}
+
+    def unnamed_fields(self) -> Mapping[str, Any]:
+        return {}
+
+    @contextmanager
+    def foreign(self, project: Project) -> Iterator[Callable[[], Sequence[str]]]:
+        id_ = self.engine.create("python:3.11-slim", self.container_name, {"command": ["sleep", "600"]})
+        self.engine.start(id_, self.container_name)
+
+        def described() -> Sequence[str]:
+            found = self.engine.container(id_)
+            return [found["Name"], found["State"]["StartedAt"], str(found["State"]["Running"])] if found else []
+
+        try:
+            yield described
+        finally:
+            self.engine.remove_container(id_)
+
+    @contextmanager
+    def broken(self, kind: BrokenKind) -> Iterator[None]:
+        host = EngineAddress().endpoint().host
+        with breaking(kind, host.removeprefix("unix://")) as address, pytest.MonkeyPatch.context() as patch:
+            patch.setenv("DOCKER_HOST", f"tcp://{address}")
+            yield
 
     def passing(self, variable: str) -> Mapping[str, Any]:
         return {"pass_environment": variable}
@@ -83,7 +119,7 @@ class DockerFixtures(DeploymentFixtures):
             subprocess.run(["docker", "rm", "-f", made[0], made[5]], check=True, capture_output=True)
             subprocess.run(["docker", "rmi", *images], check=True, capture_output=True)
 
-    def elsewhere(self, project: Project) -> Project | None:
+    def elsewhere(self, project: Project) -> Project:
         return replace(
             project, environment={**project.environment, "DOCKER_HOST": self.request.getfixturevalue("other_engine")}
         )
@@ -106,6 +142,27 @@ class TestOperation(DockerFixtures, OperationSuite):
 
 class TestEveryDay(DockerFixtures, EveryDaySuite):
     pass
+
+
+class TestDeclaration(DockerFixtures, DeclarationSuite):
+    pass
+
+
+class TestNeighbours(DockerFixtures, NeighbourSuite):
+    pass
+
+
+class TestFailures(DockerFixtures, FailureSuite):
+    pass
+
+
+class TestLogs(DockerFixtures, LogSuite):
+    pass
+
+
+class TestPackaging(PackagingSuite):
+    distribution = "mlem-provider-docker"
+    sdk = ("docker", "requests")
 
 
 class TestCrashSafety(DockerFixtures, CrashSafetySuite):

@@ -10,18 +10,23 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, ClassVar, NoReturn
 
 import psutil
 import pytest
 
 from mlem.testing import (
     CrashSafetySuite,
+    DeclarationSuite,
     DeploymentFixtures,
     DeploymentHandle,
     EveryDaySuite,
+    FailureSuite,
     LifeCycleSuite,
+    LogSuite,
+    NeighbourSuite,
     OperationSuite,
+    PackagingSuite,
     Project,
 )
 from mlem_provider_local.process import find
@@ -29,6 +34,12 @@ from mlem_provider_local.process import find
 
 class LocalFixtures(DeploymentFixtures):
     type = "local_process"
+    lacks: ClassVar[Mapping[str, str]] = {
+        "passing": "a server has the variables of the command that starts it",
+        "foreign": "a process has no name that somebody else could have",
+        "broken": "this machine has no API that could fail",
+        "wrong_credentials": "this machine asks for none",
+    }
 
     def environment(self, tmp_path: Path) -> Mapping[str, str]:
         self.state_home = tmp_path / "state"
@@ -41,7 +52,9 @@ class LocalFixtures(DeploymentFixtures):
         return [str(server.pid) for server in find(lineage)]
 
     def leftovers(self, lineage: str) -> list[str]:
-        return [*self.running(lineage), *map(str, self.state_home.rglob(lineage))]
+        folders = [*self.state_home.rglob(lineage)]
+        models = [path for folder in folders for path in folder.rglob("*") if path.is_dir()]
+        return [*self.running(lineage), *map(str, folders + models)]
 
     @contextmanager
     def copies(self, handle: DeploymentHandle) -> Iterator[Callable[[], Sequence[str]]]:
@@ -53,7 +66,7 @@ class LocalFixtures(DeploymentFixtures):
             yield lambda: [str(process.pid)] if process.poll() is None else []
             process.kill()
 
-    def elsewhere(self, project: Project) -> Project | None:
+    def elsewhere(self, project: Project) -> Project:
         # another process namespace under another name is another computer, as far as processes can tell
         command = (
             "unshare",
@@ -92,6 +105,27 @@ class TestOperation(LocalFixtures, OperationSuite):
 
 class TestEveryDay(LocalFixtures, EveryDaySuite):
     pass
+
+
+class TestDeclaration(LocalFixtures, DeclarationSuite):
+    pass
+
+
+class TestNeighbours(LocalFixtures, NeighbourSuite):
+    pass
+
+
+class TestFailures(LocalFixtures, FailureSuite):
+    pass
+
+
+class TestLogs(LocalFixtures, LogSuite):
+    pass
+
+
+class TestPackaging(PackagingSuite):
+    distribution = "mlem-provider-local"
+    sdk = ("psutil", "mlem_server")
 
 
 class TestCrashSafety(LocalFixtures, CrashSafetySuite):

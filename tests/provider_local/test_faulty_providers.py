@@ -43,7 +43,8 @@ class TestFaulty(LocalFixtures):
 
     def suite(self) -> Any:
         suite = Suite()
-        suite.__dict__.update(self.__dict__, type=self.type, passing=lambda variable: {"pass_environment": variable})
+        passing = {"passing": lambda variable: {"pass_environment": variable}, "lacks": {}}
+        suite.__dict__.update(self.__dict__, type=self.type, **passing)
         return suite
 
     @pytest.mark.parametrize(("fault", "rule", "further"), RULES, ids=[fault for fault, _, _ in RULES])

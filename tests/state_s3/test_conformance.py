@@ -47,13 +47,13 @@ class Erasing(S3Fixtures):
 
 
 class TestSeaweedWithoutConditionalDelete(Erasing, StoreSuite):
-    @pytest.mark.parametrize("name", ["iris"])
-    def test_a_thousand_names_are_listed_sorted_and_by_prefix(self, store: Any, name: str) -> None:
-        """Each name is read to tell it from an erased one: a hundred show as much."""
-        names = [f"{number:04d}" for number in range(100)]
-        versions = [store.write(name, b"x", "") for name in names]
-        store.delete(names[0], versions[0])
-        assert list(store.names()) == names[1:]
+    many = 100  # each name is read to tell it from an erased one
+
+    def test_an_erased_name_is_not_listed(self, store: Any) -> None:
+        version = store.write("iris", b"x", "")
+        store.write("rose", b"x", "")
+        store.delete("iris", version)
+        assert list(store.names()) == ["rose"]
 
 
 class TestSeaweedWithoutConditionalDeleteLocks(Erasing, StateManagerSuite):
@@ -87,16 +87,16 @@ RACY = "moto's conditions are right but not atomic"
 
 
 class TestMoto(MotoFixtures, StoreSuite):
-    @pytest.mark.skip(reason=RACY)
+    @pytest.mark.xfail(reason=RACY, run=False)
     def test_of_many_creators_at_once_one_wins(self, store: Any) -> None: ...
 
-    @pytest.mark.skip(reason=RACY)
+    @pytest.mark.xfail(reason=RACY, run=False)
     def test_of_many_who_swap_one_version_one_wins(self, store: Any) -> None: ...
 
-    @pytest.mark.skip(reason=RACY)
+    @pytest.mark.xfail(reason=RACY, run=False)
     def test_no_swap_gets_lost_between_processes(self, managed: Any, store: Any, tmp_path: Path) -> None: ...
 
 
 class TestMotoLocks(MotoFixtures, StateManagerSuite):
-    @pytest.mark.skip(reason=RACY)
+    @pytest.mark.xfail(reason=RACY, run=False)
     def test_processes_take_turns_and_no_update_gets_lost(self, managed: Any, store: Any, tmp_path: Path) -> None: ...

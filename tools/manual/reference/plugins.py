@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import ast
 import importlib
+import importlib.util
 import inspect
+from pathlib import Path
 
 import public_names
 
@@ -27,7 +30,26 @@ def plugins_page() -> str:
         for name in public_names.names_of(door):
             parts.append(f"### `{public_names.call_of(door, name)}`\n\n{public_names.summary(door, name)}\n")
             parts += [f"```python\n{code}\n```\n" for code in shown[name]]
-    return "\n".join(parts)
+    return "\n".join([*parts, kit_section()])
+
+
+KIT = """## mlem.testing
+
+The suites of the conformance kit; what the fixtures of each are is in the class's docstring.
+"""
+
+
+def kit_section() -> str:
+    """Return the suites of the kit, read from its modules: to import them takes pytest."""
+    spec = importlib.util.find_spec("mlem")
+    lines = [
+        f"- `{node.name}`: {(ast.get_docstring(node) or '').partition(PARAGRAPH)[0]}"
+        for folder in (spec.submodule_search_locations if spec else None) or ()
+        for path in sorted(Path(folder, "testing").rglob("*.py"))
+        for node in ast.parse(path.read_text(encoding="utf-8")).body
+        if isinstance(node, ast.ClassDef) and node.name.endswith("Suite") and node.name != "Suite"
+    ]
+    return "\n".join([KIT, *sorted(lines), ""])
 
 
 HOOKS = """# Hooks for plugins

@@ -70,7 +70,10 @@ MEANINGS = {
 }  # fmt: skip
 """What each variable is for."""
 OF_OTHERS = {
-    "HOME": "the home of an image's user",
+    "HOME": "the home of an image's user; where pip's files are",
+    **dict.fromkeys(
+        ("APPDATA", "PIP_CONFIG_FILE", "PROGRAMDATA", "XDG_CONFIG_DIRS", "XDG_CONFIG_HOME"), "where pip's files are"
+    ),
     "PATH": "of an image, of a process",
     "PYTHON_VERSION": "says what a base image has",
     **dict.fromkeys(("PYTHONDONTWRITEBYTECODE", "PYTHONUNBUFFERED"), "set in images"),

@@ -7,6 +7,7 @@ import shutil
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
@@ -139,9 +140,13 @@ class FolderProcess(Deployment):
     def logs(
         self, ctx: Context[FolderProcess, FolderEnv], state: State, *, follow: bool, tail: int | None
     ) -> Iterator[str]:
-        """Yield what is in the log file."""
-        lines = Path(_recorded(state).folder, "log").read_text().splitlines()
-        yield from lines if tail is None else lines[max(len(lines) - tail, 0) :]
+        """Yield what is in the log file, and what is written to it as long as somebody does."""
+        with Path(_recorded(state).folder, "log").open() as log:
+            lines = log.read().splitlines()
+            yield from lines if tail is None else lines[max(len(lines) - tail, 0) :]
+            while follow and processes(ctx.lineage):
+                yield from log.read().splitlines()
+                time.sleep(0.2)
 
 
 def _recorded(state: State) -> ServerRecord:

@@ -6,7 +6,7 @@ import os
 import signal
 
 from mlem.deployments.deployment import Phase, Status
-from mlem.testing.life_cycle import NAME, DeploymentFixtures
+from mlem.testing.fixtures import NAME, DeploymentFixtures
 from mlem.testing.projects import SAMPLE, Project
 
 _MOST_BOUNDARIES = 60
@@ -38,6 +38,11 @@ class CrashSafetySuite(DeploymentFixtures):
             assert client.predict(SAMPLE) == answers
 
     def test_a_first_run_killed_at_any_boundary_is_finished_by_the_next(self, project: Project) -> None:
+        """The next run finds what the killed one has made, and makes no second one.
+
+        When it fails: find in `Step.apply`, by its deterministic name and the lineage, what was made and not recorded;
+        adopt it. The message says at which boundary.
+        """
         options = [f"--{key}={value}" for key, value in self.fields().items()]
         boundary = 1
         while self._killed(project, boundary, "deployment", "run", self.type, NAME, "--model", "double", *options):
@@ -49,6 +54,10 @@ class CrashSafetySuite(DeploymentFixtures):
         assert 4 < boundary < _MOST_BOUNDARIES
 
     def test_an_update_killed_at_any_boundary_is_finished_by_the_next(self, project: Project) -> None:
+        """The next run ends with one server of the new model, whatever was half replaced.
+
+        When it fails: look in `Step.apply` for both, the old resource and the new one, and leave one of them.
+        """
         assert project.run(self.type, NAME, "double", self.fields()).returncode == 0
         models = ["triple", "double"]
         answers = {"double": [2.0, 4.0, 6.0], "triple": [3.0, 6.0, 9.0]}
@@ -62,6 +71,10 @@ class CrashSafetySuite(DeploymentFixtures):
         assert 4 < boundary < _MOST_BOUNDARIES
 
     def test_a_remove_killed_at_any_boundary_is_finished_by_the_next(self, project: Project) -> None:
+        """The next remove takes away the rest, and what is gone already is no error.
+
+        When it fails: treat the platform's 404 in `Step.remove` as done.
+        """
         assert project.run(self.type, NAME, "double", self.fields()).returncode == 0
         boundary = 1
         while True:
@@ -78,6 +91,10 @@ class CrashSafetySuite(DeploymentFixtures):
         assert 3 < boundary < _MOST_BOUNDARIES
 
     def test_a_run_killed_at_any_boundary_can_be_removed(self, project: Project) -> None:
+        """Also what was made and not recorded is removed.
+
+        When it fails: look in `Step.remove` for the lineage when ``recorded`` is None.
+        """
         options = [f"--{key}={value}" for key, value in self.fields().items()]
         boundary = _EVERY  # other ones than a run that is finished
         while self._killed(project, boundary, "deployment", "run", self.type, NAME, "--model", "double", *options):

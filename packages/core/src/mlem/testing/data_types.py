@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from mlem import api
+from mlem.testing.standard import Suite
 from mlem_model.data.formats.binary import dump, formats_of, load
 from mlem_model.data.types.any import DataType, equal, infer, parse_type
 from mlem_model.errors import DataError
@@ -20,6 +21,7 @@ NAME = "same"
 ELSEWHERE = """
 import json, sys
 from mlem import api
+from mlem.testing.standard import Suite
 from mlem.api.objects import with_object
 model, obj = with_object(sys.argv[1], None, served=True)
 (method,) = model.methods.values()
@@ -36,7 +38,7 @@ def unchanged(value: Any) -> Any:
 
 
 @pytest.mark.filterwarnings("ignore:.* was installed from this machine")  # a plugin under test always is
-class DataTypeSuite(ABC):
+class DataTypeSuite(Suite, ABC):
     """Tells, carries, joins, refuses.
 
     Example::
@@ -74,25 +76,37 @@ class DataTypeSuite(ABC):
         return infer(self.value())
 
     def test_it_is_found_for_its_values_and_for_no_others(self, kind: DataType) -> None:
-        """`of` says yes to its own values, and no to others: who says yes to all takes them from every other type."""
+        """`of` says yes to its own values, and no to others: who says yes to all takes them from every other type.
+
+        When it fails: compare the class in `of`, and return None for everything else.
+        """
         assert kind.type == self.type
         for other in (1, "text", [1.0], {"a": 1}, b"bytes", None, True):
             assert infer(other).type != self.type, other
             assert type(kind).of(other, infer) is None, other
 
     def test_it_is_written_down_and_read_back(self, kind: DataType) -> None:
-        """A model's file has it as plain data: a field that is not a pydantic one gets lost there."""
+        """A model's file has it as plain data: a field that is not a pydantic one gets lost there.
+
+        When it fails: make what the type knows fields of pydantic.
+        """
         assert parse_type(json.loads(json.dumps(kind.model_dump(mode="json")))) == kind
         json.dumps(kind.json_schema(), allow_nan=False)
 
     def test_a_value_travels_as_json(self, kind: DataType) -> None:
-        """What `encode` makes is JSON, and `decode` makes the same value of it."""
+        """What `encode` makes is JSON, and `decode` makes the same value of it.
+
+        When it fails: return lists, numbers and texts from `encode`, and the class of the value from `decode`.
+        """
         value = self.value()
         back = kind.decode(json.loads(json.dumps(kind.encode(value))))
         assert (type(back), self.plain(back)) == (type(value), self.plain(value))
 
     def test_a_value_travels_in_binary(self, kind: DataType) -> None:
-        """It is not copied into lists on its way, and is the same afterwards."""
+        """It is not copied into lists on its way, and is the same afterwards.
+
+        When it fails: declare the `wire` as an array or a table; or set ``binary`` to False.
+        """
         formats = formats_of(kind)
         assert bool(formats) == self.binary, formats
         for format_ in formats:
@@ -100,11 +114,17 @@ class DataTypeSuite(ABC):
             assert self.plain(back) == self.plain(self.value()), format_
 
     def test_the_server_takes_what_the_caller_has(self, kind: DataType) -> None:
-        """`accept` checks a value of this process, and leaves one that fits as it is."""
+        """`accept` checks a value of this process, and leaves one that fits as it is.
+
+        When it fails: return from `accept` a value that fits as it is.
+        """
         assert self.plain(kind.accept(self.value())) == self.plain(self.value())
 
     def test_rows_are_counted_parted_and_joined(self, kind: DataType) -> None:
-        """Calls of several callers are joined to one, and the answer is parted again."""
+        """Calls of several callers are joined to one, and the answer is parted again.
+
+        When it fails: write `rows`, `part` and `join` together; or set ``rows`` to None.
+        """
         value = self.value()
         assert kind.rows(value) == self.rows
         if self.rows is None:
@@ -114,17 +134,26 @@ class DataTypeSuite(ABC):
         assert self.plain(kind.join(parts)) == self.plain(value)
 
     def test_what_is_no_value_is_refused_in_words(self, kind: DataType) -> None:
-        """A caller's mistake is a `DataError`, which says where: anything else is told as a fault of the server."""
+        """A caller's mistake is a `DataError`, which says where: anything else is told as a fault of the server.
+
+        When it fails: raise a `DataError` with the path for what does not fit, whatever the library raises.
+        """
         for payload in self.refused:
             with pytest.raises(DataError):
                 kind.decode(payload)
 
     def test_values_are_compared_by_their_content(self, kind: DataType) -> None:
-        """The gate compares answers: the same value is equal to itself, also when it comes from elsewhere."""
+        """The gate compares answers: the same value is equal to itself, also when it comes from elsewhere.
+
+        When it fails: encode the same value alike each time: no ids, no order of a set.
+        """
         assert equal(kind.encode(self.value()), kind.encode(self.value()))
 
     def test_a_model_takes_and_answers_it_elsewhere(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        """Another process, which has only what the model needs, decodes a value, and answers it."""
+        """Another process, which has only what the model needs, decodes a value, and answers it.
+
+        When it fails: import the framework where it is used, and name its module in the requirements.
+        """
         monkeypatch.chdir(tmp_path)
         api.init(tmp_path)
         value = self.value()

@@ -20,7 +20,7 @@ import pytest
 
 from mlem.deployments.deployment import Phase
 from mlem.deployments.handle import DeploymentHandle
-from mlem.testing.life_cycle import NAME, DeploymentFixtures
+from mlem.testing.fixtures import NAME, DeploymentFixtures, lineage_of
 from mlem.testing.projects import SAMPLE, Project
 from mlem_model.errors import MlemError, NotFoundError, UserError
 
@@ -43,6 +43,10 @@ class EveryDaySuite(DeploymentFixtures):
         return project.handle(NAME)
 
     def test_a_day_with_a_deployment(self, project: Project) -> None:
+        """Each command has its exit code, and does on this platform what it does on all.
+
+        When it fails: run the command that the message shows by hand, with ``--traceback``.
+        """
         handle = self.deploy(project)
         able = handle.deployment.capabilities
 
@@ -75,6 +79,10 @@ class EveryDaySuite(DeploymentFixtures):
         assert mlem("status", NAME) == "not_deployed\n"
 
     def test_what_ran_before_has_a_log(self, project: Project) -> None:
+        """What was written before the last start is kept, and told from what is written now.
+
+        When it fails: write `Deployment.previous_logs` and declare ``previous-logs``; or do neither.
+        """
         handle = self.deploy(project)
         if not _can(project, handle, "previous-logs", lambda: list(handle.logs(previous=True)), "logs --previous"):
             return
@@ -94,6 +102,11 @@ class EveryDaySuite(DeploymentFixtures):
         assert (refused.returncode, "error[previous-log-ended]" in refused.stderr) == (2, True), refused.stderr
 
     def test_a_command_runs_where_the_model_is_served(self, project: Project) -> None:
+        """Words arrive as they are, streams are bytes, the exit code is the command's.
+
+        When it fails: pass the words as a list, never through a shell; close standard input when it ends; give 128 and
+        the signal's number.
+        """
         handle = self.deploy(project)
         if not _can(project, handle, "exec", lambda: handle.exec(["true"]), "exec"):
             return
@@ -114,9 +127,13 @@ class EveryDaySuite(DeploymentFixtures):
                 handle.exec(wrong)  # type: ignore[arg-type]  # what a caller may give
 
     def test_a_shell_has_the_terminal(self, project: Project) -> None:
+        """Size, keys and signals of the terminal arrive at the shell.
+
+        When it fails: ask `Streams` for the terminal's size, and hand on bytes as they come.
+        """
         handle = self.deploy(project)
         if "exec" not in handle.deployment.capabilities:
-            pytest.skip("this provider runs no commands")
+            return
         ours, theirs = os.openpty()
         fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 33, 99, 0, 0))
         command = [sys.executable, "-m", "mlem.cli", "deployment", "shell", NAME]
@@ -155,9 +172,13 @@ class EveryDaySuite(DeploymentFixtures):
             os.close(theirs)
 
     def test_an_interrupted_command_is_not_left_behind(self, project: Project) -> None:
+        """Ctrl-C ends what was started there, also what ignores it.
+
+        When it fails: interrupt the command in `Deployment.exec` when it is left by an error, then kill it.
+        """
         handle = self.deploy(project)
         if "exec" not in handle.deployment.capabilities:
-            pytest.skip("this provider runs no commands")
+            return
         for words in (["sh", "-c", "echo $$; exec sleep 1000"], ["sh", "-c", "trap '' INT; echo $$; exec sleep 1000"]):
             command = [sys.executable, "-m", "mlem.cli", "deployment", "exec", NAME, "--no-stdin", "--", *words]
             with subprocess.Popen(  # noqa: S603  # the arguments are the test's own
@@ -174,6 +195,10 @@ class EveryDaySuite(DeploymentFixtures):
             assert handle.exec(inside, stderr=io.BytesIO()) != 0
 
     def test_in_maintenance_callers_get_no_answers(self, project: Project) -> None:
+        """Callers get a page, ``status`` says so, and a run ends it.
+
+        When it fails: write `Deployment.maintenance` and declare ``maintenance``; or do neither.
+        """
         handle = self.deploy(project)
         if not _can(project, handle, "maintenance", lambda: handle.maintenance(), "maintenance"):
             return
@@ -194,15 +219,19 @@ class EveryDaySuite(DeploymentFixtures):
         assert handle.maintenance() is False
 
     def test_what_has_expired_is_removed_and_stops_by_itself_where_it_can(self, project: Project) -> None:
+        """``ttl`` ends what serves; ``gc`` takes away the rest.
+
+        When it fails: write `Deployment.expire` and declare ``ttl``; or do neither: ``gc`` works without.
+        """
         handle = self.deploy(project, ttl="1s")
         if "ttl" in handle.deployment.capabilities:
             assert "expired" in handle.wait("stopped", timeout_s=60).reason
-            assert self.running(_lineage(handle)) == []
+            assert self.running(lineage_of(handle)) == []
             self.deploy(project, ttl="2h")
             assert handle.status().phase is Phase.RUNNING
             self.deploy(project, ttl="1s")  # the same release, another time
             assert "expired" in handle.wait("stopped", timeout_s=60).reason
-        lineage = _lineage(handle)
+        lineage = lineage_of(handle)
         wait_until(lambda: "expired" in project.mlem("deployment", "gc", "--dry-run").stdout)
         done = project.mlem("deployment", "gc")
         assert (done.returncode, self.leftovers(lineage), handle.status().phase) == (0, [], Phase.NOT_DEPLOYED)
@@ -220,12 +249,6 @@ def _can(project: Project, handle: DeploymentHandle, capability: str, call: Call
     done = project.mlem("deployment", first, NAME, *words)
     assert (done.returncode, f"error[no-{capability}]" in done.stderr) == (UserError.exit_code, True), done.stderr
     return False
-
-
-def _lineage(handle: DeploymentHandle) -> str:
-    state = handle.state()
-    assert state is not None
-    return state.lineage
 
 
 def wait_until(happened: Callable[[], bool]) -> None:

@@ -2,105 +2,17 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from mlem.deployments.deployment import Phase, Status
 from mlem.deployments.handle import DeploymentHandle
-from mlem.deployments.resolving.resolve import deployment_class
+from mlem.testing.fixtures import NAME, DeploymentFixtures, lineage_of
 from mlem.testing.projects import SAMPLE, Project
 from mlem_model.errors import ConflictError, DataError, GateError, NotFoundError, UserError
-from mlem_model.plugins.registry import registry
-
-NAME = "app"
-
-
-class DeploymentFixtures(ABC):
-    """What a provider says about itself for the suites; a test class inherits from a suite and fills this in."""
-
-    type: str
-    """The deployment type."""
-
-    def fields(self) -> Mapping[str, Any]:
-        """Return the fields of a deployment."""
-        return {}
-
-    def changed_fields(self) -> Mapping[str, Any]:
-        """Return the fields with one of them changed in a way that `plan` must notice; empty when there is none."""
-        return {}
-
-    def environment(self, tmp_path: Path) -> Mapping[str, str]:
-        """Return environment variables for the commands."""
-        return {}
-
-    @abstractmethod
-    def leftovers(self, lineage: str) -> list[str]:
-        """List what is on the platform with the deployment's ownership label, running or not."""
-
-    @abstractmethod
-    def running(self, lineage: str) -> list[str]:
-        """List the running servers on the platform with the deployment's ownership label."""
-
-    @abstractmethod
-    def kill(self, handle: DeploymentHandle) -> None:
-        """Kill the deployment's server behind our back, as a crash would, and return when it is gone."""
-
-    def passing(self, variable: str) -> Mapping[str, Any]:
-        """Return the fields that pass an environment variable on to the server by its name.
-
-        Empty where the provider has none.
-        """
-        return {}
-
-    def secrets(self, project: Project) -> Mapping[str, str]:
-        """Return values for the variables that credentials come from, with which the platform works here.
-
-        By default each of `Env.secret_variables` that is not set has one of its own, which suits a platform that does
-        not look at it.
-        """
-        cls = deployment_class(self.type)
-        names = registry().beside(cls, "env", cls.env_type).secret_variables
-        return {
-            name: project.variables.get(name) or f"canary-{index}-5f0c1a"
-            for index, name in enumerate(("MLEM_TOKEN", *names))
-        }
-
-    @contextmanager
-    def copies(self, handle: DeploymentHandle) -> Iterator[Callable[[], Sequence[str]] | None]:
-        """Make things by hand that inherit the marks of the deployment's resources, such as a copy of a process.
-
-        Yields:
-            A function that lists which of them exist; None where nothing inherits marks.
-        """
-        yield None
-
-    def elsewhere(self, project: Project) -> Project | None:
-        """Return the same project as another machine, Engine or account sees it, where the deployment is not.
-
-        None when the platform is one for all, and `Deployment.place` is None.
-        """
-        return None
-
-    @pytest.fixture
-    def project(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Project]:
-        """A project with the models ``double``, ``triple`` and ``wrong``; what it deployed is removed at the end."""
-        environment = self.environment(tmp_path)
-        for key, value in environment.items():
-            monkeypatch.setenv(key, value)
-        project = Project.make(tmp_path / "project", environment)
-        project.save("double", 2.0)
-        project.save("triple", 3.0)
-        project.save_wrong("wrong")
-        yield project
-        project.expect_done_as_said()
-        if (project.folder / f"{NAME}.mlem").exists():
-            project.handle(NAME).remove()
 
 
 class LifeCycleSuite(DeploymentFixtures):
@@ -125,6 +37,11 @@ class LifeCycleSuite(DeploymentFixtures):
         return project.handle(NAME)
 
     def test_before_a_run_it_is_not_deployed(self, project: Project) -> None:
+        """Nothing is claimed of a deployment that was only declared.
+
+        When it fails: ask the platform in no step's `wanted`, and leave the answer for what is not deployed to the
+        engine.
+        """
         options = [f"--{key}={value}" for key, value in self.fields().items()]
         done = project.mlem("declare", "deployment", self.type, NAME, "--model", "double", *options)
         assert done.returncode == 0, done.stderr
@@ -134,8 +51,15 @@ class LifeCycleSuite(DeploymentFixtures):
         assert {change.action for change in handle.plan()} - {"keep"} == {"create"}
         with pytest.raises(NotFoundError):
             handle.get_client()
+        with pytest.raises(NotFoundError):
+            list(handle.logs())
 
     def test_run_makes_it_answer_as_the_saved_model(self, project: Project) -> None:
+        """The gate compares the sample's answer; other values are computed, too.
+
+        When it fails: return from `Deployment.client` a client of the address on record, and serve the files of the
+        context's model.
+        """
         handle = self.deploy(project)
         assert handle.status() == Status(Phase.RUNNING)
         with handle.get_client() as client:
@@ -143,6 +67,11 @@ class LifeCycleSuite(DeploymentFixtures):
             assert client.call("predict", [10.0]) == [20.0]
 
     def test_after_a_run_the_plan_is_empty_and_a_second_run_changes_nothing(self, project: Project) -> None:
+        """What is wanted is what is on record: ``run`` can be repeated.
+
+        When it fails: take times, random values and the platform's defaults out of `Step.wanted`; `observe` returns
+        them as they were wanted.
+        """
         handle = self.deploy(project)
         before = handle.state()
         assert {change.action for change in handle.plan()} == {"keep"}
@@ -156,6 +85,8 @@ class LifeCycleSuite(DeploymentFixtures):
         """``plan`` and ``run`` say the same of each step, and the records tell that it was done.
 
         A step that is said to be kept keeps its record, ids of the platform included.
+
+        When it fails: return from `Step.change` what `apply` really does, and change no record of a step that is kept.
         """
         first = self.deploy(project)
         before = first.state()
@@ -174,6 +105,11 @@ class LifeCycleSuite(DeploymentFixtures):
         assert [step for step in changed if after.records[step] == before.records.get(step)] == []
 
     def test_another_model_replaces_the_first_and_can_be_rolled_back(self, project: Project) -> None:
+        """One server answers, with the model of the release that was asked for last.
+
+        When it fails: apply in `Step.apply` what ``wanted`` says, also when there is no model in the context: its files
+        are still on the platform.
+        """
         first = self.deploy(project)
         second = self.deploy(project, "triple")
         with second.get_client() as client:
@@ -185,16 +121,25 @@ class LifeCycleSuite(DeploymentFixtures):
         assert (release.number, release.rollback_of) == (3, 1)
         with first.get_client() as client:
             assert client.predict(SAMPLE) == [2.0, 4.0, 6.0]
-        assert len(self.running(_lineage(second))) == 1
+        assert len(self.running(lineage_of(second))) == 1
 
     def test_what_was_just_deployed_has_not_drifted(self, project: Project) -> None:
-        """`Step.observe` tells of nothing where nobody has touched the platform, without the model at hand."""
+        """`Step.observe` tells of nothing where nobody has touched the platform, without the model at hand.
+
+        When it fails: return from `Step.observe` the record with the same forms of values that `wanted` has; see which
+        field `status --check` names.
+        """
         handle = self.deploy(project)
         assert (handle.address() is not None) == ("address" in handle.deployment.capabilities), "declare it as it is"
         done = project.mlem("deployment", "status", NAME, "--check")
         assert (done.returncode, done.stdout.splitlines()[:1]) == (0, ["running"]), done.stderr
 
     def test_a_release_that_answers_wrongly_gives_way_to_the_last_good_one(self, project: Project) -> None:
+        """After a failed gate the release before serves again, alone.
+
+        When it fails: keep in `Step.apply` what the release before needs until `prune` is called, and put it back from
+        its record.
+        """
         handle = self.deploy(project)
         done = project.run(self.type, NAME, "wrong", self.fields())
         assert (done.returncode, "serves again" in done.stderr) == (8, True), done.stderr
@@ -202,9 +147,14 @@ class LifeCycleSuite(DeploymentFixtures):
             assert client.predict(SAMPLE) == [2.0, 4.0, 6.0]
         assert handle.status() == Status(Phase.RUNNING)
         assert [release.number for release in handle.releases()] == [1]
-        assert len(self.running(_lineage(handle))) == 1
+        assert len(self.running(lineage_of(handle))) == 1
 
     def test_a_first_release_that_answers_wrongly_is_refused(self, project: Project) -> None:
+        """Without a release before there is nothing to put back: it is no release, and can be removed.
+
+        When it fails: remove in `Step.remove` also what never passed the gate; `status` says running only of what
+        answers.
+        """
         done = project.run(self.type, NAME, "wrong", self.fields())
         assert done.returncode == GateError.exit_code, done.stderr
         handle = project.handle(NAME)
@@ -213,9 +163,12 @@ class LifeCycleSuite(DeploymentFixtures):
         assert handle.remove() is True
 
     def test_a_changed_field_is_an_update(self, project: Project) -> None:
+        """A field of the declaration is on record, so that its change is seen and applied.
+
+        When it fails: put the field into the step's record in `wanted`, and apply it.
+        """
+        self.expect_method("changed_fields")
         changed = self.changed_fields()
-        if not changed:
-            pytest.skip("this provider has no field whose change can be seen")
         handle = self.deploy(project)
         self.deploy(project, fields=changed)
         assert [release.number for release in handle.releases()] == [2, 1]
@@ -224,6 +177,10 @@ class LifeCycleSuite(DeploymentFixtures):
             assert client.predict(SAMPLE) == [2.0, 4.0, 6.0]
 
     def test_a_death_behind_our_back_is_found_out_and_repaired(self, project: Project) -> None:
+        """``status`` tells, ``plan`` sees it, ``run`` repairs it in the same release.
+
+        When it fails: return None from `Step.observe` for what is gone, and ask the platform in `status`.
+        """
         handle = self.deploy(project)
         self.kill(handle)
         assert handle.status().phase is not Phase.RUNNING
@@ -239,18 +196,22 @@ class LifeCycleSuite(DeploymentFixtures):
         assert all(line in "\n".join(told) for line in logs), told  # they are gone with what was replaced
         assert handle.status() == Status(Phase.RUNNING)
         assert [release.number for release in handle.releases()] == [1]
-        assert len(self.running(_lineage(handle))) == 1
+        assert len(self.running(lineage_of(handle))) == 1
 
     def test_a_restart_serves_the_same_release(self, project: Project) -> None:
+        """What serves is started again, and is the only one.
+
+        When it fails: write `Step.restart`, which returns the new record, and declare the capability ``restart``; or do
+        neither.
+        """
         handle = self.deploy(project)
-        try:
-            release = handle.restart()
-        except UserError as error:
-            if error.code != "no-restart" or "restart" in handle.deployment.capabilities:
-                raise
-            pytest.skip("this provider has nothing that is started again")
-        assert "restart" in handle.deployment.capabilities, "it can: declare the capability"
-        assert (release.number, [one.number for one in handle.releases()], len(self.running(_lineage(handle)))) == (
+        if "restart" not in handle.deployment.capabilities:
+            with pytest.raises(UserError) as caught:
+                handle.restart()
+            assert caught.value.code == "no-restart", "it can: declare the capability"
+            return
+        release = handle.restart()
+        assert (release.number, [one.number for one in handle.releases()], len(self.running(lineage_of(handle)))) == (
             1,
             [1],
             1,
@@ -260,21 +221,29 @@ class LifeCycleSuite(DeploymentFixtures):
             assert client.predict(SAMPLE) == [2.0, 4.0, 6.0]
 
     def test_remove_leaves_nothing_and_twice_is_fine(self, project: Project) -> None:
+        """Nothing with our label is left on the platform.
+
+        When it fails: write `Step.remove` for each resource that `apply` makes, images and log groups included.
+        """
         handle = self.deploy(project)
-        lineage = _lineage(handle)
+        lineage = lineage_of(handle)
         assert handle.remove() is True
         assert self.leftovers(lineage) == []
         assert handle.status() == Status(Phase.NOT_DEPLOYED)
         assert handle.remove() is False
 
     def test_what_somebody_made_from_it_by_hand_is_left_alone(self, project: Project) -> None:
+        """A copy inherits our label, and is somebody else's all the same.
+
+        When it fails: compare in `apply`, `prune` and `remove` more than the label: the name, the id on record, what
+        only we set.
+        """
+        self.expect_method("copies")
         handle = self.deploy(project)
-        lineage = _lineage(handle)
+        lineage = lineage_of(handle)
         with self.copies(handle) as copies:
-            if copies is None:
-                pytest.skip("nothing inherits this provider's marks")
             made = copies()
-            assert made
+            assert made, "`copies` has made nothing"
             self.deploy(project, "triple")
             handle.rollback()
             assert (len(self.running(lineage)), copies()) == (1, made)
@@ -282,9 +251,13 @@ class LifeCycleSuite(DeploymentFixtures):
             assert (self.leftovers(lineage), copies()) == ([], made)
 
     def test_seen_from_elsewhere_it_is_not_taken_for_gone(self, project: Project) -> None:
+        """Another Engine or account does not have it: that is no reason to make it again, or to forget it.
+
+        When it fails: write `Deployment.place`, which says what the platform calls itself, and not what the settings
+        say.
+        """
+        self.expect_method("elsewhere")
         elsewhere = self.elsewhere(project)
-        if elsewhere is None:
-            pytest.skip("this provider's platform is one for all")
         handle = self.deploy(project)
         state = handle.state()
         assert state is not None
@@ -315,14 +288,17 @@ class LifeCycleSuite(DeploymentFixtures):
             assert client.predict(SAMPLE) == [2.0, 4.0, 6.0]
 
     def test_what_is_elsewhere_is_forgotten_only_where_it_is_asked_for(self, project: Project) -> None:
+        """``--forget`` is for what cannot be reached, and is refused where it can.
+
+        When it fails: return from `Deployment.place` the same place as long as the deployment is reached.
+        """
+        self.expect_method("elsewhere")
         elsewhere = self.elsewhere(project)
-        if elsewhere is None:
-            pytest.skip("this provider's platform is one for all")
         handle = self.deploy(project)
         here = project.mlem("deployment", "remove", NAME, "--forget")
         assert (here.returncode, "error[reachable]" in here.stderr) == (ConflictError.exit_code, True), here.stderr
         state = project.folder / f"{NAME}.mlem.state"
-        content, lineage = state.read_bytes(), _lineage(handle)
+        content, lineage = state.read_bytes(), lineage_of(handle)
         done = elsewhere.mlem("deployment", "remove", NAME, "--forget")
         assert done.returncode == 0, done.stderr
         assert (state.exists(), len(self.running(lineage))) == (False, 1)
@@ -334,12 +310,15 @@ class LifeCycleSuite(DeploymentFixtures):
 
         `Deployment.candidates` finds it by the marks that its steps have made, and a step whose record is lost finds
         what it made: nothing is made a second time.
+
+        When it fails: put the lineage on what serves, read it in `Deployment.candidates`, and find it in `Step.observe`
+        and `apply` without a record.
         """
         handle = self.deploy(project)
-        lineage, recover = _lineage(handle), ("deployment", "state", "recover", NAME)
+        lineage, recover = lineage_of(handle), ("deployment", "state", "recover", NAME)
         if "recover" not in handle.deployment.capabilities:
             assert "error[no-recover]" in project.mlem(*recover).stderr
-            pytest.skip("this provider's platform has no marks to look for")
+            return
         refused = project.mlem(*recover)
         assert (refused.returncode, "error[has-a-state]" in refused.stderr) == (ConflictError.exit_code, True)
         (project.folder / f"{NAME}.mlem.state").unlink()
@@ -350,7 +329,7 @@ class LifeCycleSuite(DeploymentFixtures):
         assert nothing.returncode == NotFoundError.exit_code, nothing.stderr
         done = project.mlem(*recover, "--from", found["id"])
         assert done.returncode == 0, done.stderr
-        assert (_lineage(handle), len(self.running(lineage))) == (lineage, 1)
+        assert (lineage_of(handle), len(self.running(lineage))) == (lineage, 1)
         assert {change.action for change in handle.plan()} == {"keep"}
         with handle.get_client() as client:
             assert client.predict(SAMPLE) == [2.0, 4.0, 6.0]
@@ -358,6 +337,10 @@ class LifeCycleSuite(DeploymentFixtures):
         assert self.leftovers(lineage) == []
 
     def test_the_client_knows_the_methods_and_checks_arguments(self, project: Project) -> None:
+        """A caller's mistake is an error of the caller, before anything is sent.
+
+        When it fails: return a `Client` whose `fetch_interface` gives what the server says; leave `call` as it is.
+        """
         with self.deploy(project).get_client() as client:
             assert client.methods == ("predict",)
             with pytest.raises(UserError, match="predict_proba"):
@@ -366,16 +349,15 @@ class LifeCycleSuite(DeploymentFixtures):
                 client.predict(["one"])
 
     def test_logs_are_there(self, project: Project) -> None:
+        """The newest lines come last, and ``tail`` cuts from the front.
+
+        When it fails: yield lines without line ends, oldest first; ``tail`` of 1 is the newest line. Or declare no
+        capability ``logs``.
+        """
         handle = self.deploy(project)
         if "logs" not in handle.deployment.capabilities:
-            pytest.skip("this provider has no logs")
+            return
         everything = list(handle.logs())
-        assert everything
+        assert everything, "the log of what serves is empty"
         assert list(handle.logs(tail=1)) == everything[-1:]
         assert list(handle.logs(tail=len(everything) + 2)) == everything
-
-
-def _lineage(handle: DeploymentHandle) -> str:
-    state = handle.state()
-    assert state is not None
-    return state.lineage

@@ -13,6 +13,7 @@ from typing import Any, TypeAlias
 import pytest
 
 from mlem import api
+from mlem.testing.standard import Suite
 from mlem_model.artifacts.transfer import verified
 from mlem_model.artifacts.trust import ASIDES
 from mlem_model.data.formats.reading import parse_data
@@ -68,7 +69,7 @@ print(json.dumps(told))
 
 
 @pytest.mark.filterwarnings("ignore:.* was installed from this machine")  # a plugin under test always is
-class ModelTypeSuite(ABC):
+class ModelTypeSuite(Suite, ABC):
     """Saves, loads, answers, refuses.
 
     Example::
@@ -124,7 +125,10 @@ class ModelTypeSuite(ABC):
         return found
 
     def test_it_is_chosen_for_its_objects_and_for_no_others(self, case: tuple[Any, Any, Model]) -> None:
-        """`matches` says yes to its own objects and no to others, and imports nothing for that."""
+        """`matches` says yes to its own objects and no to others, and imports nothing for that.
+
+        When it fails: compare the name of the class in `matches`, so that a subclass or another library's is not taken.
+        """
         obj, _, model = case
         assert model.model_type == self.type
         assert {one.format for key, one in model.artifacts.items() if key not in ASIDES} == {self.kind.format}
@@ -135,6 +139,8 @@ class ModelTypeSuite(ABC):
         """Another process loads it, without the code that made it, and gives the recorded answers to the sample rows.
 
         Where it differs, `dump` leaves something out, or `served` does not do the same after loading.
+
+        When it fails: write everything that an answer depends on in `dump`, and set it in `load`.
         """
         _, _, model = case
         found = self._elsewhere(model)
@@ -148,19 +154,28 @@ class ModelTypeSuite(ABC):
         assert wrong == {}
 
     def test_loading_runs_no_code_of_the_file(self, case: tuple[Any, Any, Model]) -> None:
-        """Python's own audit events show what a pickle would do; a native format has to do without."""
+        """Python's own audit events show what a pickle would do; a native format has to do without.
+
+        When it fails: read the framework's own format; or set ``runs_code``, which users are asked about.
+        """
         found = self._elsewhere(case[2])
         assert bool(found["seen"]) == self.runs_code, found["seen"]
 
     def test_its_answers_are_those_of_the_framework(self, case: tuple[Any, Any, Model]) -> None:
-        """What a caller of the loaded model gets for all rows is what the object itself answers for them."""
+        """What a caller of the loaded model gets for all rows is what the object itself answers for them.
+
+        When it fails: compare what `methods` calls with what the framework's own documentation calls.
+        """
         obj, sample, model = case
         name, method = next(iter(model.methods.items()))
         got = method.returns.encode(api.apply(NAME, sample, name))
         assert _close(got, method.returns.encode(self.expected(obj, sample)))
 
     def test_the_sample_travels_in_every_format(self, case: tuple[Any, Any, Model]) -> None:
-        """JSON and a binary format bring the same value to the model."""
+        """JSON and a binary format bring the same value to the model.
+
+        When it fails: declare the argument's data type so that it has the wire of an array or a table.
+        """
         _, sample, model = case
         name, method = next(iter(model.methods.items()))
         (argument,) = method.args
@@ -179,7 +194,10 @@ class ModelTypeSuite(ABC):
         assert not self.binary or "" in (tried["npy"], tried["arrow"]), tried
 
     def test_joined_calls_answer_as_single_ones(self, case: tuple[Any, Any, Model]) -> None:
-        """`rowwise` promises that a row's answer does not depend on the rows beside it."""
+        """`rowwise` promises that a row's answer does not depend on the rows beside it.
+
+        When it fails: return False from `rowwise` for a method whose answers depend on each other, and set ``joined``.
+        """
         _, sample, model = case
         name, method = next(iter(model.methods.items()))
         assert method.rowwise == self.joined
@@ -195,13 +213,20 @@ class ModelTypeSuite(ABC):
             assert _close(method.returns.encode(api.apply(NAME, part, name)), together[row : row + 1])
 
     def test_saved_again_it_has_the_same_digest(self, case: tuple[Any, Any, Model]) -> None:
-        """No time, no random name, no order of a set is in the artifact: else each save would be a new release."""
+        """No time, no random name, no order of a set is in the artifact: else each save would be a new release.
+
+        When it fails: sort keys, and leave times and random names out of `dump`.
+        """
         obj, sample, model = case
         again = api.save(obj, "again", sample_data=sample, **self.options())
         assert again.digest == model.digest
 
     def test_what_is_broken_is_an_error_and_not_a_crash(self, case: tuple[Any, Any, Model], tmp_path: Path) -> None:
-        """A cut file and a file of something else are told as errors, whatever the framework does with them."""
+        """A cut file and a file of something else are told as errors, whatever the framework does with them.
+
+        When it fails: check what is read in `load`, and raise a `MlemError` from whatever the framework raises; set
+        ``crashes`` where its compiled code ends the process.
+        """
         _, _, model = case
         folder = Path(model.folder)
         biggest = max(

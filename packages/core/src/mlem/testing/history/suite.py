@@ -25,12 +25,19 @@ class HistorySuite(StateManagerFixtures):
         return Fight(self.manager(tmp_path), folder, self.seconds, environments=(self.environment(),), task=task)
 
     def test_no_history_is_impossible_and_no_update_is_lost(self, tmp_path: Path) -> None:
-        """A register, one operation at a time, would have given the same answers; `Verdict` says what did not hold."""
+        """A register, one operation at a time, would have given the same answers; `Verdict` says what did not hold.
+
+        When it fails: the verdict has the operations that contradict each other; a write that was answered has to be
+        read by all from then on.
+        """
         verdict = self.fight(tmp_path).run()
         assert verdict.clean, verdict
         assert verdict.landed > 10, verdict
 
     def test_the_check_notices_a_store_without_conditions(self, tmp_path: Path) -> None:
-        """The same fight with the conditions taken off: a check that passes this one shows nothing."""
+        """The same fight with the conditions taken off: a check that passes this one shows nothing.
+
+        When it fails: nothing of the store is wrong: fewer processes than usual fought. Raise ``seconds``.
+        """
         verdict = self.fight(tmp_path, cas=False).run()
         assert not verdict.clean, verdict

@@ -14,15 +14,18 @@ from typing import Any, ClassVar
 import pytest
 
 from mlem.state.manager import StateManager, Store
+from mlem.testing.standard import Suite
 
 LINEAGE = "a" * 32
 
 
-class StateManagerFixtures(ABC):
+class StateManagerFixtures(Suite, ABC):
     """What a state manager says about itself for the suites; a test class inherits from a suite and fills this in."""
 
     processes: ClassVar[bool] = True
     """Whether other processes see what this one writes."""
+    many: ClassVar[int] = 1000
+    """How many names are listed; fewer where each one takes a request."""
 
     @abstractmethod
     def manager(self, tmp_path: Path) -> StateManager:

@@ -33,6 +33,10 @@ class StateManagerSuite(StateManagerFixtures):
         return read_state(store, name).state
 
     def test_a_session_writes_steps_and_leaves_no_lock(self, managed: StateManager, store: Store) -> None:
+        """Each save is written at once; the lock goes with the session.
+
+        When it fails: write the state in `Session.save`, and take the lock out at the end.
+        """
         with managed.session(LockRequest(store, "iris", self.lock(), initial=self.state())) as session:
             assert session.state is not None
             session.save(session.state.with_record("image", {"id": "i"}))
@@ -44,6 +48,10 @@ class StateManagerSuite(StateManagerFixtures):
         assert state.records == {"image": {"id": "i"}, "server": {"id": "s"}}
 
     def test_the_holder_is_seen_by_others(self, managed: StateManager, store: Store) -> None:
+        """Who has the lock, since when and for what is in the state.
+
+        When it fails: write the request's lock into the state when it is taken.
+        """
         lock = self.lock("rollback")
         with managed.session(LockRequest(store, "iris", lock, initial=self.state())):
             state = self.stored(store)
@@ -52,6 +60,10 @@ class StateManagerSuite(StateManagerFixtures):
             assert (state.lock.id, state.lock.holder, state.lock.operation) == (lock.id, lock.holder, "rollback")
 
     def test_a_second_session_is_refused_with_the_holders_name(self, managed: StateManager, store: Store) -> None:
+        """Exit code 5 and who it is; other names are free.
+
+        When it fails: raise a `LockedError` with the lock on record; lock each name for itself.
+        """
         lock = self.lock()
         with managed.session(LockRequest(store, "iris", lock, initial=self.state())):
             with (
@@ -64,6 +76,10 @@ class StateManagerSuite(StateManagerFixtures):
                 pass
 
     def test_an_error_inside_leaves_no_lock(self, managed: StateManager, store: Store) -> None:
+        """What fails in a session releases it.
+
+        When it fails: release the lock in ``finally``.
+        """
         with (
             pytest.raises(ZeroDivisionError),
             managed.session(LockRequest(store, "iris", self.lock(), initial=self.state())),
@@ -77,6 +93,10 @@ class StateManagerSuite(StateManagerFixtures):
     def test_an_interrupt_right_after_a_write_landed_leaves_no_lock(
         self, managed: StateManager, store: Store, monkeypatch: pytest.MonkeyPatch, operation: str
     ) -> None:
+        """Ctrl-C between a write and what is noted of it.
+
+        When it fails: read the state again before the lock is released: the last write may have landed.
+        """
         method = "delete" if operation == "erase" else "write"
         done = getattr(store, method)
 
@@ -100,6 +120,10 @@ class StateManagerSuite(StateManagerFixtures):
         )
 
     def test_the_last_write_may_leave_the_lock_with_it(self, managed: StateManager, store: Store) -> None:
+        """`finish` writes the state and releases the lock in one move.
+
+        When it fails: write the state without its lock in `Session.finish`.
+        """
         with managed.session(LockRequest(store, "iris", self.lock(), initial=self.state())) as session:
             assert session.state is not None
             session.finish(session.state.with_record("image", {"id": "i"}))
@@ -108,6 +132,10 @@ class StateManagerSuite(StateManagerFixtures):
             assert (state.lock, state.records) == (None, {"image": {"id": "i"}})
 
     def test_another_lineage_is_refused(self, managed: StateManager, store: Store) -> None:
+        """A state stands for one deployment, from its first write on.
+
+        When it fails: compare the lineages in `Session.save`, as `mlem.provider.LeasedStateManager` does.
+        """
         with (
             managed.session(LockRequest(store, "iris", self.lock(), initial=self.state())) as session,
             pytest.raises(ConflictError, match="another deployment"),
@@ -115,6 +143,10 @@ class StateManagerSuite(StateManagerFixtures):
             session.save(State(type="fake", lineage="b" * 32))
 
     def test_erasing_leaves_nothing_and_a_new_lineage_may_come(self, managed: StateManager, store: Store) -> None:
+        """After `erase` the name is free.
+
+        When it fails: delete the value in `Session.erase`, with a condition.
+        """
         with managed.session(LockRequest(store, "iris", self.lock(), initial=self.state())) as session:
             session.erase()
         assert (self.stored(store), list(store.names())) == (None, [])
@@ -124,11 +156,19 @@ class StateManagerSuite(StateManagerFixtures):
             assert session.state.lineage == "b" * 32
 
     def test_without_a_state_nothing_is_made(self, managed: StateManager, store: Store) -> None:
+        """A session on what is not there leaves nothing.
+
+        When it fails: write nothing before there is a state to write, or take it away at the end.
+        """
         with managed.session(LockRequest(store, "iris", self.lock())) as session:
             assert session.state is None
         assert list(store.names()) == []
 
     def test_a_lock_taken_by_hand_stays_until_it_is_released(self, managed: StateManager, store: Store) -> None:
+        """It outlives its session, and whoever has its id may go on.
+
+        When it fails: keep a lock with ``manual``; compare ids before it is refused; `release` takes it out.
+        """
         hand = self.lock("hold", manual=True, message="audit", id="ci-7")
         with managed.session(LockRequest(store, "iris", hand, initial=self.state())) as session:
             assert session.state is not None
@@ -151,6 +191,11 @@ class StateManagerSuite(StateManagerFixtures):
     def test_a_killed_holder_of_this_machine_is_followed_at_once(
         self, managed: StateManager, store: Store, tmp_path: Path
     ) -> None:
+        """Nobody waits for a process that is dead.
+
+        When it fails: look whether the holder's process lives when it is of this machine, as
+        `mlem.provider.host_identity` tells.
+        """
         if not self.processes:
             pytest.skip("no other process sees this store")
         worker = self.worker(managed, tmp_path, mode="hold", name="iris", worker="w")
@@ -167,6 +212,10 @@ class StateManagerSuite(StateManagerFixtures):
     def test_a_waiter_gets_the_lock_when_the_other_process_is_done(
         self, managed: StateManager, store: Store, tmp_path: Path
     ) -> None:
+        """Whoever waits is told for whom, and goes on at once.
+
+        When it fails: call the request's ``waiting`` with the holder, and look again in short pauses.
+        """
         if not self.processes:
             pytest.skip("no other process sees this store")
         worker = self.worker(managed, tmp_path, mode="hold", name="iris", worker="w")
@@ -188,6 +237,10 @@ class StateManagerSuite(StateManagerFixtures):
     def test_processes_take_turns_and_no_update_gets_lost(
         self, managed: StateManager, store: Store, tmp_path: Path
     ) -> None:
+        """Three processes count: nobody overwrites another.
+
+        When it fails: every write under the lock has a condition, too.
+        """
         if not self.processes:
             pytest.skip("no other process sees this store")
         workers = [

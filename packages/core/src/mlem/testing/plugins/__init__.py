@@ -1,0 +1,1 @@
+"""Suites for what plugins bring besides deployments: packages, clients, builders."""

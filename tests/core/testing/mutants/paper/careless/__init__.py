@@ -1,0 +1,1 @@
+"""A distribution that breaks every rule of packaging."""
