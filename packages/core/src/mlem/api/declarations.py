@@ -12,8 +12,9 @@ from mlem.deployments.execution.locking import LockOptions
 from mlem.deployments.execution.options import RunOptions
 from mlem.deployments.handle import DeploymentHandle, _silent
 from mlem.deployments.resolving.references import kept_fields
-from mlem.deployments.resolving.resolve import deployment_class, expect_object, resolve_env
+from mlem.deployments.resolving.resolve import deployment_class, resolve_env
 from mlem.deployments.resolving.substitution import substituted, with_references
+from mlem.project.head import expect_object
 from mlem.project.overlays import deployments_below
 from mlem.project.project import Location, Name, init_project, locate
 from mlem.project.yaml_update import update_file

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, cast
 from mlem.api.objects import load_meta, model_types, with_object
 from mlem.deployments.handle import _silent
 from mlem.deployments.resolving.references import model_name, plain
-from mlem.deployments.resolving.resolve import expect_object
 from mlem.project.config import load_config
+from mlem.project.head import expect_object
 from mlem.project.project import Name, locate, spelt
 from mlem_model.data.types.index import hand_on_index
 from mlem_model.data.types.notes import collecting

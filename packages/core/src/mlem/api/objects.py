@@ -6,17 +6,16 @@ import functools
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, overload
 
-from mlem.deployments.deployment import Deployment
-from mlem.deployments.env import Env
-from mlem.deployments.resolving.resolve import expect_object, load_deployment, maker_of
-from mlem.deployments.resolving.substitution import substituted
 from mlem.project.config import load_config
+from mlem.project.head import expect_object, maker_of
 from mlem.project.overlays import locate_deployment
 from mlem.project.project import Location, Name, locate
 from mlem_model.plugins.kinds import is_own_package
 from mlem_model.plugins.registry import registry
 
 if TYPE_CHECKING:
+    from mlem.deployments.deployment import Deployment
+    from mlem.deployments.env import Env
     from mlem.deployments.handle import DeploymentHandle
     from mlem_model.data.dataset import Dataset
     from mlem_model.models.model import Model
@@ -216,8 +215,12 @@ def load_meta(path: Name, project: Name | None = None, *, kind: Kind | None = No
         expect_object({**data, "object_type": _kind_of(data)}, kind, place)
     found = _kind_of(data)
     if found == "deployment":
+        from mlem.deployments.resolving.resolve import load_deployment  # late: models do without
+
         return load_deployment(place)
     if found == "env":
+        from mlem.deployments.resolving.substitution import substituted
+
         env = registry().get("env", str(data.get("type")), maker_of(data))
         return env.from_data(substituted(data, str(place)), str(place))
     if found == "data":
@@ -286,11 +289,11 @@ def with_object(
 
 
 def _object_of(place: Location, meta: Any, *, served: bool) -> Any:
-    if isinstance(meta, Deployment):
-        from mlem.deployments.handle import DeploymentHandle  # late: a model has no need of it
+    if meta.object_type == "deployment":
+        from mlem.deployments.handle import DeploymentHandle
 
         return DeploymentHandle.of(place, meta)
-    if isinstance(meta, Env):
+    if meta.object_type == "env":
         return meta
     from mlem_model.data.dataset import Dataset, load_data
     from mlem_model.models.loading import load_model

@@ -7,13 +7,12 @@ from typing import Any
 import click
 
 from mlem.api import load_meta
-from mlem.cli.declare import _first_line
 from mlem.cli.parameters.names import ObjectName
-from mlem.cli.parameters.options import FieldsCommand
+from mlem.cli.parameters.options import FieldsCommand, first_line
 from mlem.cli.terminal.output import output_option, print_result, project_option, verbose_option
 from mlem.cli.terminal.progress import progress
-from mlem.deployments.resolving.resolve import expect_object
 from mlem.project.config import load_config
+from mlem.project.head import expect_object
 from mlem.project.project import locate
 from mlem_model.models.model import Model
 from mlem_model.plugins.registry import registry
@@ -44,7 +43,7 @@ class BuilderTypes(click.Group):
             print_result(output, dict(made), "\n".join(f"{key}: {value}" for key, value in made.items()))
 
         params = [click.Argument(["model"], type=ObjectName("model")), *getattr(command, "__click_params__", [])[::-1]]
-        return FieldsCommand(cmd_name, callback=command, params=params, help=_first_line(cls), fields=cls)
+        return FieldsCommand(cmd_name, callback=command, params=params, help=first_line(cls), fields=cls)
 
 
 build = BuilderTypes("build", help="Make an artifact from a model: a Docker image, a folder with a Dockerfile.")

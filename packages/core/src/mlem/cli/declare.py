@@ -8,7 +8,7 @@ import click
 
 from mlem.api import declare_deployment, declare_env, load_meta
 from mlem.cli.parameters.names import ObjectName, complete_objects
-from mlem.cli.parameters.options import FieldsCommand
+from mlem.cli.parameters.options import FieldsCommand, first_line
 from mlem.cli.terminal.output import output_option, print_result, project_option
 from mlem.deployments.resolving.resolve import deployment_class
 from mlem_model.errors import NotFoundError, PluginError, UserError
@@ -38,7 +38,7 @@ class EnvTypes(click.Group):
             path = declare_env(registry().word_of(cls), name, values, project).path
             print_result(output, {"path": str(path)}, f"saved {shown(path)}")
 
-        return _fields_command(command, cmd_name, f"Declare an env of type {cls.type}: {_first_line(cls)}", fields=cls)
+        return _fields_command(command, cmd_name, f"Declare an env of type {cls.type}: {first_line(cls)}", fields=cls)
 
 
 class DeploymentTypes(click.Group):
@@ -59,7 +59,7 @@ class DeploymentTypes(click.Group):
             print_result(output, {"path": str(path)}, f"saved {shown(path)}")
 
         return _fields_command(
-            command, cmd_name, f"Declare a deployment of type {cls.type}: {_first_line(cls)}", **deployment_fields(cls)
+            command, cmd_name, f"Declare a deployment of type {cls.type}: {first_line(cls)}", **deployment_fields(cls)
         )
 
     def resolve_command(
@@ -128,12 +128,6 @@ def _fields_command(callback: Any, name: str, text: str, **fields: Any) -> click
     )
     complete_objects(made, {"--model": "model", "--env": "env"})
     return made
-
-
-def _first_line(cls: Any) -> str:
-    import inspect
-
-    return (inspect.getdoc(cls) or "").partition("\n")[0]
 
 
 declare.add_command(EnvTypes("env", help="Declare an env: where to deploy."))

@@ -12,7 +12,7 @@ from mlem.cli.parameters.data import EPILOG, CallCommand, data_options, form_of,
 from mlem.cli.parameters.names import ObjectName
 from mlem.cli.terminal.messages import say
 from mlem.cli.terminal.output import project_option
-from mlem.deployments.resolving.resolve import expect_object
+from mlem.project.head import expect_object
 from mlem.project.project import locate
 from mlem_model.data.column_names import by_names
 from mlem_model.data.types.any import UnspecifiedType

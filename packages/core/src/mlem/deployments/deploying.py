@@ -17,8 +17,9 @@ from mlem.deployments.execution.options import RunOptions
 from mlem.deployments.handle import DeploymentHandle
 from mlem.deployments.resolving.layers import Layers, without_head
 from mlem.deployments.resolving.references import kept_fields
-from mlem.deployments.resolving.resolve import deployment_class, expect_object, maker_of
+from mlem.deployments.resolving.resolve import deployment_class
 from mlem.deployments.resolving.substitution import substituted, with_references
+from mlem.project.head import expect_object, maker_of
 from mlem.project.overlays import locate_deployment
 from mlem.project.project import Location, Name
 from mlem.project.yaml_update import update_file

@@ -12,8 +12,9 @@ from typing import Any
 
 from mlem.deployments.deployment import Deployment
 from mlem.deployments.env import Env
-from mlem.deployments.resolving.resolve import deployment_class, link_04, maker_of, manager_class
+from mlem.deployments.resolving.resolve import deployment_class, link_04, manager_class
 from mlem.migrating.old_file import secrets_in
+from mlem.project.head import maker_of
 from mlem_model.errors import DeclarationError, PluginError
 from mlem_model.legacy.fields import Lost, Translation
 from mlem_model.objects.object import HEAD, MlemObject

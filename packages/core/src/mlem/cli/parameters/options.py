@@ -194,3 +194,10 @@ def _parsed(cls: type[BaseModel], name: str, value: Any) -> Any:
     if isinstance(value, str) and get_origin(annotation) is dict:
         return parse_mapping(value, f"--{name}")
     return value
+
+
+def first_line(cls: Any) -> str:
+    """Return the first line of what a class says of itself."""
+    import inspect
+
+    return (inspect.getdoc(cls) or "").partition("\n")[0]

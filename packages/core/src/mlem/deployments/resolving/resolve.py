@@ -13,6 +13,7 @@ from mlem.deployments.resolving.layers import Layers
 from mlem.deployments.resolving.substitution import substituted
 from mlem.deployments.step import Context
 from mlem.project.config import Config, load_config
+from mlem.project.head import expect_object, maker_of
 from mlem.project.project import Location, locate, objects_of_kind
 from mlem.state.manager import StateManager, Store
 from mlem.state.pointer import expect_nowhere_else
@@ -116,11 +117,6 @@ def load_deployment(location: Location) -> Deployment:
     return cls.from_data(substituted(layers.fields(cls), layers.source), layers.source)
 
 
-def maker_of(data: Mapping[str, Any]) -> str:
-    """Return the distribution that wrote a file, with its version, where the file says it: ours do not."""
-    return str(data.get("made_by") or "")
-
-
 def _maker_on_record(data: Mapping[str, Any], location: Location) -> str:
     """Look into the state of a declaration that was written by hand; empty when that says nothing either."""
     try:
@@ -134,20 +130,6 @@ def _maker_on_record(data: Mapping[str, Any], location: Location) -> str:
         return "" if state is None else maker_of(state.declaration)
     except MlemError:
         return ""
-
-
-def expect_object(data: Mapping[str, Any], kind: str, location: Location) -> None:
-    """Check the kind of object that a file declares.
-
-    Raises:
-        DeclarationError: It declares another kind, or none.
-    """
-    found = data.get("object_type")
-    if found != kind:
-        raise DeclarationError(
-            f"{location}: expected a {kind}, got {'no object_type' if found is None else f'a {found}'}",
-            code="wrong-object",
-        )
 
 
 def deployment_class(word: str, made_by: str = "") -> type[Deployment]:

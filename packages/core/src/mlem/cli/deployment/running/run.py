@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
-from mlem.cli.declare import _fields_command, _first_line, deployment_fields
+from mlem.cli.declare import _fields_command, deployment_fields
 from mlem.cli.deployment import calls
 from mlem.cli.deployment.handles import chosen, parallel_option
 from mlem.cli.deployment.results import results_in_markdown
 from mlem.cli.deployment.several import Result, for_each, for_one
 from mlem.cli.parameters.changes import lock_of, lock_options, run_options, run_options_of
 from mlem.cli.parameters.names import ObjectName
+from mlem.cli.parameters.options import first_line
 from mlem.cli.parameters.overlay import overlay_of_several, overlay_option
 from mlem.cli.terminal.output import output_option, project_option, verbose_option
 from mlem.cli.terminal.progress import Report
@@ -66,7 +67,7 @@ class RunTypes(click.Group):
             _run_declared(cls, name, values, project, output, lock_of(lock_timeout, lock_id), run_options_of(said))
 
         return _fields_command(
-            command, cmd_name, f"Declare and deploy as {cls.type}: {_first_line(cls)}", **deployment_fields(cls)
+            command, cmd_name, f"Declare and deploy as {cls.type}: {first_line(cls)}", **deployment_fields(cls)
         )
 
 
