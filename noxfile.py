@@ -38,7 +38,7 @@ PLATFORMS = {"provider-heroku": ["heroku-simulator"]}
 SELDOM = {"MLEM_TEST_EVERY_BOUNDARY": "4"} if os.environ.get("CI") == "true" else {}
 """How often the check kills commands that take seconds: at every fourth boundary, without `CI` at each."""
 
-EXAMPLES = ["mlem-plane", "mlem-provider-folder"]
+EXAMPLES = ["mlem-plane", "mlem-provider-folder", "mlem-provider-nimbus"]
 """Distributions as a stranger writes them."""
 
 SERVER_AND_CLIENT = ["model", "core", "server"]
@@ -254,10 +254,11 @@ def journeys(session: nox.Session) -> None:
     install(
         session,
         list(PACKAGES),
-        *group("test", "example", "servers", "types", "values", "architecture"),
+        *group("test", "example", "servers", "types", "values", "architecture", "templates"),
         *(argument for example in EXAMPLES for argument in ("-e", f"examples/{example}")),
     )
     _pytest(session, "tests/journeys", "tests/architecture", "tests/examples", env=SELDOM)
+    _pytest(session, "examples/mlem-provider-nimbus/tests", env=SELDOM)
 
 
 def _pytest(session: nox.Session, *paths: str, env: dict[str, str] | None = None, counted: bool = False) -> None:
@@ -314,7 +315,7 @@ def lint(session: nox.Session) -> None:
 @nox.session
 def types(session: nox.Session) -> None:
     """Check types, strictly."""
-    install(session, list(PACKAGES), *group("types", "browser", "signatures"))
+    install(session, list(PACKAGES), *group("types", "architecture", "browser", "signatures"))
     session.run(
         "mypy",
         *[f"packages/{package}/src" for package in PACKAGES],

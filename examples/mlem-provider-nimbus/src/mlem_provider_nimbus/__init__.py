@@ -1,0 +1,1 @@
+"""Deploys models to Nimbus."""

@@ -1,0 +1,1 @@
+"""What is made on Nimbus, one file for each resource."""

@@ -1,0 +1,1 @@
+"""What is installed, and plugins of one's own."""
