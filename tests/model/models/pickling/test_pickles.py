@@ -15,7 +15,7 @@ from random import Random
 import cloudpickle
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mlem_model.artifacts.packages.requirement import Requirement
@@ -358,6 +358,7 @@ def test_any_data_with_sets_comes_back_equal(value: object) -> None:
     assert (back, type(back)) == (value, type(value))
 
 
+@settings(max_examples=30)
 @given(st.lists(HASHABLE, max_size=8, unique=True), st.randoms())
 def test_sets_that_were_made_in_another_order_are_the_same_bytes(items: list[object], random: Random) -> None:
     other = list(items)
@@ -409,7 +410,7 @@ def test_threads_that_pickle_at_once_do_not_disturb_each_other(tmp_path: Path, m
 
     def save(_number: int) -> set[bytes]:
         together.wait(60)
-        return {pickling.dumps(module.double) for _ in range(50)}
+        return {pickling.dumps(module.double) for _ in range(8)}
 
     sys.setswitchinterval(1e-6)
     try:

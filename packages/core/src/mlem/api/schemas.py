@@ -42,7 +42,7 @@ def schema() -> dict[str, Any]:
         "title": "a file of mlem",
         "type": "object",
         "properties": {"object_type": {"description": "what the file declares", "examples": list(_KINDS)}},
-        "allOf": branches,
+        **({"allOf": branches} if branches else {}),  # an empty one is no schema
         "definitions": definitions,
     }
 

@@ -31,7 +31,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "build": ("mlem.cli.build:build", "Make an artifact from a model: a Docker image, a folder."),
     "types": ("mlem.cli.plugins.types:types", "List the installed types, and the fields of one."),
     "plugins": ("mlem.cli.plugins.types:plugins", "List the installed plugins and their state."),
-    "plugin": ("mlem.cli.plugins.new:plugin", "Begin a plugin of your own."),
+    "plugin": ("mlem.cli.plugins.new:plugin", "Begin a plugin of your own, and see what its tests show."),
     "config": ("mlem.cli.config:config", "Read and write the project's settings."),
     "migrate": ("mlem.cli.migrate:migrate", "Turn what MLEM 0.4 wrote into this version's files."),
     "doctor": ("mlem.cli.doctor:doctor", "Check the project, the plugins and the state store."),

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 
+from mlem.cli.plugins.check import check
 from mlem.cli.terminal.output import output_option, print_result
 from mlem_model.errors import ConflictError, PluginError, UserError
 from mlem_model.objects.files import shown, unusable
@@ -18,7 +19,7 @@ MOST_CHARACTERS = 30
 
 @click.group()
 def plugin() -> None:
-    """Begin a plugin of your own."""
+    """Begin a plugin of your own, and see what its tests show."""
 
 
 @plugin.command()
@@ -69,3 +70,6 @@ def new(name: str, kind: str, folder: str, output: str) -> None:
   pip install -e '.[test]'
   ruff check . && mypy && pytest -n 2"""
     print_result(output, {"folder": str(made), "kind": kind}, text)
+
+
+plugin.add_command(check)
