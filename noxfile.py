@@ -38,7 +38,7 @@ PLATFORMS = {"provider-heroku": ["heroku-simulator"]}
 SELDOM = {"MLEM_TEST_EVERY_BOUNDARY": "4"} if os.environ.get("CI") == "true" else {}
 """How often the check kills commands that take seconds: at every fourth boundary, without `CI` at each."""
 
-EXAMPLES = ["mlem-plane", "mlem-provider-folder", "mlem-provider-nimbus"]
+EXAMPLES = ["mlem-plane", "mlem-provider-folder", "mlem-provider-nimbus", "mlem-state-cumulus"]
 """Distributions as a stranger writes them."""
 
 SERVER_AND_CLIENT = ["model", "core", "server"]
@@ -258,7 +258,8 @@ def journeys(session: nox.Session) -> None:
         *(argument for example in EXAMPLES for argument in ("-e", f"examples/{example}")),
     )
     _pytest(session, "tests/journeys", "tests/architecture", "tests/examples", env=SELDOM)
-    _pytest(session, "examples/mlem-provider-nimbus/tests", env=SELDOM)
+    for example in ("mlem-provider-nimbus", "mlem-state-cumulus"):
+        _pytest(session, f"examples/{example}/tests", env=SELDOM)
 
 
 def _pytest(session: nox.Session, *paths: str, env: dict[str, str] | None = None, counted: bool = False) -> None:

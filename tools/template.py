@@ -15,11 +15,14 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 TARGET = ROOT / "packages" / "core" / "src" / "mlem" / "templates"
-EXAMPLES = {"provider": "mlem-provider-nimbus"}
+EXAMPLES = {"provider": "mlem-provider-nimbus", "state": "mlem-state-cumulus"}
 """The example of each kind of plugin."""
-WORDS = {"nimbus": "word", "Nimbus": "name", "NIMBUS": "variable"}
-_PLAIN = re.compile(r"[{}]{2,}|\{[%#]|[%#]\}|\{(?=" + "|".join(WORDS) + ")")
-"""What would mean something to the template."""
+
+
+def words(kind: str) -> dict[str, str]:
+    """Return the words of an example, and what each is in the template."""
+    word = EXAMPLES[kind].rpartition("-")[2]
+    return {word: "word", word.capitalize(): "name", word.upper(): "variable"}
 
 
 def template(kind: str) -> dict[str, str]:
@@ -29,16 +32,19 @@ def template(kind: str) -> dict[str, str]:
         ["git", "ls-files", "--cached", "--others", "--exclude-standard", f"examples/{example}"],
         cwd=ROOT, capture_output=True, text=True, check=True,
     ).stdout.split()  # fmt: skip
-    found = {"cookiecutter.json": json.dumps({**dict.fromkeys(WORDS.values(), ""), "_nothing": ""}, indent=1) + "\n"}
+    marks, any_word = words(kind), "|".join(words(kind))
+    special = re.compile(rf"[{{}}]{{2,}}|\{{[%#]|[%#]\}}|\{{(?={any_word})")
+
+    def marked(text: str) -> str:
+        return re.sub(any_word, lambda match: f"{{{{cookiecutter.{marks[match[0]]}}}}}", text)
+
+    found = {"cookiecutter.json": json.dumps({**dict.fromkeys(marks.values(), ""), "_nothing": ""}, indent=1) + "\n"}
     for name in sorted(listed):
-        path = name.removeprefix("examples/")
         content = (ROOT / name).read_text(encoding="utf-8")
-        found[_marked(path) + "{{cookiecutter._nothing}}"] = _marked(_PLAIN.sub(r"{{'\g<0>'}}", content))
+        found[marked(name.removeprefix("examples/")) + "{{cookiecutter._nothing}}"] = marked(
+            special.sub(r"{{'\g<0>'}}", content)
+        )
     return found
-
-
-def _marked(text: str) -> str:
-    return re.sub("|".join(WORDS), lambda match: f"{{{{cookiecutter.{WORDS[match[0]]}}}}}", text)
 
 
 def main() -> None:

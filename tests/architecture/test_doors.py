@@ -116,6 +116,7 @@ def _public(module: str) -> frozenset[str]:
 TESTS_OF_EXAMPLES = {
     "mlem_provider_folder": "tests/examples/test_folder_provider.py",
     "mlem_plane": "tests/examples/test_plane.py",
+    "mlem_state_cumulus": "examples/mlem-state-cumulus/tests/test_conformance.py",
     "mlem_provider_nimbus": "examples/mlem-provider-nimbus/tests/test_conformance.py",
 }
 

@@ -13,6 +13,7 @@ from manual.reader import PageError, Reader, parse_as
 ELSEWHERE = {
     "docs/how-to/image.md": "tests/image does what it says, with a registry",
     "docs/how-to/write-a-provider.md": "its code is that of examples/mlem-provider-folder, whose tests run",
+    "docs/how-to/write-a-state-manager.md": "its code is that of examples/mlem-state-cumulus, whose tests run",
 }
 """Pages whose blocks are not run here, and why."""
 LANGUAGES = {HIDDEN, "bash", "console", "javascript", "json", "nginx", "python", "text", "toml", "typescript", "yaml"}

@@ -24,7 +24,13 @@ from mlem_server.options import parser
 PAGES = [*written(), *sorted((ROOT / "packages").glob("*/README.md"))]
 KINDS_OF_OPTIONS = ("env", "deployment", "state_manager", "builder")
 PACKAGE = r"\b(mlem-(?:core|model|server|image|state-\w+|provider-\w+|heroku-\w+))(?:\[(\w+)\])?"
-EXAMPLES = {"mlem-provider-things", "mlem-provider-folder", "mlem-provider-nimbus", "mlem-provider-X"}
+EXAMPLES = {
+    "mlem-provider-things",
+    "mlem-provider-folder",
+    "mlem-provider-nimbus",
+    "mlem-provider-X",
+    "mlem-state-cumulus",
+}
 ENDS = {"&&", "||", "|", ";", ">", "<", "2>", ">>", "&"}
 
 
@@ -200,7 +206,7 @@ def test_every_package_that_a_page_installs_is_one_of_ours_or_known() -> None:
         for name, extra in re.findall(
             r"\b(mlem-(?:core|model|server|image|state-\w+|provider-\w+|heroku-\w+))(?:\[(\w+)\])?", path.read_text()
         ):
-            if name in ("mlem-provider-things", "mlem-provider-folder", "mlem-provider-nimbus"):
+            if name in ("mlem-provider-things", "mlem-provider-folder", "mlem-provider-nimbus", "mlem-state-cumulus"):
                 continue
             assert name in ours, f"{name_of(path)}: {name}"
             assert not extra or extra in ours[name].get("optional-dependencies", {}), (

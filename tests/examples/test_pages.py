@@ -10,7 +10,11 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-PAGES = {"write-a-provider.md": "mlem-provider-folder", "write-a-model-type.md": "mlem-plane"}
+PAGES = {
+    "write-a-provider.md": "mlem-provider-folder",
+    "write-a-state-manager.md": "mlem-state-cumulus",
+    "write-a-model-type.md": "mlem-plane",
+}
 
 
 @pytest.mark.parametrize("page", PAGES)

@@ -13,8 +13,6 @@ ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT / "tools"))
 import template  # noqa: E402  # a script's module
 
-WORDS = ("nimbus", "Nimbus", "NIMBUS")
-
 
 def files(folder: Path) -> dict[str, str]:
     """Return what a distribution's folder has, but for what tools leave there."""
@@ -38,7 +36,7 @@ def test_what_is_made_is_the_example_under_another_name(tmp_path: Path, kind: st
     made = files(tmp_path / f"mlem-{kind}-stratus7")
     expected = {}
     for name, content in files(ROOT / "examples" / template.EXAMPLES[kind]).items():
-        for word, other in zip(WORDS, ("stratus7", "Stratus7", "STRATUS7"), strict=True):
+        for word, other in zip(template.words(kind), ("stratus7", "Stratus7", "STRATUS7"), strict=True):
             name, content = name.replace(word, other), content.replace(word, other)  # both words
         expected[name] = content
     assert made == expected

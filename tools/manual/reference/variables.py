@@ -33,6 +33,7 @@ MEANINGS = {
     "MLEM_ERROR": "told to a [hook](../how-to/operate.md#hooks) of a run that failed, beside others",
     "MLEM_EXEC": "a mark of commands that `mlem deployment exec` starts in a container",
     "MLEM_LINEAGE": "the config var of an app of Heroku that says whose it is: do not remove it",
+    "MLEM_SCORECARD": "the file that `mlem plugin check` has the outcome of each standard test written to",
     "MLEM_SERVER_LOG_FORMAT": "`json` for a log of one object a line, also of the process that watches a local server",
     "MLEM_SERVER_TLS_CERT": "the certificate of a server that serves HTTPS",
     "MLEM_SERVER_TLS_KEY": "its key",

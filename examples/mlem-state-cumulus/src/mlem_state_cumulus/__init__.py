@@ -1,0 +1,1 @@
+"""Keeps the states of mlem in Cumulus."""
