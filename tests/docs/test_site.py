@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from manual.pages import ROOT
 
-PAGES = ["index.html", "tutorial.html", "reference/types.html", "how-to/serve.html", "decisions/index.html"]
+PAGES = ["index.html", "tutorial.html", "reference/settings.html", "how-to/local.html", "decisions/index.html"]
 SIZES = [375, 1200]
 
 

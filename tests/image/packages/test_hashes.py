@@ -51,13 +51,3 @@ def test_the_image_has_a_file_that_was_there_when_the_model_was_saved(
     with pytest.raises(ConflictError, match=r"numpy .*when the model was saved") as caught:
         ImageBuilder(folder=tmp_path / "image", base_image=base).build(saved(), lambda _line: None)
     assert caught.value.code == "hashes-differ"
-
-
-def test_an_engine_refuses_other_files_too(saved: Saved, engine: Any, tmp_path: Path) -> None:
-    from mlem_provider_docker.builders import DockerBuilder
-
-    replaced(tmp_path)
-    builder = DockerBuilder(image_name="mlem-test-hashes", tag=str(tmp_path.name))
-    with pytest.raises(ConflictError, match=r"numpy.* when the model was saved") as caught:
-        builder.build(saved(), lambda _line: None)
-    assert caught.value.code == "hashes-differ"

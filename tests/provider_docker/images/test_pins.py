@@ -6,13 +6,15 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import yaml
 
-from mlem import ConflictError
+from mlem import ConflictError, api
 from mlem.testing import Project
 from mlem_image.recipes.pins import Pins
 from mlem_provider_docker.api.sdk import Engine
+from mlem_provider_docker.builders import DockerBuilder
 from mlem_provider_docker.images.in_image import write_pins
 
 DIGEST, COMMIT = "ab" * 32, "cd" * 20
@@ -137,3 +139,24 @@ def test_another_file_than_the_pinned_one_is_not_installed(project: Project, nam
     assert project.mlem("deployment", "status", name).stdout.strip() == "running"
     deploy(project, name, resolution="again")
     assert pin in image_record(project, name)["pins"]
+
+
+def test_another_file_than_the_index_had_when_the_model_was_saved_is_not_installed(
+    engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+
+    def total(x: Any) -> Any:
+        return np.asarray(x).sum(axis=1)
+
+    api.save(total, "total", sample_data=np.zeros((2, 3)), require_hashes=True)
+    metadata = tmp_path / "total.mlem"
+    content = yaml.safe_load(metadata.read_text())
+    (needed,) = [one for one in content["requirements"] if one["package_name"] == "numpy"]
+    assert needed["hashes"]
+    needed["hashes"] = ["a" * 64]  # as if the index's had been replaced since
+    metadata.write_text(yaml.safe_dump(content))
+    builder = DockerBuilder(image_name="mlem-test-hashes", tag=tmp_path.name.lower())
+    with pytest.raises(ConflictError, match=r"numpy.* when the model was saved") as caught:
+        builder.build(api.load_meta("total"), lambda _line: None)
+    assert caught.value.code == "hashes-differ"

@@ -44,7 +44,7 @@ def package_layers(
         target: What they are for.
         bytecode: Compiles modules.
         report: Called with lines of progress.
-        check: Called when all is known of the wheels; what it raises ends it.
+        check: Called when all is known of the wheels and their libraries; what it raises ends it.
         own: Where wheels are that no index has; None for nowhere.
         indexes: Where packages are taken from, beyond the user's settings.
     """
@@ -77,11 +77,8 @@ def package_layers(
                     _note(cache, missing, part)
                     files |= part
                     waiting = [group for group in waiting if expected is None or layer_of(group) is None]
-        check()
-        for line in said:
-            report(line)
-        said.clear()
         layers = [layer_of(group) for group in _groups(cache, wheels) or []]
+        check()  # what a wheel's libraries need is known when its layer is made
         for line in said:
             report(line)
     if None in layers:
