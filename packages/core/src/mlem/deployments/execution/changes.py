@@ -61,18 +61,18 @@ def _difference(step: AnyStep, wanted: Record | None, recorded: Record | None, o
 
 
 def check_changes(steps: Sequence[AnyStep], ctx: AnyContext, state: State, changes: Sequence[Change]) -> None:
-    """Let the platform, and every step that differs, say what is in its way, before the first one is changed.
+    """Let every step that differs, and the platform, say what is in its way, before the first one is changed.
 
     Raises:
         MlemError: What a step would fail with.
     """
-    if any(change.action in MADE for change in changes):
-        for check in ctx.env.preflight().values():
-            check()
     for step, change in zip(steps, changes, strict=True):
         wanted = wanted_of(step, ctx) if change.action in MADE else None
         if wanted is not None:
             step.check(ctx, wanted, record_in(state.records, step.record))
+    if any(change.action in MADE for change in changes):
+        for check in ctx.env.preflight().values():
+            check()
 
 
 def expect_plain(step: AnyStep, record: Any, source: str) -> None:
