@@ -35,8 +35,8 @@ PACKAGES = {
 PLATFORMS = {"provider-heroku": ["heroku-simulator"]}
 """What stands in for a platform in the tests of its provider."""
 
-SELDOM = {"MLEM_TEST_EVERY_BOUNDARY": "4"} if os.environ.get("CI") == "true" else {}
-"""How often the check kills commands that take seconds: at every fourth boundary, without `CI` at each."""
+SELDOM = {"MLEM_TEST_EVERY_BOUNDARY": "6"} if os.environ.get("CI") == "true" else {}
+"""How often the check kills commands that take seconds: at every sixth boundary, without `CI` at each."""
 
 EXAMPLES = ["mlem-plane", "mlem-provider-folder", "mlem-provider-nimbus", "mlem-state-cumulus"]
 """Distributions as a stranger writes them."""
