@@ -35,8 +35,8 @@ PACKAGES = {
 PLATFORMS = {"provider-heroku": ["heroku-simulator"]}
 """What stands in for a platform in the tests of its provider."""
 
-SELDOM = {"MLEM_TEST_EVERY_BOUNDARY": "6"} if os.environ.get("CI") == "true" else {}
-"""How often the check kills commands that take seconds: at every sixth boundary, without `CI` at each."""
+SELDOM = {"MLEM_TEST_EVERY_BOUNDARY": "4"} if os.environ.get("CI") == "true" else {}
+"""How often the check kills commands that take seconds: at every fourth boundary, without `CI` at each."""
 
 EXAMPLES = ["mlem-plane", "mlem-provider-folder", "mlem-provider-nimbus", "mlem-state-cumulus"]
 """Distributions as a stranger writes them."""
@@ -257,7 +257,7 @@ def journeys(session: nox.Session) -> None:
         *group("test", "example", "servers", "types", "values", "architecture", "templates"),
         *(argument for example in EXAMPLES for argument in ("-e", f"examples/{example}")),
     )
-    _pytest(session, "tests/journeys", "tests/architecture", "tests/examples", env=SELDOM)
+    _pytest(session, "tests/journeys", "tests/architecture", "tests/examples")
     for example in ("mlem-provider-nimbus", "mlem-state-cumulus"):
         _pytest(session, f"examples/{example}/tests", env=SELDOM)
 
