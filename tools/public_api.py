@@ -9,6 +9,7 @@ may use, as it was at the last release. griffe compares.
 
 from __future__ import annotations
 
+import functools
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,22 +23,31 @@ STUBS = ROOT / "public_api"
 _SOURCES = [ROOT / "packages" / package / "src" for package in ("core", "model")]
 
 
-def public(door: str) -> dict[str, Any]:
-    """Return what a door's names stand for."""
+@functools.cache
+def _modules() -> Any:
     loader = griffe.GriffeLoader(search_paths=_SOURCES)
     loader.load("mlem")
     loader.load("mlem_model")
     loader.resolve_aliases(external=False)
-    module = loader.modules_collection[door]
+    return loader.modules_collection
+
+
+def public(door: str) -> dict[str, Any]:
+    """Return what a door's names stand for."""
+    module = _modules()[door]
     found = {str(name): module[str(name)] for name in module.exports or ()}
     return {name: one.final_target if one.is_alias else one for name, one in sorted(found.items())}
 
 
 def stub(door: str) -> str:
-    """Return the stub of a door."""
+    """Return the stub of a door; what an earlier one has under the same name is described there alone."""
     lines = [f'"""The public names of {door}."""', "", "from typing import Any", ""]
+    earlier = [public(other) for other in DOORS[: DOORS.index(door)]]
     for name, found in public(door).items():
-        lines += [*_lines(name, found, ""), ""]
+        if any(name in names and names[name].path == found.path for names in earlier):
+            lines += [f"{name}: Any = ...", ""]
+        else:
+            lines += [*_lines(name, found, ""), ""]
     return "\n".join(lines)
 
 

@@ -54,7 +54,7 @@ class ServiceStep(Step["NimbusService", NimbusEnv, ServiceRecord]):
         self, ctx: Context[NimbusService, NimbusEnv], wanted: ServiceRecord, recorded: ServiceRecord | None
     ) -> None:
         """Refuse a name that somebody else has, before anything is made."""
-        self._ours(ctx, wanted.name)
+        self._expect_ours(ctx, wanted.name)
 
     def observe(self, ctx: Context[NimbusService, NimbusEnv], recorded: ServiceRecord) -> ServiceRecord | None:
         """Look at it as it really is; None where it is gone, does not run, or is somebody else's by now."""
@@ -73,7 +73,7 @@ class ServiceStep(Step["NimbusService", NimbusEnv, ServiceRecord]):
     ) -> ServiceRecord:
         """Create it, or change what is ours."""
         variables = {**self._passed(ctx, wanted), **passed_tokens(wanted)}  # what is missing is said before it changes
-        self._ours(ctx, wanted.name)
+        self._expect_ours(ctx, wanted.name)
         bundle = ctx.record_of(BundleRecord)
         id_ = bundle.id if bundle is not None else bundle_id(ctx.lineage, str(wanted.model_hash))
         ctx.guard()
@@ -99,13 +99,12 @@ class ServiceStep(Step["NimbusService", NimbusEnv, ServiceRecord]):
             ctx.guard()
             nimbus.delete_service(name)
 
-    def _ours(self, ctx: Context[NimbusService, NimbusEnv], name: str) -> Found | None:
+    def _expect_ours(self, ctx: Context[NimbusService, NimbusEnv], name: str) -> None:
         found = Nimbus.of(ctx.env).service(name)
         if found is not None and found["label"] != ctx.lineage:
             raise ConflictError(
                 f"the service {name} on Nimbus is not this deployment's", code="not-ours", hint="rename the deployment"
             )
-        return found
 
     def _passed(self, ctx: Context[NimbusService, NimbusEnv], wanted: ServiceRecord) -> dict[str, str]:
         variables = {**os.environ, **ctx.variables}

@@ -18,7 +18,6 @@ from mlem.provider import proxy_for
 from mlem_image.registry.answers import Answers, read_whole
 from mlem_image.registry.attempts import Attempts, Interrupted, Wait
 from mlem_image.registry.credentials import Credentials
-from mlem_image.registry.reference import is_local
 from mlem_image.registry.tokens import AGENT, Tokens
 
 _CONNECT_S, _READ_S = 10.0, 120.0
@@ -162,7 +161,7 @@ def _pool(host: str) -> Any:
         "ssl_context": ssl.create_default_context(cafile=os.environ.get("SSL_CERT_FILE") or None),
     }
     proxy = urlsplit(proxy_for(f"https://{host}/") or "")
-    if not proxy.netloc or is_local(host):
+    if not proxy.netloc:
         return urllib3.PoolManager(**options)
     who, _, address = proxy.netloc.rpartition("@")
     headers = urllib3.make_headers(proxy_basic_auth=unquote(who)) if who else None
